@@ -1,0 +1,114 @@
+"""Cart events: what a shopper puts into the cart, changes there and takes out."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from magento_eventbridge.captures import Capture
+from magento_eventbridge.catalog.detail import Detail, Number, Text, number
+from magento_eventbridge.catalog.event import Event
+
+
+class CartProduct(Detail):
+    """A product and how many of it were put in or taken out."""
+
+    sku: Text
+    qty: Number
+
+
+class QuantityChange(Detail):
+    """A quantity before and after."""
+
+    from_: Annotated[Number, Field(alias="from")]
+    to: Number
+
+
+class CartProductUpdate(Detail):
+    """A product whose quantity in the cart changed by `value`."""
+
+    sku: Text
+    operation: Literal["add", "remove"]
+    value: Number
+    qty: QuantityChange
+
+
+def _by_shopper(capture: Capture) -> bool:
+    # An admin who prepares an order has a cart too; it is no customer's. The parts of a
+    # configurable or a bundle are items of their own, but the shopper chose the whole.
+    return capture.area != "adminhtml" and not capture.snapshot.get("has_parent")
+
+
+def _quantities(capture: Capture) -> tuple[int | float, int | float]:
+    after = number(capture.snapshot.get("qty"))
+    before = 0 if capture.is_new else number(capture.original.get("qty", after))
+    return before, after
+
+
+def _is_added(capture: Capture) -> bool:
+    # The item edit page adds the product anew and then sets its quantity. It was an addition
+    # only where the quantity grew by just what was added.
+    added = capture.snapshot.get("added_qty")
+    if added is None or not _by_shopper(capture):
+        return False
+    before, after = _quantities(capture)
+    return number(after - before) == number(added) > 0
+
+
+def _is_updated(capture: Capture) -> bool:
+    # A new item that nobody added is a guest's cart merged into the customer's at login.
+    if capture.is_new or not _by_shopper(capture) or _is_added(capture):
+        return False
+    before, after = _quantities(capture)
+    return before != after
+
+
+def _added(capture: Capture) -> CartProduct:
+    return CartProduct(sku=capture.snapshot["sku"], qty=capture.snapshot["added_qty"])
+
+
+def _updated(capture: Capture) -> CartProductUpdate:
+    before, after = _quantities(capture)
+    return CartProductUpdate(
+        sku=capture.snapshot["sku"],
+        operation="add" if after > before else "remove",
+        value=abs(after - before),
+        qty=QuantityChange(from_=before, to=after),
+    )
+
+
+def _removed(capture: Capture) -> CartProduct:
+    return CartProduct(sku=capture.snapshot["sku"], qty=capture.snapshot["qty"])
+
+
+EVENTS = (
+    Event(
+        detail_type="CartProductAdded",
+        config_path="aws_eventbridge/events_cart/product_added",
+        magento_events=("sales_quote_item_save_after",),
+        when="A shopper added a product to the cart; `qty` is how many were added.",
+        detail=CartProduct,
+        translate=_added,
+        applies=_is_added,
+        sample={"sku": "abc-123", "qty": 1},
+    ),
+    Event(
+        detail_type="CartProductUpdated",
+        config_path="aws_eventbridge/events_cart/product_updated",
+        magento_events=("sales_quote_item_save_after",),
+        when="A shopper changed the quantity of a product in the cart.",
+        detail=CartProductUpdate,
+        translate=_updated,
+        applies=_is_updated,
+        sample={"sku": "abc-123", "operation": "add", "value": 1, "qty": {"from": 1, "to": 2}},
+    ),
+    Event(
+        detail_type="CartProductRemoved",
+        config_path="aws_eventbridge/events_cart/product_removed",
+        magento_events=("sales_quote_item_delete_after",),
+        when="A shopper took a product out of the cart; `qty` is how many there were.",
+        detail=CartProduct,
+        translate=_removed,
+        applies=_by_shopper,
+        sample={"sku": "abc-123", "qty": 2},
+    ),
+)

@@ -1,0 +1,101 @@
+"""Credit memo events: created, updated, refunded, deleted."""
+
+from typing import Literal
+
+from magento_eventbridge.captures import Capture
+from magento_eventbridge.catalog.detail import Detail, Number, Text, bought
+from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.order import is_changed, is_created
+
+Status = Literal["OPEN", "REFUNDED", "CANCELED"]
+
+# Magento\Sales\Model\Order\Creditmemo::STATE_*
+_STATUSES: dict[str, Status] = {"1": "OPEN", "2": "REFUNDED", "3": "CANCELED"}
+
+
+class CreditmemoItem(Detail):
+    """One thing that was given back; its quantity's field is `quantity`."""
+
+    sku: Text
+    name: Text
+    price: Number
+    quantity: Number
+
+
+class Creditmemo(Detail):
+    """A credit memo; amounts in the order's currency."""
+
+    order_id: Text
+    shipping_amount: Number
+    tax_amount: Number
+    total: Number
+    status: Status
+    items: list[CreditmemoItem]
+
+
+def _creditmemo(capture: Capture) -> Creditmemo:
+    creditmemo = capture.snapshot
+    return Creditmemo(
+        order_id=creditmemo["order"]["increment_id"],
+        shipping_amount=creditmemo.get("shipping_amount"),
+        tax_amount=creditmemo.get("tax_amount"),
+        total=creditmemo["grand_total"],
+        status=_STATUSES[str(creditmemo["state"])],
+        items=[
+            CreditmemoItem(
+                sku=item["sku"], name=item["name"], price=item["price"], quantity=item["qty"]
+            )
+            for item in bought(creditmemo["items"])
+        ],
+    )
+
+
+_CREDITMEMO = {
+    "orderId": "000000001",
+    "shippingAmount": 10,
+    "taxAmount": 0,
+    "total": 77,
+    "status": "REFUNDED",
+    "items": [{"sku": "WS12-M-Purple", "name": "Radiant Tee", "price": 22, "quantity": 1}],
+}
+
+EVENTS = (
+    Event(
+        detail_type="CreditmemoCreated",
+        config_path="aws_eventbridge/events_creditmemo/saved",
+        magento_events=("sales_order_creditmemo_save_after",),
+        when="A credit memo was saved for the first time.",
+        detail=Creditmemo,
+        translate=_creditmemo,
+        applies=is_created,
+        sample=_CREDITMEMO | {"status": "OPEN"},
+    ),
+    Event(
+        detail_type="CreditmemoUpdated",
+        config_path="aws_eventbridge/events_creditmemo/saved",
+        magento_events=("sales_order_creditmemo_save_after",),
+        when="A saved credit memo changed.",
+        detail=Creditmemo,
+        translate=_creditmemo,
+        applies=is_changed,
+        sample=_CREDITMEMO,
+    ),
+    Event(
+        detail_type="CreditmemoRefunded",
+        config_path="aws_eventbridge/events_creditmemo/refunded",
+        magento_events=("sales_order_creditmemo_refund",),
+        when="A credit memo was refunded.",
+        detail=Creditmemo,
+        translate=_creditmemo,
+        sample=_CREDITMEMO,
+    ),
+    Event(
+        detail_type="CreditmemoDeleted",
+        config_path="aws_eventbridge/events_creditmemo/deleted",
+        magento_events=("sales_order_creditmemo_delete_after",),
+        when="A credit memo was deleted; the detail is what it was.",
+        detail=Creditmemo,
+        translate=_creditmemo,
+        sample=_CREDITMEMO,
+    ),
+)

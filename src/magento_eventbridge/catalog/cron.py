@@ -1,0 +1,90 @@
+"""Cron events: a job started, finished, failed."""
+
+from typing import Any
+
+from pydantic import JsonValue
+
+from magento_eventbridge.captures import Capture
+from magento_eventbridge.catalog.detail import Detail, NullableNumber, NullableText, Text
+from magento_eventbridge.catalog.event import Event
+
+
+class CronJob(Detail):
+    """A run of a cron job; `duration` in seconds once it is over, `error` why it failed."""
+
+    code: Text
+    group_id: Text
+    job_config: dict[str, JsonValue]
+    duration: NullableNumber
+    error: NullableText
+
+
+# No Magento event tells how a job ended: the agent sees the model Magento\Cron\Model\Schedule
+# being saved with its last status.
+_SAVED = "plugin:cron_schedule.save"
+
+
+def _job(capture: Capture) -> CronJob:
+    job = capture.snapshot
+    return CronJob(
+        code=job["job_code"],
+        group_id=job.get("group_id"),
+        job_config=job.get("job_config") or {},
+        duration=job.get("duration"),
+        error=job.get("messages") if _failed(capture) else None,
+    )
+
+
+def _succeeded(capture: Capture) -> bool:
+    return capture.snapshot.get("status") == "success"
+
+
+def _failed(capture: Capture) -> bool:
+    # Magento could not run a missed job in its time: a failure, though it never started.
+    return capture.snapshot.get("status") in ("error", "missed")
+
+
+_JOB: dict[str, Any] = {
+    "code": "sales_clean_quotes",
+    "groupId": "default",
+    "jobConfig": {
+        "name": "sales_clean_quotes",
+        "instance": "Magento\\Sales\\Cron\\CleanExpiredQuotes",
+        "method": "execute",
+        "schedule": "0 0 * * *",
+    },
+    "duration": None,
+    "error": None,
+}
+
+EVENTS = (
+    Event(
+        detail_type="CronStarted",
+        config_path="aws_eventbridge/events_cron/started",
+        magento_events=("cron_job_run",),
+        when="A cron job started.",
+        detail=CronJob,
+        translate=_job,
+        sample=_JOB,
+    ),
+    Event(
+        detail_type="CronFinishedSuccess",
+        config_path="aws_eventbridge/events_cron/finished_success",
+        magento_events=(_SAVED,),
+        when="A cron job finished.",
+        detail=CronJob,
+        translate=_job,
+        applies=_succeeded,
+        sample=_JOB | {"duration": 0.25},
+    ),
+    Event(
+        detail_type="CronFinishedError",
+        config_path="aws_eventbridge/events_cron/finished_error",
+        magento_events=(_SAVED,),
+        when="A cron job failed, or Magento missed the time to run it.",
+        detail=CronJob,
+        translate=_job,
+        applies=_failed,
+        sample=_JOB | {"duration": 0.25, "error": "Something went wrong"},
+    ),
+)

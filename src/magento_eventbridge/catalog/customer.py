@@ -1,0 +1,150 @@
+"""Customer events: sign-up, login, logout, and the failures of the first two."""
+
+from magento_eventbridge.captures import Capture
+from magento_eventbridge.catalog.detail import Detail, Identifier, Text, members
+from magento_eventbridge.catalog.event import Event
+
+
+class Customer(Detail):
+    """A customer's account; what the customer left empty is the empty text."""
+
+    id: Identifier
+    created_at: Text
+    email: Text
+    firstname: Text
+    gender: Text
+    lastname: Text
+    middlename: Text
+    prefix: Text
+    suffix: Text
+
+
+class FailedLogin(Detail):
+    """The name with which somebody tried to log in, and what the shop answered."""
+
+    username: Text
+    messages: list[Text]
+
+
+class FailedSignUp(Detail):
+    """With which data somebody tried to sign up, and what the shop answered."""
+
+    email: Text
+    firstname: Text
+    lastname: Text
+    messages: list[Text]
+
+
+def _customer(capture: Capture) -> Customer:
+    customer = capture.snapshot
+    return Customer(
+        id=customer["id"],
+        created_at=customer["created_at"],
+        email=customer["email"],
+        firstname=customer["firstname"],
+        gender=customer.get("gender"),
+        lastname=customer["lastname"],
+        middlename=customer.get("middlename"),
+        prefix=customer.get("prefix"),
+        suffix=customer.get("suffix"),
+    )
+
+
+def _failed_login(capture: Capture) -> FailedLogin:
+    attempt = capture.snapshot
+    return FailedLogin(username=attempt["username"], messages=members(attempt["messages"]))
+
+
+def _failed_sign_up(capture: Capture) -> FailedSignUp:
+    attempt = capture.snapshot
+    return FailedSignUp(
+        email=attempt["email"],
+        firstname=attempt.get("firstname"),
+        lastname=attempt.get("lastname"),
+        messages=members(attempt["messages"]),
+    )
+
+
+def _signed_up(capture: Capture) -> bool:
+    # An admin who makes an account signs nobody up.
+    return capture.is_new and capture.area != "adminhtml"
+
+
+def _failed(capture: Capture) -> bool:
+    # The same controller serves success and failure: only the latter leaves messages of error.
+    return bool(capture.snapshot.get("messages"))
+
+
+_CUSTOMER = {
+    "id": 1,
+    "createdAt": "2020-08-24 00:00:00",
+    "email": "test@example.com",
+    "firstname": "Test",
+    "gender": "",
+    "lastname": "Test",
+    "middlename": "",
+    "prefix": "",
+    "suffix": "",
+}
+
+EVENTS = (
+    Event(
+        detail_type="CustomerLoggedIn",
+        config_path="aws_eventbridge/events_customer/logged_in",
+        magento_events=("customer_login",),
+        when="A customer logged in: on the storefront, by a token, or by signing up.",
+        detail=Customer,
+        translate=_customer,
+        sample=_CUSTOMER,
+    ),
+    Event(
+        detail_type="CustomerLoggedOut",
+        config_path="aws_eventbridge/events_customer/logged_out",
+        magento_events=("customer_logout",),
+        when="A customer logged out.",
+        detail=Customer,
+        translate=_customer,
+        sample=_CUSTOMER,
+    ),
+    Event(
+        detail_type="CustomerLoginFailed",
+        config_path="aws_eventbridge/events_customer/login_failed",
+        magento_events=("controller_action_postdispatch_customer_account_loginpost",),
+        when="A customer's login failed; `messages` is what the shop answered.",
+        detail=FailedLogin,
+        translate=_failed_login,
+        applies=_failed,
+        sample={
+            "username": "test@example.com",
+            "messages": [
+                "The account sign-in was incorrect or your account is disabled temporarily. "
+                "Please wait and try again later."
+            ],
+        },
+    ),
+    Event(
+        detail_type="CustomerSignedUp",
+        config_path="aws_eventbridge/events_customer/signed_up",
+        magento_events=("customer_save_after_data_object",),
+        when="A customer signed up: on the storefront, at checkout, by REST or GraphQL.",
+        detail=Customer,
+        translate=_customer,
+        applies=_signed_up,
+        sample=_CUSTOMER,
+    ),
+    Event(
+        detail_type="CustomerSignedUpFailed",
+        config_path="aws_eventbridge/events_customer/signed_up_failed",
+        magento_events=("controller_action_postdispatch_customer_account_createpost",),
+        when="A sign-up failed; `messages` are the shop's answers or their identifiers.",
+        detail=FailedSignUp,
+        translate=_failed_sign_up,
+        applies=_failed,
+        sample={
+            "email": "test@example.com",
+            "firstname": "Test",
+            "lastname": "Test",
+            "messages": ["customerAlreadyExistsErrorMessage"],
+        },
+    ),
+)

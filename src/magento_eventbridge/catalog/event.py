@@ -1,0 +1,74 @@
+"""The words in which the catalog tells of an event: what it is, and how a capture becomes it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from magento_eventbridge.captures import Capture
+from magento_eventbridge.catalog.detail import Detail
+
+
+class TranslationError(ValueError):
+    """The capture's snapshot does not hold what the event's detail must say."""
+
+
+def always(_: Capture) -> bool:
+    """Tell of every capture of the event's Magento events."""
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One documented event.
+
+    Attributes:
+        detail_type: its name on the bus, as the reference documentation has it.
+        config_path: the store's setting that switches it on.
+        magento_events: the captured Magento events that can mean it.
+        when: one sentence: when it is sent.
+        detail: the model of its detail.
+        translate: gives the detail of a capture.
+        applies: tells whether a capture of one of its Magento events means it.
+        sample: a detail as consumers see it, without metadata.
+    """
+
+    detail_type: str
+    config_path: str
+    magento_events: tuple[str, ...]
+    when: str
+    detail: type[Detail]
+    translate: Callable[[Capture], Detail]
+    sample: Mapping[str, Any]
+    applies: Callable[[Capture], bool] = always
+
+    @property
+    def scope(self) -> str:
+        """The part of the shop it tells of, as `order`."""
+        return self.config_path.split("/")[1].removeprefix("events_")
+
+    def detail_of(self, capture: Capture) -> Detail:
+        """Translate a capture.
+
+        Raises:
+            TranslationError: saying what in the snapshot is missing or wrong.
+        """
+        try:
+            return self.translate(capture)
+        except ValidationError as error:
+            faults = error.errors(include_url=False, include_input=False, include_context=False)
+            told = "; ".join(f"{_place(fault['loc'])}: {fault['msg']}" for fault in faults)
+            raise TranslationError(f"{self.detail_type}: {told}") from None
+        except KeyError as error:
+            raise TranslationError(
+                f"{self.detail_type}: the snapshot has no {error.args[0]!r}"
+            ) from None
+        except (AttributeError, TypeError) as error:
+            raise TranslationError(
+                f"{self.detail_type}: the snapshot has another shape than its event's: {error}"
+            ) from None
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location) or "detail"

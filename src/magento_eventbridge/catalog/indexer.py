@@ -1,0 +1,34 @@
+"""Indexer events: an index changed its state."""
+
+from magento_eventbridge.captures import Capture
+from magento_eventbridge.catalog.detail import Detail, Text
+from magento_eventbridge.catalog.event import Event
+
+
+class IndexerState(Detail):
+    """An index and its state: `valid`, `invalid`, `working` or `suspended`."""
+
+    index: Text
+    status: Text
+
+
+def _state(capture: Capture) -> IndexerState:
+    return IndexerState(index=capture.snapshot["indexer_id"], status=capture.snapshot["status"])
+
+
+def _status_changed(capture: Capture) -> bool:
+    return capture.is_new or "status" in capture.original
+
+
+EVENTS = (
+    Event(
+        detail_type="StateSaved",
+        config_path="aws_eventbridge/events_indexer/state_saved",
+        magento_events=("indexer_state_save_after",),
+        when="An index changed its state; once for each change.",
+        detail=IndexerState,
+        translate=_state,
+        applies=_status_changed,
+        sample={"index": "catalog_product_price", "status": "working"},
+    ),
+)

@@ -1,0 +1,113 @@
+"""Invoice events: created, updated, payed, registered, deleted."""
+
+from typing import Literal
+
+from magento_eventbridge.captures import Capture
+from magento_eventbridge.catalog.detail import (
+    Detail,
+    InvoiceAddress,
+    LineItem,
+    Number,
+    Text,
+    invoice_address,
+    line_items,
+)
+from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.order import is_changed, is_created
+
+Status = Literal["OPEN", "PAID", "CANCELED"]
+
+# Magento\Sales\Model\Order\Invoice::STATE_*
+_STATUSES: dict[str, Status] = {"1": "OPEN", "2": "PAID", "3": "CANCELED"}
+
+
+class Invoice(Detail):
+    """An invoice; amounts in the order's currency."""
+
+    order_id: Text
+    status: Status
+    billing_address: InvoiceAddress | None
+    shipping_amount: Number
+    tax_amount: Number
+    total: Number
+    items: list[LineItem]
+
+
+def _invoice(capture: Capture) -> Invoice:
+    invoice = capture.snapshot
+    return Invoice(
+        order_id=invoice["order"]["increment_id"],
+        status=_STATUSES[str(invoice["state"])],
+        billing_address=invoice_address(invoice.get("billing_address")),
+        shipping_amount=invoice.get("shipping_amount"),
+        tax_amount=invoice.get("tax_amount"),
+        total=invoice["grand_total"],
+        items=line_items(invoice["items"], qty="qty"),
+    )
+
+
+_INVOICE = {
+    "orderId": "000000001",
+    "status": "PAID",
+    "billingAddress": {
+        "countryId": "IT",
+        "region": None,
+        "street": ["via di test"],
+        "city": "Test",
+        "postCode": "12345",
+    },
+    "shippingAmount": 10,
+    "taxAmount": 0,
+    "total": 77,
+    "items": [{"sku": "WS12-M-Purple", "name": "Radiant Tee", "price": 22, "qty": 1}],
+}
+
+EVENTS = (
+    Event(
+        detail_type="InvoiceCreated",
+        config_path="aws_eventbridge/events_invoice/saved",
+        magento_events=("sales_order_invoice_save_after",),
+        when="An invoice was saved for the first time.",
+        detail=Invoice,
+        translate=_invoice,
+        applies=is_created,
+        sample=_INVOICE | {"status": "OPEN"},
+    ),
+    Event(
+        detail_type="InvoiceUpdated",
+        config_path="aws_eventbridge/events_invoice/saved",
+        magento_events=("sales_order_invoice_save_after",),
+        when="A saved invoice changed.",
+        detail=Invoice,
+        translate=_invoice,
+        applies=is_changed,
+        sample=_INVOICE,
+    ),
+    Event(
+        detail_type="InvoicePayed",
+        config_path="aws_eventbridge/events_invoice/payed",
+        magento_events=("sales_order_invoice_pay",),
+        when="An invoice was payed.",
+        detail=Invoice,
+        translate=_invoice,
+        sample=_INVOICE,
+    ),
+    Event(
+        detail_type="InvoiceRegistered",
+        config_path="aws_eventbridge/events_invoice/registered",
+        magento_events=("sales_order_invoice_register",),
+        when="An invoice was registered with its order.",
+        detail=Invoice,
+        translate=_invoice,
+        sample=_INVOICE,
+    ),
+    Event(
+        detail_type="InvoiceDeleted",
+        config_path="aws_eventbridge/events_invoice/deleted",
+        magento_events=("sales_order_invoice_delete_after",),
+        when="An invoice was deleted; the detail is what it was.",
+        detail=Invoice,
+        translate=_invoice,
+        sample=_INVOICE,
+    ),
+)

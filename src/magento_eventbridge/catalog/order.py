@@ -1,0 +1,123 @@
+"""Order events: placed, created, updated, canceled, deleted."""
+
+from magento_eventbridge.captures import Capture
+from magento_eventbridge.catalog.detail import (
+    Address,
+    Detail,
+    LineItem,
+    NullableText,
+    Number,
+    Text,
+    address,
+    line_items,
+)
+from magento_eventbridge.catalog.event import Event
+
+
+class Order(Detail):
+    """An order; amounts in the order's currency. A virtual order has no shipping address."""
+
+    id: Text
+    status: Text
+    coupon: NullableText
+    billing_address: Address | None
+    shipping_address: Address | None
+    shipping_amount: Number
+    tax_amount: Number
+    total: Number
+    items: list[LineItem]
+
+
+def _order(capture: Capture) -> Order:
+    order = capture.snapshot
+    return Order(
+        id=order["increment_id"],
+        status=order["status"],
+        coupon=order.get("coupon_code"),
+        billing_address=address(order.get("billing_address")),
+        shipping_address=address(order.get("shipping_address")),
+        shipping_amount=order.get("shipping_amount"),
+        tax_amount=order.get("tax_amount"),
+        total=order["grand_total"],
+        items=line_items(order["items"], qty="qty_ordered"),
+    )
+
+
+def is_created(capture: Capture) -> bool:
+    """Tell whether the save made the thing."""
+    return capture.is_new
+
+
+def is_changed(capture: Capture) -> bool:
+    """Tell whether the save changed something that was there; its time stamp does not count."""
+    return not capture.is_new and bool(capture.original.keys() - {"updated_at"})
+
+
+_ADDRESS = {
+    "country": "IT",
+    "region": None,
+    "street": ["via di test"],
+    "city": "Test",
+    "postCode": "12345",
+}
+_ORDER = {
+    "id": "000000001",
+    "status": "pending",
+    "coupon": None,
+    "billingAddress": _ADDRESS,
+    "shippingAddress": _ADDRESS,
+    "shippingAmount": 5,
+    "taxAmount": 0,
+    "total": 64,
+    "items": [{"sku": "24-MB02", "name": "Fusion Backpack", "price": 59, "qty": 1}],
+}
+
+EVENTS = (
+    Event(
+        detail_type="OrderPlaced",
+        config_path="aws_eventbridge/events_order/placed",
+        magento_events=("sales_order_place_after",),
+        when="An order was placed and saved, by whichever way it came.",
+        detail=Order,
+        translate=_order,
+        sample=_ORDER,
+    ),
+    Event(
+        detail_type="OrderCreated",
+        config_path="aws_eventbridge/events_order/saved",
+        magento_events=("sales_order_save_after",),
+        when="An order was saved for the first time.",
+        detail=Order,
+        translate=_order,
+        applies=is_created,
+        sample=_ORDER,
+    ),
+    Event(
+        detail_type="OrderUpdated",
+        config_path="aws_eventbridge/events_order/saved",
+        magento_events=("sales_order_save_after",),
+        when="A saved order changed; once for each transaction, with its last state.",
+        detail=Order,
+        translate=_order,
+        applies=is_changed,
+        sample=_ORDER | {"status": "processing"},
+    ),
+    Event(
+        detail_type="OrderCanceled",
+        config_path="aws_eventbridge/events_order/canceled",
+        magento_events=("order_cancel_after",),
+        when="An order was canceled.",
+        detail=Order,
+        translate=_order,
+        sample=_ORDER | {"status": "canceled"},
+    ),
+    Event(
+        detail_type="OrderDeleted",
+        config_path="aws_eventbridge/events_order/deleted",
+        magento_events=("sales_order_delete_after",),
+        when="An order was deleted; the detail is what it was.",
+        detail=Order,
+        translate=_order,
+        sample=_ORDER,
+    ),
+)

@@ -1,0 +1,61 @@
+"""Admin user events: logins and logouts of the people behind the shop."""
+
+from magento_eventbridge.captures import Capture
+from magento_eventbridge.catalog.detail import Detail, Identifier, Text
+from magento_eventbridge.catalog.event import Event
+
+
+class User(Detail):
+    """An admin user."""
+
+    id: Identifier
+    username: Text
+    email: Text
+
+
+class FailedLogin(Detail):
+    """The name with which somebody tried to log in."""
+
+    username: Text
+
+
+def _user(capture: Capture) -> User:
+    user = capture.snapshot
+    return User(id=user["user_id"], username=user["username"], email=user["email"])
+
+
+def _failed_login(capture: Capture) -> FailedLogin:
+    return FailedLogin(username=capture.snapshot["username"])
+
+
+_ADMIN = {"id": 1, "username": "admin", "email": "admin@example.com"}
+
+EVENTS = (
+    Event(
+        detail_type="UserLoggedIn",
+        config_path="aws_eventbridge/events_user/logged_in",
+        magento_events=("backend_auth_user_login_success",),
+        when="An admin user logged in.",
+        detail=User,
+        translate=_user,
+        sample=_ADMIN,
+    ),
+    Event(
+        detail_type="UserLoggedOut",
+        config_path="aws_eventbridge/events_user/logged_out",
+        magento_events=("controller_action_predispatch_adminhtml_auth_logout",),
+        when="An admin user logged out.",
+        detail=User,
+        translate=_user,
+        sample=_ADMIN,
+    ),
+    Event(
+        detail_type="UserLoginFailed",
+        config_path="aws_eventbridge/events_user/login_failed",
+        magento_events=("backend_auth_user_login_failed",),
+        when="A login to the admin failed, whether the user exists or not.",
+        detail=FailedLogin,
+        translate=_failed_login,
+        sample={"username": "admin"},
+    ),
+)

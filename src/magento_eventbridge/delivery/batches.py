@@ -1,0 +1,116 @@
+"""What waits for one destination, and which of it may go together in the next call."""
+
+import heapq
+import itertools
+from collections import deque
+from dataclasses import dataclass
+
+from magento_eventbridge.delivery.envelope import Entry
+from magento_eventbridge.delivery.ports import Claim, Limits
+
+
+@dataclass(slots=True, eq=False)
+class Pending:
+    """An entry that waits for its turn, with the claim that it came from."""
+
+    claim: Claim
+    entry: Entry
+    order_key: str
+    event_id: str  # the capture's id: what logs call the event by
+    store_id: int = 0
+    failures: int = 0
+    alone: bool = False  # a call with neighbours was refused: it goes by itself
+
+
+class Lane:
+    """The entries bound for one destination, in order.
+
+    Of entries with the same order key only the first is ever under way: the others wait until
+    it is settled, however often it has to be tried. Entries of other keys pass them by.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._ready: deque[Pending] = deque()
+        self._postponed: list[tuple[float, int, Pending]] = []
+        self._behind: dict[str, deque[Pending]] = {}  # by key; the key's first is not in here
+        self._tie = itertools.count()
+        self._size = 0
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        """How many entries it holds, those under way among them."""
+        return self._size
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes its entries make."""
+        return self._bytes
+
+    def add(self, pending: Pending) -> None:
+        """Let an entry wait behind all others."""
+        self._size += 1
+        self._bytes += pending.entry.size
+        line = self._behind.get(pending.order_key)
+        if line is None:
+            self._behind[pending.order_key] = deque()
+            self._ready.append(pending)
+        else:
+            line.append(pending)
+
+    def take(self, now: float) -> list[Pending]:
+        """Take the entries of the next call: as many as are ready and fit, none if none is."""
+        while self._postponed and self._postponed[0][0] <= now:
+            self._ready.append(heapq.heappop(self._postponed)[2])
+        batch: list[Pending] = []
+        size = 0
+        while self._ready and len(batch) < self._limits.max_entries:
+            pending = self._ready[0]
+            size += pending.entry.size
+            if batch and (pending.alone or size > self._limits.max_bytes):
+                break
+            batch.append(self._ready.popleft())
+            if pending.alone:
+                break
+        return batch
+
+    def settle(self, pending: Pending) -> None:
+        """Let go of an entry that is delivered or buried; the next of its key is ready."""
+        self._size -= 1
+        self._bytes -= pending.entry.size
+        line = self._behind[pending.order_key]
+        if line:
+            self._ready.appendleft(line.popleft())
+        else:
+            del self._behind[pending.order_key]
+
+    def put_back(self, batch: list[Pending]) -> None:
+        """Put entries that were taken back to the front, in their order."""
+        self._ready.extendleft(reversed(batch))
+
+    def postpone(self, pending: Pending, until: float) -> None:
+        """Let an entry that was taken wait until then; those of its key wait with it."""
+        heapq.heappush(self._postponed, (until, next(self._tie), pending))
+
+    def next_due(self) -> float | None:
+        """When the next entry may be taken: 0 for at once, None while there is none."""
+        if self._ready:
+            return 0.0
+        return self._postponed[0][0] if self._postponed else None
+
+    def clear(self) -> list[Pending]:
+        """Take everything that is not under way, each key's entries in their order."""
+        heads = [*self._ready, *(pending for _, _, pending in sorted(self._postponed))]
+        cleared: list[Pending] = []
+        for head in heads:
+            cleared.append(head)
+            cleared.extend(self._behind.pop(head.order_key))
+        # What stands behind an entry that is under way can be given back before it is settled.
+        for line in self._behind.values():
+            cleared.extend(line)
+            line.clear()
+        self._ready.clear()
+        self._postponed.clear()
+        self._size -= len(cleared)
+        self._bytes -= sum(pending.entry.size for pending in cleared)
+        return cleared

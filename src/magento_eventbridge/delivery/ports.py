@@ -1,0 +1,92 @@
+"""What the dispatcher asks of a queue and of a sink; every implementation is one file elsewhere."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from magento_eventbridge.delivery.envelope import Entry
+from magento_eventbridge.delivery.routing import Destination
+from magento_eventbridge.delivery.verdicts import Answer, ResultCodes
+
+
+class QueueError(Exception):
+    """The queue cannot do this now: its disk is full, its database away. Nothing is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A capture that a queue handed out, until it is told what became of it.
+
+    `handle` means something to its queue only; `body` is the capture's JSON text as it came.
+    """
+
+    handle: object
+    body: bytes = field(repr=False)
+    attempts: int = 0
+
+
+class Queue(Protocol):
+    """A durable place that hands out captures and is told what became of each.
+
+    Captures come out in the order in which they went in. One that was claimed is out for nobody
+    else until it is told of or its claimant is gone.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name in settings and logs, as `sqlite`."""
+        ...
+
+    async def claim(self, limit: int, *, without_stores: Collection[int] = ()) -> list[Claim]:
+        """Claim up to `limit` captures that wait, passing over those of the stores named."""
+        ...
+
+    async def wait(self, seconds: float) -> None:
+        """Return as soon as there may be something to claim, at the latest after `seconds`."""
+        ...
+
+    async def ack(self, claims: Sequence[Claim]) -> None:
+        """Forget captures that were delivered, or that mean nothing worth telling."""
+        ...
+
+    async def retry(self, claims: Sequence[Claim], delay: float = 0.0) -> None:
+        """Give captures back; they come out again after `delay` seconds."""
+        ...
+
+    async def bury(self, claim: Claim, reason: str) -> None:
+        """Move a capture that can never be delivered to the dead letters."""
+        ...
+
+    async def close(self) -> None:
+        """Give back what is still claimed, and let go of files and connections."""
+        ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a bus takes in one call; `max_bytes` for each entry and for their sum."""
+
+    max_entries: int
+    max_bytes: int
+
+
+class Sink(Protocol):
+    """Where entries go."""
+
+    @property
+    def limits(self) -> Limits:
+        """What one call may hold."""
+        ...
+
+    @property
+    def codes(self) -> ResultCodes:
+        """What its error codes mean."""
+        ...
+
+    async def put(self, destination: Destination, entries: Sequence[Entry]) -> Answer:
+        """Send entries in one call. Never raises for what the network or AWS does: it answers."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...

@@ -1,0 +1,59 @@
+"""Where a store view's events go and what they look like there, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+CredentialsType = Literal["keys", "env", "ec2", "default"]
+
+
+@dataclass(frozen=True)
+class CredentialsSource:
+    """Which AWS credentials to use: how to find them, and whether to assume a role with them.
+
+    `keys` are the two given here; `env` are AWS_ACCESS_KEY_ID and its fellows; `ec2` is the role
+    of the instance; `default` is the whole chain that AWS's SDKs go through.
+    """
+
+    type: CredentialsType = "default"
+    access_key: str | None = field(default=None, repr=False)
+    secret_access_key: str | None = field(default=None, repr=False)
+    profile: str | None = None
+    role_arn: str | None = None
+    external_id: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Destination:
+    """One bus as seen with one set of credentials: what may share a call shares this."""
+
+    region: str
+    event_bus: str | None = None  # None: the account's default bus
+    endpoint_url: str | None = None  # None: AWS's own for the region
+    credentials: CredentialsSource = CredentialsSource()
+    dry_run: bool = False
+
+    def __str__(self) -> str:
+        where = f"bus '{self.event_bus or 'default'}' in {self.region}"
+        return f"{where} at {self.endpoint_url}" if self.endpoint_url else where
+
+
+@dataclass(frozen=True)
+class Route:
+    """What a store view's settings say about its events.
+
+    Attributes:
+        destination: where they go.
+        source: the `Source` of its entries.
+        tracking: whether a detail has `tracking`.
+        switched_off: config paths of the events that are not to be sent.
+        detail_types: other names for detail-types, by their documented name.
+        resources: the ARNs in every entry's `Resources`.
+    """
+
+    destination: Destination
+    source: str
+    tracking: bool = True
+    switched_off: frozenset[str] = frozenset()
+    detail_types: Mapping[str, str] = field(default_factory=dict)
+    resources: tuple[str, ...] = ()

@@ -1,0 +1,103 @@
+"""What a sink's answer means for each entry of a call: a pure function from answer to verdicts."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Fate(Enum):
+    """What is to become of an entry."""
+
+    DELIVERED = "delivered"
+    RETRY = "retry"  # the entry alone failed: try it again, its neighbours go on
+    REST = "rest"  # the destination failed: let it rest, then try again
+    PARK = "park"  # configuration is at fault: keep everything, call for a person
+    ISOLATE = "isolate"  # the call was refused for one of its entries: send each alone
+    BURY = "bury"  # it can never be delivered
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One entry's fate, why, and under which id the bus knows it once delivered."""
+
+    fate: Fate
+    reason: str = ""
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryResult:
+    """What the answer says of one entry: an id, or an error."""
+
+    event_id: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one call.
+
+    Either `results`, one for each entry in its order, or an error of the whole call. `status` is
+    the HTTP status, 0 when no answer came at all; `retry_after` is in seconds.
+    """
+
+    status: int
+    results: tuple[EntryResult, ...] | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    retry_after: float | None = None
+
+    @property
+    def error(self) -> str:
+        """The error in one line."""
+        code = self.error_code or (f"HTTP {self.status}" if self.status else "no answer")
+        return f"{code}: {self.error_message}" if self.error_message else code
+
+
+@dataclass(frozen=True)
+class ResultCodes:
+    """Which of a bus's error codes mean what; every other code of an entry means bury."""
+
+    retryable: frozenset[str]
+    parking: frozenset[str]
+
+
+_TOO_MANY_REQUESTS = 429
+_REQUEST_TIMEOUT = 408
+
+
+def judge(entries: int, answer: Answer, codes: ResultCodes) -> list[Verdict]:
+    """Give the verdict on each of a call's entries, in their order."""
+    if answer.results is not None:
+        if len(answer.results) == entries:
+            return [_judge_entry(result, codes) for result in answer.results]
+        told = f"the answer tells of {len(answer.results)} entries, {entries} were sent"
+        return [Verdict(Fate.REST, told)] * entries
+    return [Verdict(_judge_call(entries, answer, codes), answer.error)] * entries
+
+
+def _judge_entry(result: EntryResult, codes: ResultCodes) -> Verdict:
+    if not result.error_code:
+        return Verdict(Fate.DELIVERED, event_id=result.event_id)
+    reason = result.error_code
+    if result.error_message:
+        reason = f"{reason}: {result.error_message}"
+    if result.error_code in codes.retryable:
+        return Verdict(Fate.RETRY, reason)
+    if result.error_code in codes.parking:
+        return Verdict(Fate.PARK, reason)
+    return Verdict(Fate.BURY, reason)
+
+
+def _judge_call(entries: int, answer: Answer, codes: ResultCodes) -> Fate:
+    if answer.error_code in codes.parking:
+        return Fate.PARK
+    if answer.error_code in codes.retryable or answer.status in (
+        _TOO_MANY_REQUESTS,
+        _REQUEST_TIMEOUT,
+    ):
+        return Fate.REST
+    if not 400 <= answer.status < 500:
+        return Fate.REST
+    # A refusal of the whole call may be one entry's doing: its neighbours shall not pay for it.
+    return Fate.ISOLATE if entries > 1 else Fate.BURY
