@@ -70,7 +70,12 @@ SHIPMENT_FIELDS = [
     "created_at",
     "updated_at",
 ]
-ADDRESS_FIELDS = ["country_id", "region", "city", "postcode"]
+ADDRESS_FIELDS = [
+    "country_id",
+    "region",
+    "city",
+    "postcode",
+]
 CUSTOMER_FIELDS = [
     "id",
     "created_at",
@@ -104,7 +109,11 @@ SUBSCRIBER_FIELDS = [
     "subscriber_confirm_code",
     "change_status_at",
 ]
-USER_FIELDS = ["user_id", "username", "email"]
+USER_FIELDS = [
+    "user_id",
+    "username",
+    "email",
+]
 
 
 def pick(data: Json, fields: Iterable[str]) -> Json:

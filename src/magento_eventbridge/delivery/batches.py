@@ -17,7 +17,6 @@ class Pending:
     entry: Entry
     order_key: str
     event_id: str  # the capture's id: what logs call the event by
-    store_id: int = 0
     failures: int = 0
     alone: bool = False  # a call with neighbours was refused: it goes by itself
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic_core import to_json
 
@@ -32,6 +33,21 @@ class Entry:
     resources: tuple[str, ...]
     size: int
 
+    @classmethod
+    def of(
+        cls,
+        *,
+        source: str,
+        detail_type: str,
+        detail: str,
+        time: float,
+        event_bus: str | None,
+        resources: tuple[str, ...] = (),
+    ) -> "Entry":
+        """Make an entry and measure it."""
+        size = entry_size(source, detail_type, detail, resources, timed=True)
+        return cls(source, detail_type, detail, time, event_bus, resources, size)
+
 
 def entry_size(
     source: str, detail_type: str, detail: str, resources: tuple[str, ...] = (), *, timed: bool
@@ -44,6 +60,16 @@ def entry_size(
     return sum(len(text.encode()) for text in texts) + (_SIZE_OF_TIME if timed else 0)
 
 
+def metadata(identifier: str, time: float, *, queued: bool) -> dict[str, Any]:
+    """Give a detail's `metadata`; `time` in seconds since the epoch."""
+    return {
+        "id": identifier,
+        "date": datetime.fromtimestamp(int(time), UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        "timestamp": int(time),
+        "async": queued,
+    }
+
+
 def seal(capture: Capture, event: Event, route: Route) -> Entry:
     """Make the entry of a capture that means the event.
 
@@ -51,22 +77,14 @@ def seal(capture: Capture, event: Event, route: Route) -> Entry:
         TranslationError: the capture's snapshot does not hold what the detail must say.
     """
     content = event.detail_of(capture).model_dump(by_alias=True)
-    content["metadata"] = {
-        "id": capture.id,
-        "date": datetime.fromtimestamp(int(capture.time), UTC).strftime("%Y-%m-%d %H:%M:%S"),
-        "timestamp": int(capture.time),
-        "async": capture.queued,
-    }
+    content["metadata"] = metadata(capture.id, capture.time, queued=capture.queued)
     if route.tracking and capture.context:
         content["tracking"] = tracking(capture.context)
-    detail = to_json(content).decode()
-    detail_type = route.detail_types.get(event.detail_type, event.detail_type)
-    return Entry(
+    return Entry.of(
         source=route.source,
-        detail_type=detail_type,
-        detail=detail,
+        detail_type=route.detail_types.get(event.detail_type, event.detail_type),
+        detail=to_json(content).decode(),
         time=capture.time,
         event_bus=route.destination.event_bus,
         resources=route.resources,
-        size=entry_size(route.source, detail_type, detail, route.resources, timed=True),
     )

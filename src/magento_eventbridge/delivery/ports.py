@@ -25,6 +25,55 @@ class Claim:
     attempts: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A capture that could not be delivered, and why.
+
+    `id` is the queue's own number of it; `buried_at` is in seconds since the epoch.
+    """
+
+    id: int
+    capture_id: str
+    event: str
+    store_id: int
+    reason: str
+    buried_at: float
+    body: bytes = field(repr=False)
+
+
+class DeadLetters(Protocol):
+    """What a queue keeps of captures that can never be delivered as they are."""
+
+    async def count(self) -> int:
+        """How many there are."""
+        ...
+
+    async def page(self, limit: int, *, after: int = 0) -> list[DeadLetter]:
+        """Read up to `limit`, oldest first, those with a greater id than `after`."""
+        ...
+
+    async def find(self, letter: int) -> DeadLetter | None:
+        """Read one by its id."""
+        ...
+
+    async def redrive(self, letters: Sequence[int] | None) -> int:
+        """Put letters (None: all) back into the queue; gives how many there were."""
+        ...
+
+    async def drop(self, letters: Sequence[int] | None) -> int:
+        """Delete letters (None: all) for good; gives how many there were."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """What a queue holds: waiting or claimed, and when the oldest of it happened (epoch)."""
+
+    captures: int
+    oldest: float | None
+    dead: int
+
+
 class Queue(Protocol):
     """A durable place that hands out captures and is told what became of each.
 
@@ -55,6 +104,15 @@ class Queue(Protocol):
 
     async def bury(self, claim: Claim, reason: str) -> None:
         """Move a capture that can never be delivered to the dead letters."""
+        ...
+
+    async def depth(self) -> Depth:
+        """Tell how much there is to do."""
+        ...
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """What it buried."""
         ...
 
     async def close(self) -> None:

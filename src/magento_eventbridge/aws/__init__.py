@@ -1,0 +1,1 @@
+"""What AWS asks of its callers: credentials and endpoints."""

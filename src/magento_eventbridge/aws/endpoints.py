@@ -1,0 +1,29 @@
+"""Where a region's EventBridge answers."""
+
+from functools import cache
+
+import botocore.session
+from botocore.exceptions import BotoCoreError
+
+
+class RegionError(ValueError):
+    """No such region."""
+
+
+@cache
+def eventbridge_endpoint(region: str) -> str:
+    """Give the URL of EventBridge in a region, China and GovCloud included.
+
+    Raises:
+        RegionError: botocore cannot make an endpoint of that name.
+    """
+    try:
+        client = botocore.session.Session().create_client(
+            "events",
+            region_name=region,
+            aws_access_key_id="-",
+            aws_secret_access_key="-",  # noqa: S106  never used: nothing is called
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise RegionError(f"region '{region}': {error}") from error
+    return str(client.meta.endpoint_url)

@@ -1,0 +1,151 @@
+"""The composition root: makes a running bridge of settings; alone knows every queue and sink."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from magento_eventbridge.aws.credentials import CredentialsFinder
+from magento_eventbridge.delivery.dispatcher import Dispatcher
+from magento_eventbridge.delivery.ports import Queue, Sink
+from magento_eventbridge.delivery.routing import Destination, Route
+from magento_eventbridge.inlets.http import Inlet, InletOptions
+from magento_eventbridge.observability import log as logs
+from magento_eventbridge.queues.sqlite import SqliteQueue
+from magento_eventbridge.settings import Settings, SettingsError
+from magento_eventbridge.sinks.dry_run import DryRunSink
+from magento_eventbridge.sinks.eventbridge import EventBridgeSink
+
+log = logging.getLogger(__name__)
+
+
+class Sinks:
+    """The sinks of a bridge: EventBridge for what is meant, a dry run for what is not."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.credentials = CredentialsFinder()
+        self._eventbridge = EventBridgeSink(
+            self.credentials,
+            max_bytes=settings.delivery.max_entry_bytes,
+            answer_seconds=settings.delivery.answer_seconds,
+        )
+        self._dry_run = DryRunSink(self._eventbridge.limits)
+
+    def of(self, destination: Destination) -> Sink:
+        """Give the sink that serves a destination."""
+        return self._dry_run if destination.dry_run else self._eventbridge
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._eventbridge.close()
+
+
+class Routes:
+    """The routes of store views, made once for each."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._known: dict[int, Route] = {}
+
+    def __call__(self, store_id: int) -> Route:
+        """Give the route of a store view."""
+        if store_id not in self._known:
+            self._known[store_id] = self._settings.store(store_id).route()
+        return self._known[store_id]
+
+
+def start_log(settings: Settings) -> None:
+    """Begin to write the log as the settings say.
+
+    Raises:
+        LogFileError: its file cannot be opened.
+    """
+    level = (
+        logging.DEBUG if settings.is_verbose else logging.getLevelName(settings.log.level.upper())
+    )
+    logs.set_up(level=level, style=settings.log.format, file=settings.log_file)
+
+
+def open_queue(settings: Settings, name: str = "sqlite") -> Queue:
+    """Open a queue by its name.
+
+    Raises:
+        SettingsError: there is no queue of that name.
+        QueueError: it cannot be opened.
+    """
+    if name != SqliteQueue.name:
+        raise SettingsError(f"there is no queue '{name}'; there is: {SqliteQueue.name}")
+    return SqliteQueue(settings.spool.path)
+
+
+@asynccontextmanager
+async def dispatching(settings: Settings, queue: Queue) -> AsyncIterator[Dispatcher]:
+    """Give a dispatcher over a queue; what it opened is closed at the end."""
+    sinks = Sinks(settings)
+    try:
+        yield Dispatcher(queue, Routes(settings), sinks.of, settings.delivery.policy())
+    finally:
+        await sinks.close()
+
+
+class Bridge:
+    """Everything that is configured, in one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Check what can be checked before anything is opened.
+
+        Raises:
+            SettingsError: the inlet would stand open to everybody.
+        """
+        if settings.inlet.enabled and not settings.inlet.secrets:
+            raise SettingsError(
+                "inlet.secrets: the HTTP inlet needs a secret that it shares with the shop: set "
+                "MAGENTO_EVENTBRIDGE_INLET__SECRETS to at least 16 random characters (`openssl "
+                "rand -hex 32` makes some), or set inlet.enabled = false"
+            )
+        self._settings = settings
+        self._dispatchers: list[Dispatcher] = []
+
+    def stop(self) -> None:
+        """Ask `serve` to end."""
+        for dispatcher in self._dispatchers:
+            dispatcher.stop()
+
+    async def serve(self) -> None:
+        """Take captures and deliver them until asked to stop.
+
+        Raises:
+            QueueError, InletError: it cannot begin.
+        """
+        async with AsyncExitStack() as stack:
+            queue = SqliteQueue(self._settings.spool.path)
+            stack.push_async_callback(queue.close)
+            dispatcher = await stack.enter_async_context(dispatching(self._settings, queue))
+            self._dispatchers.append(dispatcher)
+            delivery = asyncio.create_task(dispatcher.run(), name="delivery")
+            try:
+                if self._settings.inlet.enabled:
+                    inlet = Inlet(self._inlet_options(), queue)
+                    await inlet.open()
+                    stack.push_async_callback(inlet.close)
+                    log.info("Listening for captures at %s", inlet.url)
+                log.info("Delivering what is in %s", self._settings.spool.path)
+                await delivery
+            finally:
+                dispatcher.stop()
+                await delivery
+                tally = dispatcher.tally
+                log.info("Stopped: %d delivered, %d buried", tally.delivered, tally.buried)
+
+    def _inlet_options(self) -> InletOptions:
+        inlet = self._settings.inlet
+        return InletOptions(
+            host=inlet.host,
+            port=inlet.port,
+            secrets=tuple(secret.get_secret_value() for secret in inlet.secrets),
+            max_body_bytes=inlet.max_body_bytes,
+            max_waiting_bytes=inlet.max_waiting_bytes,
+            replay_window=inlet.replay_window,
+            tls_certificate=inlet.tls_certificate,
+            tls_key=inlet.tls_key,
+        )

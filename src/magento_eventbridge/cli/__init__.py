@@ -1,0 +1,57 @@
+"""The command line: one module for each command or group of commands."""
+
+import sys
+
+import typer
+from click.exceptions import ClickException
+
+from magento_eventbridge.cli import (
+    consume,
+    dead_letters,
+    demo,
+    doctor,
+    events,
+    replay,
+    send_test,
+    serve,
+    version,
+)
+from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.inlets.http import InletError
+from magento_eventbridge.observability.log import LogFileError
+from magento_eventbridge.settings import SettingsError
+
+app = typer.Typer(
+    name="magento-eventbridge",
+    help="Deliver a Magento 2 shop's events to Amazon EventBridge.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for command in (serve, consume, demo, replay, send_test, doctor, version):
+    app.command(command.NAME, epilog=f"Example: {command.EXAMPLE}")(command.run)
+app.add_typer(events.app, name="events")
+app.add_typer(dead_letters.app, name="dead-letters")
+
+FAULT = 1
+WRONG_USE = 2
+
+
+def main() -> None:
+    """Run the command; a fault is told in words and by the exit status, never by a traceback."""
+    try:
+        app()
+    except SettingsError as error:
+        _tell(error)
+        sys.exit(WRONG_USE)
+    except (InletError, LogFileError, QueueError) as error:
+        _tell(error)
+        sys.exit(FAULT)
+    except ClickException as error:
+        error.show()
+        sys.exit(WRONG_USE)
+
+
+def _tell(error: Exception) -> None:
+    for line in str(error).splitlines():
+        print(f"magento-eventbridge: {line}", file=sys.stderr)  # noqa: T201

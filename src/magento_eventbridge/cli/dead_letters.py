@@ -1,0 +1,164 @@
+"""`dead-letters`: look at what could not be delivered, send it again, or let it go."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from magento_eventbridge.bridge import open_queue
+from magento_eventbridge.cli.options import (
+    AsJson,
+    Config,
+    Overrides,
+    out,
+    settings_of,
+    show_json,
+)
+from magento_eventbridge.delivery.ports import DeadLetter, DeadLetters
+
+app = typer.Typer(help="Look at captures that could not be delivered.", no_args_is_help=True)
+
+QueueName = Annotated[str, typer.Option("--queue", help="Which queue's: sqlite.")]
+Number = Annotated[int, typer.Argument(metavar="ID", help="As 'list' shows it.")]
+Numbers = Annotated[
+    list[int] | None, typer.Argument(metavar="[ID]...", help="As 'list' shows them.")
+]
+All = Annotated[bool, typer.Option("--all", help="All of them.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+@app.command("list", epilog="Example: magento-eventbridge dead-letters list --limit 20")
+def list_letters(
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many.")] = 50,
+    after: Annotated[int, typer.Option("--after", min=0, help="Only greater ids.")] = 0,
+    queue: QueueName = "sqlite",
+    config: Config = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """List dead letters, oldest first, each with its reason."""
+    letters: list[DeadLetter] = _with(
+        config, overrides, queue, lambda dead: dead.page(limit, after=after)
+    )
+    if as_json:
+        show_json([_summary(letter) for letter in letters])
+        return
+    if not letters:
+        out.print("No dead letters.")
+        return
+    table = Table("id", "buried", "Magento event", "store", "reason", box=None, pad_edge=False)
+    for letter in letters:
+        table.add_row(
+            str(letter.id), _time(letter), letter.event, str(letter.store_id), letter.reason
+        )
+    out.print(table, soft_wrap=False)
+
+
+@app.command("show", epilog="Example: magento-eventbridge dead-letters show 3")
+def show(
+    number: Number,
+    queue: QueueName = "sqlite",
+    config: Config = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one dead letter with its capture."""
+    letter: DeadLetter | None = _with(config, overrides, queue, lambda dead: dead.find(number))
+    if letter is None:
+        raise typer.BadParameter(f"there is no dead letter {number}")
+    if as_json:
+        show_json(_summary(letter) | {"capture": letter.body.decode(errors="replace")})
+        return
+    out.print(f"{letter.id}  {_time(letter)}  {letter.event}, store {letter.store_id}")
+    out.print(f"reason: {letter.reason}\n")
+    out.print(_pretty(letter.body))
+
+
+@app.command("redrive", epilog="Example: magento-eventbridge dead-letters redrive --all")
+def redrive(
+    numbers: Numbers = None,
+    every: All = False,
+    queue: QueueName = "sqlite",
+    config: Config = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put dead letters back into the queue, once their reason is mended."""
+    chosen = _chosen(numbers, every)
+    count: int = _with(config, overrides, queue, lambda dead: dead.redrive(chosen))
+    _tell("redriven", count, as_json)
+
+
+@app.command("drop", epilog="Example: magento-eventbridge dead-letters drop 3 4")
+def drop(
+    numbers: Numbers = None,
+    every: All = False,
+    yes: Yes = False,
+    queue: QueueName = "sqlite",
+    config: Config = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete dead letters for good."""
+    chosen = _chosen(numbers, every)
+    if not yes:
+        typer.confirm("These events will never be delivered. Delete them?", abort=True, err=True)
+    count: int = _with(config, overrides, queue, lambda dead: dead.drop(chosen))
+    _tell("dropped", count, as_json)
+
+
+def _with(
+    config: Config,
+    overrides: Overrides,
+    name: str,
+    ask: Callable[[DeadLetters], Awaitable[Any]],
+) -> Any:
+    settings, _ = settings_of(config, overrides)
+
+    async def asking() -> Any:
+        queue = open_queue(settings, name)
+        try:
+            return await ask(queue.dead_letters)
+        finally:
+            await queue.close()
+
+    return asyncio.run(asking())
+
+
+def _chosen(numbers: list[int] | None, every: bool) -> list[int] | None:
+    if every == bool(numbers):
+        raise typer.BadParameter("name the dead letters by their ids, or all of them by --all")
+    return numbers
+
+
+def _tell(done: str, count: int, as_json: bool) -> None:
+    if as_json:
+        show_json({done: count})
+    else:
+        out.print(f"{count} {done}")
+
+
+def _summary(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "id": letter.id,
+        "captureId": letter.capture_id,
+        "event": letter.event,
+        "storeId": letter.store_id,
+        "reason": letter.reason,
+        "buriedAt": _time(letter),
+    }
+
+
+def _time(letter: DeadLetter) -> str:
+    return datetime.fromtimestamp(letter.buried_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _pretty(body: bytes) -> str:
+    try:
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except ValueError:
+        return body.decode(errors="replace")

@@ -1,0 +1,206 @@
+"""`demo`: a recorded store day through a real bridge to a stand-in for AWS on this machine."""
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from magento_eventbridge.cli.options import out
+from magento_eventbridge.demo import store_day
+from magento_eventbridge.inlets.client import HandOverError, hand_over
+
+NAME = "demo"
+EXAMPLE = "magento-eventbridge demo"
+
+Keep = Annotated[bool, typer.Option("--keep", help="Leave all running, to play with.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Do not show each event.")]
+
+_REGION = "eu-west-1"
+_SOURCE = "shop.example.com"
+_START_SECONDS = 20.0
+# Nothing new for so long: what has not arrived by then is lost.
+_QUIET_SECONDS = 10.0
+
+
+def run(keep: Keep = False, quiet: Quiet = False) -> None:
+    """Deliver a recorded store day to a local EventBridge; needs no AWS account and no Magento.
+
+    Ends with one line that says what arrived, and with exit status 1 if it is not everything.
+    """
+    with ExitStack() as stack:
+        folder = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="magento-eventbridge-"))
+        )
+        endpoint = stack.enter_context(_local_aws())
+        bus = _Bus(endpoint)
+        secret = secrets.token_hex(32)
+        url = stack.enter_context(_bridge(folder, endpoint, secret))
+        _say(f"A local EventBridge (moto) answers at {endpoint}; all it gets goes to an SQS queue.")
+        _say(f"The bridge takes captures at {url}.")
+        captures = store_day.captures()
+        _say(f"Replaying {len(captures)} captures of a recorded store day, signed, over HTTP.\n")
+        try:
+            asyncio.run(hand_over(url, secret, [capture.line for capture in captures]))
+        except HandOverError as error:
+            _say(f"The bridge did not take them: {error}")
+            raise typer.Exit(1) from None
+        arrived = []
+        for event in bus.events(store_day.expected()):
+            arrived.append((event["detail-type"], event["detail"]))
+            if not quiet:
+                _show(event)
+        outcome = store_day.compare(arrived)
+        out.print(f"\n{outcome}" if not quiet else str(outcome))
+        if keep:
+            _wait_for_interrupt(url, endpoint, secret, folder)
+        if not outcome.is_right:
+            raise typer.Exit(1)
+
+
+def _say(text: str) -> None:
+    out.print(text)
+
+
+def _show(event: dict[str, Any]) -> None:
+    detail = {key: value for key, value in event["detail"].items() if key != "tracking"}
+    metadata = detail.pop("metadata")
+    text = json.dumps(detail, ensure_ascii=False, separators=(", ", ": "))
+    shown = text if len(text) <= 110 else f"{text[:109]}…"
+    out.print(f"{metadata['date'][11:]}  {event['detail-type']:<30}{shown}")
+
+
+class _Bus:
+    """The local EventBridge, with a rule that sends everything to a queue."""
+
+    def __init__(self, endpoint: str) -> None:
+        import boto3
+
+        client: dict[str, Any] = {
+            "endpoint_url": endpoint,
+            "region_name": _REGION,
+            "aws_access_key_id": "demo",
+            "aws_secret_access_key": "demo",
+        }
+        self._sqs: Any = boto3.client("sqs", **client)
+        events: Any = boto3.client("events", **client)
+        self._url = self._sqs.create_queue(QueueName="demo")["QueueUrl"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])
+        events.put_rule(Name="everything", EventPattern=json.dumps({"source": [_SOURCE]}))
+        events.put_targets(
+            Rule="everything", Targets=[{"Id": "sqs", "Arn": arn["Attributes"]["QueueArn"]}]
+        )
+
+    def events(self, expected: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Give events as they come out, until all have or none came for long."""
+        missing = sum(counter.total() for counter in expected.values())
+        last = time.monotonic()
+        # Once all are there, one more look: what comes too much must be seen too.
+        while missing > 0 or time.monotonic() - last < 1.0:
+            got = self._sqs.receive_message(
+                QueueUrl=self._url, MaxNumberOfMessages=10, WaitTimeSeconds=0
+            ).get("Messages", [])
+            for message in got:
+                yield json.loads(message["Body"])
+                missing -= 1
+                last = time.monotonic()
+            if got:
+                self._sqs.delete_message_batch(
+                    QueueUrl=self._url,
+                    Entries=[
+                        {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+                        for number, message in enumerate(got)
+                    ],
+                )
+            elif time.monotonic() - last > _QUIET_SECONDS:
+                return
+            else:
+                time.sleep(0.05)
+
+
+@contextmanager
+def _local_aws() -> Iterator[str]:
+    try:
+        from moto.server import ThreadedMotoServer
+    except ImportError:
+        raise typer.BadParameter(
+            "the demo needs moto: pip install 'magento-eventbridge[demo]'"
+        ) from None
+    # The stand-in writes a line for each request, amid what the demo has to show.
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+@contextmanager
+def _bridge(folder: Path, endpoint: str, secret: str) -> Iterator[str]:
+    """Run the installed command, as an operator would."""
+    log = folder / "bridge.log"
+    surroundings = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("MAGENTO_EVENTBRIDGE_", "AWS_"))
+    }
+    surroundings |= {
+        "MAGENTO_EVENTBRIDGE_CREDENTIALS__TYPE": "keys",
+        "MAGENTO_EVENTBRIDGE_CREDENTIALS__ACCESS_KEY": "demo",
+        "MAGENTO_EVENTBRIDGE_CREDENTIALS__SECRET_ACCESS_KEY": "demo",
+        "MAGENTO_EVENTBRIDGE_OPTIONS__REGION": _REGION,
+        "MAGENTO_EVENTBRIDGE_OPTIONS__SOURCE": _SOURCE,
+        "MAGENTO_EVENTBRIDGE_OPTIONS__ENDPOINT_URL": endpoint,
+        "MAGENTO_EVENTBRIDGE_INLET__SECRETS": secret,
+        "MAGENTO_EVENTBRIDGE_INLET__PORT": "0",
+        "MAGENTO_EVENTBRIDGE_SPOOL__PATH": str(folder / "spool.sqlite"),
+        "MAGENTO_EVENTBRIDGE_LOG__FILE": str(log),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "magento_eventbridge", "serve"], env=surroundings
+    )
+    try:
+        yield _address(process, log)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+
+
+def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    """Read from its log where the bridge listens."""
+    words = "Listening for captures at "
+    until = time.monotonic() + _START_SECONDS
+    while time.monotonic() < until and process.poll() is None:
+        text = log.read_text() if log.exists() else ""
+        if words in text:
+            return text.partition(words)[2].split()[0]
+        time.sleep(0.05)
+    _say("The bridge did not start." + (f" Its log: {log.read_text()}" if log.exists() else ""))
+    raise typer.Exit(1)
+
+
+def _wait_for_interrupt(url: str, endpoint: str, secret: str, folder: Path) -> None:
+    out.print(
+        f"\nStill running. Captures: POST {url}/v1/captures, for example\n"
+        f"  MAGENTO_EVENTBRIDGE_INLET__SECRETS={secret} \\\n"
+        f"    magento-eventbridge replay captures.ndjson --url {url}\n"
+        f"AWS: --endpoint-url {endpoint} (queue 'demo'). The bridge's log and spool: {folder}\n"
+        "Ctrl-C ends it."
+    )
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        return

@@ -1,0 +1,179 @@
+"""`doctor`: what is set and from where, which credentials there are, whether the bus answers."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from pydantic import BaseModel, SecretStr
+from rich.table import Table
+
+from magento_eventbridge.aws.credentials import CredentialsError
+from magento_eventbridge.bridge import Sinks, open_queue
+from magento_eventbridge.cli.options import (
+    AsJson,
+    Config,
+    MagentoRoot,
+    Overrides,
+    out,
+    settings_of,
+    show_json,
+)
+from magento_eventbridge.delivery.envelope import Entry
+from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.delivery.routing import Route
+from magento_eventbridge.delivery.verdicts import Fate, judge
+from magento_eventbridge.settings import Origins, Settings
+
+NAME = "doctor"
+EXAMPLE = "magento-eventbridge doctor --config /etc/magento-eventbridge.toml"
+
+# An entry that every bus refuses as malformed, once it has accepted caller, source and
+# detail-type: the bus has answered, and no event was put on it.
+_NO_EVENT = "this is no JSON object"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    is_well: bool
+    told: str
+
+
+def run(
+    config: Config = None,
+    overrides: Overrides = None,
+    magento_root: MagentoRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at settings, credentials, bus and spool; exit 1 when something must be mended."""
+    settings, origins = settings_of(config, overrides, magento_root)
+    values = list(_values(settings, origins))
+    findings = asyncio.run(_look(settings))
+    is_well = all(finding.is_well for finding in findings)
+    if as_json:
+        show_json(
+            {
+                "ok": is_well,
+                "settings": [
+                    dict(zip(("name", "value", "origin"), v, strict=True)) for v in values
+                ],
+                "findings": [
+                    {"name": f.name, "ok": f.is_well, "message": f.told} for f in findings
+                ],
+            }
+        )
+    else:
+        table = Table("setting", "value", "from", box=None, pad_edge=False)
+        for value in values:
+            table.add_row(*value)
+        out.print(table, soft_wrap=False)
+        out.print()
+        for finding in findings:
+            out.print(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.name}: {finding.told}")
+    if not is_well:
+        raise typer.Exit(1)
+
+
+def _values(settings: BaseModel, origins: Origins, at: str = "") -> Iterator[tuple[str, str, str]]:
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        dotted = f"{at}{name}"
+        if isinstance(value, BaseModel):
+            yield from _values(value, origins, f"{dotted}.")
+        elif isinstance(value, dict) and value:
+            for key, member in value.items():
+                if isinstance(member, BaseModel):
+                    yield from _values(member, origins, f"{dotted}.{key}.")
+                else:
+                    yield f"{dotted}.{key}", _shown(member), origins.of(f"{dotted}.{key}")
+        else:
+            yield dotted, _shown(value), origins.of(dotted)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return "********"
+    if isinstance(value, tuple):
+        return ", ".join(_shown(member) for member in value) or "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value in (None, {}) else str(value)
+
+
+async def _look(settings: Settings) -> list[Finding]:
+    findings = [_inlet(settings), await _spool(settings)]
+    sinks = Sinks(settings)
+    try:
+        views: dict[str, Route] = {"all store views": settings.route()}
+        for number, store in settings.stores.items():
+            views[f"store view {number}"] = store.route()
+        seen = set()
+        for name, route in views.items():
+            if route.destination in seen:
+                continue
+            seen.add(route.destination)
+            findings += [finding async for finding in _destination(sinks, name, route)]
+    finally:
+        await sinks.close()
+    return findings
+
+
+def _inlet(settings: Settings) -> Finding:
+    if not settings.inlet.enabled:
+        return Finding("inlet", True, "switched off")
+    count = len(settings.inlet.secrets)
+    if not count:
+        return Finding("inlet", False, "no secret is set (inlet.secrets): 'serve' will not start")
+    return Finding("inlet", True, f"{count} secret{'s' if count > 1 else ''}")
+
+
+async def _spool(settings: Settings) -> Finding:
+    try:
+        queue = open_queue(settings)
+        depth = await queue.depth()
+        await queue.close()
+    except QueueError as error:
+        return Finding("spool", False, str(error))
+    return Finding("spool", True, f"{depth.captures} captures wait, {depth.dead} dead letters")
+
+
+async def _destination(sinks: Sinks, name: str, route: Route) -> Any:
+    destination = route.destination
+    if destination.dry_run:
+        yield Finding(f"bus of {name}", True, "dry run: nothing is sent")
+        return
+    try:
+        found = await sinks.credentials.look(destination.credentials, destination.region)
+    except CredentialsError as error:
+        yield Finding(f"credentials of {name}", False, str(error))
+        return
+    yield Finding(f"credentials of {name}", True, str(found))
+    yield await _bus(sinks, name, route)
+
+
+async def _bus(sinks: Sinks, name: str, route: Route) -> Finding:
+    sink = sinks.of(route.destination)
+    probe = Entry.of(
+        source=route.source,
+        detail_type="OrderPlaced",
+        detail=_NO_EVENT,
+        time=time.time(),
+        event_bus=route.destination.event_bus,
+    )
+    began = time.monotonic()
+    answer = await sink.put(route.destination, [probe])
+    seconds = time.monotonic() - began
+    code = answer.results[0].error_code if answer.results else answer.error_code
+    if code in ("MalformedDetail", "InvalidArgument", "ValidationException"):
+        return Finding(
+            f"bus of {name}", True, f"{route.destination} answers in {seconds * 1000:.0f} ms"
+        )
+    verdict = judge(1, answer, sink.codes)[0]
+    if verdict.fate is Fate.DELIVERED:
+        return Finding(f"bus of {name}", True, f"{route.destination} answers")
+    return Finding(f"bus of {name}", False, f"{route.destination}: {verdict.reason}")

@@ -1,0 +1,70 @@
+"""Options that many commands share, and how commands show what they found."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from magento_eventbridge.settings import Origins, Settings, SettingsError, read_settings
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="TOML file with settings [default: /etc/magento-eventbridge.toml]",
+        envvar="MAGENTO_EVENTBRIDGE_CONFIG",
+        show_default=False,
+    ),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any setting by its dotted name, as options.region=eu-west-1; may be repeated.",
+    ),
+]
+MagentoRoot = Annotated[
+    Path | None,
+    typer.Option("--magento-root", help="The store's folder; the log goes to its var/log."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+out = Console(soft_wrap=True, highlight=False, markup=False)
+"""Standard output: the answer, and nothing else."""
+
+
+def settings_of(
+    config: Path | None,
+    overrides: list[str] | None = None,
+    magento_root: Path | None = None,
+) -> tuple[Settings, Origins]:
+    """Read settings, those of the command line last.
+
+    Raises:
+        SettingsError: with every fault and its origin.
+    """
+    given: dict[str, Any] = {}
+    for override in overrides or []:
+        name, equals, value = override.partition("=")
+        if not equals or not name:
+            raise SettingsError(
+                f"--set {override}: must be NAME=VALUE, as options.region=eu-west-1"
+            )
+        *groups, last = name.split(".")
+        at = given
+        for group in groups:
+            at = at.setdefault(group, {})
+        at[last] = value
+    if magento_root:
+        given["magento_root"] = magento_root
+    return read_settings(config=config, command_line=given)
+
+
+def show_json(value: Mapping[str, Any] | list[Any]) -> None:
+    """Print a value as JSON."""
+    out.print(json.dumps(value, indent=2, ensure_ascii=False, default=str))

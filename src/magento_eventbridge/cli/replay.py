@@ -1,0 +1,46 @@
+"""`replay`: hand captures from a file to a running bridge, through its inlet."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from magento_eventbridge.cli.options import AsJson, Config, Overrides, out, settings_of, show_json
+from magento_eventbridge.inlets.client import hand_over
+from magento_eventbridge.settings import SettingsError
+
+NAME = "replay"
+EXAMPLE = "magento-eventbridge replay captures.ndjson --url http://127.0.0.1:8471"
+
+File = Annotated[
+    Path, typer.Argument(help="Captures, one a line (NDJSON).", exists=True, dir_okay=False)
+]
+Url = Annotated[
+    str | None, typer.Option("--url", help="The bridge [default: as inlet.host and inlet.port say]")
+]
+
+
+def run(
+    file: File,
+    url: Url = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hand the captures of a file to a running bridge, signed with its first secret."""
+    settings, _ = settings_of(config, overrides)
+    if not settings.inlet.secrets:
+        raise SettingsError("inlet.secrets: a secret that the bridge knows is needed to sign")
+    target = url or f"http://{settings.inlet.host}:{settings.inlet.port}"
+    secret = settings.inlet.secrets[0].get_secret_value()
+    receipt = asyncio.run(hand_over(target, secret, file.read_bytes().split(b"\n")))
+    if as_json:
+        faults = [{"line": line, "error": error} for line, error in receipt.rejected]
+        show_json({"accepted": receipt.accepted, "rejected": faults})
+    else:
+        out.print(f"{receipt.accepted} accepted, {len(receipt.rejected)} rejected")
+        for line, error in receipt.rejected:
+            out.print(f"line {line}: {error}")
+    if receipt.rejected:
+        raise typer.Exit(1)

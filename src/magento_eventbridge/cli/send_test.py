@@ -1,0 +1,76 @@
+"""`send-test`: put one sample event on the bus, and show what AWS answers."""
+
+import asyncio
+import time
+from typing import Annotated
+
+import typer
+import uuid_utils
+from pydantic_core import to_json
+
+from magento_eventbridge.bridge import Sinks, start_log
+from magento_eventbridge.catalog import BY_DETAIL_TYPE
+from magento_eventbridge.cli.options import AsJson, Config, Overrides, out, settings_of, show_json
+from magento_eventbridge.delivery.envelope import Entry, metadata
+from magento_eventbridge.delivery.verdicts import Fate, Verdict, judge
+from magento_eventbridge.settings import Settings
+
+NAME = "send-test"
+EXAMPLE = "magento-eventbridge send-test OrderPlaced"
+
+DetailType = Annotated[str, typer.Argument(metavar="[DETAIL_TYPE]", help="Which event's sample.")]
+Store = Annotated[int, typer.Option("--store", min=0, help="Whose settings: a store view's id.")]
+
+
+def run(
+    detail_type: DetailType = "OrderPlaced",
+    store: Store = 0,
+    config: Config = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send an event's sample to the bus, marked by `"test": true` in its metadata."""
+    if detail_type not in BY_DETAIL_TYPE:
+        raise typer.BadParameter(f"there is no event '{detail_type}'; 'events list' lists all")
+    settings, _ = settings_of(config, overrides)
+    start_log(settings)
+    verdict, entry = asyncio.run(_send(settings, detail_type, store))
+    is_delivered = verdict.fate is Fate.DELIVERED
+    if as_json:
+        show_json(
+            {
+                "delivered": is_delivered,
+                "eventId": verdict.event_id,
+                "reason": verdict.reason,
+                "source": entry.source,
+                "detailType": entry.detail_type,
+            }
+        )
+    elif is_delivered:
+        out.print(f"{entry.detail_type} of {entry.source} delivered, id {verdict.event_id}")
+    else:
+        out.print(f"{entry.detail_type} of {entry.source} NOT delivered: {verdict.reason}")
+    if not is_delivered:
+        raise typer.Exit(1)
+
+
+async def _send(settings: Settings, detail_type: str, store: int) -> tuple[Verdict, Entry]:
+    route = settings.store(store).route()
+    now = time.time()
+    about = metadata(str(uuid_utils.uuid7()), now, queued=False) | {"test": True}
+    detail = {**BY_DETAIL_TYPE[detail_type].sample, "metadata": about}
+    entry = Entry.of(
+        source=route.source,
+        detail_type=route.detail_types.get(detail_type, detail_type),
+        detail=to_json(detail).decode(),
+        time=now,
+        event_bus=route.destination.event_bus,
+        resources=route.resources,
+    )
+    sinks = Sinks(settings)
+    try:
+        sink = sinks.of(route.destination)
+        answer = await sink.put(route.destination, [entry])
+        return judge(1, answer, sink.codes)[0], entry
+    finally:
+        await sinks.close()

@@ -1,0 +1,15 @@
+"""`version`: which version this is."""
+
+from magento_eventbridge import __version__
+from magento_eventbridge.cli.options import AsJson, out, show_json
+
+NAME = "version"
+EXAMPLE = "magento-eventbridge version"
+
+
+def run(as_json: AsJson = False) -> None:
+    """Print the version."""
+    if as_json:
+        show_json({"version": __version__})
+    else:
+        out.print(__version__)

@@ -1,0 +1,226 @@
+"""The one loop: claims captures, seals them, sends them their way, and tells the queue the end."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
+from magento_eventbridge.catalog import Event, TranslationError, event_of
+from magento_eventbridge.delivery.batches import Pending
+from magento_eventbridge.delivery.envelope import Entry, seal
+from magento_eventbridge.delivery.policy import Policy, Tally
+from magento_eventbridge.delivery.ports import Claim, Queue, QueueError, Sink
+from magento_eventbridge.delivery.routing import Destination, Route
+from magento_eventbridge.delivery.way import Reports, Way
+
+log = logging.getLogger(__name__)
+
+Router = Callable[[int], Route]
+"""Gives the route of a store view by its id."""
+
+SinkOf = Callable[[Destination], Sink]
+"""Gives the sink that serves a destination."""
+
+# Then calls under way get their turn: translating a whole claim takes longer than a call.
+_ADMITTED_AT_A_TIME = 25
+
+
+class Dispatcher:
+    """Brings what is in a queue to its destinations, each by a way of its own."""
+
+    def __init__(self, queue: Queue, routes: Router, sinks: SinkOf, policy: Policy) -> None:
+        self.tally = Tally()
+        self._queue = queue
+        self._routes = routes
+        self._sinks = sinks
+        self._policy = policy
+        self._ways: dict[Destination, Way] = {}
+        self._reports = Reports(
+            delivered=self._delivered, buried=self._buried, made_room=self._made_room
+        )
+        self._acks: list[Claim] = []
+        self._burials: list[tuple[Claim, str]] = []
+        self._has_settled = asyncio.Event()
+        self._has_room = asyncio.Event()
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        """Ask `run` to end: calls under way are finished, the rest is given back."""
+        self._is_stopping = True
+        self._has_room.set()
+
+    @property
+    def troubles(self) -> dict[str, str]:
+        """Destinations that do not take events now, and why."""
+        return {str(way.destination): way.trouble for way in self._ways.values() if way.trouble}
+
+    async def run(self, *, until_empty: bool = False, at_most: int | None = None) -> None:
+        """Dispatch until asked to stop.
+
+        Args:
+            until_empty: end once nothing can be claimed and nothing is under way.
+            at_most: claim no more captures than that, then end.
+        """
+        settler = asyncio.create_task(self._keep_settling(), name="settle")
+        try:
+            await self._keep_claiming(until_empty, at_most)
+        finally:
+            left = [await way.stop() for way in self._ways.values()]
+            settler.cancel()
+            await asyncio.gather(settler, return_exceptions=True)
+            await self._settle_last([pending.claim for way in left for pending in way])
+
+    # From the queue to a way
+
+    async def _keep_claiming(self, until_empty: bool, at_most: int | None) -> None:
+        claimed = 0
+        while not self._is_stopping:
+            self._has_room.clear()
+            limit = self._policy.claim_size
+            if at_most is not None:
+                limit = min(limit, at_most - claimed)
+            claims = await self._claim(limit) if limit > 0 else []
+            claimed += len(claims)
+            for number, claim in enumerate(claims, start=1):
+                self._admit(claim)
+                if number % _ADMITTED_AT_A_TIME == 0:
+                    await asyncio.sleep(0)
+            if not claims:
+                if (until_empty or limit == 0) and not any(self._ways.values()):
+                    return
+                await self._until_news()
+
+    async def _claim(self, limit: int) -> list[Claim]:
+        full = {store for way in self._ways.values() if way.is_full for store in way.stores}
+        try:
+            return await self._queue.claim(limit, without_stores=full)
+        except QueueError as error:
+            log.error("Cannot read the queue '%s': %s. Trying again.", self._queue.name, error)
+            await self._pause()
+            return []
+
+    async def _until_news(self) -> None:
+        """Wait for something to claim, for room to claim more, or for the end."""
+        waits = [
+            asyncio.ensure_future(self._queue.wait(self._policy.poll_seconds)),
+            asyncio.ensure_future(self._has_room.wait()),
+        ]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+    def _admit(self, claim: Claim) -> None:
+        try:
+            capture = read_capture(claim.body)
+            event = event_of(capture)
+            route = self._routes(capture.store_id)
+            if event is None or event.config_path in route.switched_off:
+                self.tally.passed_over += 1
+                self._ack(claim)
+                return
+            log.debug("Event '%s' captured, executing..", _label(event))
+            entry = seal(capture, event, route)
+        except InvalidCaptureError as error:
+            self._bury(claim, f"not a capture: {error}")
+        except TranslationError as error:
+            self._bury(claim, str(error))
+        except Exception as error:
+            # A fault of ours must neither stop the loop nor cost the capture: it can be redriven.
+            log.exception("A capture could not be translated")
+            self._bury(claim, f"internal fault: {type(error).__name__}")
+        else:
+            self._send_off(claim, capture, entry, self._way(route.destination))
+
+    def _send_off(self, claim: Claim, capture: Capture, entry: Entry, way: Way) -> None:
+        limit = way.limits.max_bytes
+        if entry.size > limit:
+            self._bury(claim, f"too large: {entry.size} bytes, the bus takes {limit}")
+            return
+        way.add(Pending(claim, entry, capture.order_key, capture.id), capture.store_id)
+
+    def _way(self, destination: Destination) -> Way:
+        way = self._ways.get(destination)
+        if way is None:
+            sink = self._sinks(destination)
+            way = Way(destination, sink, self._policy, self.tally, self._reports)
+            self._ways[destination] = way
+        return way
+
+    # What ways report
+
+    def _delivered(self, pending: Pending) -> None:
+        self.tally.delivered += 1
+        self._ack(pending.claim)
+
+    def _buried(self, pending: Pending, reason: str) -> None:
+        self._bury(pending.claim, f"{pending.entry.detail_type} {pending.event_id}: {reason}")
+
+    def _made_room(self) -> None:
+        self._has_room.set()
+
+    # From a way's end to the queue
+
+    def _ack(self, claim: Claim) -> None:
+        self._acks.append(claim)
+        self._has_settled.set()
+
+    def _bury(self, claim: Claim, reason: str) -> None:
+        self.tally.buried += 1
+        log.error("A capture is now a dead letter: %s", reason)
+        self._burials.append((claim, reason))
+        self._has_settled.set()
+
+    async def _keep_settling(self) -> None:
+        while True:
+            await self._has_settled.wait()
+            self._has_settled.clear()
+            try:
+                await self._settle()
+            except QueueError as error:
+                log.error(
+                    "Cannot tell the queue '%s' what was delivered: %s. Trying again; events "
+                    "that it never learns of are delivered twice.",
+                    self._queue.name,
+                    error,
+                )
+                await self._pause()
+                self._has_settled.set()
+
+    async def _settle(self) -> None:
+        acks, self._acks = self._acks, []
+        burials, self._burials = self._burials, []
+        try:
+            if acks:
+                await self._queue.ack(acks)
+                acks = []
+            while burials:
+                await self._queue.bury(*burials[0])
+                del burials[0]
+        finally:
+            # Cut short: told again, which a queue does not mind.
+            self._acks.extend(acks)
+            self._burials.extend(burials)
+
+    async def _settle_last(self, given_back: list[Claim]) -> None:
+        try:
+            await self._settle()
+            if given_back:
+                await self._queue.retry(given_back)
+        except QueueError as error:
+            log.error(
+                "Cannot tell the queue '%s' what was delivered: %s. It hands out again what it "
+                "does not know of.",
+                self._queue.name,
+                error,
+            )
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(self._policy.backoff.delay(1, random.random()))  # noqa: S311
+
+
+def _label(event: Event) -> str:
+    """Name an event as the original module's log does: `Order/Placed`."""
+    words = event.config_path.split("/")[-1].split("_")
+    return f"{event.scope.capitalize()}/{''.join(word.capitalize() for word in words)}"

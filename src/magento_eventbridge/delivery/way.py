@@ -1,0 +1,238 @@
+"""The way to one destination: sends what waits for it, lets it rest when it fails, parks it."""
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiolimiter import AsyncLimiter
+
+from magento_eventbridge.delivery.batches import Lane, Pending
+from magento_eventbridge.delivery.policy import Policy, Tally
+from magento_eventbridge.delivery.ports import Sink
+from magento_eventbridge.delivery.routing import Destination
+from magento_eventbridge.delivery.verdicts import Answer, Fate, Verdict, judge
+
+log = logging.getLogger(__name__)
+
+# A destination that asks for a pause gets one, but no longer than this, in seconds.
+_LONGEST_PAUSE = 300.0
+
+
+@dataclass(frozen=True)
+class Reports:
+    """Whom a way tells what became of an entry: delivered, buried for a reason, or room made."""
+
+    delivered: Callable[[Pending], None]
+    buried: Callable[[Pending, str], None]
+    made_room: Callable[[], None]
+
+
+class Way:
+    """Brings entries to one destination, with as many calls at once as the policy allows."""
+
+    def __init__(
+        self, destination: Destination, sink: Sink, policy: Policy, tally: Tally, reports: Reports
+    ) -> None:
+        self.destination = destination
+        self.limits = sink.limits
+        self.stores: set[int] = set()  # whose events go this way
+        self.trouble: str | None = None
+        self.is_parked = False
+        self._sink = sink
+        self._policy = policy
+        self._tally = tally
+        self._reports = reports
+        self._lane = Lane(sink.limits)
+        self._slots = asyncio.Semaphore(policy.calls_at_once)
+        # Tokens for a tenth of a second at a time: an even flow, small bursts.
+        burst = max(1.0, policy.calls_per_second / 10)
+        self._limiter = AsyncLimiter(burst, burst / policy.calls_per_second)
+        self._news = asyncio.Event()
+        self._calls: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+        self._failures = 0
+        self._rests_until = 0.0
+        self._told_at = float("-inf")
+        self._driver = asyncio.create_task(self._drive(), name=f"way to {destination}")
+
+    def __len__(self) -> int:
+        """How many entries wait or are under way."""
+        return len(self._lane)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more should be claimed for it."""
+        return (
+            len(self._lane) >= self._policy.entries_per_destination
+            or self._lane.bytes >= self._policy.bytes_per_destination
+        )
+
+    def add(self, pending: Pending, store_id: int) -> None:
+        """Let an entry go this way."""
+        self.stores.add(store_id)
+        self._lane.add(pending)
+        self._news.set()
+
+    async def stop(self) -> list[Pending]:
+        """Finish the calls under way, as far as time allows, and give back what is left."""
+        self._driver.cancel()
+        await asyncio.gather(self._driver, return_exceptions=True)
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=self._policy.stop_seconds)
+        for call in list(self._calls):
+            call.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+        return self._lane.clear()
+
+    async def _drive(self) -> None:
+        while True:
+            await self._slots.acquire()
+            batch = await self._next_batch()
+            try:
+                await self._limiter.acquire()
+            except asyncio.CancelledError:
+                self._lane.put_back(batch)
+                raise
+            self._under_way += 1
+            call = asyncio.create_task(self._send(batch))
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
+
+    async def _next_batch(self) -> list[Pending]:
+        while True:
+            self._news.clear()
+            now = time.monotonic()
+            # A destination in trouble is tried by one call at a time, until one succeeds.
+            is_trying = self.trouble is not None and self._under_way > 0
+            if now >= self._rests_until and not is_trying and (batch := self._lane.take(now)):
+                return batch
+            due = self._lane.next_due()
+            pause = None if due is None or is_trying else max(due, self._rests_until) - now
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), pause)
+
+    async def _send(self, batch: list[Pending]) -> None:
+        began = time.monotonic()
+        try:
+            self._tally.calls += 1
+            answer = await self._sink.put(self.destination, [pending.entry for pending in batch])
+            verdicts = judge(len(batch), answer, self._sink.codes)
+        except asyncio.CancelledError:
+            self._lane.put_back(batch)
+            raise
+        except Exception as error:
+            # A fault of ours: it is written down, and the events wait like in an outage.
+            log.exception("The sink failed")
+            answer = Answer(status=0, error_message=f"internal fault: {type(error).__name__}")
+            verdicts = [Verdict(Fate.REST, answer.error)] * len(batch)
+        finally:
+            self._under_way -= 1
+            self._slots.release()
+        self._carry_out(batch, verdicts)
+        self._take_note(verdicts, answer)
+        if log.isEnabledFor(logging.DEBUG):
+            _log_call(batch, verdicts, time.monotonic() - began)
+        self._news.set()
+        self._reports.made_room()
+
+    def _carry_out(self, batch: list[Pending], verdicts: list[Verdict]) -> None:
+        again: list[Pending] = []
+        for pending, verdict in zip(batch, verdicts, strict=True):
+            match verdict.fate:
+                case Fate.DELIVERED:
+                    self._lane.settle(pending)
+                    self._reports.delivered(pending)
+                case Fate.BURY:
+                    self._lane.settle(pending)
+                    self._reports.buried(pending, verdict.reason)
+                case Fate.RETRY | Fate.PARK:
+                    self._postpone(pending, verdict.reason)
+                case Fate.ISOLATE:
+                    pending.alone = True
+                    again.append(pending)
+                case Fate.REST:
+                    again.append(pending)
+        self._lane.put_back(again)
+
+    def _postpone(self, pending: Pending, reason: str) -> None:
+        self._tally.retried += 1
+        pending.failures += 1
+        delay = self._policy.backoff.delay(pending.failures, _chance())
+        self._lane.postpone(pending, time.monotonic() + delay)
+        log.info(
+            "Event '%s' %s was not taken (%s); next try in %.1f s",
+            pending.entry.detail_type,
+            pending.event_id,
+            reason,
+            delay,
+        )
+
+    # How the destination fares
+
+    def _take_note(self, verdicts: list[Verdict], answer: Answer) -> None:
+        refusal = next((v.reason for v in verdicts if v.fate is Fate.PARK), None)
+        took_some = any(v.fate in (Fate.DELIVERED, Fate.RETRY) for v in verdicts)
+        if refusal is not None:
+            self._park(refusal, takes_others=took_some)
+        elif any(v.fate is Fate.REST for v in verdicts):
+            self._rest(verdicts[0].reason, answer.retry_after or 0.0)
+        elif self.trouble is not None:
+            self._resume()
+
+    def _rest(self, reason: str, at_least: float) -> None:
+        self._set_back(at_least)
+        if self.trouble is None or self.is_parked:
+            log.warning(
+                "No delivery to %s (%s). Its events wait; trying until it answers.",
+                self.destination,
+                reason,
+            )
+        self.trouble, self.is_parked = reason, False
+
+    def _park(self, reason: str, *, takes_others: bool) -> None:
+        now = time.monotonic()
+        if now - self._told_at >= self._policy.reminder_seconds:
+            self._told_at = now
+            log.critical(
+                "PARKED: %s refuses %s: %s. Nothing is lost, the events wait. Mend the settings or "
+                "the permissions ('magento-eventbridge doctor' looks at them); delivery then "
+                "resumes by itself.",
+                self.destination,
+                "some events" if takes_others else "all events",
+                reason,
+            )
+        if takes_others:
+            self._resume()
+        else:
+            self._set_back(0.0)
+            self.trouble, self.is_parked = reason, True
+
+    def _set_back(self, at_least: float) -> None:
+        self._failures += 1
+        delay = self._policy.backoff.delay(self._failures, _chance())
+        self._rests_until = time.monotonic() + max(delay, min(at_least, _LONGEST_PAUSE))
+
+    def _resume(self) -> None:
+        if self.trouble is not None:
+            log.warning("Delivery to %s resumes; %d wait.", self.destination, len(self._lane))
+            self._told_at = float("-inf")
+        self.trouble, self.is_parked = None, False
+        self._failures, self._rests_until = 0, 0.0
+
+
+def _chance() -> float:
+    return random.random()  # noqa: S311  spreads retries; guards nothing
+
+
+def _log_call(batch: list[Pending], verdicts: list[Verdict], seconds: float) -> None:
+    for pending, verdict in zip(batch, verdicts, strict=True):
+        name = pending.entry.detail_type
+        if verdict.fate is Fate.DELIVERED:
+            log.debug("Event '%s' sent with id '%s'", name, verdict.event_id)
+            log.debug("Event '%s' executed in %.3fs", name, seconds)
+        else:
+            log.debug("Event '%s' not sent: %s", name, verdict.reason)

@@ -1,0 +1,1 @@
+"""Inlets: where captures come in over a wire."""

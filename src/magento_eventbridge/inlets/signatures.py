@@ -1,0 +1,68 @@
+"""The signature of a request to the inlet: HMAC-SHA256 over its time and body."""
+
+import hashlib
+import hmac
+import time
+from collections.abc import Iterable
+
+TIMESTAMP_HEADER = "X-EventBridge-Timestamp"
+SIGNATURE_HEADER = "X-EventBridge-Signature"
+
+_VERSION = "v1"
+
+
+class SignatureError(Exception):
+    """The request was not signed by somebody who knows a secret; the message may be told."""
+
+
+def sign(secret: str, timestamp: int, body: bytes) -> str:
+    """Give the value of the signature header.
+
+    Args:
+        timestamp: seconds since the epoch, as in the timestamp header.
+    """
+    message = str(timestamp).encode() + b"." + body
+    digest = hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
+    return f"{_VERSION}={digest}"
+
+
+def signed_headers(secret: str, body: bytes) -> dict[str, str]:
+    """Give the headers that sign a body now."""
+    timestamp = int(time.time())
+    return {TIMESTAMP_HEADER: str(timestamp), SIGNATURE_HEADER: sign(secret, timestamp, body)}
+
+
+def verify(
+    secrets: Iterable[str],
+    timestamp: str | None,
+    signature: str | None,
+    body: bytes,
+    *,
+    now: float,
+    window: float,
+) -> None:
+    """Check a request's signature against each of the secrets.
+
+    Args:
+        now: seconds since the epoch.
+        window: how far the timestamp may be from now, in seconds.
+
+    Raises:
+        SignatureError: saying what is wrong, though not what would be right.
+    """
+    if not timestamp or not signature:
+        raise SignatureError(f"headers {TIMESTAMP_HEADER} and {SIGNATURE_HEADER} are required")
+    if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= 12):
+        raise SignatureError(f"{TIMESTAMP_HEADER} must be seconds since the epoch")
+    # Each secret is tried, so that the time it takes does not tell which one was right.
+    is_right = False
+    for secret in secrets:
+        expected = sign(secret, int(timestamp), body)
+        is_right |= hmac.compare_digest(expected.encode(), signature.encode())
+    if not is_right:
+        raise SignatureError("the signature is wrong: do shop and bridge share a secret?")
+    if abs(now - int(timestamp)) > window:
+        raise SignatureError(
+            f"the request is {now - int(timestamp):+.0f} s old, {window:.0f} are allowed: "
+            "is a clock wrong?"
+        )

@@ -1,0 +1,58 @@
+"""The log: in the line format of Magento's own logs, or as JSON for machines that collect it."""
+
+import logging
+import logging.handlers
+import sys
+import time
+from pathlib import Path
+from typing import Literal
+
+from pythonjsonlogger.json import JsonFormatter
+
+LogFormat = Literal["magento", "json"]
+
+ROOT = "magento_eventbridge"
+
+
+class MagentoFormatter(logging.Formatter):
+    """Lines as Magento's logger writes them: `[2020-08-26 10:49:36] report.DEBUG: … [] []`."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "[%(asctime)s] report.%(levelname)s: %(message)s [] []", datefmt="%Y-%m-%d %H:%M:%S"
+        )
+        self.converter = time.gmtime
+
+
+class LogFileError(OSError):
+    """The log file cannot be written."""
+
+
+def set_up(*, level: int, style: LogFormat, file: Path | None) -> None:
+    """Send the log to a file, or to standard error when there is none.
+
+    Raises:
+        LogFileError: the file cannot be opened.
+    """
+    handler: logging.Handler
+    if file is None:
+        handler = logging.StreamHandler(sys.stderr)
+    else:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            # A file that logrotate moved away is opened anew.
+            handler = logging.handlers.WatchedFileHandler(file, encoding="utf-8")
+        except OSError as error:
+            raise LogFileError(f"cannot write the log {file}: {error.strerror}") from error
+    handler.setFormatter(
+        JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s")
+        if style == "json"
+        else MagentoFormatter()
+    )
+    logger = logging.getLogger(ROOT)
+    for former in logger.handlers[:]:
+        logger.removeHandler(former)
+        former.close()
+    logger.addHandler(handler)
+    logger.setLevel(level)
+    logger.propagate = False

@@ -1,0 +1,32 @@
+"""PHP's print_r for decoded JSON: how shops' logs have always shown an event's data."""
+
+from pydantic import JsonValue
+
+
+def print_r(value: JsonValue) -> str:
+    """Write a value as the logs of the original module show it: `print_r` less its blank lines."""
+    return _print(value, "")
+
+
+def _print(value: JsonValue, indent: str) -> str:
+    match value:
+        case dict():
+            return _print_array([(key, member) for key, member in value.items()], indent)
+        case list():
+            return _print_array(
+                [(str(index), member) for index, member in enumerate(value)], indent
+            )
+        case None | False:
+            return ""
+        case True:
+            return "1"
+        case _:
+            return str(value)
+
+
+def _print_array(members: list[tuple[str, JsonValue]], indent: str) -> str:
+    inner = indent + " " * 8
+    lines = [
+        f"{indent}    [{key}] => {_print(member, inner).rstrip()}\n" for key, member in members
+    ]
+    return f"Array\n{indent}(\n{''.join(lines)}{indent})\n"

@@ -1,0 +1,1 @@
+"""Sinks: where entries go. Each is one module."""
