@@ -502,7 +502,7 @@ class Agent:
         job = CRON_JOBS.get(code, {})
         known = {"job_code": code, "group_id": job.get("groupId", "default")}
         known |= {"job_config": job.get("jobConfig", {})}
-        subject = f"cron/{code}"
+        subject = f"cron/{data['schedule_id']}"
         ran = data["executed_at"] is not None
         if ran and started is not None:
             yield self.capture(

@@ -88,10 +88,10 @@ def _needs_renewal(credentials: Any) -> bool:
 
 
 def _find(source: CredentialsSource, region: str) -> Any:
-    session = botocore.session.Session(profile=source.profile)
-    credentials = _base(source, session)
+    credentials = _base(source)
     if source.role_arn is None:
         return credentials
+    session = botocore.session.Session(profile=source.profile)
 
     def client(service: str, **options: Any) -> Any:
         return session.create_client(service, **{"region_name": region, **options})
@@ -103,7 +103,7 @@ def _find(source: CredentialsSource, region: str) -> Any:
     return DeferredRefreshableCredentials(fetcher.fetch_credentials, method="assume-role")
 
 
-def _base(source: CredentialsSource, session: Any) -> Any:
+def _base(source: CredentialsSource) -> Any:
     match source.type:
         case "keys":
             if not source.access_key or not source.secret_access_key:
@@ -128,7 +128,7 @@ def _base(source: CredentialsSource, session: Any) -> Any:
                 )
             return found
         case "default":
-            found = session.get_credentials()
+            found = botocore.session.Session(profile=source.profile).get_credentials()
             if found is None:
                 raise CredentialsError(
                     "no credentials anywhere in AWS's default chain: environment, shared "

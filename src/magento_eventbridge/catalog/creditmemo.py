@@ -3,7 +3,7 @@
 from typing import Literal
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, Number, Text, bought
+from magento_eventbridge.catalog.detail import Detail, Number, Text, bought, text
 from magento_eventbridge.catalog.event import Event
 from magento_eventbridge.catalog.order import is_changed, is_created
 
@@ -43,7 +43,10 @@ def _creditmemo(capture: Capture) -> Creditmemo:
         status=_STATUSES[str(creditmemo["state"])],
         items=[
             CreditmemoItem(
-                sku=item["sku"], name=item["name"], price=item["price"], quantity=item["qty"]
+                sku=text(item["sku"]),
+                name=text(item["name"]),
+                price=item["price"],
+                quantity=item["qty"],
             )
             for item in bought(creditmemo["items"])
         ],

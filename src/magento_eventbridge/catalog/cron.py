@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, NullableNumber, NullableText, Text
+from magento_eventbridge.catalog.detail import Detail, NullableNumber, NullableText, Text, text
 from magento_eventbridge.catalog.event import Event
 
 
@@ -28,7 +28,7 @@ def _job(capture: Capture) -> CronJob:
     job = capture.snapshot
     return CronJob(
         code=job["job_code"],
-        group_id=job.get("group_id"),
+        group_id=text(job.get("group_id")),
         job_config=job.get("job_config") or {},
         duration=job.get("duration"),
         error=job.get("messages") if _failed(capture) else None,

@@ -1,7 +1,7 @@
 """Customer events: sign-up, login, logout, and the failures of the first two."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, Identifier, Text, members
+from magento_eventbridge.catalog.detail import Detail, Identifier, Text, members, text
 from magento_eventbridge.catalog.event import Event
 
 
@@ -39,28 +39,28 @@ def _customer(capture: Capture) -> Customer:
     customer = capture.snapshot
     return Customer(
         id=customer["id"],
-        created_at=customer["created_at"],
+        created_at=text(customer["created_at"]),
         email=customer["email"],
-        firstname=customer["firstname"],
-        gender=customer.get("gender"),
-        lastname=customer["lastname"],
-        middlename=customer.get("middlename"),
-        prefix=customer.get("prefix"),
-        suffix=customer.get("suffix"),
+        firstname=text(customer["firstname"]),
+        gender=text(customer.get("gender")),
+        lastname=text(customer["lastname"]),
+        middlename=text(customer.get("middlename")),
+        prefix=text(customer.get("prefix")),
+        suffix=text(customer.get("suffix")),
     )
 
 
 def _failed_login(capture: Capture) -> FailedLogin:
     attempt = capture.snapshot
-    return FailedLogin(username=attempt["username"], messages=members(attempt["messages"]))
+    return FailedLogin(username=text(attempt["username"]), messages=members(attempt["messages"]))
 
 
 def _failed_sign_up(capture: Capture) -> FailedSignUp:
     attempt = capture.snapshot
     return FailedSignUp(
-        email=attempt["email"],
-        firstname=attempt.get("firstname"),
-        lastname=attempt.get("lastname"),
+        email=text(attempt["email"]),
+        firstname=text(attempt.get("firstname")),
+        lastname=text(attempt.get("lastname")),
         messages=members(attempt["messages"]),
     )
 

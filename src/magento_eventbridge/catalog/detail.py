@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
@@ -22,6 +23,7 @@ class Detail(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
+@lru_cache(maxsize=4096, typed=True)  # prices and quantities repeat
 def number(value: object) -> int | float:
     """Give a decimal string, an int or a float as the one JSON number that equals it.
 
@@ -46,16 +48,8 @@ def _number_or_null(value: object) -> int | float | None:
     return None if value is None else number(value)
 
 
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise ValueError("should be a text")  # noqa: TRY004  pydantic reports ValueError
-    return str(value)
-
-
-def _text_or_null(value: object) -> str | None:
-    return None if value is None or value == "" else _text(value)
+def _null_if_empty(value: object) -> object:
+    return None if value == "" else value
 
 
 Number = Annotated[int | float, BeforeValidator(number), WithJsonSchema({"type": "number"})]
@@ -68,10 +62,10 @@ NullableNumber = Annotated[
 ]
 """A figure that Magento may not know, as a weight."""
 
-Text = Annotated[str, BeforeValidator(_text)]
-"""A text; Magento's null is the empty text."""
+Text = Annotated[str, Field(coerce_numbers_to_str=True)]
+"""A text; a number that Magento gives in its place is written out."""
 
-NullableText = Annotated[str | None, BeforeValidator(_text_or_null)]
+NullableText = Annotated[Text | None, BeforeValidator(_null_if_empty)]
 """A text that may be absent; Magento's null and its empty text are null."""
 
 Identifier = Annotated[int, Field(ge=0, le=2**63 - 1)]
@@ -107,18 +101,23 @@ class LineItem(Detail):
     qty: Number
 
 
+def text(value: object) -> Any:
+    """Give a value of a snapshot for a text that is never null: Magento's null is empty."""
+    return "" if value is None else value
+
+
 def address(value: Mapping[str, Any] | None) -> Address | None:
     """Give an address of a snapshot as order events show it; null where there is none."""
     if value is None:
         return None
-    return Address(country=value["country_id"], **_place(value))
+    return Address(country=text(value["country_id"]), **_place(value))
 
 
 def invoice_address(value: Mapping[str, Any] | None) -> InvoiceAddress | None:
     """Give an address of a snapshot as invoice events show it; null where there is none."""
     if value is None:
         return None
-    return InvoiceAddress(country_id=value["country_id"], **_place(value))
+    return InvoiceAddress(country_id=text(value["country_id"]), **_place(value))
 
 
 def _place(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,8 +125,8 @@ def _place(value: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "region": value.get("region"),
         "street": street.split("\n") if isinstance(street, str) else street,
-        "city": value.get("city"),
-        "post_code": value.get("postcode"),
+        "city": text(value.get("city")),
+        "post_code": text(value.get("postcode")),
     }
 
 
@@ -146,7 +145,7 @@ def bought(items: Iterable[Any] | Mapping[Any, Any] | None) -> list[Mapping[str,
 def line_items(items: Iterable[Any] | Mapping[Any, Any] | None, qty: str) -> list[LineItem]:
     """Give a snapshot's items, whose quantity stands in the field `qty`, as line items."""
     return [
-        LineItem(sku=item["sku"], name=item["name"], price=item["price"], qty=item[qty])
+        LineItem(sku=text(item["sku"]), name=text(item["name"]), price=item["price"], qty=item[qty])
         for item in bought(items)
     ]
 
@@ -186,19 +185,23 @@ class Tracking(Detail):
 
 
 def tracking(context: Context) -> dict[str, Any]:
-    """Give a capture's context as the value of a detail's `tracking`."""
-    shown = Tracking(
-        transport=context.transport,
-        hostname=context.hostname,
-        time=context.time,
-        store_id=context.store_id,
-        version=TrackingVersion(**context.version.model_dump()),
-        user=_user(context.user),
-        ip=context.ip,
-        user_agent=context.user_agent,
-    )
-    over_http = context.transport == "HTTP"
-    return shown.model_dump(by_alias=True, exclude=None if over_http else {"ip", "user_agent"})
+    """Give a capture's context as the value of a detail's `tracking`, a `Tracking` in JSON."""
+    shown: dict[str, Any] = {
+        "transport": context.transport,
+        "hostname": context.hostname,
+        "time": context.time,
+        "storeId": context.store_id,
+        "version": {
+            "module": context.version.module,
+            "php": context.version.php,
+            "magento": context.version.magento,
+        },
+        "user": _user(context.user),
+    }
+    if context.transport == "HTTP":
+        shown["ip"] = context.ip
+        shown["userAgent"] = context.user_agent
+    return shown
 
 
 # What a user may be told by; anything else (a password hash, a token) stays here.

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, Identifier, Text
+from magento_eventbridge.catalog.detail import Detail, Identifier, Text, text
 from magento_eventbridge.catalog.event import Event
 
 Status = Literal["SUBSCRIBED", "NOT_ACTIVE", "UNSUBSCRIBED", "UNCONFIRMED"]
@@ -39,8 +39,8 @@ def _subscription(capture: Capture) -> Subscription:
         email=subscriber["subscriber_email"],
         is_subscribed=is_subscribed,
         status=status,
-        unsubscription_link=subscriber.get("unsubscription_link") if is_subscribed else "",
-        code=subscriber.get("subscriber_confirm_code") if is_subscribed else "",
+        unsubscription_link=text(subscriber.get("unsubscription_link")) if is_subscribed else "",
+        code=text(subscriber.get("subscriber_confirm_code")) if is_subscribed else "",
     )
 
 

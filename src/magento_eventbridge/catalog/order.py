@@ -10,6 +10,7 @@ from magento_eventbridge.catalog.detail import (
     Text,
     address,
     line_items,
+    text,
 )
 from magento_eventbridge.catalog.event import Event
 
@@ -32,7 +33,7 @@ def _order(capture: Capture) -> Order:
     order = capture.snapshot
     return Order(
         id=order["increment_id"],
-        status=order["status"],
+        status=text(order["status"]),
         coupon=order.get("coupon_code"),
         billing_address=address(order.get("billing_address")),
         shipping_address=address(order.get("shipping_address")),

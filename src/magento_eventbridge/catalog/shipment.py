@@ -9,6 +9,7 @@ from magento_eventbridge.catalog.detail import (
     Text,
     line_items,
     members,
+    text,
 )
 from magento_eventbridge.catalog.event import Event
 
@@ -38,13 +39,13 @@ def _shipment(capture: Capture) -> Shipment:
         id=shipment["increment_id"],
         tracks=[
             Track(
-                title=track.get("title"),
-                carrier=track.get("carrier_code"),
-                number=track.get("track_number"),
+                title=text(track.get("title")),
+                carrier=text(track.get("carrier_code")),
+                number=text(track.get("track_number")),
             )
             for track in members(shipment.get("tracks"))
         ],
-        comments=[comment["comment"] for comment in members(shipment.get("comments"))],
+        comments=[text(comment["comment"]) for comment in members(shipment.get("comments"))],
         qty=shipment.get("total_qty"),
         weight=shipment.get("total_weight"),
         items=line_items(shipment["items"], qty="qty"),

@@ -1,7 +1,7 @@
 """Admin user events: logins and logouts of the people behind the shop."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, Identifier, Text
+from magento_eventbridge.catalog.detail import Detail, Identifier, Text, text
 from magento_eventbridge.catalog.event import Event
 
 
@@ -21,11 +21,11 @@ class FailedLogin(Detail):
 
 def _user(capture: Capture) -> User:
     user = capture.snapshot
-    return User(id=user["user_id"], username=user["username"], email=user["email"])
+    return User(id=user["user_id"], username=text(user["username"]), email=text(user["email"]))
 
 
 def _failed_login(capture: Capture) -> FailedLogin:
-    return FailedLogin(username=capture.snapshot["username"])
+    return FailedLogin(username=text(capture.snapshot["username"]))
 
 
 _ADMIN = {"id": 1, "username": "admin", "email": "admin@example.com"}

@@ -23,7 +23,7 @@ SinkOf = Callable[[Destination], Sink]
 """Gives the sink that serves a destination."""
 
 # Then calls under way get their turn: translating a whole claim takes longer than a call.
-_ADMITTED_AT_A_TIME = 25
+_ADMITTED_AT_A_TIME = 100
 
 
 class Dispatcher:
@@ -120,7 +120,8 @@ class Dispatcher:
                 self.tally.passed_over += 1
                 self._ack(claim)
                 return
-            log.debug("Event '%s' captured, executing..", _label(event))
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("Event '%s' captured, executing..", _label(event))
             entry = seal(capture, event, route)
         except InvalidCaptureError as error:
             self._bury(claim, f"not a capture: {error}")

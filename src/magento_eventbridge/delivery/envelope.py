@@ -1,8 +1,8 @@
 """The entry that PutEvents takes: made from a capture, and measured as AWS measures it."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
@@ -15,8 +15,7 @@ from magento_eventbridge.delivery.routing import Route
 _SIZE_OF_TIME = 14
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One event on its way.
 
     Attributes:
@@ -56,18 +55,25 @@ def entry_size(
 
     Source: EventBridge user guide, "Calculating PutEvents event entry size".
     """
-    texts = (source, detail_type, detail, *resources)
-    return sum(len(text.encode()) for text in texts) + (_SIZE_OF_TIME if timed else 0)
+    size = len(source.encode()) + len(detail_type.encode()) + len(detail.encode())
+    if resources:
+        size += sum(len(resource.encode()) for resource in resources)
+    return size + _SIZE_OF_TIME if timed else size
 
 
 def metadata(identifier: str, time: float, *, queued: bool) -> dict[str, Any]:
     """Give a detail's `metadata`; `time` in seconds since the epoch."""
     return {
         "id": identifier,
-        "date": datetime.fromtimestamp(int(time), UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        "date": _date(int(time)),
         "timestamp": int(time),
         "async": queued,
     }
+
+
+@lru_cache(maxsize=256)  # events come in bursts, many in one second
+def _date(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def seal(capture: Capture, event: Event, route: Route) -> Entry:
@@ -76,15 +82,20 @@ def seal(capture: Capture, event: Event, route: Route) -> Entry:
     Raises:
         TranslationError: the capture's snapshot does not hold what the detail must say.
     """
-    content = event.detail_of(capture).model_dump(by_alias=True)
-    content["metadata"] = metadata(capture.id, capture.time, queued=capture.queued)
+    about: dict[str, Any] = {"metadata": metadata(capture.id, capture.time, queued=capture.queued)}
     if route.tracking and capture.context:
-        content["tracking"] = tracking(capture.context)
+        about["tracking"] = tracking(capture.context)
+    detail = _merged(to_json(event.detail_of(capture), by_alias=True), to_json(about))
     return Entry.of(
         source=route.source,
         detail_type=route.detail_types.get(event.detail_type, event.detail_type),
-        detail=to_json(content).decode(),
+        detail=detail.decode(),
         time=capture.time,
         event_bus=route.destination.event_bus,
         resources=route.resources,
     )
+
+
+def _merged(one: bytes, other: bytes) -> bytes:
+    """Give two JSON objects, written without spaces and not both empty, as one."""
+    return other if one == b"{}" else one[:-1] + b"," + other[1:]

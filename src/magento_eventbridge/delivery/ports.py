@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.routing import Destination
@@ -13,16 +13,14 @@ class QueueError(Exception):
     """The queue cannot do this now: its disk is full, its database away. Nothing is lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A capture that a queue handed out, until it is told what became of it.
 
     `handle` means something to its queue only; `body` is the capture's JSON text as it came.
     """
 
     handle: object
-    body: bytes = field(repr=False)
-    attempts: int = 0
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Fate(Enum):
@@ -15,8 +16,7 @@ class Fate(Enum):
     BURY = "bury"  # it can never be delivered
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """One entry's fate, why, and under which id the bus knows it once delivered."""
 
     fate: Fate
@@ -24,8 +24,7 @@ class Verdict:
     event_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EntryResult:
+class EntryResult(NamedTuple):
     """What the answer says of one entry: an id, or an error."""
 
     event_id: str | None = None

@@ -47,17 +47,19 @@ class Way:
         self._tally = tally
         self._reports = reports
         self._lane = Lane(sink.limits)
-        self._slots = asyncio.Semaphore(policy.calls_at_once)
         # Tokens for a tenth of a second at a time: an even flow, small bursts.
         burst = max(1.0, policy.calls_per_second / 10)
         self._limiter = AsyncLimiter(burst, burst / policy.calls_per_second)
         self._news = asyncio.Event()
-        self._calls: set[asyncio.Task[None]] = set()
         self._under_way = 0
         self._failures = 0
         self._rests_until = 0.0
         self._told_at = float("-inf")
-        self._driver = asyncio.create_task(self._drive(), name=f"way to {destination}")
+        self._is_stopping = False
+        self._workers = [
+            asyncio.create_task(self._work(), name=f"way to {destination}")
+            for _ in range(policy.calls_at_once)
+        ]
 
     def __len__(self) -> int:
         """How many entries wait or are under way."""
@@ -79,32 +81,31 @@ class Way:
 
     async def stop(self) -> list[Pending]:
         """Finish the calls under way, as far as time allows, and give back what is left."""
-        self._driver.cancel()
-        await asyncio.gather(self._driver, return_exceptions=True)
-        if self._calls:
-            await asyncio.wait(self._calls, timeout=self._policy.stop_seconds)
-        for call in list(self._calls):
-            call.cancel()
-        await asyncio.gather(*self._calls, return_exceptions=True)
+        self._is_stopping = True
+        self._news.set()
+        await asyncio.wait(self._workers, timeout=self._policy.stop_seconds)
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
         return self._lane.clear()
 
-    async def _drive(self) -> None:
-        while True:
-            await self._slots.acquire()
-            batch = await self._next_batch()
+    async def _work(self) -> None:
+        while batch := await self._next_batch():
+            self._under_way += 1
             try:
                 await self._limiter.acquire()
+                await self._send(batch)
             except asyncio.CancelledError:
                 self._lane.put_back(batch)
                 raise
-            self._under_way += 1
-            call = asyncio.create_task(self._send(batch))
-            self._calls.add(call)
-            call.add_done_callback(self._calls.discard)
+            finally:
+                self._under_way -= 1
+                self._news.set()
+            self._reports.made_room()
 
     async def _next_batch(self) -> list[Pending]:
-        while True:
-            self._news.clear()
+        """Wait for entries that may go; none once the way is to stop."""
+        while not self._is_stopping:
             now = time.monotonic()
             # A destination in trouble is tried by one call at a time, until one succeeds.
             is_trying = self.trouble is not None and self._under_way > 0
@@ -112,8 +113,10 @@ class Way:
                 return batch
             due = self._lane.next_due()
             pause = None if due is None or is_trying else max(due, self._rests_until) - now
+            self._news.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), pause)
+        return []
 
     async def _send(self, batch: list[Pending]) -> None:
         began = time.monotonic()
@@ -121,23 +124,15 @@ class Way:
             self._tally.calls += 1
             answer = await self._sink.put(self.destination, [pending.entry for pending in batch])
             verdicts = judge(len(batch), answer, self._sink.codes)
-        except asyncio.CancelledError:
-            self._lane.put_back(batch)
-            raise
         except Exception as error:
             # A fault of ours: it is written down, and the events wait like in an outage.
             log.exception("The sink failed")
             answer = Answer(status=0, error_message=f"internal fault: {type(error).__name__}")
             verdicts = [Verdict(Fate.REST, answer.error)] * len(batch)
-        finally:
-            self._under_way -= 1
-            self._slots.release()
         self._carry_out(batch, verdicts)
         self._take_note(verdicts, answer)
         if log.isEnabledFor(logging.DEBUG):
             _log_call(batch, verdicts, time.monotonic() - began)
-        self._news.set()
-        self._reports.made_room()
 
     def _carry_out(self, batch: list[Pending], verdicts: list[Verdict]) -> None:
         again: list[Pending] = []

@@ -33,7 +33,7 @@ _MANY = "application/x-ndjson"
 class Spool(Protocol):
     """Where the inlet keeps what it took."""
 
-    async def put(self, captures: Sequence[tuple[Capture, bytes]]) -> int:
+    async def put(self, captures: Sequence[tuple[Capture, bytes]]) -> None:
         """Keep captures with their texts on the disk, or raise QueueError and keep none."""
         ...
 

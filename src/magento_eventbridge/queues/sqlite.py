@@ -3,30 +3,32 @@
 import asyncio
 import contextlib
 import fcntl
+import heapq
+import logging
 import os
 import sqlite3
 import time
 from collections.abc import Collection, Sequence
 from importlib.resources import files
 from pathlib import Path
-
-import uuid_utils
+from typing import cast
 
 from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
 from magento_eventbridge.delivery.ports import Claim, DeadLetter, Depth, QueueError
 from magento_eventbridge.queues.sqlite_file import SqliteFile
 
+log = logging.getLogger(__name__)
+
 # A claim stops at so many bytes: captures are small, but may be a megabyte each.
 _BYTES_PER_CLAIM = 16_000_000
-# How often to look whether a fellow claimant has died, in seconds.
-_LOOK_AROUND = 1.0
 
 
 class SqliteQueue:
     """Captures in a SQLite file in WAL mode; several processes may share it.
 
-    A claim belongs to the process that holds the lock on its claimant's file: the system takes
-    the lock back when the process dies, however it dies, and the next claim takes up its claims.
+    All of them may put; one hands out claims: the one that holds the lock on the file beside it.
+    Claims live in its memory. The system takes the lock back when the process dies, however it
+    dies; the next one to claim then begins with the oldest capture that is left.
     """
 
     name = "sqlite"
@@ -39,63 +41,66 @@ class SqliteQueue:
         """
         self._path = path
         self._file = SqliteFile(path, files(__package__).joinpath("sqlite.sql").read_text())
-        self._claimant = uuid_utils.uuid7().hex
-        self._lock = _hold(self._lock_path(self._claimant))
-        self._looked_around_at = float("-inf")
+        self._lock = _Lock(path.with_name(f"{path.name}.lock"))
+        self._claimed: set[int] = set()
+        self._postponed: list[tuple[float, int]] = []
+        # How far each set of stores to pass over has been read: of all other stores, everything
+        # up to there was handed out.
+        self._read_to: dict[frozenset[int], int] = {}
         self._news = asyncio.Event()
 
-    async def put(self, captures: Sequence[tuple[Capture, bytes]]) -> int:
-        """Keep captures with their JSON texts; those that wait already are kept once.
-
-        Returns:
-            How many were new. They are on the disk.
+    async def put(self, captures: Sequence[tuple[Capture, bytes]]) -> None:
+        """Keep captures with their JSON texts: on the disk once this returns.
 
         Raises:
             QueueError: none of them was kept.
         """
-        rows = [(capture.id, capture.store_id, capture.time, body) for capture, body in captures]
+        rows = [(capture.store_id, capture.time, body) for capture, body in captures]
 
-        def work(connection: sqlite3.Connection) -> int:
-            before = connection.total_changes
+        def work(connection: sqlite3.Connection) -> None:
             connection.executemany(
-                "INSERT INTO captures (id, store_id, time, body) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (id) DO NOTHING",
-                rows,
+                "INSERT INTO captures (store_id, time, body) VALUES (?, ?, ?)", rows
             )
-            return connection.total_changes - before
 
-        new: int = await self._file.run(work, durable=True)
+        await self._file.run(work, durable=True)
         self._news.set()
-        return new
 
     async def claim(self, limit: int, *, without_stores: Collection[int] = ()) -> list[Claim]:
-        """Claim up to `limit` captures that wait, passing over those of the stores named."""
-        stores = ", ".join(str(int(store)) for store in without_stores)
+        """Claim up to `limit` captures that wait, passing over those of the stores named.
 
-        def work(connection: sqlite3.Connection) -> list[Claim]:
-            self._take_up_claims_of_the_dead(connection)
+        Gives none while another process hands out.
+        """
+        self._news.clear()
+        if not self._lock.acquire():
+            return []
+        self._bring_back_postponed()
+        stores = frozenset(without_stores)
+        # What was read for fewer exceptions was read for these too.
+        begin = max((seq for others, seq in self._read_to.items() if others <= stores), default=0)
+        excluded = ", ".join(str(int(store)) for store in stores)
+
+        def work(connection: sqlite3.Connection) -> tuple[list[Claim], int]:
             rows = connection.execute(
-                "SELECT seq, body, attempts FROM captures "  # noqa: S608  numbers only
-                "WHERE claimant IS NULL AND available_at <= ? "
-                f"AND store_id NOT IN ({stores}) ORDER BY seq LIMIT ?",
-                (time.time(), limit),
+                "SELECT seq, body FROM captures WHERE seq > ? "  # noqa: S608  numbers only
+                f"AND store_id NOT IN ({excluded}) ORDER BY seq",
+                (begin,),
             )
             claims: list[Claim] = []
             size = 0
-            for seq, body, attempts in rows:
-                claims.append(Claim(seq, body, attempts))
+            for seq, body in rows:
+                if seq in self._claimed:
+                    continue
+                claims.append(Claim(seq, body))
                 size += len(body)
-                if size >= _BYTES_PER_CLAIM:
-                    break
-            connection.executemany(
-                "UPDATE captures SET claimant = ?, attempts = attempts + 1 WHERE seq = ?",
-                [(self._claimant, claim.handle) for claim in claims],
-            )
-            return claims
+                if len(claims) >= limit or size >= _BYTES_PER_CLAIM:
+                    return claims, seq
+            (last,) = connection.execute("SELECT max(seq) FROM captures").fetchone()
+            return claims, max(begin, last or 0)
 
-        self._news.clear()
-        found: list[Claim] = await self._file.run(work)
-        return found
+        claims, read_to = await self._file.run(work)
+        self._read_to[stores] = read_to
+        self._claimed.update(claim.handle for claim in claims)
+        return claims  # type: ignore[no-any-return]
 
     async def wait(self, seconds: float) -> None:
         """Return as soon as there may be something to claim, at the latest after `seconds`."""
@@ -104,26 +109,19 @@ class SqliteQueue:
 
     async def ack(self, claims: Sequence[Claim]) -> None:
         """Forget captures that were delivered, or that mean nothing worth telling."""
+        runs = _runs(sorted(_seq(claim) for claim in claims))
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.executemany(
-                "DELETE FROM captures WHERE seq = ? AND claimant = ?", self._owned(claims)
-            )
+            connection.executemany("DELETE FROM captures WHERE seq BETWEEN ? AND ?", runs)
 
         await self._file.run(work)
+        self._let_go(claims)
 
     async def retry(self, claims: Sequence[Claim], delay: float = 0.0) -> None:
         """Give captures back; they come out again after `delay` seconds."""
-        available_at = time.time() + delay if delay else 0.0
-
-        def work(connection: sqlite3.Connection) -> None:
-            connection.executemany(
-                "UPDATE captures SET claimant = NULL, available_at = ? "
-                "WHERE seq = ? AND claimant = ?",
-                [(available_at, *owned) for owned in self._owned(claims)],
-            )
-
-        await self._file.run(work)
+        due = time.monotonic() + delay
+        for claim in claims:
+            heapq.heappush(self._postponed, (due, _seq(claim)))
         self._news.set()
 
     async def bury(self, claim: Claim, reason: str) -> None:
@@ -131,16 +129,14 @@ class SqliteQueue:
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
-                "INSERT INTO dead_letters (capture_id, store_id, time, body, reason, buried_at) "
-                "SELECT id, store_id, time, body, ?, ? FROM captures "
-                "WHERE seq = ? AND claimant = ?",
-                (reason, time.time(), claim.handle, self._claimant),
+                "INSERT INTO dead_letters (store_id, time, body, reason, buried_at) "
+                "SELECT store_id, time, body, ?, ? FROM captures WHERE seq = ?",
+                (reason, time.time(), claim.handle),
             )
-            connection.executemany(
-                "DELETE FROM captures WHERE seq = ? AND claimant = ?", self._owned([claim])
-            )
+            connection.execute("DELETE FROM captures WHERE seq = ?", (claim.handle,))
 
         await self._file.run(work, durable=True)
+        self._let_go([claim])
 
     async def depth(self) -> Depth:
         """Tell how much there is to do."""
@@ -162,40 +158,19 @@ class SqliteQueue:
 
     async def close(self) -> None:
         """Give back what is still claimed, and let go of the file."""
-
-        def work(connection: sqlite3.Connection) -> None:
-            self._release(connection, self._claimant)
-
-        with contextlib.suppress(QueueError):  # whoever opens the file next takes it up
-            await self._file.run(work)
         await asyncio.to_thread(self._file.close)
-        self._lock_path(self._claimant).unlink(missing_ok=True)
-        os.close(self._lock)
+        self._lock.release()
 
-    # Claimants: this part runs in the file's thread
+    def _let_go(self, claims: Sequence[Claim]) -> None:
+        self._claimed.difference_update(_seq(claim) for claim in claims)
 
-    def _take_up_claims_of_the_dead(self, connection: sqlite3.Connection) -> None:
-        if time.monotonic() - self._looked_around_at < _LOOK_AROUND:
-            return
-        fellows = connection.execute(
-            "SELECT DISTINCT claimant FROM captures WHERE claimant IS NOT NULL AND claimant <> ?",
-            (self._claimant,),
-        ).fetchall()
-        for (name,) in fellows:
-            path = self._lock_path(name)
-            if _is_free(path):
-                self._release(connection, name)
-                path.unlink(missing_ok=True)
-        self._looked_around_at = time.monotonic()
-
-    def _release(self, connection: sqlite3.Connection, claimant: str) -> None:
-        connection.execute("UPDATE captures SET claimant = NULL WHERE claimant = ?", (claimant,))
-
-    def _owned(self, claims: Sequence[Claim]) -> list[tuple[object, str]]:
-        return [(claim.handle, self._claimant) for claim in claims]
-
-    def _lock_path(self, claimant: str) -> Path:
-        return self._path.with_name(f"{self._path.name}-{claimant}.lock")
+    def _bring_back_postponed(self) -> None:
+        now = time.monotonic()
+        while self._postponed and self._postponed[0][0] <= now:
+            _, seq = heapq.heappop(self._postponed)
+            self._claimed.discard(seq)
+            for stores, read_to in self._read_to.items():
+                self._read_to[stores] = min(read_to, seq - 1)
 
 
 class SqliteDeadLetters:
@@ -230,9 +205,8 @@ class SqliteDeadLetters:
 
         def work(connection: sqlite3.Connection) -> int:
             connection.execute(
-                "INSERT INTO captures (id, store_id, time, body) "  # noqa: S608
-                f"SELECT capture_id, store_id, time, body FROM dead_letters {which} "
-                "ORDER BY id ON CONFLICT (id) DO NOTHING",
+                "INSERT INTO captures (store_id, time, body) "  # noqa: S608
+                f"SELECT store_id, time, body FROM dead_letters {which} ORDER BY id",
                 numbers,
             )
             cursor = connection.execute(f"DELETE FROM dead_letters {which}", numbers)  # noqa: S608
@@ -256,24 +230,25 @@ class SqliteDeadLetters:
     async def _read(self, condition: str, values: tuple[int, ...]) -> list[DeadLetter]:
         def work(connection: sqlite3.Connection) -> list[DeadLetter]:
             rows = connection.execute(
-                "SELECT id, capture_id, store_id, reason, buried_at, body "  # noqa: S608
+                "SELECT id, store_id, reason, buried_at, body "  # noqa: S608
                 f"FROM dead_letters WHERE {condition}",
                 values,
             )
             return [
-                DeadLetter(number, capture_id, _event(body), store_id, reason, buried_at, body)
-                for number, capture_id, store_id, reason, buried_at, body in rows
+                DeadLetter(number, *_identity(body), store_id, reason, buried_at, body)
+                for number, store_id, reason, buried_at, body in rows
             ]
 
         letters: list[DeadLetter] = await self._file.run(work)
         return letters
 
 
-def _event(body: bytes) -> str:
+def _identity(body: bytes) -> tuple[str, str]:
     try:
-        return read_capture(body).event
+        capture = read_capture(body)
     except InvalidCaptureError:
-        return "?"
+        return "?", "?"
+    return capture.id, capture.event
 
 
 def _which(letters: Sequence[int] | None) -> tuple[str, tuple[int, ...]]:
@@ -282,24 +257,50 @@ def _which(letters: Sequence[int] | None) -> tuple[str, tuple[int, ...]]:
     return f"WHERE id IN ({', '.join('?' * len(letters))})", tuple(letters)
 
 
-def _hold(path: Path) -> int:
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise QueueError(f"{path}: {error.strerror}") from error
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return descriptor
+def _seq(claim: Claim) -> int:
+    return cast("int", claim.handle)
 
 
-def _is_free(path: Path) -> bool:
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+def _runs(numbers: list[int]) -> list[tuple[int, int]]:
+    """Give ascending numbers as runs without gaps, by their first and last."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
+
+
+class _Lock:
+    """The right to hand out what is in the file; it ends with the process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+        self._has_told = False
+
+    def acquire(self) -> bool:
+        """Take the lock, or tell that another process has it."""
+        if self._descriptor is not None:
+            return True
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise QueueError(f"{self._path}: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            if not self._has_told:
+                log.info("Another process delivers what is in %s; standing by.", self._path.stem)
+                self._has_told = True
+            return False
+        self._descriptor = descriptor
         return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
+
+    def release(self) -> None:
+        """Let another process hand out."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

@@ -69,8 +69,6 @@ _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _TARGET = "AWSEvents.PutEvents"
 _CONTENT_TYPE = "application/x-amz-json-1.1"
 _USER_AGENT = f"magento-eventbridge/{__version__}"
-# No answer of PutEvents is longer; a proxy's error page may be.
-_LONGEST_ANSWER = 1_000_000
 
 
 class _ResultEntry(BaseModel):
@@ -145,7 +143,7 @@ class EventBridgeSink:
     async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         try:
             async with self._connections().post(url, data=body, headers=headers) as response:
-                text = await response.content.read(_LONGEST_ANSWER)
+                text = await response.read()
                 return read_answer(response.status, text, response.headers.get("Retry-After"))
         except TimeoutError:
             return Answer(status=0, error_message=f"no answer in {self._timeout.total:.0f} s")

@@ -1,0 +1,124 @@
+"""Who is measured: each delivers `count` events to the endpoint and gives the seconds it took."""
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from benchmarks import load
+from magento_eventbridge.aws.credentials import CredentialsFinder
+from magento_eventbridge.delivery.dispatcher import Dispatcher
+from magento_eventbridge.delivery.policy import Policy
+from magento_eventbridge.queues.sqlite import SqliteQueue
+from magento_eventbridge.sinks.eventbridge import EventBridgeSink, encode
+
+CALLS_AT_ONCE = 8
+
+
+def bare_loop(url: str, count: int) -> float:
+    """Signs and posts calls of ten that are ready made: as fast as this client can be."""
+    entries = load.entries(count, url)
+    bodies = [encode(entries[start : start + 10]) for start in range(0, count, 10)]
+    credentials = Credentials(load.KEYS.access_key, load.KEYS.secret_access_key)
+    headers = {
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amz-Target": "AWSEvents.PutEvents",
+    }
+
+    async def run() -> float:
+        waiting = iter(bodies)
+        connector = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
+
+            async def worker() -> None:
+                for body in waiting:
+                    request = AWSRequest("POST", url, data=body, headers=dict(headers))
+                    SigV4Auth(credentials, "events", "eu-west-1").add_auth(request)
+                    signed = dict(request.headers.items())
+                    async with session.post(url, data=body, headers=signed) as response:
+                        await response.read()
+
+            began = time.perf_counter()
+            await asyncio.gather(*[worker() for _ in range(CALLS_AT_ONCE)])
+            return time.perf_counter() - began
+
+    return asyncio.run(run())
+
+
+def bridge(url: str, count: int) -> float:
+    """Drains a spool: claim, translate, batch, sign, post, acknowledge."""
+
+    async def run() -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            queue = SqliteQueue(Path(folder) / "spool.sqlite")
+            backlog = list(load.captures(count))
+            for start in range(0, count, 1000):
+                await queue.put(backlog[start : start + 1000])
+            del backlog
+            sink = EventBridgeSink(CredentialsFinder())
+            policy = Policy(calls_at_once=CALLS_AT_ONCE, calls_per_second=1_000_000)
+            route = load.route(url)
+            dispatcher = Dispatcher(queue, lambda _: route, lambda _: sink, policy)
+            began = time.perf_counter()
+            await dispatcher.run(until_empty=True)
+            seconds = time.perf_counter() - began
+            assert dispatcher.tally.delivered == count, dispatcher.tally
+            await sink.close()
+            await queue.close()
+            return seconds
+
+    return asyncio.run(run())
+
+
+def _client(url: str) -> Any:
+    return boto3.client(
+        "events",
+        endpoint_url=url,
+        region_name="eu-west-1",
+        aws_access_key_id=load.KEYS.access_key,
+        aws_secret_access_key=load.KEYS.secret_access_key,
+    )
+
+
+def _boto3(url: str, count: int, size: int) -> float:
+    client = _client(url)
+    ready = [
+        {"Source": e.source, "DetailType": e.detail_type, "Detail": e.detail, "Time": e.time}
+        for e in load.entries(count, url)
+    ]
+    client.put_events(Entries=ready[:1])  # opens the connection, loads the models
+    began = time.perf_counter()
+    for start in range(0, count, size):
+        client.put_events(Entries=ready[start : start + size])
+    return time.perf_counter() - began
+
+
+def boto3_ten(url: str, count: int) -> float:
+    """Plain boto3, ten entries a call."""
+    return _boto3(url, count, 10)
+
+
+def boto3_one(url: str, count: int) -> float:
+    """Plain boto3, one entry a call: what the original module does, in Python."""
+    return _boto3(url, count, 1)
+
+
+ALL: dict[str, Callable[[str, int], float]] = {
+    "bare loop": bare_loop,
+    "bridge": bridge,
+    "boto3, 10 a call": boto3_ten,
+    "boto3, 1 a call": boto3_one,
+}
+
+if __name__ == "__main__":
+    name, url, count = sys.argv[1:]
+    print(ALL[name](url, int(count)))

@@ -1,0 +1,39 @@
+"""The load: the recorded store day, over and over, each capture with an id of its own."""
+
+import itertools
+import json
+from collections.abc import Iterator
+
+import uuid_utils
+
+from magento_eventbridge.captures import Capture, read_capture
+from magento_eventbridge.catalog import event_of
+from magento_eventbridge.delivery.envelope import Entry, seal
+from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
+from magento_eventbridge.demo import store_day
+
+KEYS = CredentialsSource(type="keys", access_key="AKIABENCHMARK", secret_access_key="benchmark")
+
+
+def route(url: str) -> Route:
+    destination = Destination(region="eu-west-1", endpoint_url=url, credentials=KEYS)
+    return Route(destination=destination, source="shop.example.com")
+
+
+def captures(count: int) -> Iterator[tuple[Capture, bytes]]:
+    """Give captures that mean an event; each round of the day has subjects of its own."""
+    day = [json.loads(recorded.line) for recorded in store_day.captures()]
+    day = [told for told in day if event_of(read_capture(json.dumps(told)))]
+    for number, told in enumerate(itertools.islice(itertools.cycle(day), count)):
+        subject = f"{told['subject']}/{number // len(day)}"
+        text = json.dumps({**told, "id": str(uuid_utils.uuid7()), "subject": subject}).encode()
+        yield read_capture(text), text
+
+
+def entries(count: int, url: str) -> list[Entry]:
+    sealed = []
+    for capture, _ in captures(count):
+        event = event_of(capture)
+        assert event is not None
+        sealed.append(seal(capture, event, route(url)))
+    return sealed

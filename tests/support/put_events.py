@@ -1,0 +1,132 @@
+"""A PutEvents endpoint on the loopback that fails on command, where moto cannot."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Take:
+    """Take the entries, but for those by number that fail with a code."""
+
+    failing: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """Refuse the whole call."""
+
+    code: str
+    status: int = 400
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Answer with any status and body."""
+
+    status: int
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class HangUp:
+    """Close the connection: before the entries are taken, or after."""
+
+    after_taking: bool = False
+
+
+@dataclass(frozen=True)
+class Stall:
+    """Accept the call and say nothing for so many seconds, then take it."""
+
+    seconds: float
+
+
+Behaviour = Take | Refuse | Answer | HangUp | Stall
+Script = Callable[[int, list[Json]], Behaviour]
+"""Gives the behaviour for a call by its number (from 0) and its entries."""
+
+
+def takes_all(_: int, __: list[Json]) -> Behaviour:
+    return Take()
+
+
+class PutEvents:
+    """What the endpoint got and how it behaves; `script` may be changed while it runs."""
+
+    def __init__(self, script: Script = takes_all) -> None:
+        self.script = script
+        self.url = ""
+        self.calls = 0
+        self.taken: list[Json] = []
+        self.headers: list[dict[str, str]] = []
+        self.sizes: list[int] = []
+
+    @property
+    def details(self) -> list[Json]:
+        return [json.loads(entry["Detail"]) for entry in self.taken]
+
+    @property
+    def ids(self) -> list[str]:
+        return [detail["metadata"]["id"] for detail in self.details]
+
+    async def until_taken(self, count: int, seconds: float = 20.0) -> None:
+        async with asyncio.timeout(seconds):
+            while len(self.taken) < count:
+                await asyncio.sleep(0.01)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        entries = json.loads(await request.read())["Entries"]
+        number, self.calls = self.calls, self.calls + 1
+        self.headers.append(dict(request.headers))
+        self.sizes.append(len(entries))
+        behaviour = self.script(number, entries)
+        match behaviour:
+            case Refuse(code, status):
+                told = {"__type": f"com.amazonaws.events#{code}", "message": f"{code} on command"}
+                return web.json_response(told, status=status)
+            case Answer(status, body):
+                return web.Response(status=status, body=body)
+            case HangUp(after_taking):
+                if after_taking:
+                    self.taken += entries
+                assert request.transport is not None
+                request.transport.close()
+                return web.Response()
+            case Stall(seconds):
+                await asyncio.sleep(seconds)
+                behaviour = Take()
+        results = []
+        for position, entry in enumerate(entries):
+            code = behaviour.failing.get(position)
+            if code:
+                results.append({"ErrorCode": code, "ErrorMessage": f"{code} on command"})
+            else:
+                self.taken.append(entry)
+                results.append({"EventId": str(uuid.uuid4())})
+        failed = len(behaviour.failing)
+        return web.json_response({"FailedEntryCount": failed, "Entries": results})
+
+
+@asynccontextmanager
+async def put_events(script: Script = takes_all, port: int = 0) -> AsyncIterator[PutEvents]:
+    """Run the endpoint on the loopback while the context lasts."""
+    endpoint = PutEvents(script)
+    app = web.Application(client_max_size=20_000_000)
+    app.router.add_post("/", endpoint.handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    endpoint.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield endpoint
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,244 @@
+"""Lanes: what goes together in the next call, whatever became of the calls before."""
+
+from collections import deque
+from itertools import count
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
+
+from magento_eventbridge.delivery.batches import Lane, Pending
+from magento_eventbridge.delivery.envelope import Entry
+from magento_eventbridge.delivery.ports import Claim, Limits
+
+SMALLEST = 14 + len("sd")
+
+
+def pending(key: str, size: int = SMALLEST, name: str = "e", *, alone: bool = False) -> Pending:
+    entry = Entry.of(
+        source="s", detail_type="d", detail="x" * (size - SMALLEST), time=1.0, event_bus=None
+    )
+    return Pending(Claim(name, b""), entry, key, name, alone=alone)
+
+
+def lane_of(*entries: Pending, max_entries: int = 10, max_bytes: int = 1000) -> Lane:
+    lane = Lane(Limits(max_entries=max_entries, max_bytes=max_bytes))
+    for entry in entries:
+        lane.add(entry)
+    return lane
+
+
+# One by one
+
+
+def test_entries_of_different_keys_go_together_in_their_order():
+    entries = [pending(key) for key in "abc"]
+    assert lane_of(*entries).take(0) == entries
+
+
+def test_a_call_holds_no_more_entries_than_the_bus_takes():
+    entries = [pending(str(number)) for number in range(25)]
+    lane = lane_of(*entries)
+    assert [len(lane.take(0)) for _ in range(4)] == [10, 10, 5, 0]
+
+
+def test_a_call_holds_no_more_bytes_than_the_bus_takes():
+    lane = lane_of(pending("a", 400), pending("b", 600), pending("c", 100))
+    assert [[entry.order_key for entry in lane.take(0)] for _ in range(2)] == [["a", "b"], ["c"]]
+
+
+def test_an_entry_that_is_as_large_as_a_call_fills_it():
+    lane = lane_of(pending("a", 1000), pending("b", 1000))
+    assert [len(lane.take(0)) for _ in range(3)] == [1, 1, 0]
+
+
+def test_of_one_key_only_the_first_is_under_way():
+    first, second, third = (pending("a", name=name) for name in "123")
+    lane = lane_of(first, second, third)
+    assert lane.take(0) == [first]
+    assert lane.take(0) == []
+    lane.settle(first)
+    assert lane.take(0) == [second]
+    lane.settle(second)
+    assert lane.take(0) == [third]
+    lane.settle(third)
+    assert (len(lane), lane.bytes) == (0, 0)
+
+
+def test_others_pass_by_a_key_that_waits():
+    lane = lane_of(pending("a", name="1"), pending("a", name="2"), pending("b", name="3"))
+    assert [entry.event_id for entry in lane.take(0)] == ["1", "3"]
+
+
+def test_an_entry_that_is_postponed_holds_back_its_key_and_no_other():
+    first, second, other = pending("a", name="1"), pending("a", name="2"), pending("b", name="3")
+    lane = lane_of(first, second)
+    lane.postpone(lane.take(0)[0], until=5.0)
+    lane.add(other)
+    assert lane.take(4.9) == [other]
+    assert lane.take(5.0) == [first]
+
+
+def test_entries_that_are_put_back_go_first_and_in_their_order():
+    entries = [pending(key) for key in "abc"]
+    lane = lane_of(*entries)
+    batch = lane.take(0)
+    lane.add(pending("d"))
+    lane.put_back(batch)
+    assert lane.take(0)[:3] == entries
+
+
+def test_an_entry_that_goes_alone_has_no_neighbours():
+    lane = lane_of(pending("a"), pending("b", alone=True), pending("c"))
+    assert [[entry.order_key for entry in lane.take(0)] for _ in range(3)] == [["a"], ["b"], ["c"]]
+
+
+def test_the_lane_tells_when_the_next_entry_is_due():
+    lane = lane_of()
+    assert lane.next_due() is None
+    lane.add(pending("a"))
+    assert lane.next_due() == 0.0
+    (entry,) = lane.take(0)
+    assert lane.next_due() is None
+    lane.postpone(entry, until=7.0)
+    assert lane.next_due() == 7.0
+
+
+def test_clearing_gives_all_but_what_is_under_way():
+    under_way, behind, waiting = pending("a", name="1"), pending("a", name="2"), pending("b")
+    lane = lane_of(under_way, behind)
+    lane.take(0)
+    lane.add(waiting)
+    assert lane.clear() == [waiting, behind]
+    assert (len(lane), lane.bytes) == (1, under_way.entry.size)
+    lane.settle(under_way)
+    assert (len(lane), lane.bytes) == (0, 0)
+
+
+def test_clearing_gives_what_is_postponed_with_those_of_its_key():
+    first, second = pending("a", name="1"), pending("a", name="2")
+    lane = lane_of(first, second)
+    lane.postpone(lane.take(0)[0], until=9.0)
+    assert lane.clear() == [first, second]
+    assert lane.next_due() is None
+
+
+# In any order
+
+
+class AnyInterleaving(RuleBasedStateMachine):
+    """What must hold of a lane whatever is done with it, told by a model of lists."""
+
+    under_way: Bundle[Pending] = Bundle("under_way")
+
+    @initialize(max_entries=st.integers(1, 4), max_bytes=st.integers(60, 200))
+    def open(self, max_entries: int, max_bytes: int) -> None:
+        self.limits = Limits(max_entries=max_entries, max_bytes=max_bytes)
+        self.lane = Lane(self.limits)
+        self.now = 0.0
+        self.names = count()
+        self.unsettled: dict[str, deque[Pending]] = {}  # by key, in the order of adding
+        self.taken: list[Pending] = []
+        self.postponed: dict[str, float] = {}  # by name: until when
+        self.added: list[str] = []
+        self.left: list[str] = []
+
+    @rule(key=st.sampled_from("abcd"), size=st.integers(SMALLEST, 60))
+    def add(self, key: str, size: int) -> None:
+        entry = pending(key, size, str(next(self.names)))
+        self.lane.add(entry)
+        self.unsettled.setdefault(key, deque()).append(entry)
+        self.added.append(entry.event_id)
+
+    @rule(target=under_way, seconds=st.floats(0, 5))
+    def take(self, seconds: float) -> object:
+        self.now += seconds
+        due = self.lane.next_due()
+        batch = self.lane.take(self.now)
+        assert bool(batch) == (due is not None and due <= self.now)
+        self.check(batch)
+        self.taken += batch
+        return multiple(*batch)
+
+    def check(self, batch: list[Pending]) -> None:
+        assert len(batch) <= self.limits.max_entries
+        assert sum(entry.entry.size for entry in batch) <= self.limits.max_bytes
+        assert len(batch) == 1 or not any(entry.alone for entry in batch)
+        busy = {entry.order_key for entry in self.taken}
+        for entry in batch:
+            assert entry.order_key not in busy, "two of one key are under way"
+            busy.add(entry.order_key)
+            assert self.unsettled[entry.order_key][0] is entry, "a successor went first"
+            assert self.postponed.pop(entry.event_id, 0.0) <= self.now, "it went too early"
+
+    @rule(entry=consumes(under_way))
+    def settle(self, entry: Pending) -> None:
+        self.lane.settle(entry)
+        self.taken.remove(entry)
+        self.unsettled[entry.order_key].popleft()
+        self.left.append(entry.event_id)
+
+    @rule(entry=consumes(under_way), seconds=st.floats(0, 10))
+    def postpone(self, entry: Pending, seconds: float) -> None:
+        self.lane.postpone(entry, self.now + seconds)
+        self.taken.remove(entry)
+        self.postponed[entry.event_id] = self.now + seconds
+
+    @rule(entry=consumes(under_way), alone=st.booleans())
+    def put_back(self, entry: Pending, alone: bool) -> None:
+        entry.alone = alone
+        self.lane.put_back([entry])
+        self.taken.remove(entry)
+        assert self.lane.next_due() == 0.0
+
+    @rule()
+    def clear(self) -> None:
+        cleared = self.lane.clear()
+        by_key: dict[str, list[Pending]] = {}
+        for entry in cleared:
+            by_key.setdefault(entry.order_key, []).append(entry)
+            self.left.append(entry.event_id)
+        for key, line in self.unsettled.items():
+            waiting = [entry for entry in line if entry not in self.taken]
+            assert by_key.get(key, []) == waiting
+            self.unsettled[key] = deque(entry for entry in line if entry in self.taken)
+        self.postponed.clear()
+        assert self.lane.next_due() is None
+
+    @invariant()
+    @precondition(lambda self: hasattr(self, "lane"))
+    def it_knows_how_much_it_holds(self) -> None:
+        held = [entry for line in self.unsettled.values() for entry in line]
+        assert len(self.lane) == len(held)
+        assert self.lane.bytes == sum(entry.entry.size for entry in held)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "lane"):
+            return
+        for entry in list(self.taken):
+            self.settle(entry)
+        while len(self.lane):
+            self.now += 10.0
+            batch = self.lane.take(self.now)
+            assert batch, "something is stuck"
+            self.check(batch)
+            for entry in batch:
+                self.taken.append(entry)
+            for entry in batch:
+                self.settle(entry)
+        assert sorted(self.left, key=int) == self.added, "lost or doubled"
+
+
+AnyInterleaving.TestCase.settings = settings(
+    max_examples=150, stateful_step_count=40, deadline=None
+)
+TestAnyInterleaving = AnyInterleaving.TestCase
