@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
+    MultipleResults,
     RuleBasedStateMachine,
     consumes,
     initialize,
@@ -160,7 +161,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.added.append(entry.event_id)
 
     @rule(target=under_way, seconds=st.floats(0, 5))
-    def take(self, seconds: float) -> object:
+    def take(self, seconds: float) -> MultipleResults[Pending]:
         self.now += seconds
         due = self.lane.next_due()
         batch = self.lane.take(self.now)

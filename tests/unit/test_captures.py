@@ -72,7 +72,7 @@ def test_fields_of_a_newer_agent_are_passed_over():
     capture = read_capture(text(colour="blue", context=context))
     assert capture.context is not None
     assert capture.context.version.php == "8.4"
-    assert "colour" not in capture.model_dump()
+    assert not hasattr(capture, "colour")
 
 
 @pytest.mark.parametrize("field", ["id", "event", "time"])
@@ -107,7 +107,7 @@ def test_a_field_that_is_missing_is_named(field):
         ("snapshot", {"snapshot": "text"}),
         ("snapshot", {"snapshot": None}),
         ("context.transport", {"context": {"transport": "FTP"}}),
-        ("context.transport", {"context": {}}),
+        ("context", {"context": {}}),
         ("context.time", {"context": {"transport": "HTTP", "time": "noon"}}),
         ("context.user", {"context": {"transport": "HTTP", "user": 3}}),
         ("context.version.php", {"context": {"transport": "HTTP", "version": {"php": 8}}}),
@@ -136,7 +136,8 @@ def test_a_byte_that_is_no_utf_8_is_refused_in_a_snapshot_and_its_names():
 
 
 def test_half_a_surrogate_pair_is_refused():
-    assert "surrogate" in fault(text(subject="order/?").replace(b"?", rb"\ud800"))
+    fault(text(subject="order/?").replace(b"?", rb"\ud800"))
+    fault(text(subject="order/?.").replace(b"?", rb"\udc00"))
 
 
 def test_a_hundred_levels_are_read():

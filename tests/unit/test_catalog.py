@@ -414,10 +414,19 @@ def test_an_amount_is_the_one_number_that_equals_it(given_by_magento, shown):
     assert json.dumps(number(given_by_magento)) == shown
 
 
-@pytest.mark.parametrize("value", [True, [], {}, "NaN", "inf", "-inf", "ten", "1e400"])
+@pytest.mark.parametrize("value", [True, "NaN", "inf", "-inf", "ten", "1e400"])
 def test_what_is_no_finite_number_is_no_amount(value):
     with pytest.raises(ValueError, match=r"."):
         number(value)
+
+
+# BUG in src/magento_eventbridge/catalog/detail.py, number(): its cache asks for a hash before the
+# type is looked at: TypeError, and the fault no longer names the field.
+@pytest.mark.parametrize("value", [[], {}, {"amount": 1}])
+def test_a_list_or_an_object_is_no_amount_and_its_field_is_named(value):
+    assert told(varied(PLACED, snapshot={"shipping_amount": value})).startswith(
+        "OrderPlaced: shipping_amount: "
+    )
 
 
 # BUG in src/magento_eventbridge/catalog/detail.py, number(): float() of a huge int raises
@@ -940,7 +949,6 @@ def test_a_field_that_an_item_lacks_is_named():
         (PLACED, {"grand_total": "a lot"}, "total"),
         (PLACED, {"status": ["pending"]}, "status"),
         (PLACED, {"status": True}, "status"),
-        (PLACED, {"shipping_amount": {}}, "shipping_amount"),
         (REMOVED, {"qty": True}, "qty"),
         (REMOVED, {"qty": "Infinity"}, "qty"),
         (LOGGED_IN, {"id": "one"}, "id"),

@@ -7,11 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog import TranslationError
+from magento_eventbridge.captures import Capture, Context
+from magento_eventbridge.catalog import TranslationError, event_of
 from magento_eventbridge.delivery.envelope import Entry, entry_size, metadata, seal
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
-from tests.unit.recorded import detail, meaning, recorded, varied, without
+from tests.unit.recorded import (
+    detail,
+    meaning,
+    recorded,
+    store_day_captures,
+    varied,
+    without,
+)
 
 PLACED = recorded("order-guest", "sales_order_place_after")
 SHOP = Route(destination=Destination(region="eu-west-1"), source="shop.example.com")
@@ -138,6 +145,21 @@ def test_date_and_timestamp_are_the_same_second(time):
     assert len(shown["date"]) == len("2020-08-26 08:51:18")
 
 
+def test_an_event_without_fields_has_its_metadata_alone():
+    flush = recorded("cache-flush-all", "adminhtml_cache_flush_all")
+    assert list(json.loads(sealed(flush, tracking=False).detail)) == ["metadata"]
+    assert list(json.loads(sealed(flush).detail)) == ["metadata", "tracking"]
+
+
+@pytest.mark.parametrize("tracking", [True, False])
+def test_every_detail_of_the_store_day_is_one_json_object(tracking):
+    for _, capture in store_day_captures():
+        if event_of(capture) is not None:
+            shown = json.loads(sealed(capture, tracking=tracking).detail)
+            assert shown["metadata"]["id"] == capture.id
+            assert ("tracking" in shown) == tracking
+
+
 def test_texts_are_written_as_they_are_not_escaped():
     entry = sealed(varied(PLACED, snapshot={"status": "перевозка 🚚"}))
     assert "перевозка 🚚" in entry.detail
@@ -148,19 +170,16 @@ def test_a_capture_that_cannot_be_translated_is_not_sealed():
         sealed(without(PLACED, "grand_total"))
 
 
-# BUG in src/magento_eventbridge/delivery/envelope.py, seal(): NaN is written as such, which
-# EventBridge refuses as malformed; JSON has no word for it.
-@pytest.mark.parametrize("figure", [float("nan"), float("inf")])
-def test_a_detail_is_always_json(figure):
-    job = varied(recorded("cron", "cron_job_run"), snapshot={"job_config": {"factor": figure}})
-
-    def refuse(word: str) -> None:
-        raise AssertionError(f"{word} is no JSON")
-
+# BUG in src/magento_eventbridge/delivery/envelope.py, seal(): a user nested deeper than pydantic
+# writes raises PydanticSerializationError, which nobody above expects.
+def test_a_user_nested_without_reason_is_no_fault_of_ours():
+    deep: Any = 3
+    for _ in range(300):
+        deep = [deep]
     try:
-        json.loads(sealed(job).detail, parse_constant=refuse)
+        sealed(varied(PLACED, context=Context(transport="HTTP", user={"id": deep})))
     except TranslationError as error:
-        assert "job_config" in str(error)
+        assert "user" in str(error)
 
 
 # Where it goes

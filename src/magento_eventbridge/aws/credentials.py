@@ -22,6 +22,7 @@ from magento_eventbridge.delivery.routing import CredentialsSource
 _EC2_SECONDS = 2
 _EC2_TRIES = 3
 _ROLE_SESSION = "magento-eventbridge"
+_NO_ROLE = "credentials of type 'ec2', but this machine's metadata service gives no instance role"
 
 
 class CredentialsError(Exception):
@@ -120,12 +121,12 @@ def _base(source: CredentialsSource) -> Any:
                 )
             return found
         case "ec2":
-            found = InstanceMetadataProvider(_metadata_fetcher()).load()
+            try:
+                found = InstanceMetadataProvider(_metadata_fetcher()).load()
+            except BotoCoreError as error:
+                raise CredentialsError(f"{_NO_ROLE} ({error})") from error
             if found is None:
-                raise CredentialsError(
-                    "credentials of type 'ec2', but this machine has no instance role "
-                    "(its metadata service, version 2, gives none)"
-                )
+                raise CredentialsError(_NO_ROLE)
             return found
         case "default":
             found = botocore.session.Session(profile=source.profile).get_credentials()

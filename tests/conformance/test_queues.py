@@ -1,0 +1,160 @@
+"""What every queue promises."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from magento_eventbridge.captures import Capture
+from magento_eventbridge.delivery.ports import Queue
+from magento_eventbridge.queues.sqlite import SqliteQueue
+from tests.support import recorded
+
+
+@dataclass
+class Subject:
+    """A queue under test: how to fill it, and how to open it once more."""
+
+    queue: Queue
+    put: Callable[[Sequence[tuple[Capture, bytes]]], Awaitable[None]]
+    reopen: Callable[[], Awaitable[Queue]]
+
+
+@pytest.fixture(params=["sqlite"])
+async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
+    opened: list[Queue] = []
+
+    def open_sqlite() -> SqliteQueue:
+        queue = SqliteQueue(tmp_path / "spool.sqlite")
+        opened.append(queue)
+        return queue
+
+    async def reopen() -> Queue:
+        await opened[-1].close()
+        return open_sqlite()
+
+    assert request.param == "sqlite"
+    queue = open_sqlite()
+    yield Subject(queue, queue.put, reopen)
+    await opened[-1].close()
+
+
+def ids(pairs: Sequence[tuple[Capture, bytes]]) -> list[bytes]:
+    return [body for _, body in pairs]
+
+
+async def test_captures_come_out_in_order_and_as_they_came(subject: Subject) -> None:
+    captures = recorded.orders(30)
+    await subject.put(captures)
+    claims = await subject.queue.claim(10) + await subject.queue.claim(100)
+    assert [claim.body for claim in claims] == ids(captures)
+
+
+async def test_what_is_claimed_is_not_handed_out_again(subject: Subject) -> None:
+    await subject.put(recorded.orders(3))
+    assert len(await subject.queue.claim(10)) == 3
+    assert await subject.queue.claim(10) == []
+
+
+async def test_what_was_acknowledged_is_gone_for_good(subject: Subject) -> None:
+    await subject.put(recorded.orders(3))
+    await subject.queue.ack(await subject.queue.claim(2))
+    queue = await subject.reopen()
+    assert len(await queue.claim(10)) == 1
+
+
+async def test_a_claim_that_was_never_told_of_comes_out_again(subject: Subject) -> None:
+    captures = recorded.orders(3)
+    await subject.put(captures)
+    await subject.queue.claim(3)
+    queue = await subject.reopen()
+    assert [claim.body for claim in await queue.claim(10)] == ids(captures)
+
+
+async def test_what_is_given_back_comes_out_again_in_its_place(subject: Subject) -> None:
+    captures = recorded.orders(4)
+    await subject.put(captures)
+    first = await subject.queue.claim(2)
+    await subject.queue.retry(first)
+    assert [claim.body for claim in await subject.queue.claim(10)] == ids(captures)
+
+
+async def test_what_is_given_back_for_later_comes_out_later(subject: Subject) -> None:
+    await subject.put(recorded.orders(2))
+    first, second = await subject.queue.claim(2)
+    await subject.queue.retry([first], delay=0.3)
+    assert await subject.queue.claim(10) == []
+    await asyncio.sleep(0.35)
+    assert [claim.body for claim in await subject.queue.claim(10)] == [first.body]
+    await subject.queue.ack([second])
+
+
+async def test_stores_can_be_passed_over_and_come_out_afterwards(subject: Subject) -> None:
+    one, two = recorded.orders(3, store_id=1), recorded.orders(3, store_id=2)
+    await subject.put([capture for pair in zip(one, two, strict=True) for capture in pair])
+    claims = await subject.queue.claim(10, without_stores={1})
+    assert [claim.body for claim in claims] == ids(two)
+    assert await subject.queue.claim(10, without_stores={1}) == []
+    assert await subject.queue.claim(10, without_stores={1, 2}) == []
+    claims = await subject.queue.claim(2)
+    assert [claim.body for claim in claims] == ids(one[:2])
+    more = recorded.orders(1, store_id=2)
+    await subject.put(more)
+    assert [claim.body for claim in await subject.queue.claim(10)] == ids(one[2:] + more)
+
+
+async def test_a_buried_capture_is_a_dead_letter_with_its_reason(subject: Subject) -> None:
+    ((capture, body),) = captures = recorded.orders(1)
+    await subject.put(captures)
+    (claim,) = await subject.queue.claim(1)
+    await subject.queue.bury(claim, "too large")
+    (letter,) = await subject.queue.dead_letters.page(10)
+    assert (letter.capture_id, letter.reason, letter.body) == (capture.id, "too large", body)
+    assert await subject.queue.dead_letters.find(letter.id) == letter
+    assert await subject.queue.claim(10) == []
+
+
+async def test_a_redriven_dead_letter_comes_out_again(subject: Subject) -> None:
+    captures = recorded.orders(3)
+    await subject.put(captures)
+    for claim in await subject.queue.claim(3):
+        await subject.queue.bury(claim, "for a test")
+    first, *_ = await subject.queue.dead_letters.page(10)
+    assert await subject.queue.dead_letters.redrive([first.id]) == 1
+    assert [claim.body for claim in await subject.queue.claim(10)] == [first.body]
+    assert await subject.queue.dead_letters.redrive(None) == 2
+    assert len(await subject.queue.claim(10)) == 2
+    assert await subject.queue.dead_letters.count() == 0
+
+
+async def test_a_dropped_dead_letter_is_gone(subject: Subject) -> None:
+    await subject.put(recorded.orders(2))
+    for claim in await subject.queue.claim(2):
+        await subject.queue.bury(claim, "for a test")
+    first, second = await subject.queue.dead_letters.page(10)
+    assert await subject.queue.dead_letters.drop([first.id]) == 1
+    assert await subject.queue.dead_letters.page(10) == [second]
+    assert await subject.queue.dead_letters.page(10, after=second.id) == []
+
+
+async def test_depth_tells_how_much_there_is_to_do(subject: Subject) -> None:
+    captures = recorded.orders(4)
+    await subject.put(captures)
+    for claim in await subject.queue.claim(1):
+        await subject.queue.bury(claim, "for a test")
+    depth = await subject.queue.depth()
+    assert (depth.captures, depth.oldest, depth.dead) == (3, captures[1][0].time, 1)
+
+
+async def test_waiting_ends_when_something_comes(subject: Subject) -> None:
+    await subject.queue.claim(1)
+    waiting = asyncio.create_task(subject.queue.wait(30))
+    await asyncio.sleep(0)
+    await subject.put(recorded.orders(1))
+    await asyncio.wait_for(waiting, 5)
+
+
+async def test_waiting_ends_when_nothing_comes(subject: Subject) -> None:
+    await subject.queue.wait(0.01)

@@ -1,0 +1,191 @@
+"""The installed command, from HTTP in to PutEvents out, and what kills it."""
+
+import asyncio
+import json
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from magento_eventbridge.demo import store_day
+from magento_eventbridge.inlets.client import HandOverError, hand_over
+from magento_eventbridge.queues.sqlite import SqliteQueue
+from tests.support import recorded
+from tests.support.process import COMMAND, SECRET, environment, serving
+from tests.support.put_events import Behaviour, Refuse, Stall, Take, put_events
+
+
+async def test_the_store_day_arrives_as_expected(tmp_path: Path) -> None:
+    captures = store_day.captures()
+    async with put_events() as endpoint, serving(tmp_path, endpoint.url) as bridge:
+        await hand_over(bridge.url, SECRET, [capture.line for capture in captures])
+        await endpoint.until_taken(sum(c.total() for c in store_day.expected().values()))
+        assert await bridge.stop() == 0
+        arrived = [(entry["DetailType"], json.loads(entry["Detail"])) for entry in endpoint.taken]
+        assert store_day.compare(arrived).is_right
+        assert "ERROR" not in bridge.log
+        assert "a-test-secret-key" not in bridge.log
+        assert SECRET not in bridge.log
+
+
+async def test_kill_9_again_and_again_loses_nothing(tmp_path: Path) -> None:
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+
+    def script(_: int, entries: list[dict[str, Any]]) -> Behaviour:
+        lot = chance.random()
+        if lot < 0.2:
+            return Take({chance.randrange(len(entries)): "ThrottlingException"})
+        return Refuse("InternalException", 500) if lot < 0.3 else Stall(chance.random() / 20)
+
+    bodies = [body for _, body in recorded.orders(600)]
+    accepted: set[str] = set()
+    waiting = list(bodies)
+    async with put_events(script) as endpoint:
+        for _ in range(6):
+            async with serving(tmp_path, endpoint.url) as bridge:
+                feeding = asyncio.create_task(_feed(bridge.url, waiting, accepted))
+                await asyncio.sleep(chance.uniform(0.05, 0.5))
+                await bridge.kill()
+                await feeding
+        async with serving(tmp_path, endpoint.url) as bridge:
+            await _feed(bridge.url, waiting, accepted)
+            assert len(accepted) == 600
+            endpoint.script = lambda *_: Take()
+            async with asyncio.timeout(60):
+                while not accepted <= set(endpoint.ids):
+                    await asyncio.sleep(0.05)
+    arrived = Counter(endpoint.ids)
+    assert set(arrived) == {json.loads(body)["id"] for body in bodies}
+    # Twice only what was under way, or not yet acknowledged, when a kill came.
+    assert arrived.total() - 600 < 6 * 200
+    queue = SqliteQueue(tmp_path / "spool.sqlite")
+    depth = await queue.depth()
+    assert (depth.captures, depth.dead) == (0, 0)
+    await queue.close()
+
+
+async def _feed(url: str, waiting: list[bytes], accepted: set[str]) -> None:
+    """Hand over a few at a time; what was not accepted for certain is handed over again."""
+    while waiting:
+        lines = waiting[:20]
+        try:
+            await hand_over(url, SECRET, lines)
+        except HandOverError:
+            return
+        accepted |= {json.loads(line)["id"] for line in lines}
+        del waiting[:20]
+
+
+async def test_sigterm_gives_back_what_it_cannot_finish(tmp_path: Path) -> None:
+    async with put_events(lambda *_: Stall(0.3)) as endpoint:
+        async with serving(tmp_path, endpoint.url, DELIVERY__CALLS_AT_ONCE="2") as bridge:
+            await hand_over(bridge.url, SECRET, [body for _, body in recorded.orders(200)])
+            while endpoint.calls < 2:
+                await asyncio.sleep(0.01)
+            assert await bridge.stop() == 0
+        delivered = len(set(endpoint.ids))
+        assert 20 <= delivered < 200
+        queue = SqliteQueue(tmp_path / "spool.sqlite")
+        assert (await queue.depth()).captures == 200 - delivered
+        await queue.close()
+
+
+async def test_health_is_told_while_it_runs(tmp_path: Path) -> None:
+    async with put_events() as endpoint, serving(tmp_path, endpoint.url) as bridge:
+        async with aiohttp.ClientSession() as http:
+            for name in ("live", "ready"):
+                async with http.get(f"{bridge.url}/health/{name}") as answer:
+                    assert (answer.status, await answer.json()) == (200, {"status": name})
+
+
+async def test_dry_run_writes_down_what_the_documentation_shows(tmp_path: Path) -> None:
+    told = recorded.of("admin-login-fail", "backend_auth_user_login_failed")
+    settings = {"OPTIONS__DRY_RUN_MODE": "1", "OPTIONS__TRACKING": "0", "CREDENTIALS__TYPE": "env"}
+    async with put_events() as endpoint, serving(tmp_path, endpoint.url, **settings) as bridge:
+        await hand_over(bridge.url, SECRET, [json.dumps(told).encode()])
+        async with asyncio.timeout(10):
+            while "sent with id" not in bridge.log:
+                await asyncio.sleep(0.02)
+        assert not endpoint.calls
+        log = bridge.log
+    lines = log[log.index("[DryRun]") :].splitlines()
+    assert lines[0] == "[DryRun] Sending event 'UserLoginFailed' with data: Array"
+    assert lines[1:3] == ["(", "    [username] => clerk"]
+    assert "            [async] => " in lines
+    identifier = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
+    assert (
+        f"report.DEBUG: [DryRun] Event 'UserLoginFailed' sent with id '{identifier}' [] []" in log
+    )
+    assert "report.DEBUG: Event 'User/LoginFailed' captured, executing.. [] []" in log
+
+
+async def test_consume_drains_and_stops(tmp_path: Path) -> None:
+    queue = SqliteQueue(tmp_path / "spool.sqlite")
+    await queue.put(recorded.orders(30))
+    await queue.close()
+    async with put_events() as endpoint:
+        for arguments, told in (
+            (["--max-messages", "10"], "10 delivered, 0 passed over, 0 buried"),
+            ([], "20 delivered, 0 passed over, 0 buried"),
+        ):
+            status, out, _ = await _command(tmp_path, endpoint.url, "consume", *arguments)
+            assert (status, out.strip()) == (0, told)
+        assert len(endpoint.ids) == 30
+
+
+async def test_doctor_tells_a_bus_that_answers_from_one_that_does_not(tmp_path: Path) -> None:
+    async with put_events(lambda *_: Take({0: "MalformedDetail"})) as endpoint:
+        status, out, _ = await _command(tmp_path, endpoint.url, "doctor")
+        assert status == 0, out
+        assert "answers in" in out
+        assert "AKIA…TEST, found by keys" in out
+        assert "a-test-secret-key" not in out
+        endpoint.script = lambda *_: Refuse("AccessDeniedException")
+        status, out, _ = await _command(tmp_path, endpoint.url, "doctor", "--json")
+        assert status == 1
+        findings = {f["name"]: f for f in json.loads(out)["findings"]}
+        assert "AccessDeniedException" in findings["bus of all store views"]["message"]
+
+
+async def test_send_test_shows_what_aws_answers(tmp_path: Path) -> None:
+    async with put_events() as endpoint:
+        status, out, _ = await _command(tmp_path, endpoint.url, "send-test", "CartProductAdded")
+        assert (status, "delivered, id " in out) == (0, True)
+        (detail,) = endpoint.details
+        assert (detail["sku"], detail["metadata"]["test"]) == ("abc-123", True)
+        endpoint.script = lambda *_: Refuse("ResourceNotFoundException")
+        status, out, _ = await _command(tmp_path, endpoint.url, "send-test")
+        assert status == 1
+        assert "NOT delivered: ResourceNotFoundException" in out
+
+
+async def test_faults_are_told_in_words(tmp_path: Path) -> None:
+    for settings, status, told in (
+        ({"INLET__SECRETS": ""}, 2, "inlet.secrets: the HTTP inlet needs a secret"),
+        ({"INLET__SECRETS": "short"}, 2, "at least 16 characters (from environment)"),
+        ({"OPTIONS__REGOIN": "x"}, 2, "options.regoin: there is no such setting"),
+        ({"SPOOL__PATH": "/proc/spool.sqlite"}, 1, "/proc/spool.sqlite"),
+        ({"LOG__FILE": "/proc/bridge.log"}, 1, "cannot write the log /proc/bridge.log"),
+        ({"INLET__HOST": "192.0.2.1"}, 1, "cannot listen on 192.0.2.1:0"),
+    ):
+        code, _, err = await _command(tmp_path, "http://127.0.0.1:9", "serve", settings=settings)
+        assert (code, told in err) == (status, True), err
+        assert "Traceback" not in err
+
+
+async def _command(
+    folder: Path, endpoint: str, *arguments: str, settings: dict[str, str] | None = None
+) -> tuple[int | None, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        COMMAND,
+        *arguments,
+        env=environment(folder, endpoint, **(settings or {})),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 30)
+    return process.returncode, out.decode(), err.decode()

@@ -1,0 +1,413 @@
+"""Delivery against an endpoint that fails on command: nothing lost, nothing doubled, in order."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from magento_eventbridge.aws.credentials import CredentialsFinder
+from magento_eventbridge.delivery.backoff import Backoff
+from magento_eventbridge.delivery.dispatcher import Dispatcher
+from magento_eventbridge.delivery.policy import Policy
+from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
+from magento_eventbridge.queues.sqlite import SqliteQueue
+from magento_eventbridge.sinks.eventbridge import EventBridgeSink
+from tests.support import recorded
+from tests.support.put_events import (
+    Answer,
+    Behaviour,
+    HangUp,
+    PutEvents,
+    Refuse,
+    Stall,
+    Take,
+    put_events,
+)
+
+KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="a-test-secret")
+HASTY = Policy(backoff=Backoff(first=0.02, longest=0.1), poll_seconds=0.02, stop_seconds=5)
+
+
+class Bench:
+    """A queue, an endpoint and a dispatcher between them."""
+
+    def __init__(self, queue: SqliteQueue, endpoint: PutEvents, sink: EventBridgeSink) -> None:
+        self.queue = queue
+        self.endpoint = endpoint
+        self.sink = sink
+        self.routes: dict[int, Route] = {}
+
+    def route(self, store_id: int) -> Route:
+        return self.routes.get(store_id) or self.route_to(self.endpoint.url)
+
+    def route_to(self, url: str, **changes: Any) -> Route:
+        destination = Destination(region="eu-west-1", endpoint_url=url, credentials=KEYS)
+        return replace(Route(destination=destination, source="shop.example.com"), **changes)
+
+    def dispatcher(self, policy: Policy = HASTY) -> Dispatcher:
+        return Dispatcher(self.queue, self.route, lambda _: self.sink, policy)
+
+    @asynccontextmanager
+    async def running(self, policy: Policy = HASTY) -> AsyncIterator[Dispatcher]:
+        dispatcher = self.dispatcher(policy)
+        running = asyncio.create_task(dispatcher.run())
+        try:
+            yield dispatcher
+        finally:
+            dispatcher.stop()
+            await running
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    queue = SqliteQueue(tmp_path / "spool.sqlite")
+    sink = EventBridgeSink(CredentialsFinder(), answer_seconds=0.5, connect_seconds=0.5)
+    async with put_events() as endpoint:
+        yield Bench(queue, endpoint, sink)
+    await sink.close()
+    await queue.close()
+
+
+async def drain(bench: Bench, policy: Policy = HASTY) -> Dispatcher:
+    dispatcher = bench.dispatcher(policy)
+    await asyncio.wait_for(dispatcher.run(until_empty=True), 30)
+    return dispatcher
+
+
+def ids(pairs: list[tuple[Any, bytes]]) -> list[str]:
+    return [capture.id for capture, _ in pairs]
+
+
+async def test_all_is_delivered_in_calls_of_ten(bench: Bench) -> None:
+    captures = recorded.orders(45)
+    await bench.queue.put(captures)
+    dispatcher = await drain(bench)
+    assert sorted(bench.endpoint.ids) == sorted(ids(captures))
+    assert max(bench.endpoint.sizes) == 10
+    assert dispatcher.tally.delivered == 45
+    assert (await bench.queue.depth()).captures == 0
+
+
+async def test_an_entry_is_what_the_documentation_says(bench: Bench) -> None:
+    told = recorded.of("order-virtual", "sales_order_place_after")
+    bench.routes[1] = bench.route_to(
+        bench.endpoint.url, detail_types={"OrderPlaced": "ShopOrderPlaced"}, resources=("arn:a",)
+    )
+    await bench.queue.put([recorded.stored(told)])
+    await drain(bench)
+    (entry,) = bench.endpoint.taken
+    detail = json.loads(entry.pop("Detail"))
+    assert entry == {
+        "Source": "shop.example.com",
+        "DetailType": "ShopOrderPlaced",
+        "Time": pytest.approx(told["time"], abs=0.001),
+        "Resources": ["arn:a"],
+    }
+    assert detail["shippingAddress"] is None
+    assert detail["metadata"]["id"] == told["id"]
+    assert detail["tracking"]["transport"] == "HTTP"
+    headers = bench.endpoint.headers[0]
+    assert headers["X-Amz-Target"] == "AWSEvents.PutEvents"
+    assert "/eu-west-1/events/aws4_request" in headers["Authorization"]
+
+
+async def test_what_is_switched_off_is_passed_over(bench: Bench) -> None:
+    off = frozenset({"aws_eventbridge/events_order/placed"})
+    bench.routes[2] = bench.route_to(bench.endpoint.url, switched_off=off)
+    on = recorded.orders(2, store_id=1)
+    await bench.queue.put(recorded.orders(3, store_id=2) + on)
+    dispatcher = await drain(bench)
+    assert sorted(bench.endpoint.ids) == sorted(ids(on))
+    assert dispatcher.tally.passed_over == 3
+
+
+async def test_single_entries_that_fail_are_tried_again(bench: Bench) -> None:
+    def script(number: int, entries: list[dict[str, Any]]) -> Behaviour:
+        codes = ("ThrottlingException", "InternalFailure")
+        failing = {position: codes[position % 2] for position in range(0, len(entries), 3)}
+        return Take(failing if number < 12 else {})
+
+    bench.endpoint.script = script
+    captures = recorded.orders(30)
+    await bench.queue.put(captures)
+    dispatcher = await drain(bench)
+    assert sorted(bench.endpoint.ids) == sorted(ids(captures))
+    assert dispatcher.tally.retried > 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Refuse("ThrottlingException"),
+        Refuse("InternalException", status=500),
+        Answer(500, b"<html>oops</html>"),
+        Answer(503),
+        Answer(200, b"no JSON at all"),
+        Answer(200, b'{"FailedEntryCount": 0, "Entries": []}'),
+        HangUp(),
+        Stall(3),
+    ],
+    ids=repr,
+)
+async def test_a_failing_endpoint_costs_nothing(bench: Bench, fault: Behaviour) -> None:
+    bench.endpoint.script = lambda number, _: fault if number < 3 else Take()
+    captures = recorded.orders(12)
+    await bench.queue.put(captures)
+    await drain(bench)
+    assert sorted(set(bench.endpoint.ids)) == sorted(ids(captures))
+    if not isinstance(fault, (Stall, Answer)):
+        assert len(bench.endpoint.ids) == 12
+
+
+async def test_a_connection_closed_after_the_call_was_taken_loses_nothing(bench: Bench) -> None:
+    bench.endpoint.script = lambda number, _: HangUp(after_taking=True) if not number else Take()
+    captures = recorded.orders(5)
+    await bench.queue.put(captures)
+    await drain(bench)
+    assert set(bench.endpoint.ids) == set(ids(captures))
+
+
+async def test_events_of_one_order_keep_their_order_whatever_fails(bench: Bench) -> None:
+    def script(number: int, entries: list[dict[str, Any]]) -> Behaviour:
+        if number % 4 == 1:
+            return Refuse("InternalException", status=500)
+        return Take({0: "ThrottlingException"} if number % 3 == 0 else {})
+
+    bench.endpoint.script = script
+    placed = recorded.of("order-guest", "sales_order_place_after")
+    captures = [
+        recorded.stored(recorded.again(placed, subject=f"order/{number % 4}"))
+        for number in range(60)
+    ]
+    await bench.queue.put(captures)
+    await drain(bench)
+    arrived = bench.endpoint.ids
+    for order in range(4):
+        mine = [
+            i
+            for i, (capture, _) in zip(ids(captures), captures, strict=True)
+            if capture.subject == f"order/{order}"
+        ]
+        assert [i for i in arrived if i in mine] == mine
+
+
+async def test_one_entry_that_spoils_its_call_costs_only_itself(bench: Bench) -> None:
+    captures = recorded.orders(10)
+    spoiler = captures[4][0].id
+
+    def script(_: int, entries: list[dict[str, Any]]) -> Behaviour:
+        spoilt = any(spoiler in entry["Detail"] for entry in entries)
+        return Refuse("ValidationException") if spoilt else Take()
+
+    bench.endpoint.script = script
+    await bench.queue.put(captures)
+    await drain(bench)
+    assert sorted(bench.endpoint.ids) == sorted(set(ids(captures)) - {spoiler})
+    (letter,) = await bench.queue.dead_letters.page(10)
+    assert letter.capture_id == spoiler
+    assert "ValidationException" in letter.reason
+
+
+async def test_what_can_never_be_delivered_is_buried_with_its_reason(bench: Bench) -> None:
+    placed = recorded.of("order-guest", "sales_order_place_after")
+    broken = recorded.again(placed, snapshot={"increment_id": "1"})
+    unknown = recorded.again(placed, event="sales_order_teleport_after")
+    large = recorded.again(placed)
+    large["snapshot"] = {**placed["snapshot"], "coupon_code": "x" * 1_000_000}
+    job = recorded.of("cron-error", "cron_job_run")
+    deep: Any = []
+    for _ in range(400):
+        deep = [deep]
+    nested = recorded.again(job, snapshot={**job["snapshot"], "job_config": {"deep": deep}})
+    good = recorded.orders(3)
+    bad = [recorded.stored(told) for told in (broken, unknown, large, nested)]
+    await bench.queue.put([*bad, *good])
+    dispatcher = await drain(bench)
+    assert sorted(bench.endpoint.ids) == sorted(ids(good))
+    reasons = [letter.reason for letter in await bench.queue.dead_letters.page(10)]
+    assert dispatcher.tally.buried == 4
+    assert "the snapshot has no 'status'" in reasons[0]
+    assert "unknown Magento event 'sales_order_teleport_after'" in reasons[1]
+    assert reasons[2].startswith("too large: 100")
+    assert "job_config" in reasons[3] or "deep" in reasons[3]
+
+
+async def test_refused_entries_are_buried_with_aws_reason(bench: Bench) -> None:
+    bench.endpoint.script = lambda number, _: Take({0: "MalformedDetail"} if not number else {})
+    await bench.queue.put(recorded.orders(1))
+    await drain(bench)
+    (letter,) = await bench.queue.dead_letters.page(10)
+    assert "MalformedDetail: MalformedDetail on command" in letter.reason
+
+
+async def test_a_refusal_parks_loudly_and_delivery_resumes_by_itself(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.endpoint.script = lambda *_: Refuse("AccessDeniedException")
+    captures = recorded.orders(25)
+    await bench.queue.put(captures)
+    async with bench.running() as dispatcher:
+        await asyncio.sleep(0.6)
+        calls = bench.endpoint.calls
+        assert calls < 20, "a parked destination is tried now and then"
+        assert dispatcher.troubles
+        bench.endpoint.script = lambda *_: Take()
+        await bench.endpoint.until_taken(25)
+    assert sorted(bench.endpoint.ids) == sorted(ids(captures))
+    told = [record for record in caplog.records if record.levelno == logging.CRITICAL]
+    assert len(told) == 1
+    assert "PARKED" in told[0].getMessage()
+    assert "AccessDeniedException" in told[0].getMessage()
+    assert any("resumes" in record.getMessage() for record in caplog.records)
+    assert await bench.queue.dead_letters.count() == 0
+
+
+async def test_a_detail_type_that_is_not_allowed_does_not_hold_up_the_others(bench: Bench) -> None:
+    def script(_: int, entries: list[dict[str, Any]]) -> Behaviour:
+        return Take(
+            {
+                position: "NotAuthorizedForDetailTypeException"
+                for position, entry in enumerate(entries)
+                if entry["DetailType"] == "OrderPlaced"
+            }
+        )
+
+    bench.endpoint.script = script
+    cart = recorded.of("cart-add", "sales_quote_item_save_after")
+    carts = [
+        recorded.stored(recorded.again(cart, subject=f"cart/{number}")) for number in range(20)
+    ]
+    orders = recorded.orders(5)
+    await bench.queue.put(orders + carts)
+    async with bench.running():
+        await bench.endpoint.until_taken(20)
+        assert sorted(bench.endpoint.ids) == sorted(ids(carts))
+        bench.endpoint.script = lambda *_: Take()
+        await bench.endpoint.until_taken(25)
+
+
+async def test_missing_credentials_park_and_lose_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    destination = Destination(
+        region="eu-west-1",
+        endpoint_url=bench.endpoint.url,
+        credentials=CredentialsSource(type="env"),
+    )
+    bench.routes[1] = Route(destination=destination, source="shop.example.com")
+    await bench.queue.put(recorded.orders(3))
+    async with bench.running() as dispatcher:
+        while not dispatcher.troubles:
+            await asyncio.sleep(0.01)
+        assert "AWS_ACCESS_KEY_ID" in next(iter(dispatcher.troubles.values()))
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        await bench.endpoint.until_taken(3)
+
+
+async def test_a_dead_destination_of_one_store_does_not_hold_up_another(bench: Bench) -> None:
+    few = replace(HASTY, entries_per_destination=20, claim_size=10)
+    bench.routes[2] = bench.route_to("http://127.0.0.1:9")
+    dead, alive = recorded.orders(100, store_id=2), recorded.orders(40, store_id=1)
+    await bench.queue.put(dead + alive)
+    async with bench.running(few):
+        await bench.endpoint.until_taken(40)
+    assert sorted(bench.endpoint.ids) == sorted(ids(alive))
+    assert (await bench.queue.depth()).captures == 100
+
+
+async def test_while_aws_is_away_nothing_spins_and_little_is_in_memory(bench: Bench) -> None:
+    bench.endpoint.script = lambda *_: Answer(503)
+    small = replace(HASTY, entries_per_destination=50, claim_size=25)
+    slow = replace(small, backoff=Backoff(first=0.1, longest=0.2))
+    await bench.queue.put(recorded.orders(1000))
+    async with bench.running(slow) as dispatcher:
+        await asyncio.sleep(0.5)
+        began = time.process_time()
+        await asyncio.sleep(1.0)
+        assert time.process_time() - began < 0.5
+        assert bench.endpoint.calls < 30
+        (way,) = dispatcher._ways.values()
+        assert len(way) <= 75
+        bench.endpoint.script = lambda *_: Take()
+        await bench.endpoint.until_taken(1000)
+
+
+async def test_calls_keep_to_the_rate_limit(bench: Bench) -> None:
+    limited = replace(HASTY, calls_per_second=20)
+    await bench.queue.put(recorded.orders(300))
+    began = time.monotonic()
+    await drain(bench, limited)
+    # 30 calls at 20 a second, less the first burst of two.
+    assert time.monotonic() - began > 1.0
+
+
+async def test_no_more_calls_at_once_than_allowed(bench: Bench) -> None:
+    most = 0
+    under_way = 0
+    bench.endpoint.script = lambda *_: Stall(0.05)
+    real_put = bench.sink.put
+
+    async def counting(*given: Any) -> Any:
+        nonlocal most, under_way
+        under_way += 1
+        most = max(most, under_way)
+        try:
+            return await real_put(*given)
+        finally:
+            under_way -= 1
+
+    bench.sink.put = counting  # type: ignore[method-assign]
+    await bench.queue.put(recorded.orders(200))
+    await drain(bench, replace(HASTY, calls_at_once=3))
+    assert most == 3
+
+
+async def test_stopping_finishes_calls_and_gives_back_the_rest(bench: Bench) -> None:
+    bench.endpoint.script = lambda *_: Stall(0.2)
+    captures = recorded.orders(300)
+    await bench.queue.put(captures)
+    async with bench.running(replace(HASTY, calls_at_once=2)):
+        while bench.endpoint.calls < 2:
+            await asyncio.sleep(0.01)
+    delivered = set(bench.endpoint.ids)
+    assert 20 <= len(delivered) < 300
+    left = await bench.queue.claim(1000)
+    assert [claim.body for claim in left] == [
+        body for capture, body in captures if capture.id not in delivered
+    ]
+
+
+async def test_a_call_that_outlasts_the_stop_is_given_back(bench: Bench) -> None:
+    bench.endpoint.script = lambda *_: Stall(0.45)
+    await bench.queue.put(recorded.orders(5))
+    async with bench.running(replace(HASTY, stop_seconds=0.05)):
+        while not bench.endpoint.calls:
+            await asyncio.sleep(0.01)
+    assert len(await bench.queue.claim(10)) == 5
+
+
+async def test_at_most_so_many_are_consumed(bench: Bench) -> None:
+    await bench.queue.put(recorded.orders(30))
+    dispatcher = bench.dispatcher()
+    await dispatcher.run(until_empty=True, at_most=7)
+    assert dispatcher.tally.delivered == 7
+    assert (await bench.queue.depth()).captures == 23
+
+
+async def test_no_secret_reaches_the_log(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "magento_eventbridge")
+    bench.endpoint.script = lambda number, _: Refuse("AccessDenied") if not number else Take()
+    await bench.queue.put(recorded.orders(2))
+    await drain(bench)
+    assert "a-test-secret" not in caplog.text
+    assert "Event 'Order/Placed' captured, executing.." in caplog.text
+    assert "Event 'OrderPlaced' executed in 0.0" in caplog.text

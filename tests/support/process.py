@@ -1,0 +1,87 @@
+"""The installed command as a process, as an operator runs it."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+COMMAND = str(Path(sys.executable).with_name("magento-eventbridge"))
+SECRET = "a-secret-for-the-tests"
+
+
+class Serving:
+    """A running `serve`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path, url: str) -> None:
+        self.process = process
+        self.url = url
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    async def kill(self) -> None:
+        self.process.kill()
+        await self.process.wait()
+
+    async def stop(self) -> int:
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+        return await asyncio.wait_for(self.process.wait(), 30)
+
+
+def environment(folder: Path, endpoint: str, **settings: str) -> dict[str, str]:
+    """Give an environment with nothing of this machine's AWS in it."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "MAGENTO_EVENTBRIDGE_"))
+    }
+    given = {
+        "CREDENTIALS__TYPE": "keys",
+        "CREDENTIALS__ACCESS_KEY": "AKIATEST",
+        "CREDENTIALS__SECRET_ACCESS_KEY": "a-test-secret-key",
+        "OPTIONS__REGION": "eu-west-1",
+        "OPTIONS__SOURCE": "shop.example.com",
+        "OPTIONS__ENDPOINT_URL": endpoint,
+        "INLET__SECRETS": SECRET,
+        "INLET__PORT": "0",
+        "SPOOL__PATH": str(folder / "spool.sqlite"),
+        "LOG__FILE": str(folder / "bridge.log"),
+        "DELIVERY__ANSWER_SECONDS": "2",
+        **settings,
+    }
+    return {**kept, **{f"MAGENTO_EVENTBRIDGE_{name}": value for name, value in given.items()}}
+
+
+@asynccontextmanager
+async def serving(folder: Path, endpoint: str, **settings: str) -> AsyncIterator[Serving]:
+    """Run `magento-eventbridge serve` while the context lasts."""
+    log = folder / "bridge.log"
+    told_before = log.read_text() if log.exists() else ""
+    process = await asyncio.create_subprocess_exec(
+        COMMAND,
+        "serve",
+        env=environment(folder, endpoint, **settings),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    words = "Listening for captures at "
+    try:
+        async with asyncio.timeout(30):
+            while True:
+                text = log.read_text().removeprefix(told_before) if log.exists() else ""
+                if words in text:
+                    break
+                assert process.returncode is None, await process.communicate()
+                await asyncio.sleep(0.02)
+        bridge = Serving(process, log, text.partition(words)[2].split()[0])
+        yield bridge
+        await bridge.stop()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

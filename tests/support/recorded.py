@@ -1,0 +1,41 @@
+"""Captures for tests: recorded ones, with ids and subjects of their own where many are needed."""
+
+import json
+from typing import Any
+
+import uuid_utils
+
+from magento_eventbridge.captures import Capture, read_capture
+from magento_eventbridge.demo import store_day
+
+Json = dict[str, Any]
+
+
+def of(action: str, event: str, number: int = 0) -> Json:
+    """Give the recorded capture of a Magento event in an action."""
+    captures = [
+        json.loads(recorded.line)
+        for recorded in store_day.captures()
+        if recorded.action == action and json.loads(recorded.line)["event"] == event
+    ]
+    return captures[number]
+
+
+def again(told: Json, **changes: Any) -> Json:
+    """Give a capture like another, under an id of its own."""
+    return {**told, "id": str(uuid_utils.uuid7()), **changes}
+
+
+def stored(told: Json) -> tuple[Capture, bytes]:
+    """Give a capture as queues take it."""
+    text = json.dumps(told).encode()
+    return read_capture(text), text
+
+
+def orders(count: int, *, store_id: int = 1) -> list[tuple[Capture, bytes]]:
+    """Give captures of as many orders placed."""
+    placed = of("order-guest", "sales_order_place_after")
+    return [
+        stored(again(placed, subject=f"order/{number}", store_id=store_id))
+        for number in range(count)
+    ]

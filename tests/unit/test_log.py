@@ -1,0 +1,154 @@
+"""The log: Magento's own line format, JSON, and where it goes."""
+
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from magento_eventbridge.observability.log import ROOT, LogFileError, MagentoFormatter, set_up
+
+LINE = re.compile(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] report\.[A-Z]+: .* \[\] \[\]\n")
+
+
+@pytest.fixture(autouse=True)
+def the_log_as_it_was() -> Iterator[None]:
+    logger = logging.getLogger(ROOT)
+    before = (logger.handlers[:], logger.level, logger.propagate)
+    yield
+    for handler in logger.handlers[:]:
+        if handler not in before[0]:
+            logger.removeHandler(handler)
+            handler.close()
+    logger.handlers, logger.propagate = before[0], before[2]
+    logger.setLevel(before[1])
+
+
+@pytest.fixture
+def far_from_utc(monkeypatch) -> Iterator[None]:
+    monkeypatch.setitem(os.environ, "TZ", "America/New_York")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def record(message: str, *values: object, level: int = logging.DEBUG) -> logging.LogRecord:
+    made = logging.LogRecord(f"{ROOT}.x", level, "x.py", 1, message, values, None)
+    made.created = 1598438976.25  # 2020-08-26 10:49:36 UTC
+    return made
+
+
+def logger() -> logging.Logger:
+    return logging.getLogger(f"{ROOT}.delivery")
+
+
+def test_a_line_is_written_as_magento_writes_it():
+    line = MagentoFormatter().format(record("Event '%s' captured, executing..", "User/LoginFailed"))
+    assert line == (
+        "[2020-08-26 10:49:36] report.DEBUG: Event 'User/LoginFailed' captured, executing.. [] []"
+    )
+
+
+def test_data_over_several_lines_end_as_in_the_reference():
+    line = MagentoFormatter().format(
+        record("[DryRun] Sending event '%s' with data: %s", "UserLoginFailed", "Array\n(\n)\n")
+    )
+    assert line == (
+        "[2020-08-26 10:49:36] report.DEBUG: [DryRun] Sending event 'UserLoginFailed' with data: "
+        "Array\n(\n)\n [] []"
+    )
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+def test_levels_are_called_as_in_magento(level):
+    line = MagentoFormatter().format(record("told", level=getattr(logging, level)))
+    assert line == f"[2020-08-26 10:49:36] report.{level}: told [] []"
+
+
+def test_times_are_utc_wherever_the_machine_is(far_from_utc):
+    assert MagentoFormatter().format(record("told")).startswith("[2020-08-26 10:49:36]")
+
+
+def test_the_log_is_written_to_its_file_which_is_made_with_its_folder(tmp_path):
+    file = tmp_path / "var" / "log" / "aws-eventbridge.log"
+    set_up(level=logging.INFO, style="magento", file=file)
+    logger().info("Grüße")
+    logger().debug("too much")
+    assert LINE.fullmatch(file.read_text(encoding="utf-8"))
+    assert "Grüße" in file.read_text(encoding="utf-8")
+
+
+def test_a_file_that_was_moved_away_is_opened_anew(tmp_path):
+    file = tmp_path / "bridge.log"
+    set_up(level=logging.INFO, style="magento", file=file)
+    logger().info("one")
+    file.rename(tmp_path / "bridge.log.1")
+    logger().info("two")
+    assert "two" in file.read_text()
+    assert "two" not in (tmp_path / "bridge.log.1").read_text()
+
+
+def test_without_a_file_the_log_is_standard_error(capsys):
+    set_up(level=logging.INFO, style="magento", file=None)
+    logger().warning("told")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert LINE.fullmatch(captured.err)
+
+
+def test_json_is_one_object_a_line(capsys):
+    set_up(level=logging.INFO, style="json", file=None)
+    logger().error("No delivery to %s", "bus 'default' in eu-west-1")
+    (line,) = capsys.readouterr().err.splitlines()
+    told = json.loads(line)
+    assert told.pop("asctime")
+    assert told == {
+        "levelname": "ERROR",
+        "name": f"{ROOT}.delivery",
+        "message": "No delivery to bus 'default' in eu-west-1",
+    }
+
+
+def test_json_keeps_an_exception_in_its_line(capsys):
+    set_up(level=logging.INFO, style="json", file=None)
+    try:
+        int("broken")
+    except ValueError:
+        logger().exception("It broke")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "ValueError: invalid literal" in json.loads(line)["exc_info"]
+
+
+# BUG in src/magento_eventbridge/observability/log.py: the JSON log has the machine's local time,
+# without a zone, where the Magento log has UTC.
+def test_times_in_json_are_utc_wherever_the_machine_is(far_from_utc, capsys):
+    set_up(level=logging.INFO, style="json", file=None)
+    handler = logging.getLogger(ROOT).handlers[0]
+    assert json.loads(handler.format(record("told")))["asctime"].startswith("2020-08-26")
+    assert "10:49:36" in json.loads(handler.format(record("told")))["asctime"]
+
+
+def test_setting_up_again_replaces_the_former_log(tmp_path, capsys):
+    set_up(level=logging.INFO, style="magento", file=tmp_path / "one.log")
+    set_up(level=logging.INFO, style="magento", file=tmp_path / "two.log")
+    logger().info("told")
+    assert (tmp_path / "one.log").read_text() == ""
+    assert (tmp_path / "two.log").read_text().count("told") == 1
+
+
+def test_other_libraries_do_not_write_into_the_log(tmp_path, capsys):
+    set_up(level=logging.DEBUG, style="magento", file=tmp_path / "bridge.log")
+    logging.getLogger("botocore").debug("secret")
+    assert (tmp_path / "bridge.log").read_text() == ""
+
+
+def test_a_log_that_cannot_be_written_is_a_fault_told_by_its_path(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path, Path(tmp_path / "file" / "bridge.log")):
+        with pytest.raises(LogFileError, match=f"cannot write the log {re.escape(str(path))}: "):
+            set_up(level=logging.INFO, style="magento", file=path)
