@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.delivery.dispatcher import Dispatcher
-from magento_eventbridge.delivery.ports import Queue, Sink
+from magento_eventbridge.delivery.ports import Queue, QueueError, Sink
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.inlets.http import Inlet, InletOptions
 from magento_eventbridge.observability import log as logs
@@ -66,15 +66,17 @@ def start_log(settings: Settings) -> None:
     logs.set_up(level=level, style=settings.log.format, file=settings.log_file)
 
 
-def open_queue(settings: Settings, name: str = "sqlite") -> Queue:
+def open_queue(settings: Settings, name: str = "sqlite", *, must_exist: bool = False) -> Queue:
     """Open a queue by its name.
 
     Raises:
         SettingsError: there is no queue of that name.
-        QueueError: it cannot be opened.
+        QueueError: it cannot be opened, or is not there though it must be.
     """
     if name != SqliteQueue.name:
         raise SettingsError(f"there is no queue '{name}'; there is: {SqliteQueue.name}")
+    if must_exist and not settings.spool.path.exists():
+        raise QueueError(f"there is no spool at {settings.spool.path}; 'serve' makes one")
     return SqliteQueue(settings.spool.path)
 
 

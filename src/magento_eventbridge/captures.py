@@ -4,6 +4,7 @@ The agent writes captures, queues keep them as they came, the dispatcher reads t
 is described for its readers and writers in `docs/captures.md`; this module is its definition.
 """
 
+import re
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -12,6 +13,8 @@ from msgspec import Meta, Struct
 # 9999-12-31T23:59:59Z: later times cannot be written as a date.
 _LATEST_TIME = 253402300799.0
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z"
+# msgspec's words for a value that is none of those allowed; the value may be personal or secret.
+_VALUE = re.compile(r"(?<=Invalid enum value) .*(?= - at )", re.DOTALL)
 
 
 class InvalidCaptureError(ValueError):
@@ -80,7 +83,7 @@ def read_capture(text: bytes | str) -> Capture:
     """
     try:
         return _decoder.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidCaptureError(str(error)) from None
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise InvalidCaptureError(_VALUE.sub("", str(error))) from None
     except RecursionError:
         raise InvalidCaptureError("JSON is nested too deep") from None

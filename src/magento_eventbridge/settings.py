@@ -48,7 +48,12 @@ def _empty_as_none(value: object) -> object:
     return None if value == "" else value
 
 
+def _words(value: object) -> object:
+    return value.split() if isinstance(value, str) else value
+
+
 OptionalText = Annotated[str | None, BeforeValidator(_empty_as_none)]
+OptionalPath = Annotated[Path | None, BeforeValidator(_empty_as_none)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_as_none)]
 
 
@@ -85,7 +90,9 @@ class OptionsSettings(_Group):
     queue_mode: bool = Field(False, description="the store hands over through Magento's queue")
     debug_mode: bool = Field(False, description="write down each step of each event")
     dry_run_mode: bool = Field(False, description="do everything but the call")
-    resources: tuple[str, ...] = Field((), description="ARNs for `Resources` of every entry")
+    resources: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        (), description="ARNs for `Resources` of every entry; in one text: with spaces between"
+    )
 
     @field_validator("source")
     @classmethod
@@ -180,17 +187,16 @@ class InletSettings(_Group):
     enabled: bool = Field(True, description="listen at all")
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8471, ge=0, le=65535, description="port to listen on; 0: any free one")
-    secrets: Annotated[
-        tuple[SecretStr, ...],
-        BeforeValidator(lambda given: given.split() if isinstance(given, str) else given),
-    ] = Field((), description="shared secrets, each valid; several while one replaces another")
+    secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(_words)] = Field(
+        (), description="shared secrets, each valid; several while one replaces another"
+    )
     max_body_bytes: int = Field(5_000_000, ge=1_000, description="longest request body")
     max_waiting_bytes: int = Field(
         64_000_000, ge=1_000, description="bodies in memory at once; beyond it: 429"
     )
     replay_window: float = Field(300, gt=0, description="oldest signature taken, in seconds")
-    tls_certificate: Path | None = Field(None, description="PEM file; with tls_key: HTTPS")
-    tls_key: Path | None = Field(None, description="PEM file")
+    tls_certificate: OptionalPath = Field(None, description="PEM file; with tls_key: HTTPS")
+    tls_key: OptionalPath = Field(None, description="PEM file")
 
     @field_validator("secrets")
     @classmethod
@@ -243,7 +249,7 @@ class LogSettings(_Group):
     """The log."""
 
     format: LogFormat = Field("magento", description="magento or json")
-    file: Path | None = Field(None, description="empty: the store's var/log, else standard error")
+    file: OptionalPath = Field(None, description="empty: the store's var/log, else standard error")
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level")
 
 
@@ -255,7 +261,7 @@ class Settings(StoreSettings):
     spool: SpoolSettings = SpoolSettings()
     delivery: DeliverySettings = DeliverySettings()
     log: LogSettings = LogSettings()
-    magento_root: Path | None = Field(None, description="the store's folder, for its log")
+    magento_root: OptionalPath = Field(None, description="the store's folder, for its log")
 
     def store(self, store_id: int) -> StoreSettings:
         """Give a store view's settings."""
@@ -282,7 +288,7 @@ class Layer:
     """Settings from one place: what is set there, by group, and what to call the place."""
 
     origin: str
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = field(repr=False)  # secrets among them
 
 
 @dataclass(frozen=True)
@@ -293,7 +299,25 @@ class Origins:
 
     def of(self, name: str) -> str:
         """Name the place that a value came from."""
-        return self.names.get(name, "default")
+        name = name.replace("/", ".")  # events.order/placed is events.order.placed
+        places = self._around(name)
+        if not places and name.startswith("stores."):
+            # What a store view does not set itself is what all of them have.
+            places = self._around(name.split(".", 2)[-1])
+        return ", ".join(dict.fromkeys(places)) or "default"
+
+    def _around(self, name: str) -> list[str]:
+        """Give the places of a value, of all in a group, or of what the name is a part of."""
+        within = [
+            place for other, place in self.names.items() if f"{other}.".startswith(f"{name}.")
+        ]
+        if within:
+            return within
+        while "." in name:
+            name = name.rpartition(".")[0]
+            if name in self.names:
+                return [self.names[name]]
+        return []
 
 
 def load(layers: list[Layer]) -> tuple[Settings, Origins]:
@@ -326,14 +350,23 @@ def _merge(
     into: dict[str, Any], values: Mapping[str, Any], origins: dict[str, str], origin: str, at: str
 ) -> None:
     for name, value in values.items():
+        if "/" in name:  # order/placed is placed in the group order
+            group, _, member = name.partition("/")
+            _merge(into, {group: {member: value}}, origins, origin, at)
+            continue
         dotted = f"{at}{name}"
+        former = into.get(name)
         if isinstance(value, Mapping):
-            group = into.setdefault(name, {})
-            if isinstance(group, dict):
-                _merge(group, value, origins, origin, f"{dotted}.")
-                continue
-        into[name] = value
-        origins[dotted] = origin
+            if former is not None and not isinstance(former, dict):
+                raise SettingsError(
+                    f"{dotted} is a group of settings, but {origins[dotted]} gives it a value"
+                )
+            _merge(into.setdefault(name, {}), value, origins, origin, f"{dotted}.")
+        elif isinstance(former, dict):
+            raise SettingsError(f"{dotted} is a group of settings, but {origin} gives it a value")
+        else:
+            into[name] = value
+            origins[dotted] = origin
 
 
 def _overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -350,7 +383,7 @@ def _overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, A
 def _faults(error: ValidationError, origins: Origins) -> list[str]:
     faults = []
     for fault in error.errors(include_url=False, include_input=False, include_context=False):
-        name = ".".join(str(part) for part in fault["loc"])
+        name = ".".join(str(part) for part in fault["loc"]).removesuffix(".[key]")
         told = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "extra_forbidden":
             told = "there is no such setting"
@@ -371,6 +404,8 @@ def environment_layer(environment: Mapping[str, str]) -> Layer:
         at = values
         for group in groups:
             at = at.setdefault(group.lower(), {})
+            if not isinstance(at, dict):
+                raise SettingsError(f"{variable}: {group} cannot be both a value and a group")
         keeps_case = [group.lower() for group in groups][-1:] == ["detail_types"]
         at[name if keeps_case else name.lower()] = value
     return Layer("environment", values)

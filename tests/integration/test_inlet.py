@@ -43,6 +43,9 @@ class Spool:
             raise self.fault
         self.kept += [body for _, body in captures]
 
+    async def check(self) -> None:
+        await self.put([])
+
 
 def options(**changes: Any) -> InletOptions:
     given = {
@@ -182,8 +185,8 @@ async def test_what_is_not_signed_is_refused(
 async def test_a_cut_signature_is_refused(http: aiohttp.ClientSession, inlet: Inlet) -> None:
     body = lines(1)[0]
     headers = signed_headers(SECRET, body)
-    headers[SIGNATURE_HEADER] = headers[SIGNATURE_HEADER][:-2]
-    assert (await post(http, inlet, body, headers))[0] == 401
+    for wrong in (headers[SIGNATURE_HEADER][:-2], "v1=", "v1=\udce4\udcf6"):
+        assert (await post(http, inlet, body, {**headers, SIGNATURE_HEADER: wrong}))[0] == 401
 
 
 async def test_a_long_body_is_refused(http: aiohttp.ClientSession, inlet: Inlet) -> None:
@@ -231,6 +234,41 @@ async def test_overload_is_told_and_loses_nothing(
         assert status == 202 or headers["Retry-After"] == "1"
     assert len(spool.kept) == 2
     assert (await post(http, inlet, padded[0]))[0] == 202
+
+
+async def test_slow_senders_take_nobodys_place_and_are_given_up(
+    http: aiohttp.ClientSession, spool: Spool
+) -> None:
+    inlet = Inlet(options(body_seconds=0.5), spool)
+    await inlet.open()
+    host, port = inlet.url.removeprefix("http://").split(":")
+    head = b"POST /v1/captures HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n"
+    senders = [await asyncio.open_connection(host, int(port)) for _ in range(20)]
+    for _, writer in senders:
+        writer.write(head + b"Content-Length: 100000\r\n\r\nslow")
+    assert (await post(http, inlet, lines(1)[0]))[0] == 202
+    for reader, writer in senders:
+        assert b"408" in await asyncio.wait_for(reader.readline(), 5)
+        writer.close()
+    await inlet.close()
+
+
+async def test_a_sender_that_hangs_up_is_told_of_in_one_line(
+    inlet: Inlet, spool: Spool, caplog: pytest.LogCaptureFixture
+) -> None:
+    host, port = inlet.url.removeprefix("http://").split(":")
+    for request in (
+        b"POST /v1/captures HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n"
+        b"Content-Type: application/x-ndjson\r\n\r\nonly this",
+        b"\x16\x03\x01 this is no HTTP\r\n\r\n",
+    ):
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(request)
+        await writer.drain()
+        writer.close()
+        await asyncio.sleep(0.1)
+    assert "Traceback" not in caplog.text
+    assert spool.kept == []
 
 
 async def test_a_full_disk_is_told_with_a_time_to_come_again(

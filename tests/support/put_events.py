@@ -106,9 +106,9 @@ class PutEvents:
                 behaviour = Take()
         results = []
         for position, entry in enumerate(entries):
-            code = behaviour.failing.get(position)
-            if code:
-                results.append({"ErrorCode": code, "ErrorMessage": f"{code} on command"})
+            fault = behaviour.failing.get(position)
+            if fault:
+                results.append({"ErrorCode": fault, "ErrorMessage": f"{fault} on command"})
             else:
                 self.taken.append(entry)
                 results.append({"EventId": str(uuid.uuid4())})

@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 def of(action: str, event: str, number: int = 0) -> Json:
     """Give the recorded capture of a Magento event in an action."""
-    captures = [
+    captures: list[Json] = [
         json.loads(recorded.line)
         for recorded in store_day.captures()
         if recorded.action == action and json.loads(recorded.line)["event"] == event

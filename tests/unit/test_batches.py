@@ -28,7 +28,7 @@ def pending(key: str, size: int = SMALLEST, name: str = "e", *, alone: bool = Fa
     entry = Entry.of(
         source="s", detail_type="d", detail="x" * (size - SMALLEST), time=1.0, event_bus=None
     )
-    return Pending(Claim(name, b""), entry, key, name, alone=alone)
+    return Pending(Claim(name, b""), entry, key, name, "Order/Placed", alone=alone)
 
 
 def lane_of(*entries: Pending, max_entries: int = 10, max_bytes: int = 1000) -> Lane:

@@ -420,8 +420,6 @@ def test_what_is_no_finite_number_is_no_amount(value):
         number(value)
 
 
-# BUG in src/magento_eventbridge/catalog/detail.py, number(): its cache asks for a hash before the
-# type is looked at: TypeError, and the fault no longer names the field.
 @pytest.mark.parametrize("value", [[], {}, {"amount": 1}])
 def test_a_list_or_an_object_is_no_amount_and_its_field_is_named(value):
     assert told(varied(PLACED, snapshot={"shipping_amount": value})).startswith(
@@ -429,8 +427,6 @@ def test_a_list_or_an_object_is_no_amount_and_its_field_is_named(value):
     )
 
 
-# BUG in src/magento_eventbridge/catalog/detail.py, number(): float() of a huge int raises
-# OverflowError, which nobody above expects: an "internal fault" for a bad capture.
 def test_a_whole_number_beyond_all_floats_is_no_amount():
     with pytest.raises(ValueError, match=r"."):
         number(10**400)
@@ -977,7 +973,6 @@ def test_a_field_of_another_type_is_named(capture, snapshot, place):
         (INVOICED, {"order": []}),
         (SHIPPED, {"tracks": [1]}),
         (SHIPPED, {"comments": ["no object"]}),
-        (SUBSCRIBED, {"customer_id": [1]}),
         (LOGIN_FAILED, {"messages": 5}),
     ],
 )
@@ -988,14 +983,10 @@ def test_a_snapshot_of_another_shape_is_told_with_the_event(capture, snapshot):
     )
 
 
-# BUG in src/magento_eventbridge/catalog/newsletter.py: int() of a text raises a bare ValueError
-# that detail_of does not expect: an "internal fault" for a bad capture.
 def test_a_customer_id_that_is_no_number_is_named():
     assert "customer_id" in told(varied(SUBSCRIBED, snapshot={"customer_id": "somebody"}))
 
 
-# BUG in src/magento_eventbridge/catalog/{invoice,creditmemo,newsletter}.py: the KeyError of the
-# table of statuses reads as if the snapshot lacked a field of that name: "has no '9'".
 @pytest.mark.parametrize(
     ("capture", "field"),
     [(INVOICED, "state"), (REFUNDED, "state"), (SUBSCRIBED, "subscriber_status")],
@@ -1007,13 +998,10 @@ def test_a_status_that_magento_does_not_have_is_named(capture, field):
     assert "has no '9'" not in message
 
 
-# BUG in src/magento_eventbridge/catalog/detail.py, members(): a text falls apart into letters.
 def test_messages_that_are_one_text_do_not_fall_apart():
     text = varied(LOGIN_FAILED, snapshot={"messages": "Invalid login."})
-    try:
-        assert detail(text)["messages"] == ["Invalid login."]
-    except TranslationError as error:
-        assert "messages" in str(error)
+    with pytest.raises(TranslationError, match="a text stands where an array should be"):
+        detail(text)
 
 
 @pytest.mark.parametrize(
@@ -1032,8 +1020,6 @@ def test_a_cart_item_whose_quantity_is_none_is_told_with_its_magento_event(
         event_of(varied(capture, snapshot=snapshot, original=original or capture.original))
 
 
-# BUG in src/magento_eventbridge/catalog/detail.py, number(): float()'s message quotes the value.
-# BUG in the tables of statuses: so does their KeyError.
 @pytest.mark.parametrize(
     ("capture", "snapshot"),
     [

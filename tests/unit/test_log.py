@@ -124,8 +124,6 @@ def test_json_keeps_an_exception_in_its_line(capsys):
     assert "ValueError: invalid literal" in json.loads(line)["exc_info"]
 
 
-# BUG in src/magento_eventbridge/observability/log.py: the JSON log has the machine's local time,
-# without a zone, where the Magento log has UTC.
 def test_times_in_json_are_utc_wherever_the_machine_is(far_from_utc, capsys):
     set_up(level=logging.INFO, style="json", file=None)
     handler = logging.getLogger(ROOT).handlers[0]

@@ -90,8 +90,13 @@ def test_a_layer_is_not_changed_by_those_above_it():
     assert below == {"options": {"region": "one"}}
 
 
-# BUG in src/magento_eventbridge/settings.py, load(): 'order/placed' and order.placed are merged as
-# two settings, and the one that was named first decides which wins.
+def test_a_text_in_the_place_of_a_group_is_told():
+    with pytest.raises(SettingsError, match="options is a group of settings, but below gives"):
+        load(
+            [Layer("below", {"options": "nonsense"}), Layer("above", {"options": {"region": "x"}})]
+        )
+
+
 def test_a_switch_wins_by_its_layer_however_it_is_written():
     settings, _ = load(
         [
@@ -144,8 +149,6 @@ def test_a_store_views_setting_has_an_origin():
     assert origins.of("stores.2.options.source") == "a file"
 
 
-# BUG in src/magento_eventbridge/settings.py: Origins knows nothing of what a store view has from
-# all store views, so 'doctor' shows "default" beside a value that was set.
 def test_what_a_store_view_has_from_all_has_the_same_origin():
     _, origins = load(
         [Layer("a file", {"options": {"region": "eu-west-1"}, "stores": {"2": {"options": {}}}})]
@@ -208,8 +211,6 @@ def test_texts_of_the_environment_become_what_the_setting_is():
     assert settings.spool.path == Path("/tmp/spool.sqlite")
 
 
-# BUG in src/magento_eventbridge/settings.py, OptionsSettings.resources: only TOML can set it; a
-# text, which is all that the environment and --set have, is refused.
 def test_resources_can_be_set_by_the_environment():
     layer = environment_layer({"MAGENTO_EVENTBRIDGE_OPTIONS__RESOURCES": "arn:aws:a arn:aws:b"})
     assert load([layer])[0].options.resources == ("arn:aws:a", "arn:aws:b")
@@ -220,8 +221,6 @@ def test_an_unknown_variable_is_named_with_its_origin():
     assert faults(layer) == ["options.regoin: there is no such setting (from environment)"]
 
 
-# BUG in src/magento_eventbridge/settings.py, environment_layer(): a group that another variable
-# sets as a text is written into: TypeError, a traceback for a wrong setting.
 def test_a_group_that_is_set_as_a_text_is_a_fault_not_a_crash():
     environment = {
         "MAGENTO_EVENTBRIDGE_OPTIONS": "eu-west-1",

@@ -97,9 +97,9 @@ def test_a_request_within_the_window_is_taken(now):
     check(now=now)
 
 
-@pytest.mark.parametrize(("now", "age"), [(NOW + 301, r"\+301 s"), (NOW - 301, "-301 s")])
-def test_a_request_that_is_replayed_late_or_from_a_wrong_clock_is_refused(now, age):
-    with pytest.raises(SignatureError, match=f"{age} old, 300 are allowed"):
+@pytest.mark.parametrize("now", [NOW + 301, NOW - 301])
+def test_a_request_that_is_replayed_late_or_from_a_wrong_clock_is_refused(now):
+    with pytest.raises(SignatureError, match="301 s off, 300 are allowed"):
         check(now=now)
 
 

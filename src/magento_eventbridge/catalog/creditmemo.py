@@ -3,7 +3,7 @@
 from typing import Literal
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, Number, Text, bought, text
+from magento_eventbridge.catalog.detail import Detail, Number, Text, bought, named, text
 from magento_eventbridge.catalog.event import Event
 from magento_eventbridge.catalog.order import is_changed, is_created
 
@@ -40,7 +40,7 @@ def _creditmemo(capture: Capture) -> Creditmemo:
         shipping_amount=creditmemo.get("shipping_amount"),
         tax_amount=creditmemo.get("tax_amount"),
         total=creditmemo["grand_total"],
-        status=_STATUSES[str(creditmemo["state"])],
+        status=named(_STATUSES, creditmemo["state"]),
         items=[
             CreditmemoItem(
                 sku=text(item["sku"]),

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from magento_eventbridge.captures import Context
+
+Name = TypeVar("Name")
 
 # Magento stores amounts and quantities with four decimals (its db_schema.xml: scale="4"). A new
 # order holds PHP floats, the same order loaded again decimal strings: both must read alike.
@@ -23,7 +25,6 @@ class Detail(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
-@lru_cache(maxsize=4096, typed=True)  # prices and quantities repeat
 def number(value: object) -> int | float:
     """Give a decimal string, an int or a float as the one JSON number that equals it.
 
@@ -34,7 +35,15 @@ def number(value: object) -> int | float:
         return 0
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError("should be a number")  # noqa: TRY004  pydantic reports ValueError
-    figure = float(value)
+    return _decimal(value)
+
+
+@lru_cache(maxsize=4096, typed=True)  # prices and quantities repeat
+def _decimal(value: float | str) -> int | float:
+    try:
+        figure = float(value)
+    except (ValueError, OverflowError):
+        raise ValueError("should be a number") from None
     if not math.isfinite(figure):
         raise ValueError("should be a finite number")
     if abs(figure) < _EXACT_FLOAT:
@@ -106,6 +115,14 @@ def text(value: object) -> Any:
     return "" if value is None else value
 
 
+def named(names: Mapping[str, Name], value: object) -> Name:
+    """Give the name of one of Magento's numbered states."""
+    name = names.get(str(value))
+    if name is None:
+        raise ValueError(f"its status is none of {', '.join(names)}")
+    return name
+
+
 def address(value: Mapping[str, Any] | None) -> Address | None:
     """Give an address of a snapshot as order events show it; null where there is none."""
     if value is None:
@@ -134,6 +151,8 @@ def members(value: Iterable[Any] | Mapping[Any, Any] | None) -> list[Any]:
     """Give the members of a PHP array, which is a list or, keyed by id, an object."""
     if value is None:
         return []
+    if isinstance(value, str):
+        raise TypeError("a text stands where an array should be")
     return list(value.values()) if isinstance(value, Mapping) else list(value)
 
 
@@ -213,7 +232,11 @@ _USER_FIELDS = frozenset(
 def _user(user: Mapping[str, JsonValue] | None) -> dict[str, JsonValue] | None:
     if user is None:
         return None
-    shown = {key: value for key, value in user.items() if key in _USER_FIELDS}
+    shown: dict[str, JsonValue] = {
+        key: value
+        for key, value in user.items()
+        if key in _USER_FIELDS and not isinstance(value, (dict, list))
+    }
     if "passwd" in shown:
         shown["passwd"] = "x"  # noqa: S105  what /etc/passwd holds; never a hash
     identifier = shown.get("id")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -48,6 +49,12 @@ class Event:
         """The part of the shop it tells of, as `order`."""
         return self.config_path.split("/")[1].removeprefix("events_")
 
+    @cached_property
+    def label(self) -> str:
+        """Its name in the original module's log, as `User/LoginFailed`."""
+        words = self.config_path.split("/")[-1].split("_")
+        return f"{self.scope.capitalize()}/{''.join(word.capitalize() for word in words)}"
+
     def detail_of(self, capture: Capture) -> Detail:
         """Translate a capture.
 
@@ -64,6 +71,8 @@ class Event:
             raise TranslationError(
                 f"{self.detail_type}: the snapshot has no {error.args[0]!r}"
             ) from None
+        except ValueError as error:
+            raise TranslationError(f"{self.detail_type}: {error}") from None
         except (AttributeError, TypeError) as error:
             raise TranslationError(
                 f"{self.detail_type}: the snapshot has another shape than its event's: {error}"

@@ -11,6 +11,7 @@ from magento_eventbridge.catalog.detail import (
     Text,
     invoice_address,
     line_items,
+    named,
 )
 from magento_eventbridge.catalog.event import Event
 from magento_eventbridge.catalog.order import is_changed, is_created
@@ -37,7 +38,7 @@ def _invoice(capture: Capture) -> Invoice:
     invoice = capture.snapshot
     return Invoice(
         order_id=invoice["order"]["increment_id"],
-        status=_STATUSES[str(invoice["state"])],
+        status=named(_STATUSES, invoice["state"]),
         billing_address=invoice_address(invoice.get("billing_address")),
         shipping_amount=invoice.get("shipping_amount"),
         tax_amount=invoice.get("tax_amount"),

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, Identifier, Text, text
+from magento_eventbridge.catalog.detail import Detail, Identifier, Text, named, text
 from magento_eventbridge.catalog.event import Event
 
 Status = Literal["SUBSCRIBED", "NOT_ACTIVE", "UNSUBSCRIBED", "UNCONFIRMED"]
@@ -32,10 +32,12 @@ class Subscription(Detail):
 
 def _subscription(capture: Capture) -> Subscription:
     subscriber = capture.snapshot
-    status = _STATUSES[str(subscriber["subscriber_status"])]
+    status = named(_STATUSES, subscriber["subscriber_status"])
     is_subscribed = status == "SUBSCRIBED"
+    customer_id = subscriber.get("customer_id")
     return Subscription(
-        customer_id=int(subscriber.get("customer_id") or 0) or None,
+        # Magento writes 0 for a guest.
+        customer_id=None if customer_id in (None, "", "0", 0) else customer_id,
         email=subscriber["subscriber_email"],
         is_subscribed=is_subscribed,
         status=status,

@@ -3,7 +3,6 @@
 import sys
 
 import typer
-from click.exceptions import ClickException
 
 from magento_eventbridge.cli import (
     consume,
@@ -17,6 +16,7 @@ from magento_eventbridge.cli import (
     version,
 )
 from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.inlets.client import HandOverError
 from magento_eventbridge.inlets.http import InletError
 from magento_eventbridge.observability.log import LogFileError
 from magento_eventbridge.settings import SettingsError
@@ -44,12 +44,9 @@ def main() -> None:
     except SettingsError as error:
         _tell(error)
         sys.exit(WRONG_USE)
-    except (InletError, LogFileError, QueueError) as error:
+    except (HandOverError, InletError, LogFileError, QueueError) as error:
         _tell(error)
         sys.exit(FAULT)
-    except ClickException as error:
-        error.show()
-        sys.exit(WRONG_USE)
 
 
 def _tell(error: Exception) -> None:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from magento_eventbridge.bridge import open_queue
 from magento_eventbridge.cli.options import (
@@ -17,6 +16,7 @@ from magento_eventbridge.cli.options import (
     out,
     settings_of,
     show_json,
+    table,
 )
 from magento_eventbridge.delivery.ports import DeadLetter, DeadLetters
 
@@ -50,12 +50,12 @@ def list_letters(
     if not letters:
         out.print("No dead letters.")
         return
-    table = Table("id", "buried", "Magento event", "store", "reason", box=None, pad_edge=False)
+    rows = table("id", "buried", "Magento event", "store", "reason")
     for letter in letters:
-        table.add_row(
+        rows.add_row(
             str(letter.id), _time(letter), letter.event, str(letter.store_id), letter.reason
         )
-    out.print(table, soft_wrap=False)
+    out.print(rows, soft_wrap=False)
 
 
 @app.command("show", epilog="Example: magento-eventbridge dead-letters show 3")
@@ -120,7 +120,7 @@ def _with(
     settings, _ = settings_of(config, overrides)
 
     async def asking() -> Any:
-        queue = open_queue(settings, name)
+        queue = open_queue(settings, name, must_exist=True)
         try:
             return await ask(queue.dead_letters)
         finally:

@@ -1,6 +1,7 @@
 """`doctor`: what is set and from where, which credentials there are, whether the bus answers."""
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +9,6 @@ from typing import Any
 
 import typer
 from pydantic import BaseModel, SecretStr
-from rich.table import Table
 
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.bridge import Sinks, open_queue
@@ -20,6 +20,7 @@ from magento_eventbridge.cli.options import (
     out,
     settings_of,
     show_json,
+    table,
 )
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import QueueError
@@ -68,10 +69,10 @@ def run(
             }
         )
     else:
-        table = Table("setting", "value", "from", box=None, pad_edge=False)
+        rows = table("setting", "value", "from")
         for value in values:
-            table.add_row(*value)
-        out.print(table, soft_wrap=False)
+            rows.add_row(*value)
+        out.print(rows, soft_wrap=False)
         out.print()
         for finding in findings:
             out.print(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.name}: {finding.told}")
@@ -133,6 +134,12 @@ def _inlet(settings: Settings) -> Finding:
 
 
 async def _spool(settings: Settings) -> Finding:
+    path = settings.spool.path
+    if not path.exists():
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if folder.is_dir() and os.access(folder, os.W_OK):
+            return Finding("spool", True, f"not there yet; 'serve' makes {path}")
+        return Finding("spool", False, f"{path} cannot be made: {folder} cannot be written")
     try:
         queue = open_queue(settings)
         depth = await queue.depth()

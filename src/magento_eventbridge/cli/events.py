@@ -4,11 +4,10 @@ import json
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS, Event
 from magento_eventbridge.catalog.schema import detail_schema, fields
-from magento_eventbridge.cli.options import AsJson, out, show_json
+from magento_eventbridge.cli.options import AsJson, out, show_json, table
 
 app = typer.Typer(help="Show the events that reach the bus.", no_args_is_help=True)
 
@@ -21,10 +20,10 @@ def list_events(as_json: AsJson = False) -> None:
     if as_json:
         show_json([_summary(event) for event in EVENTS])
         return
-    table = Table("detail-type", "setting", "when", box=None, pad_edge=False)
+    rows = table("detail-type", "setting", "when")
     for event in EVENTS:
-        table.add_row(event.detail_type, event.config_path, event.when)
-    out.print(table, soft_wrap=False)
+        rows.add_row(event.detail_type, event.config_path, event.when)
+    out.print(rows, soft_wrap=False)
 
 
 @app.command("show", epilog="Example: magento-eventbridge events show OrderPlaced")
@@ -37,12 +36,12 @@ def show(detail_type: DetailType, as_json: AsJson = False) -> None:
     out.print(f"{event.detail_type}: {event.when}\n")
     out.print(f"setting         {event.config_path}")
     out.print(f"Magento events  {', '.join(event.magento_events)}\n")
-    table = Table("field", "type", box=None, pad_edge=False)
+    rows = table("field", "type")
     for name, kind in fields(event):
-        table.add_row(name, kind)
-    table.add_row("metadata", "object: id, date, timestamp, async")
-    table.add_row("tracking", "object, when tracking is on")
-    out.print(table, soft_wrap=False)
+        rows.add_row(name, kind)
+    rows.add_row("metadata", "object: id, date, timestamp, async")
+    rows.add_row("tracking", "object, when tracking is on")
+    out.print(rows, soft_wrap=False)
 
 
 @app.command("sample", epilog="Example: magento-eventbridge events sample OrderPlaced")

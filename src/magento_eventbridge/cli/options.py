@@ -1,12 +1,14 @@
 """Options that many commands share, and how commands show what they found."""
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from magento_eventbridge.settings import Origins, Settings, SettingsError, read_settings
 
@@ -15,7 +17,7 @@ Config = Annotated[
     typer.Option(
         "--config",
         "-c",
-        help="TOML file with settings [default: /etc/magento-eventbridge.toml]",
+        help="TOML file with settings; else /etc/magento-eventbridge.toml if there is one.",
         envvar="MAGENTO_EVENTBRIDGE_CONFIG",
         show_default=False,
     ),
@@ -34,7 +36,13 @@ MagentoRoot = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
-out = Console(soft_wrap=True, highlight=False, markup=False)
+out = Console(
+    soft_wrap=True,
+    highlight=False,
+    markup=False,
+    # Where nobody looks, no line is broken for want of room.
+    width=None if sys.stdout.isatty() else 400,
+)
 """Standard output: the answer, and nothing else."""
 
 
@@ -59,10 +67,20 @@ def settings_of(
         at = given
         for group in groups:
             at = at.setdefault(group, {})
+            if not isinstance(at, dict):
+                raise SettingsError(f"--set {override}: {group} cannot be a value and a group")
         at[last] = value
     if magento_root:
         given["magento_root"] = magento_root
     return read_settings(config=config, command_line=given)
+
+
+def table(*columns: str) -> Table:
+    """Make a table that breaks long values over lines rather than cut them."""
+    made = Table(box=None, pad_edge=False)
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
 
 
 def show_json(value: Mapping[str, Any] | list[Any]) -> None:

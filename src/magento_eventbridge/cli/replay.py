@@ -17,7 +17,7 @@ File = Annotated[
     Path, typer.Argument(help="Captures, one a line (NDJSON).", exists=True, dir_okay=False)
 ]
 Url = Annotated[
-    str | None, typer.Option("--url", help="The bridge [default: as inlet.host and inlet.port say]")
+    str | None, typer.Option("--url", help="The bridge; else what inlet.host and inlet.port say.")
 ]
 
 
@@ -32,7 +32,8 @@ def run(
     settings, _ = settings_of(config, overrides)
     if not settings.inlet.secrets:
         raise SettingsError("inlet.secrets: a secret that the bridge knows is needed to sign")
-    target = url or f"http://{settings.inlet.host}:{settings.inlet.port}"
+    scheme = "https" if settings.inlet.tls_certificate else "http"
+    target = url or f"{scheme}://{settings.inlet.host}:{settings.inlet.port}"
     secret = settings.inlet.secrets[0].get_secret_value()
     receipt = asyncio.run(hand_over(target, secret, file.read_bytes().split(b"\n")))
     if as_json:

@@ -16,7 +16,8 @@ class Pending:
     claim: Claim
     entry: Entry
     order_key: str
-    event_id: str  # the capture's id: what logs call the event by
+    event_id: str  # the capture's id
+    label: str  # what the log calls the event, as `Order/Placed`
     failures: int = 0
     alone: bool = False  # a call with neighbours was refused: it goes by itself
 

@@ -5,10 +5,10 @@ import logging
 import random
 from collections.abc import Callable
 
-from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
-from magento_eventbridge.catalog import Event, TranslationError, event_of
+from magento_eventbridge.captures import InvalidCaptureError, read_capture
+from magento_eventbridge.catalog import TranslationError, event_of
 from magento_eventbridge.delivery.batches import Pending
-from magento_eventbridge.delivery.envelope import Entry, seal
+from magento_eventbridge.delivery.envelope import seal
 from magento_eventbridge.delivery.policy import Policy, Tally
 from magento_eventbridge.delivery.ports import Claim, Queue, QueueError, Sink
 from magento_eventbridge.delivery.routing import Destination, Route
@@ -24,6 +24,8 @@ SinkOf = Callable[[Destination], Sink]
 
 # Then calls under way get their turn: translating a whole claim takes longer than a call.
 _ADMITTED_AT_A_TIME = 100
+# AWS's messages are shorter; a fault's place in a hostile capture may be a book.
+_LONGEST_REASON = 500
 
 
 class Dispatcher:
@@ -120,8 +122,7 @@ class Dispatcher:
                 self.tally.passed_over += 1
                 self._ack(claim)
                 return
-            if log.isEnabledFor(logging.DEBUG):
-                log.debug("Event '%s' captured, executing..", _label(event))
+            log.debug("Event '%s' captured, executing..", event.label)
             entry = seal(capture, event, route)
         except InvalidCaptureError as error:
             self._bury(claim, f"not a capture: {error}")
@@ -132,14 +133,19 @@ class Dispatcher:
             log.exception("A capture could not be translated")
             self._bury(claim, f"internal fault: {type(error).__name__}")
         else:
-            self._send_off(claim, capture, entry, self._way(route.destination))
+            way = self._way(route.destination)
+            self._send_off(
+                Pending(claim, entry, capture.order_key, capture.id, event.label),
+                way,
+                capture.store_id,
+            )
 
-    def _send_off(self, claim: Claim, capture: Capture, entry: Entry, way: Way) -> None:
-        limit = way.limits.max_bytes
-        if entry.size > limit:
-            self._bury(claim, f"too large: {entry.size} bytes, the bus takes {limit}")
-            return
-        way.add(Pending(claim, entry, capture.order_key, capture.id), capture.store_id)
+    def _send_off(self, pending: Pending, way: Way, store_id: int) -> None:
+        size, limit = pending.entry.size, way.limits.max_bytes
+        if size > limit:
+            self._buried(pending, f"too large: {size} bytes, the bus takes {limit}")
+        else:
+            way.add(pending, store_id)
 
     def _way(self, destination: Destination) -> Way:
         way = self._ways.get(destination)
@@ -168,6 +174,7 @@ class Dispatcher:
         self._has_settled.set()
 
     def _bury(self, claim: Claim, reason: str) -> None:
+        reason = reason[:_LONGEST_REASON]
         self.tally.buried += 1
         log.error("A capture is now a dead letter: %s", reason)
         self._burials.append((claim, reason))
@@ -219,9 +226,3 @@ class Dispatcher:
 
     async def _pause(self) -> None:
         await asyncio.sleep(self._policy.backoff.delay(1, random.random()))  # noqa: S311
-
-
-def _label(event: Event) -> str:
-    """Name an event as the original module's log does: `Order/Placed`."""
-    words = event.config_path.split("/")[-1].split("_")
-    return f"{event.scope.capitalize()}/{''.join(word.capitalize() for word in words)}"

@@ -22,6 +22,10 @@ class Claim(NamedTuple):
     handle: object
     body: bytes
 
+    def __repr__(self) -> str:
+        """Name it without its body, which is personal."""
+        return f"Claim({self.handle!r})"
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:

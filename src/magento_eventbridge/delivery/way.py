@@ -158,7 +158,7 @@ class Way:
         pending.failures += 1
         delay = self._policy.backoff.delay(pending.failures, _chance())
         self._lane.postpone(pending, time.monotonic() + delay)
-        log.info(
+        log.debug(
             "Event '%s' %s was not taken (%s); next try in %.1f s",
             pending.entry.detail_type,
             pending.event_id,
@@ -228,6 +228,6 @@ def _log_call(batch: list[Pending], verdicts: list[Verdict], seconds: float) -> 
         name = pending.entry.detail_type
         if verdict.fate is Fate.DELIVERED:
             log.debug("Event '%s' sent with id '%s'", name, verdict.event_id)
-            log.debug("Event '%s' executed in %.3fs", name, seconds)
+            log.debug("Event '%s' executed in %.3fs", pending.label, seconds)
         else:
             log.debug("Event '%s' not sent: %s", name, verdict.reason)

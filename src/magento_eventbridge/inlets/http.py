@@ -1,5 +1,6 @@
 """The HTTP inlet: takes signed captures, and says yes only to what is on the disk."""
 
+import asyncio
 import logging
 import ssl
 import time
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from aiohttp import web
+from aiohttp import ClientPayloadError, web
 from aiohttp.typedefs import Handler
 
 from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
@@ -37,6 +38,10 @@ class Spool(Protocol):
         """Keep captures with their texts on the disk, or raise QueueError and keep none."""
         ...
 
+    async def check(self) -> None:
+        """Raise QueueError if captures could not be kept now."""
+        ...
+
 
 @dataclass(frozen=True)
 class InletOptions:
@@ -47,6 +52,7 @@ class InletOptions:
         max_body_bytes: of one request.
         max_waiting_bytes: of all requests that are being taken.
         replay_window: how old a signature may be, in seconds.
+        body_seconds: how long a body may take to come.
         tls_certificate, tls_key: PEM files; HTTPS when given.
     """
 
@@ -56,6 +62,7 @@ class InletOptions:
     max_body_bytes: int
     max_waiting_bytes: int
     replay_window: float
+    body_seconds: float = 30.0
     tls_certificate: Path | None = None
     tls_key: Path | None = None
 
@@ -77,8 +84,10 @@ class Inlet:
         app.router.add_get("/health/live", self._live)
         app.router.add_get("/health/ready", self._ready)
         app.middlewares.append(_tell_in_json)
+        server_log = logging.getLogger(f"{__name__}.server")
+        server_log.addFilter(_in_words)
         self._runner = web.AppRunner(
-            app, access_log=None, shutdown_timeout=10, keepalive_timeout=75
+            app, access_log=None, logger=server_log, shutdown_timeout=10, keepalive_timeout=75
         )
 
     async def open(self) -> None:
@@ -116,20 +125,29 @@ class Inlet:
             return _refuse(415, "send the body as it is, without Content-Encoding")
         if request.content_type not in (_ONE, _MANY):
             return _refuse(415, f"Content-Type must be {_MANY} (one capture a line) or {_ONE}")
-        # What was announced counts from now on: memory is what many slow senders share.
-        size = request.content_length or self._options.max_body_bytes
-        if size > self._options.max_body_bytes:
-            return _refuse(413, f"a body may have {self._options.max_body_bytes} bytes")
-        if self._waiting_bytes + size > self._options.max_waiting_bytes:
-            return _refuse(429, "too much at once; nothing was taken", retry_after=_RETRY_SOON)
-        self._waiting_bytes += size
+        body = bytearray()
         try:
-            return await self._take(request)
+            async with asyncio.timeout(self._options.body_seconds):
+                async for chunk in request.content.iter_any():
+                    # What came counts, not what was announced: many who announce much and send
+                    # little take nobody's place.
+                    body += chunk
+                    self._waiting_bytes += len(chunk)
+                    if len(body) > self._options.max_body_bytes:
+                        limit = self._options.max_body_bytes
+                        return _refuse(413, f"a body may have {limit} bytes")
+                    if self._waiting_bytes > self._options.max_waiting_bytes:
+                        told = "too much at once; nothing was taken"
+                        return _refuse(429, told, retry_after=_RETRY_SOON)
+            return await self._take(request, bytes(body))
+        except TimeoutError:
+            return _refuse(408, f"the body took longer than {self._options.body_seconds:.0f} s")
+        except (ClientPayloadError, ConnectionError):
+            return _refuse(400, "the body could not be read")
         finally:
-            self._waiting_bytes -= size
+            self._waiting_bytes -= len(body)
 
-    async def _take(self, request: web.Request) -> web.Response:
-        body = await request.read()
+    async def _take(self, request: web.Request, body: bytes) -> web.Response:
         try:
             verify(
                 self._options.secrets,
@@ -169,7 +187,7 @@ class Inlet:
         if not self._is_ready:
             return _refuse(503, "closing", retry_after=_RETRY_SOON)
         try:
-            await self._spool.put([])
+            await self._spool.check()
         except QueueError as error:
             return _refuse(503, str(error), retry_after=_RETRY_LATER)
         return web.json_response({"status": "ready"})
@@ -203,6 +221,16 @@ async def _tell_in_json(request: web.Request, handler: Handler) -> web.StreamRes
         return await handler(request)
     except web.HTTPException as error:
         return _refuse(error.status, error.reason)
+
+
+def _in_words(record: logging.LogRecord) -> bool:
+    """Let the server's records tell a sender's broken request without a traceback."""
+    if record.exc_info:
+        error = record.exc_info[1]
+        record.msg, record.args = "%s: %s", (record.getMessage(), error or type(error).__name__)
+        record.exc_info = None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True
 
 
 def _tls(options: InletOptions) -> ssl.SSLContext | None:

@@ -44,11 +44,7 @@ def set_up(*, level: int, style: LogFormat, file: Path | None) -> None:
             handler = logging.handlers.WatchedFileHandler(file, encoding="utf-8")
         except OSError as error:
             raise LogFileError(f"cannot write the log {file}: {error.strerror}") from error
-    handler.setFormatter(
-        JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s")
-        if style == "json"
-        else MagentoFormatter()
-    )
+    handler.setFormatter(_json() if style == "json" else MagentoFormatter())
     logger = logging.getLogger(ROOT)
     for former in logger.handlers[:]:
         logger.removeHandler(former)
@@ -56,3 +52,11 @@ def set_up(*, level: int, style: LogFormat, file: Path | None) -> None:
     logger.addHandler(handler)
     logger.setLevel(level)
     logger.propagate = False
+
+
+def _json() -> logging.Formatter:
+    formatter = JsonFormatter(
+        "%(asctime)s %(levelname)s %(name)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ"
+    )
+    formatter.converter = time.gmtime
+    return formatter

@@ -15,3 +15,9 @@ CREATE TABLE IF NOT EXISTS dead_letters (
     reason TEXT NOT NULL,
     buried_at REAL NOT NULL
 );
+
+-- Written to find out whether the disk takes anything.
+CREATE TABLE IF NOT EXISTS pulse (
+    id INTEGER PRIMARY KEY,
+    at REAL NOT NULL
+);
