@@ -235,8 +235,8 @@ async def test_what_can_never_be_delivered_is_buried_with_its_reason(bench: Benc
     assert dispatcher.tally.buried == 4
     assert "the snapshot has no 'status'" in reasons[0]
     assert "unknown Magento event 'sales_order_teleport_after'" in reasons[1]
-    assert reasons[2].startswith("too large: 100")
-    assert "job_config" in reasons[3] or "deep" in reasons[3]
+    assert "too large: 100" in reasons[2]
+    assert "job_config.deep" in reasons[3]
 
 
 async def test_refused_entries_are_buried_with_aws_reason(bench: Bench) -> None:

@@ -80,4 +80,5 @@ class Event:
 
 
 def _place(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location) or "detail"
+    # Where it is nested without end, its beginning tells enough.
+    return ".".join(str(part) for part in location[:6]) or "detail"
