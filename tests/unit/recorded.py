@@ -65,5 +65,5 @@ def meaning(capture: Capture) -> Event:
 
 def detail(capture: Capture) -> Json:
     """Give the detail that comes of a capture, as consumers read it."""
-    shown: Json = json.loads(meaning(capture).detail_of(capture).model_dump_json(by_alias=True))
+    shown: Json = json.loads(json.dumps(meaning(capture).detail_of(capture)))
     return shown

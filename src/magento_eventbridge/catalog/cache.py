@@ -3,14 +3,15 @@
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.catalog.detail import Detail
 from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.snapshot import Json
 
 
 class Flush(Detail):
     """Nothing but that it happened."""
 
 
-def _flush(_: Capture) -> Flush:
-    return Flush()
+def _flush(_: Capture) -> Json:
+    return {}
 
 
 def _event(detail_type: str, setting: str, magento_event: str, when: str) -> Event:

@@ -5,14 +5,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, Number, Text, number
+from magento_eventbridge.catalog.detail import Detail, Number
 from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.snapshot import Json, as_number, number, text
 
 
 class CartProduct(Detail):
     """A product and how many of it were put in or taken out."""
 
-    sku: Text
+    sku: str
     qty: Number
 
 
@@ -26,7 +27,7 @@ class QuantityChange(Detail):
 class CartProductUpdate(Detail):
     """A product whose quantity in the cart changed by `value`."""
 
-    sku: Text
+    sku: str
     operation: Literal["add", "remove"]
     value: Number
     qty: QuantityChange
@@ -39,19 +40,19 @@ def _by_shopper(capture: Capture) -> bool:
 
 
 def _quantities(capture: Capture) -> tuple[int | float, int | float]:
-    after = number(capture.snapshot.get("qty"))
-    before = 0 if capture.is_new else number(capture.original.get("qty", after))
+    after = number(capture.snapshot, "qty", None)
+    before = 0 if capture.is_new else number(capture.original, "qty", after)
     return before, after
 
 
 def _is_added(capture: Capture) -> bool:
     # The item edit page adds the product anew and then sets its quantity. It was an addition
     # only where the quantity grew by just what was added.
-    added = capture.snapshot.get("added_qty")
-    if added is None or not _by_shopper(capture):
+    if capture.snapshot.get("added_qty") is None or not _by_shopper(capture):
         return False
+    added = number(capture.snapshot, "added_qty")
     before, after = _quantities(capture)
-    return number(after - before) == number(added) > 0
+    return as_number(after - before) == added > 0
 
 
 def _is_updated(capture: Capture) -> bool:
@@ -62,22 +63,22 @@ def _is_updated(capture: Capture) -> bool:
     return before != after
 
 
-def _added(capture: Capture) -> CartProduct:
-    return CartProduct(sku=capture.snapshot["sku"], qty=capture.snapshot["added_qty"])
+def _added(capture: Capture) -> Json:
+    return {"sku": text(capture.snapshot, "sku"), "qty": number(capture.snapshot, "added_qty")}
 
 
-def _updated(capture: Capture) -> CartProductUpdate:
+def _updated(capture: Capture) -> Json:
     before, after = _quantities(capture)
-    return CartProductUpdate(
-        sku=capture.snapshot["sku"],
-        operation="add" if after > before else "remove",
-        value=abs(after - before),
-        qty=QuantityChange(from_=before, to=after),
-    )
+    return {
+        "sku": text(capture.snapshot, "sku"),
+        "operation": "add" if after > before else "remove",
+        "value": as_number(abs(after - before)),
+        "qty": {"from": before, "to": after},
+    }
 
 
-def _removed(capture: Capture) -> CartProduct:
-    return CartProduct(sku=capture.snapshot["sku"], qty=capture.snapshot["qty"])
+def _removed(capture: Capture) -> Json:
+    return {"sku": text(capture.snapshot, "sku"), "qty": number(capture.snapshot, "qty")}
 
 
 EVENTS = (

@@ -3,9 +3,10 @@
 from typing import Literal
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, Number, Text, bought, named, text
+from magento_eventbridge.catalog.detail import Detail, Number
 from magento_eventbridge.catalog.event import Event
 from magento_eventbridge.catalog.order import is_changed, is_created
+from magento_eventbridge.catalog.snapshot import Json, bought, named, number, text
 
 Status = Literal["OPEN", "REFUNDED", "CANCELED"]
 
@@ -16,8 +17,8 @@ _STATUSES: dict[str, Status] = {"1": "OPEN", "2": "REFUNDED", "3": "CANCELED"}
 class CreditmemoItem(Detail):
     """One thing that was given back; its quantity's field is `quantity`."""
 
-    sku: Text
-    name: Text
+    sku: str
+    name: str
     price: Number
     quantity: Number
 
@@ -25,7 +26,7 @@ class CreditmemoItem(Detail):
 class Creditmemo(Detail):
     """A credit memo; amounts in the order's currency."""
 
-    order_id: Text
+    order_id: str
     shipping_amount: Number
     tax_amount: Number
     total: Number
@@ -33,24 +34,24 @@ class Creditmemo(Detail):
     items: list[CreditmemoItem]
 
 
-def _creditmemo(capture: Capture) -> Creditmemo:
+def _creditmemo(capture: Capture) -> Json:
     creditmemo = capture.snapshot
-    return Creditmemo(
-        order_id=creditmemo["order"]["increment_id"],
-        shipping_amount=creditmemo.get("shipping_amount"),
-        tax_amount=creditmemo.get("tax_amount"),
-        total=creditmemo["grand_total"],
-        status=named(_STATUSES, creditmemo["state"]),
-        items=[
-            CreditmemoItem(
-                sku=text(item["sku"]),
-                name=text(item["name"]),
-                price=item["price"],
-                quantity=item["qty"],
-            )
-            for item in bought(creditmemo["items"])
+    return {
+        "orderId": text(creditmemo["order"], "increment_id"),
+        "shippingAmount": number(creditmemo, "shipping_amount", None),
+        "taxAmount": number(creditmemo, "tax_amount", None),
+        "total": number(creditmemo, "grand_total"),
+        "status": named(_STATUSES, creditmemo, "state"),
+        "items": [
+            {
+                "sku": text(item, "sku"),
+                "name": text(item, "name"),
+                "price": number(item, "price"),
+                "quantity": number(item, "qty"),
+            }
+            for item in bought(creditmemo)
         ],
-    )
+    }
 
 
 _CREDITMEMO = {

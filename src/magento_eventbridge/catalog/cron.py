@@ -5,18 +5,19 @@ from typing import Any
 from pydantic import JsonValue
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, NullableNumber, NullableText, Text, text
+from magento_eventbridge.catalog.detail import Detail, Number
 from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.snapshot import Json, number_or_null, text, text_or_null
 
 
 class CronJob(Detail):
     """A run of a cron job; `duration` in seconds once it is over, `error` why it failed."""
 
-    code: Text
-    group_id: Text
+    code: str
+    group_id: str
     job_config: dict[str, JsonValue]
-    duration: NullableNumber
-    error: NullableText
+    duration: Number | None
+    error: str | None
 
 
 # No Magento event tells how a job ended: the agent sees the model Magento\Cron\Model\Schedule
@@ -24,15 +25,18 @@ class CronJob(Detail):
 _SAVED = "plugin:cron_schedule.save"
 
 
-def _job(capture: Capture) -> CronJob:
+def _job(capture: Capture) -> Json:
     job = capture.snapshot
-    return CronJob(
-        code=job["job_code"],
-        group_id=text(job.get("group_id")),
-        job_config=job.get("job_config") or {},
-        duration=job.get("duration"),
-        error=job.get("messages") if _failed(capture) else None,
-    )
+    config = job.get("job_config") or {}
+    if not isinstance(config, dict):
+        raise ValueError("job_config: should be an object")  # noqa: TRY004
+    return {
+        "code": text(job, "job_code"),
+        "groupId": text(job, "group_id", None),
+        "jobConfig": config,
+        "duration": number_or_null(job, "duration"),
+        "error": text_or_null(job, "messages") if _failed(capture) else None,
+    }
 
 
 def _succeeded(capture: Capture) -> bool:

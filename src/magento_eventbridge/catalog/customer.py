@@ -1,68 +1,69 @@
 """Customer events: sign-up, login, logout, and the failures of the first two."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, Identifier, Text, members, text
+from magento_eventbridge.catalog.detail import Detail, Identifier
 from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.snapshot import Json, identifier, text, texts
 
 
 class Customer(Detail):
     """A customer's account; what the customer left empty is the empty text."""
 
     id: Identifier
-    created_at: Text
-    email: Text
-    firstname: Text
-    gender: Text
-    lastname: Text
-    middlename: Text
-    prefix: Text
-    suffix: Text
+    created_at: str
+    email: str
+    firstname: str
+    gender: str
+    lastname: str
+    middlename: str
+    prefix: str
+    suffix: str
 
 
 class FailedLogin(Detail):
     """The name with which somebody tried to log in, and what the shop answered."""
 
-    username: Text
-    messages: list[Text]
+    username: str
+    messages: list[str]
 
 
 class FailedSignUp(Detail):
     """With which data somebody tried to sign up, and what the shop answered."""
 
-    email: Text
-    firstname: Text
-    lastname: Text
-    messages: list[Text]
+    email: str
+    firstname: str
+    lastname: str
+    messages: list[str]
 
 
-def _customer(capture: Capture) -> Customer:
+def _customer(capture: Capture) -> Json:
     customer = capture.snapshot
-    return Customer(
-        id=customer["id"],
-        created_at=text(customer["created_at"]),
-        email=customer["email"],
-        firstname=text(customer["firstname"]),
-        gender=text(customer.get("gender")),
-        lastname=text(customer["lastname"]),
-        middlename=text(customer.get("middlename")),
-        prefix=text(customer.get("prefix")),
-        suffix=text(customer.get("suffix")),
-    )
+    return {
+        "id": identifier(customer, "id"),
+        "createdAt": text(customer, "created_at"),
+        "email": text(customer, "email"),
+        "firstname": text(customer, "firstname"),
+        "gender": text(customer, "gender", None),
+        "lastname": text(customer, "lastname"),
+        "middlename": text(customer, "middlename", None),
+        "prefix": text(customer, "prefix", None),
+        "suffix": text(customer, "suffix", None),
+    }
 
 
-def _failed_login(capture: Capture) -> FailedLogin:
+def _failed_login(capture: Capture) -> Json:
     attempt = capture.snapshot
-    return FailedLogin(username=text(attempt["username"]), messages=members(attempt["messages"]))
+    return {"username": text(attempt, "username"), "messages": texts(attempt, "messages")}
 
 
-def _failed_sign_up(capture: Capture) -> FailedSignUp:
+def _failed_sign_up(capture: Capture) -> Json:
     attempt = capture.snapshot
-    return FailedSignUp(
-        email=text(attempt["email"]),
-        firstname=text(attempt.get("firstname")),
-        lastname=text(attempt.get("lastname")),
-        messages=members(attempt["messages"]),
-    )
+    return {
+        "email": text(attempt, "email"),
+        "firstname": text(attempt, "firstname", None),
+        "lastname": text(attempt, "lastname", None),
+        "messages": texts(attempt, "messages"),
+    }
 
 
 def _signed_up(capture: Capture) -> bool:

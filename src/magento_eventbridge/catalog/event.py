@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pydantic import ValidationError
-
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.catalog.detail import Detail
+from magento_eventbridge.catalog.snapshot import Json
 
 
 class TranslationError(ValueError):
@@ -40,7 +39,7 @@ class Event:
     magento_events: tuple[str, ...]
     when: str
     detail: type[Detail]
-    translate: Callable[[Capture], Detail]
+    translate: Callable[[Capture], Json]
     sample: Mapping[str, Any]
     applies: Callable[[Capture], bool] = always
 
@@ -55,18 +54,14 @@ class Event:
         words = self.config_path.split("/")[-1].split("_")
         return f"{self.scope.capitalize()}/{''.join(word.capitalize() for word in words)}"
 
-    def detail_of(self, capture: Capture) -> Detail:
-        """Translate a capture.
+    def detail_of(self, capture: Capture) -> Json:
+        """Give the detail of a capture, as JSON holds it, without metadata and tracking.
 
         Raises:
             TranslationError: saying what in the snapshot is missing or wrong.
         """
         try:
             return self.translate(capture)
-        except ValidationError as error:
-            faults = error.errors(include_url=False, include_input=False, include_context=False)
-            told = "; ".join(f"{_place(fault['loc'])}: {fault['msg']}" for fault in faults)
-            raise TranslationError(f"{self.detail_type}: {told}") from None
         except KeyError as error:
             raise TranslationError(
                 f"{self.detail_type}: the snapshot has no {error.args[0]!r}"
@@ -77,8 +72,3 @@ class Event:
             raise TranslationError(
                 f"{self.detail_type}: the snapshot has another shape than its event's: {error}"
             ) from None
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    # Where it is nested without end, its beginning tells enough.
-    return ".".join(str(part) for part in location[:6]) or "detail"

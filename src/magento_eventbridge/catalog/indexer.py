@@ -1,19 +1,23 @@
 """Indexer events: an index changed its state."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, Text
+from magento_eventbridge.catalog.detail import Detail
 from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.snapshot import Json, text
 
 
 class IndexerState(Detail):
     """An index and its state: `valid`, `invalid`, `working` or `suspended`."""
 
-    index: Text
-    status: Text
+    index: str
+    status: str
 
 
-def _state(capture: Capture) -> IndexerState:
-    return IndexerState(index=capture.snapshot["indexer_id"], status=capture.snapshot["status"])
+def _state(capture: Capture) -> Json:
+    return {
+        "index": text(capture.snapshot, "indexer_id"),
+        "status": text(capture.snapshot, "status"),
+    }
 
 
 def _status_changed(capture: Capture) -> bool:

@@ -3,18 +3,10 @@
 from typing import Literal
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import (
-    Detail,
-    InvoiceAddress,
-    LineItem,
-    Number,
-    Text,
-    invoice_address,
-    line_items,
-    named,
-)
+from magento_eventbridge.catalog.detail import Detail, InvoiceAddress, LineItem, Number
 from magento_eventbridge.catalog.event import Event
 from magento_eventbridge.catalog.order import is_changed, is_created
+from magento_eventbridge.catalog.snapshot import Json, address, line_items, named, number, text
 
 Status = Literal["OPEN", "PAID", "CANCELED"]
 
@@ -25,7 +17,7 @@ _STATUSES: dict[str, Status] = {"1": "OPEN", "2": "PAID", "3": "CANCELED"}
 class Invoice(Detail):
     """An invoice; amounts in the order's currency."""
 
-    order_id: Text
+    order_id: str
     status: Status
     billing_address: InvoiceAddress | None
     shipping_amount: Number
@@ -34,17 +26,17 @@ class Invoice(Detail):
     items: list[LineItem]
 
 
-def _invoice(capture: Capture) -> Invoice:
+def _invoice(capture: Capture) -> Json:
     invoice = capture.snapshot
-    return Invoice(
-        order_id=invoice["order"]["increment_id"],
-        status=named(_STATUSES, invoice["state"]),
-        billing_address=invoice_address(invoice.get("billing_address")),
-        shipping_amount=invoice.get("shipping_amount"),
-        tax_amount=invoice.get("tax_amount"),
-        total=invoice["grand_total"],
-        items=line_items(invoice["items"], qty="qty"),
-    )
+    return {
+        "orderId": text(invoice["order"], "increment_id"),
+        "status": named(_STATUSES, invoice, "state"),
+        "billingAddress": address(invoice, "billing_address", "countryId"),
+        "shippingAmount": number(invoice, "shipping_amount", None),
+        "taxAmount": number(invoice, "tax_amount", None),
+        "total": number(invoice, "grand_total"),
+        "items": line_items(invoice, qty="qty"),
+    }
 
 
 _INVOICE = {

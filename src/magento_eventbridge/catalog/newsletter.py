@@ -1,12 +1,13 @@
 """Newsletter events: a subscription that began, ended or waits for its confirmation."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, Identifier, Text, named, text
+from magento_eventbridge.catalog.detail import Detail, Identifier
 from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.snapshot import Json, identifier, named, text
 
 Status = Literal["SUBSCRIBED", "NOT_ACTIVE", "UNSUBSCRIBED", "UNCONFIRMED"]
 
@@ -23,27 +24,27 @@ class Subscription(Detail):
     """A subscription; link and code to end it only while it is `SUBSCRIBED`."""
 
     customer_id: Identifier | None
-    email: Text
+    email: str
     is_subscribed: bool
     status: Status
-    unsubscription_link: Annotated[Text, Field(exclude_if=lambda link: link == "")] = ""
-    code: Annotated[Text, Field(exclude_if=lambda code: code == "")] = ""
+    unsubscription_link: str = Field("", exclude_if=lambda link: link == "")
+    code: str = Field("", exclude_if=lambda code: code == "")
 
 
-def _subscription(capture: Capture) -> Subscription:
+def _subscription(capture: Capture) -> Json:
     subscriber = capture.snapshot
-    status = named(_STATUSES, subscriber["subscriber_status"])
-    is_subscribed = status == "SUBSCRIBED"
-    customer_id = subscriber.get("customer_id")
-    return Subscription(
-        # Magento writes 0 for a guest.
-        customer_id=None if customer_id in (None, "", "0", 0) else customer_id,
-        email=subscriber["subscriber_email"],
-        is_subscribed=is_subscribed,
-        status=status,
-        unsubscription_link=text(subscriber.get("unsubscription_link")) if is_subscribed else "",
-        code=text(subscriber.get("subscriber_confirm_code")) if is_subscribed else "",
-    )
+    status = named(_STATUSES, subscriber, "subscriber_status")
+    is_guest = subscriber.get("customer_id") in (None, "", "0", 0)
+    subscription = {
+        "customerId": None if is_guest else identifier(subscriber, "customer_id"),
+        "email": text(subscriber, "subscriber_email"),
+        "isSubscribed": status == "SUBSCRIBED",
+        "status": status,
+    }
+    if status == "SUBSCRIBED":
+        subscription["unsubscriptionLink"] = text(subscriber, "unsubscription_link", None)
+        subscription["code"] = text(subscriber, "subscriber_confirm_code", None)
+    return subscription
 
 
 def _status_changed(capture: Capture) -> bool:

@@ -1,26 +1,24 @@
 """Order events: placed, created, updated, canceled, deleted."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import (
-    Address,
-    Detail,
-    LineItem,
-    NullableText,
-    Number,
-    Text,
+from magento_eventbridge.catalog.detail import Address, Detail, LineItem, Number
+from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.snapshot import (
+    Json,
     address,
     line_items,
+    number,
     text,
+    text_or_null,
 )
-from magento_eventbridge.catalog.event import Event
 
 
 class Order(Detail):
     """An order; amounts in the order's currency. A virtual order has no shipping address."""
 
-    id: Text
-    status: Text
-    coupon: NullableText
+    id: str
+    status: str
+    coupon: str | None
     billing_address: Address | None
     shipping_address: Address | None
     shipping_amount: Number
@@ -29,19 +27,19 @@ class Order(Detail):
     items: list[LineItem]
 
 
-def _order(capture: Capture) -> Order:
+def _order(capture: Capture) -> Json:
     order = capture.snapshot
-    return Order(
-        id=order["increment_id"],
-        status=text(order["status"]),
-        coupon=order.get("coupon_code"),
-        billing_address=address(order.get("billing_address")),
-        shipping_address=address(order.get("shipping_address")),
-        shipping_amount=order.get("shipping_amount"),
-        tax_amount=order.get("tax_amount"),
-        total=order["grand_total"],
-        items=line_items(order["items"], qty="qty_ordered"),
-    )
+    return {
+        "id": text(order, "increment_id"),
+        "status": text(order, "status"),
+        "coupon": text_or_null(order, "coupon_code"),
+        "billingAddress": address(order, "billing_address", "country"),
+        "shippingAddress": address(order, "shipping_address", "country"),
+        "shippingAmount": number(order, "shipping_amount", None),
+        "taxAmount": number(order, "tax_amount", None),
+        "total": number(order, "grand_total"),
+        "items": line_items(order, qty="qty_ordered"),
+    }
 
 
 def is_created(capture: Capture) -> bool:

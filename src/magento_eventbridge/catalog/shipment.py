@@ -1,55 +1,54 @@
 """Shipment events: saved, deleted."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import (
-    Detail,
-    LineItem,
-    NullableNumber,
-    Number,
-    Text,
+from magento_eventbridge.catalog.detail import Detail, LineItem, Number
+from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.snapshot import (
+    Json,
     line_items,
     members,
+    number,
+    number_or_null,
     text,
 )
-from magento_eventbridge.catalog.event import Event
 
 
 class Track(Detail):
     """One tracking number and whose it is."""
 
-    title: Text
-    carrier: Text
-    number: Text
+    title: str
+    carrier: str
+    number: str
 
 
 class Shipment(Detail):
     """A shipment; `qty` is the number of things in it, `weight` null where nobody weighed it."""
 
-    id: Text
+    id: str
     tracks: list[Track]
-    comments: list[Text]
+    comments: list[str]
     qty: Number
-    weight: NullableNumber
+    weight: Number | None
     items: list[LineItem]
 
 
-def _shipment(capture: Capture) -> Shipment:
+def _shipment(capture: Capture) -> Json:
     shipment = capture.snapshot
-    return Shipment(
-        id=shipment["increment_id"],
-        tracks=[
-            Track(
-                title=text(track.get("title")),
-                carrier=text(track.get("carrier_code")),
-                number=text(track.get("track_number")),
-            )
-            for track in members(shipment.get("tracks"))
+    return {
+        "id": text(shipment, "increment_id"),
+        "tracks": [
+            {
+                "title": text(track, "title", None),
+                "carrier": text(track, "carrier_code", None),
+                "number": text(track, "track_number", None),
+            }
+            for track in members(shipment, "tracks", None)
         ],
-        comments=[text(comment["comment"]) for comment in members(shipment.get("comments"))],
-        qty=shipment.get("total_qty"),
-        weight=shipment.get("total_weight"),
-        items=line_items(shipment["items"], qty="qty"),
-    )
+        "comments": [text(comment, "comment") for comment in members(shipment, "comments", None)],
+        "qty": number(shipment, "total_qty", None),
+        "weight": number_or_null(shipment, "total_weight"),
+        "items": line_items(shipment, qty="qty"),
+    }
 
 
 _SHIPMENT = {

@@ -1,31 +1,36 @@
 """Admin user events: logins and logouts of the people behind the shop."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, Identifier, Text, text
+from magento_eventbridge.catalog.detail import Detail, Identifier
 from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.snapshot import Json, identifier, text
 
 
 class User(Detail):
     """An admin user."""
 
     id: Identifier
-    username: Text
-    email: Text
+    username: str
+    email: str
 
 
 class FailedLogin(Detail):
     """The name with which somebody tried to log in."""
 
-    username: Text
+    username: str
 
 
-def _user(capture: Capture) -> User:
+def _user(capture: Capture) -> Json:
     user = capture.snapshot
-    return User(id=user["user_id"], username=text(user["username"]), email=text(user["email"]))
+    return {
+        "id": identifier(user, "user_id"),
+        "username": text(user, "username"),
+        "email": text(user, "email"),
+    }
 
 
-def _failed_login(capture: Capture) -> FailedLogin:
-    return FailedLogin(username=text(capture.snapshot["username"]))
+def _failed_login(capture: Capture) -> Json:
+    return {"username": text(capture.snapshot, "username")}
 
 
 _ADMIN = {"id": 1, "username": "admin", "email": "admin@example.com"}

@@ -23,7 +23,9 @@ SinkOf = Callable[[Destination], Sink]
 """Gives the sink that serves a destination."""
 
 # Then calls under way get their turn: translating a whole claim takes longer than a call.
-_ADMITTED_AT_A_TIME = 100
+_ADMITTED_AT_A_TIME = 250
+# In seconds: telling the queue of many at once costs it little more than telling of one.
+_SETTLES_EVERY = 0.05
 # AWS's messages are shorter; a fault's place in a hostile capture may be a book.
 _LONGEST_REASON = 500
 
@@ -183,6 +185,7 @@ class Dispatcher:
     async def _keep_settling(self) -> None:
         while True:
             await self._has_settled.wait()
+            await asyncio.sleep(_SETTLES_EVERY)
             self._has_settled.clear()
             try:
                 await self._settle()

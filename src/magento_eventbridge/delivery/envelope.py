@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from pydantic_core import to_json
+import msgspec
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog import Event
-from magento_eventbridge.catalog.detail import tracking
+from magento_eventbridge.catalog import Event, TranslationError
+from magento_eventbridge.catalog.snapshot import tracking
 from magento_eventbridge.delivery.routing import Route
 
 # EventBridge user guide, "Calculating PutEvents event entry size".
@@ -82,10 +82,16 @@ def seal(capture: Capture, event: Event, route: Route) -> Entry:
     Raises:
         TranslationError: the capture's snapshot does not hold what the detail must say.
     """
-    about: dict[str, Any] = {"metadata": metadata(capture.id, capture.time, queued=capture.queued)}
+    content = event.detail_of(capture)
+    content["metadata"] = metadata(capture.id, capture.time, queued=capture.queued)
     if route.tracking and capture.context:
-        about["tracking"] = tracking(capture.context)
-    detail = _merged(to_json(event.detail_of(capture), by_alias=True), to_json(about))
+        content["tracking"] = tracking(capture.context)
+    try:
+        detail = msgspec.json.encode(content)
+    except (RecursionError, ValueError) as error:
+        raise TranslationError(
+            f"{event.detail_type}: nested too deep, or too large a number"
+        ) from error
     return Entry.of(
         source=route.source,
         detail_type=route.detail_types.get(event.detail_type, event.detail_type),
@@ -94,8 +100,3 @@ def seal(capture: Capture, event: Event, route: Route) -> Entry:
         event_bus=route.destination.event_bus,
         resources=route.resources,
     )
-
-
-def _merged(one: bytes, other: bytes) -> bytes:
-    """Give two JSON objects, written without spaces and not both empty, as one."""
-    return other if one == b"{}" else one[:-1] + b"," + other[1:]

@@ -1,8 +1,11 @@
 """What a sink's answer means for each entry of a call: a pure function from answer to verdicts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
+
+from msgspec import Struct
 
 
 class Fate(Enum):
@@ -24,7 +27,7 @@ class Verdict(NamedTuple):
     event_id: str | None = None
 
 
-class EntryResult(NamedTuple):
+class EntryResult(Struct, frozen=True):
     """What the answer says of one entry: an id, or an error."""
 
     event_id: str | None = None
@@ -41,7 +44,7 @@ class Answer:
     """
 
     status: int
-    results: tuple[EntryResult, ...] | None = None
+    results: Sequence[EntryResult] | None = None
     error_code: str | None = None
     error_message: str | None = None
     retry_after: float | None = None
@@ -69,21 +72,22 @@ def judge(entries: int, answer: Answer, codes: ResultCodes) -> list[Verdict]:
     """Give the verdict on each of a call's entries, in their order."""
     if answer.results is not None:
         if len(answer.results) == entries:
-            return [_judge_entry(result, codes) for result in answer.results]
+            return [
+                Verdict(Fate.DELIVERED, "", result.event_id)
+                if result.error_code is None
+                else _judge_failed_entry(result, result.error_code, codes)
+                for result in answer.results
+            ]
         told = f"the answer tells of {len(answer.results)} entries, {entries} were sent"
         return [Verdict(Fate.REST, told)] * entries
     return [Verdict(_judge_call(entries, answer, codes), answer.error)] * entries
 
 
-def _judge_entry(result: EntryResult, codes: ResultCodes) -> Verdict:
-    if not result.error_code:
-        return Verdict(Fate.DELIVERED, event_id=result.event_id)
-    reason = result.error_code
-    if result.error_message:
-        reason = f"{reason}: {result.error_message}"
-    if result.error_code in codes.retryable:
+def _judge_failed_entry(result: EntryResult, code: str, codes: ResultCodes) -> Verdict:
+    reason = f"{code}: {result.error_message}" if result.error_message else code
+    if code in codes.retryable:
         return Verdict(Fate.RETRY, reason)
-    if result.error_code in codes.parking:
+    if code in codes.parking:
         return Verdict(Fate.PARK, reason)
     return Verdict(Fate.BURY, reason)
 

@@ -93,17 +93,18 @@ class SqliteQueue:
         stores = frozenset(without_stores)
         # What was read for fewer exceptions was read for these too.
         begin = max((seq for others, seq in self._read_to.items() if others <= stores), default=0)
+        claimed_beyond = sum(seq > begin for seq in self._claimed)
         excluded = ", ".join(str(int(store)) for store in stores)
 
-        def work(connection: sqlite3.Connection) -> tuple[str | None, int]:
+        def work(connection: sqlite3.Connection) -> tuple[bytes | None, int]:
             # All captures in one row. A thread that fetches row after row must ask the busy event
             # loop for Python's lock each time, and waits longer for it than for the disk.
             (lines,) = connection.execute(
-                "SELECT group_concat(seq || ' ' || body, char(10)) FROM ("  # noqa: S608  numbers
+                "SELECT CAST(group_concat(seq || ' ' || body, char(10)) AS BLOB) FROM ("  # noqa: S608  numbers
                 "SELECT seq, body, sum(length(body)) OVER (ORDER BY seq) - length(body) AS ahead "
                 f"FROM captures WHERE seq > ? AND store_id NOT IN ({excluded}) "
                 "ORDER BY seq LIMIT ?) WHERE ahead < ?",
-                (begin, limit + len(self._claimed), _BYTES_PER_CLAIM),
+                (begin, limit + claimed_beyond, _BYTES_PER_CLAIM),
             ).fetchone()
             (last,) = connection.execute("SELECT max(seq) FROM captures").fetchone()
             return lines, last or 0
@@ -113,13 +114,13 @@ class SqliteQueue:
             self._read_to[stores] = max(begin, last)
             return []
         claims: list[Claim] = []
-        for line in lines.split("\n"):
+        for line in lines.split(b"\n"):
             if len(claims) == limit:
                 break
-            number, _, body = line.partition(" ")
+            number, _, body = line.partition(b" ")
             begin = int(number)
             if begin not in self._claimed:
-                claims.append(Claim(begin, body.encode()))
+                claims.append(Claim(begin, body))
                 self._claimed.add(begin)
         self._read_to[stores] = begin
         return claims

@@ -47,6 +47,8 @@ class SqliteFile:
             path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
+            # A page holds several captures of usual length, so that it is not written for each.
+            connection.execute("PRAGMA page_size = 16384")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(f"BEGIN IMMEDIATE; {schema}; COMMIT;")
         except (sqlite3.Error, OSError) as error:

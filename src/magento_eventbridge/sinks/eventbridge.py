@@ -2,15 +2,14 @@
 
 import ssl
 from collections.abc import Mapping, Sequence
-from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import aiohttp
+import msgspec
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from pydantic import BaseModel, Field, ValidationError
-from pydantic_core import to_json
+from msgspec import Struct, field
 
 from magento_eventbridge import __version__
 from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder
@@ -71,20 +70,38 @@ _CONTENT_TYPE = "application/x-amz-json-1.1"
 _USER_AGENT = f"magento-eventbridge/{__version__}"
 
 
-class _ResultEntry(BaseModel):
-    event_id: str | None = Field(None, alias="EventId")
-    error_code: str | None = Field(None, alias="ErrorCode")
-    error_message: str | None = Field(None, alias="ErrorMessage")
+class _Entry(Struct, rename="pascal", omit_defaults=True):
+    source: str
+    detail_type: str
+    detail: str
+    time: float
+    event_bus_name: str | None = None
+    resources: tuple[str, ...] = ()
 
 
-class _Result(BaseModel):
-    entries: list[_ResultEntry] = Field(alias="Entries")
+class _Call(Struct, rename="pascal"):
+    entries: list[_Entry]
 
 
-class _Error(BaseModel):
-    type: str = Field("", alias="__type")
-    message: str = Field("", alias="message")
-    message_capital: str = Field("", alias="Message")
+class _EntryResult(EntryResult, rename="pascal", frozen=True):
+    # Named again, because msgspec gives inherited fields their inherited names.
+    event_id: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+
+
+class _Result(Struct, rename="pascal"):
+    entries: list[_EntryResult]
+
+
+class _Error(Struct):
+    type: str = field(default="", name="__type")
+    message: str = ""
+    capital_message: str = field(default="", name="Message")
+
+
+_result_decoder = msgspec.json.Decoder(_Result)
+_error_decoder = msgspec.json.Decoder(_Error)
 
 
 class EventBridgeSink:
@@ -167,21 +184,21 @@ class EventBridgeSink:
 
 def encode(entries: Sequence[Entry]) -> bytes:
     """Give the body of a PutEvents call."""
-    return to_json({"Entries": [_wire(entry) for entry in entries]})
-
-
-def _wire(entry: Entry) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "Source": entry.source,
-        "DetailType": entry.detail_type,
-        "Detail": entry.detail,
-        "Time": round(entry.time, 3),
-    }
-    if entry.event_bus:
-        shown["EventBusName"] = entry.event_bus
-    if entry.resources:
-        shown["Resources"] = entry.resources
-    return shown
+    return msgspec.json.encode(
+        _Call(
+            [
+                _Entry(
+                    entry.source,
+                    entry.detail_type,
+                    entry.detail,
+                    round(entry.time, 3),
+                    entry.event_bus,
+                    entry.resources,
+                )
+                for entry in entries
+            ]
+        )
+    )
 
 
 def read_answer(status: int, text: bytes, retry_after: str | None = None) -> Answer:
@@ -189,26 +206,20 @@ def read_answer(status: int, text: bytes, retry_after: str | None = None) -> Ans
     pause = float(retry_after) if retry_after and retry_after.isdecimal() else None
     if status == 200:
         try:
-            result = _Result.model_validate_json(text)
-        except ValidationError:
+            result = _result_decoder.decode(text)
+        except (msgspec.DecodeError, UnicodeError):
             return Answer(status=0, error_message="the answer is not one of PutEvents")
-        return Answer(
-            status=status,
-            results=tuple(
-                EntryResult(entry.event_id, entry.error_code, entry.error_message)
-                for entry in result.entries
-            ),
-        )
+        return Answer(status=status, results=result.entries)
     try:
-        error = _Error.model_validate_json(text)
-    except ValidationError:
+        error = _error_decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeError):
         return Answer(status=status, retry_after=pause)
     # "com.amazonaws.events#ThrottlingException:http://…" is a ThrottlingException.
     code = error.type.rpartition("#")[2].partition(":")[0]
     return Answer(
         status=status,
         error_code=code or None,
-        error_message=error.message or error.message_capital or None,
+        error_message=error.message or error.capital_message or None,
         retry_after=pause,
     )
 

@@ -1,0 +1,218 @@
+"""Reading snapshots: whatever way Magento gives a value, each field of a detail has one type.
+
+Runs for every event on its way, so it is plain functions over plain values. The models in
+`detail.py` say the same to consumers and schemas; tests hold the two together.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from magento_eventbridge.captures import Context
+
+Json = dict[str, Any]
+Name = TypeVar("Name")
+
+# Magento stores amounts and quantities with four decimals (its db_schema.xml: scale="4"). A new
+# order holds PHP floats, the same order loaded again decimal strings: both must read alike.
+_DECIMALS = 4
+# Beyond this a float no longer tells neighbouring whole numbers apart.
+_EXACT_FLOAT = 2**53
+_LARGEST_ID = 2**63 - 1
+_REQUIRED: Any = object()
+
+
+def _value(source: Mapping[str, Any], key: str, absent: object) -> Any:
+    return source[key] if absent is _REQUIRED else source.get(key, absent)
+
+
+def text(source: Mapping[str, Any], key: str, absent: object = _REQUIRED) -> str:
+    """Read a text; Magento's null is the empty text, a number in its place is written out.
+
+    Raises:
+        KeyError: the field is not there, and `absent` does not say what then.
+        ValueError: it is neither text nor number.
+    """
+    value = _value(source, key, absent)
+    if type(value) is str:
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    raise ValueError(f"{key}: should be a text")
+
+
+def text_or_null(source: Mapping[str, Any], key: str) -> str | None:
+    """Read a text that may be absent; Magento's null and its empty text are null."""
+    return text(source, key, None) or None
+
+
+def number(source: Mapping[str, Any], key: str, absent: object = _REQUIRED) -> int | float:
+    """Read an amount or a quantity, as `as_number` has it; Magento's null is 0.
+
+    Raises:
+        KeyError: the field is not there, and `absent` does not say what then.
+        ValueError: it is no number.
+    """
+    try:
+        return as_number(_value(source, key, absent))
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
+
+
+def number_or_null(source: Mapping[str, Any], key: str) -> int | float | None:
+    """Read a figure that Magento may not know, as a weight."""
+    return None if source.get(key) is None else number(source, key)
+
+
+def as_number(value: object) -> int | float:
+    """Give a decimal string, an int or a float as the one JSON number that equals it.
+
+    A whole number is an int, so that `"10.0000"`, `10.0` and `10` are all written `10`: an
+    EventBridge pattern compares how a number is written, not what it is worth.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    if value is None or value == "":
+        return 0
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError("should be a number")  # noqa: TRY004  like every other wrong value
+    return _decimal(value)
+
+
+@lru_cache(maxsize=4096, typed=True)  # prices and quantities repeat
+def _decimal(value: float | str) -> int | float:
+    try:
+        figure = float(value)
+    except (ValueError, OverflowError):
+        raise ValueError("should be a number") from None
+    if not math.isfinite(figure):
+        raise ValueError("should be a finite number")
+    if abs(figure) < _EXACT_FLOAT:
+        figure = round(figure, _DECIMALS)
+        if figure.is_integer():
+            return int(figure)
+    return figure
+
+
+def identifier(source: Mapping[str, Any], key: str) -> int:
+    """Read a row's id, which Magento gives as a string or an int.
+
+    Raises:
+        KeyError: the field is not there.
+        ValueError: it is no id.
+    """
+    value = source[key]
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 19:
+        value = int(value)
+    if type(value) is not int or not 0 <= value <= _LARGEST_ID:
+        raise ValueError(f"{key}: should be an id")
+    return value
+
+
+def named(names: Mapping[str, Name], source: Mapping[str, Any], key: str) -> Name:
+    """Read the name of one of Magento's numbered statuses.
+
+    Raises:
+        KeyError: the field is not there.
+        ValueError: Magento has no such status.
+    """
+    name = names.get(str(source[key]))
+    if name is None:
+        raise ValueError(f"{key}: its status is none of {', '.join(names)}")
+    return name
+
+
+def members(source: Mapping[str, Any], key: str, absent: object = _REQUIRED) -> list[Any]:
+    """Read the members of a PHP array, which is a list or, keyed by id, an object.
+
+    Raises:
+        KeyError: the field is not there, and `absent` does not say what then.
+        ValueError: it is no array.
+    """
+    value = _value(source, key, absent)
+    if type(value) is list:
+        return value
+    if value is None:
+        return []
+    if isinstance(value, Mapping):
+        return list(value.values())
+    raise ValueError(f"{key}: should be an array")
+
+
+def texts(source: Mapping[str, Any], key: str) -> list[str]:
+    """Read an array of texts."""
+    return [text({key: member}, key) for member in members(source, key)]
+
+
+def bought(source: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    """Read the items that were bought as such, without the parts of configurables and bundles."""
+    return (item for item in members(source, "items") if not item.get("has_parent"))
+
+
+def line_items(source: Mapping[str, Any], qty: str) -> list[Json]:
+    """Read items, whose quantity stands in the field `qty`, as line items."""
+    return [
+        {
+            "sku": text(item, "sku"),
+            "name": text(item, "name"),
+            "price": number(item, "price"),
+            "qty": number(item, qty),
+        }
+        for item in bought(source)
+    ]
+
+
+def address(source: Mapping[str, Any], key: str, country: str) -> Json | None:
+    """Read an address, null where there is none; `country` is its name for the country."""
+    value = source.get(key)
+    if value is None:
+        return None
+    street = value["street"]
+    return {
+        country: text(value, "country_id"),
+        "region": text_or_null(value, "region"),
+        "street": street.split("\n") if isinstance(street, str) else texts(value, "street"),
+        "city": text(value, "city", None),
+        "postCode": text(value, "postcode", None),
+    }
+
+
+# What a user may be told by; anything else (a password hash, a token) stays here.
+_USER_FIELDS = frozenset(
+    {"id", "username", "email", "name", "passwd", "uid", "gid", "gecos", "dir", "shell"}
+)
+
+
+def tracking(context: Context) -> Json:
+    """Give a capture's context as the value of a detail's `tracking`."""
+    version = context.version
+    shown: Json = {
+        "transport": context.transport,
+        "hostname": context.hostname,
+        "time": context.time,
+        "storeId": context.store_id,
+        "version": {"module": version.module, "php": version.php, "magento": version.magento},
+        "user": context.user and _user(context.user),
+    }
+    if context.transport == "HTTP":
+        shown["ip"] = context.ip
+        shown["userAgent"] = context.user_agent
+    return shown
+
+
+def _user(user: Mapping[str, Any]) -> Json:
+    shown = {
+        key: value
+        for key, value in user.items()
+        if key in _USER_FIELDS and not isinstance(value, (dict, list))
+    }
+    if "passwd" in shown:
+        shown["passwd"] = "x"  # noqa: S105  what /etc/passwd holds; never a hash
+    number = shown.get("id")
+    if isinstance(number, str) and number.isascii() and number.isdecimal():
+        shown["id"] = int(number)
+    return shown
