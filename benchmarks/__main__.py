@@ -11,7 +11,12 @@ from pathlib import Path
 from benchmarks.contestants import ALL
 
 ROUNDS = 3
-COUNTS = {"bare loop": 20_000, "bridge": 20_000, "boto3, 10 a call": 4_000, "boto3, 1 a call": 800}
+COUNTS = {
+    "bare loop": 40_000,
+    "bridge": 40_000,
+    "boto3, 10 a call": 10_000,
+    "boto3, 1 a call": 1_000,
+}
 
 
 def run(name: str, url: str) -> float:

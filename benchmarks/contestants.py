@@ -10,12 +10,14 @@ from typing import Any
 
 import aiohttp
 import boto3
+import uvloop
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from benchmarks import load
 from magento_eventbridge.aws.credentials import CredentialsFinder
+from magento_eventbridge.bridge import run_loop
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.queues.sqlite import SqliteQueue
@@ -51,7 +53,7 @@ def bare_loop(url: str, count: int) -> float:
             await asyncio.gather(*[worker() for _ in range(CALLS_AT_ONCE)])
             return time.perf_counter() - began
 
-    return asyncio.run(run())
+    return uvloop.run(run())
 
 
 def bridge(url: str, count: int) -> float:
@@ -76,7 +78,7 @@ def bridge(url: str, count: int) -> float:
             await queue.close()
             return seconds
 
-    return asyncio.run(run())
+    return run_loop(run())
 
 
 def _client(url: str) -> Any:

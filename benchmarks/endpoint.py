@@ -3,6 +3,7 @@
 import asyncio
 import sys
 
+import uvloop
 from aiohttp import web
 from pydantic_core import from_json
 
@@ -27,4 +28,4 @@ async def main() -> None:
     await runner.cleanup()
 
 
-asyncio.run(main())
+uvloop.run(main())

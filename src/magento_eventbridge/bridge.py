@@ -1,9 +1,13 @@
 """The composition root: makes a running bridge of settings; alone knows every queue and sink."""
 
 import asyncio
+import gc
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
+
+import uvloop
 
 from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.delivery.dispatcher import Dispatcher
@@ -17,6 +21,8 @@ from magento_eventbridge.sinks.dry_run import DryRunSink
 from magento_eventbridge.sinks.eventbridge import EventBridgeSink
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 
 class Sinks:
@@ -78,6 +84,15 @@ def open_queue(settings: Settings, name: str = "sqlite", *, must_exist: bool = F
     if must_exist and not settings.spool.path.exists():
         raise QueueError(f"there is no spool at {settings.spool.path}; 'serve' makes one")
     return SqliteQueue(settings.spool.path)
+
+
+def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine as a long-lived process should: on uvloop, with a patient collector."""
+    # What was imported stays: the collector need not look at it again and again. What delivery
+    # makes is gone when its call is over, nearly always without the collector's help.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    return uvloop.run(main)
 
 
 @asynccontextmanager

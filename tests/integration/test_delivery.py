@@ -114,8 +114,8 @@ async def test_an_entry_is_what_the_documentation_says(bench: Bench) -> None:
     assert detail["metadata"]["id"] == told["id"]
     assert detail["tracking"]["transport"] == "HTTP"
     headers = bench.endpoint.headers[0]
-    assert headers["X-Amz-Target"] == "AWSEvents.PutEvents"
-    assert "/eu-west-1/events/aws4_request" in headers["Authorization"]
+    assert headers["x-amz-target"] == "AWSEvents.PutEvents"
+    assert "/eu-west-1/events/aws4_request" in headers["authorization"]
 
 
 async def test_what_is_switched_off_is_passed_over(bench: Bench) -> None:
@@ -389,6 +389,21 @@ async def test_a_call_that_outlasts_the_stop_is_given_back(bench: Bench) -> None
         while not bench.endpoint.calls:
             await asyncio.sleep(0.01)
     assert len(await bench.queue.claim(10)) == 5
+
+
+async def test_a_drain_is_not_over_while_some_wait_for_room(bench: Bench) -> None:
+    await bench.queue.put(recorded.orders(400))
+    few = replace(HASTY, entries_per_destination=20, claim_size=20, calls_at_once=4)
+    real_claim = bench.queue.claim
+
+    async def slow(limit: int, *, without_stores: Any = ()) -> Any:
+        claims = await real_claim(limit, without_stores=without_stores)
+        await asyncio.sleep(0.02)  # by then what filled the destination has gone
+        return claims
+
+    bench.queue.claim = slow  # type: ignore[method-assign]
+    dispatcher = await drain(bench, few)
+    assert dispatcher.tally.delivered == 400
 
 
 async def test_at_most_so_many_are_consumed(bench: Bench) -> None:

@@ -86,7 +86,7 @@ class PutEvents:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         entries = json.loads(await request.read())["Entries"]
         number, self.calls = self.calls, self.calls + 1
-        self.headers.append(dict(request.headers))
+        self.headers.append({name.lower(): value for name, value in request.headers.items()})
         self.sizes.append(len(entries))
         behaviour = self.script(number, entries)
         match behaviour:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from magento_eventbridge.bridge import dispatching, open_queue, start_log
+from magento_eventbridge.bridge import dispatching, open_queue, run_loop, start_log
 from magento_eventbridge.cli.options import (
     AsJson,
     Config,
@@ -40,7 +40,7 @@ def run(
     """Deliver what is in a queue, then stop."""
     settings, _ = settings_of(config, overrides, magento_root)
     start_log(settings)
-    tally = asyncio.run(_consume(settings, queue, max_messages))
+    tally = run_loop(_consume(settings, queue, max_messages))
     told = {
         "delivered": tally.delivered,
         "passed_over": tally.passed_over,

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 
-from magento_eventbridge.bridge import Bridge, start_log
+from magento_eventbridge.bridge import Bridge, run_loop, start_log
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
 
 NAME = "serve"
@@ -20,7 +20,7 @@ def run(
     settings, _ = settings_of(config, overrides, magento_root)
     bridge = Bridge(settings)
     start_log(settings)
-    asyncio.run(_serve(bridge))
+    run_loop(_serve(bridge))
 
 
 async def _serve(bridge: Bridge) -> None:

@@ -47,6 +47,11 @@ class Lane:
         """How many bytes its entries make."""
         return self._bytes
 
+    @property
+    def fills_a_call(self) -> bool:
+        """Whether enough is ready for a call with as many entries as one may have."""
+        return len(self._ready) >= self._limits.max_entries
+
     def add(self, pending: Pending) -> None:
         """Let an entry wait behind all others."""
         self._size += 1

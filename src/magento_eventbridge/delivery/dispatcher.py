@@ -84,21 +84,23 @@ class Dispatcher:
             limit = self._policy.claim_size
             if at_most is not None:
                 limit = min(limit, at_most - claimed)
-            claims = await self._claim(limit) if limit > 0 else []
+            full = {store for way in self._ways.values() if way.is_full for store in way.stores}
+            claims = await self._claim(limit, full) if limit > 0 else []
             claimed += len(claims)
             for number, claim in enumerate(claims, start=1):
                 self._admit(claim)
                 if number % _ADMITTED_AT_A_TIME == 0:
                     await asyncio.sleep(0)
             if not claims:
-                if (until_empty or limit == 0) and not any(self._ways.values()):
+                # What was passed over for want of room is still there.
+                is_all = (until_empty and not full) or limit == 0
+                if is_all and not any(self._ways.values()):
                     return
                 await self._until_news()
 
-    async def _claim(self, limit: int) -> list[Claim]:
-        full = {store for way in self._ways.values() if way.is_full for store in way.stores}
+    async def _claim(self, limit: int, without_stores: set[int]) -> list[Claim]:
         try:
-            return await self._queue.claim(limit, without_stores=full)
+            return await self._queue.claim(limit, without_stores=without_stores)
         except QueueError as error:
             log.error("Cannot read the queue '%s': %s. Trying again.", self._queue.name, error)
             await self._pause()
@@ -122,7 +124,8 @@ class Dispatcher:
             route = self._routes(capture.store_id)
             if event is None or event.config_path in route.switched_off:
                 self.tally.passed_over += 1
-                self._ack(claim)
+                self._acks.append(claim)
+                self._has_settled.set()
                 return
             log.debug("Event '%s' captured, executing..", event.label)
             entry = seal(capture, event, route)
@@ -159,9 +162,10 @@ class Dispatcher:
 
     # What ways report
 
-    def _delivered(self, pending: Pending) -> None:
-        self.tally.delivered += 1
-        self._ack(pending.claim)
+    def _delivered(self, batch: list[Pending]) -> None:
+        self.tally.delivered += len(batch)
+        self._acks.extend(pending.claim for pending in batch)
+        self._has_settled.set()
 
     def _buried(self, pending: Pending, reason: str) -> None:
         self._bury(pending.claim, f"{pending.entry.detail_type} {pending.event_id}: {reason}")
@@ -170,10 +174,6 @@ class Dispatcher:
         self._has_room.set()
 
     # From a way's end to the queue
-
-    def _ack(self, claim: Claim) -> None:
-        self._acks.append(claim)
-        self._has_settled.set()
 
     def _bury(self, claim: Claim, reason: str) -> None:
         reason = reason[:_LONGEST_REASON]

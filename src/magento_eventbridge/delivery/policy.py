@@ -14,17 +14,20 @@ class Policy:
         entries_per_destination, bytes_per_destination: how much of what one destination is to
             get waits in memory; the rest stays in the queue.
         calls_at_once, calls_per_second: for each destination.
+        linger_seconds: how long a call that is not full waits for more while another is under
+            way: entries that come one by one soon go ten at a time.
         poll_seconds: how long to wait for news from a queue that cannot wake us.
         backoff: between tries of an entry or of a destination that failed.
         stop_seconds: what calls under way are given to end once we are asked to stop.
         reminder_seconds: how often a destination that is parked is told of again.
     """
 
-    claim_size: int = 500
-    entries_per_destination: int = 1500
+    claim_size: int = 1000
+    entries_per_destination: int = 3000
     bytes_per_destination: int = 32_000_000
     calls_at_once: int = 8
     calls_per_second: float = 300.0
+    linger_seconds: float = 0.005
     poll_seconds: float = 0.25
     backoff: Backoff = field(default_factory=Backoff)
     stop_seconds: float = 20.0

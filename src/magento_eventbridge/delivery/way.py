@@ -24,9 +24,9 @@ _LONGEST_PAUSE = 300.0
 
 @dataclass(frozen=True)
 class Reports:
-    """Whom a way tells what became of an entry: delivered, buried for a reason, or room made."""
+    """Whom a way tells what became of entries: delivered, buried for a reason, or room made."""
 
-    delivered: Callable[[Pending], None]
+    delivered: Callable[[list[Pending]], None]
     buried: Callable[[Pending, str], None]
     made_room: Callable[[], None]
 
@@ -105,6 +105,8 @@ class Way:
 
     async def _next_batch(self) -> list[Pending]:
         """Wait for entries that may go; none once the way is to stop."""
+        if self._under_way and not self._lane.fills_a_call:
+            await asyncio.sleep(self._policy.linger_seconds)
         while not self._is_stopping:
             now = time.monotonic()
             # A destination in trouble is tried by one call at a time, until one succeeds.
@@ -135,12 +137,13 @@ class Way:
             _log_call(batch, verdicts, time.monotonic() - began)
 
     def _carry_out(self, batch: list[Pending], verdicts: list[Verdict]) -> None:
+        delivered: list[Pending] = []
         again: list[Pending] = []
         for pending, verdict in zip(batch, verdicts, strict=True):
             match verdict.fate:
                 case Fate.DELIVERED:
                     self._lane.settle(pending)
-                    self._reports.delivered(pending)
+                    delivered.append(pending)
                 case Fate.BURY:
                     self._lane.settle(pending)
                     self._reports.buried(pending, verdict.reason)
@@ -152,6 +155,8 @@ class Way:
                 case Fate.REST:
                     again.append(pending)
         self._lane.put_back(again)
+        if delivered:
+            self._reports.delivered(delivered)
 
     def _postpone(self, pending: Pending, reason: str) -> None:
         self._tally.retried += 1

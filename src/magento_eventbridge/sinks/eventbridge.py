@@ -1,4 +1,4 @@
-"""The EventBridge sink: PutEvents of the classic bus, signed by botocore, sent by aiohttp."""
+"""The EventBridge sink: PutEvents of the classic bus, over aiohttp."""
 
 import ssl
 from collections.abc import Mapping, Sequence
@@ -7,13 +7,12 @@ from urllib.request import getproxies
 
 import aiohttp
 import msgspec
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 from msgspec import Struct, field
 
 from magento_eventbridge import __version__
 from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder
 from magento_eventbridge.aws.endpoints import RegionError, eventbridge_endpoint
+from magento_eventbridge.aws.signing import Signer
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import Limits
 from magento_eventbridge.delivery.routing import Destination
@@ -65,8 +64,10 @@ MAX_ENTRIES = 10
 MAX_BYTES = 1_000_000
 
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
-_TARGET = "AWSEvents.PutEvents"
-_CONTENT_TYPE = "application/x-amz-json-1.1"
+_HEADERS = {
+    "Content-Type": "application/x-amz-json-1.1",
+    "X-Amz-Target": "AWSEvents.PutEvents",
+}
 _USER_AGENT = f"magento-eventbridge/{__version__}"
 
 
@@ -122,6 +123,7 @@ class EventBridgeSink:
         self._timeout = aiohttp.ClientTimeout(
             total=connect_seconds + answer_seconds, sock_connect=connect_seconds
         )
+        self._signers: dict[Destination, Signer] = {}
         self._session: aiohttp.ClientSession | None = None
 
     async def put(self, destination: Destination, entries: Sequence[Entry]) -> Answer:
@@ -148,14 +150,11 @@ class EventBridgeSink:
     ) -> tuple[Mapping[str, str], bytes]:
         credentials = await self._credentials.current(destination.credentials, destination.region)
         body = encode(entries)
-        request = AWSRequest(
-            method="POST",
-            url=url,
-            data=body,
-            headers={"Content-Type": _CONTENT_TYPE, "X-Amz-Target": _TARGET},
-        )
-        SigV4Auth(credentials, "events", destination.region).add_auth(request)
-        return dict(request.headers.items()), body
+        signer = self._signers.get(destination)
+        if signer is None:
+            signer = Signer(url, "events", destination.region, _HEADERS)
+            self._signers[destination] = signer
+        return signer.sign(body, credentials), body
 
     async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         try:
