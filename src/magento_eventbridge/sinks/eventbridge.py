@@ -158,7 +158,9 @@ class EventBridgeSink:
 
     async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         try:
-            async with self._connections().post(url, data=body, headers=headers) as response:
+            async with self._connections().post(
+                url, data=body, headers=headers, allow_redirects=False
+            ) as response:
                 text = await response.read()
                 return read_answer(response.status, text, response.headers.get("Retry-After"))
         except TimeoutError:
@@ -176,6 +178,7 @@ class EventBridgeSink:
                 skip_auto_headers=("Accept", "Accept-Encoding"),
                 headers={"User-Agent": _USER_AGENT},
                 auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
                 raise_for_status=False,
             )
         return self._session
