@@ -182,6 +182,16 @@ async def test_what_is_not_signed_is_refused(
     assert spool.kept == []
 
 
+async def test_a_request_that_is_replayed_is_answered_alike_and_kept_once(
+    http: aiohttp.ClientSession, inlet: Inlet, spool: Spool
+) -> None:
+    body = b"\n".join(lines(2))
+    headers = signed_headers(SECRET, body)
+    answers = [await post(http, inlet, body, headers) for _ in range(3)]
+    assert [(status, told["accepted"]) for status, told, _ in answers] == [(202, 2)] * 3
+    assert len(spool.kept) == 2
+
+
 async def test_a_cut_signature_is_refused(http: aiohttp.ClientSession, inlet: Inlet) -> None:
     body = lines(1)[0]
     headers = signed_headers(SECRET, body)

@@ -269,7 +269,9 @@ def test_an_event_says_its_scope_and_when_it_is_sent(event):
 
 
 def test_every_magento_event_of_the_store_day_is_known():
-    assert {capture.event for _, capture in store_day_captures()} == MAGENTO_EVENTS
+    # No refused token or REST sign-up was recorded.
+    unseen = {"plugin:customer_account.authenticate", "plugin:customer_account.create"}
+    assert {capture.event for _, capture in store_day_captures()} == MAGENTO_EVENTS - unseen
 
 
 @pytest.mark.parametrize("detail_type", SHOWN)

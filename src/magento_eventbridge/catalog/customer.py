@@ -110,8 +110,13 @@ EVENTS = (
     Event(
         detail_type="CustomerLoginFailed",
         config_path="aws_eventbridge/events_customer/login_failed",
-        magento_events=("controller_action_postdispatch_customer_account_loginpost",),
-        when="A customer's login failed; `messages` is what the shop answered.",
+        magento_events=(
+            "controller_action_postdispatch_customer_account_loginpost",
+            # No Magento event tells of a token that was refused: the agent sees the call fail.
+            "plugin:customer_account.authenticate",
+        ),
+        when="A customer's login failed: on the storefront, or by a REST or GraphQL token; "
+        "`messages` is what the shop answered.",
         detail=FailedLogin,
         translate=_failed_login,
         applies=_failed,
@@ -136,7 +141,10 @@ EVENTS = (
     Event(
         detail_type="CustomerSignedUpFailed",
         config_path="aws_eventbridge/events_customer/signed_up_failed",
-        magento_events=("controller_action_postdispatch_customer_account_createpost",),
+        magento_events=(
+            "controller_action_postdispatch_customer_account_createpost",
+            "plugin:customer_account.create",
+        ),
         when="A sign-up failed; `messages` are the shop's answers or their identifiers.",
         detail=FailedSignUp,
         translate=_failed_sign_up,

@@ -1,6 +1,7 @@
 """The HTTP inlet: takes signed captures, and says yes only to what is on the disk."""
 
 import asyncio
+import hashlib
 import logging
 import ssl
 import time
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 # How long to stay away, in seconds, when there is no room: for memory, and for a full disk.
 _RETRY_SOON = 1
 _RETRY_LATER = 30
+
+_BODIES_REMEMBERED = 20_000
 
 _ONE = "application/json"
 _MANY = "application/x-ndjson"
@@ -79,6 +82,7 @@ class Inlet:
         self._spool = spool
         self._waiting_bytes = 0
         self._is_ready = True
+        self._taken: dict[bytes, tuple[float, dict[str, object]]] = {}  # by body, oldest first
         app = web.Application(client_max_size=options.max_body_bytes)
         app.router.add_post("/v1/captures", self._captures)
         app.router.add_get("/health/live", self._live)
@@ -160,6 +164,9 @@ class Inlet:
         except SignatureError as error:
             log.warning("Refused a request from %s: %s", request.remote, error)
             return _refuse(401, str(error))
+        digest = hashlib.sha256(body).digest()
+        if (told := self._told_before(digest)) is not None:
+            return web.json_response(told, status=202)
         accepted, rejected = _read(body, as_lines=request.content_type == _MANY)
         if not accepted and not rejected:
             return _refuse(400, "the body holds no capture")
@@ -176,9 +183,23 @@ class Inlet:
         except QueueError as error:
             log.error("Cannot keep captures: %s. Senders are told to come again.", error)
             return _refuse(503, f"{error}; nothing was taken", retry_after=_RETRY_LATER)
-        return web.json_response(
-            {"accepted": len(accepted), "rejected": rejected}, status=202 if accepted else 422
-        )
+        answer: dict[str, object] = {"accepted": len(accepted), "rejected": rejected}
+        if not accepted:
+            return web.json_response(answer, status=422)
+        self._taken[digest] = (time.monotonic(), answer)
+        return web.json_response(answer, status=202)
+
+    def _told_before(self, digest: bytes) -> dict[str, object] | None:
+        """Give what a body was answered that is sent again: by a sender that missed the answer,
+        or by somebody who recorded it. Its captures are kept once."""
+        oldest = time.monotonic() - 2 * self._options.replay_window
+        while self._taken:
+            first = next(iter(self._taken))
+            if len(self._taken) <= _BODIES_REMEMBERED and self._taken[first][0] >= oldest:
+                break
+            del self._taken[first]
+        known = self._taken.get(digest)
+        return known[1] if known else None
 
     async def _live(self, _: web.Request) -> web.Response:
         return web.json_response({"status": "live"})
