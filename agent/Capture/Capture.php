@@ -1,0 +1,179 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Capture;
+
+/**
+ * What the store saw of one Magento event; its snapshot may be taken again until it is handed over.
+ */
+class Capture
+{
+    private const VERSION = 1;
+    private const MAX_SUBJECT = 255;
+
+    /**
+     * @var string
+     */
+    private $id;
+
+    /**
+     * @var string
+     */
+    private $event;
+
+    /**
+     * @var float
+     */
+    private $time;
+
+    /**
+     * @var string|null
+     */
+    private $area;
+
+    /**
+     * @var int
+     */
+    private $storeId;
+
+    /**
+     * @var string|null
+     */
+    private $subject;
+
+    /**
+     * @var array|null
+     */
+    private $context;
+
+    /**
+     * @var array
+     */
+    private $snapshot = [];
+
+    /**
+     * @var array
+     */
+    private $original = [];
+
+    /**
+     * @var bool
+     */
+    private $isNew = false;
+
+    /**
+     * @var bool
+     */
+    private $tellsNothing = false;
+
+    /**
+     * @var callable|null
+     */
+    private $lastLook;
+
+    public function __construct(
+        string $id,
+        string $event,
+        float $time,
+        ?string $area,
+        int $storeId,
+        ?string $subject,
+        ?array $context
+    ) {
+        $this->id = $id;
+        $this->event = $event;
+        $this->time = $time;
+        $this->area = $area;
+        $this->storeId = $storeId;
+        $this->subject = $subject === null ? null : $this->writable($subject);
+        $this->context = $context;
+    }
+
+    /**
+     * Takes what the thing is now, and the former values of what changed.
+     */
+    public function show(array $snapshot, array $original = [], bool $isNew = false): void
+    {
+        $this->snapshot = $snapshot;
+        $this->original = $isNew ? [] : $original;
+        $this->isNew = $isNew;
+    }
+
+    /**
+     * Says whether there is nothing worth telling after all: the thing is what it was before.
+     */
+    public function setTellsNothing(bool $tellsNothing): void
+    {
+        $this->tellsNothing = $tellsNothing;
+    }
+
+    public function tellsNothing(): bool
+    {
+        return $this->tellsNothing;
+    }
+
+    /**
+     * Takes a function that gives the last snapshot, just before the hand-over.
+     */
+    public function setLastLook(callable $lastLook): void
+    {
+        $this->lastLook = $lastLook;
+    }
+
+    /**
+     * Takes the last snapshot, where there is another than the one shown.
+     */
+    public function lookAgain(): void
+    {
+        if ($this->lastLook !== null) {
+            $this->snapshot = ($this->lastLook)();
+            $this->lastLook = null;
+        }
+    }
+
+    public function getStoreId(): int
+    {
+        return $this->storeId;
+    }
+
+    public function getSubject(): ?string
+    {
+        return $this->subject;
+    }
+
+    /**
+     * Gives the capture as JSON in plain ASCII, so that no connection's character set can hurt it.
+     */
+    public function toJson(): string
+    {
+        return json_encode(
+            [
+                'version' => self::VERSION,
+                'id' => $this->id,
+                'event' => $this->event,
+                'time' => $this->time,
+                'area' => $this->area,
+                'store_id' => $this->storeId,
+                'subject' => $this->subject,
+                'queued' => false,
+                'is_new' => $this->isNew,
+                'original' => (object)$this->original,
+                'snapshot' => (object)$this->snapshot,
+                'context' => $this->context,
+            ],
+            JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE | JSON_THROW_ON_ERROR
+        );
+    }
+
+    /**
+     * Keeps the subject within what a column of three-byte UTF-8 can hold.
+     */
+    private function writable(string $subject): string
+    {
+        $subject = mb_convert_encoding($subject, 'UTF-8', 'UTF-8');
+        $subject = preg_replace('/[\x{10000}-\x{10FFFF}]/u', '?', $subject);
+
+        return mb_substr($subject, 0, self::MAX_SUBJECT);
+    }
+}

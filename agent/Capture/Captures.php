@@ -1,0 +1,48 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Capture;
+
+/**
+ * Makes a capture of what happens now.
+ */
+class Captures
+{
+    /**
+     * @var CaptureId
+     */
+    private $ids;
+
+    /**
+     * @var Surroundings
+     */
+    private $surroundings;
+
+    /**
+     * @var Context
+     */
+    private $context;
+
+    public function __construct(CaptureId $ids, Surroundings $surroundings, Context $context)
+    {
+        $this->ids = $ids;
+        $this->surroundings = $surroundings;
+        $this->context = $context;
+    }
+
+    public function make(string $event, int $storeId, ?string $subject): Capture
+    {
+        $time = microtime(true);
+
+        return new Capture(
+            $this->ids->next($time),
+            $event,
+            round($time, 4),
+            $this->surroundings->getArea(),
+            $storeId,
+            $subject,
+            $this->context->at($time, $storeId)
+        );
+    }
+}

@@ -1,0 +1,121 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Capture;
+
+use Magento\Framework\App\Config\ScopeConfigInterface;
+use Magento\Framework\App\ProductMetadataInterface;
+use Magento\Framework\Exception\LocalizedException;
+use Magento\Framework\HTTP\Header;
+use Magento\Framework\HTTP\PhpEnvironment\RemoteAddress;
+use Magento\Store\Model\ScopeInterface;
+
+/**
+ * Says who and what is at work, for stores that have tracking on.
+ */
+class Context
+{
+    /**
+     * The module's version; composer.json says the same.
+     */
+    public const VERSION = '0.1.0';
+
+    private const TRACKING = 'aws_eventbridge/options/tracking';
+
+    /**
+     * @var ScopeConfigInterface
+     */
+    private $config;
+
+    /**
+     * @var Surroundings
+     */
+    private $surroundings;
+
+    /**
+     * @var CurrentUser
+     */
+    private $user;
+
+    /**
+     * @var ProductMetadataInterface
+     */
+    private $magento;
+
+    /**
+     * @var RemoteAddress
+     */
+    private $remoteAddress;
+
+    /**
+     * @var Header
+     */
+    private $header;
+
+    /**
+     * @var array|null
+     */
+    private $unchanging;
+
+    public function __construct(
+        ScopeConfigInterface $config,
+        Surroundings $surroundings,
+        CurrentUser $user,
+        ProductMetadataInterface $magento,
+        RemoteAddress $remoteAddress,
+        Header $header
+    ) {
+        $this->config = $config;
+        $this->surroundings = $surroundings;
+        $this->user = $user;
+        $this->magento = $magento;
+        $this->remoteAddress = $remoteAddress;
+        $this->header = $header;
+    }
+
+    /**
+     * Gives the context of a capture of the store view; null where it does not want to track.
+     */
+    public function at(float $time, int $storeId): ?array
+    {
+        if (!$this->config->isSetFlag(self::TRACKING, ScopeInterface::SCOPE_STORE, $storeId)) {
+            return null;
+        }
+        if ($this->unchanging === null) {
+            $this->unchanging = [
+                'hostname' => gethostname() ?: null,
+                'version' => [
+                    'module' => self::VERSION,
+                    'php' => PHP_VERSION,
+                    'magento' => $this->magento->getVersion() . $this->magento->getEdition(),
+                ],
+            ];
+        }
+        $context = $this->unchanging + [
+            'time' => (int)($time * 1000),
+            'store_id' => $this->surroundings->getStoreId(),
+            'user' => $this->currentUser(),
+        ];
+        if ($this->surroundings->isShell()) {
+            return ['transport' => 'SHELL'] + $context;
+        }
+
+        return ['transport' => 'HTTP'] + $context + [
+            'ip' => $this->remoteAddress->getRemoteAddress() ?: null,
+            'user_agent' => $this->header->getHttpUserAgent() ?: null,
+        ];
+    }
+
+    /**
+     * Gives the user; null where the store cannot say, as for an account that was deleted meanwhile.
+     */
+    private function currentUser(): ?array
+    {
+        try {
+            return $this->user->get();
+        } catch (LocalizedException $exception) {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,149 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Capture;
+
+use Magento\Authorization\Model\UserContextInterface;
+use Magento\Backend\Model\Auth\Session as AdminSession;
+use Magento\Customer\Model\CustomerRegistry;
+use Magento\Customer\Model\Session as CustomerSession;
+use Magento\Framework\App\Area;
+use Magento\User\Model\UserFactory;
+
+/**
+ * Knows on whose behalf the store is at work: a customer, an admin user, the system's user, or nobody known.
+ */
+class CurrentUser
+{
+    /**
+     * @var Surroundings
+     */
+    private $surroundings;
+
+    /**
+     * @var CustomerSession
+     */
+    private $customerSession;
+
+    /**
+     * @var AdminSession
+     */
+    private $adminSession;
+
+    /**
+     * @var UserContextInterface
+     */
+    private $apiUser;
+
+    /**
+     * @var CustomerRegistry
+     */
+    private $customers;
+
+    /**
+     * @var UserFactory
+     */
+    private $adminUsers;
+
+    /**
+     * @var array[]
+     */
+    private $known = [];
+
+    public function __construct(
+        Surroundings $surroundings,
+        CustomerSession $customerSession,
+        AdminSession $adminSession,
+        UserContextInterface $apiUser,
+        CustomerRegistry $customers,
+        UserFactory $adminUsers
+    ) {
+        $this->surroundings = $surroundings;
+        $this->customerSession = $customerSession;
+        $this->adminSession = $adminSession;
+        $this->apiUser = $apiUser;
+        $this->customers = $customers;
+        $this->adminUsers = $adminUsers;
+    }
+
+    public function get(): ?array
+    {
+        if ($this->surroundings->isShell()) {
+            return $this->systemUser();
+        }
+        switch ($this->surroundings->getArea()) {
+            case Area::AREA_FRONTEND:
+                return $this->customer((int)$this->customerSession->getCustomerId());
+            case Area::AREA_ADMINHTML:
+                $user = $this->adminSession->getUser();
+                return $user === null ? null : $this->describeAdmin($user);
+            case null:
+                return null;
+            default:
+                return $this->apiUser();
+        }
+    }
+
+    private function apiUser(): ?array
+    {
+        $id = (int)$this->apiUser->getUserId();
+        switch ((int)$this->apiUser->getUserType()) {
+            case UserContextInterface::USER_TYPE_CUSTOMER:
+                return $this->customer($id);
+            case UserContextInterface::USER_TYPE_ADMIN:
+                if (!isset($this->known['admin' . $id])) {
+                    $this->known['admin' . $id] = $this->describeAdmin($this->adminUsers->create()->load($id));
+                }
+                return $this->known['admin' . $id];
+            default:
+                return null;
+        }
+    }
+
+    private function customer(int $id): ?array
+    {
+        if ($id === 0) {
+            return null;
+        }
+        if (!isset($this->known['customer' . $id])) {
+            $this->known['customer' . $id] = [
+                'id' => $id,
+                'email' => $this->customers->retrieve($id)->getEmail(),
+            ];
+        }
+
+        return $this->known['customer' . $id];
+    }
+
+    /**
+     * Picks what may be told of an admin user.
+     *
+     * @param \Magento\User\Model\User $user
+     * @return array
+     */
+    private function describeAdmin($user): array
+    {
+        return [
+            'id' => (int)$user->getId(),
+            'username' => $user->getUserName(),
+            'email' => $user->getEmail(),
+        ];
+    }
+
+    private function systemUser(): ?array
+    {
+        if (!function_exists('posix_getpwuid')) {
+            return null;
+        }
+        if (!isset($this->known['system'])) {
+            $user = posix_getpwuid(posix_geteuid());
+            if ($user === false) {
+                return null;
+            }
+            $this->known['system'] = array_replace($user, ['passwd' => 'x']);
+        }
+
+        return $this->known['system'];
+    }
+}

@@ -1,0 +1,192 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Handover;
+
+use Magento\Framework\App\ResourceConnection;
+use Magento\Framework\DB\Adapter\AdapterInterface;
+use MagentoEventBridge\Agent\Capture\Capture;
+use MagentoEventBridge\Agent\Fence;
+use MagentoEventBridge\Agent\Memory\Note;
+
+/**
+ * Keeps the captures of an open transaction until it commits, and forgets them if it does not.
+ */
+class TransactionBuffer
+{
+    private const SAVEPOINT = 'eventbridge';
+
+    /**
+     * @var ResourceConnection
+     */
+    private $resource;
+
+    /**
+     * @var Transports
+     */
+    private $transports;
+
+    /**
+     * @var Fence
+     */
+    private $fence;
+
+    /**
+     * @var Capture[]
+     */
+    private $captures = [];
+
+    /**
+     * @var Note[]
+     */
+    private $notes = [];
+
+    /**
+     * Captures whose transport waits for the commit.
+     *
+     * @var Capture[]
+     */
+    private $committing = [];
+
+    public function __construct(ResourceConnection $resource, Transports $transports, Fence $fence)
+    {
+        $this->resource = $resource;
+        $this->transports = $transports;
+        $this->fence = $fence;
+    }
+
+    /**
+     * Gives the capture that is held under the key; null where there is none.
+     */
+    public function find(string $key): ?Capture
+    {
+        return $this->captures[$key] ?? null;
+    }
+
+    /**
+     * Takes a capture that stands for itself.
+     */
+    public function add(Capture $capture): void
+    {
+        $this->hold('#' . count($this->captures), $capture);
+    }
+
+    /**
+     * Takes a capture, or the one of the same key again; the note is settled once it is handed over.
+     */
+    public function hold(string $key, Capture $capture, ?Note $note = null): void
+    {
+        if ($this->resource->getConnection()->getTransactionLevel() > 0) {
+            $this->captures[$key] = $capture;
+            $this->notes[$key] = $note;
+            return;
+        }
+        // What a transaction left behind that never came to its end.
+        $this->forget();
+        $capture->lookAgain();
+        $this->transports->chosen()->send([$capture]);
+        if ($note !== null) {
+            $note->settle();
+        }
+    }
+
+    public function isEmpty(): bool
+    {
+        return !$this->captures;
+    }
+
+    public function forget(): void
+    {
+        $this->captures = [];
+        $this->notes = [];
+        $this->committing = [];
+    }
+
+    /**
+     * The outermost commit is about to happen: writes what must be committed with it.
+     *
+     * @throws \Throwable if the database took back the whole transaction: then it must not seem committed
+     */
+    public function beforeCommit(AdapterInterface $connection): void
+    {
+        $captures = [];
+        foreach ($this->captures as $key => $capture) {
+            $this->fence->run('looking again', [$capture, 'lookAgain']);
+            if (!$capture->tellsNothing()) {
+                $captures[] = $capture;
+            }
+        }
+        if (!$captures) {
+            return;
+        }
+        $transport = null;
+        $this->fence->run('choosing the transport', function () use (&$transport): void {
+            $transport = $this->transports->chosen();
+        });
+        if ($transport === null) {
+            return;
+        }
+        if ($transport->isTransactional()) {
+            $this->sendWithin($connection, $transport, $captures);
+        } else {
+            $this->committing = $captures;
+        }
+    }
+
+    /**
+     * The outermost commit has happened: sends what had to wait for it.
+     */
+    public function afterCommit(): void
+    {
+        $captures = $this->committing;
+        foreach (array_filter($this->notes) as $note) {
+            $note->settle();
+        }
+        $this->forget();
+        if ($captures) {
+            $this->fence->run('sending', function () use ($captures): void {
+                $this->transports->chosen()->send($captures);
+            });
+        }
+    }
+
+    /**
+     * Sends in the open transaction; a failure costs the captures, never the transaction.
+     *
+     * Some failures, as a deadlock or a lost connection, make the database take back everything. Then
+     * the savepoint is gone too, and the failure goes on to the caller, whose commit would be a lie.
+     *
+     * @param AdapterInterface $connection
+     * @param TransportInterface $transport
+     * @param Capture[] $captures
+     * @return void
+     */
+    private function sendWithin(AdapterInterface $connection, TransportInterface $transport, array $captures): void
+    {
+        $connection->query('SAVEPOINT ' . self::SAVEPOINT);
+        if ($this->isReconnected($connection)) {
+            return;
+        }
+        try {
+            $transport->send($captures);
+        } catch (\Throwable $failure) {
+            try {
+                $connection->query('ROLLBACK TO SAVEPOINT ' . self::SAVEPOINT);
+            } catch (\Throwable $exception) {
+                throw $failure;
+            }
+            $this->fence->log('writing ' . count($captures) . ' captures', $failure);
+        }
+    }
+
+    /**
+     * Magento reconnects silently where the connection was lost, and then there is no transaction to write in.
+     */
+    private function isReconnected(AdapterInterface $connection): bool
+    {
+        return $connection instanceof \Zend_Db_Adapter_Abstract
+            && $connection->getConnection() instanceof \PDO
+            && !$connection->getConnection()->inTransaction();
+    }
+}

@@ -1,0 +1,51 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Memory;
+
+use MagentoEventBridge\Agent\Snapshot\Snapshot;
+
+/**
+ * What the agent remembers of one thing until its captures are handed over.
+ */
+class Note
+{
+    /**
+     * The thing's row as the database had it; null where it had none.
+     *
+     * @var array|null
+     */
+    public $before;
+
+    /**
+     * Events that were announced before the thing is saved, as keys.
+     *
+     * @var bool[]
+     */
+    public $announced = [];
+
+    /**
+     * How many were added to a line of a cart; null where nobody added any.
+     *
+     * @var float|null
+     */
+    public $added;
+
+    /**
+     * The snapshot of a thing that is being deleted.
+     *
+     * @var Snapshot|null
+     */
+    public $last;
+
+    /**
+     * Forgets what has been told; a transaction that is rolled back never comes here.
+     */
+    public function settle(): void
+    {
+        $this->announced = [];
+        $this->added = null;
+        $this->last = null;
+    }
+}

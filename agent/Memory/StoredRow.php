@@ -1,0 +1,84 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Memory;
+
+use Magento\Framework\Model\AbstractModel;
+
+/**
+ * Asks the database what a thing was, and compares that with what it is now.
+ *
+ * Magento's own "original data" is of no use for it: it is what was once loaded, and stays so
+ * through several saves.
+ */
+class StoredRow
+{
+    private const NUMBERS = ['decimal', 'float', 'double', 'int', 'smallint', 'tinyint', 'mediumint', 'bigint'];
+    private const TIME_STAMPS = ['created_at', 'updated_at'];
+    private const DECIMALS = 4;
+
+    /**
+     * Gives the thing's row; null where there is none.
+     */
+    public function of(AbstractModel $thing): ?array
+    {
+        if (!$thing->getId()) {
+            return null;
+        }
+        $resource = $thing->getResource();
+        $connection = $resource->getConnection();
+        $select = $connection->select()
+            ->from($resource->getMainTable())
+            ->where($connection->quoteIdentifier($resource->getIdFieldName()) . ' = ?', $thing->getId());
+
+        return $connection->fetchRow($select) ?: null;
+    }
+
+    /**
+     * Gives the former values of the columns in which the thing is no longer its row.
+     *
+     * @param array $before
+     * @param AbstractModel $thing
+     * @param string[] $watched the columns that count; none: all of them
+     * @return array
+     */
+    public function changes(array $before, AbstractModel $thing, array $watched): array
+    {
+        $resource = $thing->getResource();
+        $columns = $resource->getConnection()->describeTable($resource->getMainTable());
+        $changes = [];
+        foreach ($columns as $name => $column) {
+            $isWatched = $watched ? in_array($name, $watched, true) : !in_array($name, self::TIME_STAMPS, true);
+            if (!$isWatched || !$thing->hasData($name) || !array_key_exists($name, $before)) {
+                continue;
+            }
+            $now = $thing->getData($name);
+            if ($now !== null && !is_scalar($now)) {
+                continue;
+            }
+            if ($this->differ($before[$name], $now, in_array($column['DATA_TYPE'], self::NUMBERS, true))) {
+                $changes[$name] = $before[$name];
+            }
+        }
+
+        return $changes;
+    }
+
+    /**
+     * Tells whether two values differ to a human being: null, 0 and '' are all nothing.
+     *
+     * @param string|int|float|bool|null $before
+     * @param string|int|float|bool|null $now
+     * @param bool $isNumber
+     * @return bool
+     */
+    private function differ($before, $now, bool $isNumber): bool
+    {
+        if ($isNumber) {
+            return round((float)$before, self::DECIMALS) !== round((float)$now, self::DECIMALS);
+        }
+
+        return (string)$before !== (string)$now;
+    }
+}

@@ -1,0 +1,84 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Plugin;
+
+use Magento\Framework\App\ResourceConnection;
+use Magento\Framework\DB\Adapter\AdapterInterface;
+use MagentoEventBridge\Agent\Handover\TransactionBuffer;
+
+/**
+ * Tells the buffer what becomes of the transactions of the default connection.
+ */
+class HandOverAtCommit
+{
+    /**
+     * @var TransactionBuffer
+     */
+    private $buffer;
+
+    /**
+     * @var ResourceConnection
+     */
+    private $resource;
+
+    public function __construct(TransactionBuffer $buffer, ResourceConnection $resource)
+    {
+        $this->buffer = $buffer;
+        $this->resource = $resource;
+    }
+
+    /**
+     * Captures left by a transaction that ended in no orderly way must not get into the next one.
+     */
+    public function beforeBeginTransaction(AdapterInterface $connection): void
+    {
+        if ($this->isConcerned($connection) && $connection->getTransactionLevel() === 0) {
+            $this->buffer->forget();
+        }
+    }
+
+    public function beforeCommit(AdapterInterface $connection): void
+    {
+        if ($this->isConcerned($connection) && $connection->getTransactionLevel() === 1) {
+            $this->buffer->beforeCommit($connection);
+        }
+    }
+
+    /**
+     * Lets the buffer send what waited for the commit.
+     *
+     * @param AdapterInterface $connection
+     * @param AdapterInterface $result
+     * @return AdapterInterface
+     */
+    public function afterCommit(AdapterInterface $connection, $result)
+    {
+        if ($connection->getTransactionLevel() === 0 && $this->isDefault($connection)) {
+            $this->buffer->afterCommit();
+        }
+
+        return $result;
+    }
+
+    /**
+     * Magento lets no transaction commit of which an inner part was rolled back.
+     */
+    public function beforeRollBack(AdapterInterface $connection): void
+    {
+        if ($this->isConcerned($connection)) {
+            $this->buffer->forget();
+        }
+    }
+
+    private function isConcerned(AdapterInterface $connection): bool
+    {
+        return !$this->buffer->isEmpty() && $this->isDefault($connection);
+    }
+
+    private function isDefault(AdapterInterface $connection): bool
+    {
+        return $connection === $this->resource->getConnection();
+    }
+}

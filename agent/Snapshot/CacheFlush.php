@@ -1,0 +1,23 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Snapshot;
+
+use Magento\Framework\DataObject;
+
+/**
+ * A cache was flushed; the event's name says which.
+ */
+class CacheFlush implements SnapshotInterface
+{
+    public function storeId(DataObject $thing): ?int
+    {
+        return null;
+    }
+
+    public function of(DataObject $thing): ?Snapshot
+    {
+        return new Snapshot('cache', []);
+    }
+}

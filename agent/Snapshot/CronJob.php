@@ -1,0 +1,51 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Snapshot;
+
+use Magento\Cron\Model\ConfigInterface;
+
+/**
+ * A run of a cron job, with what the shop's configuration knows of the job.
+ */
+class CronJob
+{
+    /**
+     * @var ConfigInterface
+     */
+    private $config;
+
+    public function __construct(ConfigInterface $config)
+    {
+        $this->config = $config;
+    }
+
+    public function of(string $job, ?string $group, string $status, ?string $messages, ?float $duration): Snapshot
+    {
+        $jobs = $this->config->getJobs();
+        if ($group === null) {
+            $group = $this->groupOf($job, $jobs);
+        }
+
+        return new Snapshot('cron/' . $job, [
+            'job_code' => $job,
+            'group_id' => $group,
+            'job_config' => (object)array_filter($jobs[$group][$job] ?? [], 'is_scalar'),
+            'status' => $status,
+            'messages' => $messages,
+            'duration' => $duration,
+        ]);
+    }
+
+    private function groupOf(string $job, array $jobs): ?string
+    {
+        foreach ($jobs as $group => $members) {
+            if (isset($members[$job])) {
+                return (string)$group;
+            }
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,48 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Snapshot;
+
+use Magento\Framework\DataObject;
+
+/**
+ * Picks from a thing's data what an allow-list names, and nothing else.
+ */
+class Fields
+{
+    private const ADDRESS = ['country_id', 'region', 'city', 'postcode'];
+
+    /**
+     * Gives the named fields of the thing; what is no plain value is null.
+     *
+     * @param DataObject $thing
+     * @param string[] $names
+     * @return array
+     */
+    public function of(DataObject $thing, array $names): array
+    {
+        $fields = [];
+        foreach ($names as $name) {
+            $value = $thing->getData($name);
+            $fields[$name] = is_scalar($value) ? $value : null;
+        }
+
+        return $fields;
+    }
+
+    /**
+     * Gives an address of an order.
+     *
+     * @param \Magento\Sales\Model\Order\Address|null $address
+     * @return array|null
+     */
+    public function ofAddress($address): ?array
+    {
+        if (!$address) {
+            return null;
+        }
+
+        return $this->of($address, self::ADDRESS) + ['street' => array_values((array)$address->getStreet())];
+    }
+}

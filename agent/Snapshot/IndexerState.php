@@ -1,0 +1,35 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Snapshot;
+
+use Magento\Framework\DataObject;
+
+/**
+ * The state of an indexer.
+ */
+class IndexerState implements SnapshotInterface
+{
+    private const FIELDS = ['indexer_id', 'status'];
+
+    /**
+     * @var Fields
+     */
+    private $fields;
+
+    public function __construct(Fields $fields)
+    {
+        $this->fields = $fields;
+    }
+
+    public function storeId(DataObject $thing): ?int
+    {
+        return null;
+    }
+
+    public function of(DataObject $thing): ?Snapshot
+    {
+        return new Snapshot('indexer/' . $thing->getData('indexer_id'), $this->fields->of($thing, self::FIELDS));
+    }
+}

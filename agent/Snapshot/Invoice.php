@@ -1,0 +1,61 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Snapshot;
+
+use Magento\Framework\DataObject;
+
+/**
+ * An invoice with its lines and the billing address.
+ */
+class Invoice implements SnapshotInterface
+{
+    private const FIELDS = [
+        'entity_id',
+        'increment_id',
+        'state',
+        'store_id',
+        'order_id',
+        'order_currency_code',
+        'shipping_amount',
+        'tax_amount',
+        'grand_total',
+        'created_at',
+        'updated_at',
+    ];
+
+    /**
+     * @var OrderDocument
+     */
+    private $document;
+
+    /**
+     * @var Fields
+     */
+    private $fields;
+
+    public function __construct(OrderDocument $document, Fields $fields)
+    {
+        $this->document = $document;
+        $this->fields = $fields;
+    }
+
+    public function storeId(DataObject $thing): ?int
+    {
+        return $this->document->storeId($thing);
+    }
+
+    /**
+     * Takes the snapshot of an invoice.
+     *
+     * @param DataObject|\Magento\Sales\Model\Order\Invoice $thing
+     * @return Snapshot|null
+     */
+    public function of(DataObject $thing): ?Snapshot
+    {
+        return $this->document->of($thing, self::FIELDS, [
+            'billing_address' => $this->fields->ofAddress($thing->getBillingAddress()),
+        ]);
+    }
+}

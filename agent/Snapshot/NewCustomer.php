@@ -1,0 +1,42 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Snapshot;
+
+use Magento\Framework\DataObject;
+
+/**
+ * A customer whose account has just been made; one that was saved again is not worth telling.
+ */
+class NewCustomer implements SnapshotInterface
+{
+    private const CUSTOMER = 'customer_data_object';
+    private const FORMER = 'orig_customer_data_object';
+
+    /**
+     * @var Customer
+     */
+    private $customer;
+
+    public function __construct(Customer $customer)
+    {
+        $this->customer = $customer;
+    }
+
+    public function storeId(DataObject $thing): ?int
+    {
+        $storeId = $thing->getData(self::CUSTOMER)->getStoreId();
+
+        return $storeId === null ? null : (int)$storeId;
+    }
+
+    public function of(DataObject $thing): ?Snapshot
+    {
+        if ($thing->getData(self::FORMER) !== null) {
+            return null;
+        }
+
+        return $this->customer->describe($thing->getData(self::CUSTOMER), true);
+    }
+}

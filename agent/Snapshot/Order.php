@@ -1,0 +1,66 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Snapshot;
+
+use Magento\Framework\DataObject;
+
+/**
+ * An order with its lines and addresses.
+ */
+class Order implements SnapshotInterface
+{
+    private const FIELDS = [
+        'entity_id',
+        'increment_id',
+        'state',
+        'status',
+        'store_id',
+        'coupon_code',
+        'order_currency_code',
+        'shipping_amount',
+        'tax_amount',
+        'grand_total',
+        'created_at',
+        'updated_at',
+    ];
+    private const ITEM = ['sku', 'name', 'price', 'qty_ordered'];
+
+    /**
+     * @var Fields
+     */
+    private $fields;
+
+    public function __construct(Fields $fields)
+    {
+        $this->fields = $fields;
+    }
+
+    public function storeId(DataObject $thing): ?int
+    {
+        return $thing->getStoreId() === null ? null : (int)$thing->getStoreId();
+    }
+
+    /**
+     * Takes the snapshot of an order.
+     *
+     * @param DataObject|\Magento\Sales\Model\Order $thing
+     * @return Snapshot|null
+     */
+    public function of(DataObject $thing): ?Snapshot
+    {
+        $items = [];
+        foreach ($thing->getAllItems() as $item) {
+            $items[] = $this->fields->of($item, self::ITEM) + [
+                'has_parent' => (bool)($item->getParentItemId() ?: $item->getParentItem()),
+            ];
+        }
+
+        return new Snapshot('order/' . $thing->getIncrementId(), $this->fields->of($thing, self::FIELDS) + [
+            'items' => $items,
+            'billing_address' => $this->fields->ofAddress($thing->getBillingAddress()),
+            'shipping_address' => $this->fields->ofAddress($thing->getShippingAddress()),
+        ]);
+    }
+}

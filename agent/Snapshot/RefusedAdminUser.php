@@ -1,0 +1,25 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Snapshot;
+
+use Magento\Framework\DataObject;
+
+/**
+ * The name with which somebody tried to log in to the admin.
+ */
+class RefusedAdminUser implements SnapshotInterface
+{
+    public function storeId(DataObject $thing): ?int
+    {
+        return null;
+    }
+
+    public function of(DataObject $thing): ?Snapshot
+    {
+        $name = (string)$thing->getData('user_name');
+
+        return new Snapshot('user/' . $name, ['username' => $name]);
+    }
+}

@@ -1,0 +1,100 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Snapshot;
+
+use Magento\Framework\DataObject;
+use Magento\Sales\Model\ResourceModel\Order\Shipment\Comment\CollectionFactory as CommentCollectionFactory;
+use Magento\Sales\Model\ResourceModel\Order\Shipment\Track\CollectionFactory as TrackCollectionFactory;
+
+/**
+ * A shipment with its lines, and with the tracks and comments that the database has of it.
+ */
+class Shipment implements SnapshotInterface
+{
+    private const FIELDS = [
+        'entity_id',
+        'increment_id',
+        'store_id',
+        'order_id',
+        'total_qty',
+        'total_weight',
+        'created_at',
+        'updated_at',
+    ];
+    private const TRACK = ['title', 'carrier_code', 'track_number'];
+    private const COMMENT = ['comment'];
+
+    /**
+     * @var OrderDocument
+     */
+    private $document;
+
+    /**
+     * @var Fields
+     */
+    private $fields;
+
+    /**
+     * @var TrackCollectionFactory
+     */
+    private $tracks;
+
+    /**
+     * @var CommentCollectionFactory
+     */
+    private $comments;
+
+    public function __construct(
+        OrderDocument $document,
+        Fields $fields,
+        TrackCollectionFactory $tracks,
+        CommentCollectionFactory $comments
+    ) {
+        $this->document = $document;
+        $this->fields = $fields;
+        $this->tracks = $tracks;
+        $this->comments = $comments;
+    }
+
+    public function storeId(DataObject $thing): ?int
+    {
+        return $this->document->storeId($thing);
+    }
+
+    /**
+     * Takes the snapshot of a shipment.
+     *
+     * @param DataObject|\Magento\Sales\Model\Order\Shipment $thing
+     * @return Snapshot|null
+     */
+    public function of(DataObject $thing): ?Snapshot
+    {
+        return $this->document->of($thing, self::FIELDS, [
+            'tracks' => $this->belongingTo($thing, $this->tracks, self::TRACK),
+            'comments' => $this->belongingTo($thing, $this->comments, self::COMMENT),
+        ]);
+    }
+
+    /**
+     * Gives what the database has: the object's own lists may be older, or not saved yet.
+     *
+     * @param DataObject $shipment
+     * @param TrackCollectionFactory|CommentCollectionFactory $collections
+     * @param string[] $names
+     * @return array[]
+     */
+    private function belongingTo(DataObject $shipment, $collections, array $names): array
+    {
+        $collection = $collections->create();
+        $collection->setShipmentFilter($shipment->getId());
+        $collection->setOrder('entity_id', 'ASC');
+        $fields = [];
+        foreach ($collection as $part) {
+            $fields[] = $this->fields->of($part, $names);
+        }
+
+        return $fields;
+    }
+}

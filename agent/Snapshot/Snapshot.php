@@ -1,0 +1,60 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Snapshot;
+
+/**
+ * A thing at one moment: what it is called, and the fields of it that may be told.
+ */
+class Snapshot
+{
+    /**
+     * @var string|null
+     */
+    private $subject;
+
+    /**
+     * @var array
+     */
+    private $fields;
+
+    /**
+     * @var bool
+     */
+    private $isNew;
+
+    public function __construct(?string $subject, array $fields, bool $isNew = false)
+    {
+        $this->subject = $subject;
+        $this->fields = $fields;
+        $this->isNew = $isNew;
+    }
+
+    public function getSubject(): ?string
+    {
+        return $this->subject;
+    }
+
+    public function getFields(): array
+    {
+        return $this->fields;
+    }
+
+    public function isNew(): bool
+    {
+        return $this->isNew;
+    }
+
+    /**
+     * Gives the same with other values for some of its fields; fields it does not have stay away.
+     */
+    public function with(array $values): self
+    {
+        return new self(
+            $this->subject,
+            array_replace($this->fields, array_intersect_key($values, $this->fields)),
+            $this->isNew
+        );
+    }
+}

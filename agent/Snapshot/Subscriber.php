@@ -1,0 +1,51 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Snapshot;
+
+use Magento\Framework\DataObject;
+
+/**
+ * A subscriber of the newsletter.
+ */
+class Subscriber implements SnapshotInterface
+{
+    private const FIELDS = [
+        'subscriber_id',
+        'customer_id',
+        'store_id',
+        'subscriber_email',
+        'subscriber_status',
+        'subscriber_confirm_code',
+        'change_status_at',
+    ];
+
+    /**
+     * @var Fields
+     */
+    private $fields;
+
+    public function __construct(Fields $fields)
+    {
+        $this->fields = $fields;
+    }
+
+    public function storeId(DataObject $thing): ?int
+    {
+        return $thing->getStoreId() === null ? null : (int)$thing->getStoreId();
+    }
+
+    /**
+     * Takes the snapshot of a subscriber.
+     *
+     * @param DataObject|\Magento\Newsletter\Model\Subscriber $thing
+     * @return Snapshot|null
+     */
+    public function of(DataObject $thing): ?Snapshot
+    {
+        return new Snapshot('subscriber/' . $thing->getId(), $this->fields->of($thing, self::FIELDS) + [
+            'unsubscription_link' => $thing->getUnsubscriptionLink(),
+        ]);
+    }
+}

@@ -1,0 +1,165 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Test\Doubles;
+
+use Magento\Framework\DB\Adapter\AdapterInterface;
+use MagentoEventBridge\Agent\Plugin\HandOverAtCommit;
+
+/**
+ * A database of one transaction at a time: what is written in it is gone if it is rolled back.
+ */
+class Database implements AdapterInterface
+{
+    /**
+     * @var HandOverAtCommit
+     */
+    public $plugin;
+
+    /**
+     * Rows of things, by table and id.
+     *
+     * @var array[]
+     */
+    public $things = [];
+
+    /**
+     * Statements that reached the database.
+     *
+     * @var string[]
+     */
+    public $statements = [];
+
+    /**
+     * @var \Throwable|null thrown by the next INSERT
+     */
+    public $failure;
+
+    /**
+     * @var bool whether the next failure takes the whole transaction with it
+     */
+    public $losesTransaction = false;
+
+    /**
+     * @var array[]
+     */
+    private $outbox = [];
+
+    /**
+     * @var array[]
+     */
+    private $pending = [];
+
+    /**
+     * @var int
+     */
+    private $level = 0;
+
+    public function begin(): void
+    {
+        $this->plugin->beforeBeginTransaction($this);
+        $this->level++;
+    }
+
+    public function commit(): void
+    {
+        $this->plugin->beforeCommit($this);
+        if (--$this->level === 0) {
+            $this->outbox = array_merge($this->outbox, $this->pending);
+            $this->pending = [];
+        }
+        $this->plugin->afterCommit($this, $this);
+    }
+
+    public function rollBack(): void
+    {
+        $this->plugin->beforeRollBack($this);
+        $this->level--;
+        $this->pending = [];
+    }
+
+    public function getTransactionLevel(): int
+    {
+        return $this->level;
+    }
+
+    public function query(string $sql): void
+    {
+        $this->statements[] = $sql;
+        if (strpos($sql, 'ROLLBACK TO') === 0 && $this->losesTransaction) {
+            throw new \RuntimeException('SAVEPOINT does not exist');
+        }
+    }
+
+    public function insertMultiple(string $table, array $rows): void
+    {
+        $this->statements[] = 'INSERT ' . $table . ' ' . count($rows);
+        if ($this->failure !== null) {
+            $failure = $this->failure;
+            $this->failure = null;
+            throw $failure;
+        }
+        if ($this->level > 0) {
+            $this->pending = array_merge($this->pending, $rows);
+        } else {
+            $this->outbox = array_merge($this->outbox, $rows);
+        }
+    }
+
+    /**
+     * Gives the captures that are committed, and forgets them.
+     *
+     * @return array[]
+     */
+    public function told(): array
+    {
+        $captures = array_map(function (array $row): array {
+            return json_decode($row['body'], true) + ['row' => array_diff_key($row, ['body' => 0])];
+        }, $this->outbox);
+        $this->outbox = [];
+
+        return $captures;
+    }
+
+    // What a thing's resource asks for.
+
+    public function select(): self
+    {
+        return $this;
+    }
+
+    public function from(string $table): self
+    {
+        $this->statements[] = 'SELECT ' . $table;
+        return $this;
+    }
+
+    public function where(string $condition, $id): array
+    {
+        return [substr(end($this->statements), 7), $id];
+    }
+
+    public function quoteIdentifier(string $name): string
+    {
+        return $name;
+    }
+
+    public function fetchRow(array $select): array
+    {
+        return $this->things[$select[0]][$select[1]] ?? [];
+    }
+
+    public function describeTable(string $table): array
+    {
+        $types = ['grand_total' => 'decimal', 'qty' => 'decimal', 'total_paid' => 'decimal'];
+        $columns = [];
+        foreach ($this->things[$table] as $row) {
+            foreach (array_keys($row) as $name) {
+                $columns[$name] = ['DATA_TYPE' => $types[$name] ?? 'varchar'];
+            }
+        }
+
+        return $columns;
+    }
+}

@@ -1,0 +1,225 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Test\Doubles;
+
+use Magento\Framework\App\ProductMetadataInterface;
+use Magento\Framework\App\ResourceConnection;
+use Magento\Framework\App\State;
+use Magento\Framework\Event;
+use Magento\Framework\Event\Observer;
+use Magento\Framework\HTTP\Header;
+use Magento\Framework\HTTP\PhpEnvironment\RemoteAddress;
+use Magento\Store\Model\StoreManagerInterface;
+use MagentoEventBridge\Agent\Capture\CaptureId;
+use MagentoEventBridge\Agent\Capture\Captures;
+use MagentoEventBridge\Agent\Capture\Context;
+use MagentoEventBridge\Agent\Capture\CurrentUser;
+use MagentoEventBridge\Agent\Capture\Surroundings;
+use MagentoEventBridge\Agent\Capture\Toggles;
+use MagentoEventBridge\Agent\Fence;
+use MagentoEventBridge\Agent\Handover\Outbox;
+use MagentoEventBridge\Agent\Handover\TransactionBuffer;
+use MagentoEventBridge\Agent\Handover\Transports;
+use MagentoEventBridge\Agent\Memory\Notes;
+use MagentoEventBridge\Agent\Memory\StoredRow;
+use MagentoEventBridge\Agent\Observer\CaptureEvent;
+use MagentoEventBridge\Agent\Plugin\HandOverAtCommit;
+use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
+use MagentoEventBridge\Agent\Watcher\StoredThing;
+use MagentoEventBridge\Agent\Watcher\WatcherInterface;
+
+/**
+ * A shop with the agent in it: the agent's own classes, wired as etc/di.xml does, over doubles of Magento's.
+ */
+class Shop
+{
+    /**
+     * @var Database
+     */
+    public $database;
+
+    /**
+     * @var ResourceConnection
+     */
+    public $resource;
+
+    /**
+     * @var Settings
+     */
+    public $settings;
+
+    /**
+     * @var State
+     */
+    public $state;
+
+    /**
+     * @var Log
+     */
+    public $log;
+
+    /**
+     * @var Fence
+     */
+    public $fence;
+
+    /**
+     * @var Notes
+     */
+    public $notes;
+
+    /**
+     * @var Surroundings
+     */
+    public $surroundings;
+
+    /**
+     * @var Toggles
+     */
+    public $toggles;
+
+    /**
+     * @var Captures
+     */
+    public $captures;
+
+    /**
+     * @var TransactionBuffer
+     */
+    public $buffer;
+
+    /**
+     * @var WatcherInterface[]
+     */
+    public $watchers = [];
+
+    public function __construct(array $otherTransports = [])
+    {
+        $this->database = new Database();
+        $this->resource = new ResourceConnection($this->database);
+        $this->settings = new Settings();
+        $this->state = new State();
+        $this->log = new Log();
+        $this->fence = new Fence($this->log);
+        $this->notes = new Notes();
+        $this->surroundings = new Surroundings($this->state, $this->stores());
+        $this->toggles = new Toggles($this->settings, Wiring::toggles());
+        $this->captures = new Captures(new CaptureId(), $this->surroundings, $this->context());
+        $this->buffer = new TransactionBuffer(
+            $this->resource,
+            new Transports($this->settings, new Outbox($this->resource), $otherTransports),
+            $this->fence
+        );
+        $this->database->plugin = new HandOverAtCommit($this->buffer, $this->resource);
+    }
+
+    /**
+     * Switches on all events.
+     */
+    public function switchOn(): self
+    {
+        foreach (Wiring::toggles() as $paths) {
+            foreach ($paths as $path) {
+                $this->settings->values[$path] = '1';
+            }
+        }
+
+        return $this;
+    }
+
+    public function watch(SnapshotInterface $snapshots, string $prefix, string $name, array $more = []): void
+    {
+        $watcher = new StoredThing(
+            $snapshots,
+            $this->notes,
+            new StoredRow(),
+            $this->surroundings,
+            $this->toggles,
+            $this->captures,
+            $this->buffer,
+            $prefix,
+            $name,
+            $more['watched'] ?? [],
+            $more['exceptAreas'] ?? [],
+            $more['hasPartsSavedLater'] ?? false
+        );
+        foreach (array_keys(Wiring::watchers()) as $event) {
+            if (strpos($event, $prefix . '_') === 0 || $event === 'order_cancel_after') {
+                $this->watchers[$event] = $watcher;
+            }
+        }
+    }
+
+    /**
+     * Dispatches an event as Magento does.
+     */
+    public function dispatch(string $name, array $data = []): void
+    {
+        (new CaptureEvent($this->fence, $this->watchers))
+            ->execute(new Observer(['event' => new Event($name, $data)]));
+    }
+
+    /**
+     * Saves a thing as Magento does: in a transaction, with its events around the writing.
+     */
+    public function save(Thing $thing, string $prefix, string $name, string $table): void
+    {
+        $this->database->begin();
+        $this->dispatch($prefix . '_save_before', [$name => $thing]);
+        if (!$thing->getId()) {
+            $thing->setData('entity_id', count($this->database->things[$table] ?? []) + 1);
+        }
+        $this->dispatch($prefix . '_save_after', [$name => $thing]);
+        $row = array_filter($thing->getData(), function ($value): bool {
+            return $value === null || is_scalar($value);
+        });
+        $this->database->things[$table][$thing->getId()] = $row;
+        $this->database->commit();
+    }
+
+    private function stores(): StoreManagerInterface
+    {
+        return new class implements StoreManagerInterface {
+            public function getStore($storeId = null)
+            {
+                return new \Magento\Framework\DataObject(['id' => 3]);
+            }
+        };
+    }
+
+    private function context(): Context
+    {
+        $magento = new class implements ProductMetadataInterface {
+            public function getVersion()
+            {
+                return '2.4.6';
+            }
+
+            public function getEdition()
+            {
+                return 'Community';
+            }
+        };
+        $user = new class extends CurrentUser {
+            public function __construct()
+            {
+            }
+
+            public function get(): ?array
+            {
+                return null;
+            }
+        };
+
+        return new Context(
+            $this->settings,
+            $this->surroundings,
+            $user,
+            $magento,
+            new RemoteAddress(),
+            new Header()
+        );
+    }
+}

@@ -1,0 +1,58 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Test\Doubles;
+
+/**
+ * Reads the agent's own etc/*.xml.
+ */
+class Wiring
+{
+    public static function xml(string $file): \SimpleXMLElement
+    {
+        return simplexml_load_file(dirname(__DIR__, 2) . '/etc/' . $file);
+    }
+
+    /**
+     * Gives the settings that switch each event on.
+     *
+     * @return string[][]
+     */
+    public static function toggles(): array
+    {
+        $toggles = [];
+        foreach (self::xml('di.xml')->xpath('//argument[@name="paths"]/item') as $item) {
+            foreach ($item->item as $path) {
+                $toggles[(string)$item['name']][] = (string)$path;
+            }
+        }
+
+        return $toggles;
+    }
+
+    /**
+     * Gives the watcher of each event.
+     *
+     * @return string[]
+     */
+    public static function watchers(): array
+    {
+        $watchers = [];
+        foreach (self::xml('di.xml')->xpath('//argument[@name="watchers"]/item') as $item) {
+            $watchers[(string)$item['name']] = (string)$item;
+        }
+
+        return $watchers;
+    }
+
+    /**
+     * Gives the names of the observed events.
+     *
+     * @return string[]
+     */
+    public static function events(): array
+    {
+        return array_map('strval', self::xml('events.xml')->xpath('//event/@name'));
+    }
+}

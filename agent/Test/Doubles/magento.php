@@ -1,0 +1,266 @@
+<?php
+
+/**
+ * As much of Magento as the agent's unit tests need: names, and the least behaviour behind them.
+ */
+declare(strict_types=1);
+
+// phpcs:disable
+
+namespace Psr\Log {
+    interface LoggerInterface
+    {
+    }
+}
+
+namespace Magento\Framework {
+    class DataObject
+    {
+        protected $_data;
+
+        public function __construct(array $data = [])
+        {
+            $this->_data = $data;
+        }
+
+        public function getData($key = '', $index = null)
+        {
+            return $key === '' ? $this->_data : $this->_data[$key] ?? null;
+        }
+
+        public function setData($key, $value = null)
+        {
+            $this->_data[$key] = $value;
+            return $this;
+        }
+
+        public function hasData($key = '')
+        {
+            return array_key_exists($key, $this->_data);
+        }
+
+        public function __call($method, $arguments)
+        {
+            $key = strtolower(preg_replace('/(?<!^)([A-Z])/', '_$1', substr($method, 3)));
+            return strpos($method, 'set') === 0 ? $this->setData($key, $arguments[0]) : $this->getData($key);
+        }
+    }
+
+    class Event extends DataObject
+    {
+        private $name;
+
+        public function __construct(string $name, array $data = [])
+        {
+            parent::__construct($data);
+            $this->name = $name;
+        }
+
+        public function getName()
+        {
+            return $this->name;
+        }
+    }
+}
+
+namespace Magento\Framework\Event {
+    class Observer extends \Magento\Framework\DataObject
+    {
+        public function getEvent()
+        {
+            return $this->getData('event');
+        }
+    }
+
+    interface ObserverInterface
+    {
+        public function execute(Observer $observer);
+    }
+}
+
+namespace Magento\Framework\Exception {
+    class LocalizedException extends \Exception
+    {
+    }
+}
+
+namespace Magento\Framework\Model {
+    abstract class AbstractModel extends \Magento\Framework\DataObject
+    {
+        public function getId()
+        {
+            return $this->getData($this->getResource()->getIdFieldName());
+        }
+
+        abstract public function getResource();
+    }
+}
+
+namespace Magento\Framework\DB\Adapter {
+    interface AdapterInterface
+    {
+    }
+}
+
+namespace Magento\Framework\App {
+    class Area
+    {
+        public const AREA_FRONTEND = 'frontend';
+        public const AREA_ADMINHTML = 'adminhtml';
+        public const AREA_CRONTAB = 'crontab';
+    }
+
+    class State
+    {
+        public $area = 'frontend';
+
+        public function getAreaCode()
+        {
+            if ($this->area === null) {
+                throw new \Magento\Framework\Exception\LocalizedException('Area code is not set');
+            }
+            return $this->area;
+        }
+    }
+
+    class ResourceConnection
+    {
+        private $connection;
+
+        public function __construct($connection)
+        {
+            $this->connection = $connection;
+        }
+
+        public function getConnection()
+        {
+            return $this->connection;
+        }
+
+        public function getTableName($name)
+        {
+            return 'shop_' . $name;
+        }
+    }
+
+    interface CacheInterface
+    {
+    }
+
+    interface ProductMetadataInterface
+    {
+        public function getVersion();
+
+        public function getEdition();
+    }
+}
+
+namespace Magento\Framework\App\Config {
+    interface ScopeConfigInterface
+    {
+        public function getValue($path, $scope = 'default', $code = null);
+
+        public function isSetFlag($path, $scope = 'default', $code = null);
+    }
+}
+
+namespace Magento\Framework\Encryption {
+    interface EncryptorInterface
+    {
+        public function decrypt($data);
+    }
+}
+
+namespace Magento\Framework\HTTP {
+    class Header
+    {
+        public function getHttpUserAgent()
+        {
+            return 'browser';
+        }
+    }
+}
+
+namespace Magento\Framework\HTTP\PhpEnvironment {
+    class RemoteAddress
+    {
+        public function getRemoteAddress()
+        {
+            return '192.0.2.1';
+        }
+    }
+}
+
+namespace Magento\Framework\HTTP\Client {
+    class CurlFactory
+    {
+        public $client;
+
+        public function create()
+        {
+            return $this->client;
+        }
+    }
+}
+
+namespace Magento\Framework\Message {
+    interface ManagerInterface
+    {
+        public function getMessages();
+    }
+
+    interface MessageInterface
+    {
+        public const DEFAULT_IDENTIFIER = 'default_message_identifier';
+    }
+}
+
+namespace Magento\Store\Model {
+    interface ScopeInterface
+    {
+        public const SCOPE_STORE = 'store';
+    }
+
+    class Store
+    {
+        public const DEFAULT_STORE_ID = 0;
+    }
+
+    interface StoreManagerInterface
+    {
+        public function getStore($storeId = null);
+    }
+}
+
+namespace Magento\Cron\Model {
+    interface ConfigInterface
+    {
+        public function getJobs();
+    }
+
+    class Schedule extends \Magento\Framework\DataObject
+    {
+        public const STATUS_RUNNING = 'running';
+        public const STATUS_SUCCESS = 'success';
+        public const STATUS_MISSED = 'missed';
+        public const STATUS_ERROR = 'error';
+    }
+}
+
+namespace Magento\Customer\Api\Data {
+    interface CustomerInterface
+    {
+    }
+}
+
+namespace Magento\Sales\Model\ResourceModel\Order\Shipment\Track {
+    class CollectionFactory extends \MagentoEventBridge\Agent\Test\Doubles\Collections
+    {
+    }
+}
+
+namespace Magento\Sales\Model\ResourceModel\Order\Shipment\Comment {
+    class CollectionFactory extends \MagentoEventBridge\Agent\Test\Doubles\Collections
+    {
+    }
+}

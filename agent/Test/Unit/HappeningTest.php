@@ -1,0 +1,208 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Test\Unit;
+
+use Magento\Cron\Model\ConfigInterface;
+use Magento\Cron\Model\Schedule;
+use Magento\Framework\DataObject;
+use Magento\Framework\Exception\LocalizedException;
+use Magento\Framework\Message\ManagerInterface;
+use MagentoEventBridge\Agent\Plugin\TellRefusedCustomer;
+use MagentoEventBridge\Agent\Snapshot\CacheFlush;
+use MagentoEventBridge\Agent\Snapshot\CronJob;
+use MagentoEventBridge\Agent\Snapshot\Customer;
+use MagentoEventBridge\Agent\Snapshot\NewCustomer;
+use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
+use MagentoEventBridge\Agent\Test\Doubles\Shop;
+use MagentoEventBridge\Agent\Watcher\CronRun;
+use MagentoEventBridge\Agent\Watcher\Happening;
+use MagentoEventBridge\Agent\Watcher\RefusedCustomer;
+use PHPUnit\Framework\TestCase;
+
+class HappeningTest extends TestCase
+{
+    private const LOGIN = 'controller_action_postdispatch_customer_account_loginpost';
+    private const BEFORE_LOGIN = 'controller_action_predispatch_customer_account_loginpost';
+
+    /**
+     * @var Shop
+     */
+    private $shop;
+
+    protected function setUp(): void
+    {
+        $this->shop = (new Shop())->switchOn();
+    }
+
+    public function testAFlushedCacheIsToldFromACommandToo(): void
+    {
+        $this->shop->state->area = null;
+        $this->shop->watchers['adminhtml_cache_flush_all'] = $this->happening(new CacheFlush());
+        $this->shop->dispatch('adminhtml_cache_flush_all');
+        $told = $this->shop->database->told()[0];
+
+        self::assertSame(['cache', null, 0], [$told['subject'], $told['area'], $told['store_id']]);
+    }
+
+    public function testACustomerIsSignedUpOnceAndWithoutSecrets(): void
+    {
+        $this->shop->watchers['customer_save_after_data_object'] = $this->happening(new NewCustomer(new Customer()));
+        $customer = new DataObject(['id' => '5', 'email' => 'a@example.com', 'store_id' => 2, 'rp_token' => 'x']);
+        foreach ([null, $customer] as $former) {
+            $this->shop->dispatch('customer_save_after_data_object', [
+                'customer_data_object' => $customer,
+                'orig_customer_data_object' => $former,
+            ]);
+        }
+        $told = $this->shop->database->told();
+
+        self::assertCount(1, $told);
+        self::assertTrue($told[0]['is_new']);
+        self::assertSame(['customer/5', 2], [$told[0]['subject'], $told[0]['store_id']]);
+        self::assertStringNotContainsString('rp_token', json_encode($told[0]));
+    }
+
+    public function testARefusedLoginIsToldInTheWordsOfItsOwnMessages(): void
+    {
+        $messages = $this->messages(['old text' => null]);
+        $this->refusedCustomer($messages);
+        $request = new class (['login' => ['username' => 'a@example.com', 'password' => 'secret']]) extends DataObject {
+            public function getParam($name)
+            {
+                return $this->getData($name);
+            }
+        };
+        $this->shop->dispatch(self::BEFORE_LOGIN, ['request' => $request]);
+        $this->shop->dispatch(self::LOGIN, ['request' => $request]);
+        self::assertSame([], $this->shop->database->told());
+
+        $this->shop->dispatch(self::BEFORE_LOGIN, ['request' => $request]);
+        $messages->add('plain text', 'default_message_identifier');
+        $messages->add(null, 'confirmAccountErrorMessage');
+        $this->shop->dispatch(self::LOGIN, ['request' => $request]);
+        $told = $this->shop->database->told();
+
+        self::assertCount(1, $told);
+        self::assertSame(
+            ['username' => 'a@example.com', 'messages' => ['plain text', 'confirmAccountErrorMessage']],
+            $told[0]['snapshot']
+        );
+    }
+
+    public function testARefusedTokenIsToldAndTheExceptionGoesOn(): void
+    {
+        $plugin = new TellRefusedCustomer(
+            $this->shop->fence,
+            $this->refusedCustomer($this->messages([])),
+            $this->shop->surroundings
+        );
+        $refuse = function (): void {
+            throw new LocalizedException('The account sign-in was incorrect.');
+        };
+        foreach (['aroundCreateCustomerAccessToken', 'aroundAuthenticate'] as $method) {
+            $this->shop->state->area = 'graphql';
+            try {
+                $plugin->$method(null, $refuse, 'a@example.com', 'secret');
+                self::fail('nothing was thrown');
+            } catch (LocalizedException $exception) {
+                self::assertSame('The account sign-in was incorrect.', $exception->getMessage());
+            }
+        }
+        $told = $this->shop->database->told();
+
+        self::assertSame(['plugin:customer_account.authenticate'], array_column($told, 'event'));
+        self::assertStringNotContainsString('secret', json_encode($told));
+    }
+
+    public function testACronJobIsToldAtItsStartAndItsEnd(): void
+    {
+        $this->shop->state->area = 'crontab';
+        $runs = $this->cronRuns();
+        $this->shop->watchers['cron_job_run'] = $runs;
+        $this->shop->dispatch('cron_job_run', ['job_name' => 'cron/default/clean']);
+        $runs->saved(new Schedule(['job_code' => 'clean', 'status' => 'running']));
+        $runs->saved(new Schedule(['job_code' => 'clean', 'status' => 'error', 'messages' => 'it broke']));
+        $runs->saved(new Schedule(['job_code' => 'clean', 'status' => 'missed']));
+        $told = $this->shop->database->told();
+        $snapshots = array_column($told, 'snapshot');
+
+        self::assertSame(
+            ['cron_job_run', 'plugin:cron_schedule.save', 'plugin:cron_schedule.save'],
+            array_column($told, 'event')
+        );
+        self::assertSame(['running', 'error', 'missed'], array_column($snapshots, 'status'));
+        self::assertSame([null, 'it broke', null], array_column($snapshots, 'messages'));
+        self::assertSame(['default', 'default', 'default'], array_column($snapshots, 'group_id'));
+        self::assertSame(['name' => 'clean', 'schedule' => '* * * * *'], $snapshots[0]['job_config']);
+        self::assertIsNumeric($snapshots[1]['duration']);
+        self::assertNull($snapshots[2]['duration']);
+    }
+
+    private function happening(SnapshotInterface $snapshots): Happening
+    {
+        return new Happening(
+            $snapshots,
+            $this->shop->surroundings,
+            $this->shop->toggles,
+            $this->shop->captures,
+            $this->shop->buffer
+        );
+    }
+
+    private function refusedCustomer(ManagerInterface $messages): RefusedCustomer
+    {
+        $watcher = new RefusedCustomer(
+            $messages,
+            $this->shop->surroundings,
+            $this->shop->toggles,
+            $this->shop->captures,
+            $this->shop->buffer
+        );
+        $this->shop->watchers[self::BEFORE_LOGIN] = $watcher;
+        $this->shop->watchers[self::LOGIN] = $watcher;
+
+        return $watcher;
+    }
+
+    private function cronRuns(): CronRun
+    {
+        $config = new class implements ConfigInterface {
+            public function getJobs()
+            {
+                return ['default' => ['clean' => ['name' => 'clean', 'schedule' => '* * * * *', 'odd' => []]]];
+            }
+        };
+
+        return new CronRun(
+            new CronJob($config),
+            $this->shop->surroundings,
+            $this->shop->toggles,
+            $this->shop->captures,
+            $this->shop->buffer
+        );
+    }
+
+    private function messages(array $texts): ManagerInterface
+    {
+        $messages = new class implements ManagerInterface {
+            private $errors = [];
+
+            public function add(?string $text, ?string $identifier): void
+            {
+                $this->errors[] = new DataObject(['text' => $text, 'identifier' => $identifier]);
+            }
+
+            public function getMessages()
+            {
+                return new DataObject(['errors' => $this->errors]);
+            }
+        };
+        foreach ($texts as $text => $identifier) {
+            $messages->add($text, $identifier);
+        }
+
+        return $messages;
+    }
+}

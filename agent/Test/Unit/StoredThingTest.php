@@ -1,0 +1,303 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Test\Unit;
+
+use Magento\Framework\DataObject;
+use Magento\Sales\Model\ResourceModel\Order\Shipment\Comment\CollectionFactory as Comments;
+use Magento\Sales\Model\ResourceModel\Order\Shipment\Track\CollectionFactory as Tracks;
+use MagentoEventBridge\Agent\Snapshot\CartItem;
+use MagentoEventBridge\Agent\Snapshot\Fields;
+use MagentoEventBridge\Agent\Snapshot\Order;
+use MagentoEventBridge\Agent\Snapshot\OrderDocument;
+use MagentoEventBridge\Agent\Snapshot\Shipment;
+use MagentoEventBridge\Agent\Test\Doubles\Shop;
+use MagentoEventBridge\Agent\Test\Doubles\Thing;
+use MagentoEventBridge\Agent\Watcher\CartAddition;
+use MagentoEventBridge\Agent\Watcher\ShipmentTrack;
+use PHPUnit\Framework\TestCase;
+
+class StoredThingTest extends TestCase
+{
+    /**
+     * @var Shop
+     */
+    private $shop;
+
+    protected function setUp(): void
+    {
+        $this->shop = (new Shop())->switchOn();
+        $this->shop->watch(new Order(new Fields()), 'sales_order', 'order');
+    }
+
+    public function testANewOrderIsPlacedAndCreatedWithTheStateThatWasSaved(): void
+    {
+        $order = $this->newOrder();
+        $this->shop->dispatch('sales_order_place_after', ['order' => $order]);
+        self::assertSame([], $this->shop->database->told());
+        $order->setData('status', 'processing');
+        $this->save($order);
+
+        $told = $this->shop->database->told();
+        self::assertSame(['sales_order_place_after', 'sales_order_save_after'], array_column($told, 'event'));
+        self::assertSame([true, true], array_column($told, 'is_new'));
+        self::assertSame('processing', $told[0]['snapshot']['status']);
+        self::assertSame('order/000000001', $told[0]['subject']);
+    }
+
+    public function testOneTransactionTellsAnOrderOnceWithItsLastState(): void
+    {
+        $order = $this->savedOrder();
+        $this->shop->database->begin();
+        foreach (['holded', 'processing', 'complete'] as $status) {
+            $order->setData('status', $status);
+            $this->save($order);
+        }
+        $this->shop->database->commit();
+
+        $told = $this->shop->database->told();
+        self::assertCount(1, $told);
+        self::assertFalse($told[0]['is_new']);
+        self::assertSame('complete', $told[0]['snapshot']['status']);
+        self::assertSame(['status' => 'pending'], $told[0]['original']);
+    }
+
+    public function testANewOrderSavedAgainInItsTransactionIsStillNewAndToldOnce(): void
+    {
+        $order = $this->newOrder();
+        $this->shop->database->begin();
+        $this->save($order);
+        $order->setData('status', 'processing');
+        $this->save($order);
+        $this->shop->database->commit();
+
+        $told = $this->shop->database->told();
+        self::assertCount(1, $told);
+        self::assertTrue($told[0]['is_new']);
+        self::assertSame('processing', $told[0]['snapshot']['status']);
+    }
+
+    public function testASaveThatChangedNothingIsNotTold(): void
+    {
+        $order = $this->savedOrder();
+        // A decimal is a string of what was loaded and a number of what was counted.
+        $order->setData('grand_total', 10.0)->setData('updated_at', 'later')->setData('coupon_code', '');
+        $this->save($order);
+
+        self::assertSame([], $this->shop->database->told());
+    }
+
+    public function testWhatIsChangedBackInItsTransactionIsNotTold(): void
+    {
+        $order = $this->savedOrder();
+        $this->shop->database->begin();
+        $order->setData('status', 'holded');
+        $this->save($order);
+        $order->setData('status', 'pending');
+        $this->save($order);
+        $this->shop->database->commit();
+
+        self::assertSame([], $this->shop->database->told());
+    }
+
+    public function testTheSameObjectSavedInTwoTransactionsIsComparedWithWhatWasLastSaved(): void
+    {
+        $order = $this->savedOrder();
+        foreach (['holded', 'holded', 'pending'] as $status) {
+            $order->setData('status', $status);
+            $this->save($order);
+        }
+
+        self::assertSame(
+            [['status' => 'pending'], ['status' => 'holded']],
+            array_column($this->shop->database->told(), 'original')
+        );
+    }
+
+    public function testWhatWasAnnouncedSurvivesARollBackAndIsToldWithTheNextSave(): void
+    {
+        $order = $this->savedOrder();
+        $order->setData('status', 'canceled');
+        $this->shop->dispatch('order_cancel_after', ['order' => $order]);
+        $this->shop->database->begin();
+        $this->shop->dispatch('sales_order_save_before', ['order' => $order]);
+        $this->shop->dispatch('sales_order_save_after', ['order' => $order]);
+        $this->shop->database->rollBack();
+        self::assertSame([], $this->shop->database->told());
+        $this->save($order);
+        self::assertSame(
+            ['order_cancel_after', 'sales_order_save_after'],
+            array_column($this->shop->database->told(), 'event')
+        );
+        $order->setData('status', 'closed');
+        $this->save($order);
+        self::assertSame(['sales_order_save_after'], array_column($this->shop->database->told(), 'event'));
+    }
+
+    public function testAFormerValueThatMayNotBeToldIsNotTold(): void
+    {
+        $order = $this->savedOrder(['customer_note' => 'secret']);
+        $order->setData('customer_note', 'other');
+        $this->save($order);
+
+        self::assertSame(['customer_note' => null], $this->shop->database->told()[0]['original']);
+    }
+
+    public function testASwitchedOffEventCostsNoStatement(): void
+    {
+        $order = $this->savedOrder();
+        $this->shop->settings->values['aws_eventbridge/events_order/saved@1'] = '0';
+        $this->shop->database->statements = [];
+        $order->setData('status', 'holded');
+        $this->save($order);
+
+        self::assertSame([], $this->shop->database->told());
+        self::assertSame([], $this->shop->database->statements);
+    }
+
+    public function testADeletedOrderHasWhatItHad(): void
+    {
+        $order = $this->savedOrder();
+        $order->setData('status', 'changed in memory only');
+        $this->shop->database->begin();
+        $this->shop->dispatch('sales_order_delete_before', ['order' => $order]);
+        $order->setData('all_items', []);
+        $this->shop->dispatch('sales_order_delete_after', ['order' => $order]);
+        $this->shop->database->commit();
+
+        $told = $this->shop->database->told();
+        self::assertSame('pending', $told[0]['snapshot']['status']);
+        self::assertSame(['abc', 'abc'], array_column($told[0]['snapshot']['items'], 'sku'));
+    }
+
+    public function testASnapshotHoldsOnlyAllowedFields(): void
+    {
+        $this->savedOrder(['password_hash' => 'x', 'protect_code' => 'y'], true);
+        $snapshot = $this->shop->database->told()[0]['snapshot'];
+
+        self::assertArrayNotHasKey('password_hash', $snapshot);
+        self::assertArrayNotHasKey('protect_code', $snapshot);
+        self::assertSame([false, true], array_column($snapshot['items'], 'has_parent'));
+        self::assertSame(['via di test'], $snapshot['billing_address']['street']);
+        self::assertNull($snapshot['shipping_address']);
+    }
+
+    public function testALineOfACartTellsHowManyWereAddedAndHowManyThereWere(): void
+    {
+        $this->watchCarts();
+        $line = new Thing($this->shop->database, 'quote_item', ['quote_id' => 7, 'store_id' => 1, 'qty' => 2.0]);
+        $this->shop->database->things['quote_item'] = [];
+        foreach ([1, 1] as $quantity) {
+            $line->setData('qty_to_add', $quantity);
+            $this->shop->dispatch('sales_quote_product_add_after', ['items' => [$line]]);
+        }
+        $this->saveLine($line);
+        $line->setData('qty', '2.0000');
+        $this->saveLine($line);
+        $line->setData('qty', 5);
+        $this->saveLine($line);
+
+        $told = $this->shop->database->told();
+        self::assertSame([true, false], array_column($told, 'is_new'));
+        self::assertSame([2, null], array_column(array_column($told, 'snapshot'), 'added_qty'));
+        self::assertEquals(['qty' => '2.0000'], $told[1]['original']);
+        self::assertSame('cart/7', $told[0]['subject']);
+    }
+
+    public function testACartInTheAdminIsNobodys(): void
+    {
+        $this->watchCarts();
+        $this->shop->state->area = 'adminhtml';
+        $this->shop->database->things['quote_item'] = [];
+        $this->saveLine(new Thing($this->shop->database, 'quote_item', ['quote_id' => 7, 'store_id' => 1, 'qty' => 2]));
+
+        self::assertSame([], $this->shop->database->told());
+    }
+
+    public function testAShipmentIsToldOnceWithTheTracksSavedAfterIt(): void
+    {
+        $tracks = new Tracks();
+        $snapshots = new Shipment(new OrderDocument(new Fields()), new Fields(), $tracks, new Comments());
+        $this->shop->watch($snapshots, 'sales_order_shipment', 'shipment', ['hasPartsSavedLater' => true]);
+        $watcher = new ShipmentTrack(
+            $snapshots,
+            $this->shop->surroundings,
+            $this->shop->toggles,
+            $this->shop->captures,
+            $this->shop->buffer
+        );
+        $this->shop->watchers['sales_order_shipment_track_save_after'] = $watcher;
+        $this->shop->watchers['sales_order_shipment_track_delete_after'] = $watcher;
+        $shipment = new Thing($this->shop->database, 'sales_shipment', [
+            'store_id' => 1,
+            'order' => new DataObject(['increment_id' => '000000001']),
+        ]);
+        $this->shop->database->begin();
+        $this->shop->save($shipment, 'sales_order_shipment', 'shipment', 'sales_shipment');
+        $track = new DataObject(['parent_id' => $shipment->getId(), 'shipment' => $shipment]);
+        $tracks->rows = [['title' => 'DHL', 'track_number' => '1']];
+        $this->shop->dispatch('sales_order_shipment_track_save_after', ['track' => $track]);
+        $this->shop->database->commit();
+        $together = $this->shop->database->told();
+
+        $this->shop->database->begin();
+        $this->shop->dispatch('sales_order_shipment_track_delete_after', ['track' => $track]);
+        $tracks->rows = [];
+        $this->shop->database->commit();
+        $alone = $this->shop->database->told();
+
+        self::assertSame(['sales_order_shipment_save_after'], array_column($together, 'event'));
+        self::assertSame(['1'], array_column($together[0]['snapshot']['tracks'], 'track_number'));
+        self::assertSame(['sales_order_shipment_track_delete_after'], array_column($alone, 'event'));
+        self::assertSame([], $alone[0]['snapshot']['tracks']);
+        self::assertSame('order/000000001', $alone[0]['subject']);
+    }
+
+    private function watchCarts(): void
+    {
+        $this->shop->watch(new CartItem(new Fields(), $this->shop->notes), 'sales_quote_item', 'item', [
+            'watched' => ['qty'],
+            'exceptAreas' => ['adminhtml'],
+        ]);
+        $this->shop->watchers['sales_quote_product_add_after'] = new CartAddition($this->shop->notes);
+    }
+
+    private function newOrder(array $more = []): Thing
+    {
+        $whole = new DataObject(['sku' => 'abc']);
+        $part = new DataObject(['sku' => 'abc', 'parent_item' => $whole]);
+
+        return new Thing($this->shop->database, 'sales_order', [
+            'increment_id' => '000000001',
+            'store_id' => 1,
+            'status' => 'pending',
+            'coupon_code' => null,
+            'grand_total' => '10.0000',
+            'updated_at' => 'now',
+            'all_items' => [$whole, $part],
+            'billing_address' => new DataObject(['country_id' => 'IT', 'street' => ['via di test']]),
+        ] + $more);
+    }
+
+    private function savedOrder(array $more = [], bool $isTold = false): Thing
+    {
+        $order = $this->newOrder($more);
+        $this->save($order);
+        if (!$isTold) {
+            $this->shop->database->told();
+        }
+
+        return $order;
+    }
+
+    private function save(Thing $order): void
+    {
+        $this->shop->save($order, 'sales_order', 'order', 'sales_order');
+    }
+
+    private function saveLine(Thing $line): void
+    {
+        $this->shop->save($line, 'sales_quote_item', 'item', 'quote_item');
+    }
+}

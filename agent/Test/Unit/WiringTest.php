@@ -1,0 +1,107 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Test\Unit;
+
+use MagentoEventBridge\Agent\Capture\Context;
+use MagentoEventBridge\Agent\Test\Doubles\Wiring;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * The files in etc/ agree with each other and with the code.
+ */
+class WiringTest extends TestCase
+{
+    private const SECTION = 'aws_eventbridge';
+
+    public function testEachObservedEventHasAWatcher(): void
+    {
+        self::assertSame(Wiring::events(), array_keys(Wiring::watchers()));
+    }
+
+    public function testEachWatcherIsAClassOrAVirtualType(): void
+    {
+        $virtual = array_map('strval', Wiring::xml('di.xml')->xpath('//virtualType/@name'));
+        foreach (array_unique(Wiring::watchers()) as $watcher) {
+            self::assertTrue(in_array($watcher, $virtual, true) || class_exists($watcher), $watcher);
+        }
+    }
+
+    public function testOnlyPreparingEventsHaveNoToggle(): void
+    {
+        $without = array_diff(array_keys(Wiring::watchers()), array_keys(Wiring::toggles()));
+        foreach ($without as $event) {
+            self::assertMatchesRegularExpression('/_before$|^sales_quote_product_add_after$/', $event);
+        }
+    }
+
+    public function testAnEventWithoutAWatcherIsSeenByAPlugin(): void
+    {
+        foreach (array_diff(array_keys(Wiring::toggles()), Wiring::events()) as $event) {
+            self::assertStringStartsWith('plugin:', $event);
+        }
+    }
+
+    public function testEachToggleIsASettingThatIsOffByDefault(): void
+    {
+        $default = Wiring::xml('config.xml')->default->{self::SECTION};
+        $fields = $this->fields();
+        foreach (array_merge(...array_values(Wiring::toggles())) as $path) {
+            list($section, $group, $field) = explode('/', $path);
+            self::assertSame(self::SECTION, $section);
+            self::assertSame('0', (string)$default->$group->$field, $path);
+            self::assertContains($group . '/' . $field, $fields);
+        }
+    }
+
+    public function testEachDefaultIsOfAField(): void
+    {
+        $fields = $this->fields();
+        foreach (Wiring::xml('config.xml')->default->{self::SECTION}->children() as $group) {
+            foreach ($group->children() as $field) {
+                self::assertContains($group->getName() . '/' . $field->getName(), $fields);
+            }
+        }
+        self::assertSame('1', (string)Wiring::xml('config.xml')->default->{self::SECTION}->options->tracking);
+    }
+
+    public function testSecretsAreObscuredAndEncrypted(): void
+    {
+        foreach (['secret_access_key', 'secret'] as $id) {
+            $field = Wiring::xml('adminhtml/system.xml')->xpath('//field[@id="' . $id . '"]')[0];
+            self::assertSame('obscure', (string)$field['type']);
+            self::assertStringEndsWith('\Encrypted', (string)$field->backend_model);
+        }
+    }
+
+    public function testTheWhitelistNamesTheWholeSchema(): void
+    {
+        $whitelist = json_decode(file_get_contents(dirname(__DIR__, 2) . '/etc/db_schema_whitelist.json'), true);
+        $schema = [];
+        foreach (Wiring::xml('db_schema.xml')->table as $table) {
+            $kinds = ['column' => 'name', 'index' => 'referenceId', 'constraint' => 'referenceId'];
+            foreach ($kinds as $kind => $attribute) {
+                foreach ($table->$kind as $part) {
+                    $schema[(string)$table['name']][$kind][(string)$part[$attribute]] = true;
+                }
+            }
+        }
+
+        self::assertSame($schema, $whitelist);
+    }
+
+    public function testTheVersionIsTheOneOfTheComposerPackage(): void
+    {
+        $package = json_decode(file_get_contents(dirname(__DIR__, 2) . '/composer.json'), true);
+
+        self::assertSame($package['version'], Context::VERSION);
+    }
+
+    private function fields(): array
+    {
+        return array_map(function (\SimpleXMLElement $field): string {
+            return $field->xpath('..')[0]['id'] . '/' . $field['id'];
+        }, Wiring::xml('adminhtml/system.xml')->xpath('//field'));
+    }
+}

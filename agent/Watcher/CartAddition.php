@@ -1,0 +1,32 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Watcher;
+
+use Magento\Framework\DataObject;
+use MagentoEventBridge\Agent\Memory\Notes;
+
+/**
+ * Notes how many were added to the lines of a cart; their saves tell it.
+ */
+class CartAddition implements WatcherInterface
+{
+    /**
+     * @var Notes
+     */
+    private $notes;
+
+    public function __construct(Notes $notes)
+    {
+        $this->notes = $notes;
+    }
+
+    public function on(string $event, DataObject $data): void
+    {
+        foreach ($data->getData('items') ?: [] as $item) {
+            $note = $this->notes->of($item);
+            $note->added = (float)$note->added + (float)$item->getData('qty_to_add');
+        }
+    }
+}

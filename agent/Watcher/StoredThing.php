@@ -1,0 +1,267 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Watcher;
+
+use Magento\Framework\DataObject;
+use Magento\Framework\Model\AbstractModel;
+use MagentoEventBridge\Agent\Capture\Captures;
+use MagentoEventBridge\Agent\Capture\Surroundings;
+use MagentoEventBridge\Agent\Capture\Toggles;
+use MagentoEventBridge\Agent\Handover\TransactionBuffer;
+use MagentoEventBridge\Agent\Memory\Note;
+use MagentoEventBridge\Agent\Memory\Notes;
+use MagentoEventBridge\Agent\Memory\StoredRow;
+use MagentoEventBridge\Agent\Snapshot\Snapshot;
+use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
+
+/**
+ * Tells of a thing that has a row in the database: announced, saved, deleted.
+ *
+ * What is announced before a save is told with the save. Of each transaction it tells each event of
+ * a thing once, with the last state of it.
+ */
+class StoredThing implements WatcherInterface
+{
+    private const SAVE_BEFORE = '_save_before';
+    private const SAVE_AFTER = '_save_after';
+    private const DELETE_BEFORE = '_delete_before';
+    private const DELETE_AFTER = '_delete_after';
+
+    /**
+     * @var SnapshotInterface
+     */
+    private $snapshots;
+
+    /**
+     * @var Notes
+     */
+    private $notes;
+
+    /**
+     * @var StoredRow
+     */
+    private $rows;
+
+    /**
+     * @var Surroundings
+     */
+    private $surroundings;
+
+    /**
+     * @var Toggles
+     */
+    private $toggles;
+
+    /**
+     * @var Captures
+     */
+    private $captures;
+
+    /**
+     * @var TransactionBuffer
+     */
+    private $buffer;
+
+    /**
+     * @var string
+     */
+    private $prefix;
+
+    /**
+     * @var string
+     */
+    private $name;
+
+    /**
+     * @var string[]
+     */
+    private $watched;
+
+    /**
+     * @var string[]
+     */
+    private $exceptAreas;
+
+    /**
+     * @var bool
+     */
+    private $hasPartsSavedLater;
+
+    /**
+     * @param SnapshotInterface $snapshots
+     * @param Notes $notes
+     * @param StoredRow $rows
+     * @param Surroundings $surroundings
+     * @param Toggles $toggles
+     * @param Captures $captures
+     * @param TransactionBuffer $buffer
+     * @param string $prefix of the names of the thing's events
+     * @param string $name of the thing in its events' data
+     * @param string[] $watched columns whose change is worth telling; none: any column
+     * @param string[] $exceptAreas where the thing is not worth telling
+     * @param bool $hasPartsSavedLater the snapshot is whole only at the end of the transaction
+     */
+    public function __construct(
+        SnapshotInterface $snapshots,
+        Notes $notes,
+        StoredRow $rows,
+        Surroundings $surroundings,
+        Toggles $toggles,
+        Captures $captures,
+        TransactionBuffer $buffer,
+        string $prefix,
+        string $name,
+        array $watched = [],
+        array $exceptAreas = [],
+        bool $hasPartsSavedLater = false
+    ) {
+        $this->snapshots = $snapshots;
+        $this->notes = $notes;
+        $this->rows = $rows;
+        $this->surroundings = $surroundings;
+        $this->toggles = $toggles;
+        $this->captures = $captures;
+        $this->buffer = $buffer;
+        $this->prefix = $prefix;
+        $this->name = $name;
+        $this->watched = $watched;
+        $this->exceptAreas = $exceptAreas;
+        $this->hasPartsSavedLater = $hasPartsSavedLater;
+    }
+
+    public function on(string $event, DataObject $data): void
+    {
+        $thing = $data->getData($this->name);
+        if (
+            !$thing instanceof AbstractModel
+            || in_array($this->surroundings->getArea(), $this->exceptAreas, true)
+        ) {
+            return;
+        }
+        switch ($event) {
+            case $this->prefix . self::SAVE_BEFORE:
+                $this->beforeSave($thing);
+                break;
+            case $this->prefix . self::SAVE_AFTER:
+                $this->afterSave($thing);
+                break;
+            case $this->prefix . self::DELETE_BEFORE:
+                $this->beforeDelete($thing);
+                break;
+            case $this->prefix . self::DELETE_AFTER:
+                $this->afterDelete($event, $thing);
+                break;
+            default:
+                $this->announce($event, $thing);
+        }
+    }
+
+    private function announce(string $event, AbstractModel $thing): void
+    {
+        if ($this->toggles->isOn($event, $this->storeId($thing))) {
+            $this->notes->of($thing)->announced[$event] = true;
+        }
+    }
+
+    /**
+     * Notes the thing's row, so that the save can be compared with it.
+     */
+    private function beforeSave(AbstractModel $thing): void
+    {
+        $event = $this->prefix . self::SAVE_AFTER;
+        $note = $this->notes->of($thing);
+        $isToBeTold = $note->announced || $this->toggles->isOn($event, $this->storeId($thing));
+        if ($isToBeTold && $this->buffer->find($this->key($event, $thing)) === null) {
+            $note->before = $this->rows->of($thing);
+        }
+    }
+
+    private function afterSave(AbstractModel $thing): void
+    {
+        $event = $this->prefix . self::SAVE_AFTER;
+        $note = $this->notes->of($thing);
+        $isToBeTold = $this->toggles->isOn($event, $this->storeId($thing));
+        if (!$isToBeTold && !$note->announced) {
+            return;
+        }
+        $isNew = $note->before === null;
+        $changes = $isNew ? [] : $this->rows->changes($note->before, $thing, $this->watched);
+        $snapshot = $this->snapshots->of($thing);
+        if ($snapshot === null) {
+            return;
+        }
+        // A former value of a field that may not be told is not told either, only that it changed.
+        $fields = $snapshot->getFields();
+        foreach (array_keys($changes) as $name) {
+            $changes[$name] = array_key_exists($name, $fields) ? $changes[$name] : null;
+        }
+        foreach (array_keys($note->announced) as $announced) {
+            $this->tell($announced, $thing, $snapshot, $note, $isNew, $changes);
+        }
+        if ($isToBeTold) {
+            $this->tell($event, $thing, $snapshot, $note, $isNew, $changes, !$isNew && !$changes);
+        }
+    }
+
+    /**
+     * Takes the last snapshot, while the thing's parts are still there.
+     */
+    private function beforeDelete(AbstractModel $thing): void
+    {
+        $event = $this->prefix . self::DELETE_AFTER;
+        if (!$thing->getId() || !$this->toggles->isOn($event, $this->storeId($thing))) {
+            return;
+        }
+        $snapshot = $this->snapshots->of($thing);
+        if ($snapshot !== null) {
+            $this->notes->of($thing)->last = $snapshot->with($this->rows->of($thing) ?: []);
+        }
+    }
+
+    private function afterDelete(string $event, AbstractModel $thing): void
+    {
+        $note = $this->notes->of($thing);
+        if ($note->last !== null) {
+            $this->tell($event, $thing, $note->last, $note, false, []);
+        }
+    }
+
+    private function tell(
+        string $event,
+        AbstractModel $thing,
+        Snapshot $snapshot,
+        Note $note,
+        bool $isNew,
+        array $original,
+        bool $nothing = false
+    ): void {
+        $key = $this->key($event, $thing);
+        $capture = $this->buffer->find($key);
+        if ($capture === null) {
+            if ($nothing) {
+                return;
+            }
+            $capture = $this->captures->make($event, $this->storeId($thing), $snapshot->getSubject());
+        }
+        $capture->show($snapshot->getFields(), $original, $isNew);
+        $capture->setTellsNothing($nothing);
+        if ($this->hasPartsSavedLater && $snapshot !== $note->last) {
+            $capture->setLastLook(function () use ($thing): array {
+                return $this->snapshots->of($thing)->getFields();
+            });
+        }
+        $this->buffer->hold($key, $capture, $note);
+    }
+
+    private function storeId(AbstractModel $thing): int
+    {
+        return $this->snapshots->storeId($thing) ?? $this->surroundings->getStoreId();
+    }
+
+    private function key(string $event, AbstractModel $thing): string
+    {
+        return $event . '/' . $thing->getId();
+    }
+}

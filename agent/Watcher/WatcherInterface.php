@@ -1,0 +1,18 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Watcher;
+
+use Magento\Framework\DataObject;
+
+/**
+ * Makes captures of the Magento events of one kind of thing.
+ */
+interface WatcherInterface
+{
+    /**
+     * Takes note of one Magento event.
+     */
+    public function on(string $event, DataObject $data): void;
+}
