@@ -123,6 +123,21 @@ async def test_dry_run_writes_down_what_the_documentation_shows(tmp_path: Path) 
     assert "report.DEBUG: Event 'User/LoginFailed' captured, executing.. [] []" in log
 
 
+async def test_replay_hands_a_file_to_a_running_bridge(tmp_path: Path) -> None:
+    file = tmp_path / "captures.ndjson"
+    file.write_bytes(b"\n".join([*(body for _, body in recorded.orders(3)), b"no capture"]))
+    async with put_events() as endpoint, serving(tmp_path, endpoint.url) as bridge:
+        replay = ("replay", str(file), "--url", bridge.url)
+        status, out, _ = await _command(tmp_path, endpoint.url, *replay)
+        assert (status, out.splitlines()[0]) == (1, "3 accepted, 1 rejected")
+        assert out.splitlines()[1].startswith("line 4: JSON is malformed")
+        await endpoint.until_taken(3)
+        status, out, _ = await _command(tmp_path, endpoint.url, *replay, "--json")
+        assert json.loads(out)["accepted"] == 3
+    status, _, err = await _command(tmp_path, endpoint.url, *replay)
+    assert (status, "cannot reach" in err, "Traceback" in err) == (1, True, False)
+
+
 async def test_consume_drains_and_stops(tmp_path: Path) -> None:
     queue = SqliteQueue(tmp_path / "spool.sqlite")
     await queue.put(recorded.orders(30))

@@ -1044,6 +1044,10 @@ def test_a_fault_never_shows_the_value(capture, snapshot):
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_sku_that_is_a_number_is_told_as_a_text():
+    assert detail(varied(ADDED, snapshot={"sku": 12345}))["sku"] == "12345"
+
+
 @pytest.mark.parametrize("value", ["many", 3])
 def test_what_is_no_array_is_named(value):
     assert told(varied(PLACED, snapshot={"items": value})) == (

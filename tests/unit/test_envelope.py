@@ -170,14 +170,22 @@ def test_a_capture_that_cannot_be_translated_is_not_sealed():
         sealed(without(PLACED, "grand_total"))
 
 
-def test_a_user_nested_without_reason_is_no_fault_of_ours():
+def nested(depth: int) -> Any:
     deep: Any = 3
-    for _ in range(300):
+    for _ in range(depth):
         deep = [deep]
-    try:
-        sealed(varied(PLACED, context=Context(transport="HTTP", user={"id": deep})))
-    except TranslationError as error:
-        assert "user" in str(error)
+    return deep
+
+
+def test_what_is_nested_in_a_user_is_not_shown():
+    entry = sealed(varied(PLACED, context=Context(transport="HTTP", user={"id": nested(300)})))
+    assert json.loads(entry.detail)["tracking"]["user"] == {}
+
+
+def test_a_detail_that_is_nested_too_deep_is_not_sealed():
+    started = recorded("cron-missed", "cron_job_run")
+    with pytest.raises(TranslationError, match="CronStarted: the detail is nested too deep"):
+        sealed(varied(started, snapshot={"job_config": {"deep": nested(5000)}}))
 
 
 # Where it goes

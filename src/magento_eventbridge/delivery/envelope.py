@@ -88,10 +88,8 @@ def seal(capture: Capture, event: Event, route: Route) -> Entry:
         content["tracking"] = tracking(capture.context)
     try:
         detail = msgspec.json.encode(content)
-    except (RecursionError, ValueError) as error:
-        raise TranslationError(
-            f"{event.detail_type}: nested too deep, or too large a number"
-        ) from error
+    except RecursionError:
+        raise TranslationError(f"{event.detail_type}: the detail is nested too deep") from None
     return Entry.of(
         source=route.source,
         detail_type=route.detail_types.get(event.detail_type, event.detail_type),
