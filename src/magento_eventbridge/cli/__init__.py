@@ -1,5 +1,6 @@
 """The command line: one module for each command or group of commands."""
 
+import logging
 import sys
 
 import typer
@@ -20,6 +21,8 @@ from magento_eventbridge.inlets.client import HandOverError
 from magento_eventbridge.inlets.http import InletError
 from magento_eventbridge.observability.log import LogFileError
 from magento_eventbridge.settings import SettingsError
+
+log = logging.getLogger(__name__)
 
 app = typer.Typer(
     name="magento-eventbridge",
@@ -47,8 +50,12 @@ def main() -> None:
     except (HandOverError, InletError, LogFileError, QueueError) as error:
         _tell(error)
         sys.exit(FAULT)
+    except Exception as error:
+        log.debug("Internal fault", exc_info=True)
+        _tell(f"internal fault: {type(error).__name__}: {error} (log.level = debug tells more)")
+        sys.exit(FAULT)
 
 
-def _tell(error: Exception) -> None:
+def _tell(error: object) -> None:
     for line in str(error).splitlines():
         print(f"magento-eventbridge: {line}", file=sys.stderr)  # noqa: T201

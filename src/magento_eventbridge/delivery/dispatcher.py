@@ -198,6 +198,11 @@ class Dispatcher:
                 )
                 await self._pause()
                 self._has_settled.set()
+            except Exception:
+                # A fault of ours; without this loop nothing would ever be acknowledged.
+                log.exception("Telling the queue '%s' failed", self._queue.name)
+                await self._pause()
+                self._has_settled.set()
 
     async def _settle(self) -> None:
         acks, self._acks = self._acks, []

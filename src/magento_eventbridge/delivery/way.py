@@ -90,6 +90,14 @@ class Way:
         return self._lane.clear()
 
     async def _work(self) -> None:
+        while not self._is_stopping:
+            try:
+                await self._deliver()
+            except Exception:
+                # A fault of ours. What was under way stays claimed; the way stays open.
+                log.exception("Delivery to %s failed", self.destination)
+
+    async def _deliver(self) -> None:
         while batch := await self._next_batch():
             self._under_way += 1
             try:
