@@ -223,7 +223,7 @@ async def test_what_can_never_be_delivered_is_buried_with_its_reason(bench: Benc
     large["snapshot"] = {**placed["snapshot"], "coupon_code": "x" * 1_000_000}
     good = recorded.orders(3)
     bad = [recorded.stored(told) for told in (broken, unknown, large)]
-    deep = good[0][1].replace(b'"snapshot": {', b'"snapshot": {"deep": ' + b"[" * 5000, 1)
+    deep = good[0][1].replace(b'"snapshot": {', b'"snapshot": {"deep": ' + b"[" * 200_000, 1)
     await bench.queue.put([*bad, (good[0][0], deep), *good])
     dispatcher = await drain(bench)
     assert sorted(bench.endpoint.ids) == sorted(ids(good))
