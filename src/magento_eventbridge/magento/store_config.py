@@ -1,0 +1,215 @@
+"""The section `aws_eventbridge` as Magento reads it: each store view's values, and whence."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from magento_eventbridge.catalog import EVENTS
+from magento_eventbridge.magento.env_php import Constant, Deployment, PhpArray, section
+
+SECTION = "aws_eventbridge"
+BASE_URLS = ("web/unsecure/base_url", "web/secure/base_url")
+PATHS = (f"{SECTION}/%", *BASE_URLS)
+"""What to fetch of `core_config_data`: patterns of SQL's LIKE."""
+
+_ENVIRONMENT_PREFIX = "CONFIG__"
+_DEFAULTS = {
+    f"{SECTION}/options/region": "us-east-1",
+    f"{SECTION}/options/tracking": "1",
+    **{event.config_path: "0" for event in EVENTS},
+}
+Scope = Literal["default", "websites", "stores"]
+
+
+class StoreConfigError(ValueError):
+    """A saved value that cannot be used; the message names it and its place, never a secret."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of `core_config_data`."""
+
+    scope: str
+    scope_id: int
+    path: str
+    value: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Website:
+    """A row of `store_website`."""
+
+    id: int
+    code: str
+
+
+@dataclass(frozen=True)
+class StoreView:
+    """A row of `store`."""
+
+    id: int
+    code: str
+    website_id: int
+
+
+@dataclass(frozen=True)
+class StoreRows:
+    """What the store's database says about its configuration."""
+
+    config: Sequence[Row] = ()
+    websites: Sequence[Website] = ()
+    stores: Sequence[StoreView] = ()
+
+
+class FetchRows(Protocol):
+    """Reads the three tables from the store's database."""
+
+    async def __call__(self, paths: Sequence[str]) -> StoreRows:
+        """Fetch all websites and store views, and the configuration whose path is LIKE one."""
+        ...
+
+
+@dataclass(frozen=True)
+class Value:
+    """A saved value, and what to call its place."""
+
+    text: str = field(repr=False)
+    origin: str
+
+
+@dataclass(frozen=True)
+class StoreConfig:
+    """Values by their path: what the default scope has, and what each store view has in all."""
+
+    default: Mapping[str, Value]
+    stores: Mapping[int, Mapping[str, Value]]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A scope, as the database (by id), the files and the environment (by code) call it."""
+
+    scope: Scope
+    id: int
+    code: str
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        return (self.scope, self.code) if self.code else (self.scope,)
+
+    @property
+    def variables(self) -> str:
+        """The beginning of the names of its CONFIG__ variables."""
+        return _ENVIRONMENT_PREFIX + "__".join(self.steps).upper() + "__"
+
+    @property
+    def name(self) -> str:
+        """What to call it in an origin."""
+        names: dict[Scope, str] = {
+            "default": "default",
+            "websites": f"website {self.id}",
+            "stores": f"store view {self.id}",
+        }
+        return names[self.scope]
+
+
+_DEFAULT_SCOPE = _Place("default", 0, "")
+_ADMIN_WEBSITE = Website(0, "admin")
+_ADMIN_STORE = StoreView(0, "admin", 0)
+
+
+def read_store_config(
+    deployment: Deployment, rows: StoreRows, environment: Mapping[str, str]
+) -> StoreConfig:
+    """Find each store view's values.
+
+    Sources come first and scopes after them, as in Magento: what a website has in the database
+    goes before what `env.php` says for all.
+
+    Raises:
+        StoreConfigError: a saved value cannot be used.
+    """
+    websites = {_ADMIN_WEBSITE.id: _ADMIN_WEBSITE, **{site.id: site for site in rows.websites}}
+    stores = {_ADMIN_STORE.id: _ADMIN_STORE, **{store.id: store for store in rows.stores}}
+    sources = _Sources(deployment, rows.config, environment)
+    default = {
+        **{path: Value(text, "default of the module") for path, text in _DEFAULTS.items()},
+        **sources.at(_DEFAULT_SCOPE),
+    }
+    of_website = {
+        site.id: {**default, **sources.at(_Place("websites", site.id, site.code))}
+        for site in websites.values()
+    }
+    return StoreConfig(
+        default=default,
+        stores={
+            store.id: {
+                **of_website.get(store.website_id, default),
+                **sources.at(_Place("stores", store.id, store.code)),
+            }
+            for store in stores.values()
+        },
+    )
+
+
+class _Sources:
+    """The places where a scope's values are saved, the later winning."""
+
+    def __init__(
+        self, deployment: Deployment, rows: Iterable[Row], environment: Mapping[str, str]
+    ) -> None:
+        self._files = {"config.php": deployment.config, "env.php": deployment.env}
+        self._environment = environment
+        self._rows: dict[tuple[str, int], list[Row]] = {}
+        for row in rows:
+            self._rows.setdefault((row.scope, row.scope_id), []).append(row)
+
+    def at(self, place: _Place) -> dict[str, Value]:
+        """Give what is saved for a scope itself."""
+        return {
+            path: Value(text, origin)
+            for values in (self._database(place), self._in_files(place), self._variables(place))
+            for path, text, origin in values
+        }
+
+    def _database(self, place: _Place) -> Iterator[tuple[str, str, str]]:
+        for row in self._rows.get((place.scope, place.id), []):
+            if _is_wanted(row.path):
+                yield row.path, row.value or "", f"core_config_data, {place.name}"
+
+    def _in_files(self, place: _Place) -> Iterator[tuple[str, str, str]]:
+        for file, array in self._files.items():
+            for path, value in _leaves(section(array, "system", *place.steps), ""):
+                if _is_wanted(path):
+                    yield path, _text(value, path, file), f"{file}, {place.name}"
+
+    def _variables(self, place: _Place) -> Iterator[tuple[str, str, str]]:
+        for path in BASE_URLS:
+            variable = place.variables + path.upper().replace("/", "__")
+            if variable in self._environment:
+                yield path, self._environment[variable], variable
+        prefix = f"{place.variables}{SECTION.upper()}__"
+        for variable, text in sorted(self._environment.items()):
+            if variable.startswith(prefix):
+                name = variable.removeprefix(prefix).lower().replace("__", "/")
+                yield f"{SECTION}/{name}", text, variable
+
+
+def _is_wanted(path: str) -> bool:
+    return path.startswith(f"{SECTION}/") or path in BASE_URLS
+
+
+def _leaves(array: PhpArray, at: str) -> Iterator[tuple[str, Any]]:
+    for name, value in array.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{at}{name}/")
+        else:
+            yield f"{at}{name}", value
+
+
+def _text(value: object, path: str, file: str) -> str:
+    if isinstance(value, Constant):
+        raise StoreConfigError(f"{path} ({file}): a constant of PHP, where a text must stand")
+    if value is None or value is False:
+        return ""
+    return "1" if value is True else str(value)

@@ -1,0 +1,161 @@
+"""Turns a store's configuration into layers of settings, each value with its origin."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from magento_eventbridge.catalog import EVENTS
+from magento_eventbridge.magento.encryption import CryptKeys, DecryptionError
+from magento_eventbridge.magento.store_config import (
+    BASE_URLS,
+    SECTION,
+    StoreConfig,
+    StoreConfigError,
+    Value,
+)
+from magento_eventbridge.settings import CredentialsSettings, Layer, OptionsSettings
+
+_Name = tuple[str, ...]  # options.region as its parts
+
+_TYPE = f"{SECTION}/credentials/type"
+_SECRETS = {
+    f"{SECTION}/credentials/{name}" for name in ("access_key", "secret_access_key", "external_id")
+}
+_REGION = f"{SECTION}/options/region"
+_SOURCE = f"{SECTION}/options/source"
+_IF_EMPTY = {_TYPE: "default", _REGION: "us-east-1"}
+
+_SWITCHES = {
+    event.config_path: ("events", *event.config_path.removeprefix(f"{SECTION}/events_").split("/"))
+    for event in EVENTS
+}
+_FIELDS = {
+    f"{SECTION}/{group}/{name}": (group, name)
+    for group, model in (("credentials", CredentialsSettings), ("options", OptionsSettings))
+    for name in model.model_fields
+}
+_YES_NO = _SWITCHES | {
+    path: name
+    for path, name in _FIELDS.items()
+    if name[0] == "options" and OptionsSettings.model_fields[name[1]].annotation is bool
+}
+
+
+@dataclass(frozen=True)
+class _Setting:
+    value: str | bool = field(repr=False)
+    origin: str
+
+
+def store_layers(config: StoreConfig, keys: CryptKeys) -> list[Layer]:
+    """Say the same as the settings want to hear it: one layer for each origin.
+
+    A store view has settings of its own only where they differ from those of the default scope.
+
+    Raises:
+        StoreConfigError: a saved value cannot be used.
+    """
+    common = _settings(config.default, keys)
+    layers: dict[str, dict[str, Any]] = {}
+    for name, value in common.items():
+        _put(layers, name, value)
+    for store_id, values in config.stores.items():
+        for name, value in _settings(values, keys).items():
+            if name not in common or common[name].value != value.value:
+                _put(layers, ("stores", str(store_id), *name), value)
+    return [Layer(origin, values) for origin, values in layers.items()]
+
+
+def below(store: Sequence[Layer], later: Sequence[Layer]) -> list[Layer]:
+    """Put the store's layers below later ones.
+
+    What a later layer says for all store views goes for all: a store view's value gives way, be it
+    saved for that view alone.
+    """
+    said = {name for layer in later for name in _names(layer.values) if name[0] != "stores"}
+    return [
+        *(Layer(layer.origin, _without(layer.values, said)) for layer in store),
+        *later,
+    ]
+
+
+def _settings(values: Mapping[str, Value], keys: CryptKeys) -> dict[_Name, _Setting]:
+    settings: dict[_Name, _Setting] = {}
+    for path, value in values.items():
+        if path in _YES_NO:
+            settings[_YES_NO[path]] = _Setting(_yes_no(path, value), value.origin)
+        elif path in _SECRETS:
+            revealed = _revealed(path, value, keys, values.get(_TYPE))
+            if revealed is not None:
+                settings[_FIELDS[path]] = _Setting(revealed, value.origin)
+        elif path == _SOURCE and not value.text:
+            continue
+        elif path in _FIELDS:
+            text = value.text or _IF_EMPTY.get(path, "")
+            settings[_FIELDS[path]] = _Setting(text, value.origin)
+    if _FIELDS[_SOURCE] not in settings and (host := _host(values)):
+        settings[_FIELDS[_SOURCE]] = host
+    return settings
+
+
+def _revealed(path: str, value: Value, keys: CryptKeys, kind: Value | None) -> str | None:
+    """Give a secret in plain text; None when it cannot be opened, but nobody asks for it."""
+    try:
+        return keys.reveal(value.text)
+    except DecryptionError as error:
+        if kind is None or kind.text != "keys":
+            return None
+        raise StoreConfigError(f"{path} ({value.origin}): {error}") from None
+
+
+def _yes_no(path: str, value: Value) -> bool:
+    match value.text.strip().lower():
+        case "1" | "true" | "yes":
+            return True
+        case "" | "0" | "false" | "no":
+            return False
+    raise StoreConfigError(f"{path} ({value.origin}): must be 1 or 0")
+
+
+def _host(values: Mapping[str, Value]) -> _Setting | None:
+    for path in BASE_URLS:
+        value = values.get(path)
+        if value is None:
+            continue
+        try:
+            host = urlsplit(value.text.strip()).hostname
+        except ValueError:
+            continue  # no address; a placeholder as {{base_url}} has no host either
+        if host:
+            return _Setting(host, f"host of {path}, {value.origin}")
+    return None
+
+
+def _put(layers: dict[str, dict[str, Any]], name: _Name, setting: _Setting) -> None:
+    at = layers.setdefault(setting.origin, {})
+    *groups, last = name
+    for group in groups:
+        at = at.setdefault(group, {})
+    at[last] = setting.value
+
+
+def _names(values: Mapping[str, Any], at: _Name = ()) -> Iterator[_Name]:
+    for name, value in values.items():
+        here = (*at, *name.split("/"))
+        if isinstance(value, Mapping):
+            yield from _names(value, here)
+        else:
+            yield here
+
+
+def _without(values: Mapping[str, Any], said: set[_Name], at: _Name = ()) -> dict[str, Any]:
+    """Leave out of store views' values what has been said for all of them."""
+    kept: dict[str, Any] = {}
+    for name, value in values.items():
+        here = (*at, name)
+        if isinstance(value, Mapping):
+            kept[name] = _without(value, said, here)
+        elif here[0] != "stores" or here[2:] not in said:
+            kept[name] = value
+    return kept

@@ -1,0 +1,133 @@
+"""What env.php says of database, broker and keys, as the bridge is going to use it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from magento_eventbridge.magento.connection import (
+    Amqp,
+    ConnectionSettingsError,
+    Database,
+    DatabaseTls,
+    amqp_of,
+    crypt_keys_of,
+    database_of,
+)
+from magento_eventbridge.magento.env_php import Constant, Deployment, read_deployment
+
+STORE = Path(__file__).parents[1] / "fixtures/magento"
+SECRET = "hunter2"
+
+
+def deployment(**env: Any) -> Deployment:
+    return Deployment(env=dict[Any, Any](env), config={})
+
+
+def database(prefix: str = "", **given: Any) -> Database:
+    whole = {"host": "db", "dbname": "shop", "username": "me", "password": SECRET, **given}
+    return database_of(deployment(db={"table_prefix": prefix, "connection": {"default": whole}}))
+
+
+def test_the_recorded_stores_database_and_keys():
+    recorded = read_deployment(STORE, {})
+    assert database_of(recorded) == Database("127.0.0.1", 3306, "magento", "magento", "magento")
+    assert amqp_of(recorded) is None
+    assert crypt_keys_of(recorded).keys == ("73308d6caba9d4144eed412bae564546",)
+
+
+@pytest.mark.parametrize(
+    ("given", "host", "port", "socket"),
+    [
+        ({"host": "db"}, "db", 3306, None),
+        ({"host": "db:3307"}, "db", 3307, None),
+        ({"host": "db", "port": 3308}, "db", 3308, None),
+        ({"host": "[::1]:3307"}, "::1", 3307, None),
+        ({"host": "[::1]"}, "::1", 3306, None),
+        ({"host": "/run/mysqld/mysqld.sock"}, "localhost", 3306, "/run/mysqld/mysqld.sock"),
+        ({"host": "localhost", "unix_socket": "/m.sock"}, "localhost", 3306, "/m.sock"),
+        ({"host": None}, "localhost", 3306, None),
+    ],
+)
+def test_a_host_in_all_its_forms(given, host, port, socket):
+    found = database(**given)
+    assert (found.host, found.port, found.socket) == (host, port, socket)
+
+
+def test_a_table_prefix_and_an_empty_password():
+    found = database("m2_", password=False)
+    assert found.table("core_config_data") == "m2_core_config_data"
+    assert found.password == ""
+
+
+def test_another_connection_may_be_the_default():
+    found = database_of(
+        deployment(
+            resource={"default_setup": {"connection": "main"}},
+            db={"connection": {"main": {"host": "other", "dbname": "d", "username": "u"}}},
+        )
+    )
+    assert found.host == "other"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {1009: "/ca.pem", 1014: False, 1002: "SET NAMES utf8"},
+        {
+            Constant("PDO::MYSQL_ATTR_SSL_CA"): "/ca.pem",
+            Constant("PDO::MYSQL_ATTR_SSL_VERIFY_SERVER_CERT"): False,
+            Constant("PDO::MYSQL_ATTR_INIT_COMMAND"): "SET NAMES utf8",
+            Constant("PDO::ATTR_TIMEOUT"): 3,
+        },
+        {
+            Constant("Pdo\\Mysql::ATTR_SSL_CA"): "/ca.pem",
+            Constant("Pdo\\Mysql::ATTR_SSL_VERIFY_SERVER_CERT"): False,
+        },
+    ],
+)
+def test_tls_by_number_and_by_name(options):
+    assert database(driver_options=options).tls == DatabaseTls(ca="/ca.pem", verify=False)
+
+
+def test_tls_with_everything_and_without():
+    everything = {1007: "k", 1008: "c", 1009: "a", 1010: "f", 1011: "ECDHE"}
+    assert database(driver_options=everything).tls == DatabaseTls("a", "f", "c", "k", "ECDHE")
+    assert database(driver_options={1014: True, 1009: ""}).tls is None
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"dbname": ""}, "env.php: db/connection/default/dbname is missing"),
+        ({"username": None}, "env.php: db/connection/default/username is missing"),
+        ({"host": "db:mysql"}, "env.php: db/connection/default/host: its port is no number"),
+        ({"port": "mysql"}, "env.php: db/connection/default/port is no number"),
+        ({"password": Constant("DB_PASS")}, "env.php: db/connection/default/password is no text"),
+    ],
+)
+def test_a_database_that_cannot_be_reached_is_told(given, told):
+    with pytest.raises(ConnectionSettingsError) as caught:
+        database(**given)
+    assert str(caught.value) == told
+
+
+def test_the_broker():
+    given = {"host": "mq", "user": "guest", "password": SECRET}
+    assert amqp_of(deployment(queue={"amqp": given})) == Amqp("mq", 5672, "guest", SECRET)
+    options = {"cafile": "/ca.pem", "verify_peer": True, "nested": {}, 0: "x"}
+    more = {"virtualhost": "shop", "ssl": "true", "ssl_options": options}
+    assert amqp_of(deployment(queue={"amqp": given | more})) == Amqp(
+        "mq", 5671, "guest", SECRET, "shop", True, {"cafile": "/ca.pem", "verify_peer": True}
+    )
+    broker = amqp_of(deployment(queue={"amqp": given | {"port": "5673", "ssl": True}}))
+    assert broker is not None
+    assert (broker.port, broker.tls) == (5673, True)
+
+
+def test_secrets_are_not_shown():
+    broker = amqp_of(
+        deployment(queue={"amqp": {"host": "mq", "password": SECRET, "ssl_options": {"p": SECRET}}})
+    )
+    keys = crypt_keys_of(deployment(crypt={"key": SECRET}))
+    assert SECRET not in repr((database(), broker, keys))
