@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.delivery.ports import Queue
+from magento_eventbridge.queues.outbox import OutboxQueue
 from magento_eventbridge.queues.sqlite import SqliteQueue
 from tests.support import recorded
+from tests.support.mariadb import Outbox
 
 
 @dataclass
@@ -22,22 +25,33 @@ class Subject:
     reopen: Callable[[], Awaitable[Queue]]
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "outbox"])
 async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
     opened: list[Queue] = []
+    if request.param == "sqlite":
 
-    def open_sqlite() -> SqliteQueue:
-        queue = SqliteQueue(tmp_path / "spool.sqlite")
-        opened.append(queue)
-        return queue
+        def open_one() -> Queue:
+            return SqliteQueue(tmp_path / "spool.sqlite")
+
+        async def put(captures: Sequence[tuple[Capture, bytes]]) -> None:
+            await cast("SqliteQueue", opened[-1]).put(captures)
+
+    else:
+        tables: Outbox = request.getfixturevalue("outbox")
+
+        def open_one() -> Queue:
+            return OutboxQueue(tables.options)
+
+        async def put(captures: Sequence[tuple[Capture, bytes]]) -> None:
+            await asyncio.to_thread(tables.put, captures)
 
     async def reopen() -> Queue:
-        await opened[-1].close()
-        return open_sqlite()
+        if opened:
+            await opened[-1].close()
+        opened.append(open_one())
+        return opened[-1]
 
-    assert request.param == "sqlite"
-    queue = open_sqlite()
-    yield Subject(queue, queue.put, reopen)
+    yield Subject(await reopen(), put, reopen)
     await opened[-1].close()
 
 

@@ -1,0 +1,314 @@
+"""The outbox on a real database: transactions, several bridges, crashes, how soon it relays."""
+
+import asyncio
+import json
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pymysql.cursors import Cursor
+
+from magento_eventbridge.aws.credentials import CredentialsFinder
+from magento_eventbridge.delivery.backoff import Backoff
+from magento_eventbridge.delivery.dispatcher import Dispatcher
+from magento_eventbridge.delivery.policy import Policy
+from magento_eventbridge.delivery.ports import Queue, QueueError
+from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
+from magento_eventbridge.queues.mysql_connection import MysqlOptions
+from magento_eventbridge.queues.outbox import OutboxQueue
+from magento_eventbridge.sinks.eventbridge import EventBridgeSink
+from tests.support import recorded
+from tests.support.mariadb import Outbox, Server
+from tests.support.put_events import PutEvents, put_events
+
+KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="a-test-secret")
+
+
+@pytest.fixture
+async def queue(outbox: Outbox) -> AsyncIterator[OutboxQueue]:
+    queue = OutboxQueue(outbox.options)
+    yield queue
+    await queue.close()
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[PutEvents]:
+    async with put_events() as endpoint:
+        yield endpoint
+
+
+@asynccontextmanager
+async def delivering(queue: Queue, url: str) -> AsyncIterator[Dispatcher]:
+    """Deliver what is in a queue while the context lasts."""
+    destination = Destination(region="eu-west-1", endpoint_url=url, credentials=KEYS)
+    route = Route(destination=destination, source="shop.example.com")
+    sink = EventBridgeSink(CredentialsFinder(), answer_seconds=2)
+    policy = Policy(backoff=Backoff(first=0.05, longest=0.2), stop_seconds=5)
+    dispatcher = Dispatcher(queue, lambda _: route, lambda _: sink, policy)
+    running = asyncio.create_task(dispatcher.run())
+    try:
+        yield dispatcher
+    finally:
+        dispatcher.stop()
+        await running
+        await sink.close()
+
+
+async def test_a_rolled_back_transaction_emits_nothing(outbox: Outbox, queue: OutboxQueue) -> None:
+    with outbox.server.connect() as shop:
+        outbox.put(recorded.orders(2), shop)
+        assert await queue.claim(10) == []
+        shop.rollback()
+        assert await queue.claim(10) == []
+        committed = recorded.orders(2)
+        outbox.put(committed, shop)
+        assert await queue.claim(10) == []
+        shop.commit()
+    assert [claim.body for claim in await queue.claim(10)] == [body for _, body in committed]
+
+
+async def test_an_open_transaction_of_the_shop_holds_nothing_up(
+    outbox: Outbox, queue: OutboxQueue
+) -> None:
+    outbox.put(recorded.orders(4))
+    with outbox.server.connect() as shop:
+        outbox.put(recorded.orders(1), shop)
+        async with asyncio.timeout(2):
+            first, second, third, fourth = await queue.claim(10)
+            await queue.ack([first, second])
+            await queue.bury(third, "for a test")
+            await queue.retry([fourth])
+            await queue.depth()
+            assert [claim.body for claim in await queue.claim(10)] == [fourth.body]
+        shop.rollback()
+
+
+async def test_the_shop_never_waits_for_the_bridge(outbox: Outbox, queue: OutboxQueue) -> None:
+    outbox.put(recorded.orders(200))
+    with outbox.server.connect() as shop:
+        shop.cursor().execute("SET SESSION innodb_lock_wait_timeout = 1")
+        claims = await queue.claim(100)
+        outbox.put(recorded.orders(1), shop)
+        await queue.ack(claims[:50])
+        await queue.retry(claims[50:])
+        shop.commit()
+    assert (await queue.depth()).captures == 151
+
+
+async def test_acknowledged_rows_are_deleted(outbox: Outbox, queue: OutboxQueue) -> None:
+    outbox.put(recorded.orders(2500))
+    claims = await queue.claim(2000)
+    assert len(claims) == 2000
+    await queue.ack(claims)
+    assert outbox.ask("SELECT COUNT(*), MAX(claimed_by) FROM {outbox}") == ((500, None),)
+    await queue.ack(claims)
+    assert (await queue.depth()).captures == 500
+
+
+async def test_two_bridges_at_once_deliver_each_row_once(
+    outbox: Outbox, queue: OutboxQueue, endpoint: PutEvents
+) -> None:
+    captures = recorded.orders(3000)
+    other = OutboxQueue(outbox.options)
+    async with delivering(queue, endpoint.url) as one, delivering(other, endpoint.url) as two:
+        for start in range(0, 3000, 300):
+            await asyncio.to_thread(outbox.put, captures[start : start + 300])
+        await endpoint.until_taken(3000)
+        while (await queue.depth()).captures:
+            await asyncio.sleep(0.02)
+        assert one.tally.delivered + two.tally.delivered == 3000
+    await other.close()
+    assert Counter(endpoint.ids) == Counter(capture.id for capture, _ in captures)
+
+
+_CLAIM_AND_HANG = """
+import asyncio, sys
+from magento_eventbridge.queues.outbox import MysqlOptions, OutboxQueue
+
+async def run():
+    host, port, user, password, database, prefix = sys.argv[1:]
+    queue = OutboxQueue(MysqlOptions(host, int(port), None, database, user, password, prefix))
+    print(len(await queue.claim(2)), flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(run())
+"""
+
+
+async def test_claims_of_a_bridge_that_was_killed_come_out_again_in_their_place(
+    outbox: Outbox, queue: OutboxQueue
+) -> None:
+    captures = recorded.orders(3)
+    outbox.put(captures)
+    to = outbox.options
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _CLAIM_AND_HANG,
+        *(to.host, str(to.port), to.user, to.password, to.database, to.table_prefix),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout
+    assert await process.stdout.readline() == b"2\n"
+    third = await queue.claim(10)
+    assert [claim.body for claim in third] == [captures[2][1]]
+    await queue.retry(third)
+    process.kill()
+    await process.wait()
+    again = OutboxQueue(to)
+    assert [claim.body for claim in await again.claim(10)] == [body for _, body in captures]
+    await again.close()
+
+
+async def test_a_bridge_that_lost_its_connection_keeps_its_claims(
+    outbox: Outbox, queue: OutboxQueue
+) -> None:
+    outbox.put(recorded.orders(2))
+    claims = await queue.claim(2)
+    other = OutboxQueue(outbox.options)
+    ((number,),) = outbox.ask(f"SELECT IS_USED_LOCK('eventbridge/{queue.bridge}')")
+    outbox.ask(f"KILL {number}")
+    taking = asyncio.create_task(other.claim(10))
+    await asyncio.sleep(0.2)
+    assert not taking.done()
+    await queue.ack(claims[:1])
+    assert await taking == []
+    await queue.ack(claims[1:])
+    assert (await queue.depth()).captures == 0
+    await other.close()
+
+
+async def test_a_claim_that_was_cut_off_leaves_nothing_behind(
+    outbox: Outbox, queue: OutboxQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captures = recorded.orders(3)
+    outbox.put(captures)
+    texts = queue._queries._texts
+    monkeypatch.setitem(texts, "read", "SELECT no_such_function(%(ids)s)")
+    with pytest.raises(QueueError, match="no_such_function"):
+        await queue.claim(3)
+    monkeypatch.undo()
+    assert outbox.ask("SELECT COUNT(claimed_by) FROM {outbox}") == ((3,),)
+    assert [claim.body for claim in await queue.claim(10)] == [body for _, body in captures]
+
+
+async def test_a_claim_stops_at_many_bytes(outbox: Outbox, queue: OutboxQueue) -> None:
+    ((capture, _),) = recorded.orders(1)
+    outbox.put([(capture, b"x" * 6_000_000)] * 5)
+    assert len(await queue.claim(100)) == 3
+    assert len(await queue.claim(100)) == 2
+
+
+async def test_a_crash_of_the_database_loses_nothing(
+    outbox: Outbox, queue: OutboxQueue, endpoint: PutEvents
+) -> None:
+    if outbox.server.process is None:
+        pytest.skip("a server that is not ours is not restarted")
+    captures = recorded.orders(1200)
+    outbox.put(captures[:600])
+    async with delivering(queue, endpoint.url):
+        await endpoint.until_taken(50)
+        await asyncio.to_thread(outbox.server.kill)
+        await asyncio.to_thread(outbox.server.start)
+        await asyncio.to_thread(outbox.put, captures[600:])
+        wanted = {capture.id for capture, _ in captures}
+        async with asyncio.timeout(20):
+            while set(endpoint.ids) != wanted or (await queue.depth()).captures:
+                await asyncio.sleep(0.05)
+
+
+async def test_a_table_prefix_keeps_stores_apart(outbox: Outbox, queue: OutboxQueue) -> None:
+    outbox.put(recorded.orders(1))
+    other = OutboxQueue(replace(outbox.options, table_prefix="elsewhere_"))
+    with pytest.raises(QueueError, match="elsewhere_eventbridge_outbox.*bin/magento setup:upgrade"):
+        await other.claim(1)
+    await other.close()
+    assert len(await queue.claim(10)) == 1
+
+
+async def test_what_is_wrong_with_the_connection_is_told_without_the_password(
+    mariadb: Server,
+) -> None:
+    options = replace(mariadb.options, password="not-this-one")
+    for wrong, told in (
+        (options, "Access denied.*look at user, password"),
+        (replace(mariadb.options, database="nowhere"), "nowhere"),
+        (replace(mariadb.options, port=1), "127.0.0.1:1/"),
+        (replace(mariadb.options, tls=True), "certificate verify failed|SSL"),
+    ):
+        queue = OutboxQueue(wrong)
+        with pytest.raises(QueueError, match=told) as raised:
+            await queue.check()
+        assert wrong.password not in str(raised.value)
+        await queue.close()
+
+
+def test_a_password_is_never_shown() -> None:
+    assert "hush" not in repr(MysqlOptions(password="hush"))
+
+
+async def test_the_unix_socket_goes_before_the_port(outbox: Outbox) -> None:
+    if outbox.server.folder is None:
+        pytest.skip("the socket of a server that is not ours is not known")
+    folder = outbox.server.folder
+    queue = OutboxQueue(replace(outbox.options, unix_socket=folder / "socket", port=1))
+    await queue.check()
+    await queue.close()
+
+
+async def test_a_connection_is_encrypted_when_asked_for(outbox: Outbox) -> None:
+    if outbox.server.folder is None:
+        pytest.skip("the certificate of a server that is not ours is not known")
+    queue = OutboxQueue(replace(outbox.options, tls_ca=outbox.server.folder / "ca.pem"))
+
+    def cipher(cursor: Cursor) -> Any:
+        cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+        return cursor.fetchone()
+
+    assert "TLS" in (await queue._connection.run(cipher))[1]
+    await queue.close()
+
+
+async def test_a_heartbeat_tells_the_store_how_the_bridge_fares(
+    outbox: Outbox, queue: OutboxQueue
+) -> None:
+    await queue.beat({"version": "1.0.0", "parked": ["bus 'shop': denied"]})
+    await queue.beat({"version": "1.0.0", "parked": []})
+    query = "SELECT id, ABS(heartbeat_at - UNIX_TIMESTAMP(NOW(6))) < 5, status FROM {bridges}"
+    ((bridge, is_now, status),) = outbox.ask(query)
+    assert (bridge, is_now) == (queue.bridge, 1)
+    assert json.loads(str(status)) == {"version": "1.0.0", "parked": []}
+
+
+async def test_a_commit_at_rest_is_relayed_within_100_ms(
+    outbox: Outbox, queue: OutboxQueue, endpoint: PutEvents
+) -> None:
+    seconds = []
+    async with delivering(queue, endpoint.url):
+        for number, capture in enumerate(recorded.orders(12)):
+            # At rest: the pause between two looks is as long as it gets.
+            await asyncio.sleep(0.7 + 0.037 * (number % 3))
+            await asyncio.to_thread(outbox.put, [capture])
+            began = time.monotonic()
+            while len(endpoint.taken) <= number:
+                await asyncio.sleep(0.001)
+            seconds.append(time.monotonic() - began)
+        before = _questions(outbox)
+        await asyncio.sleep(2)
+        rate = (_questions(outbox) - before - 2) / 2
+    median = statistics.median(seconds)
+    print(f"relayed in {median * 1000:.0f} ms (median), {max(seconds) * 1000:.0f} ms at most")
+    print(f"{rate:.1f} queries a second at rest")
+    assert median < 0.25
+    assert rate < 40
+
+
+def _questions(outbox: Outbox) -> int:
+    ((_, count),) = outbox.ask("SHOW GLOBAL STATUS LIKE 'Questions'")
+    return int(str(count))

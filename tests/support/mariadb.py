@@ -1,0 +1,258 @@
+"""A real MariaDB or MySQL server: the one that the environment names, else one of our own."""
+
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pymysql
+import pytest
+import trustme
+from pymysql.cursors import Cursor
+
+from magento_eventbridge.captures import Capture
+from magento_eventbridge.queues.mysql_connection import MysqlOptions
+
+URL_VARIABLE = "MAGENTO_EVENTBRIDGE_TEST_MYSQL_URL"
+
+_TABLES = Path(__file__).with_name("outbox_tables.sql").read_text()
+_PACKAGES = ["mariadb-server"]
+_SERVER_STARTS_WITHIN = 60.0
+
+
+@dataclass
+class Server:
+    """A database server; one of our own can be restarted."""
+
+    options: MysqlOptions
+    folder: Path | None = None
+    process: subprocess.Popen[bytes] | None = None
+
+    def connect(self) -> "pymysql.Connection[Cursor]":
+        options = self.options
+        return pymysql.connect(
+            host=options.host,
+            port=options.port,
+            user=options.user,
+            password=options.password,
+            database=options.database,
+            charset="utf8mb4",
+        )
+
+    def start(self) -> None:
+        assert self.folder
+        command = [
+            _binary("mariadbd"),
+            "--no-defaults",
+            *_as_user(),
+            f"--datadir={self.folder / 'data'}",
+            f"--socket={self.folder / 'socket'}",
+            f"--pid-file={self.folder / 'pid'}",
+            f"--port={self.options.port}",
+            "--bind-address=127.0.0.1",
+            "--innodb-buffer-pool-size=64M",
+            f"--init-file={self.folder / 'init.sql'}",
+            f"--ssl-cert={self.folder / 'server.pem'}",
+            f"--ssl-key={self.folder / 'server.key'}",
+        ]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
+        until = time.monotonic() + _SERVER_STARTS_WITHIN
+        while True:
+            with contextlib.suppress(pymysql.MySQLError):
+                self.connect().close()
+                return
+            if self.process.poll() is not None or time.monotonic() > until:
+                pytest.fail(f"MariaDB does not start:\n{(self.folder / 'log').read_text()}")
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End it as a crash of the machine would."""
+        assert self.process
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        assert self.process
+        self.process.terminate()
+        self.process.wait(60)
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """The tables of one test, under a prefix of their own."""
+
+    server: Server
+    options: MysqlOptions
+
+    @property
+    def table(self) -> str:
+        return f"`{self.options.table_prefix}eventbridge_outbox`"
+
+    def put(
+        self,
+        captures: Sequence[tuple[Capture, bytes]],
+        connection: "pymysql.Connection[Cursor] | None" = None,
+    ) -> None:
+        """Write captures as the agent does: committed, or in the transaction of a connection."""
+        rows = [(capture.store_id, capture.subject, body) for capture, body in captures]
+        statement = f"INSERT INTO {self.table} (store_id, subject, body) VALUES (%s, %s, %s)"
+        if connection:
+            connection.cursor().executemany(statement, rows)
+            return
+        with self.server.connect() as own:
+            own.cursor().executemany(statement, rows)
+            own.commit()
+
+    def ask(self, query: str) -> Sequence[tuple[object, ...]]:
+        """Ask a question about `{outbox}` or `{bridges}`."""
+        bridges = f"`{self.options.table_prefix}eventbridge_bridge`"
+        with self.server.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(query.format(outbox=self.table, bridges=bridges))
+            return cursor.fetchall()
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[Server]:
+    """A server for all tests of a session."""
+    if url := os.environ.get(URL_VARIABLE):
+        yield Server(_options(url))
+        return
+    _install()
+    # Not pytest's own folder: the server's user may not enter that.
+    folder = Path(tempfile.mkdtemp(prefix="eventbridge-mariadb-"))
+    try:
+        server = _own_server(folder)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def outbox(mariadb: Server) -> Iterator[Outbox]:
+    """Fresh tables as the agent's setup makes them."""
+    prefix = f"t{secrets.token_hex(4)}_"
+    made = Outbox(mariadb, replace(mariadb.options, table_prefix=prefix))
+    with mariadb.connect() as connection, connection.cursor() as cursor:
+        for statement in _TABLES.replace("{prefix}", prefix).split(";"):
+            if statement.strip():
+                cursor.execute(statement)
+    yield made
+    with mariadb.connect() as connection, connection.cursor() as cursor:
+        for name in ("outbox", "dead_letter", "bridge"):
+            cursor.execute(f"DROP TABLE `{prefix}eventbridge_{name}`")
+
+
+def _options(url: str) -> MysqlOptions:
+    parts = urlsplit(url)
+    return MysqlOptions(
+        host=parts.hostname or "127.0.0.1",
+        port=parts.port or 3306,
+        user=unquote(parts.username or "root"),
+        password=unquote(parts.password or ""),
+        database=parts.path.strip("/"),
+    )
+
+
+def _own_server(folder: Path) -> Server:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = MysqlOptions(
+        port=port, user="shop", password="a-test-database-secret", database="magento"
+    )
+    (folder / "init.sql").write_text(
+        f"CREATE DATABASE IF NOT EXISTS {options.database};\n"
+        f"CREATE USER IF NOT EXISTS '{options.user}'@'%' IDENTIFIED BY '{options.password}';\n"
+        f"GRANT ALL ON {options.database}.* TO '{options.user}'@'%';\n"
+    )
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    certificate.private_key_pem.write_to_path(folder / "server.key")
+    certificate.cert_chain_pems[0].write_to_path(folder / "server.pem")
+    if os.geteuid() == 0:
+        for path in (folder, *folder.iterdir()):
+            shutil.chown(path, "mysql")
+    made = subprocess.run(
+        [
+            _binary("mariadb-install-db"),
+            "--no-defaults",
+            *_as_user(),
+            f"--datadir={folder / 'data'}",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+        ],
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.fail(f"mariadb-install-db: {(made.stdout + made.stderr).decode()}")
+    return Server(options, folder)
+
+
+def _as_user() -> list[str]:
+    return ["--user=mysql"] if os.geteuid() == 0 else []
+
+
+def _binary(name: str) -> str:
+    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if path is None:
+        raise FileNotFoundError(name)
+    return path
+
+
+def _install() -> None:
+    try:
+        _binary("mariadbd")
+        _binary("mariadb-install-db")
+    except FileNotFoundError as error:
+        if os.geteuid() != 0 or shutil.which("apt-get") is None:
+            pytest.fail(
+                f"{error} is not installed: install MariaDB 10.6 or later (mariadb-server), or "
+                f"name a server: {URL_VARIABLE}=mysql://user:password@host:3306/database"
+            )
+        with _services_stay_off():
+            _apt_get("update")
+            _apt_get("install", "--yes", "--no-install-recommends", *_PACKAGES)
+    if os.geteuid() == 0:
+        pwd.getpwnam("mysql")
+
+
+def _apt_get(*words: str) -> None:
+    ran = subprocess.run(
+        ["apt-get", "--quiet", *words],
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        capture_output=True,
+        check=False,
+    )
+    if ran.returncode:
+        pytest.fail(f"apt-get {' '.join(words)}: {ran.stderr.decode()}")
+
+
+@contextlib.contextmanager
+def _services_stay_off() -> Iterator[None]:
+    """Keep Debian from starting what it installs, unless somebody has decided that already."""
+    policy = Path("/usr/sbin/policy-rc.d")
+    if policy.exists():
+        yield
+        return
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        policy.unlink()
