@@ -406,7 +406,7 @@ def _bounds(schema: Mapping[str, Any]) -> str:
 
 
 def _default(value: object) -> str:
-    if value is None or value == ():
+    if value in (None, (), ""):
         return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"

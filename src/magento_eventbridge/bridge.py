@@ -9,14 +9,17 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from magento_eventbridge.aws.credentials import CredentialsFinder
+from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.ports import Queue, QueueError, Sink
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.inlets.http import Inlet, InletOptions
 from magento_eventbridge.observability import log as logs
+from magento_eventbridge.queues.mysql_connection import MysqlOptions
+from magento_eventbridge.queues.outbox import OutboxQueue
+from magento_eventbridge.queues.outbox_heart import Heart
 from magento_eventbridge.queues.sqlite import SqliteQueue
-from magento_eventbridge.settings import Settings, SettingsError
+from magento_eventbridge.settings import OutboxSettings, Settings, SettingsError
 from magento_eventbridge.sinks.dry_run import DryRunSink
 from magento_eventbridge.sinks.eventbridge import EventBridgeSink
 
@@ -79,11 +82,32 @@ def open_queue(settings: Settings, name: str = "sqlite", *, must_exist: bool = F
         SettingsError: there is no queue of that name.
         QueueError: it cannot be opened, or is not there though it must be.
     """
-    if name != SqliteQueue.name:
-        raise SettingsError(f"there is no queue '{name}'; there is: {SqliteQueue.name}")
-    if must_exist and not settings.spool.path.exists():
-        raise QueueError(f"there is no spool at {settings.spool.path}; 'serve' makes one")
-    return SqliteQueue(settings.spool.path)
+    match name:
+        case SqliteQueue.name:
+            if must_exist and not settings.spool.path.exists():
+                raise QueueError(f"there is no spool at {settings.spool.path}; 'serve' makes one")
+            return SqliteQueue(settings.spool.path)
+        case OutboxQueue.name:
+            return OutboxQueue(_mysql_options(settings.outbox))
+    known = f"{SqliteQueue.name}, {OutboxQueue.name}"
+    raise SettingsError(f"there is no queue '{name}'; there are: {known}")
+
+
+def _mysql_options(outbox: OutboxSettings) -> MysqlOptions:
+    return MysqlOptions(
+        host=outbox.host,
+        port=outbox.port,
+        unix_socket=outbox.unix_socket,
+        database=outbox.database,
+        user=outbox.user,
+        password=outbox.password.get_secret_value() if outbox.password else "",
+        table_prefix=outbox.table_prefix,
+        tls=outbox.tls,
+        tls_ca=outbox.tls_ca,
+        tls_certificate=outbox.tls_certificate,
+        tls_key=outbox.tls_key,
+        tls_verify_host=outbox.tls_verify_host,
+    )
 
 
 def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
@@ -103,6 +127,34 @@ async def dispatching(settings: Settings, queue: Queue) -> AsyncIterator[Dispatc
         yield Dispatcher(queue, Routes(settings), sinks.of, settings.delivery.policy())
     finally:
         await sinks.close()
+
+
+@asynccontextmanager
+async def beating(
+    settings: Settings, queue: OutboxQueue, dispatcher: Dispatcher
+) -> AsyncIterator[None]:
+    """Let the store know how its bridge fares while the context lasts."""
+    finder = CredentialsFinder()
+    destinations = {view.route().destination for view in (settings, *settings.stores.values())}
+
+    async def look() -> str:
+        told = set()
+        for destination in destinations:
+            if destination.dry_run:
+                told.add("none needed for a dry run")
+                continue
+            try:
+                told.add(str(await finder.look(destination.credentials, destination.region)))
+            except CredentialsError as error:
+                told.add(str(error))
+        return "; ".join(sorted(told))
+
+    heart = asyncio.create_task(Heart(queue, dispatcher, look).beat(), name="heartbeat")
+    try:
+        yield
+    finally:
+        heart.cancel()
+        await asyncio.gather(heart, return_exceptions=True)
 
 
 class Bridge:
@@ -135,24 +187,40 @@ class Bridge:
             QueueError, InletError: it cannot begin.
         """
         async with AsyncExitStack() as stack:
-            queue = SqliteQueue(self._settings.spool.path)
-            stack.push_async_callback(queue.close)
-            dispatcher = await stack.enter_async_context(dispatching(self._settings, queue))
-            self._dispatchers.append(dispatcher)
-            delivery = asyncio.create_task(dispatcher.run(), name="delivery")
+            spool = SqliteQueue(self._settings.spool.path)
+            stack.push_async_callback(spool.close)
+            deliveries = [await self._deliver(stack, spool)]
+            if self._settings.outbox.enabled:
+                options = _mysql_options(self._settings.outbox)
+                outbox = OutboxQueue(options)
+                stack.push_async_callback(outbox.close)
+                deliveries.append(await self._deliver(stack, outbox))
+                await stack.enter_async_context(
+                    beating(self._settings, outbox, self._dispatchers[-1])
+                )
+                log.info("Delivering what is in the outbox of %s", options)
             try:
                 if self._settings.inlet.enabled:
-                    inlet = Inlet(self._inlet_options(), queue)
+                    inlet = Inlet(self._inlet_options(), spool)
                     await inlet.open()
                     stack.push_async_callback(inlet.close)
                     log.info("Listening for captures at %s", inlet.url)
                 log.info("Delivering what is in %s", self._settings.spool.path)
-                await delivery
+                await asyncio.wait(deliveries, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                dispatcher.stop()
-                await delivery
-                tally = dispatcher.tally
-                log.info("Stopped: %d delivered, %d buried", tally.delivered, tally.buried)
+                self.stop()
+                await asyncio.gather(*deliveries)
+                tallies = [dispatcher.tally for dispatcher in self._dispatchers]
+                log.info(
+                    "Stopped: %d delivered, %d buried",
+                    sum(tally.delivered for tally in tallies),
+                    sum(tally.buried for tally in tallies),
+                )
+
+    async def _deliver(self, stack: AsyncExitStack, queue: Queue) -> asyncio.Task[None]:
+        dispatcher = await stack.enter_async_context(dispatching(self._settings, queue))
+        self._dispatchers.append(dispatcher)
+        return asyncio.create_task(dispatcher.run(), name=f"delivery from {queue.name}")
 
     def _inlet_options(self) -> InletOptions:
         inlet = self._settings.inlet

@@ -220,6 +220,26 @@ class SpoolSettings(_Group):
     )
 
 
+class OutboxSettings(_Group):
+    """The table that the agent writes captures to, in Magento's own database."""
+
+    enabled: bool = Field(False, description="deliver from it in `serve`")
+    host: str = Field("127.0.0.1", min_length=1, description="of the database server")
+    port: int = Field(3306, ge=1, le=65535, description="of the database server")
+    unix_socket: OptionalPath = Field(None, description="goes before host and port")
+    database: str = Field("magento", min_length=1, description="the store's database")
+    user: str = Field("magento", min_length=1, description="database user")
+    password: OptionalSecret = Field(None, description="the database user's")
+    table_prefix: str = Field(
+        "", pattern=r"^\w*$", description="the store's, as `db/table_prefix` in env.php has it"
+    )
+    tls: bool = Field(False, description="encrypt the connection and check the server")
+    tls_ca: OptionalPath = Field(None, description="PEM file, else the system's; implies tls")
+    tls_certificate: OptionalPath = Field(None, description="PEM file of our own; implies tls")
+    tls_key: OptionalPath = Field(None, description="PEM file, for tls_certificate")
+    tls_verify_host: bool = Field(True, description="its certificate must name the host")
+
+
 class DeliverySettings(_Group):
     """How eager delivery is."""
 
@@ -259,6 +279,7 @@ class Settings(StoreSettings):
     stores: dict[int, StoreSettings] = Field({}, description="by store view id")
     inlet: InletSettings = InletSettings()
     spool: SpoolSettings = SpoolSettings()
+    outbox: OutboxSettings = OutboxSettings()
     delivery: DeliverySettings = DeliverySettings()
     log: LogSettings = LogSettings()
     magento_root: OptionalPath = Field(None, description="the store's folder, for its log")

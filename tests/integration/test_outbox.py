@@ -111,6 +111,17 @@ async def test_acknowledged_rows_are_deleted(outbox: Outbox, queue: OutboxQueue)
     assert (await queue.depth()).captures == 500
 
 
+async def test_any_reason_fits_in_the_tables_of_older_stores(
+    outbox: Outbox, queue: OutboxQueue
+) -> None:
+    outbox.put(recorded.orders(1))
+    outbox.ask("ALTER TABLE {dead_letters} CONVERT TO CHARACTER SET utf8mb3")
+    (claim,) = await queue.claim(1)
+    await queue.bury(claim, "naïve \U0001f600 and \ud800")
+    (letter,) = await queue.dead_letters.page(1)
+    assert letter.reason == "naïve \ufffd and \ufffd"
+
+
 async def test_two_bridges_at_once_deliver_each_row_once(
     outbox: Outbox, queue: OutboxQueue, endpoint: PutEvents
 ) -> None:

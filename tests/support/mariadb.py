@@ -114,10 +114,15 @@ class Outbox:
             own.commit()
 
     def ask(self, query: str) -> Sequence[tuple[object, ...]]:
-        """Ask a question about `{outbox}` or `{bridges}`."""
-        bridges = f"`{self.options.table_prefix}eventbridge_bridge`"
+        """Ask a question about `{outbox}`, `{dead_letters}` or `{bridges}`."""
+        prefix = self.options.table_prefix
+        text = query.format(
+            outbox=self.table,
+            dead_letters=f"`{prefix}eventbridge_dead_letter`",
+            bridges=f"`{prefix}eventbridge_bridge`",
+        )
         with self.server.connect() as connection, connection.cursor() as cursor:
-            cursor.execute(query.format(outbox=self.table, bridges=bridges))
+            cursor.execute(text)
             return cursor.fetchall()
 
 

@@ -22,7 +22,7 @@ from magento_eventbridge.settings import Settings
 NAME = "consume"
 EXAMPLE = "magento-eventbridge consume --queue sqlite --max-messages 1000"
 
-QueueName = Annotated[str, typer.Option("--queue", help="Which queue to drain: sqlite.")]
+QueueName = Annotated[str, typer.Option("--queue", help="Which queue to drain: sqlite or outbox.")]
 MaxMessages = Annotated[
     int | None,
     typer.Option("--max-messages", min=1, help="Stop after so many; without it: when empty."),

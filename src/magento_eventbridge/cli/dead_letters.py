@@ -22,7 +22,7 @@ from magento_eventbridge.delivery.ports import DeadLetter, DeadLetters
 
 app = typer.Typer(help="Look at captures that could not be delivered.", no_args_is_help=True)
 
-QueueName = Annotated[str, typer.Option("--queue", help="Which queue's: sqlite.")]
+QueueName = Annotated[str, typer.Option("--queue", help="Which queue's: sqlite or outbox.")]
 Number = Annotated[int, typer.Argument(metavar="ID", help="As 'list' shows it.")]
 Numbers = Annotated[
     list[int] | None, typer.Argument(metavar="[ID]...", help="As 'list' shows them.")

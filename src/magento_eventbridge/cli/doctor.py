@@ -51,7 +51,7 @@ def run(
     magento_root: MagentoRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at settings, credentials, bus and spool; exit 1 when something must be mended."""
+    """Look at settings, credentials, bus and queues; exit 1 when something must be mended."""
     settings, origins = settings_of(config, overrides, magento_root)
     values = list(_values(settings, origins))
     findings = asyncio.run(_look(settings))
@@ -108,6 +108,8 @@ def _shown(value: Any) -> str:
 
 async def _look(settings: Settings) -> list[Finding]:
     findings = [_inlet(settings), await _spool(settings)]
+    if settings.outbox.enabled:
+        findings.append(await _outbox(settings))
     sinks = Sinks(settings)
     try:
         views: dict[str, Route] = {"all store views": settings.route()}
@@ -147,6 +149,17 @@ async def _spool(settings: Settings) -> Finding:
     except QueueError as error:
         return Finding("spool", False, str(error))
     return Finding("spool", True, f"{depth.captures} captures wait, {depth.dead} dead letters")
+
+
+async def _outbox(settings: Settings) -> Finding:
+    queue = open_queue(settings, "outbox")
+    try:
+        depth = await queue.depth()
+    except QueueError as error:
+        return Finding("outbox", False, str(error))
+    finally:
+        await queue.close()
+    return Finding("outbox", True, f"{depth.captures} captures wait, {depth.dead} dead letters")
 
 
 async def _destination(sinks: Sinks, name: str, route: Route) -> Any:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable
 
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
@@ -58,6 +59,11 @@ class Dispatcher:
     def troubles(self) -> dict[str, str]:
         """Destinations that do not take events now, and why."""
         return {str(way.destination): way.trouble for way in self._ways.values() if way.trouble}
+
+    @property
+    def parked(self) -> list[str]:
+        """Destinations that refuse all events until a person acts, each with the reason."""
+        return [f"{way.destination}: {way.trouble}" for way in self._ways.values() if way.is_parked]
 
     async def run(self, *, until_empty: bool = False, at_most: int | None = None) -> None:
         """Dispatch until asked to stop.
@@ -164,6 +170,7 @@ class Dispatcher:
 
     def _delivered(self, batch: list[Pending]) -> None:
         self.tally.delivered += len(batch)
+        self.tally.last_delivery_at = time.time()
         self._acks.extend(pending.claim for pending in batch)
         self._has_settled.set()
 

@@ -43,6 +43,7 @@ class Tally:
     buried: int = 0
     retried: int = 0
     calls: int = 0
+    last_delivery_at: float | None = None  # seconds since the epoch
 
     @property
     def settled(self) -> int:

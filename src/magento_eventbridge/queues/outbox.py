@@ -121,7 +121,7 @@ class OutboxQueue:
 
         def work(cursor: Cursor) -> None:
             with transaction(cursor):
-                self._queries.run(cursor, "bury", id=number, reason=reason)
+                self._queries.run(cursor, "bury", id=number, reason=_storable(reason))
                 self._queries.run(cursor, "delete", ids=[number])
 
         await self._connection.run(work)
@@ -139,7 +139,7 @@ class OutboxQueue:
 
     async def beat(self, status: Mapping[str, Any]) -> None:
         """Let the store's admin pages know that this bridge is alive, and how it fares."""
-        text = json.dumps(status, ensure_ascii=False)
+        text = json.dumps(status)
 
         def work(cursor: Cursor) -> None:
             self._queries.run(cursor, "beat", bridge=self.bridge, status=text)
@@ -317,6 +317,11 @@ def _time(body: bytes, written_at: float) -> float:
         return read_capture(body).time
     except InvalidCaptureError:
         return float(written_at)
+
+
+def _storable(text: str) -> str:
+    """Give a text that also fits in `utf8`, which the tables of older stores have."""
+    return re.sub("[\ud800-\udfff\U00010000-\U0010ffff]", "\ufffd", text)
 
 
 def _id(claim: Claim) -> int:
