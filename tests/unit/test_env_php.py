@@ -201,8 +201,9 @@ def test_what_is_no_literal_is_told_by_its_kind_and_line(expression, kind):
         ('<?php return ["\\xff"];', "line 1: a string that is not UTF-8"),
         ('<?php return ["\\u{D800}"];', "line 1: a string that is not UTF-8"),
         ('<?php return ["\\u{110000}"];', "line 1: a string that is not UTF-8"),
-        (f"<?php return [{'9' * 5000}];", "line 1: a number that is too long"),
-        (f"<?php return [0x{'f' * 1000}];", "line 1: a number that is too long"),
+        (f"<?php return [{'9' * 5000}];", "line 1: a number that cannot be read"),
+        (f"<?php return [0x{'f' * 1000}];", "line 1: a number that cannot be read"),
+        ("<?php return [.];", "line 1: a number that cannot be read"),  # the grammar takes the dot
         ("<?php return [0b2];", "line 1: this is not PHP"),
         ("<?php return \0 [];", "line 1: this is not PHP"),
         ("<?php return [\n0_8];", "line 2: this is not PHP"),

@@ -255,15 +255,15 @@ class _Reader:
 
     def _number(self, node: Node) -> int | float:
         digits = _text(node).replace("_", "").lower()
-        if node.type == "float":
-            return float(digits)
         if digits.isdigit() and digits.startswith("0") and len(digits) > 1:
             digits = f"0o{digits}"
         try:
+            if node.type == "float":
+                return float(digits)
             number = int(digits, 0)
             return number if number <= _MAX_INT else float(number)
         except (ValueError, OverflowError):
-            raise self._error(node, "a number that is too long") from None
+            raise self._error(node, "a number that cannot be read") from None
 
     def _class_constant(self, node: Node) -> Constant | str:
         parts = _parts(node)
