@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Answer, ResultCodes
@@ -41,6 +42,17 @@ class DeadLetter:
     reason: str
     buried_at: float
     body: bytes = field(repr=False)
+
+    @classmethod
+    def of(
+        cls, number: int, store_id: int, reason: str, buried_at: float, body: bytes
+    ) -> "DeadLetter":
+        """Make one of what a queue keeps; a body that is no capture has neither id nor event."""
+        try:
+            capture = read_capture(body)
+        except InvalidCaptureError:
+            return cls(number, "?", "?", store_id, reason, buried_at, body)
+        return cls(number, capture.id, capture.event, store_id, reason, buried_at, body)
 
 
 class DeadLetters(Protocol):

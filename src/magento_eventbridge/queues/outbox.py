@@ -255,7 +255,7 @@ class OutboxDeadLetters:
     async def _read(self, query: str, values: Mapping[str, Any]) -> list[DeadLetter]:
         def work(cursor: Cursor) -> list[DeadLetter]:
             return [
-                DeadLetter(number, *_identity(body), store_id, reason, buried_at, body)
+                DeadLetter.of(number, store_id, reason, buried_at, body)
                 for number, store_id, reason, buried_at, body in self._queries.rows(
                     cursor, query, values
                 )
@@ -302,14 +302,6 @@ def _within_bytes(rows: Iterable[tuple[int, int]]) -> list[int]:
         ids.append(number)
         total += size
     return ids
-
-
-def _identity(body: bytes) -> tuple[str, str]:
-    try:
-        capture = read_capture(body)
-    except InvalidCaptureError:
-        return "?", "?"
-    return capture.id, capture.event
 
 
 def _time(body: bytes, written_at: float) -> float:

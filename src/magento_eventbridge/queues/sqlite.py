@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import cast
 
-from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
+from magento_eventbridge.captures import Capture
 from magento_eventbridge.delivery.ports import Claim, DeadLetter, Depth, QueueError
 from magento_eventbridge.queues.sqlite_file import SqliteFile
 
@@ -258,20 +258,12 @@ class SqliteDeadLetters:
                 values,
             )
             return [
-                DeadLetter(number, *_identity(body), store_id, reason, buried_at, body)
+                DeadLetter.of(number, store_id, reason, buried_at, body)
                 for number, store_id, reason, buried_at, body in rows
             ]
 
         letters: list[DeadLetter] = await self._file.run(work)
         return letters
-
-
-def _identity(body: bytes) -> tuple[str, str]:
-    try:
-        capture = read_capture(body)
-    except InvalidCaptureError:
-        return "?", "?"
-    return capture.id, capture.event
 
 
 def _which(letters: Sequence[int] | None) -> tuple[str, tuple[int, ...]]:
