@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from magento_eventbridge.catalog import EVENTS
-from magento_eventbridge.magento.env_php import Constant, Deployment, PhpArray, section
+from magento_eventbridge.magento.env_php import Computed, Constant, Deployment, PhpArray, section
 
 SECTION = "aws_eventbridge"
 BASE_URLS = ("web/unsecure/base_url", "web/secure/base_url")
@@ -128,6 +128,7 @@ def read_store_config(
 
     Raises:
         StoreConfigError: a saved value cannot be used.
+        PhpFileError: a value that counts is computed.
     """
     websites = {_ADMIN_WEBSITE.id: _ADMIN_WEBSITE, **{site.id: site for site in rows.websites}}
     stores = {_ADMIN_STORE.id: _ADMIN_STORE, **{store.id: store for store in rows.stores}}
@@ -180,6 +181,8 @@ class _Sources:
     def _in_files(self, place: _Place) -> Iterator[tuple[str, str, str]]:
         for file, array in self._files.items():
             for path, value in _leaves(section(array, "system", *place.steps), ""):
+                if isinstance(value, Computed) and _may_hold_wanted(path):
+                    value.fail()
                 if _is_wanted(path):
                     yield path, _text(value, path, file), f"{file}, {place.name}"
 
@@ -197,6 +200,13 @@ class _Sources:
 
 def _is_wanted(path: str) -> bool:
     return path.startswith(f"{SECTION}/") or path in BASE_URLS
+
+
+def _may_hold_wanted(path: str) -> bool:
+    """Whether a whole group that cannot be read may have a value that counts."""
+    return _is_wanted(path) or any(
+        wanted.startswith(f"{path}/") for wanted in (f"{SECTION}/", *BASE_URLS)
+    )
 
 
 def _leaves(array: PhpArray, at: str) -> Iterator[tuple[str, Any]]:
