@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.magento.env_php import Computed, Constant, Deployment, PhpArray, section
@@ -59,14 +59,6 @@ class StoreRows:
     config: Sequence[Row] = ()
     websites: Sequence[Website] = ()
     stores: Sequence[StoreView] = ()
-
-
-class FetchRows(Protocol):
-    """Reads the three tables from the store's database."""
-
-    async def __call__(self, paths: Sequence[str]) -> StoreRows:
-        """Fetch all websites and store views, and the configuration whose path is LIKE one."""
-        ...
 
 
 @dataclass(frozen=True)
