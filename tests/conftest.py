@@ -1,6 +1,16 @@
-"""Fixtures that several kinds of tests share."""
+"""Fixtures that several kinds of tests share, and the loop that all run on."""
+
+import asyncio
+from collections.abc import Callable
+
+import uvloop
 
 from tests.support.mariadb import mariadb, outbox
 from tests.support.shop import shop
 
 __all__ = ["mariadb", "outbox", "shop"]
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Let tests run on the loop that the bridge runs on."""
+    return {"uvloop": uvloop.new_event_loop}
