@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from magento_eventbridge.catalog import EVENTS
-from magento_eventbridge.cli.findings import Finding
 from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.magento.connection import ConnectionSettingsError, crypt_keys_of
 from magento_eventbridge.magento.env_php import ENV_PHP, PhpFileError
 from magento_eventbridge.magento.installation import (
