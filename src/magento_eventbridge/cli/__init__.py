@@ -18,7 +18,7 @@ from magento_eventbridge.cli import (
 )
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.inlets.client import HandOverError
-from magento_eventbridge.inlets.http import InletError
+from magento_eventbridge.listener import ListenError
 from magento_eventbridge.observability.log import LogFileError
 from magento_eventbridge.settings import SettingsError
 
@@ -47,7 +47,7 @@ def main() -> None:
     except SettingsError as error:
         _tell(error)
         sys.exit(WRONG_USE)
-    except (HandOverError, InletError, LogFileError, QueueError) as error:
+    except (HandOverError, ListenError, LogFileError, QueueError) as error:
         _tell(error)
         sys.exit(FAULT)
     except Exception as error:
