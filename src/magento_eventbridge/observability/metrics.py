@@ -102,10 +102,10 @@ class Metrics(Collector):
         yield from self._events()
         yield from self._calls()
         yield from self._destinations()
+        dropped = _counter("journal_dropped", "Notes that the journal could not write")
         if self._journal:
-            dropped = _counter("journal_dropped", "Notes that the journal could not write")
             dropped.add_metric([], self._journal.dropped)
-            yield dropped
+        yield dropped
 
     def _inlets(self) -> Iterator[Metric]:
         accepted = _counter("captures_received", "Captures kept by an inlet", "inlet")
