@@ -5,6 +5,7 @@ import logging
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -115,8 +116,7 @@ class _Full(asyncio.Protocol):
     """Tells a client that there are too many, and hangs up."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.write(_FULL)
+        cast("asyncio.Transport", transport).write(_FULL)
         transport.close()
 
 

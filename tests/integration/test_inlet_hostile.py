@@ -7,7 +7,6 @@ import json
 import random
 import re
 import socket
-import string
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -277,16 +276,22 @@ async def test_a_head_that_comes_byte_by_byte_is_given_up(inlet: Inlet) -> None:
     assert await is_alive(inlet)
 
 
-async def test_connections_beyond_the_limit_are_told_to_come_again(spool: Spool) -> None:
+@pytest.fixture
+async def narrow(spool: Spool) -> AsyncIterator[Inlet]:
     inlet = Inlet(options(max_connections=20, idle_seconds=60), spool)
     await inlet.open()
-    held = [await connect(inlet) for _ in range(20)]
-    for reader, writer in [await connect(inlet) for _ in range(100)]:
+    yield inlet
+    await inlet.close()
+
+
+async def test_connections_beyond_the_limit_are_told_to_come_again(narrow: Inlet) -> None:
+    held = [await connect(narrow) for _ in range(20)]
+    for reader, writer in [await connect(narrow) for _ in range(100)]:
         answer = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nRetry-After: 1\r\n" in answer
         assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"error": "too many connections"}
-        writer.close()
     # Who was there first is served, and room that is given up can be taken.
     reader, writer = held[0]
     writer.write(HEALTH)
@@ -294,9 +299,8 @@ async def test_connections_beyond_the_limit_are_told_to_come_again(spool: Spool)
     for _, writer in held:
         writer.close()
     async with asyncio.timeout(5):
-        while not await is_alive(inlet):
+        while not await is_alive(narrow):
             await asyncio.sleep(0.05)
-    await inlet.close()
 
 
 async def test_requests_that_nobody_reads_the_answers_of_do_not_pile_up(inlet: Inlet) -> None:
@@ -394,13 +398,15 @@ def test_how_much_of_a_signature_is_right_cannot_be_measured(
         return constant_time(expected, given)
 
     monkeypatch.setattr(hmac, "compare_digest", watched)
+    told = set()
     right = sign(SECRET, SIGNED_AT, b"{}")
     for given in (right, right[:-1] + "x", "v1=" + "x" * 64):
         compared.clear()
         try:
             check(given)
         except SignatureError as error:
-            assert not set(string.hexdigits) & set(str(error).partition("shop")[0][-3:-1])
+            told.add(str(error))
         # Each secret is tried, whole, whether or not one before it was right.
         assert [whole for _, whole in compared] == [given.encode()] * 2
         assert {len(expected) for expected, _ in compared} == {len(right)}
+    assert told == {"the signature is wrong: do shop and bridge share a secret?"}
