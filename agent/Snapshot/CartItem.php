@@ -42,7 +42,7 @@ class CartItem implements SnapshotInterface
 
     public function storeId(DataObject $thing): ?int
     {
-        return $thing->getStoreId() === null ? null : (int)$thing->getStoreId();
+        return $this->fields->storeIdOf($thing);
     }
 
     /**

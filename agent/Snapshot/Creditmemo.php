@@ -11,20 +11,6 @@ use Magento\Framework\DataObject;
  */
 class Creditmemo implements SnapshotInterface
 {
-    private const FIELDS = [
-        'entity_id',
-        'increment_id',
-        'state',
-        'store_id',
-        'order_id',
-        'order_currency_code',
-        'shipping_amount',
-        'tax_amount',
-        'grand_total',
-        'created_at',
-        'updated_at',
-    ];
-
     /**
      * @var OrderDocument
      */
@@ -48,6 +34,6 @@ class Creditmemo implements SnapshotInterface
      */
     public function of(DataObject $thing): ?Snapshot
     {
-        return $this->document->of($thing, self::FIELDS);
+        return $this->document->ofAmounts($thing);
     }
 }

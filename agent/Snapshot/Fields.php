@@ -32,6 +32,16 @@ class Fields
     }
 
     /**
+     * Gives the store view that the thing belongs to; null where it belongs to none.
+     */
+    public function storeIdOf(DataObject $thing): ?int
+    {
+        $storeId = $thing->getData('store_id');
+
+        return $storeId === null ? null : (int)$storeId;
+    }
+
+    /**
      * Gives an address of an order.
      *
      * @param \Magento\Sales\Model\Order\Address|null $address

@@ -39,7 +39,7 @@ class Order implements SnapshotInterface
 
     public function storeId(DataObject $thing): ?int
     {
-        return $thing->getStoreId() === null ? null : (int)$thing->getStoreId();
+        return $this->fields->storeIdOf($thing);
     }
 
     /**

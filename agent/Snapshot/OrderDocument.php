@@ -11,6 +11,19 @@ use Magento\Framework\DataObject;
  */
 class OrderDocument
 {
+    private const AMOUNTS = [
+        'entity_id',
+        'increment_id',
+        'state',
+        'store_id',
+        'order_id',
+        'order_currency_code',
+        'shipping_amount',
+        'tax_amount',
+        'grand_total',
+        'created_at',
+        'updated_at',
+    ];
     private const ORDER = ['increment_id', 'store_id'];
     private const ITEM = ['sku', 'name', 'price', 'qty'];
 
@@ -26,11 +39,23 @@ class OrderDocument
 
     public function storeId(DataObject $document): ?int
     {
-        return $document->getStoreId() === null ? null : (int)$document->getStoreId();
+        return $this->fields->storeIdOf($document);
     }
 
     /**
-     * Takes the snapshot of the document.
+     * Takes the snapshot of a document that is about money: an invoice, a credit memo.
+     *
+     * @param DataObject|\Magento\Sales\Model\Order\Invoice $document
+     * @param array $more
+     * @return Snapshot
+     */
+    public function ofAmounts(DataObject $document, array $more = []): Snapshot
+    {
+        return $this->of($document, self::AMOUNTS, $more);
+    }
+
+    /**
+     * Takes the snapshot of a document.
      *
      * @param DataObject|\Magento\Sales\Model\Order\Invoice $document
      * @param string[] $names

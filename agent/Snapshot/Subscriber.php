@@ -33,7 +33,7 @@ class Subscriber implements SnapshotInterface
 
     public function storeId(DataObject $thing): ?int
     {
-        return $thing->getStoreId() === null ? null : (int)$thing->getStoreId();
+        return $this->fields->storeIdOf($thing);
     }
 
     /**

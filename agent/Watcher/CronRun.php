@@ -6,12 +6,7 @@ namespace MagentoEventBridge\Agent\Watcher;
 
 use Magento\Cron\Model\Schedule;
 use Magento\Framework\DataObject;
-use MagentoEventBridge\Agent\Capture\Captures;
-use MagentoEventBridge\Agent\Capture\Surroundings;
-use MagentoEventBridge\Agent\Capture\Toggles;
-use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Snapshot\CronJob;
-use MagentoEventBridge\Agent\Snapshot\Snapshot;
 
 /**
  * Tells that a cron job started, and how it ended.
@@ -27,24 +22,9 @@ class CronRun implements WatcherInterface
     private $snapshots;
 
     /**
-     * @var Surroundings
+     * @var Teller
      */
-    private $surroundings;
-
-    /**
-     * @var Toggles
-     */
-    private $toggles;
-
-    /**
-     * @var Captures
-     */
-    private $captures;
-
-    /**
-     * @var TransactionBuffer
-     */
-    private $buffer;
+    private $teller;
 
     /**
      * Group and start of the jobs that run, by their codes.
@@ -53,18 +33,10 @@ class CronRun implements WatcherInterface
      */
     private $running = [];
 
-    public function __construct(
-        CronJob $snapshots,
-        Surroundings $surroundings,
-        Toggles $toggles,
-        Captures $captures,
-        TransactionBuffer $buffer
-    ) {
+    public function __construct(CronJob $snapshots, Teller $teller)
+    {
         $this->snapshots = $snapshots;
-        $this->surroundings = $surroundings;
-        $this->toggles = $toggles;
-        $this->captures = $captures;
-        $this->buffer = $buffer;
+        $this->teller = $teller;
     }
 
     /**
@@ -77,13 +49,9 @@ class CronRun implements WatcherInterface
             return;
         }
         $this->running[$name[2]] = [$name[1], microtime(true)];
-        $storeId = $this->surroundings->getStoreId();
-        if ($this->toggles->isOn($event, $storeId)) {
-            $this->tell(
-                $event,
-                $storeId,
-                $this->snapshots->of($name[2], $name[1], Schedule::STATUS_RUNNING, null, null)
-            );
+        if ($this->teller->isOn($event, null)) {
+            $snapshot = $this->snapshots->of($name[2], $name[1], Schedule::STATUS_RUNNING, null, null);
+            $this->teller->tell($event, null, $snapshot);
         }
     }
 
@@ -105,10 +73,9 @@ class CronRun implements WatcherInterface
         $job = (string)$schedule->getJobCode();
         list($group, $start) = $this->running[$job] ?? [null, null];
         unset($this->running[$job]);
-        $storeId = $this->surroundings->getStoreId();
-        if ($this->toggles->isOn(self::FINISHED, $storeId)) {
+        if ($this->teller->isOn(self::FINISHED, null)) {
             $messages = $schedule->getMessages();
-            $this->tell(self::FINISHED, $storeId, $this->snapshots->of(
+            $this->teller->tell(self::FINISHED, null, $this->snapshots->of(
                 $job,
                 $group,
                 $status,
@@ -116,12 +83,5 @@ class CronRun implements WatcherInterface
                 $start === null ? null : round($now - $start, 4)
             ));
         }
-    }
-
-    private function tell(string $event, int $storeId, Snapshot $snapshot): void
-    {
-        $capture = $this->captures->make($event, $storeId, $snapshot->getSubject());
-        $capture->show($snapshot->getFields());
-        $this->buffer->add($capture);
     }
 }

@@ -6,9 +6,7 @@ namespace MagentoEventBridge\Agent\Watcher;
 
 use Magento\Framework\DataObject;
 use Magento\Framework\Model\AbstractModel;
-use MagentoEventBridge\Agent\Capture\Captures;
 use MagentoEventBridge\Agent\Capture\Surroundings;
-use MagentoEventBridge\Agent\Capture\Toggles;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Memory\Note;
 use MagentoEventBridge\Agent\Memory\Notes;
@@ -50,14 +48,9 @@ class StoredThing implements WatcherInterface
     private $surroundings;
 
     /**
-     * @var Toggles
+     * @var Teller
      */
-    private $toggles;
-
-    /**
-     * @var Captures
-     */
-    private $captures;
+    private $teller;
 
     /**
      * @var TransactionBuffer
@@ -94,8 +87,7 @@ class StoredThing implements WatcherInterface
      * @param Notes $notes
      * @param StoredRow $rows
      * @param Surroundings $surroundings
-     * @param Toggles $toggles
-     * @param Captures $captures
+     * @param Teller $teller
      * @param TransactionBuffer $buffer
      * @param string $prefix of the names of the thing's events
      * @param string $name of the thing in its events' data
@@ -108,8 +100,7 @@ class StoredThing implements WatcherInterface
         Notes $notes,
         StoredRow $rows,
         Surroundings $surroundings,
-        Toggles $toggles,
-        Captures $captures,
+        Teller $teller,
         TransactionBuffer $buffer,
         string $prefix,
         string $name,
@@ -121,8 +112,7 @@ class StoredThing implements WatcherInterface
         $this->notes = $notes;
         $this->rows = $rows;
         $this->surroundings = $surroundings;
-        $this->toggles = $toggles;
-        $this->captures = $captures;
+        $this->teller = $teller;
         $this->buffer = $buffer;
         $this->prefix = $prefix;
         $this->name = $name;
@@ -160,7 +150,7 @@ class StoredThing implements WatcherInterface
 
     private function announce(string $event, AbstractModel $thing): void
     {
-        if ($this->toggles->isOn($event, $this->storeId($thing))) {
+        if ($this->teller->isOn($event, $this->snapshots->storeId($thing))) {
             $this->notes->of($thing)->announced[$event] = true;
         }
     }
@@ -172,7 +162,7 @@ class StoredThing implements WatcherInterface
     {
         $event = $this->prefix . self::SAVE_AFTER;
         $note = $this->notes->of($thing);
-        $isToBeTold = $note->announced || $this->toggles->isOn($event, $this->storeId($thing));
+        $isToBeTold = $note->announced || $this->teller->isOn($event, $this->snapshots->storeId($thing));
         if ($isToBeTold && $this->buffer->find($this->key($event, $thing)) === null) {
             $note->before = $this->rows->of($thing);
         }
@@ -182,7 +172,7 @@ class StoredThing implements WatcherInterface
     {
         $event = $this->prefix . self::SAVE_AFTER;
         $note = $this->notes->of($thing);
-        $isToBeTold = $this->toggles->isOn($event, $this->storeId($thing));
+        $isToBeTold = $this->teller->isOn($event, $this->snapshots->storeId($thing));
         if (!$isToBeTold && !$note->announced) {
             return;
         }
@@ -211,7 +201,7 @@ class StoredThing implements WatcherInterface
     private function beforeDelete(AbstractModel $thing): void
     {
         $event = $this->prefix . self::DELETE_AFTER;
-        if (!$thing->getId() || !$this->toggles->isOn($event, $this->storeId($thing))) {
+        if (!$thing->getId() || !$this->teller->isOn($event, $this->snapshots->storeId($thing))) {
             return;
         }
         $snapshot = $this->snapshots->of($thing);
@@ -243,7 +233,7 @@ class StoredThing implements WatcherInterface
             if ($nothing) {
                 return;
             }
-            $capture = $this->captures->make($event, $this->storeId($thing), $snapshot->getSubject());
+            $capture = $this->teller->capture($event, $this->snapshots->storeId($thing), $snapshot);
         }
         $capture->show($snapshot->getFields(), $original, $isNew);
         $capture->setTellsNothing($nothing);
@@ -253,11 +243,6 @@ class StoredThing implements WatcherInterface
             });
         }
         $this->buffer->hold($key, $capture, $note);
-    }
-
-    private function storeId(AbstractModel $thing): int
-    {
-        return $this->snapshots->storeId($thing) ?? $this->surroundings->getStoreId();
     }
 
     private function key(string $event, AbstractModel $thing): string

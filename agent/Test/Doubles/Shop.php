@@ -28,6 +28,7 @@ use MagentoEventBridge\Agent\Observer\CaptureEvent;
 use MagentoEventBridge\Agent\Plugin\HandOverAtCommit;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
 use MagentoEventBridge\Agent\Watcher\StoredThing;
+use MagentoEventBridge\Agent\Watcher\Teller;
 use MagentoEventBridge\Agent\Watcher\WatcherInterface;
 
 /**
@@ -91,6 +92,11 @@ class Shop
     public $buffer;
 
     /**
+     * @var Teller
+     */
+    public $teller;
+
+    /**
      * @var WatcherInterface[]
      */
     public $watchers = [];
@@ -112,6 +118,7 @@ class Shop
             new Transports($this->settings, new Outbox($this->resource), $otherTransports),
             $this->fence
         );
+        $this->teller = new Teller($this->surroundings, $this->toggles, $this->captures, $this->buffer);
         $this->database->plugin = new HandOverAtCommit($this->buffer, $this->resource);
     }
 
@@ -136,8 +143,7 @@ class Shop
             $this->notes,
             new StoredRow(),
             $this->surroundings,
-            $this->toggles,
-            $this->captures,
+            $this->teller,
             $this->buffer,
             $prefix,
             $name,

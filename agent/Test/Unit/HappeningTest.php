@@ -142,24 +142,12 @@ class HappeningTest extends TestCase
 
     private function happening(SnapshotInterface $snapshots): Happening
     {
-        return new Happening(
-            $snapshots,
-            $this->shop->surroundings,
-            $this->shop->toggles,
-            $this->shop->captures,
-            $this->shop->buffer
-        );
+        return new Happening($snapshots, $this->shop->teller);
     }
 
     private function refusedCustomer(ManagerInterface $messages): RefusedCustomer
     {
-        $watcher = new RefusedCustomer(
-            $messages,
-            $this->shop->surroundings,
-            $this->shop->toggles,
-            $this->shop->captures,
-            $this->shop->buffer
-        );
+        $watcher = new RefusedCustomer($messages, $this->shop->surroundings, $this->shop->teller);
         $this->shop->watchers[self::BEFORE_LOGIN] = $watcher;
         $this->shop->watchers[self::LOGIN] = $watcher;
 
@@ -175,13 +163,7 @@ class HappeningTest extends TestCase
             }
         };
 
-        return new CronRun(
-            new CronJob($config),
-            $this->shop->surroundings,
-            $this->shop->toggles,
-            $this->shop->captures,
-            $this->shop->buffer
-        );
+        return new CronRun(new CronJob($config), $this->shop->teller);
     }
 
     private function messages(array $texts): ManagerInterface

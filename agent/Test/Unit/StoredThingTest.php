@@ -220,13 +220,7 @@ class StoredThingTest extends TestCase
         $tracks = new Tracks();
         $snapshots = new Shipment(new OrderDocument(new Fields()), new Fields(), $tracks, new Comments());
         $this->shop->watch($snapshots, 'sales_order_shipment', 'shipment', ['hasPartsSavedLater' => true]);
-        $watcher = new ShipmentTrack(
-            $snapshots,
-            $this->shop->surroundings,
-            $this->shop->toggles,
-            $this->shop->captures,
-            $this->shop->buffer
-        );
+        $watcher = new ShipmentTrack($snapshots, $this->shop->teller, $this->shop->buffer);
         $this->shop->watchers['sales_order_shipment_track_save_after'] = $watcher;
         $this->shop->watchers['sales_order_shipment_track_delete_after'] = $watcher;
         $shipment = new Thing($this->shop->database, 'sales_shipment', [
