@@ -65,6 +65,14 @@ class TransactionBuffer
     }
 
     /**
+     * Gives the note that came with the capture; null where there is none.
+     */
+    public function findNote(string $key): ?Note
+    {
+        return $this->notes[$key] ?? null;
+    }
+
+    /**
      * Takes a capture that stands for itself.
      */
     public function add(Capture $capture): void

@@ -30,10 +30,11 @@ class Creditmemo implements SnapshotInterface
      * Takes the snapshot of a credit memo.
      *
      * @param DataObject|\Magento\Sales\Model\Order\Creditmemo $thing
+     * @param array $stored
      * @return Snapshot|null
      */
-    public function of(DataObject $thing): ?Snapshot
+    public function of(DataObject $thing, array $stored = []): ?Snapshot
     {
-        return $this->document->ofAmounts($thing);
+        return $this->document->ofAmounts($thing, $stored);
     }
 }

@@ -36,11 +36,12 @@ class Invoice implements SnapshotInterface
      * Takes the snapshot of an invoice.
      *
      * @param DataObject|\Magento\Sales\Model\Order\Invoice $thing
+     * @param array $stored
      * @return Snapshot|null
      */
-    public function of(DataObject $thing): ?Snapshot
+    public function of(DataObject $thing, array $stored = []): ?Snapshot
     {
-        return $this->document->ofAmounts($thing, [
+        return $this->document->ofAmounts($thing, $stored, [
             'billing_address' => $this->fields->ofAddress($thing->getBillingAddress()),
         ]);
     }

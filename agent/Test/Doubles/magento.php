@@ -264,3 +264,10 @@ namespace Magento\Sales\Model\ResourceModel\Order\Shipment\Comment {
     {
     }
 }
+
+namespace Magento\Sales\Api {
+    interface OrderRepositoryInterface
+    {
+        public function get($id);
+    }
+}
