@@ -113,9 +113,25 @@ class Shop
         $this->surroundings = new Surroundings($this->state, $this->stores());
         $this->toggles = new Toggles($this->settings, Wiring::toggles());
         $this->captures = new Captures(new CaptureId(), $this->surroundings, $this->context());
+        $this->handOverBy($otherTransports);
+    }
+
+    /**
+     * Gives the shop other ways to the bridge than the outbox.
+     *
+     * @param \MagentoEventBridge\Agent\Handover\TransportInterface[] $otherTransports
+     * @return void
+     */
+    public function handOverBy(array $otherTransports): void
+    {
         $this->buffer = new TransactionBuffer(
             $this->resource,
-            new Transports($this->settings, new Outbox($this->resource), $otherTransports),
+            new Transports(
+                $this->settings,
+                new Outbox($this->resource),
+                $otherTransports,
+                Wiring::neverQueued()
+            ),
             $this->fence
         );
         $this->teller = new Teller($this->surroundings, $this->toggles, $this->captures, $this->buffer);
