@@ -8,8 +8,8 @@ ACTION had there. The store must be one for tests, with the agent installed, all
 switched on, and no bridge at work. What ACTION must yield is then written by hand into
 `demo/store_day_expected.json`, from what it does.
 
-The captures are as the agent wrote them, but for names that tell where they were taken: the store's
-address, the machine's name, the system's user that ran commands, and the vendor of modules that were
+The captures are as the agent wrote them, but for names that tell where they were taken: those of
+the store, the machine, the system user that ran commands, and the vendor of modules that were
 made to drive the store. `REPLACED` is the whole list.
 """
 

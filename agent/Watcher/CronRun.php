@@ -13,6 +13,7 @@ use MagentoEventBridge\Agent\Snapshot\CronJob;
  */
 class CronRun implements WatcherInterface
 {
+    private const STARTED = 'cron_job_run';
     private const FINISHED = 'plugin:cron_schedule.save';
     private const ENDS = [Schedule::STATUS_SUCCESS, Schedule::STATUS_ERROR, Schedule::STATUS_MISSED];
 
@@ -40,7 +41,7 @@ class CronRun implements WatcherInterface
     }
 
     /**
-     * Magento is about to run a job; its name is "cron/<group>/<job>".
+     * Magento is about to run a job, and names its group: "cron/<group>/<job>". Magento 2.3 does not.
      */
     public function on(string $event, DataObject $data): void
     {
@@ -48,29 +49,27 @@ class CronRun implements WatcherInterface
         if (count($name) < 3) {
             return;
         }
-        $this->running[$name[2]] = [$name[1], microtime(true)];
-        if ($this->teller->isOn($event, null)) {
-            $snapshot = $this->snapshots->of($name[2], $name[1], Schedule::STATUS_RUNNING, null, null);
-            $this->teller->tell($event, null, $snapshot);
+        if (isset($this->running[$name[2]])) {
+            $this->running[$name[2]][0] = $name[1];
+        } else {
+            $this->start($name[2], $name[1]);
         }
     }
 
     /**
-     * Magento has saved a job's place in the schedule: it may have ended.
+     * Magento has saved a job's place in the schedule: just before the job runs, and when it has ended.
      */
     public function saved(Schedule $schedule): void
     {
         $status = (string)$schedule->getStatus();
-        if ($status === Schedule::STATUS_RUNNING) {
-            // Magento saves a job as running just before it says so.
-            $this->running[(string)$schedule->getJobCode()] ??= [null, microtime(true)];
-            return;
+        $job = (string)$schedule->getJobCode();
+        if ($status === Schedule::STATUS_RUNNING && !isset($this->running[$job])) {
+            $this->start($job, null);
         }
         if (!in_array($status, self::ENDS, true)) {
             return;
         }
         $now = microtime(true);
-        $job = (string)$schedule->getJobCode();
         list($group, $start) = $this->running[$job] ?? [null, null];
         unset($this->running[$job]);
         if ($this->teller->isOn(self::FINISHED, null)) {
@@ -82,6 +81,15 @@ class CronRun implements WatcherInterface
                 $messages === null ? null : (string)$messages,
                 $start === null ? null : round($now - $start, 4)
             ));
+        }
+    }
+
+    private function start(string $job, ?string $group): void
+    {
+        $this->running[$job] = [$group, microtime(true)];
+        if ($this->teller->isOn(self::STARTED, null)) {
+            $snapshot = $this->snapshots->of($job, $group, Schedule::STATUS_RUNNING, null, null);
+            $this->teller->tell(self::STARTED, null, $snapshot);
         }
     }
 }

@@ -529,6 +529,13 @@ def test_a_save_that_changed_nothing_is_not_told(capture, original):
     assert event_of(varied(capture, event=event, is_new=False, original=original)) is None
 
 
+@pytest.mark.parametrize("capture", [PLACED, INVOICED, REFUNDED], ids=["order", "invoice", "memo"])
+def test_a_change_of_a_field_that_may_not_be_told_is_a_change(capture):
+    event = "sales_order_save_after" if capture is PLACED else capture.event
+    changed = varied(capture, event=event, is_new=False, original={"customer_note": None})
+    assert meaning(changed).detail_type.endswith("Updated")
+
+
 # Invoices, credit memos, shipments
 
 
