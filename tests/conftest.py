@@ -1,5 +1,6 @@
 """Fixtures that several kinds of tests share."""
 
 from tests.support.mariadb import mariadb, outbox
+from tests.support.rabbitmq import rabbitmq
 
-__all__ = ["mariadb", "outbox"]
+__all__ = ["mariadb", "outbox", "rabbitmq"]
