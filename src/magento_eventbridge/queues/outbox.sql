@@ -103,8 +103,12 @@ SELECT id FROM {dead_letters} ORDER BY id FOR UPDATE;
 
 -- name: dead_lock
 -- Those of the dead letters named that are there, held until the transaction ends.
+-- MySQL cannot lock beside JSON_TABLE itself; DISTINCT keeps the inner query from becoming a join.
 SELECT d.id
-FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS told
+FROM (
+  SELECT DISTINCT id
+  FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+) AS told
 STRAIGHT_JOIN {dead_letters} AS d FORCE INDEX (PRIMARY) ON d.id = told.id
 FOR UPDATE;
 
