@@ -36,10 +36,13 @@ def value(expression: str) -> Any:
 
 
 def fault(source: str | bytes) -> str:
+    """Give what is told of a file at once, or when its one value is needed."""
+    text = source if isinstance(source, bytes) else source.encode()
     with pytest.raises(PhpFileError) as caught:
-        parse_php_array(
-            source if isinstance(source, bytes) else source.encode(), "env.php", ENVIRONMENT
-        )
+        only = next(iter(parse_php_array(text, "env.php", ENVIRONMENT).values()))
+        while isinstance(only, dict):
+            only = next(iter(only.values()))
+        only.fail()
     return str(caught.value)
 
 

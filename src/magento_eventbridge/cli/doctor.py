@@ -143,7 +143,7 @@ async def _spool(settings: Settings) -> Finding:
             return Finding("spool", True, f"not there yet; 'serve' makes {path}")
         return Finding("spool", False, f"{path} cannot be made: {folder} cannot be written")
     try:
-        queue = open_queue(settings)
+        queue = open_queue(settings, "sqlite")
         depth = await queue.depth()
         await queue.close()
     except QueueError as error:

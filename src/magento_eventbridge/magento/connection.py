@@ -5,7 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from magento_eventbridge.magento.encryption import CryptKeys
-from magento_eventbridge.magento.env_php import Constant, Deployment, PhpArray, PhpKey, section
+from magento_eventbridge.magento.env_php import (
+    Computed,
+    Constant,
+    Deployment,
+    PhpArray,
+    PhpKey,
+    section,
+)
 
 _DATABASE_PORT = 3306
 _AMQP_PORT = 5672
@@ -77,6 +84,7 @@ def database_of(deployment: Deployment) -> Database:
 
     Raises:
         ConnectionSettingsError: there is none, or it lacks something.
+        PhpFileError: something of it is computed.
     """
     resource = section(deployment.env, "resource", "default_setup")
     name = _text(resource, "connection", "resource/default_setup") or "default"
@@ -95,17 +103,25 @@ def database_of(deployment: Deployment) -> Database:
     )
 
 
-def amqp_of(deployment: Deployment) -> Amqp | None:
-    """Read the connection to the broker; None when the store has no broker.
+def amqp_of(deployment: Deployment, connection: str = "amqp") -> Amqp | None:
+    """Read the connection to a broker by its name; None when the store has none of that name.
+
+    Magento keeps its own broker under `queue/amqp`, others under `queue/connections`.
 
     Raises:
         ConnectionSettingsError: it is there, and cannot be used.
+        PhpFileError: something of it is computed.
     """
-    at = "queue/amqp"
-    given = section(deployment.env, "queue", "amqp")
+    place = ("queue", "amqp") if connection == "amqp" else ("queue", "connections", connection)
+    at = "/".join(place)
+    given = section(deployment.env, *place)
     host = _text(given, "host", at)
     if not host:
         return None
+    tls_options = section(given, "ssl_options")
+    for value in tls_options.values():
+        if isinstance(value, Computed):
+            value.fail()
     tls = _text(given, "ssl", at).strip().lower() in {"true", "1"}
     return Amqp(
         host=host,
@@ -116,7 +132,7 @@ def amqp_of(deployment: Deployment) -> Amqp | None:
         tls=tls,
         tls_options={
             name: value
-            for name, value in section(given, "ssl_options").items()
+            for name, value in tls_options.items()
             if isinstance(name, str) and isinstance(value, str | int)
         },
     )
@@ -141,6 +157,9 @@ def _address(host: str, at: str) -> tuple[str, int | None, str | None]:
 
 def _tls(options: PhpArray) -> DatabaseTls | None:
     named = {_option(key): value for key, value in options.items()}
+    for number in (*_TLS_OPTIONS, _VERIFY_OPTION):
+        if isinstance(value := named.get(number), Computed):
+            value.fail()
     files = {
         name: str(named[number])
         for number, name in _TLS_OPTIONS.items()
@@ -176,6 +195,8 @@ def _needed(given: PhpArray, name: str, at: str) -> str:
 def _text(given: PhpArray, name: str, at: str) -> str:
     """Give a value as PHP would make text of it."""
     value: Any = given.get(name)
+    if isinstance(value, Computed):
+        value.fail()
     if value is None or value is False:
         return ""
     if isinstance(value, str | int):

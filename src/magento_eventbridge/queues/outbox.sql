@@ -70,6 +70,11 @@ SELECT store_id, subject, body, %(reason)s, attempts FROM {outbox} WHERE id = %(
 -- How much there is to do, and how many are dead.
 SELECT (SELECT COUNT(*) FROM {outbox}), (SELECT COUNT(*) FROM {dead_letters});
 
+-- name: figures
+-- The same for who asks every few seconds: no more than so many rows are counted.
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM {outbox} LIMIT 100000) AS some_captures),
+       (SELECT COUNT(*) FROM (SELECT 1 FROM {dead_letters} LIMIT 100000) AS some_letters);
+
 -- name: oldest
 -- The capture that has been there longest.
 SELECT body, UNIX_TIMESTAMP(created_at) FROM {outbox} ORDER BY id LIMIT 1;
