@@ -2,5 +2,6 @@
 
 from tests.support.mariadb import mariadb, outbox
 from tests.support.rabbitmq import rabbitmq
+from tests.support.shop import shop
 
-__all__ = ["mariadb", "outbox", "rabbitmq"]
+__all__ = ["mariadb", "outbox", "rabbitmq", "shop"]

@@ -170,7 +170,8 @@ class Store:
 
     def _database(self) -> Layer:
         try:
-            return database_layer(_as_php_connects(database_of(self.files())))
+            said = {name for layer in self._own for name in layer.values.get("outbox", {})}
+            return database_layer(_as_php_connects(database_of(self.files(), said)))
         except _UNREADABLE as error:
             raise SettingsError(str(error)) from None
 

@@ -1,6 +1,6 @@
 """How to reach a store's database and broker, and its keys, as `env.php` says."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from magento_eventbridge.magento.env_php import (
     Constant,
     Deployment,
     PhpArray,
+    PhpFileError,
     PhpKey,
     section,
 )
@@ -17,6 +18,9 @@ from magento_eventbridge.magento.env_php import (
 _DATABASE_PORT = 3306
 _AMQP_PORT = 5672
 _AMQPS_PORT = 5671
+
+# Where `[outbox]` has another name for it.
+_SETTINGS: Mapping[PhpKey, PhpKey] = {"dbname": "database", "username": "user"}
 
 # PDO's numbers, which `bin/magento` writes, and names, which people write (before and since 8.4).
 _TLS_OPTIONS = {1007: "key", 1008: "certificate", 1009: "ca", 1010: "ca_folder", 1011: "ciphers"}
@@ -79,8 +83,12 @@ class Amqp:
     tls_options: Mapping[str, str | int | bool] = field(default_factory=dict, repr=False)
 
 
-def database_of(deployment: Deployment) -> Database:
+def database_of(deployment: Deployment, said: Collection[str] = ()) -> Database:
     """Read the connection that Magento itself uses by default.
+
+    Args:
+        deployment: the store's files.
+        said: what somebody else says, by the names of `[outbox]`; it is not looked at here.
 
     Raises:
         ConnectionSettingsError: there is none, or it lacks something.
@@ -89,16 +97,24 @@ def database_of(deployment: Deployment) -> Database:
     resource = section(deployment.env, "resource", "default_setup")
     name = _text(resource, "connection", "resource/default_setup") or "default"
     at = f"db/connection/{name}"
-    given = section(deployment.env, "db", "connection", name)
+    given = {
+        key: value
+        for key, value in section(deployment.env, "db", "connection", name).items()
+        if _SETTINGS.get(key, key) not in said
+    }
     host, port, socket = _address(_text(given, "host", at), at)
     return Database(
         host=host,
         port=_port(given, at) or port or _DATABASE_PORT,
         socket=_text(given, "unix_socket", at) or socket,
-        name=_needed(given, "dbname", at),
-        user=_needed(given, "username", at),
+        name="" if "database" in said else _needed(given, "dbname", at),
+        user="" if "user" in said else _needed(given, "username", at),
         password=_text(given, "password", at),
-        table_prefix=_text(section(deployment.env, "db"), "table_prefix", "db"),
+        table_prefix=(
+            ""
+            if "table_prefix" in said
+            else _text(section(deployment.env, "db"), "table_prefix", "db")
+        ),
         tls=_tls(section(given, "driver_options")),
     )
 
@@ -139,8 +155,11 @@ def amqp_of(deployment: Deployment, connection: str = "amqp") -> Amqp | None:
 
 
 def crypt_keys_of(deployment: Deployment) -> CryptKeys:
-    """Read the keys that the store encrypts values with."""
-    return CryptKeys.of(_text(section(deployment.env, "crypt"), "key", "crypt"))
+    """Read the keys that the store encrypts values with; that they are computed is told later."""
+    try:
+        return CryptKeys.of(_text(section(deployment.env, "crypt"), "key", "crypt"))
+    except PhpFileError as error:
+        return CryptKeys(absent=str(error))
 
 
 def _address(host: str, at: str) -> tuple[str, int | None, str | None]:
