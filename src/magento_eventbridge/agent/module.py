@@ -14,6 +14,7 @@ COMPOSER_PUTS_IT_IN = Path("vendor") / PACKAGE
 
 _IN_WHEEL = Path(__file__).with_name("module")
 _IN_CHECKOUT = Path(__file__).parents[3] / "agent"
+_CONSOLE = Path("bin/magento")
 _FOR_DEVELOPERS = "Test"
 
 
@@ -92,15 +93,20 @@ class StoreFolder:
         Raises:
             NoStoreError: it is not.
         """
-        if not (self.console.is_file() and (self.root / "app/etc").is_dir()):
+        if not self.is_at(self.root):
             raise NoStoreError(
                 f"{self.root} is no root of a Magento 2 store: that has bin/magento and app/etc"
             )
 
+    @staticmethod
+    def is_at(root: Path) -> bool:
+        """Whether a folder is a store's."""
+        return (root / _CONSOLE).is_file() and (root / "app/etc").is_dir()
+
     @property
     def console(self) -> Path:
         """Magento's own command."""
-        return self.root / "bin/magento"
+        return self.root / _CONSOLE
 
     @property
     def copied(self) -> Module:

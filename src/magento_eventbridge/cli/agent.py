@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
-from magento_eventbridge.agent import checking, commands, copying
+from magento_eventbridge.agent import commands, copying
 from magento_eventbridge.agent.commands import Plan
 from magento_eventbridge.agent.copying import Copy
 from magento_eventbridge.agent.module import PACKAGE, StoreFolder, shipped
+from magento_eventbridge.cli.agent_findings import bridge, files, installed
+from magento_eventbridge.cli.findings import Finding
 from magento_eventbridge.cli.options import (
     AsJson,
     Config,
@@ -19,10 +21,13 @@ from magento_eventbridge.cli.options import (
     show_json,
     sources_of,
 )
+from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.magento.env_php import ENV_PHP, PhpFileError, read_deployment
-from magento_eventbridge.observability.findings import Finding
+from magento_eventbridge.magento.installation import module_switches
 from magento_eventbridge.settings import SettingsError
 from magento_eventbridge.store import Store
+
+_TRANSPORT = "aws_eventbridge/agent/transport"
 
 app = typer.Typer(help="Put the Magento module into a store, and check it.", no_args_is_help=True)
 
@@ -71,20 +76,33 @@ def check(
     findings = asyncio.run(_look(Store(folder.root, own, os.environ)))
     is_well = all(finding.is_well for finding in findings)
     if as_json:
-        told = [{"name": f.name, "ok": f.is_well, "message": f.told} for f in findings]
+        told = [
+            {"name": f.name, "ok": f.is_well, "state": f.state.lower(), "message": f.told}
+            for f in findings
+        ]
         show_json({"ok": is_well, "findings": told})
     else:
         for finding in findings:
-            out.print(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.name}: {finding.told}")
+            out.print(str(finding))
     if not is_well:
         raise typer.Exit(1)
 
 
 async def _look(store: Store) -> list[Finding]:
+    found = files(StoreFolder(store.root))
     try:
-        return await checking.look(store)
+        switches = module_switches(store.files())
+        installation = await store.installation()
+        transport = (await store.read()).config.default.get(_TRANSPORT)
+    except (PhpFileError, QueueError, SettingsError) as error:
+        return [*found, Finding("store", "FAIL", "; ".join(str(error).splitlines()))]
     finally:
         await store.close()
+    return [
+        *found,
+        *installed(installation, switches),
+        bridge(installation, transport.text if transport else ""),
+    ]
 
 
 def _plan(store: StoreFolder) -> Plan:
