@@ -15,7 +15,7 @@ import pytest
 
 from magento_eventbridge import __version__
 from magento_eventbridge.agent import copying
-from magento_eventbridge.agent.module import StoreFolder, shipped
+from magento_eventbridge.agent.module import AgentError, StoreFolder, shipped
 from magento_eventbridge.magento.installation import AGENT, ORIGINAL
 from tests.support.process import COMMAND, environment
 from tests.support.programs import program
@@ -148,7 +148,7 @@ def test_a_copy_that_fails_leaves_the_former_version(magento: Magento, monkeypat
         raise OSError(28, "No space left on device", str(target))
 
     monkeypatch.setattr(shutil, "copyfile", full)
-    with pytest.raises(copying.AgentError, match="No space left on device"):
+    with pytest.raises(AgentError, match="No space left on device"):
         copying.copy(shipped(), store)
     assert "an older one" in (magento.module / "registration.php").read_text()
     assert [path.name for path in magento.module.parent.iterdir()] == ["Agent"]
@@ -283,7 +283,7 @@ def test_a_store_that_may_not_be_written_is_told_of(somebody_elses: Magento) -> 
         os.setuid(1)
         try:
             copying.copy(shipped(), StoreFolder(somebody_elses.root))
-        except copying.AgentError as error:
+        except AgentError as error:
             os._exit(7 if "cannot be written (Permission denied)" in str(error) else 8)
         except BaseException:
             os._exit(9)
