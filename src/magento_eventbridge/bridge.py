@@ -187,6 +187,7 @@ class Bridge:
         self._routes = Routes(settings)
         self._dispatchers: list[Dispatcher] = []
         self._hearts: list[Heart] = []
+        self._inlet: Inlet | None = None
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -240,10 +241,14 @@ class Bridge:
             heart.look_again()
         start_log(settings)
         log.info("The store's configuration has changed and counts from now on")
-        fixed = ("inlet", "outbox")
-        for name in fixed:
-            if getattr(former, name) != getattr(settings, name):
-                log.warning("What the store says of [%s] counts from the next start", name)
+        if settings.outbox != former.outbox:
+            log.warning("Where the outbox is, as the store now says, counts from the next start")
+        if self._inlet and settings.inlet.secrets:
+            self._inlet.trust(self._inlet_options().secrets)
+        elif settings.inlet != former.inlet:
+            log.warning(
+                "Whether the HTTP inlet is open, as the store now says, counts from the next start"
+            )
 
     async def _run(self, stack: AsyncExitStack) -> None:
         deliveries = []
@@ -291,6 +296,7 @@ class Bridge:
         inlet = Inlet(self._inlet_options(), spool)
         await inlet.open()
         stack.push_async_callback(inlet.close)
+        self._inlet = inlet
         log.info("Listening for captures at %s", inlet.url)
 
     async def _deliver(self, stack: AsyncExitStack, queue: Queue) -> asyncio.Task[None]:

@@ -259,18 +259,19 @@ async def follow(store: Store, apply: Callable[[Settings], None]) -> None:
     while True:
         await asyncio.sleep(_LOOKS_EVERY)
         try:
-            reading = await store.read_if_changed()
+            if reading := await store.read_if_changed():
+                apply(reading.settings)
         except (SettingsError, QueueError) as error:
             reason = "; ".join(str(error).splitlines())
             if reason != told:
                 log.error("The store's configuration cannot be used: %s. The former stays.", reason)
             told = reason
-            continue
-        if told:
-            log.warning("The store's configuration can be used again.")
-            told = ""
-        if reading:
-            apply(reading.settings)
+        except Exception:
+            log.exception("Looking at the store's configuration failed")
+        else:
+            if told:
+                log.warning("The store's configuration can be used again.")
+                told = ""
 
 
 def _as_php_connects(database: Database) -> Database:

@@ -53,7 +53,7 @@ _YES_NO = _SWITCHES | {
 
 @dataclass(frozen=True)
 class _Setting:
-    value: str | bool = field(repr=False)
+    value: str | bool | tuple[str, ...] = field(repr=False)
     origin: str
 
 
@@ -191,7 +191,7 @@ def _agent_secret(values: Mapping[str, Value], keys: CryptKeys) -> _Setting | No
         raise StoreConfigError(f"{_AGENT_SECRET} ({value.origin}): {error}") from None
     if len(secret) < SHORTEST_SECRET and not is_used:
         return None
-    return _Setting(secret, value.origin)
+    return _Setting((secret,), value.origin)  # one, whatever stands in it
 
 
 def _yes_no(path: str, value: Value) -> bool:
