@@ -9,9 +9,8 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import click
 import pytest
 import typer.main
 import yaml
@@ -60,8 +59,8 @@ def parses(words: Sequence[str]) -> None:
     """Let the command line parse words, without running what they ask for."""
     name, *others = words
     assert name == SERVE
-    commands = cast("click.Group", typer.main.get_command(app)).commands
-    commands[name].make_context(name, others)
+    group: Any = typer.main.get_command(app)
+    group.commands[name].make_context(name, others)
 
 
 def are_settings(variables: Iterable[tuple[str, str]]) -> Settings:
