@@ -1,5 +1,23 @@
-"""Fixtures that several kinds of tests share."""
+"""Fixtures that several kinds of tests share, and the loop that all run on."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+import uvloop
 
 from tests.support.mariadb import mariadb, outbox
+from tests.support.rabbitmq import rabbitmq
+from tests.support.shop import shop
 
-__all__ = ["mariadb", "outbox"]
+__all__ = ["mariadb", "outbox", "rabbitmq", "shop"]
+
+
+def pytest_sessionstart() -> None:
+    """Take servers and their folders along when the tests are asked to end, as on Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Let tests run on the loop that the bridge runs on."""
+    return {"uvloop": uvloop.new_event_loop}

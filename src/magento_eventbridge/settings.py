@@ -34,6 +34,7 @@ from magento_eventbridge.observability.log import LogFormat
 
 ENVIRONMENT_PREFIX = "MAGENTO_EVENTBRIDGE_"
 CONFIG_FILE_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
+SHORTEST_SECRET = 16
 DEFAULT_CONFIG_FILE = Path("/etc/magento-eventbridge.toml")
 
 _SCOPES = sorted({event.scope for event in EVENTS})
@@ -201,8 +202,8 @@ class InletSettings(_Group):
     @field_validator("secrets")
     @classmethod
     def _are_long(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if any(len(secret.get_secret_value()) < 16 for secret in secrets):
-            raise ValueError("a secret must have at least 16 characters")
+        if any(len(secret.get_secret_value()) < SHORTEST_SECRET for secret in secrets):
+            raise ValueError(f"a secret must have at least {SHORTEST_SECRET} characters")
         return secrets
 
     @model_validator(mode="after")
@@ -223,7 +224,7 @@ class SpoolSettings(_Group):
 class OutboxSettings(_Group):
     """The table that the agent writes captures to, in Magento's own database."""
 
-    enabled: bool = Field(False, description="deliver from it in `serve`")
+    enabled: bool = Field(False, description="deliver from it in `serve`; on with `magento_root`")
     host: str = Field("127.0.0.1", min_length=1, description="of the database server")
     port: int = Field(3306, ge=1, le=65535, description="of the database server")
     unix_socket: OptionalPath = Field(None, description="goes before host and port")
@@ -235,8 +236,11 @@ class OutboxSettings(_Group):
     )
     tls: bool = Field(False, description="encrypt the connection and check the server")
     tls_ca: OptionalPath = Field(None, description="PEM file, else the system's; implies tls")
+    tls_ca_folder: OptionalPath = Field(None, description="folder of such; implies tls")
     tls_certificate: OptionalPath = Field(None, description="PEM file of our own; implies tls")
     tls_key: OptionalPath = Field(None, description="PEM file, for tls_certificate")
+    tls_ciphers: OptionalText = Field(None, description="in OpenSSL's notation")
+    tls_verify: bool = Field(True, description="check the server's certificate")
     tls_verify_host: bool = Field(True, description="its certificate must name the host")
 
 
@@ -282,7 +286,9 @@ class Settings(StoreSettings):
     outbox: OutboxSettings = OutboxSettings()
     delivery: DeliverySettings = DeliverySettings()
     log: LogSettings = LogSettings()
-    magento_root: OptionalPath = Field(None, description="the store's folder, for its log")
+    magento_root: OptionalPath = Field(
+        None, description="the store's folder: its configuration counts, its log is written"
+    )
 
     def store(self, store_id: int) -> StoreSettings:
         """Give a store view's settings."""
@@ -454,25 +460,23 @@ def file_layer(path: Path | None, environment: Mapping[str, str]) -> Layer:
         raise SettingsError(f"{file} is not TOML: {error}") from None
 
 
-def read_settings(
+def own_layers(
     *,
     config: Path | None = None,
     environment: Mapping[str, str] | None = None,
     command_line: Mapping[str, Any] | None = None,
-) -> tuple[Settings, Origins]:
-    """Read settings from all places: TOML file < environment < command line.
+) -> list[Layer]:
+    """Read the bridge's own settings: TOML file < environment < command line.
 
     Raises:
-        SettingsError: with every fault and its origin.
+        SettingsError: one of them cannot be read.
     """
     surroundings = os.environ if environment is None else environment
-    return load(
-        [
-            file_layer(config, surroundings),
-            environment_layer(surroundings),
-            Layer("command line", command_line or {}),
-        ]
-    )
+    return [
+        file_layer(config, surroundings),
+        environment_layer(surroundings),
+        Layer("command line", command_line or {}),
+    ]
 
 
 def _reveal(secret: SecretStr | None) -> str | None:

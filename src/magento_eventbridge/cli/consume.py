@@ -20,9 +20,16 @@ from magento_eventbridge.delivery.policy import Tally
 from magento_eventbridge.settings import Settings
 
 NAME = "consume"
-EXAMPLE = "magento-eventbridge consume --queue sqlite --max-messages 1000"
+EXAMPLE = "magento-eventbridge consume --magento-root /var/www/html --max-messages 1000"
 
-QueueName = Annotated[str, typer.Option("--queue", help="Which queue to drain: sqlite or outbox.")]
+QueueName = Annotated[
+    str | None,
+    typer.Option(
+        "--queue",
+        help="Which queue to drain: sqlite or outbox; the outbox if it is enabled.",
+        show_default=False,
+    ),
+]
 MaxMessages = Annotated[
     int | None,
     typer.Option("--max-messages", min=1, help="Stop after so many; without it: when empty."),
@@ -30,7 +37,7 @@ MaxMessages = Annotated[
 
 
 def run(
-    queue: QueueName = "sqlite",
+    queue: QueueName = None,
     max_messages: MaxMessages = None,
     config: Config = None,
     overrides: Overrides = None,
@@ -52,7 +59,7 @@ def run(
         out.print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in told.items()))
 
 
-async def _consume(settings: Settings, name: str, at_most: int | None) -> Tally:
+async def _consume(settings: Settings, name: str | None, at_most: int | None) -> Tally:
     queue = open_queue(settings, name)
     try:
         async with dispatching(settings, queue) as dispatcher:

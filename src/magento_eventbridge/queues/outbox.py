@@ -8,7 +8,6 @@ import secrets
 import socket
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from importlib.resources import files
 from typing import Any, cast
 
 from pymysql.cursors import Cursor
@@ -18,6 +17,7 @@ from magento_eventbridge.delivery.ports import Claim, DeadLetter, Depth, QueueEr
 from magento_eventbridge.queues.mysql_connection import (
     MysqlConnection,
     MysqlOptions,
+    named_queries,
     transaction,
 )
 
@@ -31,8 +31,7 @@ _IDLE_PAUSE = 0.1
 _LOOKS_EVERY = 2.0
 _GRACE = 3.0
 
-_QUERY = re.compile(r"^-- name: (\w+)\n(?:-- .*\n)*([^;]+);", re.MULTILINE)
-_QUERIES = dict(_QUERY.findall(files(__package__).joinpath("outbox.sql").read_text()))
+_QUERIES = named_queries(__package__, "outbox.sql")
 
 
 class OutboxQueue:
@@ -134,6 +133,18 @@ class OutboxQueue:
             ((captures, dead),) = self._queries.rows(cursor, "depth")
             oldest = self._queries.rows(cursor, "oldest")
             return Depth(captures, _time(*oldest[0]) if oldest else None, dead)
+
+        return await self._connection.run(work)
+
+    async def figures(self) -> tuple[int, int]:
+        """Tell how many captures and dead letters there are, up to 100,000 each.
+
+        For those who ask often: an exact count of a long table takes the database its time.
+        """
+
+        def work(cursor: Cursor) -> tuple[int, int]:
+            ((captures, dead),) = self._queries.rows(cursor, "figures")
+            return int(captures), int(dead)
 
         return await self._connection.run(work)
 

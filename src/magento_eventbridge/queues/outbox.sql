@@ -70,6 +70,11 @@ SELECT store_id, subject, body, %(reason)s, attempts FROM {outbox} WHERE id = %(
 -- How much there is to do, and how many are dead.
 SELECT (SELECT COUNT(*) FROM {outbox}), (SELECT COUNT(*) FROM {dead_letters});
 
+-- name: figures
+-- The same for who asks every few seconds: no more than so many rows are counted.
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM {outbox} LIMIT 100000) AS some_captures),
+       (SELECT COUNT(*) FROM (SELECT 1 FROM {dead_letters} LIMIT 100000) AS some_letters);
+
 -- name: oldest
 -- The capture that has been there longest.
 SELECT body, UNIX_TIMESTAMP(created_at) FROM {outbox} ORDER BY id LIMIT 1;
@@ -103,8 +108,12 @@ SELECT id FROM {dead_letters} ORDER BY id FOR UPDATE;
 
 -- name: dead_lock
 -- Those of the dead letters named that are there, held until the transaction ends.
+-- MySQL cannot lock beside JSON_TABLE itself; DISTINCT keeps the inner query from becoming a join.
 SELECT d.id
-FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS told
+FROM (
+  SELECT DISTINCT id
+  FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+) AS told
 STRAIGHT_JOIN {dead_letters} AS d FORCE INDEX (PRIMARY) ON d.id = told.id
 FOR UPDATE;
 
