@@ -63,9 +63,13 @@ class MysqlConnection:
     The server lets go of the lock when the connection ends, however it ends.
     """
 
-    def __init__(self, options: MysqlOptions, lock: str) -> None:
+    def __init__(
+        self, options: MysqlOptions, lock: str, prepare: Callable[[Cursor], None] | None = None
+    ) -> None:
+        """Get ready to connect; `prepare` is run on each new connection."""
         self._options = options
         self._lock = lock
+        self._prepare = prepare
         self._connection: pymysql.Connection[Cursor] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mysql")
 
@@ -129,6 +133,8 @@ class MysqlConnection:
                     for statement in _SESSION:
                         cursor.execute(statement)
                     self._take_lock(cursor)
+                    if self._prepare:
+                        self._prepare(cursor)
             except BaseException:
                 connection.close()
                 raise
@@ -180,6 +186,8 @@ class MysqlConnection:
                     "; the module MagentoEventBridge_Agent makes it: run 'bin/magento "
                     "setup:upgrade' in the store, and look at the table prefix"
                 )
+            case ER.TABLEACCESS_DENIED_ERROR:
+                told += "; the bridge makes tables of its own beside Magento's queue: let it"
             case ER.ACCESS_DENIED_ERROR | ER.DBACCESS_DENIED_ERROR | ER.BAD_DB_ERROR:
                 told += "; look at user, password and database in the settings"
         return QueueError(told)
