@@ -84,7 +84,7 @@ class AmqpQueue:
             return []
         self._bring_back_postponed()
         if not self._buffer:
-            await self._let_arrive(channel, limit)
+            await self._let_arrive(channel)
         claims: list[Claim] = []
         passed_over: deque[_Message] = deque()
         while self._buffer and len(claims) < limit:
@@ -171,6 +171,7 @@ class AmqpQueue:
         channel.closing.add_done_callback(lambda _: self._news.set())
         self._has_told_of_absence = False
         self._channel = channel
+        await self._let_arrive(channel)
         return channel
 
     def _lose_channel(self) -> None:
@@ -230,23 +231,23 @@ class AmqpQueue:
             # It is not lost: it comes again once this channel has ended.
             log.warning("A message that came back often could not be published anew: %s", error)
 
-    async def _let_arrive(self, channel: AbstractChannel, limit: int) -> None:
+    async def _let_arrive(self, channel: AbstractChannel) -> None:
         """Wait for what is on its way: who finds nothing may end."""
-        room = self._options.prefetch - len(self._known)
-        if room <= 0:
-            return
-        with self._connection.explained():
-            declared = await channel.queue_declare(self._options.queue, passive=True)
-        expected = self._came + min(declared.message_count or 0, limit, room)
         patience = _ARRIVES_WITHIN
-        while self._came < expected and not channel.is_closed:
+        while not self._is_full:
+            with self._connection.explained():
+                declared = await channel.queue_declare(self._options.queue, passive=True)
+                # The broker's answer may overtake what it has sent us, but not that to a second
+                # question.
+                await channel.basic_qos(prefetch_count=self._options.prefetch)
+            if not declared.message_count:
+                return
             self._news.clear()
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), patience)
-            except TimeoutError:
+            if not self._news.is_set():
                 return  # another bridge has it
-            if self._buffer:
-                patience = _FOLLOWS_WITHIN
+            patience = _FOLLOWS_WITHIN
 
     def _bring_back_postponed(self) -> None:
         now = time.monotonic()
