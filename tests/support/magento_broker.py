@@ -13,6 +13,7 @@ import aiormq
 import pytest
 from aiormq import spec
 from aiormq.abc import AbstractChannel
+from aiormq.exceptions import ChannelNotFoundEntity
 
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.queues.amqp_connection import AmqpOptions
@@ -58,7 +59,12 @@ class MagentoBroker:
     async def count(self, suffix: str = "") -> int:
         """Count the messages of the queue, or of one of ours beside it, that nobody has."""
         async with self.channel() as channel:
-            declared = await channel.queue_declare(f"{self.options.queue}{suffix}", passive=True)
+            try:
+                declared = await channel.queue_declare(
+                    f"{self.options.queue}{suffix}", passive=True
+                )
+            except ChannelNotFoundEntity:
+                return 0
             return declared.message_count or 0
 
     async def delete(self) -> None:

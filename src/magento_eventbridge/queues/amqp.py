@@ -201,9 +201,9 @@ class AmqpQueue:
     async def _arrive(self, delivered: DeliveredMessage) -> None:
         tag = cast("int", delivered.delivery_tag)
         self._unacknowledged.add(tag)
-        properties = delivered.header.properties
-        text = capture_text(delivered.body, properties.message_id or "")
-        key, store_id = _head(text)
+        message_id = delivered.header.properties.message_id or ""
+        text = capture_text(delivered.body, message_id)
+        key, store_id = _head(text, message_id)
         if key in self._settled:
             self._settled.discard(key)
             await self._acknowledge(delivered.channel, [tag])
@@ -303,7 +303,7 @@ class AmqpQueue:
             if together:
                 await channel.basic_ack(together[-1], multiple=True)
             for tag in tags[len(together) :]:
-                await channel.basic_ack(tag, wait=False)
+                await channel.basic_ack(tag, wait=tag == tags[-1])
 
 
 def _returns(delivered: DeliveredMessage) -> int:
@@ -312,13 +312,13 @@ def _returns(delivered: DeliveredMessage) -> int:
     return count if isinstance(count, int) else 0
 
 
-def _head(text: bytes) -> tuple[str, int]:
-    """Give what tells a capture from others, and its store view."""
+def _head(text: bytes, message_id: str) -> tuple[str, int]:
+    """Give what tells a message from others, and its store view."""
     try:
         head = _decoder.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         head = _Head()
-    return head.id or hashlib.sha256(text).hexdigest(), head.store_id
+    return head.id or hashlib.sha256(message_id.encode() + text).hexdigest(), head.store_id
 
 
 class _Head(msgspec.Struct):

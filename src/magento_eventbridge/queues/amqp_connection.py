@@ -16,7 +16,7 @@ from aiormq.exceptions import (
     AuthenticationError,
     ChannelInvalidStateError,
     ChannelNotFoundEntity,
-    ConnectionClosed,
+    InvalidFrameError,
     ProbableAuthenticationError,
 )
 from yarl import URL
@@ -27,7 +27,6 @@ from magento_eventbridge.delivery.ports import QueueError
 _CONNECT_SECONDS = 10
 _ANSWER_SECONDS = 30
 _HEARTBEAT_SECONDS = 20
-_NOT_ALLOWED = 530
 _PERSISTENT = 2
 
 OURS = "eventbridge-"
@@ -65,7 +64,7 @@ class AmqpOptions:
 
     def __str__(self) -> str:
         """Name the broker as logs do."""
-        return f"{self.host}:{self.port}{'' if self.virtual_host == '/' else self.virtual_host}"
+        return f"{self.host}:{self.port}/{self.virtual_host.strip('/')}"
 
 
 class AmqpConnection:
@@ -168,7 +167,7 @@ class AmqpConnection:
                 told = "no answer in time"
             case ProbableAuthenticationError() | AuthenticationError():
                 told = "it does not let us in; look at user and password in the settings"
-            case ConnectionClosed(args=(code, *_)) if code == _NOT_ALLOWED:
+            case InvalidFrameError():  # a refusal where a welcome is expected
                 told = "it does not let this user into the virtual host; look at the settings"
             case OSError(strerror=str(reason)):
                 told = reason
