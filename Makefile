@@ -31,8 +31,14 @@ lint: install
 	$(BIN)/mypy
 	PYTHONPATH=src $(BIN)/lint-imports
 
-bench: install
+bench: install build/peers/installed
 	$(BIN)/python -m benchmarks
+
+# A peer that wants another botocore than boto3 does.
+build/peers/installed:
+	$(PYTHON) -m venv build/peers
+	build/peers/bin/pip install --quiet --disable-pip-version-check aiobotocore uvloop
+	touch $@
 
 docs: install
 	$(BIN)/python -m tools.generate_docs

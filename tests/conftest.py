@@ -1,8 +1,19 @@
-"""Fixtures that several kinds of tests share."""
+"""Fixtures that several kinds of tests share, and the loop that all run on."""
+
+import asyncio
+from collections.abc import Callable
+
+import uvloop
 
 from tests.support.magento_broker import magento_broker
 from tests.support.magento_queue import magento_queue
 from tests.support.mariadb import mariadb, outbox
 from tests.support.rabbitmq import rabbitmq
+from tests.support.shop import shop
 
-__all__ = ["magento_broker", "magento_queue", "mariadb", "outbox", "rabbitmq"]
+__all__ = ["magento_broker", "magento_queue", "mariadb", "outbox", "rabbitmq", "shop"]
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Let tests run on the loop that the bridge runs on."""
+    return {"uvloop": uvloop.new_event_loop}

@@ -14,6 +14,7 @@ from magento_eventbridge.queues.amqp import AmqpQueue
 from magento_eventbridge.queues.magento_db import MagentoDbQueue
 from magento_eventbridge.queues.outbox import OutboxQueue
 from magento_eventbridge.queues.sqlite import SqliteQueue
+from magento_eventbridge.settings import QUEUE
 from tests.support import recorded
 from tests.support.magento_broker import MagentoBroker
 from tests.support.magento_queue import MagentoQueue
@@ -44,7 +45,7 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         messages: MagentoQueue = request.getfixturevalue("magento_queue")
 
         def open_one() -> Queue:
-            return MagentoDbQueue(messages.options)
+            return MagentoDbQueue(messages.options, QUEUE)
 
         async def put(captures: Sequence[tuple[Capture, bytes]]) -> None:
             await asyncio.to_thread(messages.put, captures)

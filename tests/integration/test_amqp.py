@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiormq import spec
@@ -142,7 +143,7 @@ async def test_a_broker_that_is_away_is_told_of(
     ],
 )
 async def test_a_broker_that_does_not_let_us_in_is_told_of(
-    magento_broker: MagentoBroker, changes: dict[str, str], told: str
+    magento_broker: MagentoBroker, changes: dict[str, Any], told: str
 ) -> None:
     queue = AmqpQueue(replace(magento_broker.options, **changes))
     with pytest.raises(QueueError, match=told) as fault:
@@ -251,7 +252,7 @@ async def test_what_the_broker_itself_buries_is_shown_with_its_reason(
     dying = f"{magento_broker.options.queue}.dying"
     async with magento_broker.channel() as channel:
         exchange = f"{magento_broker.options.queue}.dead-letters"
-        arguments = {"x-message-ttl": 1, "x-dead-letter-exchange": exchange}
+        arguments: dict[str, Any] = {"x-message-ttl": 1, "x-dead-letter-exchange": exchange}
         await channel.queue_declare(dying, arguments=arguments, auto_delete=True)
         await channel.basic_publish(other, routing_key=dying)
         await until(magento_broker, 1, ".dead-letters")

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.queues.magento_db import MagentoDbQueue
+from magento_eventbridge.settings import QUEUE
 from tests.support import recorded
 from tests.support.delivering import delivering
 from tests.support.magento_queue import MagentoQueue
@@ -29,7 +30,7 @@ NEW, IN_PROGRESS, COMPLETE, RETRY_REQUIRED, ERROR = 2, 3, 4, 5, 6
 
 @pytest.fixture
 async def queue(magento_queue: MagentoQueue) -> AsyncIterator[MagentoDbQueue]:
-    queue = MagentoDbQueue(magento_queue.options)
+    queue = MagentoDbQueue(magento_queue.options, QUEUE)
     yield queue
     await queue.close()
 
@@ -199,7 +200,7 @@ async def test_a_queue_that_is_not_there_yet_is_waited_for_with_one_line(
 
 
 async def test_tables_of_another_prefix_are_told_of(magento_queue: MagentoQueue) -> None:
-    queue = MagentoDbQueue(replace(magento_queue.options, table_prefix="nobodys_"))
+    queue = MagentoDbQueue(replace(magento_queue.options, table_prefix="nobodys_"), QUEUE)
     with pytest.raises(QueueError, match="look at the table prefix"):
         await queue.claim(10)
     await queue.close()
@@ -237,11 +238,11 @@ async def test_what_the_original_published_is_delivered_with_an_id_that_stays(
     magento_queue.publish(ORIGINALS)
     ids = []
     for _ in range(2):
-        queue = MagentoDbQueue(magento_queue.options)
+        queue = MagentoDbQueue(magento_queue.options, QUEUE)
         ids.append([claim.body for claim in await queue.claim(100)])
         await queue.close()
     assert ids[0] == ids[1]
-    queue = MagentoDbQueue(magento_queue.options)
+    queue = MagentoDbQueue(magento_queue.options, QUEUE)
     async with put_events() as endpoint, delivering(queue, endpoint.url):
         await endpoint.until_taken(len(ORIGINALS))
     await queue.close()
@@ -254,7 +255,7 @@ async def test_what_nobody_understands_is_buried_with_the_reason(
     magento_queue: MagentoQueue,
 ) -> None:
     magento_queue.publish(['["{}"]', "null", json.dumps(recorded.orders(1)[0][1].decode())])
-    queue = MagentoDbQueue(magento_queue.options)
+    queue = MagentoDbQueue(magento_queue.options, QUEUE)
     async with put_events() as endpoint, delivering(queue, endpoint.url):
         await endpoint.until_taken(1)
     letters = await queue.dead_letters.page(10)
@@ -270,7 +271,7 @@ async def test_what_nobody_understands_is_buried_with_the_reason(
 async def test_several_bridges_share_the_queue(magento_queue: MagentoQueue) -> None:
     captures = recorded.orders(3000)
     magento_queue.put(captures)
-    queues = [MagentoDbQueue(magento_queue.options) for _ in range(3)]
+    queues = [MagentoDbQueue(magento_queue.options, QUEUE) for _ in range(3)]
 
     async def drain(queue: MagentoDbQueue) -> int:
         count = 0
@@ -295,7 +296,7 @@ async def main():
     host, port, database, user, password, prefix = sys.argv[1:]
     options = MysqlOptions(host=host, port=int(port), database=database, user=user,
                            password=password, table_prefix=prefix)
-    print(len(await MagentoDbQueue(options).claim(10)), flush=True)
+    print(len(await MagentoDbQueue(options, "aws.eventbridge.events.send").claim(10)), flush=True)
     await asyncio.sleep(600)
 
 asyncio.run(main())
@@ -323,7 +324,7 @@ async def test_what_a_bridge_had_claimed_when_it_died_is_taken_up_again(
     assert len(await queue.claim(2)) == 2
     other.kill()
     await other.wait()
-    claims = []
+    claims: list[Claim] = []
     async with asyncio.timeout(20):
         while len(claims) < 12:
             claims += await queue.claim(20)

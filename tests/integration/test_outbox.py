@@ -272,6 +272,15 @@ async def test_a_heartbeat_tells_the_store_how_the_bridge_fares(
     assert json.loads(str(status)) == {"version": "1.0.0", "parked": []}
 
 
+async def test_what_is_asked_every_few_seconds_is_told_without_a_full_count(
+    outbox: Outbox, queue: OutboxQueue
+) -> None:
+    outbox.put(recorded.orders(4))
+    claim, *_ = await queue.claim(1)
+    await queue.bury(claim, "for a test")
+    assert await queue.figures() == (3, 1)
+
+
 async def test_a_commit_at_rest_is_relayed_within_100_ms(
     outbox: Outbox, queue: OutboxQueue, endpoint: PutEvents
 ) -> None:

@@ -53,7 +53,6 @@ class MagentoBroker:
                         delivery_mode=2, message_id=secrets.token_hex(16)
                     ),
                     mandatory=True,
-                    wait=False,
                 )
 
     async def count(self, suffix: str = "") -> int:

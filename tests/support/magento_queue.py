@@ -12,8 +12,8 @@ import pytest
 from pymysql.cursors import Cursor
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.queues.magento_db import QUEUE
 from magento_eventbridge.queues.mysql_connection import MysqlOptions
+from magento_eventbridge.settings import QUEUE
 from tests.support.mariadb import Server
 
 _TABLES = Path(__file__).with_name("magento_queue_tables.sql").read_text()

@@ -542,9 +542,19 @@ def test_doctor_finds_nothing_wrong_with_a_dry_run(command, dry_run, spool):
     ran = command("doctor", "--json")
     assert (ran.status, ran.json["ok"]) == (0, True)
     assert ran.json["findings"] == [
-        {"name": "inlet", "ok": True, "message": "1 secret"},
-        {"name": "spool", "ok": True, "message": f"not there yet; 'serve' makes {spool}"},
-        {"name": "bus of all store views", "ok": True, "message": "dry run: nothing is sent"},
+        {"name": "inlet", "ok": True, "state": "ok", "message": "1 secret"},
+        {
+            "name": "spool",
+            "ok": True,
+            "state": "ok",
+            "message": f"not there yet; 'serve' makes {spool}",
+        },
+        {
+            "name": "bus of all store views",
+            "ok": True,
+            "state": "ok",
+            "message": "dry run: nothing is sent",
+        },
     ]
 
 
@@ -593,7 +603,12 @@ def test_doctor_looks_at_every_destination_once(command, dry_run):
         "--json",
     )
     inlet, _, *buses = ran.json["findings"]
-    assert inlet == {"name": "inlet", "ok": True, "message": "switched off"}
+    assert inlet == {
+        "name": "inlet",
+        "ok": True,
+        "state": "ok",
+        "message": "switched off",
+    }
     assert [told["name"] for told in buses] == ["bus of all store views", "bus of store view 2"]
 
 

@@ -61,6 +61,7 @@ class AmqpOptions:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     tls_verify: bool = True
+    tls_verify_host: bool = True
 
     def __str__(self) -> str:
         """Name the broker as logs do."""
@@ -154,8 +155,8 @@ class AmqpConnection:
         if not (options.tls or options.tls_ca or options.tls_certificate):
             return None
         context = ssl.create_default_context(cafile=options.tls_ca)
+        context.check_hostname = options.tls_verify and options.tls_verify_host
         if not options.tls_verify:
-            context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if options.tls_certificate:
             context.load_cert_chain(options.tls_certificate, options.tls_key)

@@ -14,9 +14,6 @@ from magento_eventbridge.queues.mysql_queue import MysqlQueue, Queries
 
 log = logging.getLogger(__name__)
 
-QUEUE = "aws.eventbridge.events.send"
-"""The queue's name, and the topic's, in Magento."""
-
 # Seconds between two looks at all messages that wait; in between, only at what came lately.
 _LOOKS_AT_ALL_EVERY = 2.0
 # Magento's clean-up deletes new messages after 7 days unless told otherwise.
@@ -33,7 +30,7 @@ class MagentoDbQueue(MysqlQueue):
 
     name = "magento-db"
 
-    def __init__(self, options: MysqlOptions, queue: str = QUEUE) -> None:
+    def __init__(self, options: MysqlOptions, queue: str) -> None:
         """Get ready; the database is asked for the first time when something is wanted of it."""
         prefix = options.table_prefix
         ours = {

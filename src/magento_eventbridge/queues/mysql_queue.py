@@ -8,7 +8,6 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from importlib.resources import files
 from typing import Any, cast
 
 from pymysql.cursors import Cursor
@@ -18,6 +17,7 @@ from magento_eventbridge.delivery.ports import Claim, DeadLetter, Depth, QueueEr
 from magento_eventbridge.queues.mysql_connection import (
     MysqlConnection,
     MysqlOptions,
+    named_queries,
     transaction,
 )
 
@@ -30,8 +30,6 @@ _IDLE_PAUSE = 0.1
 # has to come back for its claims.
 _LOOKS_EVERY = 2.0
 _GRACE = 3.0
-
-_QUERY = re.compile(r"^-- name: (\w+)\n(?:-- .*\n)*((?:[^;]+;)+?)(?=\n\n|\s*\Z)", re.MULTILINE)
 
 TextOf = Callable[..., bytes]
 """Gives the capture of a body as a table has it, and of the columns that follow it."""
@@ -60,7 +58,7 @@ class MysqlQueue:
         """
         host = re.sub(r"[^\w.-]", "-", socket.gethostname(), flags=re.ASCII)[:24]
         self.bridge = f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
-        self._connection = MysqlConnection(options, f"eventbridge/{self.bridge}", prepare)
+        self._connection = MysqlConnection(options, f"eventbridge/{self.bridge}", prepare=prepare)
         self._queries = queries
         self._text_of = text_of
         self._claimed: set[int] = set()
@@ -283,7 +281,7 @@ class Queries:
         """Read files, the later going before the earlier; `values` are those of every query."""
         texts: dict[str, str] = {}
         for source in sources:
-            texts |= _QUERY.findall(files(__package__).joinpath(source).read_text())
+            texts |= named_queries(__package__, source)
         self._statements = {
             name: [part for part in text.format(**tables).split(";") if part.strip()]
             for name, text in texts.items()

@@ -1,17 +1,15 @@
-"""The EventBridge sink: PutEvents of the classic bus, over aiohttp."""
+"""The EventBridge sink: PutEvents of the classic bus."""
 
-import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
-import aiohttp
 import msgspec
 from msgspec import Struct, field
 
-from magento_eventbridge import __version__
 from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder
 from magento_eventbridge.aws.endpoints import RegionError, eventbridge_endpoint
+from magento_eventbridge.aws.http import CallError, Endpoint
 from magento_eventbridge.aws.signing import Signer
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import Limits
@@ -68,7 +66,6 @@ _HEADERS = {
     "Content-Type": "application/x-amz-json-1.1",
     "X-Amz-Target": "AWSEvents.PutEvents",
 }
-_USER_AGENT = f"magento-eventbridge/{__version__}"
 
 
 class _Entry(Struct, rename="pascal", omit_defaults=True):
@@ -105,6 +102,14 @@ _result_decoder = msgspec.json.Decoder(_Result)
 _error_decoder = msgspec.json.Decoder(_Error)
 
 
+class _Line(NamedTuple):
+    """What calls to one destination need."""
+
+    host: str
+    endpoint: Endpoint
+    signer: Signer
+
+
 class EventBridgeSink:
     """Puts entries on classic buses of EventBridge, in any region and with any credentials."""
 
@@ -120,68 +125,45 @@ class EventBridgeSink:
     ) -> None:
         self.limits = Limits(max_entries=MAX_ENTRIES, max_bytes=max_bytes)
         self._credentials = credentials
-        self._timeout = aiohttp.ClientTimeout(
-            total=connect_seconds + answer_seconds, sock_connect=connect_seconds
-        )
-        self._signers: dict[Destination, Signer] = {}
-        self._session: aiohttp.ClientSession | None = None
+        self._connect_seconds = connect_seconds
+        self._answer_seconds = answer_seconds
+        self._lines: dict[Destination, _Line] = {}
 
     async def put(self, destination: Destination, entries: Sequence[Entry]) -> Answer:
         """Send entries in one PutEvents call."""
         try:
-            url = destination.endpoint_url or eventbridge_endpoint(destination.region)
-            headers, body = await self._request(destination, url, entries)
+            line = self._lines.get(destination) or self._new_line(destination)
+            credentials = await self._credentials.current(
+                destination.credentials, destination.region
+            )
         except CredentialsError as error:
             return Answer(status=0, error_code="CredentialsNotFound", error_message=str(error))
         except RegionError as error:
             return Answer(status=0, error_code="RegionUnknown", error_message=str(error))
-        answer = await self._post(url, headers, body)
+        body = encode(entries)
+        try:
+            reply = await line.endpoint.post(line.signer.sign(body, credentials), body)
+        except CallError as error:
+            return Answer(status=0, error_message=f"{line.host}: {error}")
+        answer = read_answer(*reply)
         if answer.error_code in _EXPIRED:
             self._credentials.forget(destination.credentials)
         return answer
 
     async def close(self) -> None:
         """Let go of connections."""
-        if self._session:
-            await self._session.close()
+        for line in self._lines.values():
+            line.endpoint.close()
 
-    async def _request(
-        self, destination: Destination, url: str, entries: Sequence[Entry]
-    ) -> tuple[Mapping[str, str], bytes]:
-        credentials = await self._credentials.current(destination.credentials, destination.region)
-        body = encode(entries)
-        signer = self._signers.get(destination)
-        if signer is None:
-            signer = Signer(url, "events", destination.region, _HEADERS)
-            self._signers[destination] = signer
-        return signer.sign(body, credentials), body
-
-    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        try:
-            async with self._connections().post(
-                url, data=body, headers=headers, allow_redirects=False
-            ) as response:
-                text = await response.read()
-                return read_answer(response.status, text, response.headers.get("Retry-After"))
-        except TimeoutError:
-            return Answer(status=0, error_message=f"no answer in {self._timeout.total:.0f} s")
-        except (aiohttp.ClientError, OSError, ssl.SSLError) as error:
-            return Answer(status=0, error_message=f"{urlsplit(url).hostname}: {_short(error)}")
-
-    def _connections(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=30),
-                timeout=self._timeout,
-                # Looking for a proxy in the environment costs time with every call.
-                trust_env=bool(getproxies()),
-                skip_auto_headers=("Accept", "Accept-Encoding"),
-                headers={"User-Agent": _USER_AGENT},
-                auto_decompress=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                raise_for_status=False,
-            )
-        return self._session
+    def _new_line(self, destination: Destination) -> _Line:
+        url = destination.endpoint_url or eventbridge_endpoint(destination.region)
+        endpoint = Endpoint(
+            url, connect_seconds=self._connect_seconds, answer_seconds=self._answer_seconds
+        )
+        signer = Signer(url, "events", destination.region, _HEADERS)
+        line = _Line(urlsplit(url).hostname or url, endpoint, signer)
+        self._lines[destination] = line
+        return line
 
 
 def encode(entries: Sequence[Entry]) -> bytes:
@@ -224,7 +206,3 @@ def read_answer(status: int, text: bytes, retry_after: str | None = None) -> Ans
         error_message=error.message or error.capital_message or None,
         retry_after=pause,
     )
-
-
-def _short(error: Exception) -> str:
-    return str(error) or type(error).__name__
