@@ -1,6 +1,7 @@
 """Fixtures that several kinds of tests share, and the loop that all run on."""
 
 import asyncio
+import signal
 from collections.abc import Callable
 
 import uvloop
@@ -12,6 +13,11 @@ from tests.support.rabbitmq import rabbitmq
 from tests.support.shop import shop
 
 __all__ = ["magento_broker", "magento_queue", "mariadb", "outbox", "rabbitmq", "shop"]
+
+
+def pytest_sessionstart() -> None:
+    """Take servers and their folders along when the tests are asked to end, as on Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

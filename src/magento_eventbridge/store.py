@@ -26,6 +26,7 @@ from magento_eventbridge.magento.env_php import (
 )
 from magento_eventbridge.magento.installation import (
     AGENT,
+    BRIDGES,
     ORIGINAL,
     TABLES,
     Installation,
@@ -247,15 +248,19 @@ class StoreTables:
         """Read what tells of modules, tables and cron."""
         prefix = self.options.table_prefix
 
+        def seconds(cursor: Cursor, query: str) -> float | None:
+            cursor.execute(self._texts[query])
+            ((since,),) = cursor.fetchall()
+            return None if since is None else float(since)
+
         def work(cursor: Cursor) -> Installation:
             cursor.execute(self._texts["versions"], {"modules": (AGENT, ORIGINAL)})
             versions = {name: ModuleVersion(*version) for name, *version in cursor.fetchall()}
             tables = [f"{prefix}{name}" for name in TABLES]
             cursor.execute(self._texts["tables"], {"tables": tables})
             there = frozenset(name.removeprefix(prefix) for (name,) in cursor.fetchall())
-            cursor.execute(self._texts["cron"])
-            ((idle,),) = cursor.fetchall()
-            return Installation(versions, there, None if idle is None else float(idle))
+            bridge = seconds(cursor, "bridge") if BRIDGES in there else None
+            return Installation(versions, there, seconds(cursor, "cron"), bridge)
 
         return await self._connection.run(work)
 

@@ -131,6 +131,7 @@ def mariadb() -> Iterator[Server]:
     if url := os.environ.get(URL_VARIABLE):
         yield Server(_options(url))
         return
+    _binary("mariadbd")  # brings the user whom it runs as
     # Not pytest's own folder: the server's user may not enter that.
     folder = Path(tempfile.mkdtemp(prefix="eventbridge-mariadb-"))
     try:
@@ -141,7 +142,7 @@ def mariadb() -> Iterator[Server]:
         finally:
             server.stop()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -167,6 +167,8 @@ def test_the_commands_are_those_that_are_documented():
         "send-test",
         "doctor",
         "version",
+        "agent install",
+        "agent check",
         "events list",
         "events show",
         "events sample",
