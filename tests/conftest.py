@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import uvloop
 
+from tests.support.magento_broker import magento_broker
+from tests.support.magento_queue import magento_queue
 from tests.support.mariadb import mariadb, outbox
 from tests.support.rabbitmq import rabbitmq
 from tests.support.shop import shop
 
-__all__ = ["mariadb", "outbox", "rabbitmq", "shop"]
+__all__ = ["magento_broker", "magento_queue", "mariadb", "outbox", "rabbitmq", "shop"]
 
 
 def pytest_sessionstart() -> None:

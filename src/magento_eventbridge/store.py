@@ -12,9 +12,11 @@ from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.magento.connection import (
     ConnectionSettingsError,
     Database,
+    amqp_of,
     crypt_keys_of,
     database_of,
 )
+from magento_eventbridge.magento.consumers_runner import consumers_runner_of
 from magento_eventbridge.magento.env_php import (
     CONFIG_PHP,
     ENV_PHP,
@@ -40,7 +42,12 @@ from magento_eventbridge.magento.store_config import (
     Website,
     read_store_config,
 )
-from magento_eventbridge.magento.store_settings import below, database_layer, store_layers
+from magento_eventbridge.magento.store_settings import (
+    below,
+    database_layer,
+    queue_layer,
+    store_layers,
+)
 from magento_eventbridge.queues.mysql_connection import (
     MysqlConnection,
     MysqlOptions,
@@ -175,6 +182,16 @@ class Store:
         except _UNREADABLE as error:
             raise SettingsError(str(error)) from None
 
+    def _queue(self, settings: Settings) -> list[Layer]:
+        """Read what concerns Magento's queue; a fault there is one for who uses it only."""
+        try:
+            deployment = self.files()
+            return [queue_layer(amqp_of(deployment), consumers_runner_of(deployment))]
+        except _UNREADABLE as error:
+            if settings.is_in_queue_mode or settings.amqp.enabled:
+                raise SettingsError(str(error)) from None
+            return []
+
     async def _opened(self) -> "StoreTables":
         options = mysql_options(self.reach()[0].outbox)
         if self._tables is None or self._tables.options != options:
@@ -188,7 +205,9 @@ class Store:
             of_store = store_layers(config, crypt_keys_of(deployment))
         except _UNREADABLE as error:
             raise SettingsError(str(error)) from None
-        settings, origins = load(below([self._database(), *of_store], self._own))
+        layers = [self._database(), *of_store]
+        settings, origins = load(below(layers, self._own))
+        settings, origins = load(below([*self._queue(settings), *layers], self._own))
         self._last = deployment, rows
         return Reading(settings, origins, config, rows)
 

@@ -27,7 +27,7 @@ from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.delivery.routing import Route
 from magento_eventbridge.delivery.verdicts import Fate, judge
-from magento_eventbridge.settings import Origins, Settings, load
+from magento_eventbridge.settings import Origins, Settings, SettingsError, load
 
 NAME = "doctor"
 EXAMPLE = "magento-eventbridge doctor --magento-root /var/www/html"
@@ -112,7 +112,9 @@ async def _look(settings: Settings) -> list[Finding]:
     if settings.inlet.secrets or not settings.outbox.enabled or settings.spool.path.exists():
         findings.append(await _spool(settings))
     if settings.outbox.enabled:
-        findings.append(await _outbox(settings))
+        findings.append(await _queue(settings, "outbox"))
+    for name in settings.queues_of_queue_mode:
+        findings.append(await _queue(settings, name))
     sinks = Sinks(settings)
     try:
         views: dict[str, Route] = {"all store views": settings.route()}
@@ -156,15 +158,18 @@ async def _spool(settings: Settings) -> Finding:
     return Finding("spool", "ok", f"{depth.captures} captures wait, {depth.dead} dead letters")
 
 
-async def _outbox(settings: Settings) -> Finding:
-    queue = open_queue(settings, "outbox")
+async def _queue(settings: Settings, name: str) -> Finding:
+    try:
+        queue = open_queue(settings, name)
+    except SettingsError as error:
+        return Finding(name, "FAIL", str(error))
     try:
         depth = await queue.depth()
     except QueueError as error:
-        return Finding("outbox", "FAIL", str(error))
+        return Finding(name, "FAIL", str(error))
     finally:
         await queue.close()
-    return Finding("outbox", "ok", f"{depth.captures} captures wait, {depth.dead} dead letters")
+    return Finding(name, "ok", f"{depth.captures} captures wait, {depth.dead} dead letters")
 
 
 async def _destination(sinks: Sinks, name: str, route: Route) -> Any:
