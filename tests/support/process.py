@@ -51,6 +51,7 @@ def environment(folder: Path, endpoint: str, **settings: str) -> dict[str, str]:
         "INLET__SECRETS": SECRET,
         "INLET__PORT": "0",
         "SPOOL__PATH": str(folder / "spool.sqlite"),
+        "CONSOLE__PORT": "0",
         "LOG__FILE": str(folder / "bridge.log"),
         "DELIVERY__ANSWER_SECONDS": "2",
         **settings,
