@@ -24,6 +24,10 @@ class Serving:
     def log(self) -> str:
         return self._log.read_text()
 
+    @property
+    def console(self) -> str:
+        return self.log.rpartition("The console is at ")[2].split()[0]
+
     async def kill(self) -> None:
         self.process.kill()
         await self.process.wait()

@@ -129,8 +129,8 @@ class Console:
         title, status = "Something is away", 503
         try:
             return await handler(request)
-        except web.HTTPRedirection as redirection:
-            return redirection
+        except web.HTTPRedirection:
+            raise
         except web.HTTPException as error:
             if request.path.startswith("/static/"):
                 raise

@@ -164,7 +164,7 @@ def duration(seconds: float | None) -> str:
     if seconds < 1:
         return f"{max(seconds, 0) * 1000:.0f} ms"
     if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+        return f"{seconds:.1f}".removesuffix(".0") + " s" if seconds < 10 else f"{seconds:.0f} s"
     for name, length, next_name, next_length in (
         ("d", 86_400, "h", 3_600),
         ("h", 3_600, "min", 60),

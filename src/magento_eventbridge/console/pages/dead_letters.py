@@ -77,6 +77,13 @@ async def _page(desk: Desk, request: web.Request) -> web.Response:
         faults = await desk.archived().faults(_FAULTS_SHOWN)
     except JournalError:
         faults = []  # parked destinations are known without a journal
+    fares = [
+        fare
+        for dispatcher in desk.bridge.dispatchers
+        for fare in dispatcher.fares
+        if fare.is_parked
+    ]
+    told = {fare.trouble for fare in fares}
     await desk.depths(anew=True)
     return desk.page(
         request,
@@ -84,13 +91,8 @@ async def _page(desk: Desk, request: web.Request) -> web.Response:
         groups=groups,
         total=sum(totals.values()),
         looked_at=looked_at,
-        fares=[
-            fare
-            for dispatcher in desk.bridge.dispatchers
-            for fare in dispatcher.fares
-            if fare.is_parked
-        ],
-        faults=[fault for fault in faults if fault.verdict == "parked"],
+        fares=fares,
+        faults=[f for f in faults if f.verdict == "parked" and f.reason not in told],
         done=request.query.get("done", ""),
         queues=list(totals),
     )

@@ -28,7 +28,7 @@ def routes(desk: Desk) -> list[web.RouteDef]:
 
     async def show(request: web.Request) -> web.StreamResponse:
         given = _given(request)
-        query, fault = _query(given)
+        query, faults = _query(given)
         # Taken before the search: what is written meanwhile comes twice rather than never.
         since = time.time() - 1
         before = request.query.get("before", "")
@@ -43,9 +43,9 @@ def routes(desk: Desk) -> list[web.RouteDef]:
             request,
             "events.html",
             found=found,
-            given=dict.fromkeys(_FIELDS, "") | given,
+            given=dict.fromkeys(_FIELDS, "") | given | dict.fromkeys(faults, ""),
             is_search=bool(given),
-            fault=fault,
+            fault="; ".join(faults.values()),
             filter=urlencode(given),
             since=since,
             is_first=not before,
@@ -120,15 +120,15 @@ def _given(request: web.Request) -> dict[str, str]:
     return {name: value for name in _FIELDS if (value := request.query.get(name, "").strip())}
 
 
-def _query(given: dict[str, str]) -> tuple[Query, str]:
-    """Read the search form; gives what of it cannot be read as a fault."""
-    faults = []
+def _query(given: dict[str, str]) -> tuple[Query, dict[str, str]]:
+    """Read the search form; gives what of it cannot be read too, by field."""
+    faults = {}
     times: dict[str, float | None] = {}
     for name in ("since", "until"):
         try:
             times[name] = _time(given.get(name, ""))
         except ValueError:
-            faults.append(f"'{given[name]}' is no time; write it as 2026-11-23 17:13")
+            faults[name] = f"'{given[name]}' is no time; write it as 2026-11-23 17:13"
     store = given.get("store", "")
     query = Query(
         text=given.get("q", ""),
@@ -138,7 +138,7 @@ def _query(given: dict[str, str]) -> tuple[Query, str]:
         since=times.get("since"),
         until=times.get("until"),
     )
-    return query, "; ".join(faults)
+    return query, faults
 
 
 def _time(text: str) -> float | None:

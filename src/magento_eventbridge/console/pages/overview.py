@@ -1,13 +1,14 @@
 """The overview: is it working, how fast, what is wrong."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
 
 from magento_eventbridge.console import charts
 from magento_eventbridge.console.desk import Desk
-from magento_eventbridge.journal.archive import JournalError
+from magento_eventbridge.journal.archive import Count, JournalError
 
 _FAULTS_SHOWN = 5
 
@@ -45,12 +46,18 @@ async def _context(desk: Desk, request: web.Request) -> dict[str, Any]:
         faults = await archive.faults(_FAULTS_SHOWN)
     except JournalError as error:
         return context | {"journal_fault": str(error), "faults": []}
-    last_minute = int(now) // 60 * 60 - 60
     return context | {
         "rates": charts.rates(counts, span, now),
         "latencies": charts.latencies(counts, span, now),
-        "last_minute": sum(
-            c.events for c in counts if c.kind == "scope" and c.minute == last_minute
-        ),
+        "last_minute": _in_last_minute(counts, now),
         "faults": faults,
     }
+
+
+def _in_last_minute(counts: Sequence[Count], now: float) -> int:
+    """Give how many were delivered in 60 seconds: this minute's, and the rest of the last one's."""
+    begun = int(now) // 60 * 60
+    still_counts = 1 - (now - begun) / 60
+    shares = {begun: 1.0, begun - 60: still_counts}
+    delivered = (c.events * shares.get(c.minute, 0.0) for c in counts if c.kind == "scope")
+    return round(sum(delivered))

@@ -1,7 +1,5 @@
 """Settings: every value and where it came from, for all store views and for each."""
 
-from itertools import groupby
-
 from aiohttp import web
 
 from magento_eventbridge.catalog import EVENTS
@@ -9,6 +7,7 @@ from magento_eventbridge.console.desk import Desk
 from magento_eventbridge.doctor.values import Value, values_of
 from magento_eventbridge.settings import StoreSettings
 
+_ELSEWHERE = ("events", "detail_types", "stores")
 _MAY_DIFFER = tuple(StoreSettings.model_fields)
 
 
@@ -33,7 +32,7 @@ def routes(desk: Desk) -> list[web.RouteDef]:
         return desk.page(
             request,
             "settings.html",
-            groups=[(name, list(of)) for name, of in groupby(values, _group)],
+            groups=_grouped(values),
             toggles=[
                 (
                     event,
@@ -50,8 +49,14 @@ def routes(desk: Desk) -> list[web.RouteDef]:
     return [web.get("/settings", show)]
 
 
-def _group(value: Value) -> str:
-    return value.name.partition(".")[0] if "." in value.name else "the rest"
+def _grouped(values: list[Value]) -> dict[str, list[Value]]:
+    groups: dict[str, list[Value]] = {}
+    for value in values:
+        if value.name in _ELSEWHERE:
+            continue  # none is set
+        group = value.name.partition(".")[0] if "." in value.name else "the rest"
+        groups.setdefault(group, []).append(value)
+    return groups
 
 
 def _switch(config_path: str, view: int | None) -> str:
