@@ -22,6 +22,9 @@ from magento_eventbridge.delivery.verdicts import Verdict, judge
 from magento_eventbridge.inlets.http import Inlet, InletOptions
 from magento_eventbridge.journal.recorder import Recorder
 from magento_eventbridge.observability import log as logs
+from magento_eventbridge.queues.amqp import AmqpQueue
+from magento_eventbridge.queues.amqp_connection import AmqpOptions
+from magento_eventbridge.queues.magento_db import MagentoDbQueue
 from magento_eventbridge.queues.outbox import OutboxQueue
 from magento_eventbridge.queues.outbox_heart import Heart
 from magento_eventbridge.queues.sqlite import SqliteQueue
@@ -98,8 +101,16 @@ def start_log(settings: Settings) -> None:
     logs.set_up(level=level, style=settings.log.format, file=settings.log_file)
 
 
-def open_queue(settings: Settings, name: str | None = None, *, must_exist: bool = False) -> Queue:
+def open_queue(
+    settings: Settings,
+    name: str | None = None,
+    *,
+    must_exist: bool = False,
+    at_most: int | None = None,
+) -> Queue:
     """Open a queue by its name; without one, the outbox if it is enabled, else the spool.
+
+    Who claims no more than `at_most` captures says so here: more need not be fetched.
 
     Raises:
         SettingsError: there is no queue of that name.
@@ -112,8 +123,41 @@ def open_queue(settings: Settings, name: str | None = None, *, must_exist: bool 
             return SqliteQueue(settings.spool.path)
         case OutboxQueue.name:
             return OutboxQueue(mysql_options(settings.outbox))
-    known = f"{SqliteQueue.name}, {OutboxQueue.name}"
+        case MagentoDbQueue.name:
+            return MagentoDbQueue(mysql_options(settings.outbox), settings.magento_db.queue)
+        case AmqpQueue.name:
+            return AmqpQueue(_amqp_options(settings, at_most))
+    known = ", ".join(queue.name for queue in _QUEUES)
     raise SettingsError(f"there is no queue '{name}'; there are: {known}")
+
+
+_QUEUES = (SqliteQueue, OutboxQueue, MagentoDbQueue, AmqpQueue)
+
+
+def _amqp_options(settings: Settings, at_most: int | None = None) -> AmqpOptions:
+    amqp = settings.amqp
+    if amqp.host is None:
+        raise SettingsError(
+            "amqp.host: the broker is not known: name it, or point the bridge by --magento-root at "
+            "a store whose env.php has queue/amqp"
+        )
+    destinations = Routes(settings).destinations
+    return AmqpOptions(
+        host=amqp.host,
+        port=amqp.port,
+        user=amqp.user,
+        password=amqp.password.get_secret_value() if amqp.password else "",
+        virtual_host=amqp.virtual_host,
+        queue=amqp.queue,
+        prefetch=min(amqp.prefetch, at_most or amqp.prefetch),
+        sets_aside=len(destinations) > 1,
+        tls=amqp.tls,
+        tls_ca=amqp.tls_ca,
+        tls_certificate=amqp.tls_certificate,
+        tls_key=amqp.tls_key,
+        tls_verify=amqp.tls_verify,
+        tls_verify_host=amqp.tls_verify_host,
+    )
 
 
 def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
@@ -288,6 +332,8 @@ class Bridge:
         log.info("The store's configuration has changed and counts from now on")
         if settings.outbox != former.outbox:
             log.warning("Where the outbox is, as the store now says, counts from the next start")
+        if settings.queues_of_queue_mode != former.queues_of_queue_mode:
+            log.warning("Queue mode, as the store now has it, counts from the next start")
         if self._inlet and settings.inlet.secrets:
             self._inlet.trust(self._inlet_options().secrets)
         elif settings.inlet != former.inlet:
@@ -308,6 +354,11 @@ class Bridge:
             heart = beating(self._routes, outbox, self.dispatchers[-1])
             self._hearts.append(await stack.enter_async_context(heart))
             log.info("Delivering what is in the outbox of %s", options)
+        for name in self.settings.queues_of_queue_mode:
+            queue = open_queue(self.settings, name)
+            stack.push_async_callback(queue.close)
+            deliveries.append(await self._deliver(stack, queue))
+            log.info("Delivering what is in Magento's queue (%s)", name)
         try:
             if spool:
                 await self._listen(stack, spool)
@@ -327,7 +378,8 @@ class Bridge:
         """Open the spool; nobody needs one to whom only the outbox leads."""
         inlet, path = self.settings.inlet, self.settings.spool.path
         is_inlet_off = not (inlet.enabled and inlet.secrets)
-        if self.settings.outbox.enabled and is_inlet_off and not _is_there(path):
+        has_others = self.settings.outbox.enabled or self.settings.queues_of_queue_mode
+        if has_others and is_inlet_off and not _is_there(path):
             log.info("No HTTP inlet: %s", _why_off(inlet))
             return None
         spool = SqliteQueue(path)

@@ -11,7 +11,7 @@ from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.delivery.routing import Route
 from magento_eventbridge.delivery.verdicts import Fate, judge
 from magento_eventbridge.doctor.findings import Finding
-from magento_eventbridge.settings import Settings
+from magento_eventbridge.settings import Settings, SettingsError
 
 # An entry that every bus refuses as malformed, once it has accepted caller, source and
 # detail-type: the bus has answered, and no event was put on it.
@@ -24,7 +24,9 @@ async def look(settings: Settings) -> list[Finding]:
     if settings.inlet.secrets or not settings.outbox.enabled or settings.spool.path.exists():
         findings.append(await _spool(settings))
     if settings.outbox.enabled:
-        findings.append(await _outbox(settings))
+        findings.append(await _queue(settings, "outbox"))
+    for name in settings.queues_of_queue_mode:
+        findings.append(await _queue(settings, name))
     sinks = Sinks(settings)
     try:
         views: dict[str, Route] = {"all store views": settings.route()}
@@ -68,15 +70,18 @@ async def _spool(settings: Settings) -> Finding:
     return Finding("spool", "ok", f"{depth.captures} captures wait, {depth.dead} dead letters")
 
 
-async def _outbox(settings: Settings) -> Finding:
-    queue = open_queue(settings, "outbox")
+async def _queue(settings: Settings, name: str) -> Finding:
+    try:
+        queue = open_queue(settings, name)
+    except SettingsError as error:
+        return Finding(name, "FAIL", str(error))
     try:
         depth = await queue.depth()
     except QueueError as error:
-        return Finding("outbox", "FAIL", str(error))
+        return Finding(name, "FAIL", str(error))
     finally:
         await queue.close()
-    return Finding("outbox", "ok", f"{depth.captures} captures wait, {depth.dead} dead letters")
+    return Finding(name, "ok", f"{depth.captures} captures wait, {depth.dead} dead letters")
 
 
 async def _destination(sinks: Sinks, name: str, route: Route) -> AsyncIterator[Finding]:
