@@ -12,7 +12,7 @@ from magento_eventbridge import store as module
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.magento.installation import AGENT, ORIGINAL
 from magento_eventbridge.settings import Layer, Settings, SettingsError
-from magento_eventbridge.store import Store, follow, mysql_options
+from magento_eventbridge.store import Reading, Store, follow, mysql_options
 from tests.support.mariadb import Server
 from tests.support.shop import Shop
 
@@ -192,7 +192,7 @@ async def test_what_becomes_unreadable_is_told_once_and_the_former_stays(
     shop: Shop, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "_LOOKS_EVERY", 0.02)
-    applied: list[Settings] = []
+    applied: list[Reading] = []
     await store.read()
     following = asyncio.create_task(follow(store, applied.append))
     try:
@@ -208,7 +208,7 @@ async def test_what_becomes_unreadable_is_told_once_and_the_former_stays(
         async with asyncio.timeout(10):
             while not applied:
                 await asyncio.sleep(0.01)
-        assert not applied[0].options.tracking
+        assert not applied[0].settings.options.tracking
         assert "can be used again" in caplog.text
     finally:
         following.cancel()
