@@ -1,4 +1,4 @@
-"""Generate the pages that follow from the code: docs/events/ and docs/settings.md.
+"""Generate what follows from the code: docs/events/, docs/settings.md, events.d.ts.
 
 python -m tools.generate_docs           writes them
 python -m tools.generate_docs --check   names those that are not current, and exits 1
@@ -17,6 +17,7 @@ from magento_eventbridge.catalog import EVENTS, Event
 from magento_eventbridge.catalog.schema import detail_schema
 from magento_eventbridge.delivery.envelope import metadata
 from magento_eventbridge.settings import ENVIRONMENT_PREFIX, Settings, StoreSettings
+from tools.generate_typescript import declarations
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -60,7 +61,11 @@ _COMMON = ("metadata", "tracking")
 def pages() -> dict[Path, str]:
     """Give every generated page by its path."""
     events = DOCS / "events"
-    result = {events / "README.md": events_page(), DOCS / "settings.md": settings_page()}
+    result = {
+        events / "README.md": events_page(),
+        DOCS / "settings.md": settings_page(),
+        DOCS.parent / "src/magento_eventbridge/events/events.d.ts": declarations(),
+    }
     for event in EVENTS:
         result[events / f"{event.detail_type}.md"] = event_page(event)
     return result
