@@ -5,12 +5,16 @@ import sys
 
 import typer
 
+from magento_eventbridge.aws.clients import AwsError
+from magento_eventbridge.aws.credentials import CredentialsError
+from magento_eventbridge.aws.endpoints import RegionError
 from magento_eventbridge.cli import (
     consume,
     dead_letters,
     demo,
     doctor,
     events,
+    iam,
     replay,
     send_test,
     serve,
@@ -34,8 +38,18 @@ app = typer.Typer(
 for command in (serve, consume, demo, replay, send_test, doctor, version):
     app.command(command.NAME, epilog=f"Example: {command.EXAMPLE}")(command.run)
 app.add_typer(events.app, name="events")
+app.add_typer(iam.app, name="iam")
 app.add_typer(dead_letters.app, name="dead-letters")
 
+FAULTS = (
+    AwsError,
+    CredentialsError,
+    HandOverError,
+    InletError,
+    LogFileError,
+    QueueError,
+    RegionError,
+)
 FAULT = 1
 WRONG_USE = 2
 
@@ -47,7 +61,7 @@ def main() -> None:
     except SettingsError as error:
         _tell(error)
         sys.exit(WRONG_USE)
-    except (HandOverError, InletError, LogFileError, QueueError) as error:
+    except FAULTS as error:
         _tell(error)
         sys.exit(FAULT)
     except Exception as error:
