@@ -10,7 +10,7 @@ def terraform_json(value: Any, indent: int = 2) -> str:
 
     JSON is such an expression once `${` and `%{` no longer mean anything.
     """
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    text = json.dumps(value, indent=2, ensure_ascii=False, separators=(",", " : "))
     text = text.replace("${", "$${").replace("%{", "%%{")
     return textwrap.indent(text, " " * indent).lstrip()
 

@@ -16,6 +16,7 @@ from magento_eventbridge.cli import (
     events,
     iam,
     replay,
+    rules,
     send_test,
     serve,
     version,
@@ -39,6 +40,7 @@ for command in (serve, consume, demo, replay, send_test, doctor, version):
     app.command(command.NAME, epilog=f"Example: {command.EXAMPLE}")(command.run)
 app.add_typer(events.app, name="events")
 app.add_typer(iam.app, name="iam")
+app.add_typer(rules.app, name="rules")
 app.add_typer(dead_letters.app, name="dead-letters")
 
 FAULTS = (
