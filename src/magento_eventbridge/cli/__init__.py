@@ -17,6 +17,7 @@ from magento_eventbridge.cli import (
     iam,
     replay,
     rules,
+    schemas,
     send_test,
     serve,
     version,
@@ -41,6 +42,7 @@ for command in (serve, consume, demo, replay, send_test, doctor, version):
 app.add_typer(events.app, name="events")
 app.add_typer(iam.app, name="iam")
 app.add_typer(rules.app, name="rules")
+app.add_typer(schemas.app, name="schemas")
 app.add_typer(dead_letters.app, name="dead-letters")
 
 FAULTS = (

@@ -49,7 +49,7 @@ _WRITERS = {
 }
 
 DetailTypes = Annotated[
-    list[str] | None, typer.Argument(metavar="[DETAIL_TYPE]...", help="As OrderPlaced.")
+    list[str] | None, typer.Argument(metavar="DETAIL_TYPE", help="As OrderPlaced.")
 ]
 Filters = Annotated[
     list[str] | None,
@@ -104,7 +104,7 @@ def test(
     events: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[EVENT]...",
+            metavar="EVENT",
             help="Detail-types, for their samples, and files with an event or with captures; "
             "else the samples of all events.",
         ),
