@@ -1,4 +1,10 @@
-"""`make bench`: measures everybody in turn, prints a table a latency, writes build/bench.json."""
+"""`make bench`: measures the bridge and its peers, prints one table, writes build/bench.json.
+
+    python -m benchmarks [peers] [whole] [backlog] [stages]
+
+Without arguments everything. Rates are the median of rounds in which all take their turn, so that
+what else the machine does meets everybody.
+"""
 
 import json
 import os
@@ -6,12 +12,16 @@ import platform
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contestants import ALL
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import load
+from benchmarks.processes import endpoint, measure, on_one_core, serving
 
 ROUNDS = 3
 COUNTS = {
@@ -19,63 +29,146 @@ COUNTS = {
     "bridge": 40_000,
     "boto3, 10 a call": 8_000,
     "boto3, 1 a call": 800,
+    "aiobotocore, 10 a call": 8_000,
 }
 # Of the endpoint, in milliseconds: none at all, which favours who does one call after the other,
 # and that of a network in one building. AWS takes longer.
 LATENCIES = (0, 1)
+BACKLOGS = (1_000, 10_000, 100_000, 1_000_000)
+BUILD = Path("build")
+# aiobotocore wants another botocore than boto3 does: `make` gives it an environment of its own.
+PEERS_PYTHON = BUILD / "peers/bin/python"
+
+Row = tuple[str, str, str, str]
 
 
-@contextmanager
-def endpoint(latency: float) -> Iterator[str]:
-    """Run the endpoint in a process of its own and give its URL."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.endpoint", str(latency)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().strip()
-    finally:
-        process.communicate()
-
-
-def rate(name: str, url: str) -> float:
+def rate(name: str, url: str, *, one_core: bool = False) -> float:
     """Measure one contestant in a process of its own, in events a second."""
-    command = [sys.executable, "-m", "benchmarks.contestants", name, url, str(COUNTS[name])]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return COUNTS[name] / float(done.stdout)
+    count = COUNTS[name]
+    if name.startswith("aiobotocore"):
+        return count / _aiobotocore(url, count)
+    seconds = measure("benchmarks.contestants", name, url, str(count), one_core=one_core)
+    return count / float(seconds)
 
 
-def compare(latency: float) -> dict[str, Any]:
-    """Measure all, print their table, and give the figures."""
+def _aiobotocore(url: str, count: int) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "entries.json"
+        ready = [
+            {"Source": e.source, "DetailType": e.detail_type, "Detail": e.detail, "Time": e.time}
+            for e in load.entries(count, url)
+        ]
+        file.write_text(json.dumps(ready))
+        command = [str(PEERS_PYTHON), "benchmarks/peer_aiobotocore.py", url, str(file)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return float(done.stdout)
+
+
+def _median_of_rounds(measured: Callable[[], dict[str, float]]) -> dict[str, float]:
+    rounds = [measured() for _ in range(ROUNDS)]
+    return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+
+
+def peers(latency: float) -> tuple[list[Row], dict[str, Any]]:
+    """Compare everybody who delivers what is ready to be delivered."""
     with endpoint(latency) as url:
-        # In turn, so that what else the machine does meets everybody.
-        rounds = [{name: rate(name, url) for name in ALL} for _ in range(ROUNDS)]
-    rates = {name: statistics.median(one[name] for one in rounds) for name in ALL}
+        rates = _median_of_rounds(lambda: {name: rate(name, url) for name in COUNTS})
     limit, plain = rates["bare loop"], rates["boto3, 10 a call"]
-    print(f"\nAn endpoint that answers after {latency} ms")
-    print(f"{'':<20}{'events/s':>10}{'of the bare loop':>20}{'times boto3, 10':>20}")
-    for name, events in rates.items():
-        print(f"{name:<20}{events:>10,.0f}{events / limit:>20.0%}{events / plain:>20.1f}")
-    return {
-        "latency_ms": latency,
+    rows = [
+        (name, f"{events:,.0f} events/s", f"{events / limit:.0%}", f"{events / plain:.1f}")
+        for name, events in rates.items()
+    ]
+    return rows, {
         "events_per_second": rates,
-        "rounds": rounds,
         "bridge_of_bare_loop": rates["bridge"] / limit,
         "bridge_times_boto3_ten": rates["bridge"] / plain,
     }
 
 
+def whole() -> tuple[list[Row], dict[str, Any]]:
+    """Measure `serve` on one core, from a signed request to the endpoint."""
+
+    def one_round() -> dict[str, float]:
+        result = {}
+        with endpoint() as url:
+            result["bare loop"] = rate("bare loop", url, one_core=True)
+        for what, count in (("single", 10_000), ("batched", 40_000), ("steady", 2_000)):
+            with (
+                tempfile.TemporaryDirectory() as folder,
+                endpoint() as url,
+                serving(url, Path(folder)) as bridge,
+            ):
+                told = measure("benchmarks.whole", what, bridge, url, str(count))
+            result |= {f"{what} {name}": value for name, value in told.items()}
+        return result
+
+    told = _median_of_rounds(one_round)
+    limit, through = told["bare loop"], told["batched events_per_second"]
+    rows = [
+        ("bare loop", f"{limit:,.0f} events/s", "100%", ""),
+        ("inlet, 1 a request", f"{told['single captures_per_second']:,.0f} captures/s", "", ""),
+        ("inlet, 100 a request", f"{told['batched captures_per_second']:,.0f} captures/s", "", ""),
+        ("inlet to endpoint", f"{through:,.0f} events/s", f"{through / limit:.0%}", ""),
+        ("at 200 events/s, p50", f"{told['steady p50_ms']:.1f} ms", "", ""),
+        ("at 200 events/s, p99", f"{told['steady p99_ms']:.1f} ms", "", ""),
+    ]
+    return rows, {**told, "inlet_to_endpoint_of_bare_loop": through / limit}
+
+
+def backlog() -> tuple[list[Row], dict[str, Any]]:
+    """Drain spools of growing length."""
+    rows: list[Row] = []
+    result = {}
+    for count in BACKLOGS:
+        with tempfile.TemporaryDirectory() as folder, endpoint() as url:
+            spool = str(Path(folder) / "spool.sqlite")
+            measure("benchmarks.backlog", "fill", spool, url, str(count))
+            told = measure("benchmarks.backlog", "drain", spool, url, str(count))
+        events, peak = told["events_per_second"], told["peak_mb"]
+        rows.append((f"{count:,} wait", f"{events:,.0f} events/s", "", f"{peak:.0f} MB"))
+        result[str(count)] = told
+    return rows, result
+
+
+def stages() -> tuple[list[Row], dict[str, Any]]:
+    """Measure what each stage costs."""
+    with endpoint() as url:
+        costs = measure("benchmarks.stages", url)
+    total = sum(costs.values())
+    rows = [(name, f"{cost:.1f} us", f"{cost / total:.0%}", "") for name, cost in costs.items()]
+    return [*rows, ("all", f"{total:.1f} us", "100%", "")], costs
+
+
 def main() -> None:
-    result = {
-        "machine": {"cpus": os.cpu_count(), "python": platform.python_version()},
-        "runs": [compare(latency) for latency in LATENCIES],
-    }
-    build = Path("build")
-    build.mkdir(exist_ok=True)
-    (build / "bench.json").write_text(json.dumps(result, indent=2) + "\n")
+    asked = set(sys.argv[1:]) or {"peers", "whole", "backlog", "stages"}
+    table = Table(title="magento-eventbridge, measured")
+    parts: dict[str, Any] = {}
+
+    def add(title: str, share: str, last: str, part: tuple[list[Row], dict[str, Any]]) -> None:
+        rows, parts[title] = part
+        table.add_section()
+        table.add_row(f"[bold]{title}", "", f"[dim]{share}", f"[dim]{last}")
+        for row in rows:
+            table.add_row(*row)
+
+    for column in ("", "measured", "share", ""):
+        table.add_column(column, justify="left" if column == "" and not table.columns else "right")
+    if "peers" in asked:
+        for latency in LATENCIES:
+            title = f"Delivery to an endpoint that answers after {latency} ms"
+            add(title, "of the bare loop", "times boto3, 10", peers(latency))
+    if "whole" in asked:
+        cores = "one core" if on_one_core() else "the only core"
+        add(f"The whole bridge on {cores}", "of the bare loop", "", whole())
+    if "backlog" in asked:
+        add("A backlog in the spool, drained", "", "most memory", backlog())
+    if "stages" in asked:
+        add("CPU time of an event, by stage", "of all", "", stages())
+    Console(width=100).print(table)
+    machine = {"cpus": os.cpu_count(), "python": platform.python_version()}
+    BUILD.mkdir(exist_ok=True)
+    told = json.dumps({"machine": machine, **parts}, indent=2)
+    (BUILD / "bench.json").write_text(f"{told}\n")
 
 
 main()

@@ -3,33 +3,63 @@
     python -m benchmarks.endpoint MILLISECONDS
 
 It answers after so long: 0 is what no network reaches, 1 what one in the same building does.
+`GET /taken` tells how many entries it has and when the last came, `GET /arrivals` when which came;
+times are those of the monotonic clock, which all processes of a machine share.
 """
 
 import asyncio
+import json
 import sys
+import time
 
 import uvloop
 from aiohttp import web
 from pydantic_core import from_json
 
 _ID = "11710aed-b79e-4468-a20b-bb3c0c3b4860"
-
-
 _LATENCY = float(sys.argv[1]) / 1000  # given in milliseconds
+_LOOKED_AT = 20_000  # of so many calls the bodies are kept, to look at afterwards
 
 
-async def _put_events(request: web.Request) -> web.Response:
-    if _LATENCY:
-        await asyncio.sleep(_LATENCY)
-    entries = len(from_json(await request.read())["Entries"])
-    results = ",".join([f'{{"EventId":"{_ID}"}}'] * entries)
-    body = f'{{"FailedEntryCount":0,"Entries":[{results}]}}'
-    return web.Response(text=body, content_type="application/x-amz-json-1.1")
+class Taken:
+    """What came so far."""
+
+    def __init__(self) -> None:
+        self.entries = 0
+        self.last = 0.0
+        self.bodies: list[tuple[float, bytes]] = []
+
+    async def put_events(self, request: web.Request) -> web.Response:
+        if _LATENCY:
+            await asyncio.sleep(_LATENCY)
+        body = await request.read()
+        entries = len(from_json(body)["Entries"])
+        self.entries += entries
+        self.last = time.monotonic()
+        if len(self.bodies) < _LOOKED_AT:
+            self.bodies.append((self.last, body))
+        results = ",".join([f'{{"EventId":"{_ID}"}}'] * entries)
+        answer = f'{{"FailedEntryCount":0,"Entries":[{results}]}}'
+        return web.Response(text=answer, content_type="application/x-amz-json-1.1")
+
+    async def taken(self, _: web.Request) -> web.Response:
+        return web.json_response({"entries": self.entries, "last": self.last})
+
+    async def arrivals(self, _: web.Request) -> web.Response:
+        came = {
+            json.loads(entry["Detail"])["metadata"]["id"]: at
+            for at, body in self.bodies
+            for entry in json.loads(body)["Entries"]
+        }
+        return web.json_response(came)
 
 
 async def main() -> None:
+    taken = Taken()
     app = web.Application(client_max_size=20_000_000)
-    app.router.add_post("/", _put_events)
+    app.router.add_post("/", taken.put_events)
+    app.router.add_get("/taken", taken.taken)
+    app.router.add_get("/arrivals", taken.arrivals)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

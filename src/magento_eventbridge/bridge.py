@@ -1,27 +1,33 @@
 """The composition root: makes a running bridge of settings; alone knows every queue and sink."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import uvloop
 
 from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder
 from magento_eventbridge.delivery.dispatcher import Dispatcher
+from magento_eventbridge.delivery.outage import Outage
 from magento_eventbridge.delivery.ports import Queue, QueueError, Sink
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.inlets.http import Inlet, InletOptions
 from magento_eventbridge.observability import log as logs
-from magento_eventbridge.queues.mysql_connection import MysqlOptions
+from magento_eventbridge.queues.amqp import AmqpQueue
+from magento_eventbridge.queues.amqp_connection import AmqpOptions
+from magento_eventbridge.queues.magento_db import MagentoDbQueue
 from magento_eventbridge.queues.outbox import OutboxQueue
 from magento_eventbridge.queues.outbox_heart import Heart
 from magento_eventbridge.queues.sqlite import SqliteQueue
-from magento_eventbridge.settings import OutboxSettings, Settings, SettingsError
+from magento_eventbridge.settings import InletSettings, Settings, SettingsError
 from magento_eventbridge.sinks.dry_run import DryRunSink
 from magento_eventbridge.sinks.eventbridge import EventBridgeSink
+from magento_eventbridge.store import Store, follow, mysql_options
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +68,17 @@ class Routes:
             self._known[store_id] = self._settings.store(store_id).route()
         return self._known[store_id]
 
+    def renew(self, settings: Settings) -> set[int]:
+        """Go by other settings; gives the store views whose route is another one now."""
+        former, self._known, self._settings = self._known, {}, settings
+        return {store_id for store_id, route in former.items() if self(store_id) != route}
+
+    @property
+    def destinations(self) -> set[Destination]:
+        """Where events may go."""
+        views = (self._settings, *self._settings.stores.values())
+        return {view.route().destination for view in views}
+
 
 def start_log(settings: Settings) -> None:
     """Begin to write the log as the settings say.
@@ -75,38 +92,62 @@ def start_log(settings: Settings) -> None:
     logs.set_up(level=level, style=settings.log.format, file=settings.log_file)
 
 
-def open_queue(settings: Settings, name: str = "sqlite", *, must_exist: bool = False) -> Queue:
-    """Open a queue by its name.
+def open_queue(
+    settings: Settings,
+    name: str | None = None,
+    *,
+    must_exist: bool = False,
+    at_most: int | None = None,
+) -> Queue:
+    """Open a queue by its name; without one, the outbox if it is enabled, else the spool.
+
+    Who claims no more than `at_most` captures says so here: more need not be fetched.
 
     Raises:
         SettingsError: there is no queue of that name.
         QueueError: it cannot be opened, or is not there though it must be.
     """
-    match name:
+    match name or (OutboxQueue.name if settings.outbox.enabled else SqliteQueue.name):
         case SqliteQueue.name:
             if must_exist and not settings.spool.path.exists():
                 raise QueueError(f"there is no spool at {settings.spool.path}; 'serve' makes one")
             return SqliteQueue(settings.spool.path)
         case OutboxQueue.name:
-            return OutboxQueue(_mysql_options(settings.outbox))
-    known = f"{SqliteQueue.name}, {OutboxQueue.name}"
+            return OutboxQueue(mysql_options(settings.outbox))
+        case MagentoDbQueue.name:
+            return MagentoDbQueue(mysql_options(settings.outbox), settings.magento_db.queue)
+        case AmqpQueue.name:
+            return AmqpQueue(_amqp_options(settings, at_most))
+    known = ", ".join(queue.name for queue in _QUEUES)
     raise SettingsError(f"there is no queue '{name}'; there are: {known}")
 
 
-def _mysql_options(outbox: OutboxSettings) -> MysqlOptions:
-    return MysqlOptions(
-        host=outbox.host,
-        port=outbox.port,
-        unix_socket=outbox.unix_socket,
-        database=outbox.database,
-        user=outbox.user,
-        password=outbox.password.get_secret_value() if outbox.password else "",
-        table_prefix=outbox.table_prefix,
-        tls=outbox.tls,
-        tls_ca=outbox.tls_ca,
-        tls_certificate=outbox.tls_certificate,
-        tls_key=outbox.tls_key,
-        tls_verify_host=outbox.tls_verify_host,
+_QUEUES = (SqliteQueue, OutboxQueue, MagentoDbQueue, AmqpQueue)
+
+
+def _amqp_options(settings: Settings, at_most: int | None = None) -> AmqpOptions:
+    amqp = settings.amqp
+    if amqp.host is None:
+        raise SettingsError(
+            "amqp.host: the broker is not known: name it, or point the bridge by --magento-root at "
+            "a store whose env.php has queue/amqp"
+        )
+    destinations = Routes(settings).destinations
+    return AmqpOptions(
+        host=amqp.host,
+        port=amqp.port,
+        user=amqp.user,
+        password=amqp.password.get_secret_value() if amqp.password else "",
+        virtual_host=amqp.virtual_host,
+        queue=amqp.queue,
+        prefetch=min(amqp.prefetch, at_most or amqp.prefetch),
+        sets_aside=len(destinations) > 1,
+        tls=amqp.tls,
+        tls_ca=amqp.tls_ca,
+        tls_certificate=amqp.tls_certificate,
+        tls_key=amqp.tls_key,
+        tls_verify=amqp.tls_verify,
+        tls_verify_host=amqp.tls_verify_host,
     )
 
 
@@ -120,26 +161,27 @@ def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
 
 
 @asynccontextmanager
-async def dispatching(settings: Settings, queue: Queue) -> AsyncIterator[Dispatcher]:
+async def dispatching(
+    settings: Settings, queue: Queue, routes: Routes | None = None
+) -> AsyncIterator[Dispatcher]:
     """Give a dispatcher over a queue; what it opened is closed at the end."""
     sinks = Sinks(settings)
     try:
-        yield Dispatcher(queue, Routes(settings), sinks.of, settings.delivery.policy())
+        yield Dispatcher(queue, routes or Routes(settings), sinks.of, settings.delivery.policy())
     finally:
         await sinks.close()
 
 
 @asynccontextmanager
 async def beating(
-    settings: Settings, queue: OutboxQueue, dispatcher: Dispatcher
-) -> AsyncIterator[None]:
+    routes: Routes, queue: OutboxQueue, dispatcher: Dispatcher
+) -> AsyncIterator[Heart]:
     """Let the store know how its bridge fares while the context lasts."""
     finder = CredentialsFinder()
-    destinations = {view.route().destination for view in (settings, *settings.stores.values())}
 
     async def look() -> str:
         told = set()
-        for destination in destinations:
+        for destination in routes.destinations:
             if destination.dry_run:
                 told.add("none needed for a dry run")
                 continue
@@ -149,34 +191,52 @@ async def beating(
                 told.add(str(error))
         return "; ".join(sorted(told))
 
-    heart = asyncio.create_task(Heart(queue, dispatcher, look).beat(), name="heartbeat")
+    heart = Heart(queue, dispatcher, look)
+    async with _meanwhile(heart.beat(), "heartbeat"):
+        yield heart
+
+
+@asynccontextmanager
+async def _meanwhile(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+    """Let something go on while the context lasts."""
+    task = asyncio.create_task(work, name=name)
     try:
         yield
     finally:
-        heart.cancel()
-        await asyncio.gather(heart, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 class Bridge:
     """Everything that is configured, in one process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, store: Store | None = None) -> None:
         """Check what can be checked before anything is opened.
+
+        Args:
+            settings: all of them; with a store, those that say how to reach it.
+            store: whose configuration counts, and is followed.
 
         Raises:
             SettingsError: the inlet would stand open to everybody.
         """
-        if settings.inlet.enabled and not settings.inlet.secrets:
+        if store is None and settings.inlet.enabled and not settings.inlet.secrets:
             raise SettingsError(
                 "inlet.secrets: the HTTP inlet needs a secret that it shares with the shop: set "
                 "MAGENTO_EVENTBRIDGE_INLET__SECRETS to at least 16 random characters (`openssl "
                 "rand -hex 32` makes some), or set inlet.enabled = false"
             )
         self._settings = settings
+        self._store = store
+        self._routes = Routes(settings)
         self._dispatchers: list[Dispatcher] = []
+        self._hearts: list[Heart] = []
+        self._inlet: Inlet | None = None
+        self._stopping = asyncio.Event()
 
     def stop(self) -> None:
         """Ask `serve` to end."""
+        self._stopping.set()
         for dispatcher in self._dispatchers:
             dispatcher.stop()
 
@@ -185,40 +245,116 @@ class Bridge:
 
         Raises:
             QueueError, InletError: it cannot begin.
+            SettingsError: the store's configuration cannot be used.
         """
         async with AsyncExitStack() as stack:
-            spool = SqliteQueue(self._settings.spool.path)
-            stack.push_async_callback(spool.close)
-            deliveries = [await self._deliver(stack, spool)]
-            if self._settings.outbox.enabled:
-                options = _mysql_options(self._settings.outbox)
-                outbox = OutboxQueue(options)
-                stack.push_async_callback(outbox.close)
-                deliveries.append(await self._deliver(stack, outbox))
-                await stack.enter_async_context(
-                    beating(self._settings, outbox, self._dispatchers[-1])
-                )
-                log.info("Delivering what is in the outbox of %s", options)
+            if self._store:
+                stack.push_async_callback(self._store.close)
+                await self._read(self._store)
+                if self._stopping.is_set():
+                    return
+                watch = follow(self._store, self._apply)
+                await stack.enter_async_context(_meanwhile(watch, "store's configuration"))
+            await self._run(stack)
+
+    async def _read(self, store: Store) -> None:
+        """Read the store's configuration, as soon as its database can be reached."""
+        outage = Outage(
+            "Cannot read the store's configuration", "The store's configuration has been read"
+        )
+        while not self._stopping.is_set():
             try:
-                if self._settings.inlet.enabled:
-                    inlet = Inlet(self._inlet_options(), spool)
-                    await inlet.open()
-                    stack.push_async_callback(inlet.close)
-                    log.info("Listening for captures at %s", inlet.url)
+                reading = await store.read()
+            except QueueError as error:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), outage.goes_on(error))
+                continue
+            outage.is_over()
+            self._settings = reading.settings
+            self._routes.renew(self._settings)
+            start_log(self._settings)
+            return
+
+    def _apply(self, settings: Settings) -> None:
+        """Go by what the store's configuration has become."""
+        former, self._settings = self._settings, settings
+        changed = self._routes.renew(settings)
+        for dispatcher in self._dispatchers:
+            dispatcher.reroute(changed)
+        for heart in self._hearts:
+            heart.look_again()
+        start_log(settings)
+        log.info("The store's configuration has changed and counts from now on")
+        if settings.outbox != former.outbox:
+            log.warning("Where the outbox is, as the store now says, counts from the next start")
+        if settings.queues_of_queue_mode != former.queues_of_queue_mode:
+            log.warning("Queue mode, as the store now has it, counts from the next start")
+        if self._inlet and settings.inlet.secrets:
+            self._inlet.trust(self._inlet_options().secrets)
+        elif settings.inlet != former.inlet:
+            log.warning(
+                "Whether the HTTP inlet is open, as the store now says, counts from the next start"
+            )
+
+    async def _run(self, stack: AsyncExitStack) -> None:
+        deliveries = []
+        spool = self._spool(stack)
+        if spool:
+            deliveries.append(await self._deliver(stack, spool))
+        if self._settings.outbox.enabled:
+            options = mysql_options(self._settings.outbox)
+            outbox = OutboxQueue(options)
+            stack.push_async_callback(outbox.close)
+            deliveries.append(await self._deliver(stack, outbox))
+            heart = beating(self._routes, outbox, self._dispatchers[-1])
+            self._hearts.append(await stack.enter_async_context(heart))
+            log.info("Delivering what is in the outbox of %s", options)
+        for name in self._settings.queues_of_queue_mode:
+            queue = open_queue(self._settings, name)
+            stack.push_async_callback(queue.close)
+            deliveries.append(await self._deliver(stack, queue))
+            log.info("Delivering what is in Magento's queue (%s)", name)
+        try:
+            if spool:
+                await self._listen(stack, spool)
                 log.info("Delivering what is in %s", self._settings.spool.path)
-                await asyncio.wait(deliveries, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                self.stop()
-                await asyncio.gather(*deliveries)
-                tallies = [dispatcher.tally for dispatcher in self._dispatchers]
-                log.info(
-                    "Stopped: %d delivered, %d buried",
-                    sum(tally.delivered for tally in tallies),
-                    sum(tally.buried for tally in tallies),
-                )
+            await asyncio.wait(deliveries, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.stop()
+            await asyncio.gather(*deliveries)
+            tallies = [dispatcher.tally for dispatcher in self._dispatchers]
+            log.info(
+                "Stopped: %d delivered, %d buried",
+                sum(tally.delivered for tally in tallies),
+                sum(tally.buried for tally in tallies),
+            )
+
+    def _spool(self, stack: AsyncExitStack) -> SqliteQueue | None:
+        """Open the spool; nobody needs one to whom only the outbox leads."""
+        inlet, path = self._settings.inlet, self._settings.spool.path
+        is_inlet_off = not (inlet.enabled and inlet.secrets)
+        has_others = self._settings.outbox.enabled or self._settings.queues_of_queue_mode
+        if has_others and is_inlet_off and not _is_there(path):
+            log.info("No HTTP inlet: %s", _why_off(inlet))
+            return None
+        spool = SqliteQueue(path)
+        stack.push_async_callback(spool.close)
+        return spool
+
+    async def _listen(self, stack: AsyncExitStack, spool: SqliteQueue) -> None:
+        if not (self._settings.inlet.enabled and self._settings.inlet.secrets):
+            log.info("No HTTP inlet: %s", _why_off(self._settings.inlet))
+            return
+        inlet = Inlet(self._inlet_options(), spool)
+        await inlet.open()
+        stack.push_async_callback(inlet.close)
+        self._inlet = inlet
+        log.info("Listening for captures at %s", inlet.url)
 
     async def _deliver(self, stack: AsyncExitStack, queue: Queue) -> asyncio.Task[None]:
-        dispatcher = await stack.enter_async_context(dispatching(self._settings, queue))
+        dispatcher = await stack.enter_async_context(
+            dispatching(self._settings, queue, self._routes)
+        )
         self._dispatchers.append(dispatcher)
         return asyncio.create_task(dispatcher.run(), name=f"delivery from {queue.name}")
 
@@ -234,3 +370,16 @@ class Bridge:
             tls_certificate=inlet.tls_certificate,
             tls_key=inlet.tls_key,
         )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        return True  # and opening it tells what is wrong
+
+
+def _why_off(inlet: InletSettings) -> str:
+    if not inlet.enabled:
+        return "inlet.enabled is off"
+    return "neither inlet.secrets nor the store has a secret for it"

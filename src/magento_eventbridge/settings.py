@@ -34,6 +34,9 @@ from magento_eventbridge.observability.log import LogFormat
 
 ENVIRONMENT_PREFIX = "MAGENTO_EVENTBRIDGE_"
 CONFIG_FILE_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
+SHORTEST_SECRET = 16
+QUEUE = "aws.eventbridge.events.send"
+"""The queue's name in Magento, and the topic's, since the original module."""
 DEFAULT_CONFIG_FILE = Path("/etc/magento-eventbridge.toml")
 
 _SCOPES = sorted({event.scope for event in EVENTS})
@@ -201,8 +204,8 @@ class InletSettings(_Group):
     @field_validator("secrets")
     @classmethod
     def _are_long(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if any(len(secret.get_secret_value()) < 16 for secret in secrets):
-            raise ValueError("a secret must have at least 16 characters")
+        if any(len(secret.get_secret_value()) < SHORTEST_SECRET for secret in secrets):
+            raise ValueError(f"a secret must have at least {SHORTEST_SECRET} characters")
         return secrets
 
     @model_validator(mode="after")
@@ -223,7 +226,7 @@ class SpoolSettings(_Group):
 class OutboxSettings(_Group):
     """The table that the agent writes captures to, in Magento's own database."""
 
-    enabled: bool = Field(False, description="deliver from it in `serve`")
+    enabled: bool = Field(False, description="deliver from it in `serve`; on with `magento_root`")
     host: str = Field("127.0.0.1", min_length=1, description="of the database server")
     port: int = Field(3306, ge=1, le=65535, description="of the database server")
     unix_socket: OptionalPath = Field(None, description="goes before host and port")
@@ -235,9 +238,64 @@ class OutboxSettings(_Group):
     )
     tls: bool = Field(False, description="encrypt the connection and check the server")
     tls_ca: OptionalPath = Field(None, description="PEM file, else the system's; implies tls")
+    tls_ca_folder: OptionalPath = Field(None, description="folder of such; implies tls")
     tls_certificate: OptionalPath = Field(None, description="PEM file of our own; implies tls")
     tls_key: OptionalPath = Field(None, description="PEM file, for tls_certificate")
+    tls_ciphers: OptionalText = Field(None, description="in OpenSSL's notation")
+    tls_verify: bool = Field(True, description="check the server's certificate")
     tls_verify_host: bool = Field(True, description="its certificate must name the host")
+
+
+class MagentoDbSettings(_Group):
+    """Magento's message queue in its database; how to reach that is said in `[outbox]`."""
+
+    enabled: bool | None = Field(
+        None, description="deliver from it in `serve`; empty: if the outbox is, in queue mode"
+    )
+    queue: str = Field(QUEUE, min_length=1, description="its name, and the topic's")
+
+    @field_validator("enabled", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return _empty_as_none(value)
+
+
+class AmqpSettings(_Group):
+    """Magento's message queue in RabbitMQ."""
+
+    enabled: bool | None = Field(
+        None, description="deliver from it in `serve`; empty: if there is a host, in queue mode"
+    )
+    host: OptionalText = Field(None, description="of the broker")
+    port: int = Field(5672, ge=1, le=65535, description="of the broker")
+    user: str = Field("guest", description="the broker's user")
+    password: OptionalSecret = Field(None, description="that user's")
+    virtual_host: str = Field("/", min_length=1, description="of the broker")
+    queue: str = Field(QUEUE, min_length=1, description="its name, and the topic's")
+    prefetch: int = Field(
+        1000, ge=10, le=65535, description="messages that may be with one bridge at once"
+    )
+    tls: bool = Field(False, description="encrypt the connection and check the broker")
+    tls_ca: OptionalPath = Field(None, description="PEM file, else the system's; implies tls")
+    tls_certificate: OptionalPath = Field(None, description="PEM file of our own; implies tls")
+    tls_key: OptionalPath = Field(None, description="PEM file, for tls_certificate")
+    tls_verify: bool = Field(True, description="check the broker's certificate")
+    tls_verify_host: bool = Field(True, description="its certificate must name the host")
+
+    @field_validator("enabled", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return _empty_as_none(value)
+
+
+class CronConsumersRunnerSettings(_Group):
+    """How `consume` drains Magento's queue for cron; the names are those of `env.php`."""
+
+    cron_run: bool = Field(True, description="whether cron may consume at all")
+    max_messages: int = Field(0, ge=0, description="messages for each run; 0: all there are")
+    consumers: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        (), description="which alone may run; none: all"
+    )
 
 
 class DeliverySettings(_Group):
@@ -280,13 +338,36 @@ class Settings(StoreSettings):
     inlet: InletSettings = InletSettings()
     spool: SpoolSettings = SpoolSettings()
     outbox: OutboxSettings = OutboxSettings()
+    magento_db: MagentoDbSettings = MagentoDbSettings()
+    amqp: AmqpSettings = AmqpSettings()
+    cron_consumers_runner: CronConsumersRunnerSettings = CronConsumersRunnerSettings()
     delivery: DeliverySettings = DeliverySettings()
     log: LogSettings = LogSettings()
-    magento_root: OptionalPath = Field(None, description="the store's folder, for its log")
+    magento_root: OptionalPath = Field(
+        None, description="the store's folder: its configuration counts, its log is written"
+    )
 
     def store(self, store_id: int) -> StoreSettings:
         """Give a store view's settings."""
         return self.stores.get(store_id, self)
+
+    @property
+    def is_in_queue_mode(self) -> bool:
+        """Whether any store view hands over through Magento's queue."""
+        return any(view.options.queue_mode for view in (self, *self.stores.values()))
+
+    @property
+    def queues_of_queue_mode(self) -> list[str]:
+        """The names of Magento's queues that `serve` delivers from."""
+        reachable = {
+            "magento-db": (self.magento_db.enabled, self.outbox.enabled),
+            "amqp": (self.amqp.enabled, self.amqp.host is not None),
+        }
+        return [
+            name
+            for name, (is_enabled, is_known) in reachable.items()
+            if (self.is_in_queue_mode and is_known if is_enabled is None else is_enabled)
+        ]
 
     @property
     def log_file(self) -> Path | None:
@@ -454,25 +535,23 @@ def file_layer(path: Path | None, environment: Mapping[str, str]) -> Layer:
         raise SettingsError(f"{file} is not TOML: {error}") from None
 
 
-def read_settings(
+def own_layers(
     *,
     config: Path | None = None,
     environment: Mapping[str, str] | None = None,
     command_line: Mapping[str, Any] | None = None,
-) -> tuple[Settings, Origins]:
-    """Read settings from all places: TOML file < environment < command line.
+) -> list[Layer]:
+    """Read the bridge's own settings: TOML file < environment < command line.
 
     Raises:
-        SettingsError: with every fault and its origin.
+        SettingsError: one of them cannot be read.
     """
     surroundings = os.environ if environment is None else environment
-    return load(
-        [
-            file_layer(config, surroundings),
-            environment_layer(surroundings),
-            Layer("command line", command_line or {}),
-        ]
-    )
+    return [
+        file_layer(config, surroundings),
+        environment_layer(surroundings),
+        Layer("command line", command_line or {}),
+    ]
 
 
 def _reveal(secret: SecretStr | None) -> str | None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.delivery.backoff import Backoff
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.policy import Policy
+from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
 from magento_eventbridge.queues.sqlite import SqliteQueue
 from magento_eventbridge.sinks.eventbridge import EventBridgeSink
@@ -422,3 +423,97 @@ async def test_no_secret_reaches_the_log(bench: Bench, caplog: pytest.LogCapture
     assert "a-test-secret" not in caplog.text
     assert "Event 'Order/Placed' captured, executing.." in caplog.text
     assert "Event 'Order/Placed' executed in 0.0" in caplog.text
+
+
+# Routes that change
+
+
+async def test_what_waits_goes_by_the_new_route_in_its_order(bench: Bench) -> None:
+    """A parked destination whose credentials are mended: nothing lost, nothing twice, in order."""
+
+    def refuses_the_former(number: int, _: list[dict[str, Any]]) -> Behaviour:
+        is_mended = "AKIAMENDED" in bench.endpoint.headers[number]["authorization"]
+        return Take() if is_mended else Refuse("UnrecognizedClientException")
+
+    bench.endpoint.script = refuses_the_former
+    placed = recorded.of("order-guest", "sales_order_place_after")
+    captures = [recorded.stored(recorded.again(placed, subject="order/1")) for _ in range(30)]
+    await bench.queue.put(captures)
+    async with bench.running() as dispatcher:
+        async with asyncio.timeout(10):
+            while not dispatcher.parked:
+                await asyncio.sleep(0.01)
+        mended = replace(KEYS, access_key="AKIAMENDED")
+        former = bench.route_to(bench.endpoint.url)
+        destination = replace(former.destination, credentials=mended)
+        bench.routes[1] = replace(former, destination=destination, source="new.example.com")
+        dispatcher.reroute({1})
+        await bench.endpoint.until_taken(30)
+        assert dispatcher.parked == []
+    assert bench.endpoint.ids == [capture.id for capture, _ in captures]
+    assert {entry["Source"] for entry in bench.endpoint.taken} == {"new.example.com"}
+    assert (await bench.queue.depth()).captures == 0
+
+
+async def test_a_call_under_way_ends_before_its_followers_go_the_new_way(bench: Bench) -> None:
+    bench.endpoint.script = lambda number, _: Stall(0.3) if number == 0 else Take()
+    placed = recorded.of("order-guest", "sales_order_place_after")
+    captures = [recorded.stored(recorded.again(placed, subject="order/1")) for _ in range(3)]
+    await bench.queue.put(captures)
+    async with bench.running() as dispatcher:
+        async with asyncio.timeout(10):
+            while not bench.endpoint.calls:
+                await asyncio.sleep(0.01)
+        bench.routes[1] = replace(bench.route_to(bench.endpoint.url), source="new.example.com")
+        dispatcher.reroute({1})
+        await bench.endpoint.until_taken(3)
+    assert bench.endpoint.ids == [capture.id for capture, _ in captures]
+    sources = [entry["Source"] for entry in bench.endpoint.taken]
+    assert sources == ["shop.example.com", "new.example.com", "new.example.com"]
+
+
+async def test_what_was_switched_off_meanwhile_is_passed_over(bench: Bench) -> None:
+    bench.endpoint.script = lambda _, __: Refuse("AccessDeniedException")
+    await bench.queue.put(recorded.orders(3))
+    async with bench.running() as dispatcher:
+        async with asyncio.timeout(10):
+            while not dispatcher.parked:
+                await asyncio.sleep(0.01)
+            off = frozenset({"aws_eventbridge/events_order/placed"})
+            bench.routes[1] = bench.route_to(bench.endpoint.url, switched_off=off)
+            dispatcher.reroute({1})
+            while dispatcher.tally.passed_over < 3:
+                await asyncio.sleep(0.01)
+            assert dispatcher.parked == []
+    assert (await bench.queue.depth()).captures == 0
+
+
+async def test_other_destinations_go_on_while_one_changes(bench: Bench) -> None:
+    bench.routes[2] = bench.route_to("http://127.0.0.1:1")
+    await bench.queue.put([*recorded.orders(5, store_id=2), *recorded.orders(5, store_id=1)])
+    async with bench.running() as dispatcher:
+        await bench.endpoint.until_taken(5)
+        assert dispatcher.troubles
+        bench.routes[2] = bench.route_to(bench.endpoint.url)
+        dispatcher.reroute({2})
+        await bench.endpoint.until_taken(10)
+        assert dispatcher.troubles == {}
+
+
+class Unreachable(SqliteQueue):
+    """A queue that cannot be read."""
+
+    async def claim(self, limit: int, *, without_stores: Collection[int] = ()) -> list[Claim]:
+        raise QueueError("the database is away")
+
+
+async def test_a_queue_that_cannot_be_read_is_told_of_once_and_can_be_stopped(
+    bench: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.queue = Unreachable(tmp_path / "away.sqlite")
+    async with bench.running(replace(HASTY, backoff=Backoff(first=0.01, longest=60))):
+        await asyncio.sleep(0.5)
+    assert caplog.text.count("Cannot read the queue 'sqlite': the database is away") == 1
+    with pytest.raises(QueueError):
+        await drain(bench)
+    await bench.queue.close()

@@ -14,7 +14,14 @@ from magento_eventbridge.magento.connection import (
     crypt_keys_of,
     database_of,
 )
-from magento_eventbridge.magento.env_php import Constant, Deployment, read_deployment
+from magento_eventbridge.magento.encryption import DecryptionError
+from magento_eventbridge.magento.env_php import (
+    Computed,
+    Constant,
+    Deployment,
+    PhpFileError,
+    read_deployment,
+)
 
 STORE = Path(__file__).parents[1] / "fixtures/magento"
 SECRET = "hunter2"
@@ -131,3 +138,49 @@ def test_secrets_are_not_shown():
     )
     keys = crypt_keys_of(deployment(crypt={"key": SECRET}))
     assert SECRET not in repr((database(), broker, keys))
+
+
+# What is computed
+
+
+COMPUTED = Computed("env.php, line 3: a function call")
+
+
+def test_what_others_say_of_the_database_need_not_be_in_the_file():
+    said = ("password", "database", "user", "table_prefix", "host")
+    whole = {"host": COMPUTED, "dbname": COMPUTED, "username": COMPUTED, "password": COMPUTED}
+    env = deployment(db={"table_prefix": COMPUTED, "connection": {"default": whole}})
+    assert database_of(env, said) == Database("localhost", 3306, "", "", "")
+    for left_out in said:
+        with pytest.raises(PhpFileError, match="line 3: a function call"):
+            database_of(env, [name for name in said if name != left_out])
+
+
+@pytest.mark.parametrize("option", [1009, 1014])
+def test_a_computed_option_of_tls_is_told(option):
+    with pytest.raises(PhpFileError, match="line 3: a function call"):
+        database(driver_options={option: COMPUTED})
+    assert database(driver_options={1002: COMPUTED}).tls is None
+
+
+def test_a_computed_option_of_the_brokers_tls_is_told():
+    env = deployment(queue={"amqp": {"host": "mq", "ssl_options": {"cafile": COMPUTED}}})
+    with pytest.raises(PhpFileError, match="line 3: a function call"):
+        amqp_of(env)
+
+
+def test_computed_keys_are_told_when_a_value_must_be_opened():
+    keys = crypt_keys_of(deployment(crypt={"key": COMPUTED}))
+    assert keys.reveal("plain") == "plain"
+    told = "the key cannot be read: env.php, line 3: a function call"
+    with pytest.raises(DecryptionError, match=told):
+        keys.reveal("0:3:YWJj")
+
+
+def test_a_broker_of_another_name_is_found():
+    env = deployment(queue={"connections": {"second": {"host": "mq2", "user": "u"}}})
+    found = amqp_of(env, "second")
+    assert found
+    assert (found.host, found.port, found.user) == ("mq2", 5672, "u")
+    assert amqp_of(env) is None
+    assert amqp_of(env, "third") is None

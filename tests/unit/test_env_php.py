@@ -36,10 +36,13 @@ def value(expression: str) -> Any:
 
 
 def fault(source: str | bytes) -> str:
+    """Give what is told of a file at once, or when its one value is needed."""
+    text = source if isinstance(source, bytes) else source.encode()
     with pytest.raises(PhpFileError) as caught:
-        parse_php_array(
-            source if isinstance(source, bytes) else source.encode(), "env.php", ENVIRONMENT
-        )
+        only = next(iter(parse_php_array(text, "env.php", ENVIRONMENT).values()))
+        while isinstance(only, dict):
+            only = next(iter(only.values()))
+        only.fail()
     return str(caught.value)
 
 
@@ -241,6 +244,20 @@ def test_a_file_that_returns_nothing(source):
 )
 def test_a_program_is_refused(source, kind):
     assert f"{kind} beside the returned array" in fault(source)
+
+
+def test_a_computed_value_fails_when_it_is_needed_and_spoils_no_other():
+    env = parse_php_array(
+        b"<?php return ['crypt' => ['key' => vault()], 'db' => [\n'x' => [1.5 => 1]], 'a' => 1];",
+        "env.php",
+    )
+    assert env["a"] == 1
+    assert section(env, "crypt").keys() == {"key"}
+    assert section(env, "db", "y") == {}
+    with pytest.raises(PhpFileError, match="line 1: a function call: only literal"):
+        section(env, "crypt", "key")
+    with pytest.raises(PhpFileError, match="line 2: a fraction as a key"):
+        section(env, "db", "x", "y")
 
 
 def test_what_is_not_utf_8_is_told_by_its_line():

@@ -14,10 +14,14 @@ from magento_eventbridge.settings import (
     environment_layer,
     file_layer,
     load,
-    read_settings,
+    own_layers,
 )
 
 SECRET = "hunter2-hunter2-hunter2"
+
+
+def read_settings(**places: Any) -> tuple[Settings, Origins]:
+    return load(own_layers(**places))
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,15 @@ from typing import Any
 import pytest
 
 from magento_eventbridge.catalog import EVENTS
-from magento_eventbridge.magento.connection import crypt_keys_of
+from magento_eventbridge.magento.connection import Database, DatabaseTls, crypt_keys_of
 from magento_eventbridge.magento.encryption import CryptKeys
-from magento_eventbridge.magento.env_php import Constant, Deployment, read_deployment
+from magento_eventbridge.magento.env_php import (
+    Computed,
+    Constant,
+    Deployment,
+    PhpFileError,
+    read_deployment,
+)
 from magento_eventbridge.magento.store_config import (
     Row,
     StoreConfigError,
@@ -18,7 +24,12 @@ from magento_eventbridge.magento.store_config import (
     Website,
     read_store_config,
 )
-from magento_eventbridge.magento.store_settings import below, store_layers
+from magento_eventbridge.magento.store_settings import (
+    below,
+    closed_values,
+    database_layer,
+    store_layers,
+)
 from magento_eventbridge.settings import (
     Layer,
     Origins,
@@ -322,6 +333,117 @@ def test_secrets_are_not_shown():
     saved = rows(("default", 0, KEY, SECRET))
     config = read_store_config(Deployment({}, {}), saved, {})
     assert SECRET not in repr((saved, config, store_layers(config, KEYS)))
+
+
+def test_a_saved_access_key_counts_where_the_type_is_the_modules_default():
+    saved = rows(("default", 0, "aws_eventbridge/credentials/access_key", "AKIA"))
+    settings, origins = loaded(saved)
+    assert settings.credentials.type == "keys"
+    assert origins.of("credentials.type") == "default of the module"
+    with pytest.raises(StoreConfigError, match="mcrypt"):
+        loaded(rows(*[(r.scope, r.scope_id, r.path, r.value) for r in saved.config],
+                    ("default", 0, KEY, MCRYPT)))  # fmt: skip
+
+
+def test_encrypted_values_are_counted_and_those_that_stay_closed_named():
+    opens = ENCRYPTED["values"][0]["encrypted"]
+    saved = rows(
+        ("default", 0, KEY, opens),
+        ("stores", 2, KEY, MCRYPT),
+        ("stores", 3, "aws_eventbridge/credentials/access_key", "AKIA"),
+    )
+    count, closed = closed_values(read_store_config(Deployment({}, {}), saved, {}), KEYS)
+    assert count == 1
+    assert len(closed) == 1
+    assert closed[0].startswith(f"{KEY} (core_config_data, store view 2): encrypted with mcrypt")
+
+
+# The agent's secret
+
+AGENT_SECRET = "aws_eventbridge/agent/secret"
+HTTP = ("default", 0, "aws_eventbridge/agent/transport", "http")
+
+
+def test_the_agents_secret_is_the_inlets():
+    value = ENCRYPTED["values"][0]
+    settings, origins = loaded(rows(("default", 0, AGENT_SECRET, value["encrypted"])))
+    assert [secret.get_secret_value() for secret in settings.inlet.secrets] == [value["plaintext"]]
+    assert origins.of("inlet.secrets") == "core_config_data, default"
+
+
+def test_a_secret_with_a_space_is_one_secret():
+    settings, _ = loaded(rows(("default", 0, AGENT_SECRET, "sixteen long and more")))
+    assert [s.get_secret_value() for s in settings.inlet.secrets] == ["sixteen long and more"]
+
+
+@pytest.mark.parametrize("text", ["short", MCRYPT])
+def test_a_secret_that_the_agent_does_not_use_need_not_be_usable(text):
+    assert loaded(rows(("default", 0, AGENT_SECRET, text)))[0].inlet.secrets == ()
+
+
+@pytest.mark.parametrize("text", ["", None])
+def test_no_secret(text):
+    assert loaded(rows(("default", 0, AGENT_SECRET, text), HTTP))[0].inlet.secrets == ()
+
+
+def test_a_secret_that_the_agent_uses_must_be_usable():
+    with pytest.raises(StoreConfigError, match="agent/secret .*mcrypt"):
+        loaded(rows(("default", 0, AGENT_SECRET, MCRYPT), HTTP))
+    with pytest.raises(SettingsError, match="at least 16 characters"):
+        loaded(rows(("default", 0, AGENT_SECRET, "short"), HTTP))
+
+
+# The database
+
+
+def test_the_outbox_is_where_the_store_is():
+    database = Database("db", 3307, "shop", "me", SECRET, socket="/s", table_prefix="m2_")
+    outbox = load([database_layer(database)])[0].outbox
+    assert outbox.enabled
+    assert (outbox.host, outbox.port, outbox.database, outbox.user) == ("db", 3307, "shop", "me")
+    assert (str(outbox.unix_socket), outbox.table_prefix, outbox.tls) == ("/s", "m2_", False)
+    assert outbox.password is not None
+    assert outbox.password.get_secret_value() == SECRET
+    assert SECRET not in repr(database_layer(database))
+
+
+def test_tls_to_the_database_is_as_the_store_has_it():
+    tls = DatabaseTls(ca="/ca.pem", ca_folder="/cas", ciphers="HIGH", verify=False)
+    outbox = load([database_layer(Database("db", 1, "s", "me", "", tls=tls))])[0].outbox
+    assert (outbox.tls, str(outbox.tls_ca), str(outbox.tls_ca_folder)) == (True, "/ca.pem", "/cas")
+    assert (outbox.tls_ciphers, outbox.tls_verify) == ("HIGH", False)
+    assert outbox.tls_certificate is None
+
+
+def test_another_host_leaves_the_stores_socket_out():
+    store = [database_layer(Database("localhost", 3306, "s", "me", "", socket="/s"))]
+    settings, _ = load(below(store, [Layer("a file", {"outbox": {"host": "db"}})]))
+    assert (settings.outbox.host, settings.outbox.unix_socket) == ("db", None)
+    settings, _ = load(below(store, [Layer("a file", {"outbox": {"user": "other"}})]))
+    assert str(settings.outbox.unix_socket) == "/s"
+
+
+# What is computed
+
+
+@pytest.mark.parametrize(
+    "computed",
+    [
+        {"aws_eventbridge": Computed("line 3")},
+        {"aws_eventbridge": {"options": Computed("line 3")}},
+        of(REGION, Computed("line 3")),
+        {"web": Computed("line 3")},
+        {"web": {"unsecure": Computed("line 3")}},
+    ],
+)
+def test_a_computed_value_that_counts_is_told(computed):
+    with pytest.raises(PhpFileError, match="line 3"):
+        loaded(rows(), {"default": computed})
+
+
+def test_a_computed_value_of_others_is_left_alone():
+    others = {"smtp": Computed("x"), "web": {"seo": Computed("x")}, "a/b": Computed("x")}
+    assert loaded(rows(), {"default": others})[0] == loaded(rows())[0]
 
 
 # Among the other layers

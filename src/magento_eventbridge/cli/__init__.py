@@ -5,10 +5,12 @@ import sys
 
 import typer
 
+from magento_eventbridge.agent.module import AgentError, NoStoreError
 from magento_eventbridge.aws.clients import AwsError
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.aws.endpoints import RegionError
 from magento_eventbridge.cli import (
+    agent,
     consume,
     dead_letters,
     demo,
@@ -44,8 +46,10 @@ app.add_typer(iam.app, name="iam")
 app.add_typer(rules.app, name="rules")
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(agent.app, name="agent")
 
 FAULTS = (
+    AgentError,
     AwsError,
     CredentialsError,
     HandOverError,
@@ -62,7 +66,7 @@ def main() -> None:
     """Run the command; a fault is told in words and by the exit status, never by a traceback."""
     try:
         app()
-    except SettingsError as error:
+    except (NoStoreError, SettingsError) as error:
         _tell(error)
         sys.exit(WRONG_USE)
     except FAULTS as error:

@@ -12,6 +12,7 @@ from magento_eventbridge.bridge import open_queue
 from magento_eventbridge.cli.options import (
     AsJson,
     Config,
+    MagentoRoot,
     Overrides,
     out,
     settings_of,
@@ -22,7 +23,14 @@ from magento_eventbridge.delivery.ports import DeadLetter, DeadLetters
 
 app = typer.Typer(help="Look at captures that could not be delivered.", no_args_is_help=True)
 
-QueueName = Annotated[str, typer.Option("--queue", help="Which queue's: sqlite or outbox.")]
+QueueName = Annotated[
+    str | None,
+    typer.Option(
+        "--queue",
+        help="Which queue's: sqlite, outbox, magento-db or amqp; the outbox's if it is enabled.",
+        show_default=False,
+    ),
+]
 Number = Annotated[int, typer.Argument(metavar="ID", help="As 'list' shows it.")]
 Numbers = Annotated[
     list[int] | None, typer.Argument(metavar="[ID]...", help="As 'list' shows them.")
@@ -35,14 +43,15 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 def list_letters(
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many.")] = 50,
     after: Annotated[int, typer.Option("--after", min=0, help="Only greater ids.")] = 0,
-    queue: QueueName = "sqlite",
+    queue: QueueName = None,
     config: Config = None,
     overrides: Overrides = None,
+    magento_root: MagentoRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, oldest first, each with its reason."""
     letters: list[DeadLetter] = _with(
-        config, overrides, queue, lambda dead: dead.page(limit, after=after)
+        config, overrides, magento_root, queue, lambda dead: dead.page(limit, after=after)
     )
     if as_json:
         show_json([_summary(letter) for letter in letters])
@@ -61,13 +70,16 @@ def list_letters(
 @app.command("show", epilog="Example: magento-eventbridge dead-letters show 3")
 def show(
     number: Number,
-    queue: QueueName = "sqlite",
+    queue: QueueName = None,
     config: Config = None,
     overrides: Overrides = None,
+    magento_root: MagentoRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Show one dead letter with its capture."""
-    letter: DeadLetter | None = _with(config, overrides, queue, lambda dead: dead.find(number))
+    letter: DeadLetter | None = _with(
+        config, overrides, magento_root, queue, lambda dead: dead.find(number)
+    )
     if letter is None:
         raise typer.BadParameter(f"there is no dead letter {number}")
     if as_json:
@@ -82,14 +94,15 @@ def show(
 def redrive(
     numbers: Numbers = None,
     every: All = False,
-    queue: QueueName = "sqlite",
+    queue: QueueName = None,
     config: Config = None,
     overrides: Overrides = None,
+    magento_root: MagentoRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Put dead letters back into the queue, once their reason is mended."""
     chosen = _chosen(numbers, every)
-    count: int = _with(config, overrides, queue, lambda dead: dead.redrive(chosen))
+    count: int = _with(config, overrides, magento_root, queue, lambda dead: dead.redrive(chosen))
     _tell("redriven", count, as_json)
 
 
@@ -98,26 +111,28 @@ def drop(
     numbers: Numbers = None,
     every: All = False,
     yes: Yes = False,
-    queue: QueueName = "sqlite",
+    queue: QueueName = None,
     config: Config = None,
     overrides: Overrides = None,
+    magento_root: MagentoRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Delete dead letters for good."""
     chosen = _chosen(numbers, every)
     if not yes:
         typer.confirm("These events will never be delivered. Delete them?", abort=True, err=True)
-    count: int = _with(config, overrides, queue, lambda dead: dead.drop(chosen))
+    count: int = _with(config, overrides, magento_root, queue, lambda dead: dead.drop(chosen))
     _tell("dropped", count, as_json)
 
 
 def _with(
     config: Config,
     overrides: Overrides,
-    name: str,
+    magento_root: MagentoRoot,
+    name: str | None,
     ask: Callable[[DeadLetters], Awaitable[Any]],
 ) -> Any:
-    settings, _ = settings_of(config, overrides)
+    settings, _ = settings_of(config, overrides, magento_root)
 
     async def asking() -> Any:
         queue = open_queue(settings, name, must_exist=True)

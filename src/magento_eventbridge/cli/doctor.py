@@ -1,10 +1,9 @@
-"""`doctor`: what is set and from where, which credentials there are, whether the bus answers."""
+"""`doctor`: what is set and from where, how the store fares, whether the bus answers."""
 
 import asyncio
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import typer
@@ -12,37 +11,30 @@ from pydantic import BaseModel, SecretStr
 
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.bridge import Sinks, open_queue
+from magento_eventbridge.cli.doctor_store import Examination, examine
+from magento_eventbridge.cli.findings import Finding
 from magento_eventbridge.cli.options import (
     AsJson,
     Config,
     MagentoRoot,
     Overrides,
     out,
-    settings_of,
     show_json,
+    sources_of,
     table,
 )
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.delivery.routing import Route
 from magento_eventbridge.delivery.verdicts import Fate, judge
-from magento_eventbridge.settings import Origins, Settings
+from magento_eventbridge.settings import Origins, Settings, SettingsError, load
 
 NAME = "doctor"
-EXAMPLE = "magento-eventbridge doctor --config /etc/magento-eventbridge.toml"
+EXAMPLE = "magento-eventbridge doctor --magento-root /var/www/html"
 
 # An entry that every bus refuses as malformed, once it has accepted caller, source and
 # detail-type: the bus has answered, and no event was put on it.
 _NO_EVENT = "this is no JSON object"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    name: str
-    is_well: bool
-    told: str
 
 
 def run(
@@ -51,10 +43,17 @@ def run(
     magento_root: MagentoRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at settings, credentials, bus and queues; exit 1 when something must be mended."""
-    settings, origins = settings_of(config, overrides, magento_root)
-    values = list(_values(settings, origins))
-    findings = asyncio.run(_look(settings))
+    """Look at settings, store, credentials, bus, queues; exit 1 when something must be mended."""
+    own, store = sources_of(config, overrides, magento_root)
+    if store:
+        found = asyncio.run(examine(store))
+    else:
+        settings, origins = load(own)
+        found = Examination([], settings, origins, is_read=True)
+    values = list(_values(found.settings, found.origins)) if found.settings else []
+    findings = found.findings
+    if found.settings and found.is_read:
+        findings = findings + asyncio.run(_look(found.settings))
     is_well = all(finding.is_well for finding in findings)
     if as_json:
         show_json(
@@ -64,7 +63,8 @@ def run(
                     dict(zip(("name", "value", "origin"), v, strict=True)) for v in values
                 ],
                 "findings": [
-                    {"name": f.name, "ok": f.is_well, "message": f.told} for f in findings
+                    {"name": f.name, "ok": f.is_well, "state": f.state.lower(), "message": f.told}
+                    for f in findings
                 ],
             }
         )
@@ -72,10 +72,11 @@ def run(
         rows = table("setting", "value", "from")
         for value in values:
             rows.add_row(*value)
-        out.print(rows, soft_wrap=False)
-        out.print()
+        if values:
+            out.print(rows, soft_wrap=False)
+            out.print()
         for finding in findings:
-            out.print(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.name}: {finding.told}")
+            out.print(str(finding))
     if not is_well:
         raise typer.Exit(1)
 
@@ -107,9 +108,13 @@ def _shown(value: Any) -> str:
 
 
 async def _look(settings: Settings) -> list[Finding]:
-    findings = [_inlet(settings), await _spool(settings)]
+    findings = [_inlet(settings)]
+    if settings.inlet.secrets or not settings.outbox.enabled or settings.spool.path.exists():
+        findings.append(await _spool(settings))
     if settings.outbox.enabled:
-        findings.append(await _outbox(settings))
+        findings.append(await _queue(settings, "outbox"))
+    for name in settings.queues_of_queue_mode:
+        findings.append(await _queue(settings, name))
     sinks = Sinks(settings)
     try:
         views: dict[str, Route] = {"all store views": settings.route()}
@@ -128,11 +133,13 @@ async def _look(settings: Settings) -> list[Finding]:
 
 def _inlet(settings: Settings) -> Finding:
     if not settings.inlet.enabled:
-        return Finding("inlet", True, "switched off")
+        return Finding("inlet", "ok", "switched off")
     count = len(settings.inlet.secrets)
+    if not count and settings.magento_root:
+        return Finding("inlet", "ok", "stays closed: nobody has a secret for it")
     if not count:
-        return Finding("inlet", False, "no secret is set (inlet.secrets): 'serve' will not start")
-    return Finding("inlet", True, f"{count} secret{'s' if count > 1 else ''}")
+        return Finding("inlet", "FAIL", "no secret is set (inlet.secrets): 'serve' will not start")
+    return Finding("inlet", "ok", f"{count} secret{'s' if count > 1 else ''}")
 
 
 async def _spool(settings: Settings) -> Finding:
@@ -140,39 +147,42 @@ async def _spool(settings: Settings) -> Finding:
     if not path.exists():
         folder = next(parent for parent in path.absolute().parents if parent.exists())
         if folder.is_dir() and os.access(folder, os.W_OK):
-            return Finding("spool", True, f"not there yet; 'serve' makes {path}")
-        return Finding("spool", False, f"{path} cannot be made: {folder} cannot be written")
+            return Finding("spool", "ok", f"not there yet; 'serve' makes {path}")
+        return Finding("spool", "FAIL", f"{path} cannot be made: {folder} cannot be written")
     try:
-        queue = open_queue(settings)
+        queue = open_queue(settings, "sqlite")
         depth = await queue.depth()
         await queue.close()
     except QueueError as error:
-        return Finding("spool", False, str(error))
-    return Finding("spool", True, f"{depth.captures} captures wait, {depth.dead} dead letters")
+        return Finding("spool", "FAIL", str(error))
+    return Finding("spool", "ok", f"{depth.captures} captures wait, {depth.dead} dead letters")
 
 
-async def _outbox(settings: Settings) -> Finding:
-    queue = open_queue(settings, "outbox")
+async def _queue(settings: Settings, name: str) -> Finding:
+    try:
+        queue = open_queue(settings, name)
+    except SettingsError as error:
+        return Finding(name, "FAIL", str(error))
     try:
         depth = await queue.depth()
     except QueueError as error:
-        return Finding("outbox", False, str(error))
+        return Finding(name, "FAIL", str(error))
     finally:
         await queue.close()
-    return Finding("outbox", True, f"{depth.captures} captures wait, {depth.dead} dead letters")
+    return Finding(name, "ok", f"{depth.captures} captures wait, {depth.dead} dead letters")
 
 
 async def _destination(sinks: Sinks, name: str, route: Route) -> Any:
     destination = route.destination
     if destination.dry_run:
-        yield Finding(f"bus of {name}", True, "dry run: nothing is sent")
+        yield Finding(f"bus of {name}", "ok", "dry run: nothing is sent")
         return
     try:
         found = await sinks.credentials.look(destination.credentials, destination.region)
     except CredentialsError as error:
-        yield Finding(f"credentials of {name}", False, str(error))
+        yield Finding(f"credentials of {name}", "FAIL", str(error))
         return
-    yield Finding(f"credentials of {name}", True, str(found))
+    yield Finding(f"credentials of {name}", "ok", str(found))
     yield await _bus(sinks, name, route)
 
 
@@ -191,9 +201,9 @@ async def _bus(sinks: Sinks, name: str, route: Route) -> Finding:
     code = answer.results[0].error_code if answer.results else answer.error_code
     if code in ("MalformedDetail", "InvalidArgument", "ValidationException"):
         return Finding(
-            f"bus of {name}", True, f"{route.destination} answers in {seconds * 1000:.0f} ms"
+            f"bus of {name}", "ok", f"{route.destination} answers in {seconds * 1000:.0f} ms"
         )
     verdict = judge(1, answer, sink.codes)[0]
     if verdict.fate is Fate.DELIVERED:
-        return Finding(f"bus of {name}", True, f"{route.destination} answers")
-    return Finding(f"bus of {name}", False, f"{route.destination}: {verdict.reason}")
+        return Finding(f"bus of {name}", "ok", f"{route.destination} answers")
+    return Finding(f"bus of {name}", "FAIL", f"{route.destination}: {verdict.reason}")

@@ -1,6 +1,8 @@
 """Options that many commands share, and how commands show what they found."""
 
+import asyncio
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +12,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from magento_eventbridge.settings import Origins, Settings, SettingsError, read_settings
+from magento_eventbridge.settings import Layer, Origins, Settings, SettingsError, load, own_layers
+from magento_eventbridge.store import Reading, Store
 
 Config = Annotated[
     Path | None,
@@ -32,7 +35,11 @@ Overrides = Annotated[
 ]
 MagentoRoot = Annotated[
     Path | None,
-    typer.Option("--magento-root", help="The store's folder; the log goes to its var/log."),
+    typer.Option(
+        "--magento-root",
+        help="The store's folder: its configuration counts, the log goes to its var/log.",
+        show_default=False,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -51,13 +58,45 @@ def settings_of(
     overrides: list[str] | None = None,
     magento_root: Path | None = None,
 ) -> tuple[Settings, Origins]:
-    """Read settings, those of the command line last.
+    """Read settings: what the store says, if one is named, and the bridge's own above it.
+
+    Raises:
+        SettingsError: with every fault and its origin.
+        QueueError: the store's database cannot be read.
+    """
+    own, store = sources_of(config, overrides, magento_root)
+    if store is None:
+        return load(own)
+    reading = asyncio.run(_read(store))
+    return reading.settings, reading.origins
+
+
+async def _read(store: Store) -> Reading:
+    try:
+        return await store.read()
+    finally:
+        await store.close()
+
+
+def sources_of(
+    config: Path | None, overrides: list[str] | None, magento_root: Path | None
+) -> tuple[list[Layer], Store | None]:
+    """Give the bridge's own settings, those of the command line last, and the store they name.
 
     Raises:
         SettingsError: with every fault and its origin.
     """
+    given = _of_command_line(overrides or [])
+    if magento_root:
+        given["magento_root"] = magento_root
+    own = own_layers(config=config, command_line=given)
+    root = load(own)[0].magento_root
+    return own, Store(root, own, os.environ) if root else None
+
+
+def _of_command_line(overrides: list[str]) -> dict[str, Any]:
     given: dict[str, Any] = {}
-    for override in overrides or []:
+    for override in overrides:
         name, equals, value = override.partition("=")
         if not equals or not name:
             raise SettingsError(
@@ -70,9 +109,7 @@ def settings_of(
             if not isinstance(at, dict):
                 raise SettingsError(f"--set {override}: {group} cannot be a value and a group")
         at[last] = value
-    if magento_root:
-        given["magento_root"] = magento_root
-    return read_settings(config=config, command_line=given)
+    return given
 
 
 def table(*columns: str) -> Table:

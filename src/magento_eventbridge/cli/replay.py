@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from magento_eventbridge.cli.options import AsJson, Config, Overrides, out, settings_of, show_json
+from magento_eventbridge.cli.options import (
+    AsJson,
+    Config,
+    MagentoRoot,
+    Overrides,
+    out,
+    settings_of,
+    show_json,
+)
 from magento_eventbridge.inlets.client import hand_over
 from magento_eventbridge.settings import SettingsError
 
@@ -26,10 +34,11 @@ def run(
     url: Url = None,
     config: Config = None,
     overrides: Overrides = None,
+    magento_root: MagentoRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Hand the captures of a file to a running bridge, signed with its first secret."""
-    settings, _ = settings_of(config, overrides)
+    settings, _ = settings_of(config, overrides, magento_root)
     if not settings.inlet.secrets:
         raise SettingsError("inlet.secrets: a secret that the bridge knows is needed to sign")
     scheme = "https" if settings.inlet.tls_certificate else "http"

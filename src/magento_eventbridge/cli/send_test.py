@@ -10,7 +10,15 @@ from pydantic_core import to_json
 
 from magento_eventbridge.bridge import Sinks, start_log
 from magento_eventbridge.catalog import BY_DETAIL_TYPE
-from magento_eventbridge.cli.options import AsJson, Config, Overrides, out, settings_of, show_json
+from magento_eventbridge.cli.options import (
+    AsJson,
+    Config,
+    MagentoRoot,
+    Overrides,
+    out,
+    settings_of,
+    show_json,
+)
 from magento_eventbridge.delivery.envelope import Entry, metadata
 from magento_eventbridge.delivery.verdicts import Fate, Verdict, judge
 from magento_eventbridge.settings import Settings
@@ -27,12 +35,13 @@ def run(
     store: Store = 0,
     config: Config = None,
     overrides: Overrides = None,
+    magento_root: MagentoRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Send an event's sample to the bus, marked by `"test": true` in its metadata."""
     if detail_type not in BY_DETAIL_TYPE:
         raise typer.BadParameter(f"there is no event '{detail_type}'; 'events list' lists all")
-    settings, _ = settings_of(config, overrides)
+    settings, _ = settings_of(config, overrides, magento_root)
     start_log(settings)
     verdict, entry = asyncio.run(_send(settings, detail_type, store))
     is_delivered = verdict.fate is Fate.DELIVERED

@@ -4,10 +4,11 @@ import asyncio
 import signal
 
 from magento_eventbridge.bridge import Bridge, run_loop, start_log
-from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
+from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, sources_of
+from magento_eventbridge.settings import load
 
 NAME = "serve"
-EXAMPLE = "magento-eventbridge serve --config /etc/magento-eventbridge.toml"
+EXAMPLE = "magento-eventbridge serve --magento-root /var/www/html"
 
 
 def run(
@@ -15,10 +16,12 @@ def run(
 ) -> None:
     """Take captures and deliver them to EventBridge until stopped.
 
+    What the store's configuration says is followed while it runs.
     SIGTERM and SIGINT end it: calls under way are finished, the rest stays in the queue.
     """
-    settings, _ = settings_of(config, overrides, magento_root)
-    bridge = Bridge(settings)
+    own, store = sources_of(config, overrides, magento_root)
+    settings, _ = store.reach() if store else load(own)
+    bridge = Bridge(settings, store)
     start_log(settings)
     run_loop(_serve(bridge))
 

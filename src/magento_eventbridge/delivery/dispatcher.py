@@ -1,15 +1,16 @@
 """The one loop: claims captures, seals them, sends them their way, and tells the queue the end."""
 
 import asyncio
+import contextlib
 import logging
-import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.catalog import TranslationError, event_of
 from magento_eventbridge.delivery.batches import Pending
 from magento_eventbridge.delivery.envelope import seal
+from magento_eventbridge.delivery.outage import Outage
 from magento_eventbridge.delivery.policy import Policy, Tally
 from magento_eventbridge.delivery.ports import Claim, Queue, QueueError, Sink
 from magento_eventbridge.delivery.routing import Destination, Route
@@ -48,11 +49,17 @@ class Dispatcher:
         self._burials: list[tuple[Claim, str]] = []
         self._has_settled = asyncio.Event()
         self._has_room = asyncio.Event()
-        self._is_stopping = False
+        self._stopping = asyncio.Event()
+        self._rerouted: set[int] = set()  # store views whose route has become another
 
     def stop(self) -> None:
         """Ask `run` to end: calls under way are finished, the rest is given back."""
-        self._is_stopping = True
+        self._stopping.set()
+        self._has_room.set()
+
+    def reroute(self, stores: Collection[int]) -> None:
+        """Let events of store views whose route has changed go by the new one, waiting ones too."""
+        self._rerouted.update(stores)
         self._has_room.set()
 
     @property
@@ -71,6 +78,9 @@ class Dispatcher:
         Args:
             until_empty: end once nothing can be claimed and nothing is under way.
             at_most: claim no more captures than that, then end.
+
+        Raises:
+            QueueError: it is to end, and the queue cannot be read.
         """
         settler = asyncio.create_task(self._keep_settling(), name="settle")
         try:
@@ -85,15 +95,31 @@ class Dispatcher:
 
     async def _keep_claiming(self, until_empty: bool, at_most: int | None) -> None:
         claimed = 0
-        while not self._is_stopping:
+        outage = Outage(
+            f"Cannot read the queue '{self._queue.name}'",
+            f"The queue '{self._queue.name}' can be read again",
+            self._policy.backoff,
+        )
+        while not self._stopping.is_set():
             self._has_room.clear()
+            if self._rerouted:
+                await self._follow_routes()
             limit = self._policy.claim_size
             if at_most is not None:
                 limit = min(limit, at_most - claimed)
             full = {store for way in self._ways.values() if way.is_full for store in way.stores}
-            claims = await self._claim(limit, full) if limit > 0 else []
+            try:
+                claims = await self._claim(limit, full)
+                outage.is_over()
+            except QueueError as error:
+                if until_empty and not any(self._ways.values()):
+                    raise
+                await self._pause(outage.goes_on(error))
+                continue
             claimed += len(claims)
             for number, claim in enumerate(claims, start=1):
+                if self._rerouted:
+                    await self._follow_routes()
                 self._admit(claim)
                 if number % _ADMITTED_AT_A_TIME == 0:
                     await asyncio.sleep(0)
@@ -105,12 +131,20 @@ class Dispatcher:
                 await self._until_news()
 
     async def _claim(self, limit: int, without_stores: set[int]) -> list[Claim]:
-        try:
-            return await self._queue.claim(limit, without_stores=without_stores)
-        except QueueError as error:
-            log.error("Cannot read the queue '%s': %s. Trying again.", self._queue.name, error)
-            await self._pause()
-            return []
+        return await self._queue.claim(limit, without_stores=without_stores) if limit > 0 else []
+
+    async def _follow_routes(self) -> None:
+        """End the ways of store views with a new route; what waits there goes the new way.
+
+        Nothing is claimed meanwhile, so that events about one thing keep their order.
+        """
+        stores, self._rerouted = self._rerouted, set()
+        ended = [way for way in self._ways.values() if not stores.isdisjoint(way.stores)]
+        left = await asyncio.gather(*(way.stop() for way in ended))
+        for way in ended:
+            del self._ways[way.destination]
+        for pending in (pending for waiting in left for pending in waiting):
+            self._admit(pending.claim)
 
     async def _until_news(self) -> None:
         """Wait for something to claim, for room to claim more, or for the end."""
@@ -190,25 +224,26 @@ class Dispatcher:
         self._has_settled.set()
 
     async def _keep_settling(self) -> None:
+        outage = Outage(
+            f"Cannot tell the queue '{self._queue.name}' what was delivered (events that it never "
+            "learns of are delivered twice)",
+            f"The queue '{self._queue.name}' has been told what was delivered",
+            self._policy.backoff,
+        )
         while True:
             await self._has_settled.wait()
             await asyncio.sleep(_SETTLES_EVERY)
             self._has_settled.clear()
             try:
                 await self._settle()
+                outage.is_over()
             except QueueError as error:
-                log.error(
-                    "Cannot tell the queue '%s' what was delivered: %s. Trying again; events "
-                    "that it never learns of are delivered twice.",
-                    self._queue.name,
-                    error,
-                )
-                await self._pause()
+                await asyncio.sleep(outage.goes_on(error))
                 self._has_settled.set()
-            except Exception:
+            except Exception as error:
                 # A fault of ours; without this loop nothing would ever be acknowledged.
                 log.exception("Telling the queue '%s' failed", self._queue.name)
-                await self._pause()
+                await asyncio.sleep(outage.goes_on(f"internal fault: {type(error).__name__}"))
                 self._has_settled.set()
 
     async def _settle(self) -> None:
@@ -239,5 +274,6 @@ class Dispatcher:
                 error,
             )
 
-    async def _pause(self) -> None:
-        await asyncio.sleep(self._policy.backoff.delay(1, random.random()))  # noqa: S311
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)

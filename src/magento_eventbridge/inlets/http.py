@@ -6,7 +6,7 @@ import logging
 import ssl
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -118,6 +118,10 @@ class Inlet:
         host, port = self._runner.addresses[0][:2]
         scheme = "https" if self._options.tls_certificate else "http"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def trust(self, secrets: tuple[str, ...]) -> None:
+        """Take these shared secrets, no longer those of before."""
+        self._options = replace(self._options, secrets=secrets)
 
     async def close(self) -> None:
         """Answer the requests that have begun, and listen no more."""

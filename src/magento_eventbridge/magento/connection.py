@@ -1,15 +1,26 @@
 """How to reach a store's database and broker, and its keys, as `env.php` says."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from magento_eventbridge.magento.encryption import CryptKeys
-from magento_eventbridge.magento.env_php import Constant, Deployment, PhpArray, PhpKey, section
+from magento_eventbridge.magento.env_php import (
+    Computed,
+    Constant,
+    Deployment,
+    PhpArray,
+    PhpFileError,
+    PhpKey,
+    section,
+)
 
 _DATABASE_PORT = 3306
 _AMQP_PORT = 5672
 _AMQPS_PORT = 5671
+
+# Where `[outbox]` has another name for it.
+_SETTINGS: Mapping[PhpKey, PhpKey] = {"dbname": "database", "username": "user"}
 
 # PDO's numbers, which `bin/magento` writes, and names, which people write (before and since 8.4).
 _TLS_OPTIONS = {1007: "key", 1008: "certificate", 1009: "ca", 1010: "ca_folder", 1011: "ciphers"}
@@ -72,40 +83,61 @@ class Amqp:
     tls_options: Mapping[str, str | int | bool] = field(default_factory=dict, repr=False)
 
 
-def database_of(deployment: Deployment) -> Database:
+def database_of(deployment: Deployment, said: Collection[str] = ()) -> Database:
     """Read the connection that Magento itself uses by default.
+
+    Args:
+        deployment: the store's files.
+        said: what somebody else says, by the names of `[outbox]`; it is not looked at here.
 
     Raises:
         ConnectionSettingsError: there is none, or it lacks something.
+        PhpFileError: something of it is computed.
     """
     resource = section(deployment.env, "resource", "default_setup")
     name = _text(resource, "connection", "resource/default_setup") or "default"
     at = f"db/connection/{name}"
-    given = section(deployment.env, "db", "connection", name)
+    given = {
+        key: value
+        for key, value in section(deployment.env, "db", "connection", name).items()
+        if _SETTINGS.get(key, key) not in said
+    }
     host, port, socket = _address(_text(given, "host", at), at)
     return Database(
         host=host,
         port=_port(given, at) or port or _DATABASE_PORT,
         socket=_text(given, "unix_socket", at) or socket,
-        name=_needed(given, "dbname", at),
-        user=_needed(given, "username", at),
+        name="" if "database" in said else _needed(given, "dbname", at),
+        user="" if "user" in said else _needed(given, "username", at),
         password=_text(given, "password", at),
-        table_prefix=_text(section(deployment.env, "db"), "table_prefix", "db"),
+        table_prefix=(
+            ""
+            if "table_prefix" in said
+            else _text(section(deployment.env, "db"), "table_prefix", "db")
+        ),
         tls=_tls(section(given, "driver_options")),
     )
 
 
-def amqp_of(deployment: Deployment) -> Amqp | None:
-    """Read the connection to the broker; None when the store has no broker.
+def amqp_of(deployment: Deployment, connection: str = "amqp") -> Amqp | None:
+    """Read the connection to a broker by its name; None when the store has none of that name.
+
+    Magento keeps its own broker under `queue/amqp`, others under `queue/connections`.
 
     Raises:
         ConnectionSettingsError: it is there, and cannot be used.
+        PhpFileError: something of it is computed.
     """
-    at = "queue/amqp"
-    given = section(deployment.env, "queue", "amqp")
+    place = ("queue", "amqp") if connection == "amqp" else ("queue", "connections", connection)
+    at = "/".join(place)
+    given = section(deployment.env, *place)
     host = _text(given, "host", at)
     if not host:
         return None
+    tls_options = section(given, "ssl_options")
+    for value in tls_options.values():
+        if isinstance(value, Computed):
+            value.fail()
     tls = _text(given, "ssl", at).strip().lower() in {"true", "1"}
     return Amqp(
         host=host,
@@ -116,15 +148,18 @@ def amqp_of(deployment: Deployment) -> Amqp | None:
         tls=tls,
         tls_options={
             name: value
-            for name, value in section(given, "ssl_options").items()
+            for name, value in tls_options.items()
             if isinstance(name, str) and isinstance(value, str | int)
         },
     )
 
 
 def crypt_keys_of(deployment: Deployment) -> CryptKeys:
-    """Read the keys that the store encrypts values with."""
-    return CryptKeys.of(_text(section(deployment.env, "crypt"), "key", "crypt"))
+    """Read the keys that the store encrypts values with; that they are computed is told later."""
+    try:
+        return CryptKeys.of(_text(section(deployment.env, "crypt"), "key", "crypt"))
+    except PhpFileError as error:
+        return CryptKeys(absent=str(error))
 
 
 def _address(host: str, at: str) -> tuple[str, int | None, str | None]:
@@ -141,6 +176,9 @@ def _address(host: str, at: str) -> tuple[str, int | None, str | None]:
 
 def _tls(options: PhpArray) -> DatabaseTls | None:
     named = {_option(key): value for key, value in options.items()}
+    for number in (*_TLS_OPTIONS, _VERIFY_OPTION):
+        if isinstance(value := named.get(number), Computed):
+            value.fail()
     files = {
         name: str(named[number])
         for number, name in _TLS_OPTIONS.items()
@@ -176,6 +214,8 @@ def _needed(given: PhpArray, name: str, at: str) -> str:
 def _text(given: PhpArray, name: str, at: str) -> str:
     """Give a value as PHP would make text of it."""
     value: Any = given.get(name)
+    if isinstance(value, Computed):
+        value.fail()
     if value is None or value is False:
         return ""
     if isinstance(value, str | int):

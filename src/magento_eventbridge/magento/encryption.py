@@ -36,9 +36,13 @@ def is_encrypted(value: str) -> bool:
 
 @dataclass(frozen=True)
 class CryptKeys:
-    """The store's keys, the oldest first; a value says by number which one opens it."""
+    """The store's keys, the oldest first; a value says by number which one opens it.
+
+    `absent` says why there are none, when they cannot be read.
+    """
 
     keys: tuple[str, ...] = field(default=(), repr=False)
+    absent: str = ""
 
     @classmethod
     def of(cls, crypt_key: str) -> "CryptKeys":
@@ -67,6 +71,8 @@ class CryptKeys:
         return _open(form["data"], self._key(int(index)), int(index))
 
     def _key(self, index: int) -> bytes:
+        if self.absent:
+            raise DecryptionError(f"encrypted, and the key cannot be read: {self.absent}")
         if index >= len(self.keys):
             raise DecryptionError(
                 f"encrypted with key {index} (the first is 0), but env.php does not have that one"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import tree_sitter_php
 from tree_sitter import Language, Node, Parser
@@ -78,9 +78,28 @@ class Constant:
     name: str
 
 
+@dataclass(frozen=True)
+class Computed:
+    """A value that only PHP can tell, as that of a function call; it fails when it is needed.
+
+    Attributes:
+        told: file, line and kind, and what to do.
+    """
+
+    told: str
+
+    def fail(self) -> NoReturn:
+        """Say that somebody needs it.
+
+        Raises:
+            PhpFileError: always.
+        """
+        raise PhpFileError(self.told)
+
+
 PhpKey = int | str | Constant
 PhpArray = dict[PhpKey, Any]
-"""Its values are None, bool, int, float, str, Constant and PhpArray."""
+"""Its values are None, bool, int, float, str, Constant, Computed and PhpArray."""
 
 
 @dataclass(frozen=True)
@@ -110,12 +129,14 @@ def read_deployment(root: Path, environment: Mapping[str, str]) -> Deployment:
 def read_php_array(path: Path, environment: Mapping[str, str] | None = None) -> PhpArray:
     """Read the array that a PHP file returns.
 
+    A value that is no literal does not spoil the others: it is a `Computed`.
+
     Args:
         path: the file.
         environment: what `getenv('NAME')`, `$_ENV['NAME']` and `$_SERVER['NAME']` stand for.
 
     Raises:
-        PhpFileError: with file, line and the kind of what is not a literal.
+        PhpFileError: with file and line, when there is no such array.
     """
     try:
         with path.open("rb") as file:
@@ -226,8 +247,14 @@ class _Reader:
                 following = None
             elif isinstance(key, int) and following is not None:
                 following = max(following, key + 1)
-            array[key] = self._value(parts[-1], depth + 1)
+            array[key] = self._element(parts[-1], depth + 1)
         return array
+
+    def _element(self, node: Node, depth: int) -> Any:
+        try:
+            return self._value(node, depth)
+        except PhpFileError as error:
+            return Computed(str(error))
 
     def _key(self, node: Node, depth: int) -> PhpKey:
         key = self._value(node, depth)
@@ -372,8 +399,14 @@ def _unescaped(escape: re.Match[bytes]) -> bytes:
 
 
 def section(array: PhpArray, *names: str) -> PhpArray:
-    """Give the array that stands at a path, or an empty one."""
+    """Give the array that stands at a path, or an empty one.
+
+    Raises:
+        PhpFileError: something on the way is computed.
+    """
     at: Any = array
     for name in names:
         at = at.get(name) if isinstance(at, dict) else None
+        if isinstance(at, Computed):
+            at.fail()
     return at if isinstance(at, dict) else {}

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from magento_eventbridge.catalog import EVENTS
-from magento_eventbridge.magento.env_php import Constant, Deployment, PhpArray, section
+from magento_eventbridge.magento.env_php import Computed, Constant, Deployment, PhpArray, section
 
 SECTION = "aws_eventbridge"
 BASE_URLS = ("web/unsecure/base_url", "web/secure/base_url")
@@ -59,14 +59,6 @@ class StoreRows:
     config: Sequence[Row] = ()
     websites: Sequence[Website] = ()
     stores: Sequence[StoreView] = ()
-
-
-class FetchRows(Protocol):
-    """Reads the three tables from the store's database."""
-
-    async def __call__(self, paths: Sequence[str]) -> StoreRows:
-        """Fetch all websites and store views, and the configuration whose path is LIKE one."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -128,6 +120,7 @@ def read_store_config(
 
     Raises:
         StoreConfigError: a saved value cannot be used.
+        PhpFileError: a value that counts is computed.
     """
     websites = {_ADMIN_WEBSITE.id: _ADMIN_WEBSITE, **{site.id: site for site in rows.websites}}
     stores = {_ADMIN_STORE.id: _ADMIN_STORE, **{store.id: store for store in rows.stores}}
@@ -180,6 +173,8 @@ class _Sources:
     def _in_files(self, place: _Place) -> Iterator[tuple[str, str, str]]:
         for file, array in self._files.items():
             for path, value in _leaves(section(array, "system", *place.steps), ""):
+                if isinstance(value, Computed) and _may_hold_wanted(path):
+                    value.fail()
                 if _is_wanted(path):
                     yield path, _text(value, path, file), f"{file}, {place.name}"
 
@@ -197,6 +192,13 @@ class _Sources:
 
 def _is_wanted(path: str) -> bool:
     return path.startswith(f"{SECTION}/") or path in BASE_URLS
+
+
+def _may_hold_wanted(path: str) -> bool:
+    """Whether a whole group that cannot be read may have a value that counts."""
+    return _is_wanted(path) or any(
+        wanted.startswith(f"{path}/") for wanted in (f"{SECTION}/", *BASE_URLS)
+    )
 
 
 def _leaves(array: PhpArray, at: str) -> Iterator[tuple[str, Any]]:

@@ -6,7 +6,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from magento_eventbridge.catalog import EVENTS
-from magento_eventbridge.magento.encryption import CryptKeys, DecryptionError
+from magento_eventbridge.magento.connection import Amqp, Database
+from magento_eventbridge.magento.consumers_runner import ConsumersRunner
+from magento_eventbridge.magento.encryption import CryptKeys, DecryptionError, is_encrypted
 from magento_eventbridge.magento.store_config import (
     BASE_URLS,
     SECTION,
@@ -14,16 +16,24 @@ from magento_eventbridge.magento.store_config import (
     StoreConfigError,
     Value,
 )
-from magento_eventbridge.settings import CredentialsSettings, Layer, OptionsSettings
+from magento_eventbridge.settings import (
+    SHORTEST_SECRET,
+    CredentialsSettings,
+    Layer,
+    OptionsSettings,
+)
 
 _Name = tuple[str, ...]  # options.region as its parts
 
 _TYPE = f"{SECTION}/credentials/type"
+_ACCESS_KEY = f"{SECTION}/credentials/access_key"
 _SECRETS = {
     f"{SECTION}/credentials/{name}" for name in ("access_key", "secret_access_key", "external_id")
 }
 _REGION = f"{SECTION}/options/region"
 _SOURCE = f"{SECTION}/options/source"
+_AGENT_SECRET = f"{SECTION}/agent/secret"
+_AGENT_TRANSPORT = f"{SECTION}/agent/transport"
 _IF_EMPTY = {_TYPE: "default", _REGION: "us-east-1"}
 
 _SWITCHES = {
@@ -35,6 +45,14 @@ _FIELDS = {
     for group, model in (("credentials", CredentialsSettings), ("options", OptionsSettings))
     for name in model.model_fields
 }
+# PHP's names in `ssl_options`.
+_TLS_NAMES = {
+    "cafile": "tls_ca",
+    "local_cert": "tls_certificate",
+    "local_pk": "tls_key",
+    "verify_peer": "tls_verify",
+    "verify_peer_name": "tls_verify_host",
+}
 _YES_NO = _SWITCHES | {
     path: name
     for path, name in _FIELDS.items()
@@ -44,7 +62,7 @@ _YES_NO = _SWITCHES | {
 
 @dataclass(frozen=True)
 class _Setting:
-    value: str | bool = field(repr=False)
+    value: str | bool | tuple[str, ...] = field(repr=False)
     origin: str
 
 
@@ -60,6 +78,8 @@ def store_layers(config: StoreConfig, keys: CryptKeys) -> list[Layer]:
     layers: dict[str, dict[str, Any]] = {}
     for name, value in common.items():
         _put(layers, name, value)
+    if secret := _agent_secret(config.default, keys):
+        _put(layers, ("inlet", "secrets"), secret)
     for store_id, values in config.stores.items():
         for name, value in _settings(values, keys).items():
             if name not in common or common[name].value != value.value:
@@ -67,13 +87,87 @@ def store_layers(config: StoreConfig, keys: CryptKeys) -> list[Layer]:
     return [Layer(origin, values) for origin, values in layers.items()]
 
 
+def database_layer(database: Database) -> Layer:
+    """Say where the outbox is: in the store's own database."""
+    values = {
+        "enabled": True,
+        "host": database.host,
+        "port": database.port,
+        "unix_socket": database.socket,
+        "database": database.name,
+        "user": database.user,
+        "password": database.password,
+        "table_prefix": database.table_prefix,
+    }
+    if tls := database.tls:
+        values |= {
+            "tls": True,
+            "tls_ca": tls.ca,
+            "tls_ca_folder": tls.ca_folder,
+            "tls_certificate": tls.certificate,
+            "tls_key": tls.key,
+            "tls_ciphers": tls.ciphers,
+            "tls_verify": tls.verify,
+        }
+    given = {name: value for name, value in values.items() if value is not None}
+    return Layer("env.php", {"outbox": given})
+
+
+def queue_layer(broker: Amqp | None, runner: ConsumersRunner) -> Layer:
+    """Say where the store's broker is, and how its queues are to be consumed by cron."""
+    groups: dict[str, dict[str, Any]] = {
+        "cron_consumers_runner": {
+            "cron_run": runner.cron_run,
+            "max_messages": runner.max_messages,
+            "consumers": runner.consumers or None,
+        }
+    }
+    if broker:
+        tls = broker.tls_options if broker.tls else {}
+        groups["amqp"] = {
+            "host": broker.host,
+            "port": broker.port,
+            "user": broker.user,
+            "password": broker.password,
+            "virtual_host": broker.virtual_host,
+            "tls": broker.tls,
+            **{_TLS_NAMES[name]: value for name, value in tls.items() if name in _TLS_NAMES},
+        }
+    return Layer(
+        "env.php",
+        {
+            group: {name: value for name, value in values.items() if value is not None}
+            for group, values in groups.items()
+        },
+    )
+
+
+def closed_values(config: StoreConfig, keys: CryptKeys) -> tuple[int, list[str]]:
+    """Look at every encrypted value: how many open, and of the others where they are and why."""
+    told: dict[tuple[str, str], str | None] = {}
+    for values in (config.default, *config.stores.values()):
+        for path in (*_SECRETS, _AGENT_SECRET):
+            value = values.get(path)
+            if value is None or not is_encrypted(value.text):
+                continue
+            try:
+                keys.reveal(value.text)
+                told[path, value.origin] = None
+            except DecryptionError as error:
+                told[path, value.origin] = f"{path} ({value.origin}): {error}"
+    closed = sorted(text for text in told.values() if text is not None)
+    return len(told) - len(closed), closed
+
+
 def below(store: Sequence[Layer], later: Sequence[Layer]) -> list[Layer]:
     """Put the store's layers below later ones.
 
     What a later layer says for all store views goes for all: a store view's value gives way, be it
-    saved for that view alone.
+    saved for that view alone. Who says where a database is need not also deny the store's socket.
     """
     said = {name for layer in later for name in _names(layer.values) if name[0] != "stores"}
+    if said & {("outbox", "host"), ("outbox", "port")}:
+        said.add(("outbox", "unix_socket"))
     return [
         *(Layer(layer.origin, _without(layer.values, said)) for layer in store),
         *later,
@@ -82,11 +176,12 @@ def below(store: Sequence[Layer], later: Sequence[Layer]) -> list[Layer]:
 
 def _settings(values: Mapping[str, Value], keys: CryptKeys) -> dict[_Name, _Setting]:
     settings: dict[_Name, _Setting] = {}
+    has_keys = _kind(values) == "keys"
     for path, value in values.items():
         if path in _YES_NO:
             settings[_YES_NO[path]] = _Setting(_yes_no(path, value), value.origin)
         elif path in _SECRETS:
-            revealed = _revealed(path, value, keys, values.get(_TYPE))
+            revealed = _revealed(path, value, keys, is_needed=has_keys)
             if revealed is not None:
                 settings[_FIELDS[path]] = _Setting(revealed, value.origin)
         elif path == _SOURCE and not value.text:
@@ -94,19 +189,47 @@ def _settings(values: Mapping[str, Value], keys: CryptKeys) -> dict[_Name, _Sett
         elif path in _FIELDS:
             text = value.text or _IF_EMPTY.get(path, "")
             settings[_FIELDS[path]] = _Setting(text, value.origin)
+    if has_keys and _TYPE not in values:
+        settings[_FIELDS[_TYPE]] = _Setting("keys", "default of the module")
     if _FIELDS[_SOURCE] not in settings and (host := _host(values)):
         settings[_FIELDS[_SOURCE]] = host
     return settings
 
 
-def _revealed(path: str, value: Value, keys: CryptKeys, kind: Value | None) -> str | None:
+def _kind(values: Mapping[str, Value]) -> str:
+    """Give the type of credentials: the default, keys, says nothing without any."""
+    kind, key = values.get(_TYPE), values.get(_ACCESS_KEY)
+    if kind is None:
+        return "keys" if key is not None and key.text else ""
+    return kind.text
+
+
+def _revealed(path: str, value: Value, keys: CryptKeys, *, is_needed: bool) -> str | None:
     """Give a secret in plain text; None when it cannot be opened, but nobody asks for it."""
     try:
         return keys.reveal(value.text)
     except DecryptionError as error:
-        if kind is None or kind.text != "keys":
+        if not is_needed:
             return None
         raise StoreConfigError(f"{path} ({value.origin}): {error}") from None
+
+
+def _agent_secret(values: Mapping[str, Value], keys: CryptKeys) -> _Setting | None:
+    """Give what the agent signs with; None when it cannot be used, but the agent does not."""
+    value = values.get(_AGENT_SECRET)
+    if value is None or not value.text:
+        return None
+    transport = values.get(_AGENT_TRANSPORT)
+    is_used = transport is not None and transport.text == "http"
+    try:
+        secret = keys.reveal(value.text)
+    except DecryptionError as error:
+        if not is_used:
+            return None
+        raise StoreConfigError(f"{_AGENT_SECRET} ({value.origin}): {error}") from None
+    if len(secret) < SHORTEST_SECRET and not is_used:
+        return None
+    return _Setting((secret,), value.origin)  # one, whatever stands in it
 
 
 def _yes_no(path: str, value: Value) -> bool:
@@ -150,12 +273,12 @@ def _names(values: Mapping[str, Any], at: _Name = ()) -> Iterator[_Name]:
 
 
 def _without(values: Mapping[str, Any], said: set[_Name], at: _Name = ()) -> dict[str, Any]:
-    """Leave out of store views' values what has been said for all of them."""
+    """Leave out what has been said, in a store view's values for all of them."""
     kept: dict[str, Any] = {}
     for name, value in values.items():
         here = (*at, name)
         if isinstance(value, Mapping):
             kept[name] = _without(value, said, here)
-        elif here[0] != "stores" or here[2:] not in said:
+        elif (here[2:] if here[0] == "stores" else here) not in said:
             kept[name] = value
     return kept

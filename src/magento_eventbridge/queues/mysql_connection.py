@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import re
 import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,8 +50,11 @@ class MysqlOptions:
     table_prefix: str = ""
     tls: bool = False
     tls_ca: Path | None = None  # else the system's
+    tls_ca_folder: Path | None = None
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+    tls_ciphers: str | None = None
+    tls_verify: bool = True
     tls_verify_host: bool = True
 
     def __str__(self) -> str:
@@ -57,15 +62,35 @@ class MysqlOptions:
         return f"{self.unix_socket or f'{self.host}:{self.port}'}/{self.database}"
 
 
+_MADE_BY_AGENT = (
+    "the module MagentoEventBridge_Agent makes it: run 'bin/magento setup:upgrade' in the store, "
+    "and look at the table prefix"
+)
+
+
 class MysqlConnection:
-    """Runs work on one connection, which holds a named lock as long as it lives.
+    """Runs work on one connection, which may hold a named lock as long as it lives.
 
     The server lets go of the lock when the connection ends, however it ends.
     """
 
-    def __init__(self, options: MysqlOptions, lock: str) -> None:
+    def __init__(
+        self,
+        options: MysqlOptions,
+        lock: str | None = None,
+        *,
+        if_absent: str = _MADE_BY_AGENT,
+        prepare: Callable[[Cursor], None] | None = None,
+    ) -> None:
+        """Get ready to connect.
+
+        `if_absent` says what to do about a table that is not there; `prepare` is run on each new
+        connection.
+        """
         self._options = options
         self._lock = lock
+        self._if_absent = if_absent
+        self._prepare = prepare
         self._connection: pymysql.Connection[Cursor] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mysql")
 
@@ -128,7 +153,10 @@ class MysqlConnection:
                 with connection.cursor() as cursor:
                     for statement in _SESSION:
                         cursor.execute(statement)
-                    self._take_lock(cursor)
+                    if self._lock is not None:
+                        self._take_lock(cursor)
+                    if self._prepare:
+                        self._prepare(cursor)
             except BaseException:
                 connection.close()
                 raise
@@ -137,10 +165,15 @@ class MysqlConnection:
 
     def _tls(self) -> ssl.SSLContext | None:
         options = self._options
-        if not (options.tls or options.tls_ca or options.tls_certificate):
+        certificates = (options.tls_ca, options.tls_ca_folder, options.tls_certificate)
+        if not options.tls and not any(certificates):
             return None
-        context = ssl.create_default_context(cafile=options.tls_ca)
-        context.check_hostname = options.tls_verify_host
+        context = ssl.create_default_context(cafile=options.tls_ca, capath=options.tls_ca_folder)
+        context.check_hostname = options.tls_verify and options.tls_verify_host
+        if not options.tls_verify:
+            context.verify_mode = ssl.CERT_NONE
+        if options.tls_ciphers:
+            context.set_ciphers(options.tls_ciphers)
         if options.tls_certificate:
             context.load_cert_chain(options.tls_certificate, options.tls_key)
         return context
@@ -176,13 +209,25 @@ class MysqlConnection:
         told = f"{self._options}: {error.args[1] if len(error.args) > 1 else error}"
         match code:
             case ER.NO_SUCH_TABLE | ER.BAD_FIELD_ERROR:
-                told += (
-                    "; the module MagentoEventBridge_Agent makes it: run 'bin/magento "
-                    "setup:upgrade' in the store, and look at the table prefix"
-                )
+                told += f"; {self._if_absent}"
+            case ER.TABLEACCESS_DENIED_ERROR:
+                told += "; grant it to the user in the settings"
             case ER.ACCESS_DENIED_ERROR | ER.DBACCESS_DENIED_ERROR | ER.BAD_DB_ERROR:
                 told += "; look at user, password and database in the settings"
         return QueueError(told)
+
+
+_QUERY = re.compile(
+    r"^-- name: (\w+)\n(?:-- .*\n)*((?:[^;]+;)*?[^;]+);(?=\n\n|\s*\Z)", re.MULTILINE
+)
+
+
+def named_queries(package: str, file: str) -> dict[str, str]:
+    """Read the queries of a `.sql` file, by the names that stand above them.
+
+    One name may have several statements, with semicolons between.
+    """
+    return dict(_QUERY.findall(files(package).joinpath(file).read_text()))
 
 
 @contextmanager

@@ -44,18 +44,22 @@ class Heart:
                 log.exception("The heartbeat failed")
             await asyncio.sleep(_BEATS_EVERY)
 
+    def look_again(self) -> None:
+        """Look for credentials at the next beat: they may have become others."""
+        self._looks_at = 0.0
+
     async def _status(self) -> dict[str, Any]:
         if time.monotonic() >= self._looks_at:
             self._credentials = await self._look()
             self._looks_at = time.monotonic() + _LOOKS_FOR_CREDENTIALS_EVERY
-        depth = await self._queue.depth()
+        backlog, dead = await self._queue.figures()
         return {
             "version": __version__,
             "hostname": socket.gethostname(),
             "started_at": self._started_at,
             "last_delivery_at": self._dispatcher.tally.last_delivery_at,
-            "backlog": depth.captures,
+            "backlog": backlog,
             "parked": self._dispatcher.parked,
-            "dead": depth.dead,
+            "dead": dead,
             "credentials": self._credentials,
         }

@@ -1,0 +1,96 @@
+"""The processes of a measurement: the endpoint, the bridge, and who is measured."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+SECRET = "a-secret-for-the-benchmarks"
+
+
+@contextmanager
+def endpoint(latency: float = 0) -> Iterator[str]:
+    """Run the endpoint in a process of its own and give its URL; latency in milliseconds."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.endpoint", str(latency)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.communicate()
+
+
+@contextmanager
+def serving(url: str, folder: Path) -> Iterator[str]:
+    """Run `magento-eventbridge serve` on one core, as an operator does; gives its inlet's URL."""
+    log = folder / "bridge.log"
+    given = {
+        "CREDENTIALS__TYPE": "keys",
+        "CREDENTIALS__ACCESS_KEY": "AKIABENCHMARK",
+        "CREDENTIALS__SECRET_ACCESS_KEY": "benchmark",
+        "OPTIONS__REGION": "eu-west-1",
+        "OPTIONS__SOURCE": "shop.example.com",
+        "OPTIONS__ENDPOINT_URL": url,
+        "DELIVERY__CALLS_PER_SECOND": "1000000",
+        "INLET__SECRETS": SECRET,
+        "INLET__PORT": "0",
+        "SPOOL__PATH": str(folder / "spool.sqlite"),
+        "LOG__FILE": str(log),
+    }
+    surroundings = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("MAGENTO_")},
+        **{f"MAGENTO_EVENTBRIDGE_{name}": value for name, value in given.items()},
+    }
+    command = [*on_one_core(), sys.executable, "-m", "magento_eventbridge", "serve"]
+    process = subprocess.Popen(command, env=surroundings)
+    words = "Listening for captures at "
+    try:
+        until = time.monotonic() + 30
+        while not (log.exists() and words in log.read_text()):
+            if process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError("the bridge does not start")
+            time.sleep(0.05)
+        yield log.read_text().partition(words)[2].split()[0]
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def on_one_core() -> list[str]:
+    """Give what to put before a command so that it has a core, and only one, to itself."""
+    return ["taskset", "--cpu-list", "0"] if (os.cpu_count() or 1) > 1 else []
+
+
+def measure(*command: str, one_core: bool = False) -> Any:
+    """Run `python -m COMMAND…` in a process of its own; gives what it prints as JSON."""
+    before = on_one_core() if one_core else []
+    done = subprocess.run(
+        [*before, sys.executable, "-m", *command], check=True, stdout=subprocess.PIPE, text=True
+    )
+    return json.loads(done.stdout)
+
+
+def ask(url: str, path: str) -> Any:
+    """Ask the endpoint what came."""
+    with urllib.request.urlopen(url + path, timeout=30) as answer:
+        return json.load(answer)
+
+
+def until_taken(url: str, count: int, seconds: float = 120) -> float:
+    """Wait until the endpoint has so many entries; gives when the last came."""
+    until = time.monotonic() + seconds
+    while (taken := ask(url, "/taken"))["entries"] < count:
+        if time.monotonic() > until:
+            raise RuntimeError(f"{taken['entries']} of {count} came in {seconds:.0f} s")
+        time.sleep(0.05)
+    return float(taken["last"])

@@ -1,0 +1,91 @@
+"""What `doctor` finds in a store: files, database, agent, configuration, view by view."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from magento_eventbridge.agent.module import StoreFolder
+from magento_eventbridge.catalog import EVENTS
+from magento_eventbridge.cli.agent_findings import files, installed
+from magento_eventbridge.cli.findings import Finding
+from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.magento.connection import ConnectionSettingsError, crypt_keys_of
+from magento_eventbridge.magento.env_php import ENV_PHP, PhpFileError
+from magento_eventbridge.magento.installation import module_switches
+from magento_eventbridge.magento.store_settings import closed_values
+from magento_eventbridge.settings import Origins, Settings, SettingsError
+from magento_eventbridge.store import Reading, Store, mysql_options
+
+
+@dataclass
+class Examination:
+    """What was found, and the settings as far as they could be read."""
+
+    findings: list[Finding] = field(default_factory=list)
+    settings: Settings | None = None
+    origins: Origins = field(default_factory=Origins)
+    is_read: bool = False  # all of the store's configuration, not only how to reach it
+
+
+async def examine(store: Store) -> Examination:
+    """Look at a store, as far as one thing does not need another that is at fault."""
+    found = Examination()
+    try:
+        await _examine(store, found)
+    finally:
+        await store.close()
+    return found
+
+
+async def _examine(store: Store, found: Examination) -> None:
+    try:
+        switches = module_switches(store.files())
+        found.settings, found.origins = store.reach()
+    except (PhpFileError, SettingsError) as error:
+        found.findings.append(Finding("store", "FAIL", _line(error)))
+        return
+    found.findings.append(Finding("store", "ok", f"{store.root / ENV_PHP} can be read"))
+    if StoreFolder.is_at(store.root):  # a container may be shown its app/etc only
+        found.findings += files(StoreFolder(store.root))
+    try:
+        installation = await store.installation()
+    except QueueError as error:
+        found.findings.append(Finding("database", "FAIL", _line(error)))
+        return
+    options = mysql_options(found.settings.outbox)
+    prefix = f"prefix '{options.table_prefix}'" if options.table_prefix else "no table prefix"
+    found.findings.append(Finding("database", "ok", f"{options} answers, {prefix}"))
+    found.findings += installed(installation, switches)
+    await _configured(store, found)
+
+
+async def _configured(store: Store, found: Examination) -> None:
+    try:
+        reading = await store.read()
+        opened, closed = closed_values(reading.config, crypt_keys_of(store.files()))
+    except (SettingsError, QueueError, ConnectionSettingsError, PhpFileError) as error:
+        found.findings.append(Finding("store's configuration", "FAIL", _line(error)))
+        return
+    found.settings, found.origins, found.is_read = reading.settings, reading.origins, True
+    if opened:
+        values = f"{opened} value{'s' if opened > 1 else ''} opened"
+        found.findings.append(Finding("encryption", "ok", values))
+    found.findings += [
+        Finding("encryption", "warn", f"not opened, and not needed: {told}") for told in closed
+    ]
+    found.findings += _views(reading)
+
+
+def _views(reading: Reading) -> Iterator[Finding]:
+    for view in reading.rows.stores:
+        if view.id == 0:
+            continue
+        route = reading.settings.store(view.id).route()
+        on = len(EVENTS) - len(route.switched_off)
+        told = f"source {route.source}, {route.destination}, {on} of {len(EVENTS)} events on"
+        if route.destination.dry_run:
+            told += ", dry run"
+        yield Finding(f"store view {view.id} '{view.code}'", "ok" if on else "warn", told)
+
+
+def _line(error: Exception) -> str:
+    return "; ".join(str(error).splitlines())

@@ -1,0 +1,31 @@
+-- What the bridge asks of Magento's own tables. It only reads them.
+
+-- name: config
+-- Saved values by their path; a pattern each.
+SELECT scope, scope_id, path, value FROM {prefix}core_config_data WHERE {paths}
+ORDER BY config_id;
+
+-- name: websites
+-- All websites.
+SELECT website_id, code FROM {prefix}store_website ORDER BY website_id;
+
+-- name: stores
+-- All store views.
+SELECT store_id, code, website_id FROM {prefix}store ORDER BY store_id;
+
+-- name: versions
+-- Which versions of some modules the store was last set up with.
+SELECT module, schema_version, data_version FROM {prefix}setup_module WHERE module IN %(modules)s;
+
+-- name: tables
+-- Which of some tables there are.
+SELECT TABLE_NAME FROM information_schema.TABLES
+WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN %(tables)s;
+
+-- name: cron
+-- How many seconds ago a cron job began, by the database's clock.
+SELECT TIMESTAMPDIFF(SECOND, MAX(executed_at), NOW()) FROM {prefix}cron_schedule;
+
+-- name: bridge
+-- How many seconds ago a bridge said that it is alive, by the database's clock.
+SELECT UNIX_TIMESTAMP(NOW(6)) - MAX(heartbeat_at) FROM {prefix}eventbridge_bridge;

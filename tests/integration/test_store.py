@@ -1,0 +1,232 @@
+"""A store's configuration, read from its files and its tables in a real database."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from magento_eventbridge import store as module
+from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.magento.installation import AGENT, ORIGINAL
+from magento_eventbridge.settings import Layer, Settings, SettingsError
+from magento_eventbridge.store import Store, follow, mysql_options
+from tests.support.mariadb import Server
+from tests.support.shop import Shop
+
+
+@pytest.fixture
+async def store(shop: Shop) -> AsyncIterator[Store]:
+    store = Store(shop.root, [], {})
+    yield store
+    await store.close()
+
+
+def own(shop: Shop, **values: Any) -> Store:
+    return Store(shop.root, [Layer("a file", values)], {})
+
+
+async def read(store: Store) -> Settings:
+    reading = await store.read()
+    await store.close()
+    return reading.settings
+
+
+async def test_the_root_alone_is_enough(shop: Shop, store: Store) -> None:
+    shop.add_view(2, "german")
+    shop.save("options/event_bus", "german", "stores", 2)
+    reading = await store.read()
+    settings, origins = reading.settings, reading.origins
+
+    assert settings.outbox.enabled
+    assert mysql_options(settings.outbox) == shop.outbox.options
+    assert settings.options.source == "store.example.com"
+    assert settings.credentials.type == "keys"
+    assert [settings.store(view).options.event_bus for view in (1, 2)] == [None, "german"]
+    assert settings.inlet.secrets == ()
+    assert origins.of("outbox.password") == "env.php"
+    assert origins.of("options.region") == "core_config_data, default"
+    assert origins.of("stores.2.options.event_bus") == "core_config_data, store view 2"
+    assert origins.of("inlet.port") == "default"
+
+
+async def test_the_bridges_own_settings_win_value_by_value(shop: Shop) -> None:
+    store = own(
+        shop, outbox={"user": "shop", "tls_verify_host": False}, options={"region": "eu-south-1"}
+    )
+    reading = await store.read()
+    await store.close()
+    assert reading.settings.outbox.user == "shop"
+    assert reading.settings.outbox.database == shop.outbox.options.database
+    assert reading.settings.options.region == "eu-south-1"
+    assert reading.settings.options.source == "store.example.com"
+    assert [reading.origins.of(name) for name in ("outbox.user", "outbox.database")] == [
+        "a file",
+        "env.php",
+    ]
+
+
+async def test_who_says_where_the_database_is_need_not_deny_the_stores_socket(shop: Shop) -> None:
+    options = shop.outbox.options
+    shop.write_env_php(host="'/nowhere/mysqld.sock'")
+    settings = await read(own(shop, outbox={"host": options.host, "port": options.port}))
+    assert settings.outbox.unix_socket is None
+
+
+async def test_localhost_is_the_servers_socket_as_in_php(
+    shop: Shop, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.write_env_php(host="'localhost'")
+    folder = shop.outbox.server.folder
+    if folder is None:
+        pytest.skip("the server is not ours: where its socket is, is not known")
+    monkeypatch.setattr(module, "_SOCKETS", ("/nowhere/mysqld.sock", str(folder / "socket")))
+    settings = (await store.read()).settings
+    assert settings.outbox.unix_socket == folder / "socket"
+
+
+async def test_a_store_without_a_socket_on_this_machine_is_reached_by_its_port(
+    shop: Shop, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.write_env_php(host="'localhost'")
+    monkeypatch.setattr(module, "_SOCKETS", ())
+    outbox = store.reach()[0].outbox
+    assert (outbox.host, outbox.port, outbox.unix_socket) == ("localhost", 3306, None)
+
+
+async def test_the_agents_secret_opens_the_inlet(shop: Shop, store: Store) -> None:
+    shop.save("agent/secret", "a-secret-of-the-agent")
+    reading = await store.read()
+    assert [secret.get_secret_value() for secret in reading.settings.inlet.secrets] == [
+        "a-secret-of-the-agent"
+    ]
+    assert reading.origins.of("inlet.secrets") == "core_config_data, default"
+
+
+async def test_a_change_is_noticed_and_nothing_else(shop: Shop, store: Store) -> None:
+    await store.read()
+    assert await store.read_if_changed() is None
+    shop.run("UPDATE {core_config_data} SET value = 'x' WHERE path = 'design/theme/theme_id'")
+    assert await store.read_if_changed() is None
+
+    shop.save("options/source", "new.example.com")
+    reading = await store.read_if_changed()
+    assert reading
+    assert reading.settings.options.source == "new.example.com"
+
+    shop.run("DELETE FROM {core_config_data} WHERE path = 'aws_eventbridge/options/source'")
+    reading = await store.read_if_changed()
+    assert reading
+    assert reading.settings.options.source == "shop.example.com"
+
+    shop.config_php.write_text(
+        "<?php return ['system' => ['default' => ['aws_eventbridge' => ['options' => "
+        "['region' => 'eu-north-1']]]]];"
+    )
+    reading = await store.read_if_changed()
+    assert reading
+    assert reading.settings.options.region == "eu-north-1"
+    assert await store.read_if_changed() is None
+
+
+async def test_a_database_that_moved_is_followed(shop: Shop, store: Store) -> None:
+    await store.read()
+    shop.write_env_php(dbname="'elsewhere'")
+    with pytest.raises(QueueError, match="elsewhere"):
+        await store.read_if_changed()
+    shop.write_env_php()
+    assert await store.read_if_changed() is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"password": "decrypt('x')"}, "a function call: only literal values can be read"),
+        ({"host": "''", "dbname": "''"}, "db/connection/default/dbname is missing"),
+        ({"table_prefix": "'a-b'"}, "outbox.table_prefix: String should match"),
+    ],
+)
+async def test_what_cannot_be_used_is_told(
+    shop: Shop, store: Store, changes: Mapping[str, str], told: str
+) -> None:
+    shop.write_env_php(**changes)
+    with pytest.raises(SettingsError, match=told.replace("(", r"\(")):
+        await store.read()
+
+
+async def test_a_value_that_nobody_needs_may_be_computed(shop: Shop) -> None:
+    shop.write_env_php(password="decrypt('x')")
+    settings = await read(own(shop, outbox={"password": shop.outbox.options.password}))
+    assert settings.options.source == "store.example.com"
+
+
+async def test_a_folder_that_is_no_store_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"app/etc/env\.php: No such file"):
+        await Store(tmp_path, [], {}).read()
+
+
+async def test_a_wrong_prefix_is_told(shop: Shop, store: Store) -> None:
+    shop.write_env_php(table_prefix="'other_'")
+    with pytest.raises(QueueError, match="is this the store's database, and its table prefix"):
+        await store.read()
+
+
+async def test_what_is_installed_is_found(shop: Shop, store: Store) -> None:
+    found = await store.installation()
+    assert str(found.versions[ORIGINAL]) == "1.0.0"
+    assert AGENT not in found.versions
+    assert found.missing_tables == []
+    assert found.cron_idle is not None
+    assert found.cron_idle > 0
+    shop.run("UPDATE {cron_schedule} SET executed_at = UTC_TIMESTAMP() WHERE schedule_id = 1")
+    assert (await store.installation()).cron_runs
+    shop.run("DELETE FROM {cron_schedule}")
+    found = await store.installation()
+    assert found.cron_idle is None
+    assert not found.cron_runs
+
+
+async def test_what_becomes_unreadable_is_told_once_and_the_former_stays(
+    shop: Shop, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_LOOKS_EVERY", 0.02)
+    applied: list[Settings] = []
+    await store.read()
+    following = asyncio.create_task(follow(store, applied.append))
+    try:
+        shop.save("options/tracking", "perhaps")
+        async with asyncio.timeout(10):
+            while "must be 1 or 0" not in caplog.text:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        assert caplog.text.count("must be 1 or 0") == 1
+        assert applied == []
+
+        shop.save("options/tracking", "0")
+        async with asyncio.timeout(10):
+            while not applied:
+                await asyncio.sleep(0.01)
+        assert not applied[0].options.tracking
+        assert "can be used again" in caplog.text
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_looking_again_costs_three_queries(shop: Shop, store: Store) -> None:
+    def count() -> int:
+        ((_, queries),) = shop.outbox.ask("SHOW GLOBAL STATUS LIKE 'Com_select'")
+        return int(str(queries))
+
+    await store.read()
+    before = count()
+    await store.read_if_changed()
+    assert count() - before <= 3 + 1  # ours and, with another test's server, none to speak of
+
+
+def test_options_say_the_same_as_the_settings(mariadb: Server) -> None:
+    options = replace(mariadb.options, tls=True, tls_verify=False, tls_ciphers="HIGH")
+    values = {name: value for name, value in vars(options).items() if value is not None}
+    assert mysql_options(Settings.model_validate({"outbox": values}).outbox) == options

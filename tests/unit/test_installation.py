@@ -1,0 +1,46 @@
+"""What is installed in a store is read from its files and rows."""
+
+import pytest
+
+from magento_eventbridge.magento.env_php import Computed, Deployment, PhpFileError
+from magento_eventbridge.magento.installation import (
+    TABLES,
+    Installation,
+    ModuleVersion,
+    module_switches,
+)
+
+
+def test_modules_are_enabled_or_not():
+    deployment = Deployment({}, {"modules": {"A_One": 1, "A_Two": 0}})
+    assert module_switches(deployment) == {"A_One": True, "A_Two": False}
+    assert module_switches(Deployment({}, {})) == {}
+
+
+def test_a_computed_switch_is_told():
+    with pytest.raises(PhpFileError, match="line 2"):
+        module_switches(Deployment({}, {"modules": {"A_One": Computed("line 2")}}))
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        (ModuleVersion("1.0.0", "1.0.0"), "1.0.0"),
+        (ModuleVersion("1.0.1", "1.0.0"), "schema 1.0.1, data 1.0.0"),
+        (ModuleVersion(None, None), "unknown"),
+    ],
+)
+def test_a_version_is_named(version, told):
+    assert str(version) == told
+
+
+def test_missing_tables_are_named():
+    assert Installation(tables=frozenset(TABLES)).missing_tables == []
+    assert Installation(tables=frozenset(TABLES[1:])).missing_tables == [TABLES[0]]
+
+
+@pytest.mark.parametrize(
+    ("idle", "runs"), [(None, False), (0.0, True), (900.0, True), (901.0, False)]
+)
+def test_a_cron_that_is_late_does_not_run(idle, runs):
+    assert Installation(cron_idle=idle).cron_runs is runs

@@ -1,0 +1,45 @@
+"""An outage is told of once, then each minute, and when it is over."""
+
+import logging
+
+from magento_eventbridge.delivery.backoff import Backoff
+from magento_eventbridge.delivery.outage import Outage
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_it_is_told_once_then_each_minute_and_when_it_is_over(caplog):
+    clock = Clock()
+    outage = Outage("Cannot read", "Can be read again", clock=clock)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(24):  # two minutes
+            outage.goes_on("no database")
+            clock.now += 5
+        assert [r.getMessage() for r in caplog.records] == [
+            "Cannot read: no database. Trying until it works."
+        ] * 2
+        outage.is_over()
+        outage.is_over()
+        assert [r.getMessage() for r in caplog.records][2:] == ["Can be read again."]
+        outage.goes_on("no database")
+        assert len(caplog.records) == 4
+
+
+def test_pauses_grow_up_to_five_seconds_and_begin_anew():
+    outage = Outage("lost", "found", Backoff(first=0.1, longest=60))
+    pauses = [outage.goes_on("x") for _ in range(12)]
+    assert pauses[0] <= 0.1
+    assert max(pauses[:4]) < 1
+    assert pauses[-1] == 5
+    outage.is_over()
+    assert outage.goes_on("x") <= 0.1
+
+
+def test_what_works_all_along_is_not_told(caplog):
+    Outage("lost", "found").is_over()
+    assert caplog.records == []
