@@ -28,6 +28,14 @@ class Refusal:
     status: int = 400
 
 
+@dataclass(frozen=True)
+class Raw:
+    """For services that do not speak JSON."""
+
+    body: bytes
+    status: int = 200
+
+
 Answer = Callable[[Request], Any]
 
 
@@ -51,15 +59,16 @@ def aws_stub() -> Iterator[AwsStub]:
             request = Request(self.command, self.path, headers, self.rfile.read(length))
             stub.requests.append(request)
             answer = stub.answer(request)
-            status = 200
-            if isinstance(answer, Refusal):
-                status = answer.status
-                self.send_response(status)
-                self.send_header("x-amzn-errortype", answer.code)
-                answer = {"__type": answer.code, "Message": answer.message}
-            else:
-                self.send_response(status)
-            body = json.dumps(answer).encode()
+            match answer:
+                case Raw(body, status):
+                    self.send_response(status)
+                case Refusal(code, message, status):
+                    self.send_response(status)
+                    self.send_header("x-amzn-errortype", code)
+                    body = json.dumps({"__type": code, "Message": message}).encode()
+                case _:
+                    self.send_response(200)
+                    body = json.dumps(answer).encode()
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

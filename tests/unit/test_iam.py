@@ -11,6 +11,7 @@ from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
 from magento_eventbridge.settings import Layer, load
 from tests.support.aws import environment, local_aws
+from tests.support.aws_stub import Raw, Refusal, aws_stub
 from tests.support.templates import faults, terraform
 from tests.unit.test_cli import command, nothing_of_this_machine, words  # noqa: F401
 
@@ -240,3 +241,30 @@ def test_the_settings_of_the_tests_are_settings():
     settings, _ = load([Layer("test", tomllib.loads(SETTINGS))])
     assert settings.store(3).route().destination.event_bus == "b2b"
     assert settings.store(3).route().destination.credentials == CredentialsSource()
+
+
+def test_doctor_names_the_missing_statement_from_awss_answer(command, monkeypatch):
+    with aws_stub() as stub:
+        for name, value in environment(stub.url).items():
+            monkeypatch.setenv(name, value)
+        stub.answer = lambda _: Refusal("AccessDeniedException", DENIED)
+        ran = command("doctor", "--json", "--set", f"options.endpoint_url={stub.url}")
+    findings = {finding["name"]: finding["message"] for finding in ran.json["findings"]}
+    assert findings["bus of all store views"].endswith(
+        f"{DENIED}; missing in an identity-based policy of {USER}: {STATEMENT}"
+    )
+
+
+def test_doctor_names_what_is_missing_to_assume_a_role(command, monkeypatch):
+    role = "arn:aws:iam::123456789012:role/bus"
+    denied = f"User: {USER} is not authorized to perform: sts:AssumeRole on resource: {role}"
+    with aws_stub() as stub:
+        for name, value in environment(stub.url).items():
+            monkeypatch.setenv(name, value)
+        error = f"<Error><Code>AccessDenied</Code><Message>{denied}</Message></Error>"
+        stub.answer = lambda _: Raw(f"<ErrorResponse>{error}</ErrorResponse>".encode(), 403)
+        ran = command("doctor", "--json", "--set", f"credentials.role_arn={role}")
+    findings = {finding["name"]: finding["message"] for finding in ran.json["findings"]}
+    told = findings["credentials of all store views"]
+    assert "; missing in an identity-based policy of" in told
+    assert told.endswith(f'{{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "{role}"}}')

@@ -6,6 +6,7 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from magento_eventbridge import __version__
 from magento_eventbridge.aws.credentials import CredentialsFinder
@@ -81,6 +82,6 @@ class Clients:
         """
         try:
             answer: dict[str, Any] = getattr(self(service), operation)(**arguments)
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise AwsError(f"{service} in {self.region}: {error}") from error
         return answer
