@@ -17,7 +17,7 @@ from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.cli.samples import sample_event
 from magento_eventbridge.delivery.routing import Destination, Route
 from tests.support.aws import environment
-from tests.support.aws_stub import Raw, Refusal, Request, aws_stub
+from tests.support.aws_stub import Refusal, Request, aws_stub
 from tests.support.programs import program
 from tests.unit.test_cli import command, nothing_of_this_machine, words  # noqa: F401
 
@@ -232,14 +232,3 @@ def test_a_refusal_is_told(command, monkeypatch, nothing_of_this_machine):
     assert (ran.status, ran.out) == (1, "")
     assert "ForbiddenException" in ran.err
     assert "not you" in ran.err
-
-
-def test_an_answer_that_is_none_of_awss_is_told(command, monkeypatch, nothing_of_this_machine):
-    with aws_stub() as stub:
-        for name, value in environment(stub.url).items():
-            monkeypatch.setenv(name, value)
-        stub.answer = lambda _: Raw(b"<html>a proxy</html>")
-        ran = command("schemas", "publish")
-    assert (ran.status, ran.out) == (1, "")
-    assert "schemas in eu-west-1" in ran.err
-    assert "internal fault" not in ran.err

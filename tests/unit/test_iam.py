@@ -108,6 +108,16 @@ def test_without_credentials_it_asks_for_the_account(command):
     assert "give it with --account" in words(ran.err)
 
 
+def test_an_answer_that_is_none_of_awss_is_told(command, monkeypatch):
+    with aws_stub() as stub:
+        for name, value in environment(stub.url).items():
+            monkeypatch.setenv(name, value)
+        stub.answer = lambda _: Raw(b"a proxy says <no")
+        ran = command("iam", "policy")
+    assert (ran.status, ran.out) == (2, "")
+    assert "give it with --account" in words(ran.err)
+
+
 def test_a_wrong_account_is_wrong_use(command):
     ran = command("iam", "policy", "--account", "12")
     assert (ran.status, ran.out) == (2, "")
