@@ -115,6 +115,9 @@ def event_page(event: Event) -> str:
         _fenced("json", _json(sample_detail(event))),
         "## A rule that matches it",
         _fenced("json", _json(rule_pattern([event]))),
+        f"`magento-eventbridge rules pattern {event.detail_type}` prints it for your shop. In "
+        f"Python it is `magento_eventbridge.events.{event.detail_type}` "
+        "([typed events](../consumers.md#typed-events-in-python)).",
         "## JSON Schema",
         "<details>\n<summary>Draft 2020-12</summary>",
         _fenced("json", _json(schema)),
@@ -261,10 +264,12 @@ environment. Of the places where it is set, the later wins:
 3. the environment
 4. the command line: `--set NAME=VALUE`, which may be repeated
 
+Below all of these but the default is [the store's own configuration](store-configuration.md), when
+the bridge is told the store's folder.
+
 `magento-eventbridge doctor` shows each setting's value. A name that does not exist, or a value
 that cannot be used, stops the command with exit status 2 and a line that names it. The bridge
-reads settings once, at its start. It does not yet read the store's own configuration
-(`env.php`, `core_config_data`)."""
+reads these places once, at its start; the store's configuration it follows."""
 
 _SETTINGS_EXAMPLE = """\
 [options]
