@@ -12,7 +12,7 @@ import pytest
 
 from magento_eventbridge.demo import store_day
 from tests.support.aws import ACCOUNT, REGION, client, environment, local_aws
-from tests.support.aws_stub import Refusal, aws_stub
+from tests.support.aws_stub import Raw, Refusal, aws_stub
 from tests.support.programs import program
 from tests.support.templates import faults, terraform
 from tests.unit.test_cli import command, nothing_of_this_machine, words  # noqa: F401
@@ -173,6 +173,59 @@ def test_a_rule_on_a_bus_of_its_own(command, targets, monkeypatch):
     url = sqs.get_queue_url(QueueName="orders")["QueueUrl"]
     policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
     assert rule["Arn"] in policy["Policy"]
+
+
+def test_rules_of_like_names_have_permissions_of_their_own(command, targets):
+    for name in ("orders", "or-ders", "or.ders"):
+        put = command("rules", "put", name, "OrderPlaced", *with_targets(QUEUE, LAMBDA))
+        assert put.status == 0, put.err
+    sqs = client("sqs", targets)
+    url = sqs.get_queue_url(QueueName="orders")["QueueUrl"]
+    policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
+    statements = json.loads(policy["Policy"])["Statement"]
+    assert len({s["Sid"] for s in statements}) == 3
+    assert all(s["Sid"].isalnum() for s in statements)
+
+
+def test_every_page_of_rules_and_targets_is_read(command, stub):
+    # moto gives all at once.
+    def answer(request):
+        pages = {"ListRules": "Rules", "ListTargetsByRule": "Targets"}
+        field = pages[request.headers["x-amz-target"].rpartition(".")[2]]
+        number = int(request.json.get("NextToken", 0))
+        member = {
+            "Rules": {"Name": f"rule{number}", "State": "ENABLED", "EventPattern": "{}"},
+            "Targets": {"Id": f"{number}", "Arn": f"arn{number}"},
+        }[field]
+        return {field: [member], **({"NextToken": f"{number + 1}"} if number < 2 else {})}
+
+    stub.answer = answer
+    listed = command("rules", "list", "--json").json
+    assert [rule["name"] for rule in listed] == ["rule0", "rule1", "rule2"]
+    assert all(rule["targets"] == ["arn0", "arn1", "arn2"] for rule in listed)
+
+
+def test_a_target_that_aws_does_not_take_is_told(command, stub):
+    failed = {"ErrorCode": "ManagedRuleException", "ErrorMessage": "not yours", "TargetId": "x"}
+
+    def answer(request):
+        match request.headers.get("x-amz-target", "").rpartition(".")[2]:
+            case "DescribeRule":
+                return Refusal("ResourceNotFoundException", "no such rule")
+            case "PutTargets":
+                return {"FailedEntryCount": 1, "FailedEntries": [failed]}
+            case _ if b"GetCallerIdentity" in request.body:
+                return Raw(
+                    b"<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012"
+                    b"</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
+                )
+            case _:
+                return {}
+
+    stub.answer = answer
+    ran = command(*PUT, *with_targets(MACHINE))
+    assert ran.status == 1
+    assert f"target {MACHINE}: ManagedRuleException: not yours" in ran.err
 
 
 def test_rules_are_listed_with_patterns_and_targets(command, targets):
@@ -412,6 +465,17 @@ def test_terraform_reads_it(command):
     ]
     assert ran.out.count('"aws:SourceArn" : aws_cloudwatch_event_rule.this.arn') == 3
     assert 'message_group_id = "magento"' in ran.out
+
+
+def test_every_form_lets_the_rule_publish_to_a_topic(command):
+    written = {
+        style: command(*CODE, *with_targets(TOPIC), "--format", style).out
+        for style in ("cloudformation", "terraform", "cdk")
+    }
+    assert faults(written["cloudformation"]) == []
+    terraform(written["terraform"])
+    assert 'resource "aws_sns_topic_policy" "target1"' in written["terraform"]
+    assert all("sns:Publish" in text for text in written.values())
 
 
 def test_a_machine_with_a_role_gets_no_other(command):

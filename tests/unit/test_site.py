@@ -14,6 +14,7 @@ import typer.main
 from tools import docs_site
 
 from magento_eventbridge.cli import app
+from tests.support.programs import program
 from tests.unit.test_cli import command, nothing_of_this_machine  # noqa: F401
 from tests.unit.test_docs import PAGES, PROJECT
 
@@ -157,6 +158,24 @@ def test_the_consumers_guide_prints_what_it_says(command):
     text = (PROJECT / "docs/consumers.md").read_text()
     first = next(w.values[0] for w in COMMANDS if str(w.id).startswith("docs/consumers.md: rules"))
     assert command(*first).out.strip() in text  # type: ignore[misc]
+
+
+def test_the_typescript_of_the_consumers_guide_compiles(tmp_path):
+    text = (PROJECT / "docs/consumers.md").read_text()
+    (code,) = re.findall(r"^```ts\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "handler.ts").write_text(code)
+    declarations = "src/magento_eventbridge/events/events.d.ts"
+    shutil.copyfile(PROJECT / declarations, tmp_path / "events.d.ts")
+    options = ["--strict", "--noEmit", "--target", "es2020", "--moduleResolution", "node"]
+    ran = subprocess.run(
+        [program("tsc", "node-typescript"), *options, "handler.ts"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    assert (ran.returncode, ran.stdout) == (0, "")
 
 
 def test_the_python_of_the_consumers_guide_runs(capsys):

@@ -1,5 +1,6 @@
 """Rules on a bus: what must change to have one, and which there are."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -45,14 +46,23 @@ class Rule:
 
     def arn(self, region: str, account: str) -> str:
         """Give its ARN; a rule of the default bus has no bus in it."""
-        bus = (self.bus or "default").rpartition("event-bus/")[2]
-        path = self.name if bus == "default" else f"{bus}/{self.name}"
-        return f"arn:{partition(region)}:events:{region}:{account}:rule/{path}"
+        return f"arn:{partition(region)}:events:{region}:{account}:rule/{self._path}"
 
     @property
     def sid(self) -> str:
-        """Give what marks its statements in the policies of others."""
-        return "".join(c for c in f"MagentoRule{self.name}" if c.isalnum())
+        """Give what marks its statements in the policies of others, where only letters may stand.
+
+        Names that differ in other characters, or in the bus, are told apart by a hash.
+        """
+        letters = "".join(c for c in self._path if c.isascii() and c.isalnum())
+        if letters != self._path:
+            letters += hashlib.sha256(self._path.encode()).hexdigest()[:8]
+        return f"MagentoRule{letters}"
+
+    @property
+    def _path(self) -> str:
+        bus = (self.bus or "default").rpartition("event-bus/")[2]
+        return self.name if bus == "default" else f"{bus}/{self.name}"
 
 
 @dataclass(frozen=True)
