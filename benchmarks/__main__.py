@@ -27,6 +27,7 @@ ROUNDS = 3
 COUNTS = {
     "bare loop": 40_000,
     "bridge": 40_000,
+    "bridge with metrics": 40_000,
     "boto3, 10 a call": 8_000,
     "boto3, 1 a call": 800,
     "aiobotocore, 10 a call": 8_000,

@@ -8,6 +8,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -30,6 +31,8 @@ from magento_eventbridge.delivery.routing import (
     Destination,
     Route,
 )
+from magento_eventbridge.journal.personal import PersonalData
+from magento_eventbridge.journal.recorder import Retention
 from magento_eventbridge.observability.log import LogFormat
 
 ENVIRONMENT_PREFIX = "MAGENTO_EVENTBRIDGE_"
@@ -38,6 +41,7 @@ SHORTEST_SECRET = 16
 QUEUE = "aws.eventbridge.events.send"
 """The queue's name in Magento, and the topic's, since the original module."""
 DEFAULT_CONFIG_FILE = Path("/etc/magento-eventbridge.toml")
+_SHORTEST_PASSWORD = 12
 
 _SCOPES = sorted({event.scope for event in EVENTS})
 _TOGGLES = {event.config_path.removeprefix("aws_eventbridge/events_") for event in EVENTS}
@@ -58,6 +62,13 @@ def _words(value: object) -> object:
 OptionalText = Annotated[str | None, BeforeValidator(_empty_as_none)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_empty_as_none)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_as_none)]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class _Group(BaseModel):
@@ -197,6 +208,7 @@ class InletSettings(_Group):
     max_waiting_bytes: int = Field(
         64_000_000, ge=1_000, description="bodies in memory at once; beyond it: 429"
     )
+    max_connections: int = Field(512, ge=1, description="connections at once; beyond it: 503")
     replay_window: float = Field(300, gt=0, description="oldest signature taken, in seconds")
     tls_certificate: OptionalPath = Field(None, description="PEM file; with tls_key: HTTPS")
     tls_key: OptionalPath = Field(None, description="PEM file")
@@ -323,6 +335,81 @@ class DeliverySettings(_Group):
         )
 
 
+class ConsoleSettings(_Group):
+    """The console, a web page for people."""
+
+    enabled: bool = Field(True, description="listen at all")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8472, ge=0, le=65535, description="port to listen on; 0: any free one")
+    password: OptionalSecret = Field(None, description="that people log in with")
+    proxy_header: OptionalText = Field(
+        None, description="header in which a reverse proxy names who is logged in"
+    )
+    proxies: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        ("127.0.0.1", "::1"), description="addresses from which that header is believed"
+    )
+    session_hours: float = Field(12, gt=0, description="how long a login lasts without a request")
+
+    @field_validator("password")
+    @classmethod
+    def _is_long(cls, password: SecretStr | None) -> SecretStr | None:
+        if password and len(password.get_secret_value()) < _SHORTEST_PASSWORD:
+            raise ValueError(f"must have at least {_SHORTEST_PASSWORD} characters")
+        return password
+
+    @model_validator(mode="after")
+    def _is_protected(self) -> "ConsoleSettings":
+        is_open = self.password is None and self.proxy_header is None
+        if self.enabled and is_open and not _is_loopback(self.host):
+            raise ValueError(
+                f"would be open to everybody who reaches {self.host}: set console.password "
+                f"(at least {_SHORTEST_PASSWORD} characters), or console.proxy_header behind a "
+                "reverse proxy that asks who comes, or leave console.host at 127.0.0.1"
+            )
+        return self
+
+
+class JournalSettings(_Group):
+    """What the console knows of events: what became of each, for a while."""
+
+    enabled: bool = Field(True, description="keep one, while the console is on")
+    path: OptionalPath = Field(None, description="its file; empty: journal.sqlite by the spool")
+    days: float = Field(14, gt=0, description="how long events are kept that are not delivered")
+    delivered_days: float = Field(2, gt=0, description="how long delivered events are kept")
+    events: int = Field(50_000, ge=100, description="how many are kept at most, the latest")
+    personal_data: PersonalData = Field(
+        "keep", description="keep, hash (it can still be searched for) or leave_out"
+    )
+
+    def retention(self) -> Retention:
+        """Say the same as the journal wants to hear it."""
+        return Retention(
+            days=self.days,
+            delivered_days=self.delivered_days,
+            events=self.events,
+            personal_data=self.personal_data,
+        )
+
+
+class MetricsSettings(_Group):
+    """Where machines ask how the bridge fares: /metrics for Prometheus, /health for probes."""
+
+    enabled: bool = Field(False, description="listen at all")
+    host: str = Field("127.0.0.1", description="address to listen on; it asks nobody who they are")
+    port: int = Field(8473, ge=0, le=65535, description="port to listen on; 0: any free one")
+
+
+class TracingSettings(_Group):
+    """A span of OpenTelemetry for each PutEvents call; needs the extra `otel`."""
+
+    enabled: bool = Field(False, description="send spans")
+    endpoint: OptionalText = Field(
+        None,
+        description="URL of an OTLP/HTTP collector, as http://127.0.0.1:4318/v1/traces; empty: as "
+        "OTEL_EXPORTER_OTLP_ENDPOINT says",
+    )
+
+
 class LogSettings(_Group):
     """The log."""
 
@@ -342,6 +429,10 @@ class Settings(StoreSettings):
     amqp: AmqpSettings = AmqpSettings()
     cron_consumers_runner: CronConsumersRunnerSettings = CronConsumersRunnerSettings()
     delivery: DeliverySettings = DeliverySettings()
+    console: ConsoleSettings = ConsoleSettings()
+    journal: JournalSettings = JournalSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    tracing: TracingSettings = TracingSettings()
     log: LogSettings = LogSettings()
     magento_root: OptionalPath = Field(
         None, description="the store's folder: its configuration counts, its log is written"
@@ -350,6 +441,13 @@ class Settings(StoreSettings):
     def store(self, store_id: int) -> StoreSettings:
         """Give a store view's settings."""
         return self.stores.get(store_id, self)
+
+    @property
+    def journal_file(self) -> Path | None:
+        """Where the journal is; None: there is none."""
+        if not (self.console.enabled and self.journal.enabled):
+            return None
+        return self.journal.path or self.spool.path.with_name("journal.sqlite")
 
     @property
     def is_in_queue_mode(self) -> bool:

@@ -128,6 +128,10 @@ class Store:
         self._tables: StoreTables | None = None
         self._last: tuple[Deployment, StoreRows] | None = None
 
+    def again(self) -> "Store":
+        """Give the same store with a connection of its own."""
+        return Store(self.root, self._own, self._environment)
+
     def files(self) -> Deployment:
         """Read `env.php` and `config.php`, if they have changed.
 
@@ -269,8 +273,8 @@ class StoreTables:
         await self._connection.close()
 
 
-async def follow(store: Store, apply: Callable[[Settings], None]) -> None:
-    """Hand over the settings each time that the store's have changed, until cancelled.
+async def follow(store: Store, apply: Callable[[Reading], None]) -> None:
+    """Hand over what is read each time that the store's have changed, until cancelled.
 
     While they cannot be read, the former ones stay.
     """
@@ -279,7 +283,7 @@ async def follow(store: Store, apply: Callable[[Settings], None]) -> None:
         await asyncio.sleep(_LOOKS_EVERY)
         try:
             if reading := await store.read_if_changed():
-                apply(reading.settings)
+                apply(reading)
         except (SettingsError, QueueError) as error:
             reason = "; ".join(str(error).splitlines())
             if reason != told:

@@ -26,7 +26,7 @@ from magento_eventbridge.cli import (
 )
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.inlets.client import HandOverError
-from magento_eventbridge.inlets.http import InletError
+from magento_eventbridge.listener import ListenError
 from magento_eventbridge.observability.log import LogFileError
 from magento_eventbridge.settings import SettingsError
 
@@ -53,7 +53,7 @@ FAULTS = (
     AwsError,
     CredentialsError,
     HandOverError,
-    InletError,
+    ListenError,
     LogFileError,
     QueueError,
     RegionError,

@@ -11,8 +11,6 @@ from magento_eventbridge.agent import commands, copying
 from magento_eventbridge.agent.commands import Plan
 from magento_eventbridge.agent.copying import Copy
 from magento_eventbridge.agent.module import PACKAGE, StoreFolder, shipped
-from magento_eventbridge.cli.agent_findings import bridge, files, installed
-from magento_eventbridge.cli.findings import Finding
 from magento_eventbridge.cli.options import (
     AsJson,
     Config,
@@ -22,6 +20,8 @@ from magento_eventbridge.cli.options import (
     sources_of,
 )
 from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.doctor.agent import bridge, files, installed
+from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.magento.env_php import ENV_PHP, PhpFileError, read_deployment
 from magento_eventbridge.magento.installation import module_switches
 from magento_eventbridge.settings import SettingsError

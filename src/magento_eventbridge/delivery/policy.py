@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from magento_eventbridge.delivery.backoff import Backoff
+from magento_eventbridge.delivery.routing import Destination
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,31 @@ class Policy:
     reminder_seconds: float = 300.0
 
 
+@dataclass(frozen=True)
+class Fare:
+    """How a destination fares.
+
+    Attributes:
+        stores: the store views whose events go there.
+        waiting: entries in memory, those under way among them.
+        calls: under way.
+        trouble: why it takes nothing now; None when it does.
+        is_parked: that a person must act.
+    """
+
+    destination: Destination
+    stores: frozenset[int]
+    waiting: int
+    calls: int
+    trouble: str | None
+    is_parked: bool
+
+
 @dataclass
 class Tally:
     """What was done since the start."""
 
+    claimed: int = 0
     delivered: int = 0
     passed_over: int = 0  # means nothing worth telling, or is switched off
     buried: int = 0

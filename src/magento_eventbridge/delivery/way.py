@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from aiolimiter import AsyncLimiter
 
 from magento_eventbridge.delivery.batches import Lane, Pending
+from magento_eventbridge.delivery.journal import Call, Journal
 from magento_eventbridge.delivery.policy import Policy, Tally
 from magento_eventbridge.delivery.ports import Sink
 from magento_eventbridge.delivery.routing import Destination
@@ -24,11 +25,15 @@ _LONGEST_PAUSE = 300.0
 
 @dataclass(frozen=True)
 class Reports:
-    """Whom a way tells what became of entries: delivered, buried for a reason, or room made."""
+    """Whom a way tells what became of entries: delivered, buried for a reason, or room made.
+
+    The journal, where one is kept, is told of each call.
+    """
 
     delivered: Callable[[list[Pending]], None]
     buried: Callable[[Pending, str], None]
     made_room: Callable[[], None]
+    journal: Journal | None = None
 
 
 class Way:
@@ -66,6 +71,11 @@ class Way:
         return len(self._lane)
 
     @property
+    def calls(self) -> int:
+        """How many calls are under way."""
+        return self._under_way
+
+    @property
     def is_full(self) -> bool:
         """Whether no more should be claimed for it."""
         return (
@@ -73,9 +83,9 @@ class Way:
             or self._lane.bytes >= self._policy.bytes_per_destination
         )
 
-    def add(self, pending: Pending, store_id: int) -> None:
+    def add(self, pending: Pending) -> None:
         """Let an entry go this way."""
-        self.stores.add(store_id)
+        self.stores.add(pending.store_id)
         self._lane.add(pending)
         self._news.set()
 
@@ -141,8 +151,13 @@ class Way:
             verdicts = [Verdict(Fate.REST, answer.error)] * len(batch)
         self._carry_out(batch, verdicts)
         self._take_note(verdicts, answer)
+        seconds = time.monotonic() - began
+        if self._reports.journal:
+            self._reports.journal.called(
+                Call(time.time(), seconds, self.destination, batch, verdicts, answer)
+            )
         if log.isEnabledFor(logging.DEBUG):
-            _log_call(batch, verdicts, time.monotonic() - began)
+            _log_call(batch, verdicts, seconds)
 
     def _carry_out(self, batch: list[Pending], verdicts: list[Verdict]) -> None:
         delivered: list[Pending] = []
@@ -177,6 +192,7 @@ class Way:
             pending.event_id,
             reason,
             delay,
+            extra={"event_id": pending.event_id},
         )
 
     # How the destination fares
@@ -238,9 +254,9 @@ def _chance() -> float:
 
 def _log_call(batch: list[Pending], verdicts: list[Verdict], seconds: float) -> None:
     for pending, verdict in zip(batch, verdicts, strict=True):
-        name = pending.entry.detail_type
+        name, about = pending.entry.detail_type, {"event_id": pending.event_id}
         if verdict.fate is Fate.DELIVERED:
-            log.debug("Event '%s' sent with id '%s'", name, verdict.event_id)
-            log.debug("Event '%s' executed in %.3fs", pending.label, seconds)
+            log.debug("Event '%s' sent with id '%s'", name, verdict.event_id, extra=about)
+            log.debug("Event '%s' executed in %.3fs", pending.label, seconds, extra=about)
         else:
-            log.debug("Event '%s' not sent: %s", name, verdict.reason)
+            log.debug("Event '%s' not sent: %s", name, verdict.reason, extra=about)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from magento_eventbridge.agent.module import StoreFolder
 from magento_eventbridge.catalog import EVENTS
-from magento_eventbridge.cli.agent_findings import files, installed
-from magento_eventbridge.cli.findings import Finding
 from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.doctor.agent import files, installed
+from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.magento.connection import ConnectionSettingsError, crypt_keys_of
 from magento_eventbridge.magento.env_php import ENV_PHP, PhpFileError
 from magento_eventbridge.magento.installation import module_switches
