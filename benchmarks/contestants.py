@@ -20,6 +20,7 @@ from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.bridge import run_loop
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.policy import Policy
+from magento_eventbridge.journal.recorder import Recorder, Retention
 from magento_eventbridge.queues.sqlite import SqliteQueue
 from magento_eventbridge.sinks.eventbridge import EventBridgeSink, encode
 
@@ -58,7 +59,20 @@ def bare_loop(url: str, count: int) -> float:
 
 def bridge(url: str, count: int) -> float:
     """Drains a spool: claim, translate, batch, sign, post, acknowledge."""
+    return _bridge(url, count, None)
 
+
+def bridge_with_journal(url: str, count: int) -> float:
+    """Does the same, and keeps the console's journal of it, complete, as `serve` does."""
+    return _bridge(url, count, Retention())
+
+
+def bridge_with_hashes(url: str, count: int) -> float:
+    """Does the same, with personal data as hashes in the journal."""
+    return _bridge(url, count, Retention(personal_data="hash"))
+
+
+def _bridge(url: str, count: int, retention: Retention | None) -> float:
     async def run() -> float:
         with tempfile.TemporaryDirectory() as folder:
             queue = SqliteQueue(Path(folder) / "spool.sqlite")
@@ -69,11 +83,18 @@ def bridge(url: str, count: int) -> float:
             sink = EventBridgeSink(CredentialsFinder())
             policy = Policy(calls_at_once=CALLS_AT_ONCE, calls_per_second=1_000_000)
             route = load.route(url)
-            dispatcher = Dispatcher(queue, lambda _: route, lambda _: sink, policy)
+            journal = Recorder(Path(folder) / "journal.sqlite", retention) if retention else None
+            if journal:
+                journal.open()
+            dispatcher = Dispatcher(queue, lambda _: route, lambda _: sink, policy, journal)
             began = time.perf_counter()
             await dispatcher.run(until_empty=True)
             seconds = time.perf_counter() - began
             assert dispatcher.tally.delivered == count, dispatcher.tally
+            if journal:
+                await asyncio.to_thread(journal.close)
+                if journal.dropped:
+                    print(f"{journal.dropped} notes dropped", file=sys.stderr)
             await sink.close()
             await queue.close()
             return seconds
@@ -117,6 +138,8 @@ def boto3_one(url: str, count: int) -> float:
 ALL: dict[str, Callable[[str, int], float]] = {
     "bare loop": bare_loop,
     "bridge": bridge,
+    "bridge with journal": bridge_with_journal,
+    "bridge with hashes": bridge_with_hashes,
     "boto3, 10 a call": boto3_ten,
     "boto3, 1 a call": boto3_one,
 }
