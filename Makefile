@@ -5,7 +5,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint bench docs
+.PHONY: install demo test lint bench bench-queues docs
 
 install: $(VENV)/installed
 
@@ -35,6 +35,10 @@ lint: install
 
 bench: install build/peers/installed
 	$(BIN)/python -m benchmarks
+
+# Several bridges on one RabbitMQ, which is installed when it is missing and that is allowed.
+bench-queues: install
+	$(BIN)/python -m benchmarks.queues
 
 # A peer that wants another botocore than boto3 does.
 build/peers/installed:

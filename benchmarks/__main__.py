@@ -29,6 +29,7 @@ COUNTS = {
     "bridge": 40_000,
     "bridge with journal": 40_000,
     "bridge with hashes": 40_000,
+    "bridge with metrics": 40_000,
     "boto3, 10 a call": 8_000,
     "boto3, 1 a call": 800,
     "aiobotocore, 10 a call": 8_000,

@@ -14,14 +14,17 @@ import uvloop
 from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.envelope import Entry
-from magento_eventbridge.delivery.journal import Journal
+from magento_eventbridge.delivery.journal import Journal, Journals
 from magento_eventbridge.delivery.outage import Outage
 from magento_eventbridge.delivery.ports import Queue, QueueError, Sink
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.delivery.verdicts import Verdict, judge
 from magento_eventbridge.inlets.http import Inlet, InletOptions
 from magento_eventbridge.journal.recorder import Recorder
+from magento_eventbridge.listener import ListenerOptions
 from magento_eventbridge.observability import log as logs
+from magento_eventbridge.observability.operators import Operators
+from magento_eventbridge.observability.tracing import Tracing, TracingError
 from magento_eventbridge.queues.amqp import AmqpQueue
 from magento_eventbridge.queues.amqp_connection import AmqpOptions
 from magento_eventbridge.queues.magento_db import MagentoDbQueue
@@ -99,6 +102,20 @@ def start_log(settings: Settings) -> None:
         logging.DEBUG if settings.is_verbose else logging.getLevelName(settings.log.level.upper())
     )
     logs.set_up(level=level, style=settings.log.format, file=settings.log_file)
+
+
+def tracing(settings: Settings) -> Tracing | None:
+    """Begin to trace, if the settings say so.
+
+    Raises:
+        SettingsError: the extra `otel` is not installed.
+    """
+    if not settings.tracing.enabled:
+        return None
+    try:
+        return Tracing.to_collector(settings.tracing.endpoint)
+    except TracingError as error:
+        raise SettingsError(f"tracing.enabled: {error}") from None
 
 
 def open_queue(
@@ -266,6 +283,11 @@ class Bridge:
         self.journal: Recorder | None = None
         if file := settings.journal_file:
             self.journal = Recorder(file, settings.journal.retention())
+        self.operators: Operators | None = None
+        if settings.metrics.enabled:
+            where = ListenerOptions(settings.metrics.host, settings.metrics.port)
+            self.operators = Operators(where, self.journal)
+        self._tracing = tracing(settings)
         self.store = store
         self._routes = Routes(settings)
         self._hearts: list[Heart] = []
@@ -282,10 +304,16 @@ class Bridge:
         """Take captures and deliver them until asked to stop.
 
         Raises:
-            QueueError, InletError: it cannot begin.
+            QueueError, ListenError: it cannot begin.
             SettingsError: the store's configuration cannot be used.
         """
         async with AsyncExitStack() as stack:
+            if self._tracing:
+                stack.push_async_callback(asyncio.to_thread, self._tracing.close)
+            if self.operators:
+                await self.operators.open()
+                stack.push_async_callback(self.operators.close)
+                log.info("Telling metrics and health at %s", self.operators.url)
             if self.store:
                 stack.push_async_callback(self.store.close)
                 await self._read(self.store)
@@ -363,6 +391,8 @@ class Bridge:
             if spool:
                 await self._listen(stack, spool)
                 log.info("Delivering what is in %s", self.settings.spool.path)
+            if self.operators:
+                self.operators.is_serving()
             await asyncio.wait(deliveries, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.stop()
@@ -394,15 +424,25 @@ class Bridge:
         await inlet.open()
         stack.push_async_callback(inlet.close)
         self._inlet = inlet
+        if self.operators:
+            self.operators.watch_inlet("http", inlet.intake)
         log.info("Listening for captures at %s", inlet.url)
 
     async def _deliver(self, stack: AsyncExitStack, queue: Queue) -> asyncio.Task[None]:
         dispatcher = await stack.enter_async_context(
-            dispatching(self.settings, queue, self._routes, self.journal)
+            dispatching(self.settings, queue, self._routes, self._told_of(queue))
         )
+        if self.operators:
+            self.operators.watch_delivery(queue, dispatcher)
         self.queues.append(queue)
         self.dispatchers.append(dispatcher)
         return asyncio.create_task(dispatcher.run(), name=f"delivery from {queue.name}")
+
+    def _told_of(self, queue: Queue) -> Journal | None:
+        """Give who is told what becomes of a queue's captures; None while nobody wants to know."""
+        counts = self.operators.counts(queue) if self.operators else None
+        told = [journal for journal in (self.journal, counts, self._tracing) if journal]
+        return Journals(told) if len(told) > 1 else next(iter(told), None)
 
     def _inlet_options(self) -> InletOptions:
         inlet = self.settings.inlet
@@ -412,6 +452,7 @@ class Bridge:
             secrets=tuple(secret.get_secret_value() for secret in inlet.secrets),
             max_body_bytes=inlet.max_body_bytes,
             max_waiting_bytes=inlet.max_waiting_bytes,
+            max_connections=inlet.max_connections,
             replay_window=inlet.replay_window,
             tls_certificate=inlet.tls_certificate,
             tls_key=inlet.tls_key,

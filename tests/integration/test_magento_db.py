@@ -191,8 +191,9 @@ async def test_a_queue_that_is_not_there_yet_is_waited_for_with_one_line(
     for _ in range(3):
         assert await queue.claim(10) == []
     assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == [
-        "Magento has no queue 'aws.eventbridge.events.send' in its database yet. 'bin/magento "
-        "setup:upgrade' makes it, once the module that publishes to it is there. Waiting for it."
+        "Magento's database has no queue 'aws.eventbridge.events.send' yet. 'bin/magento "
+        "setup:upgrade' makes it, once the module that publishes to it is there, unless the store "
+        "has a broker for it. Waiting for it."
     ]
     magento_queue.declare()
     magento_queue.put(recorded.orders(1))

@@ -188,6 +188,13 @@ class Node:
 @pytest.fixture(scope="session")
 def rabbitmq() -> Iterator[Broker]:
     """A broker for all tests of a session."""
+    with running() as broker:
+        yield broker
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Broker]:
+    """Give a broker while the context lasts."""
     if url := os.environ.get(URL_VARIABLE):
         yield _named(url)
         return

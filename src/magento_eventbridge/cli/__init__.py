@@ -20,7 +20,7 @@ from magento_eventbridge.cli import (
 )
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.inlets.client import HandOverError
-from magento_eventbridge.inlets.http import InletError
+from magento_eventbridge.listener import ListenError
 from magento_eventbridge.observability.log import LogFileError
 from magento_eventbridge.settings import SettingsError
 
@@ -50,7 +50,7 @@ def main() -> None:
     except (NoStoreError, SettingsError) as error:
         _tell(error)
         sys.exit(WRONG_USE)
-    except (AgentError, HandOverError, InletError, LogFileError, QueueError) as error:
+    except (AgentError, HandOverError, LogFileError, ListenError, QueueError) as error:
         _tell(error)
         sys.exit(FAULT)
     except Exception as error:

@@ -96,8 +96,9 @@ class MagentoDbQueue(MysqlQueue):
         elif not self._has_told_of_absence:
             self._has_told_of_absence = True
             log.warning(
-                "Magento has no queue '%s' in its database yet. 'bin/magento setup:upgrade' makes "
-                "it, once the module that publishes to it is there. Waiting for it.",
+                "Magento's database has no queue '%s' yet. 'bin/magento setup:upgrade' makes it, "
+                "once the module that publishes to it is there, unless the store has a broker for "
+                "it. Waiting for it.",
                 self._queue,
             )
         return bool(is_known)
