@@ -38,8 +38,10 @@ from magento_eventbridge.observability.log import LogFormat
 ENVIRONMENT_PREFIX = "MAGENTO_EVENTBRIDGE_"
 CONFIG_FILE_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
 SHORTEST_SECRET = 16
-_SHORTEST_PASSWORD = 12
+QUEUE = "aws.eventbridge.events.send"
+"""The queue's name in Magento, and the topic's, since the original module."""
 DEFAULT_CONFIG_FILE = Path("/etc/magento-eventbridge.toml")
+_SHORTEST_PASSWORD = 12
 
 _SCOPES = sorted({event.scope for event in EVENTS})
 _TOGGLES = {event.config_path.removeprefix("aws_eventbridge/events_") for event in EVENTS}
@@ -218,6 +220,11 @@ class InletSettings(_Group):
             raise ValueError(f"a secret must have at least {SHORTEST_SECRET} characters")
         return secrets
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether to listen: it is on, and somebody can sign."""
+        return self.enabled and bool(self.secrets)
+
     @model_validator(mode="after")
     def _both_or_none(self) -> "InletSettings":
         if (self.tls_certificate is None) != (self.tls_key is None):
@@ -254,6 +261,58 @@ class OutboxSettings(_Group):
     tls_ciphers: OptionalText = Field(None, description="in OpenSSL's notation")
     tls_verify: bool = Field(True, description="check the server's certificate")
     tls_verify_host: bool = Field(True, description="its certificate must name the host")
+
+
+class MagentoDbSettings(_Group):
+    """Magento's message queue in its database; how to reach that is said in `[outbox]`."""
+
+    enabled: bool | None = Field(
+        None, description="deliver from it in `serve`; empty: if the outbox is, in queue mode"
+    )
+    queue: str = Field(QUEUE, min_length=1, description="its name, and the topic's")
+
+    @field_validator("enabled", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return _empty_as_none(value)
+
+
+class AmqpSettings(_Group):
+    """Magento's message queue in RabbitMQ."""
+
+    enabled: bool | None = Field(
+        None, description="deliver from it in `serve`; empty: if there is a host, in queue mode"
+    )
+    host: OptionalText = Field(None, description="of the broker")
+    port: int = Field(5672, ge=1, le=65535, description="of the broker")
+    user: str = Field("guest", description="the broker's user")
+    password: OptionalSecret = Field(None, description="that user's")
+    virtual_host: str = Field("/", min_length=1, description="of the broker")
+    queue: str = Field(QUEUE, min_length=1, description="its name, and the topic's")
+    prefetch: int = Field(
+        1000, ge=10, le=65535, description="messages that may be with one bridge at once"
+    )
+    tls: bool = Field(False, description="encrypt the connection and check the broker")
+    tls_ca: OptionalPath = Field(None, description="PEM file, else the system's; implies tls")
+    tls_certificate: OptionalPath = Field(None, description="PEM file of our own; implies tls")
+    tls_key: OptionalPath = Field(None, description="PEM file, for tls_certificate")
+    tls_verify: bool = Field(True, description="check the broker's certificate")
+    tls_verify_host: bool = Field(True, description="its certificate must name the host")
+
+    @field_validator("enabled", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return _empty_as_none(value)
+
+
+class CronConsumersRunnerSettings(_Group):
+    """How `consume` drains Magento's queue for cron; the names are those of `env.php`."""
+
+    cron_run: bool = Field(True, description="whether cron may consume at all")
+    max_messages: int = Field(0, ge=0, description="messages for each run; 0: all there are")
+    consumers: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        (), description="which alone may run; none: all"
+    )
 
 
 class DeliverySettings(_Group):
@@ -371,6 +430,9 @@ class Settings(StoreSettings):
     inlet: InletSettings = InletSettings()
     spool: SpoolSettings = SpoolSettings()
     outbox: OutboxSettings = OutboxSettings()
+    magento_db: MagentoDbSettings = MagentoDbSettings()
+    amqp: AmqpSettings = AmqpSettings()
+    cron_consumers_runner: CronConsumersRunnerSettings = CronConsumersRunnerSettings()
     delivery: DeliverySettings = DeliverySettings()
     console: ConsoleSettings = ConsoleSettings()
     journal: JournalSettings = JournalSettings()
@@ -391,6 +453,24 @@ class Settings(StoreSettings):
         if not (self.console.enabled and self.journal.enabled):
             return None
         return self.journal.path or self.spool.path.with_name("journal.sqlite")
+
+    @property
+    def is_in_queue_mode(self) -> bool:
+        """Whether any store view hands over through Magento's queue."""
+        return any(view.options.queue_mode for view in (self, *self.stores.values()))
+
+    @property
+    def queues_of_queue_mode(self) -> list[str]:
+        """The names of Magento's queues that `serve` delivers from."""
+        reachable = {
+            "magento-db": (self.magento_db.enabled, self.outbox.enabled),
+            "amqp": (self.amqp.enabled, self.amqp.host is not None),
+        }
+        return [
+            name
+            for name, (is_enabled, is_known) in reachable.items()
+            if (self.is_in_queue_mode and is_known if is_enabled is None else is_enabled)
+        ]
 
     @property
     def log_file(self) -> Path | None:

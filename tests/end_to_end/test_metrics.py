@@ -174,7 +174,7 @@ async def test_calls_in_flight_are_told(tmp_path: Path) -> None:
 
 
 async def test_a_spool_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    async with put_events() as endpoint, bridge_of(tmp_path, endpoint.url) as (bridge, told):
+    async with put_events() as endpoint, bridge_of(tmp_path, endpoint.url) as (_, told):
         assert (await told.ready())[0] == 200
         # Somebody else writes the file and does not end: the spool does not answer.
         other = sqlite3.connect(tmp_path / "spool.sqlite", isolation_level=None)

@@ -27,6 +27,7 @@ from magento_eventbridge.sinks.eventbridge import EventBridgeSink
 from tests.support import recorded
 from tests.support.put_events import Behaviour, PutEvents, Refuse, Take, put_events
 
+_KEEP = Retention()
 KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="secret")
 
 
@@ -38,7 +39,7 @@ async def _deliver(
     folder: Path,
     endpoint: PutEvents,
     bodies: list[Any],
-    retention: Retention = Retention(),
+    retention: Retention = _KEEP,
     **route: Any,
 ) -> Archive:
     """Deliver captures with a journal, and give what reads it."""

@@ -193,8 +193,12 @@ async def test_what_becomes_unreadable_is_told_once_and_the_former_stays(
 ) -> None:
     monkeypatch.setattr(module, "_LOOKS_EVERY", 0.02)
     applied: list[Reading] = []
+
+    async def apply(reading: Reading) -> None:
+        applied.append(reading)
+
     await store.read()
-    following = asyncio.create_task(follow(store, applied.append))
+    following = asyncio.create_task(follow(store, apply))
     try:
         shop.save("options/tracking", "perhaps")
         async with asyncio.timeout(10):
@@ -230,3 +234,41 @@ def test_options_say_the_same_as_the_settings(mariadb: Server) -> None:
     options = replace(mariadb.options, tls=True, tls_verify=False, tls_ciphers="HIGH")
     values = {name: value for name, value in vars(options).items() if value is not None}
     assert mysql_options(Settings.model_validate({"outbox": values}).outbox) == options
+
+
+# Queue mode
+
+
+def add_to_env_php(shop: Shop, queue: str, more: str = "") -> None:
+    text = shop.env_php.read_text()
+    before = "'consumers_wait_for_messages' => 0\n    ],"
+    assert before in text
+    shop.env_php.write_text(text.replace(before, f"{queue}],{more}"))
+
+
+async def test_a_store_in_queue_mode_says_which_queues_and_how(shop: Shop, store: Store) -> None:
+    add_to_env_php(
+        shop,
+        "'amqp' => ['host' => 'mq', 'port' => '5673', 'user' => 'u', 'password' => 'p']",
+        "'cron_consumers_runner' => ['max_messages' => 5, 'cron_run' => true,"
+        " 'consumers' => ['aws.eventbridge.events.send']],",
+    )
+    assert (await store.read()).settings.queues_of_queue_mode == []
+    shop.save("options/queue_mode", "1")
+    reading = await store.read()
+    assert reading.settings.queues_of_queue_mode == ["magento-db", "amqp"]
+    assert (reading.settings.amqp.host, reading.settings.amqp.port) == ("mq", 5673)
+    assert reading.settings.cron_consumers_runner.max_messages == 5
+    assert reading.origins.of("amqp.host") == "env.php"
+    changed = own(shop, amqp={"enabled": False}, magento_db={"queue": "other"})
+    settings = await read(changed)
+    assert settings.queues_of_queue_mode == ["magento-db"]
+    assert settings.magento_db.queue == "other"
+
+
+async def test_a_fault_about_the_queue_is_one_in_queue_mode_only(shop: Shop, store: Store) -> None:
+    add_to_env_php(shop, "'amqp' => ['host' => 'mq', 'password' => secret('mq')]")
+    assert (await store.read()).settings.amqp.host is None
+    shop.save("options/queue_mode", "1")
+    with pytest.raises(SettingsError, match=r"env\.php, line \d+: a function call"):
+        await store.read()

@@ -5,13 +5,21 @@ import sys
 
 import typer
 
+from magento_eventbridge.agent.module import AgentError, NoStoreError
+from magento_eventbridge.aws.clients import AwsError
+from magento_eventbridge.aws.credentials import CredentialsError
+from magento_eventbridge.aws.endpoints import RegionError
 from magento_eventbridge.cli import (
+    agent,
     consume,
     dead_letters,
     demo,
     doctor,
     events,
+    iam,
     replay,
+    rules,
+    schemas,
     send_test,
     serve,
     version,
@@ -34,8 +42,22 @@ app = typer.Typer(
 for command in (serve, consume, demo, replay, send_test, doctor, version):
     app.command(command.NAME, epilog=f"Example: {command.EXAMPLE}")(command.run)
 app.add_typer(events.app, name="events")
+app.add_typer(iam.app, name="iam")
+app.add_typer(rules.app, name="rules")
+app.add_typer(schemas.app, name="schemas")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(agent.app, name="agent")
 
+FAULTS = (
+    AgentError,
+    AwsError,
+    CredentialsError,
+    HandOverError,
+    ListenError,
+    LogFileError,
+    QueueError,
+    RegionError,
+)
 FAULT = 1
 WRONG_USE = 2
 
@@ -44,10 +66,10 @@ def main() -> None:
     """Run the command; a fault is told in words and by the exit status, never by a traceback."""
     try:
         app()
-    except SettingsError as error:
+    except (NoStoreError, SettingsError) as error:
         _tell(error)
         sys.exit(WRONG_USE)
-    except (HandOverError, ListenError, LogFileError, QueueError) as error:
+    except FAULTS as error:
         _tell(error)
         sys.exit(FAULT)
     except Exception as error:

@@ -207,8 +207,7 @@ class Dispatcher:
             self._refuse(claim, str(error))
         except Exception as error:
             # A fault of ours must neither stop the loop nor cost the capture: it can be redriven.
-            about: dict[str, object] = {"event_id": _id_in(claim)}
-            log.exception("A capture could not be translated", extra=about)
+            log.exception("A capture could not be translated", extra={"event_id": _id_in(claim)})
             self._refuse(claim, f"internal fault: {type(error).__name__}")
         else:
             way = self._way(route.destination)
@@ -329,7 +328,7 @@ class Dispatcher:
 def _capture_in(claim: Claim) -> Capture | None:
     try:
         return read_capture(claim.body)
-    except InvalidCaptureError:
+    except Exception:  # whatever made it fail was told of already
         return None
 
 

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 
+from magento_eventbridge.aws import iam
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.bridge import Sinks, open_queue
 from magento_eventbridge.delivery.envelope import Entry
@@ -11,7 +12,7 @@ from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.delivery.routing import Route
 from magento_eventbridge.delivery.verdicts import Fate, judge
 from magento_eventbridge.doctor.findings import Finding
-from magento_eventbridge.settings import Settings
+from magento_eventbridge.settings import Settings, SettingsError
 
 # An entry that every bus refuses as malformed, once it has accepted caller, source and
 # detail-type: the bus has answered, and no event was put on it.
@@ -24,7 +25,9 @@ async def look(settings: Settings) -> list[Finding]:
     if settings.inlet.secrets or not settings.outbox.enabled or settings.spool.path.exists():
         findings.append(await _spool(settings))
     if settings.outbox.enabled:
-        findings.append(await _outbox(settings))
+        findings.append(await _queue(settings, "outbox"))
+    for name in settings.queues_of_queue_mode:
+        findings.append(await _queue(settings, name))
     sinks = Sinks(settings)
     try:
         views: dict[str, Route] = {"all store views": settings.route()}
@@ -68,15 +71,18 @@ async def _spool(settings: Settings) -> Finding:
     return Finding("spool", "ok", f"{depth.captures} captures wait, {depth.dead} dead letters")
 
 
-async def _outbox(settings: Settings) -> Finding:
-    queue = open_queue(settings, "outbox")
+async def _queue(settings: Settings, name: str) -> Finding:
+    try:
+        queue = open_queue(settings, name)
+    except SettingsError as error:
+        return Finding(name, "FAIL", str(error))
     try:
         depth = await queue.depth()
     except QueueError as error:
-        return Finding("outbox", "FAIL", str(error))
+        return Finding(name, "FAIL", str(error))
     finally:
         await queue.close()
-    return Finding("outbox", "ok", f"{depth.captures} captures wait, {depth.dead} dead letters")
+    return Finding(name, "ok", f"{depth.captures} captures wait, {depth.dead} dead letters")
 
 
 async def _destination(sinks: Sinks, name: str, route: Route) -> AsyncIterator[Finding]:
@@ -87,7 +93,7 @@ async def _destination(sinks: Sinks, name: str, route: Route) -> AsyncIterator[F
     try:
         found = await sinks.credentials.look(destination.credentials, destination.region)
     except CredentialsError as error:
-        yield Finding(f"credentials of {name}", "FAIL", str(error))
+        yield Finding(f"credentials of {name}", "FAIL", _with_advice(str(error), route))
         return
     yield Finding(f"credentials of {name}", "ok", str(found))
     yield await _bus(sinks, name, route)
@@ -113,4 +119,11 @@ async def _bus(sinks: Sinks, name: str, route: Route) -> Finding:
     verdict = judge(1, answer, sink.codes)[0]
     if verdict.fate is Fate.DELIVERED:
         return Finding(f"bus of {name}", "ok", f"{route.destination} answers")
-    return Finding(f"bus of {name}", "FAIL", f"{route.destination}: {verdict.reason}")
+    told = _with_advice(f"{route.destination}: {verdict.reason}", route)
+    return Finding(f"bus of {name}", "FAIL", told)
+
+
+def _with_advice(refusal: str, route: Route) -> str:
+    """Add the statement that AWS misses, where a permission is what it misses."""
+    advice = iam.missing(refusal, route.source)
+    return f"{refusal}; {advice}" if advice else refusal
