@@ -537,7 +537,10 @@ def load(layers: list[Layer]) -> tuple[Settings, Origins]:
     merged: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for layer in layers:
-        _merge(merged, layer.values, origins, layer.origin, "")
+        try:
+            _merge(merged, layer.values, origins, layer.origin, "")
+        except RecursionError:
+            raise SettingsError(f"{layer.origin} is nested too deep") from None
     stores = merged.pop("stores", {})
     common = {name: merged[name] for name in StoreSettings.model_fields if name in merged}
     if isinstance(stores, Mapping):
@@ -634,8 +637,10 @@ def file_layer(path: Path | None, environment: Mapping[str, str]) -> Layer:
         raise SettingsError(f"{file}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: {error}") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, and a number of thousands of digits
         raise SettingsError(f"{file} is not TOML: {error}") from None
+    except RecursionError:
+        raise SettingsError(f"{file} is nested too deep") from None
 
 
 def own_layers(

@@ -183,7 +183,7 @@ class Inlet:
             return refusal(401, str(error))
         if body.count(b"\n") > _LINES_AT_ONCE:
             return refusal(413, f"a body may have {_LINES_AT_ONCE} lines")
-        accepted, rejected = _read(body, as_lines=request.content_type == _MANY)
+        accepted, rejected = read_body(body, as_lines=request.content_type == _MANY)
         if not accepted and not rejected:
             return refusal(400, "the body holds no capture")
         answer = {"accepted": len(accepted), "rejected": rejected}
@@ -236,9 +236,14 @@ class Inlet:
         return web.json_response({"status": "ready"})
 
 
-def _read(
+def read_body(
     body: bytes, *, as_lines: bool
 ) -> tuple[list[tuple[Capture, bytes]], list[dict[str, object]]]:
+    """Read the captures of a body, each with its text, and the faults of what is none.
+
+    Args:
+        as_lines: one capture a line, blank ones left out; else the whole is one.
+    """
     accepted: list[tuple[Capture, bytes]] = []
     rejected: list[dict[str, object]] = []
     texts = body.split(b"\n") if as_lines else [body]

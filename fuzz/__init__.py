@@ -1,0 +1,1 @@
+"""Looks for input that breaks a promise: what strangers send, and what files of others hold."""

@@ -1,0 +1,126 @@
+"""What must hold for any bytes; each target raises when it does not. Fuzzed, and run in the tests."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
+from magento_eventbridge.catalog import TranslationError, event_of
+from magento_eventbridge.catalog.messages import capture_text
+from magento_eventbridge.delivery.envelope import seal
+from magento_eventbridge.delivery.routing import Destination, Route
+from magento_eventbridge.inlets.http import read_body
+from magento_eventbridge.magento.env_php import PhpFileError, parse_php_array
+from magento_eventbridge.settings import (
+    ENVIRONMENT_PREFIX,
+    Layer,
+    SettingsError,
+    environment_layer,
+    file_layer,
+    load,
+)
+
+_ROUTE = Route(Destination("eu-west-1"), "shop.example.com")
+
+
+def inlet_body(data: bytes) -> None:
+    """A body is read line by line, into captures that can be translated, and faults."""
+    accepted, rejected = read_body(data, as_lines=True)
+    lines = [line for line in data.split(b"\n") if line.strip()]
+    assert len(accepted) + len(rejected) == len(lines)
+    for capture, body in accepted:
+        assert b"\n" not in body
+        assert read_capture(body) == capture or "nan" in repr(capture)
+        _translates(capture)
+    json.dumps(rejected)
+
+
+def translation(data: bytes) -> None:
+    """A capture becomes an entry whose detail is JSON, means nothing, or is refused with a reason."""
+    try:
+        capture = read_capture(data)
+    except InvalidCaptureError as fault:
+        assert str(fault)
+        return
+    _translates(capture)
+
+
+def original_message(data: bytes) -> None:
+    """A message of Magento's queue is read as a capture, the same each time, or stays what it is."""
+    text = capture_text(data, "1")
+    assert capture_text(data, "1") == text
+    translation(text)
+
+
+def env_php(data: bytes) -> None:
+    """A PHP file is read as an array, or refused with its name."""
+    try:
+        array = parse_php_array(data, "env.php", {"SECRET": "from the environment"})
+    except PhpFileError as fault:
+        assert str(fault).startswith("env.php")
+        return
+    assert isinstance(array, dict)
+
+
+def settings_file(data: bytes) -> None:
+    """A TOML file gives settings, or faults in words."""
+    with tempfile.NamedTemporaryFile(suffix=".toml") as file:
+        file.write(data)
+        file.flush()
+        _loads(lambda: file_layer(Path(file.name), {}))
+
+
+def settings_environment(data: bytes) -> None:
+    """Variables of the environment, one a line, give settings, or faults in words."""
+    pairs = [line.partition(b"=") for line in data.split(b"\n")]
+    environment = {
+        ENVIRONMENT_PREFIX + name.decode(errors="surrogateescape"): value.decode(
+            errors="surrogateescape"
+        )
+        for name, _, value in pairs
+    }
+    _loads(lambda: environment_layer(environment))
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    target.__name__: target
+    for target in (
+        inlet_body,
+        translation,
+        original_message,
+        env_php,
+        settings_file,
+        settings_environment,
+    )
+}
+
+
+def _translates(capture: Capture) -> None:
+    try:
+        event = event_of(capture)
+        entry = event and seal(capture, event, _ROUTE)
+    except TranslationError as fault:
+        assert str(fault)
+        return
+    if entry:
+        assert isinstance(json.loads(entry.detail, parse_constant=_no_json), dict)
+        assert entry.size >= len(entry.detail.encode())
+
+
+def _no_json(constant: str) -> NoReturn:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def _loads(layer: Callable[[], Layer]) -> None:
+    try:
+        settings, origins = load([layer()])
+    except SettingsError as fault:
+        assert str(fault)
+        return
+    told: Any = settings.model_dump()
+    assert told
+    assert origins.of("options.region")
+    for view in (settings, *settings.stores.values()):
+        view.route()
