@@ -5,7 +5,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint bench bench-queues docs
+.PHONY: install demo test lint bench bench-queues docs lock audit fuzz
 
 install: $(VENV)/installed
 
@@ -50,3 +50,24 @@ docs: install
 	$(BIN)/python -m tools.generate_docs
 	$(BIN)/python -m tools.docs_site
 	$(BIN)/zensical build --strict
+
+# Versions and digests of all that the package, its extras and its tools need, for every platform.
+lock: install
+	$(BIN)/uv pip compile --quiet --universal --all-extras --generate-hashes --no-annotate \
+		--custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
+
+# Known faults in what is locked; asks a database in the network.
+audit: install
+	@$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict || { \
+		echo "make audit: see above: known faults, or what could not be asked about (it needs the network)." >&2; exit 1; }
+
+# SECONDS_EACH on each target; what it finds is left in build/fuzz. Needs atheris, and says so.
+SECONDS_EACH ?= 60
+fuzz: install
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check atheris \
+		|| { echo "make fuzz: there is no atheris for this Python: nothing was fuzzed." >&2; exit 2; }
+	@for target in $$($(BIN)/python -c 'from fuzz.targets import TARGETS; print(*TARGETS)'); do \
+		echo "fuzzing $$target for $(SECONDS_EACH) s"; \
+		$(BIN)/python -m fuzz $$target $(SECONDS_EACH) >build/fuzz-$$target.log 2>&1 \
+			|| { tail -n 40 build/fuzz-$$target.log >&2; exit 1; }; \
+	done

@@ -2,8 +2,8 @@
 
     python -m fuzz TARGET [SECONDS] [INPUT…]
 
-Ends with status 1 and leaves the bytes in build/fuzz/ when it has found some. With INPUT it runs these
-files only. Needs atheris, which comes with no extra because it is there for few Pythons.
+Ends with another status than 0 and leaves the bytes in build/fuzz/ when it has found some. With INPUT
+it runs these files only. Needs atheris, which comes with no extra: it is there for few Pythons.
 """
 
 import sys
@@ -17,6 +17,16 @@ _DICTIONARY = {
     "env_php": ["<?php", "return", "array(", "getenv('", "=>", "??", "?:", "__DIR__", "<<<'A'"],
     "settings_file": ["[stores.1]", "[options]", "region = ", "[events.order]", "[[", "'''"],
 }
+
+
+def _dictionary(name: str) -> list[str]:
+    """Give the option that names a target's words, of which luck alone makes none."""
+    if name not in _DICTIONARY:
+        return []
+    file = BUILD / name / "words.txt"
+    told = [word.replace("\\", "\\\\").replace('"', '\\"') for word in _DICTIONARY[name]]
+    file.write_text("".join(f'"{word}"\n' for word in told))
+    return [f"-dict={file}"]
 
 
 def main() -> None:
@@ -38,16 +48,13 @@ def main() -> None:
     found, corpus = BUILD / name / "found", BUILD / name / "corpus"
     for folder in (found, corpus):
         folder.mkdir(parents=True, exist_ok=True)
-    words = BUILD / name / "words.txt"
-    told = [word.replace("\\", "\\\\").replace('"', '\\"') for word in _DICTIONARY.get(name, [])]
-    words.write_text("".join(f'"{word}"\n' for word in told))
     seeds = [str(folder) for folder in (CORPUS / name,) if folder.is_dir()]
     command = [
         sys.argv[0],
         f"-max_total_time={seconds}",
         "-timeout=10",
         "-rss_limit_mb=1024",
-        f"-dict={words}",
+        *_dictionary(name),
         f"-artifact_prefix={found}/",
         *(inputs or [str(corpus), *seeds]),
     ]

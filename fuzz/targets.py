@@ -1,4 +1,4 @@
-"""What must hold for any bytes; each target raises when it does not. Fuzzed, and run in the tests."""
+"""What must hold for any bytes: each target raises when it does not. Fuzzed, and run in tests."""
 
 import json
 import tempfile
@@ -38,7 +38,7 @@ def inlet_body(data: bytes) -> None:
 
 
 def translation(data: bytes) -> None:
-    """A capture becomes an entry whose detail is JSON, means nothing, or is refused with a reason."""
+    """A capture becomes an entry whose detail is JSON, means nothing, or is refused in words."""
     try:
         capture = read_capture(data)
     except InvalidCaptureError as fault:
@@ -48,7 +48,7 @@ def translation(data: bytes) -> None:
 
 
 def original_message(data: bytes) -> None:
-    """A message of Magento's queue is read as a capture, the same each time, or stays what it is."""
+    """A message of Magento's queue is read as a capture, always the same, or stays what it is."""
     text = capture_text(data, "1")
     assert capture_text(data, "1") == text
     translation(text)

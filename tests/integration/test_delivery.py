@@ -517,3 +517,15 @@ async def test_a_queue_that_cannot_be_read_is_told_of_once_and_can_be_stopped(
     with pytest.raises(QueueError):
         await drain(bench)
     await bench.queue.close()
+
+
+async def test_what_a_capture_says_forges_no_line_of_the_log(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    placed = recorded.of("order-guest", "sales_order_place_after")
+    forged = recorded.again(placed, event="x\n[2026-11-23 20:00:00] report.CRITICAL: forged")
+    await bench.queue.put([recorded.stored(forged)])
+    await drain(bench)
+    (line,) = [record for record in caplog.records if "dead letter" in record.getMessage()]
+    assert "forged" in line.getMessage()
+    assert "\n" not in line.getMessage()

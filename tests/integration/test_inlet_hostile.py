@@ -1,4 +1,4 @@
-"""The inlet and those who mean it harm: no 5xx, no hang, no memory without bound, no forged line."""
+"""The inlet and those who mean it harm: no 5xx, no hang, no forged line, memory within bounds."""
 
 import asyncio
 import gzip
@@ -16,8 +16,6 @@ import pytest
 
 from magento_eventbridge.inlets.http import Inlet
 from magento_eventbridge.inlets.signatures import (
-    SIGNATURE_HEADER,
-    TIMESTAMP_HEADER,
     SignatureError,
     sign,
     signed_headers,
@@ -261,11 +259,26 @@ async def test_what_a_sender_writes_forges_no_line_of_the_log(
         assert len(line) < 1_000
 
 
+async def test_strangers_do_not_flood_the_log(
+    http: aiohttp.ClientSession,
+    inlet: Inlet,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for _ in range(50):
+        assert (await post(http, inlet, b"{}", {}))[0] == 401
+    assert len(caplog.records) == 20
+    later = time.monotonic() + 61
+    monkeypatch.setattr("magento_eventbridge.inlets.http.time.monotonic", lambda: later)
+    await post(http, inlet, b"{}", {})
+    assert "Refused 30 more requests since then" in caplog.text
+
+
 # Connections that stay
 
 
 async def test_a_head_that_comes_byte_by_byte_is_given_up(inlet: Inlet) -> None:
-    reader, writer = await connect(inlet)
+    _, writer = await connect(inlet)
     began = time.monotonic()
     with pytest.raises(ConnectionError):
         for byte in HEALTH * 10:

@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from fuzz.__main__ import CORPUS
 from fuzz.targets import TARGETS, env_php, inlet_body, original_message, settings_file, translation
 from fuzz.targets import settings_environment as environment
+from hypothesis import given
+from hypothesis import strategies as st
+
 from magento_eventbridge.demo import store_day
 
 LINES = [capture.line for capture in store_day.captures()]

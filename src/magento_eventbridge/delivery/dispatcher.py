@@ -263,7 +263,8 @@ class Dispatcher:
     # From a way's end to the queue
 
     def _bury(self, claim: Claim, reason: str, event_id: str | None) -> None:
-        reason = reason[:_LONGEST_REASON]
+        # In one line: a capture's own words stand in it, and shall not look like lines of the log.
+        reason = " ".join(reason.split())[:_LONGEST_REASON]
         self.tally.buried += 1
         log.error("A capture is now a dead letter: %s", reason, extra={"event_id": event_id})
         self._burials.append((claim, reason))

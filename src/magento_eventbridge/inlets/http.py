@@ -33,6 +33,7 @@ _BODIES_REMEMBERED = 20_000
 # What is told of each line that is no capture shall not grow beyond measure.
 _LINES_AT_ONCE = 10_000
 _FAULTS_LOGGED = 10
+_STRANGERS_A_MINUTE = 20
 _LONGEST_FAULT = 500
 
 _ONE = "application/json"
@@ -97,6 +98,7 @@ class Inlet:
         self._spool = spool
         self._waiting_bytes = 0
         self._is_ready = True
+        self._strangers = _Strangers()
         self._taken: dict[bytes, float] = {}  # when, by the body's digest, oldest first
         app = application(max_body_bytes=options.max_body_bytes)
         app.router.add_post("/v1/captures", self._captures)
@@ -179,7 +181,7 @@ class Inlet:
                 window=self._options.replay_window,
             )
         except SignatureError as error:
-            log.warning("Refused a request from %s: %s", request.remote, error)
+            self._strangers.tell(request.remote, error)
             return refusal(401, str(error))
         if body.count(b"\n") > _LINES_AT_ONCE:
             return refusal(413, f"a body may have {_LINES_AT_ONCE} lines")
@@ -234,6 +236,26 @@ class Inlet:
         except QueueError as error:
             return refusal(503, str(error), retry_after=_RETRY_LATER)
         return web.json_response({"status": "ready"})
+
+
+class _Strangers:
+    """Tells of requests with a wrong signature, but fills nobody's disk with them."""
+
+    def __init__(self) -> None:
+        self._since = float("-inf")
+        self._told = 0
+
+    def tell(self, sender: str | None, error: SignatureError) -> None:
+        """Tell of one, or count it once enough were told of within a minute."""
+        now = time.monotonic()
+        if now - self._since >= 60:
+            if self._told > _STRANGERS_A_MINUTE:
+                more = self._told - _STRANGERS_A_MINUTE
+                log.warning("Refused %d more requests since then", more)
+            self._since, self._told = now, 0
+        self._told += 1
+        if self._told <= _STRANGERS_A_MINUTE:
+            log.warning("Refused a request from %s: %s", sender, error)
 
 
 def read_body(
