@@ -2,7 +2,7 @@
 
     python -m fuzz TARGET [SECONDS] [INPUT…]
 
-Ends with another status than 0 and leaves the bytes in build/fuzz/ when it has found some. With INPUT
+Ends with a status other than 0, and leaves the bytes in build/fuzz/, when it found some. With INPUT
 it runs these files only. Needs atheris, which comes with no extra: it is there for few Pythons.
 """
 
