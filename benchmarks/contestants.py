@@ -21,6 +21,7 @@ from magento_eventbridge.bridge import run_loop
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.journal import Journal
 from magento_eventbridge.delivery.policy import Policy
+from magento_eventbridge.journal.recorder import Recorder, Retention
 from magento_eventbridge.observability.counts import Counts
 from magento_eventbridge.queues.sqlite import SqliteQueue
 from magento_eventbridge.sinks.eventbridge import EventBridgeSink, encode
@@ -88,6 +89,23 @@ def bridge_with_metrics(url: str, count: int) -> float:
     return bridge(url, count, Counts())
 
 
+def bridge_with_journal(url: str, count: int, retention: Retention | None = None) -> float:
+    """The same, keeping the console's journal of each event, as `serve` does."""
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Recorder(Path(folder) / "journal.sqlite", retention or Retention())
+        journal.open()
+        seconds = bridge(url, count, journal)
+        journal.close()
+    if journal.dropped:
+        print(f"{journal.dropped} of {count} were not kept", file=sys.stderr)
+    return seconds
+
+
+def bridge_with_hashes(url: str, count: int) -> float:
+    """The same, with personal data as hashes in the journal."""
+    return bridge_with_journal(url, count, Retention(personal_data="hash"))
+
+
 def _client(url: str) -> Any:
     return boto3.client(
         "events",
@@ -124,6 +142,8 @@ def boto3_one(url: str, count: int) -> float:
 ALL: dict[str, Callable[[str, int], float]] = {
     "bare loop": bare_loop,
     "bridge": bridge,
+    "bridge with journal": bridge_with_journal,
+    "bridge with hashes": bridge_with_hashes,
     "bridge with metrics": bridge_with_metrics,
     "boto3, 10 a call": boto3_ten,
     "boto3, 1 a call": boto3_one,
