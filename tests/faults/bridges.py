@@ -1,0 +1,93 @@
+"""The installed command as a process that may be killed at any moment of its life."""
+
+import asyncio
+import json
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.faults.weather import ANSWER_SECONDS
+from tests.support.process import COMMAND, environment
+
+_STARTS_WITHIN = 30.0
+_STOPS_WITHIN = 30.0
+
+
+class Bridge:
+    """A `serve` that is started again and again."""
+
+    def __init__(
+        self,
+        folder: Path,
+        endpoint: str,
+        settings: Mapping[str, str],
+        *,
+        command: tuple[str, ...] = (COMMAND,),
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """Get ready; `variables` are those of the environment that are no settings."""
+        folder.mkdir(exist_ok=True)
+        self._log = folder / "bridge.log"
+        self._errors = folder / "stderr"
+        self._command = command
+        given = {
+            "LOG__FILE": str(self._log),
+            "DELIVERY__ANSWER_SECONDS": str(ANSWER_SECONDS),
+            "DELIVERY__STOP_SECONDS": "5",
+            **settings,
+        }
+        self._environment = environment(folder, endpoint, **given) | dict(variables or {})
+        self.process: asyncio.subprocess.Process | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.returncode is None
+
+    @property
+    def told(self) -> str:
+        """All that it wrote, to its log and to standard error."""
+        files = (self._log, self._errors)
+        return "".join(file.read_text() for file in files if file.exists())
+
+    async def start(self) -> None:
+        """Start it; it may be killed before it is ready."""
+        with self._errors.open("ab") as errors:
+            self.process = await asyncio.create_subprocess_exec(
+                *self._command, "serve", env=self._environment, stderr=errors
+            )
+
+    async def until_told(self, words: str, seconds: float = _STARTS_WITHIN) -> None:
+        """Wait until it has written these words."""
+        async with asyncio.timeout(seconds):
+            while words not in self.told:
+                assert self.is_running, self.told[-3000:]
+                await asyncio.sleep(0.02)
+
+    async def kill(self) -> None:
+        """End it as the kernel does when memory is short."""
+        assert self.process
+        assert self.is_running, f"it ended by itself:\n{self.told[-3000:]}"
+        self.process.kill()
+        await self.process.wait()
+
+    async def stop(self) -> None:
+        """Ask it to end, and see that it does, in good order."""
+        assert self.process
+        assert self.is_running, f"it ended by itself:\n{self.told[-3000:]}"
+        self.process.send_signal(signal.SIGTERM)
+        status = await asyncio.wait_for(self.process.wait(), _STOPS_WITHIN)
+        assert status in (0, -signal.SIGTERM), self.told[-3000:]  # the latter before it is ready
+
+    async def ran(self, *words: str) -> str:
+        """Run another command with the same settings, and give its answer."""
+        process = await asyncio.create_subprocess_exec(
+            *self._command, *words, env=self._environment, stdout=asyncio.subprocess.PIPE
+        )
+        out, _ = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0, out
+        return out.decode()
+
+    async def dead_letters(self, queue: str) -> list[str]:
+        """Give the ids of the captures that it buried."""
+        words = ("dead-letters", "list", "--queue", queue, "--limit", "1000000", "--json")
+        return [letter["captureId"] for letter in json.loads(await self.ran(*words))]

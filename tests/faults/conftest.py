@@ -1,0 +1,37 @@
+"""What makes a run a long one, and a run that went wrong one that can be repeated."""
+
+import os
+import random
+
+import pytest
+
+SEED_VARIABLE = "MAGENTO_EVENTBRIDGE_FAULTS_SEED"
+ROUNDS_VARIABLE = "MAGENTO_EVENTBRIDGE_SOAK_ROUNDS"
+
+_ROUNDS = 4
+_SECONDS_EACH = 20
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """Give the chance of a test; its seed is printed, and may be given."""
+    seed = os.environ.get(SEED_VARIABLE) or str(random.randrange(10**9))
+    print(f"to repeat: {SEED_VARIABLE}={seed} pytest '{request.node.nodeid}'")
+    return random.Random(seed)
+
+
+@pytest.fixture
+def rounds() -> int:
+    """Give how many things are to go wrong in a storm."""
+    return _rounds()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give storms the time that they need."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "rounds" in item.fixturenames:
+            item.add_marker(pytest.mark.timeout(120 + _SECONDS_EACH * _rounds()))
+
+
+def _rounds() -> int:
+    return int(os.environ.get(ROUNDS_VARIABLE) or _ROUNDS)
