@@ -5,6 +5,7 @@ import json
 import signal
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
 from tests.faults.weather import ANSWER_SECONDS
 from tests.support.process import COMMAND, environment
@@ -14,7 +15,7 @@ _STOPS_WITHIN = 30.0
 
 
 class Bridge:
-    """A `serve` that is started again and again."""
+    """A `serve` that is started again and again; as a context it does not outlive a test."""
 
     def __init__(
         self,
@@ -37,7 +38,16 @@ class Bridge:
             **settings,
         }
         self._environment = environment(folder, endpoint, **given) | dict(variables or {})
+        self._told_before = 0
         self.process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.process and self.is_running:
+            self.process.kill()
+            await self.process.wait()
 
     @property
     def is_running(self) -> bool:
@@ -46,20 +56,27 @@ class Bridge:
     @property
     def told(self) -> str:
         """All that it wrote, to its log and to standard error."""
-        files = (self._log, self._errors)
+        files = (self._errors, self._log)
         return "".join(file.read_text() for file in files if file.exists())
+
+    @property
+    def _told_since(self) -> str:
+        if not self._log.exists():
+            return ""
+        return self._log.read_bytes()[self._told_before :].decode()
 
     async def start(self) -> None:
         """Start it; it may be killed before it is ready."""
+        self._told_before = self._log.stat().st_size if self._log.exists() else 0
         with self._errors.open("ab") as errors:
             self.process = await asyncio.create_subprocess_exec(
                 *self._command, "serve", env=self._environment, stderr=errors
             )
 
     async def until_told(self, words: str, seconds: float = _STARTS_WITHIN) -> None:
-        """Wait until it has written these words."""
+        """Wait until it has written these words since its start."""
         async with asyncio.timeout(seconds):
-            while words not in self.told:
+            while words not in self._told_since:
                 assert self.is_running, self.told[-3000:]
                 await asyncio.sleep(0.02)
 

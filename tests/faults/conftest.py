@@ -2,11 +2,16 @@
 
 import os
 import random
+from pathlib import Path
 
 import pytest
 
+from tests.faults.sources import Inlet, Source, Table
+
 SEED_VARIABLE = "MAGENTO_EVENTBRIDGE_FAULTS_SEED"
 ROUNDS_VARIABLE = "MAGENTO_EVENTBRIDGE_SOAK_ROUNDS"
+
+QUEUES = ("sqlite", "outbox")
 
 _ROUNDS = 4
 _SECONDS_EACH = 20
@@ -24,6 +29,17 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 def rounds() -> int:
     """Give how many things are to go wrong in a storm."""
     return _rounds()
+
+
+@pytest.fixture(params=QUEUES)
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
+    """Give each of the queues."""
+    match request.param:
+        case "sqlite":
+            return Inlet(tmp_path / "spool.sqlite")
+        case "outbox":
+            return Table(request.getfixturevalue("outbox"))
+    raise AssertionError
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

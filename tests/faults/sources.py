@@ -3,7 +3,8 @@
 import asyncio
 import socket
 import sqlite3
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +12,7 @@ import aiohttp
 import pymysql
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.inlets.signatures import signed_headers
+from magento_eventbridge.inlets.signatures import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from tests.end_to_end.test_serve_outbox import settings as outbox_settings
 from tests.support.mariadb import Outbox
 from tests.support.process import SECRET
@@ -63,9 +64,10 @@ class Inlet:
     name = "sqlite"
     service = None
 
-    def __init__(self, spool: Path, port: int | None = None) -> None:
+    def __init__(self, spool: Path, now: Callable[[], float] = time.time) -> None:
         self._spool = spool
-        self.port = port or free_port()
+        self._now = now  # by the shop's clock
+        self.port = free_port()
 
     @property
     def settings(self) -> dict[str, str]:
@@ -73,7 +75,12 @@ class Inlet:
 
     async def put(self, captures: Captures) -> None:
         body = b"\n".join(text for _, text in captures)
-        headers = {"Content-Type": "application/x-ndjson", **signed_headers(SECRET, body)}
+        timestamp = int(self._now())
+        headers = {
+            "Content-Type": "application/x-ndjson",
+            TIMESTAMP_HEADER: str(timestamp),
+            SIGNATURE_HEADER: sign(SECRET, timestamp, body),
+        }
         url = f"http://127.0.0.1:{self.port}/v1/captures"
         try:
             async with (
