@@ -1,15 +1,17 @@
 # What a person does here. Python packages go into .venv; nothing else is touched.
-PYTHON ?= python3
+# The first Python here that is new enough; PYTHON=/path/to/python3.12 make … names another.
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint bench docs
+.PHONY: install demo test lint bench bench-queues docs
 
 install: $(VENV)/installed
 
 # Made again when the dependencies change.
 $(VENV)/installed: pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	@test -n '$(PYTHON)' && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or later is needed; PYTHON=/path/to/python3.12 make … names one." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
@@ -33,6 +35,10 @@ lint: install
 
 bench: install build/peers/installed
 	$(BIN)/python -m benchmarks
+
+# Several bridges on one RabbitMQ, which is installed when it is missing and that is allowed.
+bench-queues: install
+	$(BIN)/python -m benchmarks.queues
 
 # A peer that wants another botocore than boto3 does.
 build/peers/installed:

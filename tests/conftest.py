@@ -1,14 +1,23 @@
 """Fixtures that several kinds of tests share, and the loop that all run on."""
 
 import asyncio
+import signal
 from collections.abc import Callable
 
 import uvloop
 
+from tests.support.magento_broker import magento_broker
+from tests.support.magento_queue import magento_queue
 from tests.support.mariadb import mariadb, outbox
+from tests.support.rabbitmq import rabbitmq
 from tests.support.shop import shop
 
-__all__ = ["mariadb", "outbox", "shop"]
+__all__ = ["magento_broker", "magento_queue", "mariadb", "outbox", "rabbitmq", "shop"]
+
+
+def pytest_sessionstart() -> None:
+    """Take servers and their folders along when the tests are asked to end, as on Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -312,8 +312,9 @@ The documented name stands left, the one to send stands right. In the environmen
 its case: `MAGENTO_EVENTBRIDGE_DETAIL_TYPES__StateSaved=IndexerStateSaved`."""
 
 _OPTIONS = """\
-`options.resources` can be given in TOML only. `options.queue_mode` has no effect yet: whether a
-capture came through Magento's queue is said by the capture itself. With `debug_mode` or
+`options.resources` can be given in TOML only. `options.queue_mode`, of any store view, lets
+`serve` deliver from Magento's queue: see [queue mode](queue-mode.md). Whether an event came that
+way is said by its capture. With `debug_mode` or
 `dry_run_mode` in any store view the log has each step of all of them."""
 
 _SECRETS = """\

@@ -132,6 +132,11 @@ class Capture
         }
     }
 
+    public function getEvent(): string
+    {
+        return $this->event;
+    }
+
     public function getStoreId(): int
     {
         return $this->storeId;
@@ -144,8 +149,11 @@ class Capture
 
     /**
      * Gives the capture as JSON in plain ASCII, so that no connection's character set can hurt it.
+     *
+     * @param bool $isQueued whether it goes through Magento's message queue
+     * @return string
      */
-    public function toJson(): string
+    public function toJson(bool $isQueued = false): string
     {
         return json_encode(
             [
@@ -156,7 +164,7 @@ class Capture
                 'area' => $this->area,
                 'store_id' => $this->storeId,
                 'subject' => $this->subject,
-                'queued' => false,
+                'queued' => $isQueued,
                 'is_new' => $this->isNew,
                 'original' => (object)$this->original,
                 'snapshot' => (object)$this->snapshot,

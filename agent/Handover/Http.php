@@ -4,27 +4,23 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Handover;
 
-use Magento\Framework\App\CacheInterface;
 use Magento\Framework\App\Config\ScopeConfigInterface;
 use Magento\Framework\Encryption\EncryptorInterface;
 use Magento\Framework\HTTP\Client\CurlFactory;
 use MagentoEventBridge\Agent\Capture\Capture;
-use MagentoEventBridge\Agent\Capture\Surroundings;
-use MagentoEventBridge\Agent\Fence;
 
 /**
- * Hands over to the bridge by HTTP, after the shopper has the answer; what it does not take goes to the outbox.
+ * Hands over to the bridge by HTTP.
  */
 class Http implements TransportInterface
 {
+    private const BRIDGE = 'bridge';
     private const BRIDGE_URL = 'aws_eventbridge/agent/bridge_url';
     private const SECRET = 'aws_eventbridge/agent/secret';
     private const PATH = '/v1/captures';
     private const CONNECT_SECONDS = 1;
     private const ANSWER_SECONDS = 3;
     private const ACCEPTED = 202;
-    private const PAUSE = 'eventbridge_agent_pause';
-    private const PAUSE_SECONDS = 30;
 
     /**
      * @var ScopeConfigInterface
@@ -42,51 +38,20 @@ class Http implements TransportInterface
     private $clients;
 
     /**
-     * @var CacheInterface
+     * @var AfterResponse
      */
-    private $cache;
-
-    /**
-     * @var Outbox
-     */
-    private $outbox;
-
-    /**
-     * @var Surroundings
-     */
-    private $surroundings;
-
-    /**
-     * @var Fence
-     */
-    private $fence;
-
-    /**
-     * @var Capture[]
-     */
-    private $waiting = [];
-
-    /**
-     * @var bool
-     */
-    private $isRegistered = false;
+    private $afterResponse;
 
     public function __construct(
         ScopeConfigInterface $config,
         EncryptorInterface $encryptor,
         CurlFactory $clients,
-        CacheInterface $cache,
-        Outbox $outbox,
-        Surroundings $surroundings,
-        Fence $fence
+        AfterResponse $afterResponse
     ) {
         $this->config = $config;
         $this->encryptor = $encryptor;
         $this->clients = $clients;
-        $this->cache = $cache;
-        $this->outbox = $outbox;
-        $this->surroundings = $surroundings;
-        $this->fence = $fence;
+        $this->afterResponse = $afterResponse;
     }
 
     public function isTransactional(): bool
@@ -95,62 +60,16 @@ class Http implements TransportInterface
     }
 
     /**
-     * Keeps the captures until the answer is sent; a command has nobody waiting, and may run for days.
+     * Posts all captures of a request together.
      *
      * @param Capture[] $captures
      * @return void
      */
     public function send(array $captures): void
     {
-        array_push($this->waiting, ...$captures);
-        if ($this->surroundings->isShell()) {
-            $this->deliver();
-        } elseif (!$this->isRegistered) {
-            $this->isRegistered = true;
-            register_shutdown_function(function (): void {
-                $this->finish();
-            });
-        }
-    }
-
-    /**
-     * Lets the shopper go, then delivers.
-     */
-    private function finish(): void
-    {
-        $this->fence->run('after the response', function (): void {
-            if (session_status() === PHP_SESSION_ACTIVE) {
-                session_write_close();
-            }
-            foreach (['fastcgi_finish_request', 'litespeed_finish_request'] as $letGo) {
-                if (function_exists($letGo)) {
-                    $letGo();
-                }
-            }
-            $this->deliver();
+        $this->afterResponse->send(self::BRIDGE, $captures, function (array $captures): array {
+            return $this->post($captures);
         });
-    }
-
-    private function deliver(): void
-    {
-        $captures = $this->waiting;
-        $this->waiting = [];
-        $refused = $captures;
-        $this->fence->run('sending to the bridge', function () use ($captures, &$refused): void {
-            if ($this->cache->load(self::PAUSE)) {
-                return;
-            }
-            try {
-                $refused = $this->post($captures);
-            } catch (\Exception $exception) {
-                // Every request would wait in vain for a bridge that does not answer.
-                $this->cache->save('1', self::PAUSE, [], self::PAUSE_SECONDS);
-                throw $exception;
-            }
-        });
-        if ($refused) {
-            $this->outbox->send($refused);
-        }
     }
 
     /**

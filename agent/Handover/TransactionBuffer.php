@@ -43,9 +43,9 @@ class TransactionBuffer
     private $notes = [];
 
     /**
-     * Captures whose transport waits for the commit.
+     * Transports that wait for the commit, each with its captures.
      *
-     * @var Capture[]
+     * @var array[]
      */
     private $committing = [];
 
@@ -62,6 +62,14 @@ class TransactionBuffer
     public function find(string $key): ?Capture
     {
         return $this->captures[$key] ?? null;
+    }
+
+    /**
+     * Gives the note that came with the capture; null where there is none.
+     */
+    public function findNote(string $key): ?Note
+    {
+        return $this->notes[$key] ?? null;
     }
 
     /**
@@ -85,7 +93,7 @@ class TransactionBuffer
         // What a transaction left behind that never came to its end.
         $this->forget();
         $capture->lookAgain();
-        $this->transports->chosen()->send([$capture]);
+        $this->sendAlone($this->wayOf($capture), [$capture]);
         if ($note !== null) {
             $note->settle();
         }
@@ -120,17 +128,12 @@ class TransactionBuffer
         if (!$captures) {
             return;
         }
-        $transport = null;
-        $this->fence->run('choosing the transport', function () use (&$transport): void {
-            $transport = $this->transports->chosen();
-        });
-        if ($transport === null) {
-            return;
-        }
-        if ($transport->isTransactional()) {
-            $this->sendWithin($connection, $transport, $captures);
-        } else {
-            $this->committing = $captures;
+        foreach ($this->byWay($captures) as list($transport, $captures)) {
+            if ($transport->isTransactional()) {
+                $this->sendWithin($connection, $transport, $captures);
+            } else {
+                $this->committing[] = [$transport, $captures];
+            }
         }
     }
 
@@ -139,20 +142,74 @@ class TransactionBuffer
      */
     public function afterCommit(): void
     {
-        $captures = $this->committing;
+        $committed = $this->committing;
         foreach (array_filter($this->notes) as $note) {
             $note->settle();
         }
         $this->forget();
-        if ($captures) {
-            $this->fence->run('sending', function () use ($captures): void {
-                $this->transports->chosen()->send($captures);
+        foreach ($committed as list($transport, $captures)) {
+            $this->fence->run('sending', function () use ($transport, $captures): void {
+                $this->sendAlone($transport, $captures);
             });
         }
     }
 
     /**
-     * Sends in the open transaction; a failure costs the captures, never the transaction.
+     * Gives captures with their ways, in their order for each way.
+     *
+     * @param Capture[] $captures
+     * @return array[] of a TransportInterface and its captures
+     */
+    private function byWay(array $captures): array
+    {
+        $ways = [];
+        foreach ($captures as $capture) {
+            $transport = $this->wayOf($capture);
+            $key = spl_object_id($transport);
+            $ways[$key][0] = $transport;
+            $ways[$key][1][] = $capture;
+        }
+
+        return $ways;
+    }
+
+    /**
+     * Gives the way of a capture; a way that does not even know what it is, is none.
+     */
+    private function wayOf(Capture $capture): TransportInterface
+    {
+        $way = $this->transports->fallback();
+        $this->fence->run('choosing the transport', function () use ($capture, &$way): void {
+            $chosen = $this->transports->of($capture);
+            $chosen->isTransactional();
+            $way = $chosen;
+        });
+
+        return $way;
+    }
+
+    /**
+     * Sends where no transaction is open.
+     *
+     * @param TransportInterface $transport
+     * @param Capture[] $captures
+     * @return void
+     */
+    private function sendAlone(TransportInterface $transport, array $captures): void
+    {
+        try {
+            $transport->send($captures);
+        } catch (\Throwable $failure) {
+            if ($transport === $this->transports->fallback()) {
+                throw $failure;
+            }
+            $this->fence->log('sending ' . count($captures) . ' captures', $failure);
+            $this->transports->fallback()->send($captures);
+        }
+    }
+
+    /**
+     * Sends in the open transaction; a failure costs the captures at worst, never the transaction.
      *
      * Some failures, as a deadlock or a lost connection, make the database take back everything. Then
      * the savepoint is gone too, and the failure goes on to the caller, whose commit would be a lie.
@@ -177,6 +234,9 @@ class TransactionBuffer
                 throw $failure;
             }
             $this->fence->log('writing ' . count($captures) . ' captures', $failure);
+            if ($transport !== $this->transports->fallback()) {
+                $this->sendWithin($connection, $this->transports->fallback(), $captures);
+            }
         }
     }
 

@@ -5,6 +5,8 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Handover;
 
 use Magento\Framework\App\Config\ScopeConfigInterface;
+use Magento\Store\Model\ScopeInterface;
+use MagentoEventBridge\Agent\Capture\Capture;
 
 /**
  * Chooses the way to the bridge that the shop has set; the outbox unless another is set.
@@ -12,6 +14,8 @@ use Magento\Framework\App\Config\ScopeConfigInterface;
 class Transports
 {
     private const TRANSPORT = 'aws_eventbridge/agent/transport';
+    private const QUEUE_MODE = 'aws_eventbridge/options/queue_mode';
+    private const QUEUE = 'queue';
 
     /**
      * @var ScopeConfigInterface
@@ -29,19 +33,49 @@ class Transports
     private $others;
 
     /**
+     * @var string[]
+     */
+    private $neverQueued;
+
+    /**
      * @param ScopeConfigInterface $config
      * @param TransportInterface $default
-     * @param TransportInterface[] $others by the names that the setting has for them
+     * @param TransportInterface[] $others by the names that the setting has for them, and the message queue
+     * @param string[] $neverQueued events that are handed over in real time in queue mode, too
      */
-    public function __construct(ScopeConfigInterface $config, TransportInterface $default, array $others = [])
-    {
+    public function __construct(
+        ScopeConfigInterface $config,
+        TransportInterface $default,
+        array $others = [],
+        array $neverQueued = []
+    ) {
         $this->config = $config;
         $this->default = $default;
         $this->others = $others;
+        $this->neverQueued = $neverQueued;
     }
 
-    public function chosen(): TransportInterface
+    /**
+     * Gives the way of a capture.
+     */
+    public function of(Capture $capture): TransportInterface
     {
-        return $this->others[(string)$this->config->getValue(self::TRANSPORT)] ?? $this->default;
+        $name = $this->isQueued($capture) ? self::QUEUE : (string)$this->config->getValue(self::TRANSPORT);
+
+        return $this->others[$name] ?? $this->default;
+    }
+
+    /**
+     * Gives the way that is open when another is not.
+     */
+    public function fallback(): TransportInterface
+    {
+        return $this->default;
+    }
+
+    private function isQueued(Capture $capture): bool
+    {
+        return !in_array($capture->getEvent(), $this->neverQueued, true)
+            && $this->config->isSetFlag(self::QUEUE_MODE, ScopeInterface::SCOPE_STORE, $capture->getStoreId());
     }
 }

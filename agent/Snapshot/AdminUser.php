@@ -27,7 +27,7 @@ class AdminUser implements SnapshotInterface
         return null;
     }
 
-    public function of(DataObject $thing): ?Snapshot
+    public function of(DataObject $thing, array $stored = []): ?Snapshot
     {
         $user = $thing->getData('user') ?: $this->session->getUser();
         if (!$user || !$user->getId()) {

@@ -16,7 +16,7 @@ class CacheFlush implements SnapshotInterface
         return null;
     }
 
-    public function of(DataObject $thing): ?Snapshot
+    public function of(DataObject $thing, array $stored = []): ?Snapshot
     {
         return new Snapshot('cache', []);
     }

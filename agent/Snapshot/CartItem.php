@@ -42,18 +42,19 @@ class CartItem implements SnapshotInterface
 
     public function storeId(DataObject $thing): ?int
     {
-        return $thing->getStoreId() === null ? null : (int)$thing->getStoreId();
+        return $this->fields->storeIdOf($thing);
     }
 
     /**
      * Takes the snapshot of a cart's line.
      *
      * @param DataObject|\Magento\Quote\Model\Quote\Item $thing
+     * @param array $stored
      * @return Snapshot|null
      */
-    public function of(DataObject $thing): ?Snapshot
+    public function of(DataObject $thing, array $stored = []): ?Snapshot
     {
-        return new Snapshot('cart/' . $thing->getQuoteId(), $this->fields->of($thing, self::FIELDS) + [
+        return new Snapshot('cart/' . $thing->getQuoteId(), $this->fields->of($thing, self::FIELDS, $stored) + [
             'has_parent' => (bool)($thing->getParentItemId() ?: $thing->getParentItem()),
             'added_qty' => $this->notes->of($thing)->added,
         ]);

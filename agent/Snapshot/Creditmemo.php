@@ -11,20 +11,6 @@ use Magento\Framework\DataObject;
  */
 class Creditmemo implements SnapshotInterface
 {
-    private const FIELDS = [
-        'entity_id',
-        'increment_id',
-        'state',
-        'store_id',
-        'order_id',
-        'order_currency_code',
-        'shipping_amount',
-        'tax_amount',
-        'grand_total',
-        'created_at',
-        'updated_at',
-    ];
-
     /**
      * @var OrderDocument
      */
@@ -44,10 +30,11 @@ class Creditmemo implements SnapshotInterface
      * Takes the snapshot of a credit memo.
      *
      * @param DataObject|\Magento\Sales\Model\Order\Creditmemo $thing
+     * @param array $stored
      * @return Snapshot|null
      */
-    public function of(DataObject $thing): ?Snapshot
+    public function of(DataObject $thing, array $stored = []): ?Snapshot
     {
-        return $this->document->of($thing, self::FIELDS);
+        return $this->document->ofAmounts($thing, $stored);
     }
 }

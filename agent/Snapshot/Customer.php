@@ -21,7 +21,7 @@ class Customer implements SnapshotInterface
         return $storeId === null ? null : (int)$storeId;
     }
 
-    public function of(DataObject $thing): ?Snapshot
+    public function of(DataObject $thing, array $stored = []): ?Snapshot
     {
         return $this->describe($thing->getData(self::CUSTOMER), false);
     }

@@ -18,17 +18,28 @@ class Fields
      *
      * @param DataObject $thing
      * @param string[] $names
+     * @param array $stored values of the fields that the thing does not have
      * @return array
      */
-    public function of(DataObject $thing, array $names): array
+    public function of(DataObject $thing, array $names, array $stored = []): array
     {
         $fields = [];
         foreach ($names as $name) {
-            $value = $thing->getData($name);
+            $value = $thing->hasData($name) ? $thing->getData($name) : $stored[$name] ?? null;
             $fields[$name] = is_scalar($value) ? $value : null;
         }
 
         return $fields;
+    }
+
+    /**
+     * Gives the store view that the thing belongs to; null where it belongs to none.
+     */
+    public function storeIdOf(DataObject $thing): ?int
+    {
+        $storeId = $thing->getData('store_id');
+
+        return $storeId === null ? null : (int)$storeId;
     }
 
     /**

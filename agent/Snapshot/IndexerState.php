@@ -28,8 +28,8 @@ class IndexerState implements SnapshotInterface
         return null;
     }
 
-    public function of(DataObject $thing): ?Snapshot
+    public function of(DataObject $thing, array $stored = []): ?Snapshot
     {
-        return new Snapshot('indexer/' . $thing->getData('indexer_id'), $this->fields->of($thing, self::FIELDS));
+        return new Snapshot('indexer/' . $thing->getData('indexer_id'), $this->fields->of($thing, self::FIELDS, $stored));
     }
 }

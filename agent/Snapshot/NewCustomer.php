@@ -31,7 +31,7 @@ class NewCustomer implements SnapshotInterface
         return $storeId === null ? null : (int)$storeId;
     }
 
-    public function of(DataObject $thing): ?Snapshot
+    public function of(DataObject $thing, array $stored = []): ?Snapshot
     {
         if ($thing->getData(self::FORMER) !== null) {
             return null;

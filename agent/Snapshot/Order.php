@@ -39,16 +39,17 @@ class Order implements SnapshotInterface
 
     public function storeId(DataObject $thing): ?int
     {
-        return $thing->getStoreId() === null ? null : (int)$thing->getStoreId();
+        return $this->fields->storeIdOf($thing);
     }
 
     /**
      * Takes the snapshot of an order.
      *
      * @param DataObject|\Magento\Sales\Model\Order $thing
+     * @param array $stored
      * @return Snapshot|null
      */
-    public function of(DataObject $thing): ?Snapshot
+    public function of(DataObject $thing, array $stored = []): ?Snapshot
     {
         $items = [];
         foreach ($thing->getAllItems() as $item) {
@@ -57,7 +58,9 @@ class Order implements SnapshotInterface
             ];
         }
 
-        return new Snapshot('order/' . $thing->getIncrementId(), $this->fields->of($thing, self::FIELDS) + [
+        $fields = $this->fields->of($thing, self::FIELDS, $stored);
+
+        return new Snapshot('order/' . $fields['increment_id'], $fields + [
             'items' => $items,
             'billing_address' => $this->fields->ofAddress($thing->getBillingAddress()),
             'shipping_address' => $this->fields->ofAddress($thing->getShippingAddress()),

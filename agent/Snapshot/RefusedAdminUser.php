@@ -16,7 +16,7 @@ class RefusedAdminUser implements SnapshotInterface
         return null;
     }
 
-    public function of(DataObject $thing): ?Snapshot
+    public function of(DataObject $thing, array $stored = []): ?Snapshot
     {
         $name = (string)$thing->getData('user_name');
 

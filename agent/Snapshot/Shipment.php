@@ -67,11 +67,12 @@ class Shipment implements SnapshotInterface
      * Takes the snapshot of a shipment.
      *
      * @param DataObject|\Magento\Sales\Model\Order\Shipment $thing
+     * @param array $stored
      * @return Snapshot|null
      */
-    public function of(DataObject $thing): ?Snapshot
+    public function of(DataObject $thing, array $stored = []): ?Snapshot
     {
-        return $this->document->of($thing, self::FIELDS, [
+        return $this->document->of($thing, self::FIELDS, $stored, [
             'tracks' => $this->belongingTo($thing, $this->tracks, self::TRACK),
             'comments' => $this->belongingTo($thing, $this->comments, self::COMMENT),
         ]);

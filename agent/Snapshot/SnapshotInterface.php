@@ -18,6 +18,10 @@ interface SnapshotInterface
 
     /**
      * Takes the snapshot; null where nothing happened that is worth telling.
+     *
+     * @param DataObject $thing
+     * @param array $stored the thing's row, for the columns that a program saves it without
+     * @return Snapshot|null
      */
-    public function of(DataObject $thing): ?Snapshot;
+    public function of(DataObject $thing, array $stored = []): ?Snapshot;
 }

@@ -33,18 +33,19 @@ class Subscriber implements SnapshotInterface
 
     public function storeId(DataObject $thing): ?int
     {
-        return $thing->getStoreId() === null ? null : (int)$thing->getStoreId();
+        return $this->fields->storeIdOf($thing);
     }
 
     /**
      * Takes the snapshot of a subscriber.
      *
      * @param DataObject|\Magento\Newsletter\Model\Subscriber $thing
+     * @param array $stored
      * @return Snapshot|null
      */
-    public function of(DataObject $thing): ?Snapshot
+    public function of(DataObject $thing, array $stored = []): ?Snapshot
     {
-        return new Snapshot('subscriber/' . $thing->getId(), $this->fields->of($thing, self::FIELDS) + [
+        return new Snapshot('subscriber/' . $thing->getId(), $this->fields->of($thing, self::FIELDS, $stored) + [
             'unsubscription_link' => $thing->getUnsubscriptionLink(),
         ]);
     }

@@ -6,18 +6,14 @@ namespace MagentoEventBridge\Agent\Watcher;
 
 use Magento\Cron\Model\Schedule;
 use Magento\Framework\DataObject;
-use MagentoEventBridge\Agent\Capture\Captures;
-use MagentoEventBridge\Agent\Capture\Surroundings;
-use MagentoEventBridge\Agent\Capture\Toggles;
-use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Snapshot\CronJob;
-use MagentoEventBridge\Agent\Snapshot\Snapshot;
 
 /**
  * Tells that a cron job started, and how it ended.
  */
 class CronRun implements WatcherInterface
 {
+    private const STARTED = 'cron_job_run';
     private const FINISHED = 'plugin:cron_schedule.save';
     private const ENDS = [Schedule::STATUS_SUCCESS, Schedule::STATUS_ERROR, Schedule::STATUS_MISSED];
 
@@ -27,24 +23,9 @@ class CronRun implements WatcherInterface
     private $snapshots;
 
     /**
-     * @var Surroundings
+     * @var Teller
      */
-    private $surroundings;
-
-    /**
-     * @var Toggles
-     */
-    private $toggles;
-
-    /**
-     * @var Captures
-     */
-    private $captures;
-
-    /**
-     * @var TransactionBuffer
-     */
-    private $buffer;
+    private $teller;
 
     /**
      * Group and start of the jobs that run, by their codes.
@@ -53,22 +34,14 @@ class CronRun implements WatcherInterface
      */
     private $running = [];
 
-    public function __construct(
-        CronJob $snapshots,
-        Surroundings $surroundings,
-        Toggles $toggles,
-        Captures $captures,
-        TransactionBuffer $buffer
-    ) {
+    public function __construct(CronJob $snapshots, Teller $teller)
+    {
         $this->snapshots = $snapshots;
-        $this->surroundings = $surroundings;
-        $this->toggles = $toggles;
-        $this->captures = $captures;
-        $this->buffer = $buffer;
+        $this->teller = $teller;
     }
 
     /**
-     * Magento is about to run a job; its name is "cron/<group>/<job>".
+     * Magento is about to run a job, and names its group: "cron/<group>/<job>". Magento 2.3 does not.
      */
     public function on(string $event, DataObject $data): void
     {
@@ -76,39 +49,32 @@ class CronRun implements WatcherInterface
         if (count($name) < 3) {
             return;
         }
-        $this->running[$name[2]] = [$name[1], microtime(true)];
-        $storeId = $this->surroundings->getStoreId();
-        if ($this->toggles->isOn($event, $storeId)) {
-            $this->tell(
-                $event,
-                $storeId,
-                $this->snapshots->of($name[2], $name[1], Schedule::STATUS_RUNNING, null, null)
-            );
+        if (isset($this->running[$name[2]])) {
+            $this->running[$name[2]][0] = $name[1];
+        } else {
+            $this->start($name[2], $name[1]);
         }
     }
 
     /**
-     * Magento has saved a job's place in the schedule: it may have ended.
+     * Magento has saved a job's place in the schedule: just before the job runs, and when it has ended.
      */
     public function saved(Schedule $schedule): void
     {
         $status = (string)$schedule->getStatus();
-        if ($status === Schedule::STATUS_RUNNING) {
-            // Magento saves a job as running just before it says so.
-            $this->running[(string)$schedule->getJobCode()] ??= [null, microtime(true)];
-            return;
+        $job = (string)$schedule->getJobCode();
+        if ($status === Schedule::STATUS_RUNNING && !isset($this->running[$job])) {
+            $this->start($job, null);
         }
         if (!in_array($status, self::ENDS, true)) {
             return;
         }
         $now = microtime(true);
-        $job = (string)$schedule->getJobCode();
         list($group, $start) = $this->running[$job] ?? [null, null];
         unset($this->running[$job]);
-        $storeId = $this->surroundings->getStoreId();
-        if ($this->toggles->isOn(self::FINISHED, $storeId)) {
+        if ($this->teller->isOn(self::FINISHED, null)) {
             $messages = $schedule->getMessages();
-            $this->tell(self::FINISHED, $storeId, $this->snapshots->of(
+            $this->teller->tell(self::FINISHED, null, $this->snapshots->of(
                 $job,
                 $group,
                 $status,
@@ -118,10 +84,12 @@ class CronRun implements WatcherInterface
         }
     }
 
-    private function tell(string $event, int $storeId, Snapshot $snapshot): void
+    private function start(string $job, ?string $group): void
     {
-        $capture = $this->captures->make($event, $storeId, $snapshot->getSubject());
-        $capture->show($snapshot->getFields());
-        $this->buffer->add($capture);
+        $this->running[$job] = [$group, microtime(true)];
+        if ($this->teller->isOn(self::STARTED, null)) {
+            $snapshot = $this->snapshots->of($job, $group, Schedule::STATUS_RUNNING, null, null);
+            $this->teller->tell(self::STARTED, null, $snapshot);
+        }
     }
 }

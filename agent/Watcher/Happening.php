@@ -5,10 +5,6 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Watcher;
 
 use Magento\Framework\DataObject;
-use MagentoEventBridge\Agent\Capture\Captures;
-use MagentoEventBridge\Agent\Capture\Surroundings;
-use MagentoEventBridge\Agent\Capture\Toggles;
-use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
 
 /**
@@ -22,51 +18,22 @@ class Happening implements WatcherInterface
     private $snapshots;
 
     /**
-     * @var Surroundings
+     * @var Teller
      */
-    private $surroundings;
+    private $teller;
 
-    /**
-     * @var Toggles
-     */
-    private $toggles;
-
-    /**
-     * @var Captures
-     */
-    private $captures;
-
-    /**
-     * @var TransactionBuffer
-     */
-    private $buffer;
-
-    public function __construct(
-        SnapshotInterface $snapshots,
-        Surroundings $surroundings,
-        Toggles $toggles,
-        Captures $captures,
-        TransactionBuffer $buffer
-    ) {
+    public function __construct(SnapshotInterface $snapshots, Teller $teller)
+    {
         $this->snapshots = $snapshots;
-        $this->surroundings = $surroundings;
-        $this->toggles = $toggles;
-        $this->captures = $captures;
-        $this->buffer = $buffer;
+        $this->teller = $teller;
     }
 
     public function on(string $event, DataObject $data): void
     {
-        $storeId = $this->snapshots->storeId($data) ?? $this->surroundings->getStoreId();
-        if (!$this->toggles->isOn($event, $storeId)) {
-            return;
+        $storeId = $this->snapshots->storeId($data);
+        $snapshot = $this->teller->isOn($event, $storeId) ? $this->snapshots->of($data) : null;
+        if ($snapshot !== null) {
+            $this->teller->tell($event, $storeId, $snapshot);
         }
-        $snapshot = $this->snapshots->of($data);
-        if ($snapshot === null) {
-            return;
-        }
-        $capture = $this->captures->make($event, $storeId, $snapshot->getSubject());
-        $capture->show($snapshot->getFields(), [], $snapshot->isNew());
-        $this->buffer->add($capture);
     }
 }

@@ -7,10 +7,9 @@ namespace MagentoEventBridge\Agent\Watcher;
 use Magento\Framework\DataObject;
 use Magento\Framework\Message\ManagerInterface as MessageManager;
 use Magento\Framework\Message\MessageInterface;
-use MagentoEventBridge\Agent\Capture\Captures;
+use Magento\Store\Model\Store;
 use MagentoEventBridge\Agent\Capture\Surroundings;
-use MagentoEventBridge\Agent\Capture\Toggles;
-use MagentoEventBridge\Agent\Handover\TransactionBuffer;
+use MagentoEventBridge\Agent\Snapshot\Snapshot;
 
 /**
  * Tells that a customer's login or sign-up was refused, and in which words.
@@ -34,19 +33,9 @@ class RefusedCustomer implements WatcherInterface
     private $surroundings;
 
     /**
-     * @var Toggles
+     * @var Teller
      */
-    private $toggles;
-
-    /**
-     * @var Captures
-     */
-    private $captures;
-
-    /**
-     * @var TransactionBuffer
-     */
-    private $buffer;
+    private $teller;
 
     /**
      * Errors that were there before the form was handled; null where no form is being handled.
@@ -55,24 +44,16 @@ class RefusedCustomer implements WatcherInterface
      */
     private $former;
 
-    public function __construct(
-        MessageManager $messages,
-        Surroundings $surroundings,
-        Toggles $toggles,
-        Captures $captures,
-        TransactionBuffer $buffer
-    ) {
+    public function __construct(MessageManager $messages, Surroundings $surroundings, Teller $teller)
+    {
         $this->messages = $messages;
         $this->surroundings = $surroundings;
-        $this->toggles = $toggles;
-        $this->captures = $captures;
-        $this->buffer = $buffer;
+        $this->teller = $teller;
     }
 
     public function on(string $event, DataObject $data): void
     {
-        $storeId = $this->surroundings->getStoreId();
-        if (!$this->toggles->isOn($event, $storeId)) {
+        if (!$this->teller->isOn($event, null)) {
             return;
         }
         if (strpos($event, self::PREDISPATCH) === 0) {
@@ -86,9 +67,9 @@ class RefusedCustomer implements WatcherInterface
         $request = $data->getData('request');
         if ($texts && $event === self::LOGIN_FORM) {
             $login = $request->getParam('login');
-            $this->tellLogin($event, $storeId, is_array($login) ? (string)($login['username'] ?? '') : '', $texts);
+            $this->tellLogin($event, is_array($login) ? (string)($login['username'] ?? '') : '', $texts);
         } elseif ($texts && $event === self::SIGN_UP_FORM) {
-            $this->tellSignUp($event, $storeId, [
+            $this->tellSignUp($event, [
                 'email' => (string)$request->getParam('email'),
                 'firstname' => (string)$request->getParam('firstname'),
                 'lastname' => (string)$request->getParam('lastname'),
@@ -101,9 +82,8 @@ class RefusedCustomer implements WatcherInterface
      */
     public function loginRefused(string $event, string $username, string $message): void
     {
-        $storeId = $this->surroundings->getStoreId();
-        if ($this->isToldHere($event, $storeId)) {
-            $this->tellLogin($event, $storeId, $username, [$message]);
+        if ($this->isToldHere($event)) {
+            $this->tellLogin($event, $username, [$message]);
         }
     }
 
@@ -117,9 +97,8 @@ class RefusedCustomer implements WatcherInterface
      */
     public function signUpRefused(string $event, $customer, string $message): void
     {
-        $storeId = $this->surroundings->getStoreId();
-        if ($this->isToldHere($event, $storeId)) {
-            $this->tellSignUp($event, $storeId, [
+        if ($this->isToldHere($event)) {
+            $this->tellSignUp($event, [
                 'email' => (string)$customer->getEmail(),
                 'firstname' => (string)$customer->getFirstname(),
                 'lastname' => (string)$customer->getLastname(),
@@ -130,23 +109,23 @@ class RefusedCustomer implements WatcherInterface
     /**
      * The forms tell for themselves, and an admin user is no customer.
      */
-    private function isToldHere(string $event, int $storeId): bool
+    private function isToldHere(string $event): bool
     {
-        return $this->former === null && $storeId !== 0 && $this->toggles->isOn($event, $storeId);
+        return $this->former === null
+            && $this->surroundings->getStoreId() !== Store::DEFAULT_STORE_ID
+            && $this->teller->isOn($event, null);
     }
 
-    private function tellLogin(string $event, int $storeId, string $username, array $texts): void
+    private function tellLogin(string $event, string $username, array $texts): void
     {
-        $capture = $this->captures->make($event, $storeId, 'customer/' . $username);
-        $capture->show(['username' => $username, 'messages' => $texts]);
-        $this->buffer->add($capture);
+        $fields = ['username' => $username, 'messages' => $texts];
+        $this->teller->tell($event, null, new Snapshot('customer/' . $username, $fields));
     }
 
-    private function tellSignUp(string $event, int $storeId, array $customer, array $texts): void
+    private function tellSignUp(string $event, array $customer, array $texts): void
     {
-        $capture = $this->captures->make($event, $storeId, 'customer/' . $customer['email']);
-        $capture->show($customer + ['messages' => $texts]);
-        $this->buffer->add($capture);
+        $fields = $customer + ['messages' => $texts];
+        $this->teller->tell($event, null, new Snapshot('customer/' . $customer['email'], $fields));
     }
 
     /**

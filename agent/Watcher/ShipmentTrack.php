@@ -5,9 +5,6 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Watcher;
 
 use Magento\Framework\DataObject;
-use MagentoEventBridge\Agent\Capture\Captures;
-use MagentoEventBridge\Agent\Capture\Surroundings;
-use MagentoEventBridge\Agent\Capture\Toggles;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Snapshot\Shipment;
 
@@ -24,36 +21,19 @@ class ShipmentTrack implements WatcherInterface
     private $snapshots;
 
     /**
-     * @var Surroundings
+     * @var Teller
      */
-    private $surroundings;
-
-    /**
-     * @var Toggles
-     */
-    private $toggles;
-
-    /**
-     * @var Captures
-     */
-    private $captures;
+    private $teller;
 
     /**
      * @var TransactionBuffer
      */
     private $buffer;
 
-    public function __construct(
-        Shipment $snapshots,
-        Surroundings $surroundings,
-        Toggles $toggles,
-        Captures $captures,
-        TransactionBuffer $buffer
-    ) {
+    public function __construct(Shipment $snapshots, Teller $teller, TransactionBuffer $buffer)
+    {
         $this->snapshots = $snapshots;
-        $this->surroundings = $surroundings;
-        $this->toggles = $toggles;
-        $this->captures = $captures;
+        $this->teller = $teller;
         $this->buffer = $buffer;
     }
 
@@ -66,16 +46,11 @@ class ShipmentTrack implements WatcherInterface
             return;
         }
         $shipment = $track->getShipment();
-        $storeId = $this->snapshots->storeId($shipment) ?? $this->surroundings->getStoreId();
-        if (!$this->toggles->isOn($event, $storeId)) {
+        $storeId = $this->snapshots->storeId($shipment);
+        if (!$this->teller->isOn($event, $storeId)) {
             return;
         }
-        $snapshot = $this->snapshots->of($shipment);
-        if ($snapshot === null) {
-            return;
-        }
-        $capture = $this->captures->make($event, $storeId, $snapshot->getSubject());
-        $capture->show($snapshot->getFields());
+        $capture = $this->teller->capture($event, $storeId, $this->snapshots->of($shipment));
         $capture->setLastLook(function () use ($shipment): array {
             return $this->snapshots->of($shipment)->getFields();
         });

@@ -6,9 +6,7 @@ namespace MagentoEventBridge\Agent\Watcher;
 
 use Magento\Framework\DataObject;
 use Magento\Framework\Model\AbstractModel;
-use MagentoEventBridge\Agent\Capture\Captures;
 use MagentoEventBridge\Agent\Capture\Surroundings;
-use MagentoEventBridge\Agent\Capture\Toggles;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Memory\Note;
 use MagentoEventBridge\Agent\Memory\Notes;
@@ -50,14 +48,9 @@ class StoredThing implements WatcherInterface
     private $surroundings;
 
     /**
-     * @var Toggles
+     * @var Teller
      */
-    private $toggles;
-
-    /**
-     * @var Captures
-     */
-    private $captures;
+    private $teller;
 
     /**
      * @var TransactionBuffer
@@ -94,8 +87,7 @@ class StoredThing implements WatcherInterface
      * @param Notes $notes
      * @param StoredRow $rows
      * @param Surroundings $surroundings
-     * @param Toggles $toggles
-     * @param Captures $captures
+     * @param Teller $teller
      * @param TransactionBuffer $buffer
      * @param string $prefix of the names of the thing's events
      * @param string $name of the thing in its events' data
@@ -108,8 +100,7 @@ class StoredThing implements WatcherInterface
         Notes $notes,
         StoredRow $rows,
         Surroundings $surroundings,
-        Toggles $toggles,
-        Captures $captures,
+        Teller $teller,
         TransactionBuffer $buffer,
         string $prefix,
         string $name,
@@ -121,8 +112,7 @@ class StoredThing implements WatcherInterface
         $this->notes = $notes;
         $this->rows = $rows;
         $this->surroundings = $surroundings;
-        $this->toggles = $toggles;
-        $this->captures = $captures;
+        $this->teller = $teller;
         $this->buffer = $buffer;
         $this->prefix = $prefix;
         $this->name = $name;
@@ -160,21 +150,29 @@ class StoredThing implements WatcherInterface
 
     private function announce(string $event, AbstractModel $thing): void
     {
-        if ($this->toggles->isOn($event, $this->storeId($thing))) {
+        if ($this->teller->isOn($event, $this->storeId($thing))) {
             $this->notes->of($thing)->announced[$event] = true;
         }
     }
 
     /**
      * Notes the thing's row, so that the save can be compared with it.
+     *
+     * Within a transaction that is the row before the first save, by whichever object that was.
      */
     private function beforeSave(AbstractModel $thing): void
     {
         $event = $this->prefix . self::SAVE_AFTER;
         $note = $this->notes->of($thing);
-        $isToBeTold = $note->announced || $this->toggles->isOn($event, $this->storeId($thing));
-        if ($isToBeTold && $this->buffer->find($this->key($event, $thing)) === null) {
+        $isToBeTold = $note->announced || $this->teller->isOn($event, $this->storeId($thing));
+        if (!$isToBeTold) {
+            return;
+        }
+        $key = $this->key($event, $thing);
+        if ($this->buffer->find($key) === null) {
             $note->before = $this->rows->of($thing);
+        } elseif ($this->buffer->findNote($key) !== null) {
+            $note->before = $this->buffer->findNote($key)->before;
         }
     }
 
@@ -182,13 +180,13 @@ class StoredThing implements WatcherInterface
     {
         $event = $this->prefix . self::SAVE_AFTER;
         $note = $this->notes->of($thing);
-        $isToBeTold = $this->toggles->isOn($event, $this->storeId($thing));
+        $isToBeTold = $this->teller->isOn($event, $this->storeId($thing));
         if (!$isToBeTold && !$note->announced) {
             return;
         }
         $isNew = $note->before === null;
         $changes = $isNew ? [] : $this->rows->changes($note->before, $thing, $this->watched);
-        $snapshot = $this->snapshots->of($thing);
+        $snapshot = $this->snapshots->of($thing, $note->before ?? []);
         if ($snapshot === null) {
             return;
         }
@@ -211,12 +209,13 @@ class StoredThing implements WatcherInterface
     private function beforeDelete(AbstractModel $thing): void
     {
         $event = $this->prefix . self::DELETE_AFTER;
-        if (!$thing->getId() || !$this->toggles->isOn($event, $this->storeId($thing))) {
+        if (!$thing->getId() || !$this->teller->isOn($event, $this->storeId($thing))) {
             return;
         }
-        $snapshot = $this->snapshots->of($thing);
+        $row = $this->rows->of($thing) ?: [];
+        $snapshot = $this->snapshots->of($thing, $row);
         if ($snapshot !== null) {
-            $this->notes->of($thing)->last = $snapshot->with($this->rows->of($thing) ?: []);
+            $this->notes->of($thing)->last = $snapshot->with($row);
         }
     }
 
@@ -243,21 +242,26 @@ class StoredThing implements WatcherInterface
             if ($nothing) {
                 return;
             }
-            $capture = $this->captures->make($event, $this->storeId($thing), $snapshot->getSubject());
+            $capture = $this->teller->capture($event, $this->storeId($thing), $snapshot);
         }
         $capture->show($snapshot->getFields(), $original, $isNew);
         $capture->setTellsNothing($nothing);
         if ($this->hasPartsSavedLater && $snapshot !== $note->last) {
-            $capture->setLastLook(function () use ($thing): array {
-                return $this->snapshots->of($thing)->getFields();
+            $capture->setLastLook(function () use ($thing, $note): array {
+                return $this->snapshots->of($thing, $note->before ?? [])->getFields();
             });
         }
         $this->buffer->hold($key, $capture, $note);
     }
 
-    private function storeId(AbstractModel $thing): int
+    /**
+     * Gives the thing's store view; a program may save a thing without naming it.
+     */
+    private function storeId(AbstractModel $thing): ?int
     {
-        return $this->snapshots->storeId($thing) ?? $this->surroundings->getStoreId();
+        $stored = $this->notes->of($thing)->before['store_id'] ?? null;
+
+        return $this->snapshots->storeId($thing) ?? ($stored === null ? null : (int)$stored);
     }
 
     private function key(string $event, AbstractModel $thing): string

@@ -13,18 +13,25 @@ import uvloop
 
 from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder
 from magento_eventbridge.delivery.dispatcher import Dispatcher
+from magento_eventbridge.delivery.envelope import Entry
+from magento_eventbridge.delivery.journal import Journal
 from magento_eventbridge.delivery.outage import Outage
 from magento_eventbridge.delivery.ports import Queue, QueueError, Sink
 from magento_eventbridge.delivery.routing import Destination, Route
+from magento_eventbridge.delivery.verdicts import Verdict, judge
 from magento_eventbridge.inlets.http import Inlet, InletOptions
+from magento_eventbridge.journal.recorder import Recorder
 from magento_eventbridge.observability import log as logs
+from magento_eventbridge.queues.amqp import AmqpQueue
+from magento_eventbridge.queues.amqp_connection import AmqpOptions
+from magento_eventbridge.queues.magento_db import MagentoDbQueue
 from magento_eventbridge.queues.outbox import OutboxQueue
 from magento_eventbridge.queues.outbox_heart import Heart
 from magento_eventbridge.queues.sqlite import SqliteQueue
-from magento_eventbridge.settings import InletSettings, Settings, SettingsError
+from magento_eventbridge.settings import InletSettings, Origins, Settings, SettingsError
 from magento_eventbridge.sinks.dry_run import DryRunSink
 from magento_eventbridge.sinks.eventbridge import EventBridgeSink
-from magento_eventbridge.store import Store, follow, mysql_options
+from magento_eventbridge.store import Reading, Store, follow, mysql_options
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +53,11 @@ class Sinks:
     def of(self, destination: Destination) -> Sink:
         """Give the sink that serves a destination."""
         return self._dry_run if destination.dry_run else self._eventbridge
+
+    async def try_out(self, route: Route, entry: Entry) -> Verdict:
+        """Send one entry, and judge the answer."""
+        sink = self.of(route.destination)
+        return judge(1, await sink.put(route.destination, [entry]), sink.codes)[0]
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -89,8 +101,16 @@ def start_log(settings: Settings) -> None:
     logs.set_up(level=level, style=settings.log.format, file=settings.log_file)
 
 
-def open_queue(settings: Settings, name: str | None = None, *, must_exist: bool = False) -> Queue:
+def open_queue(
+    settings: Settings,
+    name: str | None = None,
+    *,
+    must_exist: bool = False,
+    at_most: int | None = None,
+) -> Queue:
     """Open a queue by its name; without one, the outbox if it is enabled, else the spool.
+
+    Who claims no more than `at_most` captures says so here: more need not be fetched.
 
     Raises:
         SettingsError: there is no queue of that name.
@@ -103,8 +123,41 @@ def open_queue(settings: Settings, name: str | None = None, *, must_exist: bool 
             return SqliteQueue(settings.spool.path)
         case OutboxQueue.name:
             return OutboxQueue(mysql_options(settings.outbox))
-    known = f"{SqliteQueue.name}, {OutboxQueue.name}"
+        case MagentoDbQueue.name:
+            return MagentoDbQueue(mysql_options(settings.outbox), settings.magento_db.queue)
+        case AmqpQueue.name:
+            return AmqpQueue(_amqp_options(settings, at_most))
+    known = ", ".join(queue.name for queue in _QUEUES)
     raise SettingsError(f"there is no queue '{name}'; there are: {known}")
+
+
+_QUEUES = (SqliteQueue, OutboxQueue, MagentoDbQueue, AmqpQueue)
+
+
+def _amqp_options(settings: Settings, at_most: int | None = None) -> AmqpOptions:
+    amqp = settings.amqp
+    if amqp.host is None:
+        raise SettingsError(
+            "amqp.host: the broker is not known: name it, or point the bridge by --magento-root at "
+            "a store whose env.php has queue/amqp"
+        )
+    destinations = Routes(settings).destinations
+    return AmqpOptions(
+        host=amqp.host,
+        port=amqp.port,
+        user=amqp.user,
+        password=amqp.password.get_secret_value() if amqp.password else "",
+        virtual_host=amqp.virtual_host,
+        queue=amqp.queue,
+        prefetch=min(amqp.prefetch, at_most or amqp.prefetch),
+        sets_aside=len(destinations) > 1,
+        tls=amqp.tls,
+        tls_ca=amqp.tls_ca,
+        tls_certificate=amqp.tls_certificate,
+        tls_key=amqp.tls_key,
+        tls_verify=amqp.tls_verify,
+        tls_verify_host=amqp.tls_verify_host,
+    )
 
 
 def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
@@ -118,12 +171,16 @@ def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
 
 @asynccontextmanager
 async def dispatching(
-    settings: Settings, queue: Queue, routes: Routes | None = None
+    settings: Settings,
+    queue: Queue,
+    routes: Routes | None = None,
+    journal: Journal | None = None,
 ) -> AsyncIterator[Dispatcher]:
     """Give a dispatcher over a queue; what it opened is closed at the end."""
     sinks = Sinks(settings)
     try:
-        yield Dispatcher(queue, routes or Routes(settings), sinks.of, settings.delivery.policy())
+        routes = routes or Routes(settings)
+        yield Dispatcher(queue, routes, sinks.of, settings.delivery.policy(), journal)
     finally:
         await sinks.close()
 
@@ -163,10 +220,29 @@ async def _meanwhile(work: Coroutine[Any, Any, None], name: str) -> AsyncIterato
         await asyncio.gather(task, return_exceptions=True)
 
 
-class Bridge:
-    """Everything that is configured, in one process."""
+@asynccontextmanager
+async def _written(journal: Recorder) -> AsyncIterator[None]:
+    """Let a journal be written while the context lasts."""
+    journal.open()
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(journal.close)
 
-    def __init__(self, settings: Settings, store: Store | None = None) -> None:
+
+class Bridge:
+    """Everything that is configured, in one process.
+
+    Attributes:
+        settings, origins: what counts now; a store's configuration may change them.
+        views: the names of the store's views by their ids, as far as they are known.
+        queues, dispatchers: what delivers, once `serve` has begun.
+        journal: what the console knows of events; None: none is kept.
+    """
+
+    def __init__(
+        self, settings: Settings, store: Store | None = None, origins: Origins | None = None
+    ) -> None:
         """Check what can be checked before anything is opened.
 
         Args:
@@ -182,10 +258,16 @@ class Bridge:
                 "MAGENTO_EVENTBRIDGE_INLET__SECRETS to at least 16 random characters (`openssl "
                 "rand -hex 32` makes some), or set inlet.enabled = false"
             )
-        self._settings = settings
-        self._store = store
+        self.settings = settings
+        self.origins = origins or Origins()
+        self.views: dict[int, str] = {}
+        self.queues: list[Queue] = []
+        self.dispatchers: list[Dispatcher] = []
+        self.journal: Recorder | None = None
+        if file := settings.journal_file:
+            self.journal = Recorder(file, settings.journal.retention())
+        self.store = store
         self._routes = Routes(settings)
-        self._dispatchers: list[Dispatcher] = []
         self._hearts: list[Heart] = []
         self._inlet: Inlet | None = None
         self._stopping = asyncio.Event()
@@ -193,7 +275,7 @@ class Bridge:
     def stop(self) -> None:
         """Ask `serve` to end."""
         self._stopping.set()
-        for dispatcher in self._dispatchers:
+        for dispatcher in self.dispatchers:
             dispatcher.stop()
 
     async def serve(self) -> None:
@@ -204,13 +286,15 @@ class Bridge:
             SettingsError: the store's configuration cannot be used.
         """
         async with AsyncExitStack() as stack:
-            if self._store:
-                stack.push_async_callback(self._store.close)
-                await self._read(self._store)
+            if self.store:
+                stack.push_async_callback(self.store.close)
+                await self._read(self.store)
                 if self._stopping.is_set():
                     return
-                watch = follow(self._store, self._apply)
+                watch = follow(self.store, self._apply)
                 await stack.enter_async_context(_meanwhile(watch, "store's configuration"))
+            if self.journal:
+                await stack.enter_async_context(_written(self.journal))
             await self._run(stack)
 
     async def _read(self, store: Store) -> None:
@@ -226,16 +310,21 @@ class Bridge:
                     await asyncio.wait_for(self._stopping.wait(), outage.goes_on(error))
                 continue
             outage.is_over()
-            self._settings = reading.settings
-            self._routes.renew(self._settings)
-            start_log(self._settings)
+            self._keep(reading)
+            self._routes.renew(self.settings)
+            start_log(self.settings)
             return
 
-    def _apply(self, settings: Settings) -> None:
+    def _keep(self, reading: Reading) -> None:
+        self.settings, self.origins = reading.settings, reading.origins
+        self.views = {view.id: view.code for view in reading.rows.stores}
+
+    def _apply(self, reading: Reading) -> None:
         """Go by what the store's configuration has become."""
-        former, self._settings = self._settings, settings
+        former, settings = self.settings, reading.settings
+        self._keep(reading)
         changed = self._routes.renew(settings)
-        for dispatcher in self._dispatchers:
+        for dispatcher in self.dispatchers:
             dispatcher.reroute(changed)
         for heart in self._hearts:
             heart.look_again()
@@ -243,6 +332,8 @@ class Bridge:
         log.info("The store's configuration has changed and counts from now on")
         if settings.outbox != former.outbox:
             log.warning("Where the outbox is, as the store now says, counts from the next start")
+        if settings.queues_of_queue_mode != former.queues_of_queue_mode:
+            log.warning("Queue mode, as the store now has it, counts from the next start")
         if self._inlet and settings.inlet.secrets:
             self._inlet.trust(self._inlet_options().secrets)
         elif settings.inlet != former.inlet:
@@ -255,23 +346,28 @@ class Bridge:
         spool = self._spool(stack)
         if spool:
             deliveries.append(await self._deliver(stack, spool))
-        if self._settings.outbox.enabled:
-            options = mysql_options(self._settings.outbox)
+        if self.settings.outbox.enabled:
+            options = mysql_options(self.settings.outbox)
             outbox = OutboxQueue(options)
             stack.push_async_callback(outbox.close)
             deliveries.append(await self._deliver(stack, outbox))
-            heart = beating(self._routes, outbox, self._dispatchers[-1])
+            heart = beating(self._routes, outbox, self.dispatchers[-1])
             self._hearts.append(await stack.enter_async_context(heart))
             log.info("Delivering what is in the outbox of %s", options)
+        for name in self.settings.queues_of_queue_mode:
+            queue = open_queue(self.settings, name)
+            stack.push_async_callback(queue.close)
+            deliveries.append(await self._deliver(stack, queue))
+            log.info("Delivering what is in Magento's queue (%s)", name)
         try:
             if spool:
                 await self._listen(stack, spool)
-                log.info("Delivering what is in %s", self._settings.spool.path)
+                log.info("Delivering what is in %s", self.settings.spool.path)
             await asyncio.wait(deliveries, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.stop()
             await asyncio.gather(*deliveries)
-            tallies = [dispatcher.tally for dispatcher in self._dispatchers]
+            tallies = [dispatcher.tally for dispatcher in self.dispatchers]
             log.info(
                 "Stopped: %d delivered, %d buried",
                 sum(tally.delivered for tally in tallies),
@@ -280,9 +376,10 @@ class Bridge:
 
     def _spool(self, stack: AsyncExitStack) -> SqliteQueue | None:
         """Open the spool; nobody needs one to whom only the outbox leads."""
-        inlet, path = self._settings.inlet, self._settings.spool.path
+        inlet, path = self.settings.inlet, self.settings.spool.path
         is_inlet_off = not (inlet.enabled and inlet.secrets)
-        if self._settings.outbox.enabled and is_inlet_off and not _is_there(path):
+        has_others = self.settings.outbox.enabled or self.settings.queues_of_queue_mode
+        if has_others and is_inlet_off and not _is_there(path):
             log.info("No HTTP inlet: %s", _why_off(inlet))
             return None
         spool = SqliteQueue(path)
@@ -290,8 +387,8 @@ class Bridge:
         return spool
 
     async def _listen(self, stack: AsyncExitStack, spool: SqliteQueue) -> None:
-        if not (self._settings.inlet.enabled and self._settings.inlet.secrets):
-            log.info("No HTTP inlet: %s", _why_off(self._settings.inlet))
+        if not (self.settings.inlet.enabled and self.settings.inlet.secrets):
+            log.info("No HTTP inlet: %s", _why_off(self.settings.inlet))
             return
         inlet = Inlet(self._inlet_options(), spool)
         await inlet.open()
@@ -301,13 +398,14 @@ class Bridge:
 
     async def _deliver(self, stack: AsyncExitStack, queue: Queue) -> asyncio.Task[None]:
         dispatcher = await stack.enter_async_context(
-            dispatching(self._settings, queue, self._routes)
+            dispatching(self.settings, queue, self._routes, self.journal)
         )
-        self._dispatchers.append(dispatcher)
+        self.queues.append(queue)
+        self.dispatchers.append(dispatcher)
         return asyncio.create_task(dispatcher.run(), name=f"delivery from {queue.name}")
 
     def _inlet_options(self) -> InletOptions:
-        inlet = self._settings.inlet
+        inlet = self.settings.inlet
         return InletOptions(
             host=inlet.host,
             port=inlet.port,

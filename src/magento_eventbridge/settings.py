@@ -8,6 +8,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -30,12 +31,17 @@ from magento_eventbridge.delivery.routing import (
     Destination,
     Route,
 )
+from magento_eventbridge.journal.personal import PersonalData
+from magento_eventbridge.journal.recorder import Retention
 from magento_eventbridge.observability.log import LogFormat
 
 ENVIRONMENT_PREFIX = "MAGENTO_EVENTBRIDGE_"
 CONFIG_FILE_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
 SHORTEST_SECRET = 16
+QUEUE = "aws.eventbridge.events.send"
+"""The queue's name in Magento, and the topic's, since the original module."""
 DEFAULT_CONFIG_FILE = Path("/etc/magento-eventbridge.toml")
+_SHORTEST_PASSWORD = 12
 
 _SCOPES = sorted({event.scope for event in EVENTS})
 _TOGGLES = {event.config_path.removeprefix("aws_eventbridge/events_") for event in EVENTS}
@@ -56,6 +62,13 @@ def _words(value: object) -> object:
 OptionalText = Annotated[str | None, BeforeValidator(_empty_as_none)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_empty_as_none)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_as_none)]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class _Group(BaseModel):
@@ -244,6 +257,58 @@ class OutboxSettings(_Group):
     tls_verify_host: bool = Field(True, description="its certificate must name the host")
 
 
+class MagentoDbSettings(_Group):
+    """Magento's message queue in its database; how to reach that is said in `[outbox]`."""
+
+    enabled: bool | None = Field(
+        None, description="deliver from it in `serve`; empty: if the outbox is, in queue mode"
+    )
+    queue: str = Field(QUEUE, min_length=1, description="its name, and the topic's")
+
+    @field_validator("enabled", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return _empty_as_none(value)
+
+
+class AmqpSettings(_Group):
+    """Magento's message queue in RabbitMQ."""
+
+    enabled: bool | None = Field(
+        None, description="deliver from it in `serve`; empty: if there is a host, in queue mode"
+    )
+    host: OptionalText = Field(None, description="of the broker")
+    port: int = Field(5672, ge=1, le=65535, description="of the broker")
+    user: str = Field("guest", description="the broker's user")
+    password: OptionalSecret = Field(None, description="that user's")
+    virtual_host: str = Field("/", min_length=1, description="of the broker")
+    queue: str = Field(QUEUE, min_length=1, description="its name, and the topic's")
+    prefetch: int = Field(
+        1000, ge=10, le=65535, description="messages that may be with one bridge at once"
+    )
+    tls: bool = Field(False, description="encrypt the connection and check the broker")
+    tls_ca: OptionalPath = Field(None, description="PEM file, else the system's; implies tls")
+    tls_certificate: OptionalPath = Field(None, description="PEM file of our own; implies tls")
+    tls_key: OptionalPath = Field(None, description="PEM file, for tls_certificate")
+    tls_verify: bool = Field(True, description="check the broker's certificate")
+    tls_verify_host: bool = Field(True, description="its certificate must name the host")
+
+    @field_validator("enabled", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return _empty_as_none(value)
+
+
+class CronConsumersRunnerSettings(_Group):
+    """How `consume` drains Magento's queue for cron; the names are those of `env.php`."""
+
+    cron_run: bool = Field(True, description="whether cron may consume at all")
+    max_messages: int = Field(0, ge=0, description="messages for each run; 0: all there are")
+    consumers: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        (), description="which alone may run; none: all"
+    )
+
+
 class DeliverySettings(_Group):
     """How eager delivery is."""
 
@@ -269,6 +334,62 @@ class DeliverySettings(_Group):
         )
 
 
+class ConsoleSettings(_Group):
+    """The console, a web page for people."""
+
+    enabled: bool = Field(True, description="listen at all")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8472, ge=0, le=65535, description="port to listen on; 0: any free one")
+    password: OptionalSecret = Field(None, description="that people log in with")
+    proxy_header: OptionalText = Field(
+        None, description="header in which a reverse proxy names who is logged in"
+    )
+    proxies: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        ("127.0.0.1", "::1"), description="addresses from which that header is believed"
+    )
+    session_hours: float = Field(12, gt=0, description="how long a login lasts without a request")
+
+    @field_validator("password")
+    @classmethod
+    def _is_long(cls, password: SecretStr | None) -> SecretStr | None:
+        if password and len(password.get_secret_value()) < _SHORTEST_PASSWORD:
+            raise ValueError(f"must have at least {_SHORTEST_PASSWORD} characters")
+        return password
+
+    @model_validator(mode="after")
+    def _is_protected(self) -> "ConsoleSettings":
+        is_open = self.password is None and self.proxy_header is None
+        if self.enabled and is_open and not _is_loopback(self.host):
+            raise ValueError(
+                f"would be open to everybody who reaches {self.host}: set console.password "
+                f"(at least {_SHORTEST_PASSWORD} characters), or console.proxy_header behind a "
+                "reverse proxy that asks who comes, or leave console.host at 127.0.0.1"
+            )
+        return self
+
+
+class JournalSettings(_Group):
+    """What the console knows of events: what became of each, for a while."""
+
+    enabled: bool = Field(True, description="keep one, while the console is on")
+    path: OptionalPath = Field(None, description="its file; empty: journal.sqlite by the spool")
+    days: float = Field(14, gt=0, description="how long events are kept that are not delivered")
+    delivered_days: float = Field(2, gt=0, description="how long delivered events are kept")
+    events: int = Field(50_000, ge=100, description="how many are kept at most, the latest")
+    personal_data: PersonalData = Field(
+        "keep", description="keep, hash (it can still be searched for) or leave_out"
+    )
+
+    def retention(self) -> Retention:
+        """Say the same as the journal wants to hear it."""
+        return Retention(
+            days=self.days,
+            delivered_days=self.delivered_days,
+            events=self.events,
+            personal_data=self.personal_data,
+        )
+
+
 class LogSettings(_Group):
     """The log."""
 
@@ -284,7 +405,12 @@ class Settings(StoreSettings):
     inlet: InletSettings = InletSettings()
     spool: SpoolSettings = SpoolSettings()
     outbox: OutboxSettings = OutboxSettings()
+    magento_db: MagentoDbSettings = MagentoDbSettings()
+    amqp: AmqpSettings = AmqpSettings()
+    cron_consumers_runner: CronConsumersRunnerSettings = CronConsumersRunnerSettings()
     delivery: DeliverySettings = DeliverySettings()
+    console: ConsoleSettings = ConsoleSettings()
+    journal: JournalSettings = JournalSettings()
     log: LogSettings = LogSettings()
     magento_root: OptionalPath = Field(
         None, description="the store's folder: its configuration counts, its log is written"
@@ -293,6 +419,31 @@ class Settings(StoreSettings):
     def store(self, store_id: int) -> StoreSettings:
         """Give a store view's settings."""
         return self.stores.get(store_id, self)
+
+    @property
+    def journal_file(self) -> Path | None:
+        """Where the journal is; None: there is none."""
+        if not (self.console.enabled and self.journal.enabled):
+            return None
+        return self.journal.path or self.spool.path.with_name("journal.sqlite")
+
+    @property
+    def is_in_queue_mode(self) -> bool:
+        """Whether any store view hands over through Magento's queue."""
+        return any(view.options.queue_mode for view in (self, *self.stores.values()))
+
+    @property
+    def queues_of_queue_mode(self) -> list[str]:
+        """The names of Magento's queues that `serve` delivers from."""
+        reachable = {
+            "magento-db": (self.magento_db.enabled, self.outbox.enabled),
+            "amqp": (self.amqp.enabled, self.amqp.host is not None),
+        }
+        return [
+            name
+            for name, (is_enabled, is_known) in reachable.items()
+            if (self.is_in_queue_mode and is_known if is_enabled is None else is_enabled)
+        ]
 
     @property
     def log_file(self) -> Path | None:

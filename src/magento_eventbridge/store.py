@@ -12,9 +12,11 @@ from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.magento.connection import (
     ConnectionSettingsError,
     Database,
+    amqp_of,
     crypt_keys_of,
     database_of,
 )
+from magento_eventbridge.magento.consumers_runner import consumers_runner_of
 from magento_eventbridge.magento.env_php import (
     CONFIG_PHP,
     ENV_PHP,
@@ -24,6 +26,7 @@ from magento_eventbridge.magento.env_php import (
 )
 from magento_eventbridge.magento.installation import (
     AGENT,
+    BRIDGES,
     ORIGINAL,
     TABLES,
     Installation,
@@ -39,7 +42,12 @@ from magento_eventbridge.magento.store_config import (
     Website,
     read_store_config,
 )
-from magento_eventbridge.magento.store_settings import below, database_layer, store_layers
+from magento_eventbridge.magento.store_settings import (
+    below,
+    database_layer,
+    queue_layer,
+    store_layers,
+)
 from magento_eventbridge.queues.mysql_connection import (
     MysqlConnection,
     MysqlOptions,
@@ -120,6 +128,10 @@ class Store:
         self._tables: StoreTables | None = None
         self._last: tuple[Deployment, StoreRows] | None = None
 
+    def again(self) -> "Store":
+        """Give the same store with a connection of its own."""
+        return Store(self.root, self._own, self._environment)
+
     def files(self) -> Deployment:
         """Read `env.php` and `config.php`, if they have changed.
 
@@ -174,6 +186,16 @@ class Store:
         except _UNREADABLE as error:
             raise SettingsError(str(error)) from None
 
+    def _queue(self, settings: Settings) -> list[Layer]:
+        """Read what concerns Magento's queue; a fault there is one for who uses it only."""
+        try:
+            deployment = self.files()
+            return [queue_layer(amqp_of(deployment), consumers_runner_of(deployment))]
+        except _UNREADABLE as error:
+            if settings.is_in_queue_mode or settings.amqp.enabled:
+                raise SettingsError(str(error)) from None
+            return []
+
     async def _opened(self) -> "StoreTables":
         options = mysql_options(self.reach()[0].outbox)
         if self._tables is None or self._tables.options != options:
@@ -187,7 +209,9 @@ class Store:
             of_store = store_layers(config, crypt_keys_of(deployment))
         except _UNREADABLE as error:
             raise SettingsError(str(error)) from None
-        settings, origins = load(below([self._database(), *of_store], self._own))
+        layers = [self._database(), *of_store]
+        settings, origins = load(below(layers, self._own))
+        settings, origins = load(below([*self._queue(settings), *layers], self._own))
         self._last = deployment, rows
         return Reading(settings, origins, config, rows)
 
@@ -228,15 +252,19 @@ class StoreTables:
         """Read what tells of modules, tables and cron."""
         prefix = self.options.table_prefix
 
+        def seconds(cursor: Cursor, query: str) -> float | None:
+            cursor.execute(self._texts[query])
+            ((since,),) = cursor.fetchall()
+            return None if since is None else float(since)
+
         def work(cursor: Cursor) -> Installation:
             cursor.execute(self._texts["versions"], {"modules": (AGENT, ORIGINAL)})
             versions = {name: ModuleVersion(*version) for name, *version in cursor.fetchall()}
             tables = [f"{prefix}{name}" for name in TABLES]
             cursor.execute(self._texts["tables"], {"tables": tables})
             there = frozenset(name.removeprefix(prefix) for (name,) in cursor.fetchall())
-            cursor.execute(self._texts["cron"])
-            ((idle,),) = cursor.fetchall()
-            return Installation(versions, there, None if idle is None else float(idle))
+            bridge = seconds(cursor, "bridge") if BRIDGES in there else None
+            return Installation(versions, there, seconds(cursor, "cron"), bridge)
 
         return await self._connection.run(work)
 
@@ -245,8 +273,8 @@ class StoreTables:
         await self._connection.close()
 
 
-async def follow(store: Store, apply: Callable[[Settings], None]) -> None:
-    """Hand over the settings each time that the store's have changed, until cancelled.
+async def follow(store: Store, apply: Callable[[Reading], None]) -> None:
+    """Hand over what is read each time that the store's have changed, until cancelled.
 
     While they cannot be read, the former ones stay.
     """
@@ -255,7 +283,7 @@ async def follow(store: Store, apply: Callable[[Settings], None]) -> None:
         await asyncio.sleep(_LOOKS_EVERY)
         try:
             if reading := await store.read_if_changed():
-                apply(reading.settings)
+                apply(reading)
         except (SettingsError, QueueError) as error:
             reason = "; ".join(str(error).splitlines())
             if reason != told:

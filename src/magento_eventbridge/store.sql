@@ -25,3 +25,7 @@ WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN %(tables)s;
 -- name: cron
 -- How many seconds ago a cron job began, by the database's clock.
 SELECT TIMESTAMPDIFF(SECOND, MAX(executed_at), NOW()) FROM {prefix}cron_schedule;
+
+-- name: bridge
+-- How many seconds ago a bridge said that it is alive, by the database's clock.
+SELECT UNIX_TIMESTAMP(NOW(6)) - MAX(heartbeat_at) FROM {prefix}eventbridge_bridge;

@@ -10,9 +10,14 @@ import pytest
 
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.delivery.ports import Queue
+from magento_eventbridge.queues.amqp import AmqpQueue
+from magento_eventbridge.queues.magento_db import MagentoDbQueue
 from magento_eventbridge.queues.outbox import OutboxQueue
 from magento_eventbridge.queues.sqlite import SqliteQueue
+from magento_eventbridge.settings import QUEUE
 from tests.support import recorded
+from tests.support.magento_broker import MagentoBroker
+from tests.support.magento_queue import MagentoQueue
 from tests.support.mariadb import Outbox
 
 
@@ -25,7 +30,7 @@ class Subject:
     reopen: Callable[[], Awaitable[Queue]]
 
 
-@pytest.fixture(params=["sqlite", "outbox"])
+@pytest.fixture(params=["sqlite", "outbox", "magento-db", "amqp"])
 async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
     opened: list[Queue] = []
     if request.param == "sqlite":
@@ -35,6 +40,23 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
         async def put(captures: Sequence[tuple[Capture, bytes]]) -> None:
             await cast("SqliteQueue", opened[-1]).put(captures)
+
+    elif request.param == "magento-db":
+        messages: MagentoQueue = request.getfixturevalue("magento_queue")
+
+        def open_one() -> Queue:
+            return MagentoDbQueue(messages.options, QUEUE)
+
+        async def put(captures: Sequence[tuple[Capture, bytes]]) -> None:
+            await asyncio.to_thread(messages.put, captures)
+
+    elif request.param == "amqp":
+        broker: MagentoBroker = request.getfixturevalue("magento_broker")
+
+        def open_one() -> Queue:
+            return AmqpQueue(broker.options)
+
+        put = broker.put
 
     else:
         tables: Outbox = request.getfixturevalue("outbox")

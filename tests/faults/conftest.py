@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.sources import Inlet, Source, Table
+from tests.faults.sources import Exchange, Inlet, MagentoTables, Source, Table
 
 SEED_VARIABLE = "MAGENTO_EVENTBRIDGE_FAULTS_SEED"
 ROUNDS_VARIABLE = "MAGENTO_EVENTBRIDGE_SOAK_ROUNDS"
 
-QUEUES = ("sqlite", "outbox")
+QUEUES = ("sqlite", "outbox", "magento-db", "amqp")
 
 _ROUNDS = 4
 _SECONDS_EACH = 20
@@ -39,6 +39,10 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
             return Inlet(tmp_path / "spool.sqlite")
         case "outbox":
             return Table(request.getfixturevalue("outbox"))
+        case "magento-db":
+            return MagentoTables(request.getfixturevalue("magento_queue"))
+        case "amqp":
+            return Exchange(request.getfixturevalue("magento_broker"))
     raise AssertionError
 
 

@@ -1,21 +1,30 @@
 """What the shop writes to: each of the queues, with the service behind it that may crash too."""
 
 import asyncio
-import socket
+import contextlib
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import aiohttp
+import aiormq
 import pymysql
+from aiormq.exceptions import AMQPError, ChannelInvalidStateError
+from pymysql.cursors import Cursor
 
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.inlets.signatures import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from tests.end_to_end.test_queue_mode import of_broker, of_database
 from tests.end_to_end.test_serve_outbox import settings as outbox_settings
-from tests.support.mariadb import Outbox
+from tests.support.magento_broker import MagentoBroker
+from tests.support.magento_queue import MagentoQueue
+from tests.support.mariadb import Outbox, Server
 from tests.support.process import SECRET
+from tests.support.programs import free_ports
 
 Captures = Sequence[tuple[Capture, bytes]]
 
@@ -123,31 +132,97 @@ class Table:
         return {"INLET__ENABLED": "0", **outbox_settings(self._outbox)}
 
     async def put(self, captures: Captures) -> None:
-        await asyncio.to_thread(in_a_transaction, self._outbox, captures)
+        write = partial(self._outbox.put, captures)
+        await asyncio.to_thread(_in_a_transaction, self._outbox.server, write)
 
     async def left(self) -> int:
-        ((count,),) = await asyncio.to_thread(
-            self._outbox.ask, "SELECT COUNT(*) FROM {outbox}"
-        )
+        query = "SELECT COUNT(*) FROM {outbox}"
+        ((count,),) = await asyncio.to_thread(self._outbox.ask, query)
         return int(str(count))
 
 
-def in_a_transaction(outbox: Outbox, captures: Captures) -> None:
+class MagentoTables:
+    """The `magento-db` queue."""
+
+    name = "magento-db"
+
+    def __init__(self, queue: MagentoQueue) -> None:
+        self._queue = queue
+        self.service = queue.server if queue.server.folder else None
+
+    @property
+    def settings(self) -> dict[str, str]:
+        there = of_database(self._queue.options)
+        return {"INLET__ENABLED": "0", "MAGENTO_DB__ENABLED": "1", **there}
+
+    async def put(self, captures: Captures) -> None:
+        write = partial(self._queue.publish, as_published(captures))
+        await asyncio.to_thread(_in_a_transaction, self._queue.server, write)
+
+    async def left(self) -> int:
+        """Count what is for Magento neither complete nor in error."""
+        query = "SELECT COUNT(*) FROM {queue_message_status} WHERE status NOT IN (4, 6)"
+        ((count,),) = await asyncio.to_thread(self._queue.ask, query)
+        return int(count)
+
+
+class Exchange:
+    """The `amqp` queue."""
+
+    name = "amqp"
+
+    def __init__(self, broker: MagentoBroker) -> None:
+        self._broker = broker
+        self.service = broker.broker if broker.broker.node else None
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {"INLET__ENABLED": "0", **of_broker(self._broker.options, AMQP__ENABLED="1")}
+
+    async def put(self, captures: Captures) -> None:
+        """Publish: the broker confirms each message by itself."""
+        try:
+            connection = await aiormq.connect(self._broker.broker.url)
+        except (AMQPError, OSError) as error:
+            raise NotTakenError from error
+        try:
+            async with asyncio.timeout(30):
+                channel = await connection.channel(on_return_raises=True)
+                await self._broker.publish(as_published(captures), channel)
+        except (AMQPError, OSError, ChannelInvalidStateError, TimeoutError) as error:
+            raise UnansweredError from error
+        finally:
+            await connection.close()
+
+    async def left(self) -> int:
+        """Count what no bridge has; all of it once no bridge runs."""
+        return await self._broker.count()
+
+
+def as_published(captures: Captures) -> list[str]:
+    """Give the bodies of messages, as the agent publishes them."""
+    return [json.dumps(body.decode()) for _, body in captures]
+
+
+def _in_a_transaction(
+    server: Server, write: Callable[["pymysql.Connection[Cursor]"], None]
+) -> None:
     """Write rows; whether they were committed is not known when the server dies meanwhile."""
     try:
-        connection = outbox.server.connect()
+        connection = server.connect()
     except (pymysql.MySQLError, OSError) as error:
         raise NotTakenError from error
     try:
-        outbox.put(captures, connection)
+        write(connection)
         connection.commit()
     except (pymysql.MySQLError, OSError) as error:
         raise UnansweredError from error
     finally:
-        connection.close()
+        with contextlib.suppress(pymysql.MySQLError, OSError):
+            connection.close()
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Give a port that nobody listens on."""
+    (port,) = free_ports(1)
+    return port

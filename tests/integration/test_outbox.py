@@ -7,27 +7,19 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from pymysql.cursors import Cursor
 
-from magento_eventbridge.aws.credentials import CredentialsFinder
-from magento_eventbridge.delivery.backoff import Backoff
-from magento_eventbridge.delivery.dispatcher import Dispatcher
-from magento_eventbridge.delivery.policy import Policy
-from magento_eventbridge.delivery.ports import Queue, QueueError
-from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
+from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.queues.mysql_connection import MysqlOptions
 from magento_eventbridge.queues.outbox import OutboxQueue
-from magento_eventbridge.sinks.eventbridge import EventBridgeSink
 from tests.support import recorded
+from tests.support.delivering import delivering
 from tests.support.mariadb import Outbox, Server
 from tests.support.put_events import PutEvents, put_events
-
-KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="a-test-secret")
 
 
 @pytest.fixture
@@ -41,23 +33,6 @@ async def queue(outbox: Outbox) -> AsyncIterator[OutboxQueue]:
 async def endpoint() -> AsyncIterator[PutEvents]:
     async with put_events() as endpoint:
         yield endpoint
-
-
-@asynccontextmanager
-async def delivering(queue: Queue, url: str) -> AsyncIterator[Dispatcher]:
-    """Deliver what is in a queue while the context lasts."""
-    destination = Destination(region="eu-west-1", endpoint_url=url, credentials=KEYS)
-    route = Route(destination=destination, source="shop.example.com")
-    sink = EventBridgeSink(CredentialsFinder(), answer_seconds=2)
-    policy = Policy(backoff=Backoff(first=0.05, longest=0.2), stop_seconds=5)
-    dispatcher = Dispatcher(queue, lambda _: route, lambda _: sink, policy)
-    running = asyncio.create_task(dispatcher.run())
-    try:
-        yield dispatcher
-    finally:
-        dispatcher.stop()
-        await running
-        await sink.close()
 
 
 async def test_a_rolled_back_transaction_emits_nothing(outbox: Outbox, queue: OutboxQueue) -> None:
@@ -200,8 +175,8 @@ async def test_a_claim_that_was_cut_off_leaves_nothing_behind(
 ) -> None:
     captures = recorded.orders(3)
     outbox.put(captures)
-    texts = queue._queries._texts
-    monkeypatch.setitem(texts, "read", "SELECT no_such_function(%(ids)s)")
+    statements = queue._queries._statements
+    monkeypatch.setitem(statements, "read", ["SELECT no_such_function(%(ids)s)"])
     with pytest.raises(QueueError, match="no_such_function"):
         await queue.claim(3)
     monkeypatch.undo()

@@ -12,7 +12,7 @@ from magento_eventbridge import store as module
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.magento.installation import AGENT, ORIGINAL
 from magento_eventbridge.settings import Layer, Settings, SettingsError
-from magento_eventbridge.store import Store, follow, mysql_options
+from magento_eventbridge.store import Reading, Store, follow, mysql_options
 from tests.support.mariadb import Server
 from tests.support.shop import Shop
 
@@ -192,7 +192,7 @@ async def test_what_becomes_unreadable_is_told_once_and_the_former_stays(
     shop: Shop, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "_LOOKS_EVERY", 0.02)
-    applied: list[Settings] = []
+    applied: list[Reading] = []
     await store.read()
     following = asyncio.create_task(follow(store, applied.append))
     try:
@@ -208,7 +208,7 @@ async def test_what_becomes_unreadable_is_told_once_and_the_former_stays(
         async with asyncio.timeout(10):
             while not applied:
                 await asyncio.sleep(0.01)
-        assert not applied[0].options.tracking
+        assert not applied[0].settings.options.tracking
         assert "can be used again" in caplog.text
     finally:
         following.cancel()
@@ -230,3 +230,41 @@ def test_options_say_the_same_as_the_settings(mariadb: Server) -> None:
     options = replace(mariadb.options, tls=True, tls_verify=False, tls_ciphers="HIGH")
     values = {name: value for name, value in vars(options).items() if value is not None}
     assert mysql_options(Settings.model_validate({"outbox": values}).outbox) == options
+
+
+# Queue mode
+
+
+def add_to_env_php(shop: Shop, queue: str, more: str = "") -> None:
+    text = shop.env_php.read_text()
+    before = "'consumers_wait_for_messages' => 0\n    ],"
+    assert before in text
+    shop.env_php.write_text(text.replace(before, f"{queue}],{more}"))
+
+
+async def test_a_store_in_queue_mode_says_which_queues_and_how(shop: Shop, store: Store) -> None:
+    add_to_env_php(
+        shop,
+        "'amqp' => ['host' => 'mq', 'port' => '5673', 'user' => 'u', 'password' => 'p']",
+        "'cron_consumers_runner' => ['max_messages' => 5, 'cron_run' => true,"
+        " 'consumers' => ['aws.eventbridge.events.send']],",
+    )
+    assert (await store.read()).settings.queues_of_queue_mode == []
+    shop.save("options/queue_mode", "1")
+    reading = await store.read()
+    assert reading.settings.queues_of_queue_mode == ["magento-db", "amqp"]
+    assert (reading.settings.amqp.host, reading.settings.amqp.port) == ("mq", 5673)
+    assert reading.settings.cron_consumers_runner.max_messages == 5
+    assert reading.origins.of("amqp.host") == "env.php"
+    changed = own(shop, amqp={"enabled": False}, magento_db={"queue": "other"})
+    settings = await read(changed)
+    assert settings.queues_of_queue_mode == ["magento-db"]
+    assert settings.magento_db.queue == "other"
+
+
+async def test_a_fault_about_the_queue_is_one_in_queue_mode_only(shop: Shop, store: Store) -> None:
+    add_to_env_php(shop, "'amqp' => ['host' => 'mq', 'password' => secret('mq')]")
+    assert (await store.read()).settings.amqp.host is None
+    shop.save("options/queue_mode", "1")
+    with pytest.raises(SettingsError, match=r"env\.php, line \d+: a function call"):
+        await store.read()

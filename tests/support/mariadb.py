@@ -2,10 +2,8 @@
 
 import contextlib
 import os
-import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,11 +19,12 @@ from pymysql.cursors import Cursor
 
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.queues.mysql_connection import MysqlOptions
+from tests.support.programs import free_ports, program
 
 URL_VARIABLE = "MAGENTO_EVENTBRIDGE_TEST_MYSQL_URL"
 
 _TABLES = Path(__file__).with_name("outbox_tables.sql").read_text()
-_PACKAGES = ["mariadb-server"]
+_PACKAGE = "mariadb-server"
 _SERVER_STARTS_WITHIN = 60.0
 
 
@@ -132,7 +131,7 @@ def mariadb() -> Iterator[Server]:
     if url := os.environ.get(URL_VARIABLE):
         yield Server(_options(url))
         return
-    _install()
+    _binary("mariadbd")  # brings the user whom it runs as
     # Not pytest's own folder: the server's user may not enter that.
     folder = Path(tempfile.mkdtemp(prefix="eventbridge-mariadb-"))
     try:
@@ -143,7 +142,7 @@ def mariadb() -> Iterator[Server]:
         finally:
             server.stop()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -173,9 +172,7 @@ def _options(url: str) -> MysqlOptions:
 
 
 def _own_server(folder: Path) -> Server:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    [port] = free_ports(1)
     options = MysqlOptions(
         port=port, user="shop", password="a-test-database-secret", database="magento"
     )
@@ -214,50 +211,4 @@ def _as_user() -> list[str]:
 
 
 def _binary(name: str) -> str:
-    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    if path is None:
-        raise FileNotFoundError(name)
-    return path
-
-
-def _install() -> None:
-    try:
-        _binary("mariadbd")
-        _binary("mariadb-install-db")
-    except FileNotFoundError as error:
-        if os.geteuid() != 0 or shutil.which("apt-get") is None:
-            pytest.fail(
-                f"{error} is not installed: install MariaDB 10.6 or later (mariadb-server), or "
-                f"name a server: {URL_VARIABLE}=mysql://user:password@host:3306/database"
-            )
-        with _services_stay_off():
-            _apt_get("update")
-            _apt_get("install", "--yes", "--no-install-recommends", *_PACKAGES)
-    if os.geteuid() == 0:
-        pwd.getpwnam("mysql")
-
-
-def _apt_get(*words: str) -> None:
-    ran = subprocess.run(
-        ["apt-get", "--quiet", *words],
-        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-        capture_output=True,
-        check=False,
-    )
-    if ran.returncode:
-        pytest.fail(f"apt-get {' '.join(words)}: {ran.stderr.decode()}")
-
-
-@contextlib.contextmanager
-def _services_stay_off() -> Iterator[None]:
-    """Keep Debian from starting what it installs, unless somebody has decided that already."""
-    policy = Path("/usr/sbin/policy-rc.d")
-    if policy.exists():
-        yield
-        return
-    policy.write_text("#!/bin/sh\nexit 101\n")
-    policy.chmod(0o755)
-    try:
-        yield
-    finally:
-        policy.unlink()
+    return program(name, _PACKAGE)

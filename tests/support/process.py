@@ -24,6 +24,10 @@ class Serving:
     def log(self) -> str:
         return self._log.read_text()
 
+    @property
+    def console(self) -> str:
+        return self.log.rpartition("The console is at ")[2].split()[0]
+
     async def kill(self) -> None:
         self.process.kill()
         await self.process.wait()
@@ -51,6 +55,7 @@ def environment(folder: Path, endpoint: str, **settings: str) -> dict[str, str]:
         "INLET__SECRETS": SECRET,
         "INLET__PORT": "0",
         "SPOOL__PATH": str(folder / "spool.sqlite"),
+        "CONSOLE__PORT": "0",
         "LOG__FILE": str(folder / "bridge.log"),
         "DELIVERY__ANSWER_SECONDS": "2",
         **settings,

@@ -1,22 +1,73 @@
 """Programs that tests need: what is installed, else what the system's package manager installs."""
 
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+_ADMINISTRATORS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+_POLICY = Path("/usr/sbin/policy-rc.d")
 
-def program(name: str, package: str) -> str:
-    """Give the path of a program; install its package where it is missing and that is allowed."""
-    if found := shutil.which(name):
+
+def program(name: str, package: str, *, folders: tuple[str, ...] = ()) -> str:
+    """Give the path of a program; install its package where it is missing and that is allowed.
+
+    Args:
+        name: what to call it by.
+        package: what it is in on Debian.
+        folders: where to look before PATH and the administrators' folders.
+    """
+    if found := _find(name, folders):
         return found
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "-q", "update"], check=False, env=quiet, capture_output=True)
-        install = ["apt-get", "-qy", "install", "--no-install-recommends", package]
-        done = subprocess.run(install, check=False, env=quiet, capture_output=True, text=True)
-        if found := shutil.which(name):
-            return found
-        pytest.fail(f"{name} is missing and could not be installed: {done.stderr[-500:]}")
-    pytest.fail(f"{name} is missing: install the package {package} (on Debian), or its like")
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        pytest.fail(f"{name} is missing: install the package {package} (on Debian), or its like")
+    with _services_stay_off():
+        _apt_get("update")
+        told = _apt_get("install", "--yes", "--no-install-recommends", package)
+    if found := _find(name, folders):
+        return found
+    pytest.fail(f"{name} is missing and could not be installed: {told[-500:]}")
+
+
+def free_ports(count: int) -> list[int]:
+    """Give ports of the loopback that nobody has at this moment."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+def _find(name: str, folders: tuple[str, ...]) -> str | None:
+    path = os.pathsep.join((*folders, os.environ.get("PATH", os.defpath), *_ADMINISTRATORS))
+    return shutil.which(name, path=path)
+
+
+def _apt_get(*words: str) -> str:
+    ran = subprocess.run(
+        ["apt-get", "--quiet", *words],
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    return ran.stderr
+
+
+@contextlib.contextmanager
+def _services_stay_off() -> Iterator[None]:
+    """Keep Debian from starting what it installs, unless somebody has decided that already."""
+    if _POLICY.exists():
+        yield
+        return
+    _POLICY.write_text("#!/bin/sh\nexit 101\n")
+    _POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        _POLICY.unlink()

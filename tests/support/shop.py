@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pymysql.cursors import Cursor
 
+from magento_eventbridge.magento.installation import TABLES
 from tests.support.mariadb import Outbox
 
 RECORDED = Path(__file__).parents[1] / "fixtures/magento"
@@ -44,10 +45,18 @@ class Shop:
         """Add a store view to the website."""
         self.run("INSERT INTO {store} VALUES (%s, %s, 1, 1, %s, 0, 1)", (number, code, code))
 
+    def beat(self, seconds_ago: float = 0.0) -> None:
+        """Write the row of a bridge that was alive so long ago."""
+        self.run(
+            "REPLACE INTO {eventbridge_bridge} (id, heartbeat_at) "
+            "VALUES ('a-bridge', UNIX_TIMESTAMP(NOW(6)) - %s)",
+            (seconds_ago,),
+        )
+
     def run(self, statement: str, values: tuple[object, ...] = ()) -> None:
         """Run a statement over `{core_config_data}`, `{store}` and their like."""
         prefix = self.outbox.options.table_prefix
-        text = statement.format(**{name: f"`{prefix}{name}`" for name in _NAMES})
+        text = statement.format(**{name: f"`{prefix}{name}`" for name in (*_NAMES, *TABLES)})
         with self.outbox.server.connect() as connection, connection.cursor() as cursor:
             cursor.execute(text, values)
             connection.commit()

@@ -235,7 +235,7 @@ SIGN_UP_FAILED = recorded(
 )
 SIGNED_UP = recorded("signup", "customer_save_after_data_object")
 LOGGED_IN = recorded("login", "customer_login")
-JOB_STARTED = recorded("cron-missed", "cron_job_run")
+JOB_STARTED = recorded("cron", "cron_job_run")
 JOB_MISSED = recorded("cron-missed", "plugin:cron_schedule.save", -1)
 JOB_FAILED = recorded("cron-error", "plugin:cron_schedule.save", -1)
 REINDEXED = recorded("reindex", "indexer_state_save_after")
@@ -269,9 +269,7 @@ def test_an_event_says_its_scope_and_when_it_is_sent(event):
 
 
 def test_every_magento_event_of_the_store_day_is_known():
-    # No refused token or REST sign-up was recorded.
-    unseen = {"plugin:customer_account.authenticate", "plugin:customer_account.create"}
-    assert {capture.event for _, capture in store_day_captures()} == MAGENTO_EVENTS - unseen
+    assert {capture.event for _, capture in store_day_captures()} == MAGENTO_EVENTS
 
 
 @pytest.mark.parametrize("detail_type", SHOWN)
@@ -371,8 +369,7 @@ def test_every_detail_of_the_store_day_fits_its_schema():
         assert model.model_dump(by_alias=True) == detail(capture)
         assert list(shown)[:-2] == list(event.sample)[: len(shown) - 2]
         seen.add(event.detail_type)
-    # Nothing in the store day changes an invoice or a credit memo after it was made.
-    assert set(DOCUMENTED) - seen == {"InvoiceUpdated", "CreditmemoUpdated"}
+    assert seen == set(DOCUMENTED)
 
 
 def numbers_in(value: Any) -> Iterator[float]:
@@ -532,6 +529,13 @@ def test_a_save_that_changed_nothing_is_not_told(capture, original):
     assert event_of(varied(capture, event=event, is_new=False, original=original)) is None
 
 
+@pytest.mark.parametrize("capture", [PLACED, INVOICED, REFUNDED], ids=["order", "invoice", "memo"])
+def test_a_change_of_a_field_that_may_not_be_told_is_a_change(capture):
+    event = "sales_order_save_after" if capture is PLACED else capture.event
+    changed = varied(capture, event=event, is_new=False, original={"customer_note": None})
+    assert meaning(changed).detail_type.endswith("Updated")
+
+
 # Invoices, credit memos, shipments
 
 
@@ -583,7 +587,7 @@ def test_an_invoice_of_an_order_without_a_billing_address_has_none():
 def test_a_credit_memo_calls_its_items_quantity_so():
     assert detail(REFUNDED) == {
         "orderId": REFUNDED.snapshot["order"]["increment_id"],
-        "shippingAmount": 5,
+        "shippingAmount": 10,
         "taxAmount": 0,
         "total": 73,
         "status": "REFUNDED",
@@ -608,7 +612,7 @@ def test_a_track_that_comes_later_and_goes_again_saves_the_shipment():
         detail(recorded("ship-track-later", f"sales_order_shipment_{save}_after"))["tracks"]
         for save in ("save", "track_save", "track_delete")
     ]
-    assert [[track["number"] for track in shown] for shown in tracks] == [[], ["LATER-1"], []]
+    assert [[track["number"] for track in shown] for shown in tracks] == [[], ["1Z999"], []]
 
 
 def test_tracks_and_comments_keyed_by_id_are_read_like_lists():
@@ -646,13 +650,13 @@ def test_what_is_deleted_is_told_with_its_items(action, event, items):
 
 def test_a_product_put_into_the_cart_is_an_addition():
     assert meaning(ADDED).detail_type == "CartProductAdded"
-    assert detail(ADDED) == {"sku": "24-MB01", "qty": 2}
+    assert detail(ADDED) == {"sku": "24-MB01", "qty": 1}
 
 
 def test_adding_again_tells_how_many_were_added_not_how_many_there_are():
-    assert ADDED_AGAIN.snapshot["qty"] == 4
+    assert ADDED_AGAIN.snapshot["qty"] == 3
     assert meaning(ADDED_AGAIN).detail_type == "CartProductAdded"
-    assert detail(ADDED_AGAIN) == {"sku": "24-MB01", "qty": 3}
+    assert detail(ADDED_AGAIN) == {"sku": "24-MB01", "qty": 2}
 
 
 def test_changing_the_quantity_is_an_update():
@@ -696,7 +700,7 @@ def test_the_item_edit_page_that_leaves_the_quantity_tells_nothing():
 
 
 def test_an_item_that_is_saved_as_it_was_tells_nothing():
-    assert event_of(recorded("cart-update", "sales_quote_item_save_after", 1)) is None
+    assert event_of(varied(UPDATED, original={})) is None
 
 
 def test_a_guests_cart_merged_into_the_customers_is_no_addition():
@@ -729,7 +733,7 @@ def test_a_cart_is_told_of_whichever_way_it_is_changed(area):
 
 def test_a_product_taken_out_is_told_with_how_many_there_were():
     assert meaning(REMOVED).detail_type == "CartProductRemoved"
-    assert detail(REMOVED) == {"sku": "24-MB01", "qty": 3}
+    assert detail(REMOVED) == {"sku": "24-MB01", "qty": 2}
 
 
 def test_setting_the_quantity_to_zero_is_a_removal_and_nothing_else():
@@ -752,7 +756,7 @@ def test_a_customer_is_told_as_the_reference_shows_it():
 
 
 def test_a_later_save_of_a_customer_is_no_sign_up():
-    assert event_of(recorded("signup", "customer_save_after_data_object", 1)) is None
+    assert event_of(varied(SIGNED_UP, is_new=False)) is None
 
 
 def test_an_account_that_an_admin_makes_is_no_sign_up():
@@ -775,8 +779,8 @@ def test_a_failed_login_is_told_with_what_the_shop_answered():
 def test_a_failed_sign_up_is_told_with_what_the_shop_answered():
     assert detail(SIGN_UP_FAILED) == {
         "email": SIGN_UP_FAILED.snapshot["email"],
-        "firstname": "Twice",
-        "lastname": "Over",
+        "firstname": SIGN_UP_FAILED.snapshot["firstname"],
+        "lastname": SIGN_UP_FAILED.snapshot["lastname"],
         "messages": ["customerAlreadyExistsErrorMessage"],
     }
 
@@ -853,7 +857,7 @@ def test_a_job_that_starts_has_neither_duration_nor_error():
 
 
 def test_a_job_that_succeeds_tells_its_duration():
-    done = recorded("cron-missed", "plugin:cron_schedule.save")
+    done = varied(JOB_FAILED, snapshot={"status": "success", "messages": None})
     assert meaning(done).detail_type == "CronFinishedSuccess"
     shown = detail(done)
     assert shown["duration"] >= 0
@@ -867,12 +871,12 @@ def test_a_job_that_fails_tells_the_message():
         "groupId": "default",
         "jobConfig": {
             "name": "drive_failing_job",
-            "instance": "Drive\\Spy\\Cron\\Failing",
+            "instance": "Shop\\Jobs\\Cron\\Fail",
             "method": "execute",
-            "schedule": "0 0 31 2 *",
+            "schedule": "0 0 1 1 *",
         },
-        "duration": 0.005,
-        "error": "this job always fails (drive.py cron-error)",
+        "duration": JOB_FAILED.snapshot["duration"],
+        "error": "drive: this job fails on purpose",
     }
 
 
@@ -880,7 +884,7 @@ def test_a_job_that_was_missed_failed_though_it_never_ran():
     assert meaning(JOB_MISSED).detail_type == "CronFinishedError"
     shown = detail(JOB_MISSED)
     assert shown["duration"] is None
-    assert shown["error"] == "Cron Job drive_failing_job is missed at 2026-11-22 17:17:11"
+    assert shown["error"].startswith("Cron Job drive_failing_job is missed at 20")
 
 
 @pytest.mark.parametrize("status", ["running", "pending", None])
@@ -1077,10 +1081,10 @@ def test_tracking_over_http_is_as_the_reference_shows_it():
         "hostname": "web-1",
         "time": shown["time"],
         "storeId": 0,
-        "version": {"module": "0.1.0", "php": "8.2.7", "magento": "2.4.6Community"},
+        "version": {"module": "0.1.0", "php": "8.2.36", "magento": "2.4.6Community"},
         "user": {"id": 1, "username": "admin", "email": "admin@example.com"},
         "ip": "127.0.0.1",
-        "userAgent": "unknown",
+        "userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
     }
     assert list(shown) == [
         "transport",
@@ -1102,7 +1106,7 @@ def test_tracking_of_a_command_tells_the_systems_user_and_no_address():
         "hostname": "web-1",
         "time": shown["time"],
         "storeId": 0,
-        "version": {"module": "0.1.0", "php": "8.2.7", "magento": "2.4.6Community"},
+        "version": {"module": "0.1.0", "php": "8.2.36", "magento": "2.4.6Community"},
         "user": {
             "name": "www-data",
             "passwd": "x",

@@ -183,7 +183,7 @@ def test_what_is_nested_in_a_user_is_not_shown():
 
 
 def test_a_detail_that_is_nested_too_deep_is_not_sealed():
-    started = recorded("cron-missed", "cron_job_run")
+    started = recorded("cron", "cron_job_run")
     with pytest.raises(TranslationError, match="CronStarted: the detail is nested too deep"):
         sealed(varied(started, snapshot={"job_config": {"deep": nested(200_000)}}))
 

@@ -35,7 +35,7 @@ class BridgeStatus extends Field
     }
 
     /**
-     * Gives the bridges with the latest heartbeat first.
+     * Gives the bridges with the latest heartbeat first; the time is the database's, for both sides.
      *
      * @return array[] of id, isRunning, heartbeat (seconds ago) and status
      */
@@ -45,7 +45,7 @@ class BridgeStatus extends Field
             $connection = $this->resource->getConnection();
             $rows = $connection->fetchAll(
                 $connection->select()
-                    ->from($this->resource->getTableName(self::TABLE))
+                    ->from($this->resource->getTableName(self::TABLE), ['id', 'status', 'age' => $this->age()])
                     ->order('heartbeat_at DESC')
                     ->limit(self::SHOWN)
             );
@@ -53,10 +53,9 @@ class BridgeStatus extends Field
             $this->_logger->error($exception->getMessage());
             return [];
         }
-        $now = microtime(true);
         $bridges = [];
         foreach ($rows as $row) {
-            $age = max(0, (int)($now - (float)$row['heartbeat_at']));
+            $age = max(0, (int)$row['age']);
             $status = json_decode((string)$row['status'], true);
             $bridges[] = [
                 'id' => (string)$row['id'],
@@ -91,5 +90,10 @@ class BridgeStatus extends Field
     protected function _getElementHtml(AbstractElement $element): string
     {
         return $this->_toHtml();
+    }
+
+    private function age(): \Zend_Db_Expr
+    {
+        return new \Zend_Db_Expr('UNIX_TIMESTAMP(NOW(6)) - heartbeat_at');
     }
 }

@@ -145,6 +145,11 @@ class Database implements AdapterInterface
         return $name;
     }
 
+    public function fetchOne(array $select)
+    {
+        return $this->fetchRow($select)['id'] ?? false;
+    }
+
     public function fetchRow(array $select): array
     {
         return $this->things[$select[0]][$select[1]] ?? [];

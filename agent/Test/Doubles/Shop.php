@@ -28,6 +28,7 @@ use MagentoEventBridge\Agent\Observer\CaptureEvent;
 use MagentoEventBridge\Agent\Plugin\HandOverAtCommit;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
 use MagentoEventBridge\Agent\Watcher\StoredThing;
+use MagentoEventBridge\Agent\Watcher\Teller;
 use MagentoEventBridge\Agent\Watcher\WatcherInterface;
 
 /**
@@ -91,6 +92,11 @@ class Shop
     public $buffer;
 
     /**
+     * @var Teller
+     */
+    public $teller;
+
+    /**
      * @var WatcherInterface[]
      */
     public $watchers = [];
@@ -107,11 +113,28 @@ class Shop
         $this->surroundings = new Surroundings($this->state, $this->stores());
         $this->toggles = new Toggles($this->settings, Wiring::toggles());
         $this->captures = new Captures(new CaptureId(), $this->surroundings, $this->context());
+        $this->handOverBy($otherTransports);
+    }
+
+    /**
+     * Gives the shop other ways to the bridge than the outbox.
+     *
+     * @param \MagentoEventBridge\Agent\Handover\TransportInterface[] $otherTransports
+     * @return void
+     */
+    public function handOverBy(array $otherTransports): void
+    {
         $this->buffer = new TransactionBuffer(
             $this->resource,
-            new Transports($this->settings, new Outbox($this->resource), $otherTransports),
+            new Transports(
+                $this->settings,
+                new Outbox($this->resource),
+                $otherTransports,
+                Wiring::neverQueued()
+            ),
             $this->fence
         );
+        $this->teller = new Teller($this->surroundings, $this->toggles, $this->captures, $this->buffer);
         $this->database->plugin = new HandOverAtCommit($this->buffer, $this->resource);
     }
 
@@ -136,8 +159,7 @@ class Shop
             $this->notes,
             new StoredRow(),
             $this->surroundings,
-            $this->toggles,
-            $this->captures,
+            $this->teller,
             $this->buffer,
             $prefix,
             $name,

@@ -32,6 +32,16 @@ class Wiring
     }
 
     /**
+     * Gives the events that never go through the message queue.
+     *
+     * @return string[]
+     */
+    public static function neverQueued(): array
+    {
+        return array_map('strval', self::xml('di.xml')->xpath('//argument[@name="neverQueued"]/item'));
+    }
+
+    /**
      * Gives the watcher of each event.
      *
      * @return string[]

@@ -264,3 +264,52 @@ namespace Magento\Sales\Model\ResourceModel\Order\Shipment\Comment {
     {
     }
 }
+
+namespace Magento\Sales\Api {
+    interface OrderRepositoryInterface
+    {
+        public function get($id);
+    }
+}
+
+namespace Magento\Framework\MessageQueue {
+    interface PublisherInterface
+    {
+        public function publish($topicName, $data);
+    }
+
+    class ConnectionTypeResolver
+    {
+        public function getConnectionType($connectionName)
+        {
+            if ($connectionName === 'unknown') {
+                throw new \LogicException('Unknown connection name ' . $connectionName);
+            }
+            return $connectionName;
+        }
+    }
+}
+
+namespace Magento\Framework\MessageQueue\Publisher {
+    interface ConfigInterface
+    {
+        public function getPublisher($topic);
+    }
+}
+
+namespace Magento\Framework\Amqp {
+    class ConfigPool
+    {
+        private $config;
+
+        public function __construct($config)
+        {
+            $this->config = $config;
+        }
+
+        public function get($connectionName)
+        {
+            return $this->config;
+        }
+    }
+}

@@ -4,12 +4,13 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Test\Unit;
 
-use Magento\Framework\App\CacheInterface;
 use Magento\Framework\Encryption\EncryptorInterface;
 use Magento\Framework\HTTP\Client\CurlFactory;
 use MagentoEventBridge\Agent\Capture\Capture;
+use MagentoEventBridge\Agent\Handover\AfterResponse;
 use MagentoEventBridge\Agent\Handover\Http;
 use MagentoEventBridge\Agent\Handover\Outbox;
+use MagentoEventBridge\Agent\Test\Doubles\Cache;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
 use PHPUnit\Framework\TestCase;
 
@@ -45,10 +46,12 @@ class HttpTest extends TestCase
             $this->shop->settings,
             $this->encryptor(),
             $clients,
-            $this->cache(),
-            new Outbox($this->shop->resource),
-            $this->shop->surroundings,
-            $this->shop->fence
+            new AfterResponse(
+                new Cache(),
+                new Outbox($this->shop->resource),
+                $this->shop->surroundings,
+                $this->shop->fence
+            )
         );
     }
 
@@ -122,23 +125,6 @@ class HttpTest extends TestCase
             public function decrypt($data)
             {
                 return 'decrypted';
-            }
-        };
-    }
-
-    private function cache(): CacheInterface
-    {
-        return new class implements CacheInterface {
-            private $saved = [];
-
-            public function load($identifier)
-            {
-                return $this->saved[$identifier] ?? false;
-            }
-
-            public function save($data, $identifier)
-            {
-                $this->saved[$identifier] = $data;
             }
         };
     }

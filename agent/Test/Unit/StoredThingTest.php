@@ -8,10 +8,12 @@ use Magento\Framework\DataObject;
 use Magento\Sales\Model\ResourceModel\Order\Shipment\Comment\CollectionFactory as Comments;
 use Magento\Sales\Model\ResourceModel\Order\Shipment\Track\CollectionFactory as Tracks;
 use MagentoEventBridge\Agent\Snapshot\CartItem;
+use MagentoEventBridge\Agent\Snapshot\Creditmemo;
 use MagentoEventBridge\Agent\Snapshot\Fields;
 use MagentoEventBridge\Agent\Snapshot\Order;
 use MagentoEventBridge\Agent\Snapshot\OrderDocument;
 use MagentoEventBridge\Agent\Snapshot\Shipment;
+use MagentoEventBridge\Agent\Test\Doubles\Orders;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
 use MagentoEventBridge\Agent\Test\Doubles\Thing;
 use MagentoEventBridge\Agent\Watcher\CartAddition;
@@ -61,6 +63,56 @@ class StoredThingTest extends TestCase
         self::assertFalse($told[0]['is_new']);
         self::assertSame('complete', $told[0]['snapshot']['status']);
         self::assertSame(['status' => 'pending'], $told[0]['original']);
+    }
+
+    public function testAnOrderSavedByTwoObjectsInOneTransactionIsToldOnceAsChanged(): void
+    {
+        $order = $this->savedOrder();
+        $another = new Thing($this->shop->database, 'sales_order', $order->getData());
+        $this->shop->database->begin();
+        $order->setData('status', 'processing');
+        $this->save($order);
+        $another->setData('status', 'complete');
+        $this->save($another);
+        $this->shop->database->commit();
+
+        $told = $this->shop->database->told();
+        self::assertCount(1, $told);
+        self::assertFalse($told[0]['is_new']);
+        self::assertSame('complete', $told[0]['snapshot']['status']);
+        self::assertSame(['status' => 'pending'], $told[0]['original']);
+    }
+
+    public function testAnOrderThatAProgramSavesInPartIsToldWhole(): void
+    {
+        $id = $this->savedOrder()->getId();
+        $this->save(new Thing($this->shop->database, 'sales_order', ['entity_id' => $id, 'status' => 'complete']));
+
+        $told = $this->shop->database->told()[0];
+        self::assertSame('order/000000001', $told['subject']);
+        self::assertSame(1, $told['store_id']);
+        self::assertSame(['000000001', 'complete'], [
+            $told['snapshot']['increment_id'],
+            $told['snapshot']['status'],
+        ]);
+        self::assertSame(['status' => 'pending'], $told['original']);
+    }
+
+    public function testACreditMemoWithAnEmptyOrderIsToldWithItsOwn(): void
+    {
+        $this->savedOrder();
+        $documents = new OrderDocument(new Fields(), new Orders($this->shop->database));
+        $this->shop->watch(new Creditmemo($documents), 'sales_order_creditmemo', 'creditmemo');
+        $memo = new Thing($this->shop->database, 'sales_creditmemo', [
+            'store_id' => 2,
+            'order_id' => 1,
+            'order' => new DataObject(),
+        ]);
+        $this->shop->save($memo, 'sales_order_creditmemo', 'creditmemo', 'sales_creditmemo');
+
+        $told = $this->shop->database->told()[0];
+        self::assertSame('order/000000001', $told['subject']);
+        self::assertSame('000000001', $told['snapshot']['order']['increment_id']);
     }
 
     public function testANewOrderSavedAgainInItsTransactionIsStillNewAndToldOnce(): void
@@ -218,15 +270,9 @@ class StoredThingTest extends TestCase
     public function testAShipmentIsToldOnceWithTheTracksSavedAfterIt(): void
     {
         $tracks = new Tracks();
-        $snapshots = new Shipment(new OrderDocument(new Fields()), new Fields(), $tracks, new Comments());
+        $snapshots = new Shipment(new OrderDocument(new Fields(), new Orders($this->shop->database)), new Fields(), $tracks, new Comments());
         $this->shop->watch($snapshots, 'sales_order_shipment', 'shipment', ['hasPartsSavedLater' => true]);
-        $watcher = new ShipmentTrack(
-            $snapshots,
-            $this->shop->surroundings,
-            $this->shop->toggles,
-            $this->shop->captures,
-            $this->shop->buffer
-        );
+        $watcher = new ShipmentTrack($snapshots, $this->shop->teller, $this->shop->buffer);
         $this->shop->watchers['sales_order_shipment_track_save_after'] = $watcher;
         $this->shop->watchers['sales_order_shipment_track_delete_after'] = $watcher;
         $shipment = new Thing($this->shop->database, 'sales_shipment', [

@@ -5,7 +5,9 @@ import sys
 
 import typer
 
+from magento_eventbridge.agent.module import AgentError, NoStoreError
 from magento_eventbridge.cli import (
+    agent,
     consume,
     dead_letters,
     demo,
@@ -35,6 +37,7 @@ for command in (serve, consume, demo, replay, send_test, doctor, version):
     app.command(command.NAME, epilog=f"Example: {command.EXAMPLE}")(command.run)
 app.add_typer(events.app, name="events")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(agent.app, name="agent")
 
 FAULT = 1
 WRONG_USE = 2
@@ -44,10 +47,10 @@ def main() -> None:
     """Run the command; a fault is told in words and by the exit status, never by a traceback."""
     try:
         app()
-    except SettingsError as error:
+    except (NoStoreError, SettingsError) as error:
         _tell(error)
         sys.exit(WRONG_USE)
-    except (HandOverError, InletError, LogFileError, QueueError) as error:
+    except (AgentError, HandOverError, InletError, LogFileError, QueueError) as error:
         _tell(error)
         sys.exit(FAULT)
     except Exception as error:

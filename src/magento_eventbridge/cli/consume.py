@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -26,13 +27,20 @@ QueueName = Annotated[
     str | None,
     typer.Option(
         "--queue",
-        help="Which queue to drain: sqlite or outbox; the outbox if it is enabled.",
+        help="Which queue to drain: sqlite, outbox, magento-db or amqp; the outbox if it is "
+        "enabled.",
         show_default=False,
     ),
 ]
 MaxMessages = Annotated[
     int | None,
-    typer.Option("--max-messages", min=1, help="Stop after so many; without it: when empty."),
+    typer.Option(
+        "--max-messages",
+        min=1,
+        help="Stop after so many; without it: when empty, or as the store's cron_consumers_runner "
+        "says.",
+        show_default=False,
+    ),
 ]
 
 
@@ -44,10 +52,22 @@ def run(
     magento_root: MagentoRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Deliver what is in a queue, then stop."""
+    """Deliver what is in a queue, then stop.
+
+    For Magento's own queues the store's cron_consumers_runner is obeyed.
+    """
     settings, _ = settings_of(config, overrides, magento_root)
     start_log(settings)
-    tally = run_loop(_consume(settings, queue, max_messages))
+    at_most = max_messages
+    objection = ""
+    if queue in _MAGENTOS:
+        at_most = at_most or settings.cron_consumers_runner.max_messages or None
+        objection = _objection(settings, _MAGENTOS[queue](settings))
+    if objection:
+        typer.echo(f"Nothing is consumed: {objection}", err=True)
+        tally = Tally()
+    else:
+        tally = run_loop(_consume(settings, queue, at_most))
     told = {
         "delivered": tally.delivered,
         "passed_over": tally.passed_over,
@@ -59,8 +79,24 @@ def run(
         out.print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in told.items()))
 
 
+_MAGENTOS: dict[str | None, Callable[[Settings], str]] = {
+    "magento-db": lambda settings: settings.magento_db.queue,
+    "amqp": lambda settings: settings.amqp.queue,
+}
+
+
+def _objection(settings: Settings, consumer: str) -> str:
+    """Say why the store does not want cron to consume, if it does not."""
+    runner = settings.cron_consumers_runner
+    if not runner.cron_run:
+        return "cron_consumers_runner.cron_run is off"
+    if runner.consumers and consumer not in runner.consumers:
+        return f"cron_consumers_runner.consumers does not name {consumer}"
+    return ""
+
+
 async def _consume(settings: Settings, name: str | None, at_most: int | None) -> Tally:
-    queue = open_queue(settings, name)
+    queue = open_queue(settings, name, at_most=at_most)
     try:
         async with dispatching(settings, queue) as dispatcher:
             loop = asyncio.get_running_loop()

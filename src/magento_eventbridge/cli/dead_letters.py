@@ -27,7 +27,7 @@ QueueName = Annotated[
     str | None,
     typer.Option(
         "--queue",
-        help="Which queue's: sqlite or outbox; the outbox's if it is enabled.",
+        help="Which queue's: sqlite, outbox, magento-db or amqp; the outbox's if it is enabled.",
         show_default=False,
     ),
 ]

@@ -1,18 +1,9 @@
 """`doctor`: what is set and from where, how the store fares, whether the bus answers."""
 
 import asyncio
-import os
-import time
-from collections.abc import Iterator
-from typing import Any
 
 import typer
-from pydantic import BaseModel, SecretStr
 
-from magento_eventbridge.aws.credentials import CredentialsError
-from magento_eventbridge.bridge import Sinks, open_queue
-from magento_eventbridge.cli.doctor_store import Examination, examine
-from magento_eventbridge.cli.findings import Finding
 from magento_eventbridge.cli.options import (
     AsJson,
     Config,
@@ -23,18 +14,13 @@ from magento_eventbridge.cli.options import (
     sources_of,
     table,
 )
-from magento_eventbridge.delivery.envelope import Entry
-from magento_eventbridge.delivery.ports import QueueError
-from magento_eventbridge.delivery.routing import Route
-from magento_eventbridge.delivery.verdicts import Fate, judge
-from magento_eventbridge.settings import Origins, Settings, load
+from magento_eventbridge.doctor.delivery import look
+from magento_eventbridge.doctor.store import Examination, examine
+from magento_eventbridge.doctor.values import values_of
+from magento_eventbridge.settings import load
 
 NAME = "doctor"
 EXAMPLE = "magento-eventbridge doctor --magento-root /var/www/html"
-
-# An entry that every bus refuses as malformed, once it has accepted caller, source and
-# detail-type: the bus has answered, and no event was put on it.
-_NO_EVENT = "this is no JSON object"
 
 
 def run(
@@ -50,18 +36,16 @@ def run(
     else:
         settings, origins = load(own)
         found = Examination([], settings, origins, is_read=True)
-    values = list(_values(found.settings, found.origins)) if found.settings else []
+    values = list(values_of(found.settings, found.origins)) if found.settings else []
     findings = found.findings
     if found.settings and found.is_read:
-        findings = findings + asyncio.run(_look(found.settings))
+        findings = findings + asyncio.run(look(found.settings))
     is_well = all(finding.is_well for finding in findings)
     if as_json:
         show_json(
             {
                 "ok": is_well,
-                "settings": [
-                    dict(zip(("name", "value", "origin"), v, strict=True)) for v in values
-                ],
+                "settings": [value._asdict() for value in values],
                 "findings": [
                     {"name": f.name, "ok": f.is_well, "state": f.state.lower(), "message": f.told}
                     for f in findings
@@ -79,126 +63,3 @@ def run(
             out.print(str(finding))
     if not is_well:
         raise typer.Exit(1)
-
-
-def _values(settings: BaseModel, origins: Origins, at: str = "") -> Iterator[tuple[str, str, str]]:
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        dotted = f"{at}{name}"
-        if isinstance(value, BaseModel):
-            yield from _values(value, origins, f"{dotted}.")
-        elif isinstance(value, dict) and value:
-            for key, member in value.items():
-                if isinstance(member, BaseModel):
-                    yield from _values(member, origins, f"{dotted}.{key}.")
-                else:
-                    yield f"{dotted}.{key}", _shown(member), origins.of(f"{dotted}.{key}")
-        else:
-            yield dotted, _shown(value), origins.of(dotted)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, SecretStr):
-        return "********"
-    if isinstance(value, tuple):
-        return ", ".join(_shown(member) for member in value) or "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "-" if value in (None, {}) else str(value)
-
-
-async def _look(settings: Settings) -> list[Finding]:
-    findings = [_inlet(settings)]
-    if settings.inlet.secrets or not settings.outbox.enabled or settings.spool.path.exists():
-        findings.append(await _spool(settings))
-    if settings.outbox.enabled:
-        findings.append(await _outbox(settings))
-    sinks = Sinks(settings)
-    try:
-        views: dict[str, Route] = {"all store views": settings.route()}
-        for number, store in settings.stores.items():
-            views[f"store view {number}"] = store.route()
-        seen = set()
-        for name, route in views.items():
-            if route.destination in seen:
-                continue
-            seen.add(route.destination)
-            findings += [finding async for finding in _destination(sinks, name, route)]
-    finally:
-        await sinks.close()
-    return findings
-
-
-def _inlet(settings: Settings) -> Finding:
-    if not settings.inlet.enabled:
-        return Finding("inlet", "ok", "switched off")
-    count = len(settings.inlet.secrets)
-    if not count and settings.magento_root:
-        return Finding("inlet", "ok", "stays closed: nobody has a secret for it")
-    if not count:
-        return Finding("inlet", "FAIL", "no secret is set (inlet.secrets): 'serve' will not start")
-    return Finding("inlet", "ok", f"{count} secret{'s' if count > 1 else ''}")
-
-
-async def _spool(settings: Settings) -> Finding:
-    path = settings.spool.path
-    if not path.exists():
-        folder = next(parent for parent in path.absolute().parents if parent.exists())
-        if folder.is_dir() and os.access(folder, os.W_OK):
-            return Finding("spool", "ok", f"not there yet; 'serve' makes {path}")
-        return Finding("spool", "FAIL", f"{path} cannot be made: {folder} cannot be written")
-    try:
-        queue = open_queue(settings, "sqlite")
-        depth = await queue.depth()
-        await queue.close()
-    except QueueError as error:
-        return Finding("spool", "FAIL", str(error))
-    return Finding("spool", "ok", f"{depth.captures} captures wait, {depth.dead} dead letters")
-
-
-async def _outbox(settings: Settings) -> Finding:
-    queue = open_queue(settings, "outbox")
-    try:
-        depth = await queue.depth()
-    except QueueError as error:
-        return Finding("outbox", "FAIL", str(error))
-    finally:
-        await queue.close()
-    return Finding("outbox", "ok", f"{depth.captures} captures wait, {depth.dead} dead letters")
-
-
-async def _destination(sinks: Sinks, name: str, route: Route) -> Any:
-    destination = route.destination
-    if destination.dry_run:
-        yield Finding(f"bus of {name}", "ok", "dry run: nothing is sent")
-        return
-    try:
-        found = await sinks.credentials.look(destination.credentials, destination.region)
-    except CredentialsError as error:
-        yield Finding(f"credentials of {name}", "FAIL", str(error))
-        return
-    yield Finding(f"credentials of {name}", "ok", str(found))
-    yield await _bus(sinks, name, route)
-
-
-async def _bus(sinks: Sinks, name: str, route: Route) -> Finding:
-    sink = sinks.of(route.destination)
-    probe = Entry.of(
-        source=route.source,
-        detail_type="OrderPlaced",
-        detail=_NO_EVENT,
-        time=time.time(),
-        event_bus=route.destination.event_bus,
-    )
-    began = time.monotonic()
-    answer = await sink.put(route.destination, [probe])
-    seconds = time.monotonic() - began
-    code = answer.results[0].error_code if answer.results else answer.error_code
-    if code in ("MalformedDetail", "InvalidArgument", "ValidationException"):
-        return Finding(
-            f"bus of {name}", "ok", f"{route.destination} answers in {seconds * 1000:.0f} ms"
-        )
-    verdict = judge(1, answer, sink.codes)[0]
-    if verdict.fate is Fate.DELIVERED:
-        return Finding(f"bus of {name}", "ok", f"{route.destination} answers")
-    return Finding(f"bus of {name}", "FAIL", f"{route.destination}: {verdict.reason}")

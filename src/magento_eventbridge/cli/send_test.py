@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 import uuid_utils
-from pydantic_core import to_json
 
 from magento_eventbridge.bridge import Sinks, start_log
 from magento_eventbridge.catalog import BY_DETAIL_TYPE
@@ -19,8 +18,8 @@ from magento_eventbridge.cli.options import (
     settings_of,
     show_json,
 )
-from magento_eventbridge.delivery.envelope import Entry, metadata
-from magento_eventbridge.delivery.verdicts import Fate, Verdict, judge
+from magento_eventbridge.delivery.envelope import Entry, sample_entry
+from magento_eventbridge.delivery.verdicts import Fate, Verdict
 from magento_eventbridge.settings import Settings
 
 NAME = "send-test"
@@ -65,21 +64,9 @@ def run(
 
 async def _send(settings: Settings, detail_type: str, store: int) -> tuple[Verdict, Entry]:
     route = settings.store(store).route()
-    now = time.time()
-    about = metadata(str(uuid_utils.uuid7()), now, queued=False) | {"test": True}
-    detail = {**BY_DETAIL_TYPE[detail_type].sample, "metadata": about}
-    entry = Entry.of(
-        source=route.source,
-        detail_type=route.detail_types.get(detail_type, detail_type),
-        detail=to_json(detail).decode(),
-        time=now,
-        event_bus=route.destination.event_bus,
-        resources=route.resources,
-    )
+    entry = sample_entry(BY_DETAIL_TYPE[detail_type], route, str(uuid_utils.uuid7()), time.time())
     sinks = Sinks(settings)
     try:
-        sink = sinks.of(route.destination)
-        answer = await sink.put(route.destination, [entry])
-        return judge(1, answer, sink.codes)[0], entry
+        return await sinks.try_out(route, entry), entry
     finally:
         await sinks.close()

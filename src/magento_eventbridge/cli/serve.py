@@ -1,11 +1,18 @@
 """`serve`: everything that is configured, in one process, until it is asked to stop."""
 
 import asyncio
+import logging
 import signal
+from contextlib import AsyncExitStack
+from functools import partial
 
 from magento_eventbridge.bridge import Bridge, run_loop, start_log
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, sources_of
+from magento_eventbridge.console.server import Console, ConsoleError
+from magento_eventbridge.doctor.running import look_at
 from magento_eventbridge.settings import load
+
+log = logging.getLogger(__name__)
 
 NAME = "serve"
 EXAMPLE = "magento-eventbridge serve --magento-root /var/www/html"
@@ -20,8 +27,8 @@ def run(
     SIGTERM and SIGINT end it: calls under way are finished, the rest stays in the queue.
     """
     own, store = sources_of(config, overrides, magento_root)
-    settings, _ = store.reach() if store else load(own)
-    bridge = Bridge(settings, store)
+    settings, origins = store.reach() if store else load(own)
+    bridge = Bridge(settings, store, origins)
     start_log(settings)
     run_loop(_serve(bridge))
 
@@ -30,4 +37,19 @@ async def _serve(bridge: Bridge) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, bridge.stop)
-    await bridge.serve()
+    async with AsyncExitStack() as stack:
+        if bridge.settings.console.enabled:
+            await _open_console(bridge, stack)
+        await bridge.serve()
+
+
+async def _open_console(bridge: Bridge, stack: AsyncExitStack) -> None:
+    console = Console(bridge, partial(look_at, bridge))
+    try:
+        await console.open()
+    except ConsoleError as error:
+        # Nobody's event waits for want of a page.
+        log.warning("No console: %s. Events are delivered all the same.", error)
+        return
+    stack.push_async_callback(console.close)
+    log.info("The console is at %s", console.url)

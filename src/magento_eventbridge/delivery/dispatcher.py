@@ -10,8 +10,9 @@ from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.catalog import TranslationError, event_of
 from magento_eventbridge.delivery.batches import Pending
 from magento_eventbridge.delivery.envelope import seal
+from magento_eventbridge.delivery.journal import End, Journal
 from magento_eventbridge.delivery.outage import Outage
-from magento_eventbridge.delivery.policy import Policy, Tally
+from magento_eventbridge.delivery.policy import Fare, Policy, Tally
 from magento_eventbridge.delivery.ports import Claim, Queue, QueueError, Sink
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.delivery.way import Reports, Way
@@ -35,15 +36,26 @@ _LONGEST_REASON = 500
 class Dispatcher:
     """Brings what is in a queue to its destinations, each by a way of its own."""
 
-    def __init__(self, queue: Queue, routes: Router, sinks: SinkOf, policy: Policy) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        routes: Router,
+        sinks: SinkOf,
+        policy: Policy,
+        journal: Journal | None = None,
+    ) -> None:
         self.tally = Tally()
         self._queue = queue
         self._routes = routes
         self._sinks = sinks
         self._policy = policy
+        self._journal = journal
         self._ways: dict[Destination, Way] = {}
         self._reports = Reports(
-            delivered=self._delivered, buried=self._buried, made_room=self._made_room
+            delivered=self._delivered,
+            buried=self._buried,
+            made_room=self._made_room,
+            journal=journal,
         )
         self._acks: list[Claim] = []
         self._burials: list[tuple[Claim, str]] = []
@@ -71,6 +83,14 @@ class Dispatcher:
     def parked(self) -> list[str]:
         """Destinations that refuse all events until a person acts, each with the reason."""
         return [f"{way.destination}: {way.trouble}" for way in self._ways.values() if way.is_parked]
+
+    @property
+    def fares(self) -> list[Fare]:
+        """How each destination fares that events were bound for since the start."""
+        return [
+            Fare(way.destination, frozenset(way.stores), len(way), way.trouble, way.is_parked)
+            for way in self._ways.values()
+        ]
 
     async def run(self, *, until_empty: bool = False, at_most: int | None = None) -> None:
         """Dispatch until asked to stop.
@@ -166,31 +186,49 @@ class Dispatcher:
                 self.tally.passed_over += 1
                 self._acks.append(claim)
                 self._has_settled.set()
+                if event:
+                    self._tell_end(claim, route.detail_type(event.detail_type), None)
                 return
             log.debug("Event '%s' captured, executing..", event.label)
             entry = seal(capture, event, route)
         except InvalidCaptureError as error:
-            self._bury(claim, f"not a capture: {error}")
+            self._refuse(claim, f"not a capture: {error}")
         except TranslationError as error:
-            self._bury(claim, str(error))
+            self._refuse(claim, str(error))
         except Exception as error:
             # A fault of ours must neither stop the loop nor cost the capture: it can be redriven.
             log.exception("A capture could not be translated")
-            self._bury(claim, f"internal fault: {type(error).__name__}")
+            self._refuse(claim, f"internal fault: {type(error).__name__}")
         else:
             way = self._way(route.destination)
             self._send_off(
-                Pending(claim, entry, capture.order_key, capture.id, event.label),
+                Pending(claim, entry, capture.order_key, capture.id, event.label, capture.store_id),
                 way,
-                capture.store_id,
             )
 
-    def _send_off(self, pending: Pending, way: Way, store_id: int) -> None:
+    def _send_off(self, pending: Pending, way: Way) -> None:
         size, limit = pending.entry.size, way.limits.max_bytes
         if size > limit:
-            self._buried(pending, f"too large: {size} bytes, the bus takes {limit}")
+            told = f"too large: {size} bytes, the bus takes {limit}"
+            self._buried(pending, told)
+            self._tell_end(pending.claim, pending.entry.detail_type, told)
         else:
-            way.add(pending, store_id)
+            way.add(pending)
+
+    def _refuse(self, claim: Claim, reason: str) -> None:
+        self._bury(claim, reason)
+        self._tell_end(claim, "", reason)
+
+    def _tell_end(self, claim: Claim, detail_type: str, reason: str | None) -> None:
+        """Tell the journal of an end without a call."""
+        if self._journal is None:
+            return
+        try:
+            capture = read_capture(claim.body)
+        except InvalidCaptureError:
+            capture = None
+        told = reason[:_LONGEST_REASON] if reason else None
+        self._journal.ended(End(time.time(), claim, capture, detail_type, told))
 
     def _way(self, destination: Destination) -> Way:
         way = self._ways.get(destination)

@@ -92,9 +92,22 @@ def seal(capture: Capture, event: Event, route: Route) -> Entry:
         raise TranslationError(f"{event.detail_type}: the detail is nested too deep") from None
     return Entry.of(
         source=route.source,
-        detail_type=route.detail_types.get(event.detail_type, event.detail_type),
+        detail_type=route.detail_type(event.detail_type),
         detail=detail.decode(),
         time=capture.time,
+        event_bus=route.destination.event_bus,
+        resources=route.resources,
+    )
+
+
+def sample_entry(event: Event, route: Route, identifier: str, time: float) -> Entry:
+    """Make an entry of an event's sample, marked by `"test": true` in its metadata."""
+    about = metadata(identifier, time, queued=False) | {"test": True}
+    return Entry.of(
+        source=route.source,
+        detail_type=route.detail_type(event.detail_type),
+        detail=msgspec.json.encode({**event.sample, "metadata": about}).decode(),
+        time=time,
         event_bus=route.destination.event_bus,
         resources=route.resources,
     )

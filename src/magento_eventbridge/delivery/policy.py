@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from magento_eventbridge.delivery.backoff import Backoff
+from magento_eventbridge.delivery.routing import Destination
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,24 @@ class Policy:
     backoff: Backoff = field(default_factory=Backoff)
     stop_seconds: float = 20.0
     reminder_seconds: float = 300.0
+
+
+@dataclass(frozen=True)
+class Fare:
+    """How a destination fares.
+
+    Attributes:
+        stores: the store views whose events go there.
+        waiting: entries in memory, those under way among them.
+        trouble: why it takes nothing now; None when it does.
+        is_parked: that a person must act.
+    """
+
+    destination: Destination
+    stores: frozenset[int]
+    waiting: int
+    trouble: str | None
+    is_parked: bool
 
 
 @dataclass

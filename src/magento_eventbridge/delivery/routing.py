@@ -57,3 +57,7 @@ class Route:
     switched_off: frozenset[str] = frozenset()
     detail_types: Mapping[str, str] = field(default_factory=dict)
     resources: tuple[str, ...] = ()
+
+    def detail_type(self, documented: str) -> str:
+        """Give the name under which an event is sent, by its documented one."""
+        return self.detail_types.get(documented, documented)

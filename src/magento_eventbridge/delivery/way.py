@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from aiolimiter import AsyncLimiter
 
 from magento_eventbridge.delivery.batches import Lane, Pending
+from magento_eventbridge.delivery.journal import Call, Journal
 from magento_eventbridge.delivery.policy import Policy, Tally
 from magento_eventbridge.delivery.ports import Sink
 from magento_eventbridge.delivery.routing import Destination
@@ -24,11 +25,15 @@ _LONGEST_PAUSE = 300.0
 
 @dataclass(frozen=True)
 class Reports:
-    """Whom a way tells what became of entries: delivered, buried for a reason, or room made."""
+    """Whom a way tells what became of entries: delivered, buried for a reason, or room made.
+
+    The journal, where one is kept, is told of each call.
+    """
 
     delivered: Callable[[list[Pending]], None]
     buried: Callable[[Pending, str], None]
     made_room: Callable[[], None]
+    journal: Journal | None = None
 
 
 class Way:
@@ -74,9 +79,9 @@ class Way:
             or self._lane.bytes >= self._policy.bytes_per_destination
         )
 
-    def add(self, pending: Pending, store_id: int) -> None:
+    def add(self, pending: Pending) -> None:
         """Let an entry go this way."""
-        self.stores.add(store_id)
+        self.stores.add(pending.store_id)
         self._lane.add(pending)
         self._news.set()
 
@@ -142,8 +147,13 @@ class Way:
             verdicts = [Verdict(Fate.REST, answer.error)] * len(batch)
         self._carry_out(batch, verdicts)
         self._take_note(verdicts, answer, began)
+        seconds = time.monotonic() - began
+        if self._reports.journal:
+            self._reports.journal.called(
+                Call(time.time(), seconds, self.destination, batch, verdicts, answer)
+            )
         if log.isEnabledFor(logging.DEBUG):
-            _log_call(batch, verdicts, time.monotonic() - began)
+            _log_call(batch, verdicts, seconds)
 
     def _carry_out(self, batch: list[Pending], verdicts: list[Verdict]) -> None:
         delivered: list[Pending] = []

@@ -1,4 +1,4 @@
-"""The recorded store day: what the store handed over, and which events must come of it."""
+"""A day of a real store: what its agent handed over, and which events must come of it."""
 
 import json
 from collections import Counter

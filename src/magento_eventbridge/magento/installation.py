@@ -7,10 +7,13 @@ from magento_eventbridge.magento.env_php import Computed, Deployment, section
 
 AGENT = "MagentoEventBridge_Agent"
 ORIGINAL = "Bitbull_AWSEventBridge"
-TABLES = ("eventbridge_outbox", "eventbridge_dead_letter", "eventbridge_bridge")
+BRIDGES = "eventbridge_bridge"
+TABLES = ("eventbridge_outbox", "eventbridge_dead_letter", BRIDGES)
 
 # Magento's cron runs each minute; what it has to do comes every few.
 _CRON_IS_LATE_AFTER = 900.0
+# A bridge tells every five seconds that it is alive.
+_BRIDGE_IS_LATE_AFTER = 30.0
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,13 @@ class Installation:
         versions: of modules, by their name; those asked for that are there.
         tables: which of TABLES are there, without the prefix.
         cron_idle: seconds since a job of the store's cron began; None if none ever did.
+        bridge_idle: seconds since a bridge said that it is alive; None if none has for a day.
     """
 
     versions: Mapping[str, ModuleVersion] = field(default_factory=dict)
     tables: frozenset[str] = frozenset()
     cron_idle: float | None = None
+    bridge_idle: float | None = None
 
     @property
     def missing_tables(self) -> list[str]:
@@ -50,6 +55,11 @@ class Installation:
     def cron_runs(self) -> bool:
         """Whether the store's cron is alive."""
         return self.cron_idle is not None and self.cron_idle <= _CRON_IS_LATE_AFTER
+
+    @property
+    def bridge_runs(self) -> bool:
+        """Whether a bridge serves the store's outbox."""
+        return self.bridge_idle is not None and self.bridge_idle <= _BRIDGE_IS_LATE_AFTER
 
 
 def module_switches(deployment: Deployment) -> dict[str, bool]:

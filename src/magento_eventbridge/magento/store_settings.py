@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from magento_eventbridge.catalog import EVENTS
-from magento_eventbridge.magento.connection import Database
+from magento_eventbridge.magento.connection import Amqp, Database
+from magento_eventbridge.magento.consumers_runner import ConsumersRunner
 from magento_eventbridge.magento.encryption import CryptKeys, DecryptionError, is_encrypted
 from magento_eventbridge.magento.store_config import (
     BASE_URLS,
@@ -43,6 +44,14 @@ _FIELDS = {
     f"{SECTION}/{group}/{name}": (group, name)
     for group, model in (("credentials", CredentialsSettings), ("options", OptionsSettings))
     for name in model.model_fields
+}
+# PHP's names in `ssl_options`.
+_TLS_NAMES = {
+    "cafile": "tls_ca",
+    "local_cert": "tls_certificate",
+    "local_pk": "tls_key",
+    "verify_peer": "tls_verify",
+    "verify_peer_name": "tls_verify_host",
 }
 _YES_NO = _SWITCHES | {
     path: name
@@ -102,6 +111,35 @@ def database_layer(database: Database) -> Layer:
         }
     given = {name: value for name, value in values.items() if value is not None}
     return Layer("env.php", {"outbox": given})
+
+
+def queue_layer(broker: Amqp | None, runner: ConsumersRunner) -> Layer:
+    """Say where the store's broker is, and how its queues are to be consumed by cron."""
+    groups: dict[str, dict[str, Any]] = {
+        "cron_consumers_runner": {
+            "cron_run": runner.cron_run,
+            "max_messages": runner.max_messages,
+            "consumers": runner.consumers or None,
+        }
+    }
+    if broker:
+        tls = broker.tls_options if broker.tls else {}
+        groups["amqp"] = {
+            "host": broker.host,
+            "port": broker.port,
+            "user": broker.user,
+            "password": broker.password,
+            "virtual_host": broker.virtual_host,
+            "tls": broker.tls,
+            **{_TLS_NAMES[name]: value for name, value in tls.items() if name in _TLS_NAMES},
+        }
+    return Layer(
+        "env.php",
+        {
+            group: {name: value for name, value in values.items() if value is not None}
+            for group, values in groups.items()
+        },
+    )
 
 
 def closed_values(config: StoreConfig, keys: CryptKeys) -> tuple[int, list[str]]:

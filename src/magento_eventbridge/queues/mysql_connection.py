@@ -75,12 +75,22 @@ class MysqlConnection:
     """
 
     def __init__(
-        self, options: MysqlOptions, lock: str | None = None, *, if_absent: str = _MADE_BY_AGENT
+        self,
+        options: MysqlOptions,
+        lock: str | None = None,
+        *,
+        if_absent: str = _MADE_BY_AGENT,
+        prepare: Callable[[Cursor], None] | None = None,
     ) -> None:
-        """Get ready to connect; `if_absent` says what to do about a table that is not there."""
+        """Get ready to connect.
+
+        `if_absent` says what to do about a table that is not there; `prepare` is run on each new
+        connection.
+        """
         self._options = options
         self._lock = lock
         self._if_absent = if_absent
+        self._prepare = prepare
         self._connection: pymysql.Connection[Cursor] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mysql")
 
@@ -145,6 +155,8 @@ class MysqlConnection:
                         cursor.execute(statement)
                     if self._lock is not None:
                         self._take_lock(cursor)
+                    if self._prepare:
+                        self._prepare(cursor)
             except BaseException:
                 connection.close()
                 raise
@@ -198,16 +210,23 @@ class MysqlConnection:
         match code:
             case ER.NO_SUCH_TABLE | ER.BAD_FIELD_ERROR:
                 told += f"; {self._if_absent}"
+            case ER.TABLEACCESS_DENIED_ERROR:
+                told += "; grant it to the user in the settings"
             case ER.ACCESS_DENIED_ERROR | ER.DBACCESS_DENIED_ERROR | ER.BAD_DB_ERROR:
                 told += "; look at user, password and database in the settings"
         return QueueError(told)
 
 
-_QUERY = re.compile(r"^-- name: (\w+)\n(?:-- .*\n)*([^;]+);", re.MULTILINE)
+_QUERY = re.compile(
+    r"^-- name: (\w+)\n(?:-- .*\n)*((?:[^;]+;)*?[^;]+);(?=\n\n|\s*\Z)", re.MULTILINE
+)
 
 
 def named_queries(package: str, file: str) -> dict[str, str]:
-    """Read the queries of a `.sql` file, by the names that stand above them."""
+    """Read the queries of a `.sql` file, by the names that stand above them.
+
+    One name may have several statements, with semicolons between.
+    """
     return dict(_QUERY.findall(files(package).joinpath(file).read_text()))
 
 

@@ -3,18 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from magento_eventbridge.agent.module import StoreFolder
 from magento_eventbridge.catalog import EVENTS
-from magento_eventbridge.cli.findings import Finding
 from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.doctor.agent import files, installed
+from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.magento.connection import ConnectionSettingsError, crypt_keys_of
 from magento_eventbridge.magento.env_php import ENV_PHP, PhpFileError
-from magento_eventbridge.magento.installation import (
-    AGENT,
-    ORIGINAL,
-    TABLES,
-    Installation,
-    module_switches,
-)
+from magento_eventbridge.magento.installation import module_switches
 from magento_eventbridge.magento.store_settings import closed_values
 from magento_eventbridge.settings import Origins, Settings, SettingsError
 from magento_eventbridge.store import Reading, Store, mysql_options
@@ -48,6 +44,8 @@ async def _examine(store: Store, found: Examination) -> None:
         found.findings.append(Finding("store", "FAIL", _line(error)))
         return
     found.findings.append(Finding("store", "ok", f"{store.root / ENV_PHP} can be read"))
+    if StoreFolder.is_at(store.root):  # a container may be shown its app/etc only
+        found.findings += files(StoreFolder(store.root))
     try:
         installation = await store.installation()
     except QueueError as error:
@@ -56,7 +54,7 @@ async def _examine(store: Store, found: Examination) -> None:
     options = mysql_options(found.settings.outbox)
     prefix = f"prefix '{options.table_prefix}'" if options.table_prefix else "no table prefix"
     found.findings.append(Finding("database", "ok", f"{options} answers, {prefix}"))
-    found.findings += _installed(installation, switches)
+    found.findings += installed(installation, switches)
     await _configured(store, found)
 
 
@@ -77,47 +75,6 @@ async def _configured(store: Store, found: Examination) -> None:
     found.findings += _views(reading)
 
 
-def _installed(installation: Installation, switches: dict[str, bool]) -> Iterator[Finding]:
-    yield _agent(installation, switches)
-    if missing := installation.missing_tables:
-        told = f"{', '.join(missing)} missing: run 'bin/magento setup:upgrade' in the store"
-        yield Finding("tables", "FAIL", told)
-    else:
-        yield Finding("tables", "ok", ", ".join(TABLES))
-    if switches.get(ORIGINAL) and switches.get(AGENT):
-        told = (
-            f"{ORIGINAL} is enabled beside the agent: each event is sent twice; run 'bin/magento "
-            f"module:disable {ORIGINAL}' in the store"
-        )
-        yield Finding("original module", "warn", told)
-    elif ORIGINAL in installation.versions:
-        version = installation.versions[ORIGINAL]
-        is_on = "enabled" if switches.get(ORIGINAL) else "not enabled"
-        yield Finding("original module", "ok", f"{ORIGINAL} {version} was set up, is {is_on}")
-    yield _cron(installation)
-
-
-def _agent(installation: Installation, switches: dict[str, bool]) -> Finding:
-    match switches.get(AGENT):
-        case None:
-            told = f"{AGENT} is not in config.php: install it, run 'bin/magento setup:upgrade'"
-            return Finding("agent", "FAIL", told)
-        case False:
-            told = f"{AGENT} is disabled: run 'bin/magento module:enable {AGENT}' in the store"
-            return Finding("agent", "FAIL", told)
-    version = installation.versions.get(AGENT)
-    told = f"{AGENT} is enabled" + (f", set up with version {version}" if version else "")
-    return Finding("agent", "ok", told)
-
-
-def _cron(installation: Installation) -> Finding:
-    idle = installation.cron_idle
-    if idle is None:
-        return Finding("cron", "warn", "the store's cron has never run: 'bin/magento cron:install'")
-    told = f"the store's cron last ran a job {_ago(idle)}"
-    return Finding("cron", "ok" if installation.cron_runs else "warn", told)
-
-
 def _views(reading: Reading) -> Iterator[Finding]:
     for view in reading.rows.stores:
         if view.id == 0:
@@ -128,13 +85,6 @@ def _views(reading: Reading) -> Iterator[Finding]:
         if route.destination.dry_run:
             told += ", dry run"
         yield Finding(f"store view {view.id} '{view.code}'", "ok" if on else "warn", told)
-
-
-def _ago(seconds: float) -> str:
-    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length:.0f} {unit} ago"
-    return f"{max(seconds, 0):.0f} seconds ago"
 
 
 def _line(error: Exception) -> str:

@@ -1,0 +1,140 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Handover;
+
+use Magento\Framework\App\CacheInterface;
+use MagentoEventBridge\Agent\Capture\Capture;
+use MagentoEventBridge\Agent\Capture\Surroundings;
+use MagentoEventBridge\Agent\Fence;
+
+/**
+ * Hands over to another machine once the shopper has the answer; what it does not take goes to the outbox.
+ */
+class AfterResponse
+{
+    private const PAUSE = 'eventbridge_agent_pause_';
+    private const PAUSE_SECONDS = 30;
+
+    /**
+     * @var CacheInterface
+     */
+    private $cache;
+
+    /**
+     * @var Outbox
+     */
+    private $outbox;
+
+    /**
+     * @var Surroundings
+     */
+    private $surroundings;
+
+    /**
+     * @var Fence
+     */
+    private $fence;
+
+    /**
+     * @var Capture[][] by the receiver's name
+     */
+    private $waiting = [];
+
+    /**
+     * @var callable[] by the receiver's name
+     */
+    private $deliveries = [];
+
+    /**
+     * @var bool
+     */
+    private $isRegistered = false;
+
+    public function __construct(CacheInterface $cache, Outbox $outbox, Surroundings $surroundings, Fence $fence)
+    {
+        $this->cache = $cache;
+        $this->outbox = $outbox;
+        $this->surroundings = $surroundings;
+        $this->fence = $fence;
+    }
+
+    /**
+     * Keeps the captures until the answer is sent; a command has nobody waiting, and may run for days.
+     *
+     * @param string $receiver named in the log
+     * @param Capture[] $captures
+     * @param callable $deliver takes captures, gives back those that were refused
+     * @return void
+     */
+    public function send(string $receiver, array $captures, callable $deliver): void
+    {
+        $this->waiting[$receiver] = array_merge($this->waiting[$receiver] ?? [], $captures);
+        $this->deliveries[$receiver] = $deliver;
+        if ($this->surroundings->isShell()) {
+            $this->deliverAll();
+        } elseif (!$this->isRegistered) {
+            $this->isRegistered = true;
+            register_shutdown_function(function (): void {
+                $this->finish();
+            });
+        }
+    }
+
+    /**
+     * Lets the shopper go, then delivers.
+     */
+    private function finish(): void
+    {
+        $this->fence->run('after the response', function (): void {
+            if (session_status() === PHP_SESSION_ACTIVE) {
+                session_write_close();
+            }
+            foreach (['fastcgi_finish_request', 'litespeed_finish_request'] as $letGo) {
+                if (function_exists($letGo)) {
+                    $letGo();
+                }
+            }
+            $this->deliverAll();
+        });
+    }
+
+    private function deliverAll(): void
+    {
+        $waiting = $this->waiting;
+        $this->waiting = [];
+        foreach ($waiting as $receiver => $captures) {
+            $refused = $this->deliver($receiver, $captures);
+            if ($refused) {
+                $this->outbox->send($refused);
+            }
+        }
+    }
+
+    /**
+     * Delivers and gives back what was not taken.
+     *
+     * @param string $receiver
+     * @param Capture[] $captures
+     * @return Capture[]
+     */
+    private function deliver(string $receiver, array $captures): array
+    {
+        $refused = $captures;
+        $this->fence->run('sending to the ' . $receiver, function () use ($receiver, $captures, &$refused): void {
+            if ($this->cache->load(self::PAUSE . $receiver)) {
+                return;
+            }
+            try {
+                $refused = $this->deliveries[$receiver]($captures);
+            } catch (\Throwable $failure) {
+                // Every request would wait in vain for one that does not answer.
+                $this->cache->save('1', self::PAUSE . $receiver, [], self::PAUSE_SECONDS);
+                throw $failure;
+            }
+        });
+
+        return $refused;
+    }
+}

@@ -1,0 +1,215 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Test\Unit;
+
+use Magento\Framework\Amqp\ConfigPool;
+use Magento\Framework\DataObject;
+use Magento\Framework\MessageQueue\ConnectionTypeResolver;
+use Magento\Framework\MessageQueue\Publisher\ConfigInterface;
+use MagentoEventBridge\Agent\Handover\AfterResponse;
+use MagentoEventBridge\Agent\Handover\MessageQueue;
+use MagentoEventBridge\Agent\Handover\Outbox;
+use MagentoEventBridge\Agent\Handover\QueueConnection;
+use MagentoEventBridge\Agent\Test\Doubles\Broker;
+use MagentoEventBridge\Agent\Test\Doubles\Cache;
+use MagentoEventBridge\Agent\Test\Doubles\Shop;
+use MagentoEventBridge\Agent\Test\Doubles\Wiring;
+use PHPUnit\Framework\TestCase;
+
+class MessageQueueTest extends TestCase
+{
+    private const QUEUE = 'aws.eventbridge.events.send';
+
+    /**
+     * @var Shop
+     */
+    private $shop;
+
+    /**
+     * @var Broker
+     */
+    private $broker;
+
+    public function testACaptureIsPublishedAsAStringAndSaysThatItWasQueued(): void
+    {
+        $this->shopWithQueueOf('db');
+        $this->add('a');
+
+        list($topic, $body) = $this->broker->published[0];
+        self::assertSame(self::QUEUE, $topic);
+        self::assertTrue(json_decode($body, true)['queued']);
+        self::assertSame([], $this->shop->database->told());
+    }
+
+    public function testTheQueueInTheDatabaseIsWrittenWithinTheTransaction(): void
+    {
+        $this->shopWithQueueOf('db');
+        $this->shop->database->begin();
+        $this->add('a');
+        self::assertSame([], $this->broker->published);
+        $this->shop->database->commit();
+
+        self::assertSame(['a'], $this->published());
+        self::assertSame(['SAVEPOINT eventbridge', 'SELECT shop_queue'], $this->shop->database->statements);
+    }
+
+    public function testABrokerHearsNothingBeforeTheCommitAndNothingOfARollBack(): void
+    {
+        $this->shopWithQueueOf('amqp');
+        $this->shop->database->begin();
+        $this->add('a');
+        $this->shop->database->rollBack();
+        $this->shop->database->begin();
+        $this->add('b');
+        self::assertSame([], $this->broker->published);
+        $this->shop->database->commit();
+
+        self::assertSame(['b'], $this->published());
+        self::assertSame(['confirm', 'is there ' . self::QUEUE, 'wait'], $this->broker->asked);
+        self::assertSame([], $this->shop->database->statements);
+    }
+
+    public function testABrokerThatIsDownIsLeftAloneForAWhileAndTheOutboxTakesAll(): void
+    {
+        $this->shopWithQueueOf('amqp');
+        $this->broker->failure = new \RuntimeException('connection refused');
+        $this->add('a');
+        $this->broker->failure = null;
+        $this->add('b');
+
+        $told = $this->shop->database->told();
+        self::assertSame(['a', 'b'], array_column($told, 'event'));
+        self::assertSame([false, false], array_column($told, 'queued'));
+        self::assertSame([], $this->broker->published);
+        self::assertCount(1, $this->shop->log->lines);
+    }
+
+    public function testWhatABrokerRefusesGoesToTheOutbox(): void
+    {
+        $this->shopWithQueueOf('amqp');
+        $this->broker->refuses = true;
+        $this->add('a');
+
+        self::assertSame(['a'], array_column($this->shop->database->told(), 'event'));
+    }
+
+    public function testAFailureOfTheQueueInTheDatabaseLeavesTheOutbox(): void
+    {
+        $this->shopWithQueueOf('db');
+        $this->broker->failure = new \RuntimeException('no such table');
+        $this->shop->database->begin();
+        $this->add('a');
+        $this->shop->database->commit();
+        $this->add('b');
+
+        self::assertSame(['a', 'b'], array_column($this->shop->database->told(), 'event'));
+        self::assertContains('ROLLBACK TO SAVEPOINT eventbridge', $this->shop->database->statements);
+        self::assertCount(2, $this->shop->log->lines);
+    }
+
+    public function testAQueueThatWasNeverMadeLeavesTheOutbox(): void
+    {
+        $this->shopWithQueueOf('db');
+        $this->shop->database->things = ['shop_queue' => []];
+        $this->add('a');
+
+        self::assertSame([], $this->broker->published);
+        self::assertSame(['a'], array_column($this->shop->database->told(), 'event'));
+        self::assertStringContainsString('setup:upgrade', $this->shop->log->lines[0]);
+    }
+
+    public function testAConnectionThatIsNotSetUpLeavesTheOutbox(): void
+    {
+        $this->shopWithQueueOf('unknown');
+        $this->shop->database->begin();
+        $this->add('a');
+        $this->shop->database->commit();
+
+        self::assertSame(['a'], array_column($this->shop->database->told(), 'event'));
+        self::assertStringContainsString('Unknown connection name', $this->shop->log->lines[0]);
+    }
+
+    public function testCronEventsAreToldInRealTime(): void
+    {
+        $this->shopWithQueueOf('db');
+        $this->shop->database->begin();
+        foreach (['a', 'cron_job_run', 'b', 'plugin:cron_schedule.save'] as $event) {
+            $this->add($event);
+        }
+        $this->shop->database->commit();
+
+        self::assertSame(['a', 'b'], $this->published());
+        self::assertSame(
+            ['cron_job_run', 'plugin:cron_schedule.save'],
+            array_column($this->shop->database->told(), 'event')
+        );
+    }
+
+    public function testAStoreViewMayHaveQueueModeOnItsOwn(): void
+    {
+        $this->shopWithQueueOf('db');
+        $this->shop->settings->values = ['aws_eventbridge/options/queue_mode@2' => '1'];
+        $this->add('a', 1);
+        $this->add('b', 2);
+
+        self::assertSame(['b'], $this->published());
+        self::assertSame(['a'], array_column($this->shop->database->told(), 'event'));
+    }
+
+    public function testTopicPublisherAndQueueAreDeclaredUnderOneNameAndNoConsumer(): void
+    {
+        self::assertSame(self::QUEUE, (string)Wiring::xml('communication.xml')->topic['name']);
+        self::assertSame('string', (string)Wiring::xml('communication.xml')->topic['request']);
+        self::assertSame(self::QUEUE, (string)Wiring::xml('queue_publisher.xml')->publisher['topic']);
+        $binding = Wiring::xml('queue_topology.xml')->exchange->binding;
+        self::assertSame([self::QUEUE, self::QUEUE], [(string)$binding['topic'], (string)$binding['destination']]);
+        self::assertFileDoesNotExist(dirname(__DIR__, 2) . '/etc/queue_consumer.xml');
+    }
+
+    private function shopWithQueueOf(string $connection): void
+    {
+        $this->broker = new Broker();
+        $this->shop = new Shop();
+        $this->shop->settings->values = ['aws_eventbridge/options/queue_mode' => '1'];
+        $this->shop->database->things = ['shop_queue' => [self::QUEUE => ['id' => '1']]];
+        $this->shop->handOverBy(['queue' => new MessageQueue(
+            $this->broker,
+            new QueueConnection(
+                $this->publishers($connection),
+                new ConnectionTypeResolver(),
+                new ConfigPool($this->broker),
+                $this->shop->resource
+            ),
+            new AfterResponse(
+                new Cache(),
+                new Outbox($this->shop->resource),
+                $this->shop->surroundings,
+                $this->shop->fence
+            )
+        )]);
+    }
+
+    private function publishers(string $connection): ConfigInterface
+    {
+        $publishers = $this->createStub(ConfigInterface::class);
+        $publishers->method('getPublisher')->willReturn(
+            new DataObject(['connection' => new DataObject(['name' => $connection])])
+        );
+
+        return $publishers;
+    }
+
+    private function add(string $event, int $storeId = 1): void
+    {
+        $this->shop->buffer->add($this->shop->captures->make($event, $storeId, null));
+    }
+
+    private function published(): array
+    {
+        return array_map(function (array $message): string {
+            return json_decode($message[1])->event;
+        }, $this->broker->published);
+    }
+}

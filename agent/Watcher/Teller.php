@@ -1,0 +1,82 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Watcher;
+
+use MagentoEventBridge\Agent\Capture\Capture;
+use MagentoEventBridge\Agent\Capture\Captures;
+use MagentoEventBridge\Agent\Capture\Surroundings;
+use MagentoEventBridge\Agent\Capture\Toggles;
+use MagentoEventBridge\Agent\Handover\TransactionBuffer;
+use MagentoEventBridge\Agent\Snapshot\Snapshot;
+
+/**
+ * Makes a snapshot known as what happened in a store view, where the shop has switched the event on.
+ */
+class Teller
+{
+    /**
+     * @var Surroundings
+     */
+    private $surroundings;
+
+    /**
+     * @var Toggles
+     */
+    private $toggles;
+
+    /**
+     * @var Captures
+     */
+    private $captures;
+
+    /**
+     * @var TransactionBuffer
+     */
+    private $buffer;
+
+    public function __construct(
+        Surroundings $surroundings,
+        Toggles $toggles,
+        Captures $captures,
+        TransactionBuffer $buffer
+    ) {
+        $this->surroundings = $surroundings;
+        $this->toggles = $toggles;
+        $this->captures = $captures;
+        $this->buffer = $buffer;
+    }
+
+    /**
+     * Tells whether the event is switched on in the store view; null stands for the current one.
+     */
+    public function isOn(string $event, ?int $storeId): bool
+    {
+        return $this->toggles->isOn($event, $this->storeId($storeId));
+    }
+
+    /**
+     * Hands over a capture of its own.
+     */
+    public function tell(string $event, ?int $storeId, Snapshot $snapshot): void
+    {
+        $this->buffer->add($this->capture($event, $storeId, $snapshot));
+    }
+
+    /**
+     * Makes a capture that shows the snapshot.
+     */
+    public function capture(string $event, ?int $storeId, Snapshot $snapshot): Capture
+    {
+        $capture = $this->captures->make($event, $this->storeId($storeId), $snapshot->getSubject());
+        $capture->show($snapshot->getFields(), [], $snapshot->isNew());
+
+        return $capture;
+    }
+
+    private function storeId(?int $storeId): int
+    {
+        return $storeId ?? $this->surroundings->getStoreId();
+    }
+}

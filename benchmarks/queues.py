@@ -1,0 +1,173 @@
+"""`make bench-queues`: several bridges on one RabbitMQ; prints a table, writes build/queues.json.
+
+    python -m benchmarks.queues [MESSAGES]
+
+First as many messages with one, two and three bridges, beside a plain consumer. Then 100,000 (or
+MESSAGES) with three bridges, of which one is killed in the middle. The endpoint answers after
+50 ms, as AWS does from another country.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import aiormq
+from aiormq import spec
+from rich.console import Console
+from rich.table import Table
+from tests.support.rabbitmq import Broker, running
+
+from benchmarks import load
+from benchmarks.processes import ask, endpoint, measure, until_taken
+
+LATENCY = 50
+MESSAGES = 20_000
+PLAIN_MESSAGES = 300
+PREFETCH = 1000
+
+
+async def publish(broker: Broker, queue: str, count: int) -> None:
+    """Publish captures as the agent does, to a queue as Magento makes it."""
+    connection = await aiormq.connect(broker.url)
+    channel = await connection.channel()
+    await channel.queue_declare(queue, durable=True)
+    properties = spec.Basic.Properties(delivery_mode=2)
+    pending: set[asyncio.Task[object]] = set()
+    for _, text in load.captures(count):
+        body = json.dumps(text.decode()).encode()
+        sending = channel.basic_publish(body, routing_key=queue, properties=properties)
+        pending.add(asyncio.ensure_future(sending))
+        if len(pending) == 1000:
+            await asyncio.gather(*pending)
+            pending.clear()
+    await asyncio.gather(*pending)
+    await connection.close()
+
+
+@contextmanager
+def bridge(broker: Broker, queue: str, url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `magento-eventbridge serve` on a queue."""
+    given = {
+        "CREDENTIALS__TYPE": "keys",
+        "CREDENTIALS__ACCESS_KEY": "AKIABENCHMARK",
+        "CREDENTIALS__SECRET_ACCESS_KEY": "benchmark",
+        "OPTIONS__REGION": "eu-west-1",
+        "OPTIONS__SOURCE": "shop.example.com",
+        "OPTIONS__ENDPOINT_URL": url,
+        "INLET__ENABLED": "0",
+        "SPOOL__PATH": str(folder / "spool.sqlite"),
+        "LOG__FILE": str(folder / "bridge.log"),
+        "AMQP__ENABLED": "1",
+        "AMQP__HOST": broker.host,
+        "AMQP__PORT": str(broker.port),
+        "AMQP__USER": broker.user,
+        "AMQP__PASSWORD": broker.password,
+        "AMQP__VIRTUAL_HOST": broker.virtual_host,
+        "AMQP__QUEUE": queue,
+        "AMQP__PREFETCH": str(PREFETCH),
+    }
+    surroundings = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("MAGENTO_")},
+        **{f"MAGENTO_EVENTBRIDGE_{name}": value for name, value in given.items()},
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "magento_eventbridge", "serve"], env=surroundings
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def first_taken(url: str) -> float:
+    """Wait for the first entry; gives when it came."""
+    while not (taken := ask(url, "/taken"))["entries"]:
+        time.sleep(0.01)
+    return float(taken["last"])
+
+
+def throughput(broker: Broker, bridges: int, count: int) -> float:
+    """Give the events a second that so many bridges deliver, from the first to the last."""
+    queue = f"benchmark.{secrets.token_hex(4)}"
+    asyncio.run(publish(broker, queue, count))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        url = stack.enter_context(endpoint(LATENCY))
+        for number in range(bridges):
+            own = folder / str(number)
+            own.mkdir()
+            stack.enter_context(bridge(broker, queue, url, own))
+        began = first_taken(url)
+        return count / (until_taken(url, count) - began)
+
+
+def plain(broker: Broker, count: int) -> float:
+    """Give the events a second of the plain consumer."""
+    queue = f"benchmark.{secrets.token_hex(4)}"
+    asyncio.run(publish(broker, queue, count))
+    with endpoint(LATENCY) as url:
+        began = time.monotonic()
+        measure("benchmarks.plain_consumer", broker.url, queue, url, str(count))
+        return count / (time.monotonic() - began)
+
+
+def killed(broker: Broker, count: int) -> dict[str, int]:
+    """Kill one of three bridges when half is delivered; count what came, and what came twice."""
+    queue = f"benchmark.{secrets.token_hex(4)}"
+    asyncio.run(publish(broker, queue, count))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        url = stack.enter_context(endpoint(LATENCY))
+        processes = []
+        for number in range(3):
+            own = folder / str(number)
+            own.mkdir()
+            processes.append(stack.enter_context(bridge(broker, queue, url, own)))
+        until_taken(url, count // 2)
+        processes[0].kill()
+        until_taken(url, count)
+        until = time.monotonic() + 60
+        while (came := len(ask(url, "/arrivals"))) < count and time.monotonic() < until:
+            time.sleep(0.5)
+        time.sleep(2)
+        taken = int(ask(url, "/taken")["entries"])
+    return {"published": count, "delivered": came, "lost": count - came, "twice": taken - came}
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    with running() as broker:
+        rates = {"plain consumer": plain(broker, PLAIN_MESSAGES)}
+        for bridges in (1, 2, 3):
+            name = "1 bridge" if bridges == 1 else f"{bridges} bridges"
+            rates[name] = throughput(broker, bridges, MESSAGES)
+        end = killed(broker, count)
+    table = Table(title=f"RabbitMQ to an endpoint that answers after {LATENCY} ms")
+    for column in ("", "events/s", "times the plain consumer", "times 1 bridge"):
+        table.add_column(column, justify="right" if column else "left")
+    for name, rate in rates.items():
+        of_plain, of_one = rate / rates["plain consumer"], rate / rates["1 bridge"]
+        table.add_row(name, f"{rate:,.0f}", f"{of_plain:.1f}", f"{of_one:.2f}")
+    console = Console(width=100)
+    console.print(table)
+    console.print(
+        f"Three bridges, one killed in the middle of {count:,} messages: {end['lost']} lost, "
+        f"{end['twice']} delivered twice (at most {PREFETCH} were in flight)."
+    )
+    Path("build").mkdir(exist_ok=True)
+    told = {"events_per_second": rates, "killed": end, "cpus": os.cpu_count()}
+    Path("build/queues.json").write_text(json.dumps(told, indent=2) + "\n")
+    if end["lost"]:
+        raise SystemExit(1)
+
+
+main()

@@ -1,0 +1,141 @@
+"""`agent`: put the Magento module into a store, and look at it there."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from magento_eventbridge.agent import commands, copying
+from magento_eventbridge.agent.commands import Plan
+from magento_eventbridge.agent.copying import Copy
+from magento_eventbridge.agent.module import PACKAGE, StoreFolder, shipped
+from magento_eventbridge.cli.options import (
+    AsJson,
+    Config,
+    Overrides,
+    out,
+    show_json,
+    sources_of,
+)
+from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.doctor.agent import bridge, files, installed
+from magento_eventbridge.doctor.findings import Finding
+from magento_eventbridge.magento.env_php import ENV_PHP, PhpFileError, read_deployment
+from magento_eventbridge.magento.installation import module_switches
+from magento_eventbridge.settings import SettingsError
+from magento_eventbridge.store import Store
+
+_TRANSPORT = "aws_eventbridge/agent/transport"
+
+app = typer.Typer(help="Put the Magento module into a store, and check it.", no_args_is_help=True)
+
+Root = Annotated[Path, typer.Argument(metavar="MAGENTO_ROOT", help="The store's folder.")]
+Run = Annotated[bool, typer.Option("--run", help="Run Magento's commands too.")]
+Php = Annotated[str, typer.Option("--php", help="PHP's command, for --run.")]
+
+
+@app.command("install", epilog="Example: magento-eventbridge agent install /var/www/html --run")
+def install(root: Root, run: Run = False, php: Php = "php", as_json: AsJson = False) -> None:
+    """Copy the module into a store, or update it there, and say what Magento needs to be told."""
+    store = StoreFolder(root.absolute())
+    plan = _plan(store)
+    copied = copying.copy(shipped(), store)
+    if not as_json:
+        out.print(_told(copied))
+    ran = []
+    for command in commands.run(store, plan.commands, php) if run else ():
+        ran.append(" ".join(command))
+    if as_json:
+        show_json(
+            {
+                "folder": str(copied.folder),
+                "version": copied.version,
+                "former_version": copied.former_version,
+                "changed": copied.is_changed,
+                "by_composer": copied.is_composers,
+                "mode": plan.mode,
+                "commands": [" ".join(command) for command in plan.commands],
+                "ran": ran,
+            }
+        )
+    elif run:
+        out.print(f"ran: {', '.join(ran) or 'nothing'}")
+    else:
+        _show(plan, store)
+
+
+@app.command("check", epilog="Example: magento-eventbridge agent check /var/www/html")
+def check(
+    root: Root, config: Config = None, overrides: Overrides = None, as_json: AsJson = False
+) -> None:
+    """Look at the module in a store, and at what it needs; exit 1 when something must be mended."""
+    folder = StoreFolder(root.absolute())
+    own, _ = sources_of(config, [*(overrides or []), f"magento_root={folder.root}"], None)
+    findings = asyncio.run(_look(Store(folder.root, own, os.environ)))
+    is_well = all(finding.is_well for finding in findings)
+    if as_json:
+        told = [
+            {"name": f.name, "ok": f.is_well, "state": f.state.lower(), "message": f.told}
+            for f in findings
+        ]
+        show_json({"ok": is_well, "findings": told})
+    else:
+        for finding in findings:
+            out.print(str(finding))
+    if not is_well:
+        raise typer.Exit(1)
+
+
+async def _look(store: Store) -> list[Finding]:
+    found = files(StoreFolder(store.root))
+    try:
+        switches = module_switches(store.files())
+        installation = await store.installation()
+        transport = (await store.read()).config.default.get(_TRANSPORT)
+    except (PhpFileError, QueueError, SettingsError) as error:
+        return [*found, Finding("store", "FAIL", "; ".join(str(error).splitlines()))]
+    finally:
+        await store.close()
+    return [
+        *found,
+        *installed(installation, switches),
+        bridge(installation, transport.text if transport else ""),
+    ]
+
+
+def _plan(store: StoreFolder) -> Plan:
+    """Say what Magento needs to be told, before anything of the store is changed."""
+    if not (store.root / ENV_PHP).exists():
+        return Plan((), "not installed")
+    try:
+        return commands.plan(store, read_deployment(store.root, os.environ))
+    except PhpFileError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _told(copied: Copy) -> str:
+    match copied:
+        case Copy(is_composers=True):
+            return (
+                f"{copied.folder}: composer has put version {copied.version} here, nothing was "
+                f"copied; 'composer update {PACKAGE}' updates it"
+            )
+        case Copy(is_changed=False):
+            return f"{copied.folder}: version {copied.version} is here already"
+        case Copy(former_version=None):
+            return f"{copied.folder}: copied version {copied.version}"
+        case _:
+            former = copied.former_version
+            return f"{copied.folder}: version {copied.version} replaces version {former}"
+
+
+def _show(plan: Plan, store: StoreFolder) -> None:
+    if not plan.commands:
+        out.print("This Magento is not set up yet; its setup:install takes the module along.")
+        return
+    out.print(f"\nNow, in {store.root} (mode: {plan.mode}), as the owner of its files:\n")
+    for command in plan.commands:
+        out.print(f"  bin/magento {' '.join(command)}")
+    out.print("\nWith --run this command runs them itself.")

@@ -1,0 +1,180 @@
+"""The charts' geometry: figures by the minute as bars and lines in a box of fixed size."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from magento_eventbridge.console.words import clock, duration, number
+from magento_eventbridge.journal.archive import Count, quantile
+from magento_eventbridge.journal.recorder import LATENCIES
+
+WIDTH, HEIGHT = 1200, 200
+"""Of a chart's box; it is stretched to the room that there is."""
+
+_SHOWN_SCOPES = 5
+_OTHERS = "other"
+_GAP = 0.2  # between bars, of a bar's room
+_NICE = (1, 2, 4, 5, 10)
+
+
+@dataclass(frozen=True)
+class Span:
+    """What a chart shows: how many steps of how many seconds."""
+
+    name: str
+    title: str
+    steps: int
+    seconds: int
+
+    def start(self, now: float) -> int:
+        """Give the beginning of the first step, in seconds since the epoch."""
+        return int(now) // self.seconds * self.seconds - (self.steps - 1) * self.seconds
+
+
+SPANS = {
+    "hour": Span("hour", "last hour", 60, 60),
+    "day": Span("day", "last 24 hours", 96, 900),
+}
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A piece of a column: its box, and which series it belongs to."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    series: int
+
+
+@dataclass(frozen=True)
+class Column:
+    """All of one step, with the text that tells it."""
+
+    x: float
+    width: float
+    told: str
+    bars: list[Bar]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One colour: its name, and how many events it stands for."""
+
+    name: str
+    events: int
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Events a minute by scope. `top` is what the chart's upper edge stands for."""
+
+    top: float
+    columns: list[Column]
+    series: list[Series]
+    labels: list[str]
+    events: int
+    busiest: float
+
+
+def rates(counts: Sequence[Count], span: Span, now: float) -> Rates:
+    """Draw delivered events a minute, by scope; the largest scopes have their own colour."""
+    start = span.start(now)
+    by_step: list[Counter[str]] = [Counter() for _ in range(span.steps)]
+    totals: Counter[str] = Counter()
+    for count in counts:
+        step = (count.minute - start) // span.seconds
+        if count.kind == "scope" and 0 <= step < span.steps:
+            by_step[step][count.name] += count.events
+            totals[count.name] += count.events
+    shown = [name for name, _ in totals.most_common(_SHOWN_SCOPES)]
+    series = [Series(name, totals[name]) for name in shown]
+    if rest := totals.total() - sum(one.events for one in series):
+        series.append(Series(_OTHERS, rest))
+    minutes = span.seconds / 60
+    busiest = max(step.total() for step in by_step) / minutes
+    top = _nice(busiest)
+    columns = [
+        _column(number_, step, shown, top * minutes, span, start)
+        for number_, step in enumerate(by_step)
+        if step
+    ]
+    return Rates(top, columns, series, _labels(span, start), totals.total(), busiest)
+
+
+def _column(
+    step: int, counts: Counter[str], shown: list[str], top: float, span: Span, start: int
+) -> Column:
+    room = WIDTH / span.steps
+    grouped: Counter[int] = Counter()
+    for name, events in counts.items():
+        grouped[shown.index(name) if name in shown else len(shown)] += events
+    bars, y = [], float(HEIGHT)
+    for series, events in sorted(grouped.items()):
+        height = events / top * HEIGHT
+        y -= height
+        bars.append(Bar(step * room, y, room * (1 - _GAP), height, series))
+    rate = counts.total() / (span.seconds / 60)
+    parts = ", ".join(f"{name} {events:,}" for name, events in counts.most_common())
+    told = f"{clock(start + step * span.seconds)}: {number(rate)} a minute ({parts})"
+    return Column(step * room, room, told, bars)
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """From capture to AWS's yes: lines of the median and of the 95 %, on a scale of bounds."""
+
+    median: str
+    most: str
+    median_now: float | None
+    most_now: float | None
+    scale: list[str]
+
+
+def latencies(counts: Sequence[Count], span: Span, now: float) -> Latencies:
+    """Draw how long events took; steps without any are bridged."""
+    start = span.start(now)
+    by_step: list[Counter[float]] = [Counter() for _ in range(span.steps)]
+    recent: Counter[float] = Counter()
+    for count in counts:
+        if count.kind != "latency":
+            continue
+        step = (count.minute - start) // span.seconds
+        if 0 <= step < span.steps:
+            by_step[step][float(count.name)] += count.events
+        if count.minute > now - 360:
+            recent[float(count.name)] += count.events
+    return Latencies(
+        _line(by_step, 0.5),
+        _line(by_step, 0.95),
+        quantile(list(recent.items()), 0.5),
+        quantile(list(recent.items()), 0.95),
+        [duration(LATENCIES[at]) for at in (11, 8, 4, 0)],
+    )
+
+
+def _line(steps: list[Counter[float]], share: float) -> str:
+    points = []
+    room = WIDTH / len(steps)
+    for number_, step in enumerate(steps):
+        upper = quantile(list(step.items()), share)
+        if upper is not None:
+            level = LATENCIES.index(upper) if upper in LATENCIES else len(LATENCIES)
+            y = HEIGHT - (level + 1) / (len(LATENCIES) + 1) * HEIGHT
+            # A step is a stretch and not a point, so that a lonely one is seen too.
+            points += [f"{number_ * room:.1f},{y:.1f}", f"{(number_ + 0.8) * room:.1f},{y:.1f}"]
+    return " ".join(points)
+
+
+def _labels(span: Span, start: int) -> list[str]:
+    quarters = [start + span.steps * span.seconds * part // 4 for part in range(4)]
+    return [*(clock(at) for at in quarters), "now"]
+
+
+def _nice(value: float) -> float:
+    """Give a round number that is not less."""
+    power = 1.0
+    while value > 10 * power:
+        power *= 10
+    return next(step * power for step in _NICE if step * power >= value)

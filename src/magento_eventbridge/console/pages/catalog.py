@@ -1,0 +1,112 @@
+"""The catalog: each event with its sample and schema, and a test event that really is sent."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import uuid_utils
+from aiohttp import web
+
+from magento_eventbridge.bridge import Sinks
+from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS, Event
+from magento_eventbridge.catalog.schema import detail_schema, fields
+from magento_eventbridge.console.desk import Desk, form_of
+from magento_eventbridge.delivery.envelope import metadata, sample_entry
+from magento_eventbridge.delivery.verdicts import Fate, Verdict
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A test event, and what AWS answered."""
+
+    verdict: Verdict
+    seconds: float
+    identifier: str
+    destination: str
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether the bus has it."""
+        return self.verdict.fate is Fate.DELIVERED
+
+
+def routes(desk: Desk) -> list[web.RouteDef]:
+    """Give the page's routes."""
+
+    async def show(request: web.Request) -> web.StreamResponse:
+        route = desk.bridge.settings.route()
+        return desk.page(
+            request,
+            "catalog.html",
+            scopes=[(scope, list(of)) for scope, of in groupby(EVENTS, lambda e: e.scope)],
+            switched_off=route.switched_off,
+        )
+
+    async def one(request: web.Request) -> web.StreamResponse:
+        return _page(desk, request, _event(request))
+
+    async def send(request: web.Request) -> web.StreamResponse:
+        event = _event(request)
+        store = (await form_of(request)).get("store", ["0"])[0]
+        store_id = int(store) if store.isdecimal() else 0
+        return _page(desk, request, event, await _try(desk, event, store_id), store_id)
+
+    return [
+        web.get("/catalog", show),
+        web.get("/catalog/{detail_type}", one),
+        web.post("/catalog/{detail_type}", send),
+    ]
+
+
+async def _try(desk: Desk, event: Event, store_id: int) -> Trial:
+    settings = desk.bridge.settings
+    route = settings.store(store_id).route()
+    identifier = str(uuid_utils.uuid7())
+    entry = sample_entry(event, route, identifier, time.time())
+    sinks = Sinks(settings)
+    began = time.monotonic()
+    try:
+        verdict = await sinks.try_out(route, entry)
+    finally:
+        await sinks.close()
+    return Trial(verdict, time.monotonic() - began, identifier, str(route.destination))
+
+
+def _page(
+    desk: Desk,
+    request: web.Request,
+    event: Event,
+    trial: Trial | None = None,
+    store_id: int = 0,
+) -> web.Response:
+    route = desk.bridge.settings.route()
+    about = metadata("019aa1f8-5c2b-7d0e-9f3a-4b1c2d3e4f50", 1_795_453_984, queued=False)
+    name = route.detail_type(event.detail_type)
+    return desk.page(
+        request,
+        "catalog_event.html",
+        event=event,
+        name=name,
+        fields=fields(event),
+        sample=_json({**event.sample, "metadata": about}),
+        schema=_json(detail_schema(event)),
+        pattern=_json({"source": [route.source], "detail-type": [name]}),
+        is_on=event.config_path not in route.switched_off,
+        trial=trial,
+        store_id=store_id,
+        views=desk.views(),
+    )
+
+
+def _event(request: web.Request) -> Event:
+    event = BY_DETAIL_TYPE.get(request.match_info["detail_type"])
+    if event is None:
+        raise web.HTTPNotFound(text="The catalog has no such event.")
+    return event
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)

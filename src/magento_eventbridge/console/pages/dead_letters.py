@@ -1,0 +1,195 @@
+"""Dead letters and parked events: grouped by reason, with the remedy, redriven or dropped."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from magento_eventbridge.console.desk import Desk, form_of
+from magento_eventbridge.console.words import Explanation, explain, kind_of, without_whose
+from magento_eventbridge.delivery.ports import DeadLetter, Queue
+from magento_eventbridge.journal.archive import JournalError
+
+# Letters that are looked at to group them, of each queue, and those that are shown of a group.
+_LOOKED_AT = 2_000
+_SHOWN = 25
+_READ_AT_ONCE = 500
+_FAULTS_SHOWN = 20
+
+
+@dataclass
+class Group:
+    """Dead letters of one queue that have one kind of reason."""
+
+    queue: str
+    kind: str
+    reason: str
+    explanation: Explanation
+    letters: list[DeadLetter] = field(default_factory=list)
+
+    @property
+    def shown(self) -> list[DeadLetter]:
+        """The first of them."""
+        return self.letters[:_SHOWN]
+
+
+def routes(desk: Desk) -> list[web.RouteDef]:
+    """Give the page's routes."""
+
+    async def show(request: web.Request) -> web.StreamResponse:
+        return await _page(desk, request)
+
+    async def act(request: web.Request) -> web.StreamResponse:
+        return await _act(desk, request)
+
+    async def one(request: web.Request) -> web.StreamResponse:
+        queue = desk.queue(request.match_info["queue"])
+        letter = await queue.dead_letters.find(int(request.match_info["id"]))
+        if letter is None:
+            raise web.HTTPNotFound(text="This dead letter is gone: redriven or dropped.")
+        return desk.page(
+            request,
+            "dead_letter.html",
+            letter=letter,
+            queue=queue.name,
+            explanation=explain(letter.reason),
+            capture=_pretty(letter.body),
+        )
+
+    async def download(request: web.Request) -> web.StreamResponse:
+        return await _download(desk, request)
+
+    return [
+        web.get("/dead-letters", show),
+        web.post("/dead-letters", act),
+        web.get("/dead-letters.ndjson", download),
+        web.get(r"/dead-letters/{queue}/{id:\d{1,18}}", one),
+    ]
+
+
+async def _page(desk: Desk, request: web.Request) -> web.Response:
+    groups = [group for queue in desk.bridge.queues for group in await _groups(queue)]
+    totals = {queue.name: await queue.dead_letters.count() for queue in desk.bridge.queues}
+    looked_at = sum(len(group.letters) for group in groups)
+    try:
+        faults = await desk.archived().faults(_FAULTS_SHOWN)
+    except JournalError:
+        faults = []  # parked destinations are known without a journal
+    fares = [
+        fare
+        for dispatcher in desk.bridge.dispatchers
+        for fare in dispatcher.fares
+        if fare.is_parked
+    ]
+    told = {fare.trouble for fare in fares}
+    await desk.depths(anew=True)
+    return desk.page(
+        request,
+        "dead_letters.html",
+        groups=groups,
+        total=sum(totals.values()),
+        looked_at=looked_at,
+        fares=fares,
+        faults=[f for f in faults if f.verdict == "parked" and f.reason not in told],
+        done=request.query.get("done", ""),
+        queues=list(totals),
+    )
+
+
+async def _act(desk: Desk, request: web.Request) -> web.StreamResponse:
+    """Redrive or drop: the letters that are ticked, those of one kind, or all of a queue."""
+    form = await form_of(request)
+    queue = desk.queue(form.get("queue", [""])[0])
+    action, _, scope = form.get("act", [""])[0].partition("-")
+    kind = form.get("kind", [""])[0]
+    letters: list[int] | None
+    match scope:
+        case "selected":
+            letters = [int(number) for number in form.get("letter", []) if number.isdecimal()]
+        case "kind":
+            letters = [letter.id async for letter in _all(queue) if kind_of(letter.reason) == kind]
+        case "all":
+            letters = None
+        case _:
+            raise web.HTTPBadRequest(text="Say which dead letters: selected, kind or all.")
+    if letters == []:
+        raise web.HTTPSeeOther("/dead-letters?done=none")
+    if action == "redrive":
+        count = await _in_parts(queue.dead_letters.redrive, letters)
+        raise web.HTTPSeeOther(f"/dead-letters?done={count}-redriven")
+    if action != "drop":
+        raise web.HTTPBadRequest(text="Say what to do: redrive or drop.")
+    if form.get("confirmed") != ["yes"]:
+        count = await queue.dead_letters.count() if letters is None else len(letters)
+        return desk.page(
+            request,
+            "confirm_drop.html",
+            count_=count,
+            queue=queue.name,
+            act=f"{action}-{scope}",
+            kind=kind,
+            letters=letters if scope == "selected" else [],
+        )
+    count = await _in_parts(queue.dead_letters.drop, letters)
+    raise web.HTTPSeeOther(f"/dead-letters?done={count}-dropped")
+
+
+async def _in_parts(act: Any, letters: list[int] | None) -> int:
+    """Do it to so many at a time as a database takes in one statement."""
+    if letters is None:
+        return int(await act(None))
+    done = 0
+    for start in range(0, len(letters), _READ_AT_ONCE):
+        done += await act(letters[start : start + _READ_AT_ONCE])
+    return done
+
+
+async def _download(desk: Desk, request: web.Request) -> web.StreamResponse:
+    """Send the captures, one a line, as `replay` takes them."""
+    kind = request.query.get("kind", "")
+    queue = desk.queue(request.query.get("queue", ""))
+    response = web.StreamResponse(
+        headers={
+            "Content-Type": "application/x-ndjson",
+            "Content-Disposition": f'attachment; filename="dead-letters-{queue.name}.ndjson"',
+        }
+    )
+    await response.prepare(request)
+    async for letter in _all(queue):
+        if not kind or kind_of(letter.reason) == kind:
+            await response.write(letter.body.replace(b"\n", b" ") + b"\n")
+    await response.write_eof()
+    return response
+
+
+async def _all(queue: Queue) -> AsyncIterator[DeadLetter]:
+    after = 0
+    while letters := await queue.dead_letters.page(_READ_AT_ONCE, after=after):
+        for letter in letters:
+            yield letter
+        after = letters[-1].id
+
+
+async def _groups(queue: Queue) -> list[Group]:
+    """Group a queue's letters, the largest group first."""
+    groups: dict[str, Group] = {}
+    looked_at = 0
+    async for letter in _all(queue):
+        kind = kind_of(letter.reason)
+        if kind not in groups:
+            reason = without_whose(letter.reason)
+            groups[kind] = Group(queue.name, kind, reason, explain(letter.reason))
+        groups[kind].letters.append(letter)
+        looked_at += 1
+        if looked_at == _LOOKED_AT:
+            break
+    return sorted(groups.values(), key=lambda group: -len(group.letters))
+
+
+def _pretty(body: bytes) -> str:
+    try:
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except ValueError:
+        return body.decode(errors="replace")

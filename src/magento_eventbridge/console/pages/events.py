@@ -1,0 +1,156 @@
+"""Events: the live tail, the search, and everything that is known of one."""
+
+import asyncio
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from magento_eventbridge.catalog import EVENTS
+from magento_eventbridge.console.desk import Desk
+from magento_eventbridge.console.words import VERDICTS
+from magento_eventbridge.journal.archive import JournalError, Query
+
+_FIELDS = ("q", "type", "verdict", "store", "since", "until")
+_ON_A_PAGE = 50
+# How often a tail looks for news, in seconds, and how many events it shows at a time.
+_LOOKS_EVERY = 0.25
+_AT_A_TIME = 50
+# So that a proxy between does not take a quiet tail for a dead one.
+_SIGN_OF_LIFE_EVERY = 15.0
+
+
+def routes(desk: Desk) -> list[web.RouteDef]:
+    """Give the page's routes."""
+
+    async def show(request: web.Request) -> web.StreamResponse:
+        given = _given(request)
+        query, faults = _query(given)
+        # Taken before the search: what is written meanwhile comes twice rather than never.
+        since = time.time() - 1
+        before = request.query.get("before", "")
+        found = await desk.archived().search(
+            query, _ON_A_PAGE + 1, before=int(before) if before.isdecimal() else None
+        )
+        older = ""
+        if len(found) > _ON_A_PAGE:
+            found = found[:_ON_A_PAGE]
+            older = urlencode({**given, "before": found[-1].seq})
+        return desk.page(
+            request,
+            "events.html",
+            found=found,
+            given=dict.fromkeys(_FIELDS, "") | given | dict.fromkeys(faults, ""),
+            is_search=bool(given),
+            fault="; ".join(faults.values()),
+            filter=urlencode(given),
+            since=since,
+            is_first=not before,
+            older=older,
+            kept=desk.bridge.settings.journal,
+            detail_types=[event.detail_type for event in EVENTS],
+            verdicts=VERDICTS,
+            views=desk.views(),
+            now=time.time(),
+        )
+
+    async def tail(request: web.Request) -> web.StreamResponse:
+        return await _tail(desk, request)
+
+    async def one(request: web.Request) -> web.StreamResponse:
+        record = await desk.archived().find(request.match_info["id"])
+        if record is None:
+            raise web.HTTPNotFound(
+                text="The journal does not hold this event: it is too old, or it has not been "
+                "tried yet."
+            )
+        summary = record.summary
+        pattern = {"source": [summary.source], "detail-type": [summary.detail_type]}
+        return desk.page(
+            request,
+            "event.html",
+            event=summary,
+            attempts=record.attempts,
+            detail=_pretty(record.detail),
+            capture=_pretty(record.capture),
+            pattern=json.dumps(pattern, indent=2, ensure_ascii=False),
+            personal_data=desk.bridge.settings.journal.personal_data,
+        )
+
+    return [
+        web.get("/events", show),
+        web.get("/events/tail", tail),
+        web.get("/events/{id}", one),
+    ]
+
+
+async def _tail(desk: Desk, request: web.Request) -> web.StreamResponse:
+    """Send events as they become known, as server-sent events, until the browser goes."""
+    query, _ = _query(_given(request))
+    try:
+        since = float(request.query.get("from", ""))
+    except ValueError:
+        since = time.time()
+    response = web.StreamResponse(
+        headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+    )
+    await response.prepare(request)
+    told_at = 0.0
+    while not desk.is_closing:
+        try:
+            changed = await desk.archived().changed(query, since, _AT_A_TIME)
+        except JournalError:
+            changed = []  # a page that is loaded anew tells why
+        for event in changed:
+            since = max(since, event.told_at)
+            row = desk.part("event_row.html", event=event, now=time.time())
+            lines = "".join(f"data: {line}\n" for line in row.splitlines() if line.strip())
+            await response.write(f"event: row\n{lines}\n".encode())
+        if changed or time.monotonic() - told_at > _SIGN_OF_LIFE_EVERY:
+            told_at = time.monotonic()
+            await response.write(b": here\n\n")
+        await asyncio.sleep(_LOOKS_EVERY)
+    return response
+
+
+def _given(request: web.Request) -> dict[str, str]:
+    return {name: value for name in _FIELDS if (value := request.query.get(name, "").strip())}
+
+
+def _query(given: dict[str, str]) -> tuple[Query, dict[str, str]]:
+    """Read the search form; gives what of it cannot be read too, by field."""
+    faults = {}
+    times: dict[str, float | None] = {}
+    for name in ("since", "until"):
+        try:
+            times[name] = _time(given.get(name, ""))
+        except ValueError:
+            faults[name] = f"'{given[name]}' is no time; write it as 2026-11-23 17:13"
+    store = given.get("store", "")
+    query = Query(
+        text=given.get("q", ""),
+        detail_type=given.get("type", ""),
+        verdict=given.get("verdict", ""),
+        store_id=int(store) if store.isdecimal() else None,
+        since=times.get("since"),
+        until=times.get("until"),
+    )
+    return query, faults
+
+
+def _time(text: str) -> float | None:
+    """Read a time as browsers and people write it, UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() if text else None
+
+
+def _pretty(text: str | None) -> str:
+    if not text:
+        return ""
+    try:
+        value: Any = json.loads(text)
+    except ValueError:
+        return text
+    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,0 +1,63 @@
+"""The overview: is it working, how fast, what is wrong."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+
+from magento_eventbridge.console import charts
+from magento_eventbridge.console.desk import Desk
+from magento_eventbridge.journal.archive import Count, JournalError
+
+_FAULTS_SHOWN = 5
+
+
+def routes(desk: Desk) -> list[web.RouteDef]:
+    """Give the page's routes."""
+
+    async def show(request: web.Request) -> web.StreamResponse:
+        return desk.page(request, "overview.html", **await _context(desk, request))
+
+    async def live(request: web.Request) -> web.StreamResponse:
+        return desk.page(request, "overview_live.html", **await _context(desk, request))
+
+    return [web.get("/", show), web.get("/overview/live", live)]
+
+
+async def _context(desk: Desk, request: web.Request) -> dict[str, Any]:
+    now = time.time()
+    span = charts.SPANS.get(request.query.get("span", "hour"), charts.SPANS["hour"])
+    context: dict[str, Any] = {
+        "now": now,
+        "state": await desk.state(),
+        "queues": await desk.depths(),
+        "fares": [fare for dispatcher in desk.bridge.dispatchers for fare in dispatcher.fares],
+        "span": span,
+        "spans": charts.SPANS.values(),
+        "journal": desk.bridge.journal,
+        "journal_fault": "",
+        "width": charts.WIDTH,
+        "height": charts.HEIGHT,
+    }
+    try:
+        archive = desk.archived()
+        counts = await archive.counts(min(span.start(now), int(now) - 360))
+        faults = await archive.faults(_FAULTS_SHOWN)
+    except JournalError as error:
+        return context | {"journal_fault": str(error), "faults": []}
+    return context | {
+        "rates": charts.rates(counts, span, now),
+        "latencies": charts.latencies(counts, span, now),
+        "last_minute": _in_last_minute(counts, now),
+        "faults": faults,
+    }
+
+
+def _in_last_minute(counts: Sequence[Count], now: float) -> int:
+    """Give how many were delivered in 60 seconds: this minute's, and the rest of the last one's."""
+    begun = int(now) // 60 * 60
+    still_counts = 1 - (now - begun) / 60
+    shares = {begun: 1.0, begun - 60: still_counts}
+    delivered = (c.events * shares.get(c.minute, 0.0) for c in counts if c.kind == "scope")
+    return round(sum(delivered))

@@ -1,0 +1,64 @@
+"""Settings: every value and where it came from, for all store views and for each."""
+
+from aiohttp import web
+
+from magento_eventbridge.catalog import EVENTS
+from magento_eventbridge.console.desk import Desk
+from magento_eventbridge.doctor.values import Value, values_of
+from magento_eventbridge.settings import StoreSettings
+
+_ELSEWHERE = ("events", "detail_types", "stores")
+_MAY_DIFFER = tuple(StoreSettings.model_fields)
+
+
+def routes(desk: Desk) -> list[web.RouteDef]:
+    """Give the page's routes."""
+
+    async def show(request: web.Request) -> web.StreamResponse:
+        settings, origins = desk.bridge.settings, desk.bridge.origins
+        asked = request.query.get("view", "")
+        view = int(asked) if asked.isdecimal() else None
+        if view is None:
+            values = [v for v in values_of(settings, origins) if not v.name.startswith("stores.")]
+        else:
+            prefix = f"stores.{view}."
+            own = settings.store(view)
+            shared = StoreSettings(**{name: getattr(own, name) for name in _MAY_DIFFER})
+            values = [
+                value._replace(name=value.name.removeprefix(prefix))
+                for value in values_of(shared, origins, prefix)
+            ]
+        route = (settings if view is None else settings.store(view)).route()
+        return desk.page(
+            request,
+            "settings.html",
+            groups=_grouped(values),
+            toggles=[
+                (
+                    event,
+                    event.config_path not in route.switched_off,
+                    origins.of(_switch(event.config_path, view)),
+                )
+                for event in EVENTS
+            ],
+            route=route,
+            view=view,
+            views=desk.views(),
+        )
+
+    return [web.get("/settings", show)]
+
+
+def _grouped(values: list[Value]) -> dict[str, list[Value]]:
+    groups: dict[str, list[Value]] = {}
+    for value in values:
+        if value.name in _ELSEWHERE:
+            continue  # none is set
+        group = value.name.partition(".")[0] if "." in value.name else "the rest"
+        groups.setdefault(group, []).append(value)
+    return groups
+
+
+def _switch(config_path: str, view: int | None) -> str:
+    name = f"events.{config_path.removeprefix('aws_eventbridge/events_')}"
+    return name if view is None else f"stores.{view}.{name}"

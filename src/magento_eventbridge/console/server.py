@@ -1,0 +1,164 @@
+"""The console's server: who may come in, what browsers are told, and how faults look."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from magento_eventbridge.bridge import Bridge
+from magento_eventbridge.console.access import COOKIE, CSRF_FIELD, Access, AccessError
+from magento_eventbridge.console.desk import SESSION, Desk
+from magento_eventbridge.console.pages import (
+    catalog,
+    dead_letters,
+    doctor,
+    events,
+    login,
+    overview,
+    settings,
+)
+from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.doctor.findings import Finding
+from magento_eventbridge.journal.archive import Archive, JournalError
+
+log = logging.getLogger(__name__)
+
+_STATIC = Path(__file__).with_name("static")
+_OPEN_PATHS = frozenset({"/login"})
+# Nothing comes from elsewhere, and nothing that stands in a page is run.
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class ConsoleError(Exception):
+    """The console cannot listen; the message says why."""
+
+
+class Console:
+    """Listens for people while it is open."""
+
+    def __init__(self, bridge: Bridge, examine: Callable[[], Awaitable[list[Finding]]]) -> None:
+        self._options = bridge.settings.console
+        journal = bridge.settings.journal
+        archive = Archive(bridge.journal.path, journal.personal_data) if bridge.journal else None
+        self._desk = Desk(bridge, Access(self._options), examine, archive)
+        app = web.Application(middlewares=[self._guard, self._tell], client_max_size=1_000_000)
+        app.router.add_static("/static", _STATIC)
+        for page in (overview, events, dead_letters, settings, doctor, catalog, login):
+            app.router.add_routes(page.routes(self._desk))
+        app.on_response_prepare.append(_add_headers)
+        app.on_shutdown.append(self._end_tails)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
+
+    async def open(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            ConsoleError: the address is taken.
+        """
+        host, port = self._options.host, self._options.port
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise ConsoleError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host, port = self._runner.addresses[0][:2]
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    async def close(self) -> None:
+        """Listen no more."""
+        await self._runner.cleanup()
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let pass who may, with a session, and only forms that a page of ours sent."""
+        if request.path.startswith("/static/"):
+            return await handler(request)
+        try:
+            is_known = await self._check(request)
+        except AccessError as error:
+            log.warning("Console: refused %s from %s: %s", request.path, request.remote, error)
+            return self._desk.page(
+                request, "fault.html", status=403, title="Not allowed", told=str(error)
+            )
+        if not is_known:
+            raise web.HTTPSeeOther(login.way_back_to(request))
+        response = await handler(request)
+        if not response.prepared:
+            _set_cookie(request, response)
+        return response
+
+    async def _check(self, request: web.Request) -> bool:
+        """Find the session; tell whether its owner may see the page.
+
+        Raises:
+            AccessError: the request may not be served at all.
+        """
+        access = self._desk.access
+        session = access.session_of(request)
+        request[SESSION] = session
+        is_reading = request.method in ("GET", "HEAD")
+        if not is_reading:
+            form = await request.post()
+            access.check_form(request, session, str(form.get(CSRF_FIELD, "")))
+        if session.user or request.path in _OPEN_PATHS:
+            return True
+        if is_reading:
+            return False
+        raise AccessError("You are not logged in.")
+
+    @web.middleware
+    async def _tell(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Tell of faults in words."""
+        title, status = "Something is away", 503
+        try:
+            return await handler(request)
+        except web.HTTPRedirection:
+            raise
+        except web.HTTPException as error:
+            if request.path.startswith("/static/"):
+                raise
+            title, status, told = error.reason, error.status, error.text or ""
+        except (QueueError, JournalError) as error:
+            told = f"{error}."
+        except ConnectionResetError:
+            raise  # whoever looked has gone
+        except Exception as error:
+            log.exception("Console: a page failed")
+            title, status = "A fault of the console", 500
+            told = f"{type(error).__name__}. The log has more. Delivery is not touched."
+        return self._desk.page(request, "fault.html", status=status, title=title, told=told)
+
+    async def _end_tails(self, _: web.Application) -> None:
+        self._desk.is_closing = True
+
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_HEADERS)
+    is_asset = request.path.startswith("/static/")
+    response.headers["Cache-Control"] = "public, max-age=3600" if is_asset else "no-store"
+
+
+def _set_cookie(request: web.Request, response: web.StreamResponse) -> None:
+    token = request[SESSION].token
+    if request.cookies.get(COOKIE) != token:
+        is_https = request.secure or request.headers.get("X-Forwarded-Proto") == "https"
+        response.set_cookie(
+            COOKIE, token, httponly=True, samesite="Strict", secure=is_https, path="/"
+        )

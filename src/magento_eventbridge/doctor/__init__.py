@@ -1,0 +1,1 @@
+"""What `doctor` looks at, for the command and the console alike."""

@@ -1,0 +1,130 @@
+"""What is found of the agent in a store: its files, what is set up, what runs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from magento_eventbridge.agent.module import PACKAGE, AgentError, Module, StoreFolder, shipped
+from magento_eventbridge.doctor.findings import Finding
+from magento_eventbridge.magento.installation import AGENT, ORIGINAL, TABLES, Installation
+
+_WIRING = (
+    Path("registration.php"),
+    Path("etc/module.xml"),
+    Path("etc/events.xml"),
+    Path("etc/di.xml"),
+)
+_NAMED_AT_MOST = 5
+
+
+def files(folder: StoreFolder) -> list[Finding]:
+    """Say which version of the agent is there, and whether it is whole."""
+    match folder.modules():
+        case []:
+            return [
+                Finding(
+                    "module",
+                    "FAIL",
+                    f"the agent is not in {folder.root}: run 'magento-eventbridge agent install "
+                    f"{folder.root}', or 'composer require {PACKAGE}' there",
+                )
+            ]
+        case [module]:
+            return [*_version(module, folder)]
+        case modules:
+            told = " and ".join(str(module.folder) for module in modules)
+            return [Finding("module", "FAIL", f"it is there twice, remove one: {told}")]
+
+
+def _version(module: Module, folder: StoreFolder) -> list[Finding]:
+    ours = shipped()
+    try:
+        version = module.version
+    except AgentError as error:
+        return [Finding("module", "FAIL", str(error))]
+    update = (
+        f"composer update {PACKAGE}"
+        if module == folder.by_composer
+        else f"magento-eventbridge agent install {folder.root}"
+    )
+    if version != ours.version:
+        told = (
+            f"{version} in {module.folder}; this bridge comes with {ours.version}: run '{update}'"
+        )
+        missing = [place for place in _WIRING if not (module.folder / place).is_file()]
+        return [Finding("module", "FAIL", told), _wiring(missing, update)]
+    return [
+        Finding("module", "ok", f"{version} in {module.folder}"),
+        _wiring(module.differences(ours), update),
+    ]
+
+
+def _wiring(faulty: list[Path], update: str) -> Finding:
+    if not faulty:
+        return Finding("files", "ok", "all there, as they were made")
+    named = ", ".join(str(place) for place in faulty[:_NAMED_AT_MOST])
+    more = f" and {len(faulty) - _NAMED_AT_MOST} more" if len(faulty) > _NAMED_AT_MOST else ""
+    return Finding("files", "FAIL", f"changed, missing or not of it: {named}{more}; run '{update}'")
+
+
+def installed(installation: Installation, switches: dict[str, bool]) -> Iterator[Finding]:
+    """Say what the store has enabled and set up, and whether its cron runs."""
+    yield _agent(installation, switches)
+    if missing := installation.missing_tables:
+        told = f"{', '.join(missing)} missing: run 'bin/magento setup:upgrade' in the store"
+        yield Finding("tables", "FAIL", told)
+    else:
+        yield Finding("tables", "ok", ", ".join(TABLES))
+    if switches.get(ORIGINAL) and switches.get(AGENT):
+        told = (
+            f"{ORIGINAL} is enabled beside the agent: each event is sent twice; run 'bin/magento "
+            f"module:disable {ORIGINAL}' in the store"
+        )
+        yield Finding("original module", "warn", told)
+    elif ORIGINAL in installation.versions:
+        version = installation.versions[ORIGINAL]
+        is_on = "enabled" if switches.get(ORIGINAL) else "not enabled"
+        yield Finding("original module", "ok", f"{ORIGINAL} {version} was set up, is {is_on}")
+    yield _cron(installation)
+
+
+def _agent(installation: Installation, switches: dict[str, bool]) -> Finding:
+    match switches.get(AGENT):
+        case None:
+            told = f"{AGENT} is not in config.php: install it, run 'bin/magento setup:upgrade'"
+            return Finding("agent", "FAIL", told)
+        case False:
+            told = f"{AGENT} is disabled: run 'bin/magento module:enable {AGENT}' in the store"
+            return Finding("agent", "FAIL", told)
+    version = installation.versions.get(AGENT)
+    told = f"{AGENT} is enabled" + (f", set up with version {version}" if version else "")
+    return Finding("agent", "ok", told)
+
+
+def _cron(installation: Installation) -> Finding:
+    idle = installation.cron_idle
+    if idle is None:
+        return Finding("cron", "warn", "the store's cron has never run: 'bin/magento cron:install'")
+    told = f"the store's cron last ran a job {ago(idle)}"
+    return Finding("cron", "ok" if installation.cron_runs else "warn", told)
+
+
+def bridge(installation: Installation, transport: str) -> Finding:
+    """Say whether a bridge serves the outbox."""
+    if installation.bridge_runs:
+        return Finding("bridge", "ok", f"it was alive {ago(installation.bridge_idle or 0.0)}")
+    if transport == "http":
+        told = "the agent hands over by HTTP, and no bridge needs this database"
+        return Finding("bridge", "ok", told)
+    if installation.bridge_idle is None:
+        told = "none was here yet"
+    else:
+        told = f"none is here; the last was alive {ago(installation.bridge_idle)}"
+    return Finding("bridge", "FAIL", f"{told}. 'magento-eventbridge serve' starts one")
+
+
+def ago(seconds: float) -> str:
+    """Say how long ago, as people do."""
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length:.0f} {unit} ago"
+    return f"{max(seconds, 0):.0f} seconds ago"

@@ -1,0 +1,121 @@
+"""What `doctor` finds on the way of events: inlet, spool, outbox, credentials, buses."""
+
+import os
+import time
+from collections.abc import AsyncIterator
+
+from magento_eventbridge.aws.credentials import CredentialsError
+from magento_eventbridge.bridge import Sinks, open_queue
+from magento_eventbridge.delivery.envelope import Entry
+from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.delivery.routing import Route
+from magento_eventbridge.delivery.verdicts import Fate, judge
+from magento_eventbridge.doctor.findings import Finding
+from magento_eventbridge.settings import Settings, SettingsError
+
+# An entry that every bus refuses as malformed, once it has accepted caller, source and
+# detail-type: the bus has answered, and no event was put on it.
+_NO_EVENT = "this is no JSON object"
+
+
+async def look(settings: Settings) -> list[Finding]:
+    """Look at everything between a capture and its bus."""
+    findings = [_inlet(settings)]
+    if settings.inlet.secrets or not settings.outbox.enabled or settings.spool.path.exists():
+        findings.append(await _spool(settings))
+    if settings.outbox.enabled:
+        findings.append(await _queue(settings, "outbox"))
+    for name in settings.queues_of_queue_mode:
+        findings.append(await _queue(settings, name))
+    sinks = Sinks(settings)
+    try:
+        views: dict[str, Route] = {"all store views": settings.route()}
+        for number, store in settings.stores.items():
+            views[f"store view {number}"] = store.route()
+        seen = set()
+        for name, route in views.items():
+            if route.destination in seen:
+                continue
+            seen.add(route.destination)
+            findings += [finding async for finding in _destination(sinks, name, route)]
+    finally:
+        await sinks.close()
+    return findings
+
+
+def _inlet(settings: Settings) -> Finding:
+    if not settings.inlet.enabled:
+        return Finding("inlet", "ok", "switched off")
+    count = len(settings.inlet.secrets)
+    if not count and settings.magento_root:
+        return Finding("inlet", "ok", "stays closed: nobody has a secret for it")
+    if not count:
+        return Finding("inlet", "FAIL", "no secret is set (inlet.secrets): 'serve' will not start")
+    return Finding("inlet", "ok", f"{count} secret{'s' if count > 1 else ''}")
+
+
+async def _spool(settings: Settings) -> Finding:
+    path = settings.spool.path
+    if not path.exists():
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if folder.is_dir() and os.access(folder, os.W_OK):
+            return Finding("spool", "ok", f"not there yet; 'serve' makes {path}")
+        return Finding("spool", "FAIL", f"{path} cannot be made: {folder} cannot be written")
+    try:
+        queue = open_queue(settings, "sqlite")
+        depth = await queue.depth()
+        await queue.close()
+    except QueueError as error:
+        return Finding("spool", "FAIL", str(error))
+    return Finding("spool", "ok", f"{depth.captures} captures wait, {depth.dead} dead letters")
+
+
+async def _queue(settings: Settings, name: str) -> Finding:
+    try:
+        queue = open_queue(settings, name)
+    except SettingsError as error:
+        return Finding(name, "FAIL", str(error))
+    try:
+        depth = await queue.depth()
+    except QueueError as error:
+        return Finding(name, "FAIL", str(error))
+    finally:
+        await queue.close()
+    return Finding(name, "ok", f"{depth.captures} captures wait, {depth.dead} dead letters")
+
+
+async def _destination(sinks: Sinks, name: str, route: Route) -> AsyncIterator[Finding]:
+    destination = route.destination
+    if destination.dry_run:
+        yield Finding(f"bus of {name}", "ok", "dry run: nothing is sent")
+        return
+    try:
+        found = await sinks.credentials.look(destination.credentials, destination.region)
+    except CredentialsError as error:
+        yield Finding(f"credentials of {name}", "FAIL", str(error))
+        return
+    yield Finding(f"credentials of {name}", "ok", str(found))
+    yield await _bus(sinks, name, route)
+
+
+async def _bus(sinks: Sinks, name: str, route: Route) -> Finding:
+    sink = sinks.of(route.destination)
+    probe = Entry.of(
+        source=route.source,
+        detail_type="OrderPlaced",
+        detail=_NO_EVENT,
+        time=time.time(),
+        event_bus=route.destination.event_bus,
+    )
+    began = time.monotonic()
+    answer = await sink.put(route.destination, [probe])
+    seconds = time.monotonic() - began
+    code = answer.results[0].error_code if answer.results else answer.error_code
+    if code in ("MalformedDetail", "InvalidArgument", "ValidationException"):
+        return Finding(
+            f"bus of {name}", "ok", f"{route.destination} answers in {seconds * 1000:.0f} ms"
+        )
+    verdict = judge(1, answer, sink.codes)[0]
+    if verdict.fate is Fate.DELIVERED:
+        return Finding(f"bus of {name}", "ok", f"{route.destination} answers")
+    return Finding(f"bus of {name}", "FAIL", f"{route.destination}: {verdict.reason}")

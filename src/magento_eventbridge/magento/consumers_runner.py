@@ -1,0 +1,51 @@
+"""How the store wants its queues consumed by cron, as `cron_consumers_runner` in `env.php` says."""
+
+from dataclasses import dataclass
+
+from magento_eventbridge.magento.connection import ConnectionSettingsError
+from magento_eventbridge.magento.env_php import Computed, Deployment, PhpArray, section
+
+_AT = "cron_consumers_runner"
+
+
+@dataclass(frozen=True)
+class ConsumersRunner:
+    """What Magento's `ConsumersRunner` goes by; None: `env.php` does not say.
+
+    Attributes:
+        cron_run: whether cron may consume at all.
+        max_messages: how many messages before a consumer ends; 0: no bound.
+        consumers: which ones alone may run; none: all.
+    """
+
+    cron_run: bool | None = None
+    max_messages: int | None = None
+    consumers: tuple[str, ...] = ()
+
+
+def consumers_runner_of(deployment: Deployment) -> ConsumersRunner:
+    """Read it.
+
+    Raises:
+        ConnectionSettingsError: something there is of another kind than Magento takes.
+        PhpFileError: something there is computed.
+    """
+    given = section(deployment.env, _AT)
+    for value in (*given.values(), *section(given, "consumers").values()):
+        if isinstance(value, Computed):
+            value.fail()
+    return ConsumersRunner(
+        cron_run=bool(given["cron_run"]) if "cron_run" in given else None,
+        max_messages=_max_messages(given),
+        consumers=tuple(str(name) for name in section(given, "consumers").values()),
+    )
+
+
+def _max_messages(given: PhpArray) -> int | None:
+    value = given.get("max_messages")
+    if value is None:
+        return None
+    text = str(value)
+    if isinstance(value, bool) or not text.isdecimal():
+        raise ConnectionSettingsError(f"env.php: {_AT}/max_messages is no number")
+    return int(text)

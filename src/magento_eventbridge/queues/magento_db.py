@@ -1,0 +1,121 @@
+"""The `magento-db` queue: Magento's own message queue in its database."""
+
+import json
+import logging
+import time
+from collections.abc import Collection
+
+from pymysql.cursors import Cursor
+
+from magento_eventbridge.catalog.messages import capture_text
+from magento_eventbridge.delivery.ports import Claim
+from magento_eventbridge.queues.mysql_connection import MysqlOptions, transaction
+from magento_eventbridge.queues.mysql_queue import MysqlQueue, Queries
+
+log = logging.getLogger(__name__)
+
+# Seconds between two looks at all messages that wait; in between, only at what came lately.
+_LOOKS_AT_ALL_EVERY = 2.0
+# Magento's clean-up deletes new messages after 7 days unless told otherwise.
+_LONG_WAIT_SECONDS = 86_400
+
+
+class MagentoDbQueue(MysqlQueue):
+    """Magento's queue in the database; several bridges and PHP consumers may share it.
+
+    Messages that wait are taken into a table of our own: from there they are claimed as from the
+    outbox, and nothing that Magento does to its tables can lose them. For Magento they are in
+    progress as long as they are there, then complete, or in error when they are dead letters.
+    """
+
+    name = "magento-db"
+
+    def __init__(self, options: MysqlOptions, queue: str) -> None:
+        """Get ready; the database is asked for the first time when something is wanted of it."""
+        prefix = options.table_prefix
+        ours = {
+            "captures": f"{prefix}eventbridge_queue_message",
+            "dead_letters": f"{prefix}eventbridge_queue_dead_letter",
+        }
+        magentos = {
+            "queues": f"{prefix}queue",
+            "messages": f"{prefix}queue_message",
+            "statuses": f"{prefix}queue_message_status",
+        }
+        tables = {name: f"`{table}`" for name, table in {**ours, **magentos}.items()}
+        names = {f"{name}_name": table for name, table in ours.items()}
+        queries = Queries(["mysql_queue.sql", "magento_db.sql"], tables, queue=queue, **names)
+        super().__init__(options, queries, text_of=_text_of, prepare=self._make_tables)
+        self._queue = queue
+        self._looks_at_all_at = 0.0
+        self._newest = 0
+        self._has_told_of_absence = False
+        self._has_told_of_age = False
+
+    async def claim(self, limit: int, *, without_stores: Collection[int] = ()) -> list[Claim]:
+        """Claim up to `limit` captures that wait, passing over those of the stores named."""
+        await self._connection.run(lambda cursor: self._take(cursor, limit))
+        return await super().claim(limit, without_stores=without_stores)
+
+    def _make_tables(self, cursor: Cursor) -> None:
+        ((count,),) = self._queries.rows(cursor, "tables")
+        if count < 2:
+            self._queries.run(cursor, "make_tables")
+
+    def _is_waiting(self, cursor: Cursor) -> bool:
+        return super()._is_waiting(cursor) or bool(self._waiting(cursor, 1))
+
+    def _take(self, cursor: Cursor, limit: int) -> None:
+        """Move up to `limit` messages to where Magento's clean-up cannot delete them."""
+        found = self._waiting(cursor, limit)
+        if not found:
+            return
+        self._tell_of_age(cursor)
+        with transaction(cursor):
+            rows = self._queries.rows(cursor, "hold", {"ids": json.dumps(found)})
+            self._queries.run(cursor, "take", ids=[number for (number,) in rows])
+
+    def _waiting(self, cursor: Cursor, limit: int) -> list[int]:
+        if time.monotonic() < self._looks_at_all_at:
+            values = {"beyond": self._newest, "limit": limit}
+            rows = self._queries.rows(cursor, "waiting_beyond", values)
+            return [number for (number,) in rows]
+        if not self._is_known(cursor):
+            return []
+        ((newest,),) = self._queries.rows(cursor, "newest")
+        rows = self._queries.rows(cursor, "waiting", {"limit": limit})
+        if len(rows) < limit:
+            self._newest = newest or 0
+            self._looks_at_all_at = time.monotonic() + _LOOKS_AT_ALL_EVERY
+        return [number for (number,) in rows]
+
+    def _is_known(self, cursor: Cursor) -> bool:
+        ((is_known,),) = self._queries.rows(cursor, "known")
+        if is_known:
+            self._has_told_of_absence = False
+        elif not self._has_told_of_absence:
+            self._has_told_of_absence = True
+            log.warning(
+                "Magento's database has no queue '%s' yet. 'bin/magento setup:upgrade' makes it, "
+                "once the module that publishes to it is there, unless the store has a broker for "
+                "it. Waiting for it.",
+                self._queue,
+            )
+        return bool(is_known)
+
+    def _tell_of_age(self, cursor: Cursor) -> None:
+        if self._has_told_of_age:
+            return
+        self._has_told_of_age = True
+        ((age,),) = self._queries.rows(cursor, "new_since")
+        if age is not None and age > _LONG_WAIT_SECONDS:
+            log.warning(
+                "Messages have waited in Magento's queue for %.1f days. Magento deletes new ones "
+                "after 7 (system/mysqlmq/new_messages_lifetime); they are taken out of its reach "
+                "now. Let a bridge run all the time.",
+                age / 86_400,
+            )
+
+
+def _text_of(body: bytes, status_id: int) -> bytes:
+    return capture_text(body, f"queue_message_status/{status_id}")

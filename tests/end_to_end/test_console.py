@@ -1,0 +1,373 @@
+"""The console as a person uses it: a real browser on a running bridge."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from magento_eventbridge.inlets.client import hand_over
+from tests.support import recorded
+from tests.support.browser import Watched, chromium, page_of
+from tests.support.process import SECRET, Serving, serving
+from tests.support.put_events import (
+    Behaviour,
+    PutEvents,
+    Refuse,
+    Script,
+    Take,
+    put_events,
+    takes_all,
+)
+
+PAGES = (
+    "/",
+    "/?span=day",
+    "/events",
+    "/dead-letters",
+    "/catalog",
+    "/catalog/OrderPlaced",
+    "/settings",
+    "/settings?view=2",
+    "/doctor",
+    "/no-such-page",
+)
+PASSWORD = "a long enough password"
+
+
+@asynccontextmanager
+async def _opened(
+    folder: Path, script: Script = takes_all, **settings: str
+) -> AsyncIterator[tuple[Watched, Serving, PutEvents]]:
+    async with put_events(script) as endpoint, serving(folder, endpoint.url, **settings) as bridge:
+        async with chromium() as browser, page_of(browser, base_url=bridge.console) as watched:
+            yield watched, bridge, endpoint
+            origins = {url.split("/")[2] for url in watched.requested}
+            assert origins <= {bridge.console.removeprefix("http://")}, "asks nobody else"
+            assert "a page failed" not in bridge.log
+
+
+def _order(number: int = 0) -> dict[str, Any]:
+    placed = recorded.of("order-guest", "sales_order_place_after")
+    return recorded.again(placed, time=time.time(), subject=f"order/{number}")
+
+
+async def _hand_over(bridge: Serving, *captures: dict[str, Any]) -> None:
+    await hand_over(bridge.url, SECRET, [json.dumps(told).encode() for told in captures])
+
+
+async def test_the_tail_shows_an_event_within_a_second(tmp_path: Path) -> None:
+    async with _opened(tmp_path) as (watched, bridge, endpoint):
+        page = watched.page
+        await page.goto("/events")
+        await expect(page.locator("main")).to_contain_text("No event yet")
+        await expect(page.locator(".live")).to_have_attribute("aria-pressed", "true")
+        told = _order()
+        began = time.monotonic()
+        await _hand_over(bridge, told)
+        await expect(page.locator("#events tbody tr")).to_have_count(1)
+        assert time.monotonic() - began < 1
+        row = page.locator(f"#e-{told['id']}")
+        await expect(row).to_contain_text("OrderPlaced")
+        await expect(row).to_contain_text("delivered")
+        await expect(page.locator("main")).not_to_contain_text("No event yet")
+        await page.click(".live")
+        await _hand_over(bridge, _order(1))
+        await endpoint.until_taken(2)
+        await asyncio.sleep(1)
+        assert await page.locator("#events tbody tr").count() == 1
+        assert watched.complaints == []
+
+
+async def test_one_event_shows_everything_that_is_known_of_it(tmp_path: Path) -> None:
+    def script(number: int, _: Any) -> Behaviour:
+        return Refuse("InternalException", 500) if number == 0 else Take()
+
+    async with _opened(tmp_path, script) as (watched, bridge, endpoint):
+        page, told = watched.page, _order(7)
+        await _hand_over(bridge, told)
+        await endpoint.until_taken(1)
+        detail = endpoint.details[0]
+        await page.goto("/events")
+        await page.fill("#q", f"{detail['id']} {detail['items'][0]['sku']}")
+        await page.select_option("#type", "OrderPlaced")
+        await page.click("text=Search")
+        await expect(page.locator("#events tbody tr")).to_have_count(1)
+        await expect(page.locator("#events tbody")).to_contain_text("delivered", timeout=5_000)
+        await page.click("#events tbody a")
+        main = page.locator("main")
+        for text in (told["id"], "order/7", "shop.example.com", "eu-west-1", "HTTP", "500"):
+            await expect(main).to_contain_text(text)
+        await expect(main).to_contain_text("InternalException on command")
+        await expect(page.get_by_label("Detail as sent, JSON")).to_contain_text(detail["id"])
+        await expect(page.get_by_label("Capture, JSON")).to_contain_text("sales_order_place_after")
+        pattern = await page.get_by_label("A rule pattern that matches it, JSON").inner_text()
+        assert json.loads(pattern) == {
+            "source": ["shop.example.com"],
+            "detail-type": ["OrderPlaced"],
+        }
+        await page.goto("/events?q=nothing-has-this")
+        await expect(main).to_contain_text("No event that is kept fits")
+        await page.goto("/events?since=yesterday")
+        await expect(page.get_by_role("alert")).to_contain_text("'yesterday' is no time")
+        assert watched.complaints == []
+
+
+async def test_redrive_brings_dead_letters_to_the_bus(tmp_path: Path) -> None:
+    is_mended = False
+
+    def script(_: int, entries: list[dict[str, Any]]) -> Behaviour:
+        return Take() if is_mended else Take(dict.fromkeys(range(len(entries)), "MalformedDetail"))
+
+    async with _opened(tmp_path, script) as (watched, bridge, endpoint):
+        page = watched.page
+        orders = [_order(number) for number in range(4)]
+        unknown = recorded.again(_order(9), event="event_of_tomorrow")
+        await _hand_over(bridge, *orders, unknown)
+        await _until_dead(page, 5)
+        await page.goto("/dead-letters")
+        groups = page.locator("main form:has(table)")
+        await expect(groups).to_have_count(2)
+        main = page.locator("main")
+        await expect(main).to_contain_text("AWS refuses this event")
+        await expect(main).to_contain_text("upgrade the bridge, then redrive")
+        async with page.expect_download() as download:
+            await page.click("text=Download all")
+        file = await (await download.value).path()
+        lines = await asyncio.to_thread(lambda: file.read_text().splitlines())
+        assert {json.loads(line)["id"] for line in lines} == {
+            told["id"] for told in (*orders, unknown)
+        }
+
+        is_mended = True
+        await groups.first.locator("input[type=checkbox]").first.check()
+        await groups.first.get_by_role("button", name="Redrive ticked").click()
+        await expect(page.get_by_role("status")).to_have_text("1 redriven.")
+        await endpoint.until_taken(1)
+        await groups.first.get_by_role("button", name="Redrive all of these").click()
+        await expect(page.get_by_role("status")).to_have_text("3 redriven.")
+        await endpoint.until_taken(4)
+        assert set(endpoint.ids) == {told["id"] for told in orders}
+
+        await groups.locator("tbody a").click()
+        await expect(main).to_contain_text("No event of the catalog")
+        await page.get_by_role("button", name="Drop").click()
+        await expect(page.locator("h1")).to_have_text("Drop 1 dead letter?")
+        await page.click("text=Keep them")
+        await expect(groups).to_have_count(1)
+        await groups.get_by_role("button", name="Redrive ticked").click()
+        await expect(page.get_by_role("status")).to_have_text("Nothing was ticked.")
+        await page.get_by_role("button", name="Drop all…").click()
+        await page.get_by_role("button", name="Drop for good").click()
+        await expect(page.get_by_role("status")).to_have_text("1 dropped.")
+        await expect(main).to_contain_text("No dead letters")
+        assert watched.complaints == []
+
+
+async def _until_dead(page: Page, count: int) -> None:
+    await page.goto("/")
+    async with asyncio.timeout(15):
+        while f"dead-letters.{count}" not in await _shown(page):
+            await asyncio.sleep(0.1)
+            await page.reload()
+
+
+async def _shown(page: Page) -> str:
+    badge = page.locator(".badge")
+    shown = await badge.inner_text() if await badge.count() else "none"
+    return f"dead-letters.{shown.split()[0]}"
+
+
+async def test_a_parked_bus_is_told_in_a_word_with_what_to_do(tmp_path: Path) -> None:
+    async with _opened(tmp_path, lambda *_: Refuse("AccessDeniedException")) as opened:
+        watched, bridge, endpoint = opened
+        page = watched.page
+        await page.goto("/")
+        await expect(page.get_by_role("status")).to_have_text("Idle")
+        await _hand_over(bridge, _order())
+        # By itself, without a reload.
+        await expect(page.get_by_role("status")).to_have_text("Parked")
+        await expect(page.locator("main")).to_contain_text("permission events:PutEvents")
+        await page.goto("/dead-letters")
+        await expect(page.locator("main")).to_contain_text("they wait for you")
+        endpoint.script = takes_all
+        await page.goto("/")
+        await expect(page.get_by_role("status")).to_have_text("Delivering", timeout=30_000)
+        assert watched.complaints == []
+
+
+async def test_a_test_event_really_goes_to_the_bus(tmp_path: Path) -> None:
+    settings = {"STORES__2__OPTIONS__SOURCE": "outlet.example.com"}
+    async with _opened(tmp_path, takes_all, **settings) as (watched, _, endpoint):
+        page = watched.page
+        await page.goto("/catalog")
+        await page.click("text=OrderPlaced")
+        await page.select_option("#store", "2")
+        await page.click("text=Send a test event")
+        await expect(page.get_by_role("status")).to_contain_text("Delivered")
+        (entry,) = endpoint.taken
+        assert (entry["Source"], entry["DetailType"]) == ("outlet.example.com", "OrderPlaced")
+        assert endpoint.details[0]["metadata"]["test"] is True
+        endpoint.script = lambda *_: Refuse("AccessDeniedException")
+        await page.click("text=Send a test event")
+        await expect(page.get_by_role("status")).to_contain_text("AWS does not permit it")
+        await page.goto("/doctor")
+        await page.click("text=Look now")
+        await expect(page.locator("main")).to_contain_text("Something must be mended")
+        await expect(page.locator("main")).to_contain_text("AccessDeniedException")
+        assert watched.complaints == []
+
+
+async def test_settings_show_their_origin_and_no_secret(tmp_path: Path) -> None:
+    settings = {
+        "CONSOLE__PASSWORD": PASSWORD,
+        "STORES__2__OPTIONS__SOURCE": "outlet.example.com",
+        "STORES__2__EVENTS__CART__PRODUCT_ADDED": "0",
+    }
+    async with _opened(tmp_path, takes_all, **settings) as (watched, _, __):
+        page = watched.page
+        await _log_in(page, "/settings")
+        main = page.locator("main")
+        await expect(main.locator("tr", has_text="region").first).to_contain_text("environment")
+        for path in ("/settings", "/settings?view=2"):
+            await page.goto(path)
+            text = await page.content()
+            for secret in (SECRET, "a-test-secret-key", "AKIATEST", PASSWORD):
+                assert secret not in text
+        await expect(main).to_contain_text("outlet.example.com")
+        added = main.locator("tr", has_text="CartProductAdded")
+        await expect(added).to_contain_text("off")
+        await expect(added).to_contain_text("environment")
+
+
+async def _log_in(page: Page, goal: str) -> None:
+    await page.goto(goal)
+    await page.fill("#password", PASSWORD)
+    await page.click("main button")
+
+
+async def test_the_password_opens_it_and_nothing_else_does(tmp_path: Path) -> None:
+    async with _opened(tmp_path, CONSOLE__PASSWORD=PASSWORD) as (watched, bridge, __):
+        page = watched.page
+        for path in PAGES[:-1]:
+            await page.goto(path)
+            assert "/login" in page.url
+        await page.goto("/events?q=000000123")
+        await page.fill("#password", "a wrong password")
+        await page.click("main button")
+        await expect(page.get_by_role("alert")).to_have_text("That is not the password.")
+        before = (await page.context.cookies())[0]["value"]
+        await page.fill("#password", PASSWORD)
+        await page.click("main button")
+        assert page.url.endswith("/events?q=000000123")
+        (cookie,) = await page.context.cookies()
+        assert cookie["value"] != before
+        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+        await page.click("text=Log out")
+        await page.goto("/")
+        assert "/login" in page.url
+        assert PASSWORD not in bridge.log
+
+
+async def test_script_and_style_from_within_a_page_are_not_run(tmp_path: Path) -> None:
+    mark = (
+        "<script>document.title='bro'+'ken'</script><img src=x onerror=document.title='bro'+'ken'>"
+    )
+    login = recorded.of("admin-login-fail", "backend_auth_user_login_failed")
+    hostile = recorded.again(
+        login,
+        event=f"{mark}"[:128],
+        subject=mark,
+        snapshot={"username": mark},
+    )
+    async with _opened(tmp_path) as (watched, bridge, _):
+        page = watched.page
+        await _hand_over(bridge, hostile, recorded.again(login, snapshot={"username": mark}))
+        await _until_dead(page, 1)
+        for path in ("/", "/events", f"/events/{hostile['id']}", "/dead-letters"):
+            await page.goto(path)
+            await asyncio.sleep(0.1)
+            assert "broken" not in await page.title()
+        await expect(page.locator("main")).to_contain_text("onerror")
+        assert watched.complaints == []
+        # And were one to slip through, the policy would stop it.
+        await page.evaluate(
+            "() => { const s = document.createElement('script');"
+            " s.textContent = \"document.title='broken'\"; document.body.append(s); }"
+        )
+        assert "broken" not in await page.title()
+        assert "Content Security Policy" in watched.complaints[0]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_every_page_is_accessible_and_fits(tmp_path: Path, scheme: Any) -> None:
+    """Empty and in trouble, at 360 and at 1,600 pixels."""
+
+    def script(number: int, entries: list[dict[str, Any]]) -> Behaviour:
+        if number == 0:
+            return Take({0: "MalformedDetail"} if len(entries) > 1 else {})
+        return Refuse("AccessDeniedException") if number > 3 else Take()
+
+    settings = {"STORES__2__OPTIONS__SOURCE": "outlet.example.com"}
+    async with (
+        put_events(script) as endpoint,
+        serving(tmp_path, endpoint.url, **settings) as bridge,
+    ):
+        async with chromium() as browser:
+            for is_in_trouble in (False, True):
+                paths = list(PAGES)
+                if is_in_trouble:
+                    orders = [_order(number) for number in range(60)]
+                    unknown = recorded.again(_order(9), event="event_of_tomorrow")
+                    await _hand_over(bridge, *orders, unknown)
+                    await asyncio.sleep(1.5)
+                    paths += [f"/events/{orders[0]['id']}", f"/events/{unknown['id']}"]
+                for width in (360, 1600):
+                    async with page_of(
+                        browser,
+                        base_url=bridge.console,
+                        viewport={"width": width, "height": 900},
+                        color_scheme=scheme,
+                    ) as watched:
+                        for path in paths:
+                            await watched.page.goto(path)
+                            where = (path, width, is_in_trouble)
+                            assert not await watched.is_too_wide(), where
+                            assert await watched.violations() == [], where
+                        await watched.page.goto("/doctor")
+                        await watched.page.click("main button")
+                        await watched.page.wait_for_selector(".findings")
+                        assert await watched.violations() == []
+
+
+async def test_everything_is_reached_by_keyboard(tmp_path: Path) -> None:
+    async with _opened(tmp_path) as (watched, _, __):
+        page = watched.page
+        await page.goto("/")
+        await page.keyboard.press("Tab")
+        assert await page.evaluate("document.activeElement.textContent") == "Skip to the page"
+        await page.keyboard.press("Enter")
+        assert await page.evaluate("document.activeElement.id") == "main"
+        await page.goto("/")
+        reached = set()
+        for _ in range(12):
+            await page.keyboard.press("Tab")
+            reached.add(await page.evaluate("document.activeElement.getAttribute('href')"))
+        assert {"/", "/events", "/dead-letters", "/catalog", "/settings", "/doctor"} <= reached
+
+
+async def test_a_console_that_cannot_listen_does_not_stop_delivery(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    async with put_events() as endpoint, serving(first, endpoint.url) as bridge:
+        port = bridge.console.rpartition(":")[2]
+        async with serving(second, endpoint.url, CONSOLE__PORT=port) as other:
+            await _hand_over(other, _order())
+            await endpoint.until_taken(1)
+            assert "No console: cannot listen on 127.0.0.1:" in other.log

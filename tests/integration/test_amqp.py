@@ -1,0 +1,352 @@
+"""Magento's queue on a real RabbitMQ: acknowledgements, restarts, quorum queues, dead letters."""
+
+import asyncio
+import json
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiormq import spec
+
+from magento_eventbridge.delivery.ports import Claim, QueueError
+from magento_eventbridge.queues.amqp import AmqpQueue
+from tests.support import recorded
+from tests.support.delivering import delivering
+from tests.support.magento_broker import MagentoBroker
+from tests.support.put_events import put_events
+
+ORIGINALS = [
+    json.loads(line)["body"]
+    for line in (Path(__file__).parent.parent / "unit/original_messages.ndjson")
+    .read_text()
+    .splitlines()
+]
+
+
+@pytest.fixture
+async def queue(magento_broker: MagentoBroker) -> AsyncIterator[AmqpQueue]:
+    queue = AmqpQueue(magento_broker.options)
+    yield queue
+    await queue.close()
+
+
+async def claimed(queue: AmqpQueue, count: int, seconds: float = 15.0) -> list[Claim]:
+    """Claim until there are so many."""
+    claims: list[Claim] = []
+    async with asyncio.timeout(seconds):
+        while len(claims) < count:
+            try:
+                claims += await queue.claim(count - len(claims))
+            except QueueError:
+                await asyncio.sleep(0.1)
+            else:
+                await queue.wait(0.1)
+    return claims
+
+
+async def until(broker: MagentoBroker, count: int, suffix: str = "") -> None:
+    async with asyncio.timeout(15):
+        while await broker.count(suffix) != count:
+            await asyncio.sleep(0.05)
+
+
+async def break_channel(queue: AmqpQueue) -> None:
+    """Have the broker close the channel, as it does when nothing was acknowledged for long."""
+    channel = queue._channel
+    assert channel
+    await channel.basic_ack(4711)
+    async with asyncio.timeout(5):
+        while not channel.is_closed:
+            await asyncio.sleep(0.01)
+
+
+async def test_nothing_is_acknowledged_before_it_is_delivered(
+    magento_broker: MagentoBroker, queue: AmqpQueue
+) -> None:
+    await magento_broker.put(recorded.orders(5))
+    claims = await queue.claim(5)
+    await queue.ack([claims[0], claims[3]])
+    await queue.close()
+    await until(magento_broker, 3)
+    again = AmqpQueue(magento_broker.options)
+    left = [claims[1], claims[2], claims[4]]
+    assert [claim.body for claim in await again.claim(5)] == [claim.body for claim in left]
+    await again.close()
+
+
+async def test_no_more_is_fetched_than_is_asked_for(magento_broker: MagentoBroker) -> None:
+    queue = AmqpQueue(replace(magento_broker.options, prefetch=5))
+    await magento_broker.put(recorded.orders(8))
+    assert len(await queue.claim(100)) == 5
+    assert await queue.claim(100) == []
+    assert await magento_broker.count() == 3
+    await queue.close()
+
+
+async def test_a_lost_channel_makes_no_duplicates(
+    magento_broker: MagentoBroker, queue: AmqpQueue
+) -> None:
+    captures = recorded.orders(6)
+    await magento_broker.put(captures)
+    delivered, buried, held = (await claimed(queue, 4))[:3]
+    await break_channel(queue)
+    await queue.ack([delivered])
+    await queue.bury(buried, "for a test")
+    # The fourth is claimed, too; what nobody claimed comes again.
+    assert [claim.body for claim in await claimed(queue, 2)] == [body for _, body in captures[4:]]
+    assert await queue.claim(10) == []
+    await queue.ack([held])
+    assert (await queue.depth()).captures == 3
+    await queue.close()
+    await until(magento_broker, 3)
+    assert await magento_broker.count(".dead-letters") == 1
+
+
+async def test_a_restart_of_the_broker_loses_and_doubles_nothing(
+    magento_broker: MagentoBroker,
+) -> None:
+    captures = recorded.orders(300)
+    await magento_broker.put(captures)
+    queue = AmqpQueue(replace(magento_broker.options, prefetch=100))
+    async with put_events() as endpoint, delivering(queue, endpoint.url):
+        await endpoint.until_taken(50)
+        await asyncio.to_thread(magento_broker.broker.kill)
+        await asyncio.to_thread(magento_broker.broker.start)
+        await endpoint.until_taken(300, seconds=40)
+        await until(magento_broker, 0)
+    await queue.close()
+    assert Counter(endpoint.ids) == Counter(capture.id for capture, _ in captures)
+    await until(magento_broker, 0)
+
+
+async def test_a_broker_that_is_away_is_told_of(
+    magento_broker: MagentoBroker, queue: AmqpQueue
+) -> None:
+    await asyncio.to_thread(magento_broker.broker.stop)
+    try:
+        with pytest.raises(QueueError, match=str(magento_broker.options.port)):
+            await queue.claim(10)
+    finally:
+        await asyncio.to_thread(magento_broker.broker.start)
+    assert await queue.claim(10) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"password": "wrong"}, "look at user and password"),
+        ({"virtual_host": "nowhere"}, "virtual host"),
+    ],
+)
+async def test_a_broker_that_does_not_let_us_in_is_told_of(
+    magento_broker: MagentoBroker, changes: dict[str, Any], told: str
+) -> None:
+    queue = AmqpQueue(replace(magento_broker.options, **changes))
+    with pytest.raises(QueueError, match=told) as fault:
+        await queue.claim(10)
+    assert magento_broker.options.password not in str(fault.value)
+    await queue.close()
+
+
+async def test_the_connection_is_encrypted_and_the_broker_checked(
+    magento_broker: MagentoBroker,
+) -> None:
+    broker = magento_broker.broker
+    assert broker.tls_port
+    encrypted = replace(magento_broker.options, port=broker.tls_port, tls=True)
+    await magento_broker.put(recorded.orders(1))
+    for options in (replace(encrypted, tls_ca=broker.ca), replace(encrypted, tls_verify=False)):
+        queue = AmqpQueue(options)
+        assert len(await queue.claim(10)) == 1
+        await queue.close()
+    queue = AmqpQueue(encrypted)
+    with pytest.raises(QueueError, match="certificate verify failed"):
+        await queue.claim(10)
+    await queue.close()
+
+
+async def test_a_queue_that_is_not_there_yet_is_waited_for_with_one_line(
+    magento_broker: MagentoBroker, queue: AmqpQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    await magento_broker.delete()
+    for _ in range(3):
+        assert await queue.claim(10) == []
+        await asyncio.sleep(1)
+    warnings = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(warnings) == 1
+    assert f"no queue '{magento_broker.options.queue}' yet" in warnings[0]
+    assert (await queue.depth()).captures == 0
+    assert await queue.dead_letters.page(10) == []
+    await magento_broker.declare()
+    await magento_broker.put(recorded.orders(1))
+    assert len(await claimed(queue, 1)) == 1
+
+
+async def test_a_queue_that_is_deleted_and_made_again_is_found(
+    magento_broker: MagentoBroker, queue: AmqpQueue
+) -> None:
+    assert await queue.claim(10) == []
+    await magento_broker.delete()
+    await magento_broker.declare()
+    await magento_broker.put(recorded.orders(1))
+    assert len(await claimed(queue, 1)) == 1
+
+
+# Quorum queues
+
+
+async def test_a_quorum_queue_drops_nothing_that_comes_back_often(
+    magento_broker: MagentoBroker,
+) -> None:
+    await magento_broker.delete()
+    await magento_broker.declare({"x-queue-type": "quorum", "x-delivery-limit": 8})
+    captures = recorded.orders(3)
+    await magento_broker.put(captures)
+    for _ in range(20):
+        queue = AmqpQueue(magento_broker.options)
+        claims = await claimed(queue, 3)
+        await queue.close()
+    assert {claim.body for claim in claims} == {body for _, body in captures}
+    queue = AmqpQueue(magento_broker.options)
+    await queue.ack(await claimed(queue, 3))
+    await queue.close()
+    await asyncio.sleep(0.5)
+    assert await magento_broker.count() == 0
+
+
+# Dead letters
+
+
+async def test_looking_at_dead_letters_leaves_them_where_they_are(
+    magento_broker: MagentoBroker, queue: AmqpQueue
+) -> None:
+    captures = recorded.orders(5, store_id=3)
+    await magento_broker.put(captures)
+    for claim in await claimed(queue, 5):
+        await queue.bury(claim, "naïve \U0001f600 and \ud800")
+    for _ in range(3):
+        letters = await queue.dead_letters.page(10)
+        assert [letter.body for letter in letters] == [body for _, body in captures]
+    assert {(letter.reason, letter.store_id) for letter in letters} == {
+        ("naïve \U0001f600 and ?", 3)
+    }
+    assert await queue.dead_letters.page(2, after=letters[1].id) == letters[2:4]
+    assert await queue.dead_letters.find(4711) is None
+    assert await queue.dead_letters.redrive([letters[2].id, 4711]) == 1
+    assert await queue.dead_letters.page(10) == letters[:2] + letters[3:]
+
+
+async def test_what_the_broker_itself_buries_is_shown_with_its_reason(
+    magento_broker: MagentoBroker, queue: AmqpQueue
+) -> None:
+    (capture, _), (_, other) = recorded.orders(2)
+    await magento_broker.put([(capture, other)])
+    (claim,) = await claimed(queue, 1)
+    await queue.bury(claim, "so that the exchange is there")
+    await queue.dead_letters.drop(None)
+    await queue.close()
+    dying = f"{magento_broker.options.queue}.dying"
+    async with magento_broker.channel() as channel:
+        exchange = f"{magento_broker.options.queue}.dead-letters"
+        arguments: dict[str, Any] = {"x-message-ttl": 1, "x-dead-letter-exchange": exchange}
+        await channel.queue_declare(dying, arguments=arguments, auto_delete=True)
+        await channel.basic_publish(other, routing_key=dying)
+        await until(magento_broker, 1, ".dead-letters")
+        await channel.basic_publish(b"what is this?", exchange=exchange)
+        await until(magento_broker, 2, ".dead-letters")
+        await channel.queue_delete(dying)
+    again = AmqpQueue(magento_broker.options)
+    letters = await again.dead_letters.page(10)
+    assert [letter.reason for letter in letters] == [
+        "buried by the broker: expired",
+        "put there by another program",
+    ]
+    assert await again.dead_letters.find(letters[0].id) == letters[0]
+    assert await again.dead_letters.redrive([letters[0].id]) == 1
+    assert [claim.body for claim in await claimed(again, 1)] == [other]
+    await again.close()
+
+
+async def test_what_nobody_understands_is_buried_with_the_reason(
+    magento_broker: MagentoBroker, queue: AmqpQueue
+) -> None:
+    await magento_broker.publish(['["{}"]', "null", "null"])
+    await magento_broker.put(recorded.orders(1))
+    async with put_events() as endpoint, delivering(queue, endpoint.url):
+        await endpoint.until_taken(1)
+        await until(magento_broker, 3, ".dead-letters")
+    letters = await queue.dead_letters.page(10)
+    assert [letter.reason for letter in letters] == [
+        "not a capture: Expected `object`, got `array`",
+        "not a capture: Expected `object`, got `null`",
+        "not a capture: Expected `object`, got `null`",
+    ]
+    await queue.close()
+    await until(magento_broker, 0)
+
+
+# What is delivered
+
+
+async def test_what_the_original_published_is_delivered(
+    magento_broker: MagentoBroker, queue: AmqpQueue
+) -> None:
+    await magento_broker.publish(ORIGINALS)
+    async with put_events() as endpoint, delivering(queue, endpoint.url):
+        await endpoint.until_taken(len(ORIGINALS))
+    assert len(set(endpoint.ids)) == len(ORIGINALS)
+    assert all(detail["metadata"]["async"] for detail in endpoint.details)
+
+
+async def test_a_message_without_an_id_is_taken(
+    magento_broker: MagentoBroker, queue: AmqpQueue
+) -> None:
+    async with magento_broker.channel() as channel:
+        ((_, body),) = recorded.orders(1)
+        await channel.basic_publish(
+            body, routing_key=magento_broker.options.queue, properties=spec.Basic.Properties()
+        )
+    assert [claim.body for claim in await claimed(queue, 1)] == [body]
+
+
+async def test_a_store_that_must_wait_makes_room_for_others(magento_broker: MagentoBroker) -> None:
+    options = replace(magento_broker.options, prefetch=5, sets_aside=True)
+    queue = AmqpQueue(options)
+    one, two = recorded.orders(12, store_id=1), recorded.orders(2, store_id=2)
+    await magento_broker.put(one + two)
+    claims: list[Claim] = []
+    async with asyncio.timeout(15):
+        while len(claims) < 2:
+            claims += await queue.claim(10, without_stores={1})
+            await queue.wait(0.05)
+    assert [claim.body for claim in claims] == [body for _, body in two]
+    assert (await queue.depth()).captures == 14
+    await queue.close()
+    await asyncio.sleep(0.5)
+    assert await magento_broker.count() + await magento_broker.count(".aside") == 14
+
+
+async def test_several_bridges_share_the_queue(magento_broker: MagentoBroker) -> None:
+    captures = recorded.orders(3000)
+    await magento_broker.put(captures)
+    queues = [AmqpQueue(replace(magento_broker.options, prefetch=100)) for _ in range(3)]
+    bodies: Counter[bytes] = Counter()
+
+    async def drain(queue: AmqpQueue) -> int:
+        count = 0
+        while claims := await queue.claim(100):
+            bodies.update(claim.body for claim in claims)
+            await queue.ack(claims)
+            count += len(claims)
+        return count
+
+    counts = await asyncio.gather(*map(drain, queues))
+    assert bodies == Counter(body for _, body in captures)
+    assert sum(counts) == 3000
+    for queue in queues:
+        await queue.close()
+    await until(magento_broker, 0)

@@ -1,0 +1,301 @@
+"""Who may use the console, and what it says when something is away; without a browser."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, CookieJar
+
+from magento_eventbridge.bridge import Bridge
+from magento_eventbridge.console import access as module
+from magento_eventbridge.console.access import COOKIE, Access
+from magento_eventbridge.console.server import Console, ConsoleError
+from magento_eventbridge.delivery.ports import Depth, QueueError
+from magento_eventbridge.doctor.findings import Finding
+from magento_eventbridge.settings import ConsoleSettings, Layer, SettingsError, load
+
+PASSWORD = "a long enough password"
+PATHS = ("/", "/events", "/dead-letters", "/catalog", "/settings", "/doctor", "/overview/live")
+
+
+async def _examine() -> list[Finding]:
+    return [Finding("inlet", "ok", "1 secret")]
+
+
+def _bridge(folder: Path, console: dict[str, Any], **groups: Any) -> Bridge:
+    values = {
+        "inlet": {"enabled": False},
+        "spool": {"path": str(folder / "spool.sqlite")},
+        "console": {"port": 0, **console},
+        **groups,
+    }
+    settings, origins = load([Layer("test", values)])
+    return Bridge(settings, None, origins)
+
+
+@asynccontextmanager
+async def _console(
+    folder: Path, bridge: Bridge | None = None, **settings: Any
+) -> AsyncIterator[ClientSession]:
+    console = Console(bridge or _bridge(folder, settings), _examine)
+    await console.open()
+    jar = CookieJar(unsafe=True)  # of an address, not of a name
+    try:
+        async with ClientSession(console.url, cookie_jar=jar) as http:
+            yield http
+    finally:
+        await console.close()
+
+
+async def _csrf(http: ClientSession, path: str = "/doctor") -> str:
+    async with http.get(path) as answer:
+        found = re.search(r'name="csrf" value="([^"]+)"', await answer.text())
+    assert found
+    return found[1]
+
+
+async def _post(
+    http: ClientSession, path: str, form: dict[str, str], **headers: str
+) -> tuple[int, str]:
+    async with http.post(path, data=form, headers=headers, allow_redirects=False) as answer:
+        return answer.status, await answer.text()
+
+
+async def test_every_answer_carries_the_policy(tmp_path: Path) -> None:
+    async with _console(tmp_path) as http:
+        for path in (*PATHS, "/static/console.js", "/static/console.css", "/nothing"):
+            async with http.get(path) as answer:
+                policy = answer.headers["Content-Security-Policy"]
+                assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+                assert "unsafe" not in policy
+                assert answer.headers["X-Content-Type-Options"] == "nosniff"
+                is_asset = path.startswith("/static/")
+                assert ("no-store" in answer.headers["Cache-Control"]) != is_asset
+                text = await answer.text()
+                assert "style=" not in text
+                assert "<style" not in text
+                assert is_asset or not re.search(r"<script(?! src=\"/static/)", text)
+        async with http.get("/static/../server.py") as answer:
+            assert answer.status == 404
+
+
+@pytest.mark.parametrize("path", ["/doctor", "/dead-letters", "/catalog/OrderPlaced", "/logout"])
+async def test_a_forged_form_does_nothing(tmp_path: Path, path: str) -> None:
+    async with _console(tmp_path) as http:
+        token = await _csrf(http)
+        for form in ({}, {"csrf": "guessed"}, {"csrf": token[:-1]}, {"csrf": "\N{SNOWMAN}"}):
+            status, text = await _post(http, path, form)
+            assert (status, "Nothing was done" in text) == (403, True)
+        status, _ = await _post(http, path, {"csrf": token}, Origin="http://evil.example")
+        assert status == 403
+        async with http.get("/doctor") as answer:
+            assert "Nobody has asked" in await answer.text()
+        url = str(http._base_url).rstrip("/")
+        assert (await _post(http, "/doctor", {"csrf": token}, Origin=url))[0] == 303
+
+
+async def test_another_browsers_token_does_not_count(tmp_path: Path) -> None:
+    bridge = _bridge(tmp_path, {})
+    async with _console(tmp_path, bridge) as http:
+        token = await _csrf(http)
+        http.cookie_jar.clear()
+        assert (await _post(http, "/doctor", {"csrf": token}))[0] == 403
+
+
+async def test_without_a_password_only_this_machines_names_count(tmp_path: Path) -> None:
+    async with _console(tmp_path) as http:
+        for host, status in (
+            ("localhost:8472", 200),
+            ("127.0.0.1", 200),
+            ("[::1]:8472", 200),
+            ("evil.example:8472", 403),
+            ("192.0.2.1", 403),
+        ):
+            async with http.get("/", headers={"Host": host}) as answer:
+                assert (host, answer.status) == (host, status)
+
+
+async def test_guessing_passwords_ends_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_FAILURES", 3)
+    async with _console(tmp_path, password=PASSWORD) as http:
+        token = await _csrf(http, "/login")
+        for status in (401, 401, 401, 429):
+            form = {"csrf": token, "password": "a wrong guess"}
+            assert (await _post(http, "/login", form))[0] == status
+        status, text = await _post(http, "/login", {"csrf": token, "password": PASSWORD})
+        assert (status, "Wait a minute" in text) == (429, True)
+
+
+async def test_a_login_leads_back_but_never_away(tmp_path: Path) -> None:
+    async with _console(tmp_path, password=PASSWORD) as http:
+        for goal, led_to in (
+            ("/events?q=1", "/events?q=1"),
+            ("//evil.example", "/"),
+            ("https://evil.example", "/"),
+            ("/\\evil.example", "/"),
+        ):
+            token = await _csrf(http, "/login")
+            form = {"csrf": token, "password": PASSWORD, "next": goal}
+            async with http.post("/login", data=form, allow_redirects=False) as answer:
+                assert (answer.status, answer.headers["Location"]) == (303, led_to)
+            async with http.get("/login", allow_redirects=False) as answer:
+                assert answer.status == 303  # is logged in
+            token = await _csrf(http)
+            assert (await _post(http, "/logout", {"csrf": token}))[0] == 303
+            async with http.get("/", allow_redirects=False) as answer:
+                assert answer.headers["Location"] == "/login"
+        async with http.get("/overview/live", allow_redirects=False) as answer:
+            assert (answer.status, answer.headers["Location"]) == (
+                303,
+                "/login?next=/overview/live",
+            )
+        token = await _csrf(http, "/login")
+        assert (await _post(http, "/doctor", {"csrf": token}))[0] == 403
+
+
+async def test_the_cookie_is_for_https_where_that_is_spoken(tmp_path: Path) -> None:
+    async with _console(tmp_path) as http:
+        for proto, is_secure in (("https", True), ("http", False)):
+            http.cookie_jar.clear()
+            async with http.get("/", headers={"X-Forwarded-Proto": proto}) as answer:
+                cookie = answer.cookies[COOKIE]
+                assert bool(cookie["secure"]) == is_secure
+                assert (cookie["httponly"], cookie["samesite"]) == (True, "Strict")
+
+
+async def test_a_proxys_word_counts_from_the_proxy_only(tmp_path: Path) -> None:
+    named = {"X-Remote-User": "ada"}
+    async with _console(tmp_path, proxy_header="X-Remote-User") as http:
+        async with http.get("/", headers={**named, "Host": "console.example"}) as answer:
+            assert (answer.status, "ada" in await answer.text()) == (200, True)
+        http.cookie_jar.clear()
+        async with http.get("/") as answer:
+            assert (answer.status, "reverse proxy only" in await answer.text()) == (403, True)
+    elsewhere = {"proxy_header": "X-Remote-User", "proxies": ["192.0.2.7"]}
+    async with _console(tmp_path, None, **elsewhere) as http:
+        async with http.get("/", headers=named) as answer:
+            assert answer.status == 403
+    async with _console(tmp_path, None, **elsewhere, password=PASSWORD) as http:
+        async with http.get("/", headers=named, allow_redirects=False) as answer:
+            assert answer.headers["Location"] == "/login"
+
+
+async def test_sessions_end_and_are_not_without_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_SESSIONS", 3)
+    clock = [0.0]
+    access = Access(ConsoleSettings.model_validate({"password": PASSWORD}), clock=lambda: clock[0])
+    session = access.log_in(access._new(), PASSWORD)
+    assert session
+    for _ in range(5):
+        access._new()
+    assert access._known(session.token) is session  # strangers go first
+    clock[0] += 11 * 3600
+    assert access._known(session.token) is session
+    clock[0] += 13 * 3600
+    assert access._known(session.token) is None
+    assert "token" not in repr(session)
+
+
+@pytest.mark.parametrize(
+    ("console", "told"),
+    [
+        ({"host": "0.0.0.0"}, "console.password"),
+        ({"host": "console.example"}, "open to everybody who reaches console.example"),
+        ({"password": "short"}, "at least 12 characters"),
+    ],
+)
+def test_it_does_not_open_unprotected(tmp_path: Path, console: Any, told: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(told)):
+        _bridge(tmp_path, console)
+
+
+@pytest.mark.parametrize(
+    "console",
+    [
+        {"host": "0.0.0.0", "password": PASSWORD},
+        {"host": "0.0.0.0", "proxy_header": "X-Remote-User"},
+        {"host": "0.0.0.0", "enabled": False},
+        {"host": "::1"},
+        {"host": "localhost"},
+    ],
+)
+def test_what_is_protected_may_open(tmp_path: Path, console: Any) -> None:
+    assert _bridge(tmp_path, console).settings.console.host == console["host"]
+
+
+async def test_what_is_away_is_told_in_words(tmp_path: Path) -> None:
+    bridge = _bridge(tmp_path, {}, journal={"enabled": False})
+    assert bridge.journal is None
+    async with _console(tmp_path, bridge) as http:
+        for path in ("/", "/dead-letters", "/settings", "/catalog", "/doctor"):
+            async with http.get(path) as answer:
+                assert answer.status == 200
+        async with http.get("/") as answer:
+            text = await answer.text()
+            assert "Starting" in text
+            assert "journal.enabled is off" in text
+        for path, status, told in (
+            ("/events", 503, "journal.enabled is off"),
+            ("/events/some-id", 503, "journal.enabled is off"),
+            ("/catalog/NoSuchEvent", 404, "no such event"),
+            ("/dead-letters/amqp/1", 404, "no queue &#39;amqp&#39;"),
+            ("/nothing", 404, "Not Found"),
+        ):
+            async with http.get(path) as answer:
+                text = await answer.text()
+                assert (path, answer.status, told in text) == (path, status, True)
+                assert "Traceback" not in text
+    bridge = _bridge(tmp_path, {})
+    async with _console(tmp_path, bridge) as http:
+        async with http.get("/events") as answer:
+            assert (answer.status, "no journal at" in await answer.text()) == (503, True)
+        bridge.queues.append(_Away())  # type: ignore[arg-type]
+        async with http.get("/") as answer:
+            text = await answer.text()
+            assert "Cut off" in text
+            assert "the database is away" in text
+        async with http.get("/dead-letters") as answer:
+            assert (answer.status, "the database is away" in await answer.text()) == (503, True)
+
+
+class _Away:
+    name = "outbox"
+
+    async def depth(self) -> Depth:
+        raise QueueError("the database is away")
+
+    @property
+    def dead_letters(self) -> "_Away":
+        return self
+
+    async def page(self, *_: Any, **__: Any) -> Any:
+        raise QueueError("the database is away")
+
+
+async def test_a_fault_of_ours_shows_no_traceback(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bridge = _bridge(tmp_path, {})
+    bridge.dispatchers.append(None)  # type: ignore[arg-type]
+    async with _console(tmp_path, bridge) as http:
+        async with http.get("/") as answer:
+            text = await answer.text()
+            assert (answer.status, "A fault of the console" in text) == (500, True)
+            assert "Traceback" not in text
+    assert "Console: a page failed" in caplog.text
+
+
+async def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
+    first = Console(_bridge(tmp_path, {}), _examine)
+    await first.open()
+    port = int(first.url.rpartition(":")[2])
+    with pytest.raises(ConsoleError, match=f"cannot listen on 127.0.0.1:{port}"):
+        await Console(_bridge(tmp_path, {"port": port}), _examine).open()
+    await first.close()

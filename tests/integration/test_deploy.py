@@ -1,0 +1,201 @@
+"""What `deploy/` ships can be parsed by those who will, and says what the bridge understands."""
+
+import asyncio
+import configparser
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+import yaml
+from dockerfile_parse import DockerfileParser
+
+from magento_eventbridge.cli import app
+from magento_eventbridge.cli.serve import NAME as SERVE
+from magento_eventbridge.settings import ENVIRONMENT_PREFIX, Settings, environment_layer, load
+from tests.support.process import serving
+from tests.support.programs import program
+from tests.support.put_events import put_events
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+UNIT = DEPLOY / "magento-eventbridge.service"
+ENVIRONMENT = DEPLOY / "magento-eventbridge.env"
+COMPOSE = DEPLOY / "compose.yaml"
+DOCKERFILE = DEPLOY / "Dockerfile"
+
+COMMAND = "/opt/magento-eventbridge/bin/magento-eventbridge"
+OPEN_REQUESTS_GET = 10
+
+
+def unit() -> configparser.SectionProxy:
+    parser = configparser.RawConfigParser(strict=False)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.read_string(UNIT.read_text())
+    return parser["Service"]
+
+
+def bridge() -> dict[str, Any]:
+    service: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())["services"]["bridge"]
+    return service
+
+
+def dockerfile() -> list[tuple[str, str]]:
+    parser = DockerfileParser(path=str(DOCKERFILE))
+    return [(line["instruction"], line["value"]) for line in parser.structure]
+
+
+def value(instruction: str) -> str:
+    """Give what the last of an instruction says."""
+    return [said for name, said in dockerfile() if name == instruction][-1]
+
+
+def parses(words: Sequence[str]) -> None:
+    """Let the command line parse words, without running what they ask for."""
+    name, *others = words
+    assert name == SERVE
+    group: Any = typer.main.get_command(app)
+    group.commands[name].make_context(name, others)
+
+
+def are_settings(variables: Iterable[tuple[str, str]]) -> Settings:
+    """Read variables as the bridge does, which refuses what it does not know."""
+    ours = {name: said for name, said in variables if name.startswith(ENVIRONMENT_PREFIX)}
+    assert ours
+    settings, _ = load([environment_layer(ours)])
+    return settings
+
+
+def longest_stop() -> float:
+    return Settings().delivery.stop_seconds + OPEN_REQUESTS_GET
+
+
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    analyze = program("systemd-analyze", "systemd")
+    here = tmp_path / UNIT.name
+    here.write_text(UNIT.read_text().replace(COMMAND, sys.executable))
+    ran = subprocess.run(
+        [analyze, "verify", str(here)], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_the_unit_shuts_the_service_in(tmp_path: Path) -> None:
+    analyze = program("systemd-analyze", "systemd")
+    here = tmp_path / UNIT.name
+    here.write_text(UNIT.read_text())
+    ran = subprocess.run(
+        [analyze, "security", "--offline=true", "--threshold=20", str(here)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout[-300:] + ran.stderr
+
+
+def test_the_unit_starts_what_there_is_and_waits_for_its_end() -> None:
+    service = unit()
+    command, *words = shlex.split(service["ExecStart"])
+    assert command == COMMAND
+    parses(words)
+    assert float(service["TimeoutStopSec"]) > longest_stop()
+    assert service["Restart"] == "always"
+    # Where settings look for the spool, if nothing else is said.
+    assert Settings().spool.path.parent == Path("/var/lib") / service["StateDirectory"]
+
+
+def test_the_environment_file_holds_settings_only() -> None:
+    lines = ENVIRONMENT.read_text().splitlines()
+    given = [re.fullmatch(r"#?([A-Z_]+)=(.*)", line) for line in lines]
+    settings = are_settings((found[1], found[2]) for found in given if found)
+    assert settings.magento_root is not None
+    service = unit()
+    assert service["EnvironmentFile"] == "/etc/magento-eventbridge.env"
+    assert service["ReadOnlyPaths"] == f"-{settings.magento_root}"
+    assert settings.log_file is not None
+    assert service["ReadWritePaths"] == f"-{settings.log_file.parent}"
+
+
+def test_the_dockerfile_is_good_in_the_eyes_of_a_linter() -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    ran = subprocess.run([hadolint, str(DOCKERFILE)], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout + ran.stderr) == (0, "")
+
+
+def test_the_image_runs_what_there_is_as_somebody_harmless() -> None:
+    command = [*json.loads(value("ENTRYPOINT")), *json.loads(value("CMD"))]
+    assert command[0] == Path(COMMAND).name
+    parses(command[1:])
+    assert value("USER") not in ("0", "root")
+    assert Settings().spool.path.parent == Path(value("VOLUME"))
+    assert int(value("EXPOSE")) == Settings().inlet.port
+    variables = re.findall(rf"({ENVIRONMENT_PREFIX}\w+)=(\S+)", value("ENV"))
+    assert are_settings(variables).log.format == "json"
+
+
+async def test_the_image_asks_the_inlet_how_it_fares(tmp_path: Path) -> None:
+    words = json.loads(value("HEALTHCHECK").partition("CMD ")[2])
+    async with put_events() as endpoint, serving(tmp_path, endpoint.url) as serve:
+        # The test's port in the place of the one that the image has.
+        here = [word.replace("http://127.0.0.1:8471", serve.url) for word in words[1:]]
+        assert here != words[1:]
+        assert await asyncio.to_thread(subprocess.call, [sys.executable, *here]) == 0
+    after = await asyncio.to_thread(
+        subprocess.run, [sys.executable, *here], capture_output=True, check=False
+    )
+    assert after.returncode == 1
+
+
+def test_the_image_copies_what_the_project_has_and_nothing_is_kept_from_it() -> None:
+    root = DEPLOY.parent
+    let_in = {
+        line.removeprefix("!")
+        for line in (root / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
+    for name, said in dockerfile():
+        if name == "COPY" and not said.startswith("--from"):
+            *sources, _ = said.split()
+            assert set(sources) <= let_in
+            assert all((root / source).exists() for source in sources)
+
+
+def test_the_compose_file_keeps_to_the_specification() -> None:
+    check = Path(sys.executable).with_name("check-jsonschema")
+    ran = subprocess.run(
+        [check, "--builtin-schema", "vendor.compose-spec", str(COMPOSE)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_compose_file_gives_the_bridge_what_it_needs() -> None:
+    service = bridge()
+    given = {name: said if "$" not in said else "" for name, said in service["environment"].items()}
+    given[f"{ENVIRONMENT_PREFIX}INLET__HOST"] = "127.0.0.1"
+    settings = are_settings(given.items())
+    assert service["environment"][f"{ENVIRONMENT_PREFIX}INLET__HOST"].endswith(":-127.0.0.1}")
+    assert settings.magento_root is not None
+    assert settings.log_file is not None
+    places = dict(volume.rsplit(":/", 1) for volume in service["volumes"])
+    inside = {f"/{place}" for place in places.values()}
+    assert inside == {
+        f"{settings.magento_root}/app/etc:ro",
+        str(settings.log_file.parent),
+        str(settings.spool.path.parent),
+    }
+    assert service["user"].split(":")[0] == value("USER")
+    assert float(service["stop_grace_period"].removesuffix("s")) > longest_stop()
+    assert (COMPOSE.parent / service["build"]["context"] / service["build"]["dockerfile"]).exists()
+
+
+@pytest.mark.parametrize("key", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_no_secret_stands_in_the_compose_file(key: str) -> None:
+    assert bridge()["environment"][key] == f"${{{key}:-}}"

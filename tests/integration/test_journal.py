@@ -1,0 +1,316 @@
+"""The journal: what delivery does is found again, for a while, and never at delivery's cost."""
+
+import asyncio
+import json
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from magento_eventbridge.aws.credentials import CredentialsFinder
+from magento_eventbridge.captures import read_capture
+from magento_eventbridge.delivery.backoff import Backoff
+from magento_eventbridge.delivery.dispatcher import Dispatcher
+from magento_eventbridge.delivery.journal import End
+from magento_eventbridge.delivery.policy import Policy
+from magento_eventbridge.delivery.ports import Claim
+from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
+from magento_eventbridge.journal import recorder as module
+from magento_eventbridge.journal.archive import Archive, JournalError, Query, quantile
+from magento_eventbridge.journal.recorder import Recorder, Retention, bound, clear
+from magento_eventbridge.queues.sqlite import SqliteQueue
+from magento_eventbridge.sinks.eventbridge import EventBridgeSink
+from tests.support import recorded
+from tests.support.put_events import Behaviour, PutEvents, Refuse, Take, put_events
+
+_KEEP = Retention()
+KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="secret")
+
+
+def _file(folder: Path) -> Path:
+    return folder / "journal.sqlite"
+
+
+async def _deliver(
+    folder: Path,
+    endpoint: PutEvents,
+    bodies: list[Any],
+    retention: Retention = _KEEP,
+    **route: Any,
+) -> Archive:
+    """Deliver captures with a journal, and give what reads it."""
+    queue = SqliteQueue(folder / "spool.sqlite")
+    await queue.put(bodies)
+    sink = EventBridgeSink(CredentialsFinder())
+    destination = Destination("eu-west-1", endpoint_url=endpoint.url, credentials=KEYS)
+    journal = Recorder(_file(folder), retention)
+    journal.open()
+    way = Route(destination, "shop.example.com", **route)
+    policy = Policy(backoff=Backoff(first=0.01, longest=0.02))
+    dispatcher = Dispatcher(queue, lambda _: way, lambda _: sink, policy, journal)
+    await dispatcher.run(until_empty=True)
+    await asyncio.to_thread(journal.close)
+    assert journal.dropped == 0
+    await sink.close()
+    await queue.close()
+    return Archive(_file(folder), retention.personal_data)
+
+
+async def test_a_delivered_event_is_found_by_whatever_is_known_of_it(tmp_path: Path) -> None:
+    told = recorded.of("order-guest", "sales_order_place_after")
+    login = recorded.of("admin-login-fail", "backend_auth_user_login_failed")
+    async with put_events() as endpoint:
+        archive = await _deliver(
+            tmp_path, endpoint, [recorded.stored(told), recorded.stored(login)]
+        )
+    (sent,) = [entry for entry in endpoint.taken if entry["DetailType"] == "OrderPlaced"]
+    detail = json.loads(sent["Detail"])
+    for word in (told["id"], detail["id"], detail["items"][0]["sku"], told["subject"]):
+        (found,) = await archive.search(Query(word), 10)
+        assert (found.id, found.verdict, found.tries) == (told["id"], "delivered", 1)
+    assert await archive.search(Query(f"{detail['id']} {detail['items'][0]['sku']}"), 10)
+    assert not await archive.search(Query("100%"), 10)
+    for query, count in (
+        (Query(detail_type="OrderPlaced"), 1),
+        (Query(verdict="delivered"), 2),
+        (Query(verdict="dead"), 0),
+        (Query(store_id=told["store_id"], detail_type="OrderPlaced"), 1),
+        (Query(store_id=9), 0),
+        (Query(since=told["time"] + 86400), 0),
+        (Query(until=told["time"] + 86400), 2),
+    ):
+        assert len(await archive.search(query, 10)) == count
+    record = await archive.find(told["id"])
+    assert record
+    assert record.detail == sent["Detail"]
+    assert json.loads(record.capture or "") == told
+    (attempt,) = record.attempts
+    assert (attempt.status, attempt.verdict, attempt.event_id) == (
+        200,
+        "delivered",
+        record.summary.event_id,
+    )
+    assert 0 <= attempt.seconds < 5
+    assert await archive.find("no such id") is None
+    assert await archive.size() == 2
+    (newer,) = await archive.search(Query(), 1)
+    (older,) = await archive.search(Query(), 9, before=newer.seq)
+    assert {newer.id, older.id} == {told["id"], login["id"]}
+    assert len(await archive.changed(Query(), 0, 9)) == 2
+    assert not await archive.changed(Query(), time.time(), 9)
+
+
+async def test_each_try_is_kept_with_its_answer(tmp_path: Path) -> None:
+    def script(number: int, _: Any) -> Behaviour:
+        match number:
+            case 0:
+                return Refuse("InternalException", 500)
+            case 1:
+                return Take({0: "ThrottlingException"})
+            case 2:
+                return Take({0: "AccessDeniedException"})
+        return Take()
+
+    told = recorded.of("order-guest", "sales_order_place_after")
+    async with put_events(script) as endpoint:
+        archive = await _deliver(tmp_path, endpoint, [recorded.stored(told)])
+    record = await archive.find(told["id"])
+    assert record
+    tried = [(attempt.status, attempt.verdict) for attempt in record.attempts]
+    assert tried == [(500, "waiting"), (200, "waiting"), (200, "parked"), (200, "delivered")]
+    assert record.attempts[2].reason == "AccessDeniedException: AccessDeniedException on command"
+    assert (record.summary.verdict, record.summary.tries) == ("delivered", 4)
+
+
+async def test_dead_letters_and_switched_off_events_are_told_of(tmp_path: Path) -> None:
+    refused = recorded.of("order-guest", "sales_order_place_after")
+    unknown = recorded.again(refused, event="event_of_tomorrow")
+    off = recorded.of("admin-login-fail", "backend_auth_user_login_failed")
+    async with put_events(lambda *_: Take({0: "MalformedDetail"})) as endpoint:
+        archive = await _deliver(
+            tmp_path,
+            endpoint,
+            [recorded.stored(one) for one in (refused, unknown, off)],
+            switched_off=frozenset({"aws_eventbridge/events_user/login_failed"}),
+        )
+    known = {event.id: event for event in await archive.search(Query(), 9)}
+    assert known[refused["id"]].verdict == known[unknown["id"]].verdict == "dead"
+    assert known[unknown["id"]].detail_type == "event_of_tomorrow"
+    assert known[unknown["id"]].reason.startswith("unknown Magento event")
+    assert (known[off["id"]].verdict, known[off["id"]].tries) == ("off", 0)
+    faults = await archive.faults(9)
+    assert {(fault.verdict, fault.events) for fault in faults} == {("dead", 1)}
+    assert len(faults) == 2
+
+
+async def test_what_no_one_can_read_is_told_of_too(tmp_path: Path) -> None:
+    journal = Recorder(_file(tmp_path), Retention(personal_data="hash"))
+    journal.open()
+    journal.ended(End(time.time(), Claim(7, b"{broken"), None, "", "not a capture"))
+    await asyncio.to_thread(journal.close)
+    (found,) = await Archive(_file(tmp_path)).search(Query(), 9)
+    assert (found.id, found.verdict, found.store_id) == ("claim 7", "dead", None)
+    record = await Archive(_file(tmp_path)).find("claim 7")
+    assert record and record.capture == ""  # what cannot be looked through is not kept
+
+
+async def test_figures_tell_scope_latency_and_verdict(tmp_path: Path) -> None:
+    fresh = [
+        recorded.stored(recorded.again(json.loads(body), time=time.time() - 1.5))
+        for _, body in recorded.orders(70)
+    ]
+    async with put_events() as endpoint:
+        archive = await _deliver(tmp_path, endpoint, fresh)
+    counts = await archive.counts(time.time() - 3600)
+    by_name: dict[tuple[str, str], int] = {}
+    for count in counts:
+        by_name[count.kind, count.name] = by_name.get((count.kind, count.name), 0) + count.events
+    assert by_name["scope", "order"] == by_name["verdict", "delivered"] == 70
+    latencies = [(float(name), n) for (kind, name), n in by_name.items() if kind == "latency"]
+    median = quantile(latencies, 0.5)
+    assert median is not None and 2 <= median <= 10
+    assert await archive.counts(time.time() + 60) == []
+
+
+def test_quantiles_and_bounds() -> None:
+    assert quantile([], 0.5) is None
+    assert quantile([(0.1, 9), (5.0, 1)], 0.5) == 0.1
+    assert quantile([(5.0, 1), (0.1, 9)], 0.95) == 5.0
+    assert [bound(latency) for latency in (0.01, 0.05, 0.051, 4000)] == [
+        "0.05",
+        "0.05",
+        "0.1",
+        "inf",
+    ]
+
+
+@pytest.mark.parametrize("mode", ["hash", "leave_out"])
+async def test_personal_data_is_not_kept_where_it_shall_not_be(tmp_path: Path, mode: Any) -> None:
+    placed = recorded.of("order-guest", "sales_order_place_after")
+    ordered = recorded.again(
+        placed, snapshot={**placed["snapshot"], "customer_email": "Ada@Example.com"}
+    )
+    async with put_events() as endpoint:
+        archive = await _deliver(
+            tmp_path,
+            endpoint,
+            [recorded.stored(ordered)],
+            Retention(personal_data=mode),
+        )
+    street = placed["snapshot"]["billing_address"]["street"]
+    kept = _file(tmp_path).read_bytes()
+    assert b"Ada@Example.com" not in kept
+    assert json.dumps(street).strip('"[]').encode() not in kept
+    found = await archive.search(Query("ada@example.com"), 9)
+    assert len(found) == (1 if mode == "hash" else 0)
+    record = await archive.find(ordered["id"])
+    assert record and record.detail
+    detail = json.loads(record.detail)
+    assert detail["id"] == placed["snapshot"]["increment_id"]
+    assert detail["items"] == json.loads(endpoint.taken[0]["Detail"])["items"]
+
+
+async def test_age_and_count_end_what_is_kept(tmp_path: Path) -> None:
+    async with put_events(lambda n, _: Take({0: "MalformedDetail"} if n == 0 else {})) as endpoint:
+        archive = await _deliver(tmp_path, endpoint, recorded.orders(50))
+    with sqlite3.connect(_file(tmp_path)) as connection:
+        day = 86400.0
+        clear(connection, Retention(), time.time() + 1 * day)
+        assert connection.execute("SELECT count(*) FROM events").fetchone() == (50,)
+        clear(connection, Retention(), time.time() + 3 * day)
+        assert connection.execute("SELECT verdict FROM events").fetchall() == [("dead",)]
+        clear(connection, Retention(), time.time() + 15 * day)
+        assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM minutes").fetchone() == (0,)
+    connection.close()
+    again = tmp_path / "again"
+    again.mkdir()
+    async with put_events() as endpoint:
+        archive = await _deliver(again, endpoint, recorded.orders(50))
+    with sqlite3.connect(_file(again)) as connection:
+        clear(connection, Retention(events=20), time.time())
+    connection.close()
+    assert await archive.size() == 20
+
+
+async def test_a_journal_that_cannot_be_written_costs_no_event(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_WRITES_EVERY", 0.02)
+    (tmp_path / "occupied").write_text("a file where a folder must be")
+    journal = Recorder(tmp_path / "occupied" / "journal.sqlite", Retention())
+    journal.open()
+    end = End(time.time(), Claim(1, b"{}"), None, "", "reason")
+    async with _delivering(tmp_path, journal) as endpoint:
+        await endpoint.until_taken(30)
+    journal.ended(end)
+    async with asyncio.timeout(10):
+        while journal.dropped < 31:
+            await asyncio.sleep(0.01)
+    assert journal.trouble and "occupied" in journal.trouble
+    assert caplog.text.count("Delivery goes on") == 1
+    (tmp_path / "occupied").unlink()
+    journal.ended(end)
+    async with asyncio.timeout(10):
+        while journal.trouble:
+            await asyncio.sleep(0.01)
+    await asyncio.to_thread(journal.close)
+    assert await Archive(journal.path).size() == 1
+    assert journal.path.stat().st_mode & 0o077 == 0
+
+
+async def test_notes_are_dropped_and_counted_when_too_many_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_WAITING", 1_000)
+    journal = Recorder(_file(tmp_path), Retention())  # and nobody writes
+    async with _delivering(tmp_path, journal) as endpoint:
+        await endpoint.until_taken(30)
+    assert 10 <= journal.dropped < 30
+    journal.open()
+    await asyncio.to_thread(journal.close)
+    assert await Archive(journal.path).size() == 30 - journal.dropped
+
+
+@asynccontextmanager
+async def _delivering(folder: Path, journal: Recorder) -> AsyncIterator[PutEvents]:
+    queue = SqliteQueue(folder / "spool.sqlite")
+    await queue.put(recorded.orders(30))
+    sink = EventBridgeSink(CredentialsFinder())
+    async with put_events() as endpoint:
+        destination = Destination("eu-west-1", endpoint_url=endpoint.url, credentials=KEYS)
+        route = Route(destination, "shop.example.com")
+        dispatcher = Dispatcher(queue, lambda _: route, lambda _: sink, Policy(), journal)
+        await dispatcher.run(until_empty=True)
+        yield endpoint
+    await sink.close()
+    await queue.close()
+
+
+async def test_an_outage_of_days_keeps_a_row_small(tmp_path: Path) -> None:
+    journal = Recorder(_file(tmp_path), Retention())
+    journal.open()
+    capture, body = recorded.orders(1)[0]
+    assert read_capture(body).id == capture.id
+    await asyncio.to_thread(journal.close)
+    row = (capture.id, "OrderPlaced", "shop", "order/1", 1, "bus", 0.0, 0.0, "waiting", "", None, 1)
+    with sqlite3.connect(_file(tmp_path)) as connection:
+        for number in range(150):
+            attempt = json.dumps([[number, 0.1, 503, "waiting", "", None]])
+            module._upsert(connection, [(*row, attempt, "{}", "{}")])
+    connection.close()
+    record = await Archive(_file(tmp_path)).find(capture.id)
+    assert record and len(record.attempts) == 100
+    assert (record.summary.tries, record.attempts[-1].at) == (150, 149)
+
+
+async def test_without_a_journal_the_reader_says_so(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="there is no journal"):
+        await Archive(_file(tmp_path)).size()
+    _file(tmp_path).write_text("no database, and long enough to be seen as none" * 10)
+    with pytest.raises(JournalError, match=r"journal\.sqlite: file is not a database"):
+        await Archive(_file(tmp_path)).size()

@@ -1,0 +1,334 @@
+"""Magento's queue on a real database: its statuses, its clean-up, its consumer, several bridges."""
+
+import asyncio
+import json
+import logging
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from magento_eventbridge.delivery.ports import Claim, QueueError
+from magento_eventbridge.queues.magento_db import MagentoDbQueue
+from magento_eventbridge.settings import QUEUE
+from tests.support import recorded
+from tests.support.delivering import delivering
+from tests.support.magento_queue import MagentoQueue
+from tests.support.put_events import put_events
+
+ORIGINALS = [
+    json.loads(line)["body"]
+    for line in (Path(__file__).parent.parent / "unit/original_messages.ndjson")
+    .read_text()
+    .splitlines()
+]
+NEW, IN_PROGRESS, COMPLETE, RETRY_REQUIRED, ERROR = 2, 3, 4, 5, 6
+
+
+@pytest.fixture
+async def queue(magento_queue: MagentoQueue) -> AsyncIterator[MagentoDbQueue]:
+    queue = MagentoDbQueue(magento_queue.options, QUEUE)
+    yield queue
+    await queue.close()
+
+
+async def test_statuses_are_those_that_magento_gives(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue
+) -> None:
+    magento_queue.put(recorded.orders(3))
+    assert magento_queue.statuses == [NEW, NEW, NEW]
+    first, second, _third = await queue.claim(3)
+    assert magento_queue.statuses == [IN_PROGRESS] * 3
+    await queue.ack([first])
+    await queue.bury(second, "for a test")
+    assert magento_queue.statuses == [COMPLETE, ERROR, IN_PROGRESS]
+    assert await queue.dead_letters.redrive(None) == 1
+    assert magento_queue.statuses == [COMPLETE, IN_PROGRESS, IN_PROGRESS]
+    (again,) = await queue.claim(3)
+    await queue.ack([again])
+    assert magento_queue.statuses == [COMPLETE, COMPLETE, IN_PROGRESS]
+
+
+async def test_no_more_is_taken_than_is_claimed(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue
+) -> None:
+    magento_queue.put(recorded.orders(8))
+    await queue.claim(5)
+    assert Counter(magento_queue.statuses) == {IN_PROGRESS: 5, NEW: 3}
+    assert (await queue.depth()).captures == 8
+
+
+async def test_what_magento_wants_tried_again_is_taken(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue
+) -> None:
+    magento_queue.put(recorded.orders(1))
+    magento_queue.run("UPDATE {queue_message_status} SET status = 5")
+    assert len(await queue.claim(10)) == 1
+
+
+async def test_what_a_php_consumer_took_is_not_ours(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue
+) -> None:
+    captures = recorded.orders(3)
+    magento_queue.put(captures)
+    magento_queue.php_takes()
+    assert [claim.body for claim in await queue.claim(10)] == [body for _, body in captures[1:]]
+    assert magento_queue.statuses == [IN_PROGRESS] * 3
+    assert magento_queue.ask("SELECT COUNT(*) FROM {eventbridge_queue_message}") == ((2,),)
+
+
+async def test_a_message_that_a_php_consumer_is_just_taking_holds_nothing_up(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue
+) -> None:
+    captures = recorded.orders(3)
+    magento_queue.put(captures)
+    with magento_queue.server.connect() as php, php.cursor() as cursor:
+        cursor.execute(
+            magento_queue.named("UPDATE {queue_message_status} SET status = 3 ORDER BY id LIMIT 1")
+        )
+        async with asyncio.timeout(2):
+            claims = await queue.claim(10)
+        assert [claim.body for claim in claims] == [body for _, body in captures[1:]]
+        php.rollback()
+
+
+async def test_an_open_transaction_of_the_shop_holds_nothing_up(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue
+) -> None:
+    magento_queue.put(recorded.orders(4))
+    late = json.dumps(recorded.orders(1)[0][1].decode())
+    with magento_queue.server.connect() as shop:
+        magento_queue.publish([late], shop)
+        async with asyncio.timeout(2):
+            first, second, third, fourth = await queue.claim(10)
+            await queue.ack([first, second])
+            await queue.bury(third, "for a test")
+            await queue.retry([fourth])
+            assert len(await queue.claim(10)) == 1
+        magento_queue.put(recorded.orders(1))
+        assert len(await queue.claim(10)) == 1
+        shop.commit()
+    # Its number is lower than that of one that was claimed already.
+    async with asyncio.timeout(5):
+        while not (claims := await queue.claim(10)):
+            await queue.wait(0.2)
+    assert [claim.body for claim in claims] == [json.loads(late).encode()]
+
+
+async def test_a_rolled_back_transaction_emits_nothing(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue
+) -> None:
+    with magento_queue.server.connect() as shop:
+        magento_queue.publish([json.dumps(recorded.orders(1)[0][1].decode())], shop)
+        assert await queue.claim(10) == []
+        shop.rollback()
+    assert await queue.claim(10) == []
+
+
+async def test_messages_of_other_queues_are_left_alone(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue
+) -> None:
+    magento_queue.declare("async.operations.all")
+    magento_queue.publish(['{"any": "thing"}'], queue="async.operations.all")
+    assert await queue.claim(10) == []
+    assert (await queue.depth()).captures == 0
+    assert magento_queue.statuses == [NEW]
+
+
+async def test_magentos_clean_up_deletes_nothing_that_waits_for_aws(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue
+) -> None:
+    captures = recorded.orders(3)
+    magento_queue.put(captures)
+    first, *others = await queue.claim(10)
+    await queue.bury(first, "for a test")
+    magento_queue.grow_older(days=30)
+    magento_queue.clean_up()
+    magento_queue.run("DELETE FROM {queue_message}")  # whoever tidies up by hand
+    assert len(await queue.dead_letters.page(10)) == 1
+    await queue.retry(others)
+    claims = await queue.claim(10)
+    assert [claim.body for claim in claims] == [body for _, body in captures[1:]]
+    await queue.ack(claims)
+    await queue.dead_letters.redrive(None)
+    assert [claim.body for claim in await queue.claim(10)] == [captures[0][1]]
+
+
+async def test_what_magento_pushes_to_be_tried_again_is_not_delivered_twice(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue
+) -> None:
+    magento_queue.put(recorded.orders(2))
+    claims = await queue.claim(10)
+    magento_queue.grow_older(days=2)
+    magento_queue.clean_up()
+    assert magento_queue.statuses == [RETRY_REQUIRED] * 2
+    await asyncio.sleep(2.1)
+    assert await queue.claim(10) == []
+    assert magento_queue.statuses == [IN_PROGRESS] * 2
+    await queue.ack(claims)
+    assert magento_queue.statuses == [COMPLETE] * 2
+
+
+async def test_a_backlog_that_nears_its_deletion_is_told_of_and_saved(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    magento_queue.put(recorded.orders(3))
+    magento_queue.grow_older(days=6)
+    assert len(await queue.claim(10)) == 3
+    assert "waited in Magento's queue for 6.0 days" in caplog.text
+    magento_queue.grow_older(days=6)
+    magento_queue.clean_up()
+    assert magento_queue.ask("SELECT COUNT(*) FROM {eventbridge_queue_message}") == ((3,),)
+
+
+async def test_a_queue_that_is_not_there_yet_is_waited_for_with_one_line(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    magento_queue.run("DELETE FROM {queue}")
+    for _ in range(3):
+        assert await queue.claim(10) == []
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == [
+        "Magento's database has no queue 'aws.eventbridge.events.send' yet. 'bin/magento "
+        "setup:upgrade' makes it, once the module that publishes to it is there, unless the store "
+        "has a broker for it. Waiting for it."
+    ]
+    magento_queue.declare()
+    magento_queue.put(recorded.orders(1))
+    assert len(await queue.claim(10)) == 1
+
+
+async def test_tables_of_another_prefix_are_told_of(magento_queue: MagentoQueue) -> None:
+    queue = MagentoDbQueue(replace(magento_queue.options, table_prefix="nobodys_"), QUEUE)
+    with pytest.raises(QueueError, match="look at the table prefix"):
+        await queue.claim(10)
+    await queue.close()
+    for table in ("message", "dead_letter"):
+        magento_queue.run(f"DROP TABLE nobodys_eventbridge_queue_{table}")
+
+
+@pytest.mark.parametrize(
+    ("body", "store_id"),
+    [
+        ('{"store_id": 7}', 7),
+        ('{"snapshot": {"store_id": 8}}', 0),
+        (json.dumps('{"store_id": 7, "x": "\\" \\u00e9"}'), 7),
+        (json.dumps('{"store_id": "abc"}'), 0),
+        (json.dumps('{"store_id": 99999999999}'), 0),
+        (json.dumps('{"store_id": null}'), 0),
+        (json.dumps("no JSON"), 0),
+        ('"half', 0),
+        ("{", 0),
+        ("", 0),
+        (ORIGINALS[0], 0),
+    ],
+)
+async def test_a_message_is_taken_with_its_store_view_whatever_it_is(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue, body: str, store_id: int
+) -> None:
+    magento_queue.publish([body])
+    assert len(await queue.claim(10)) == 1
+    assert magento_queue.ask("SELECT store_id FROM {eventbridge_queue_message}") == ((store_id,),)
+
+
+async def test_what_the_original_published_is_delivered_with_an_id_that_stays(
+    magento_queue: MagentoQueue,
+) -> None:
+    magento_queue.publish(ORIGINALS)
+    ids = []
+    for _ in range(2):
+        queue = MagentoDbQueue(magento_queue.options, QUEUE)
+        ids.append([claim.body for claim in await queue.claim(100)])
+        await queue.close()
+    assert ids[0] == ids[1]
+    queue = MagentoDbQueue(magento_queue.options, QUEUE)
+    async with put_events() as endpoint, delivering(queue, endpoint.url):
+        await endpoint.until_taken(len(ORIGINALS))
+    await queue.close()
+    assert len(set(endpoint.ids)) == len(ORIGINALS)
+    assert all(detail["metadata"]["async"] for detail in endpoint.details)
+    assert set(magento_queue.statuses) == {COMPLETE}
+
+
+async def test_what_nobody_understands_is_buried_with_the_reason(
+    magento_queue: MagentoQueue,
+) -> None:
+    magento_queue.publish(['["{}"]', "null", json.dumps(recorded.orders(1)[0][1].decode())])
+    queue = MagentoDbQueue(magento_queue.options, QUEUE)
+    async with put_events() as endpoint, delivering(queue, endpoint.url):
+        await endpoint.until_taken(1)
+    letters = await queue.dead_letters.page(10)
+    assert [letter.reason for letter in letters] == [
+        "not a capture: Expected `object`, got `array`",
+        "not a capture: Expected `object`, got `null`",
+    ]
+    assert letters[0].body == b'["{}"]'
+    await queue.close()
+    assert magento_queue.statuses == [ERROR, ERROR, COMPLETE]
+
+
+async def test_several_bridges_share_the_queue(magento_queue: MagentoQueue) -> None:
+    captures = recorded.orders(3000)
+    magento_queue.put(captures)
+    queues = [MagentoDbQueue(magento_queue.options, QUEUE) for _ in range(3)]
+
+    async def drain(queue: MagentoDbQueue) -> int:
+        count = 0
+        while claims := await queue.claim(100):
+            await queue.ack(claims)
+            count += len(claims)
+        return count
+
+    counts = await asyncio.gather(*map(drain, queues))
+    assert sum(counts) == 3000
+    assert set(magento_queue.statuses) == {COMPLETE}
+    for queue in queues:
+        await queue.close()
+
+
+CLAIMANT = """
+import asyncio, sys
+from magento_eventbridge.queues.magento_db import MagentoDbQueue
+from magento_eventbridge.queues.mysql_connection import MysqlOptions
+
+async def main():
+    host, port, database, user, password, prefix = sys.argv[1:]
+    options = MysqlOptions(host=host, port=int(port), database=database, user=user,
+                           password=password, table_prefix=prefix)
+    print(len(await MagentoDbQueue(options, "aws.eventbridge.events.send").claim(10)), flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+async def test_what_a_bridge_had_claimed_when_it_died_is_taken_up_again(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue
+) -> None:
+    captures = recorded.orders(15)
+    magento_queue.put(captures)
+    options = magento_queue.options
+    words = (options.host, options.port, options.database, options.user, options.password)
+    other = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        CLAIMANT,
+        *map(str, words),
+        options.table_prefix,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert other.stdout
+    assert await other.stdout.readline() == b"10\n"
+    magento_queue.php_takes()
+    assert len(await queue.claim(2)) == 2
+    other.kill()
+    await other.wait()
+    claims: list[Claim] = []
+    async with asyncio.timeout(20):
+        while len(claims) < 12:
+            claims += await queue.claim(20)
+            await queue.wait(0.1)
+    taken = [body for _, body in captures[:10] + captures[13:]]
+    assert Counter(claim.body for claim in claims) == Counter(taken)

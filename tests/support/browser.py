@@ -1,0 +1,64 @@
+"""A real headless Chromium, driven by Playwright; the browser is Debian's."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.support.programs import program
+
+_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """Run Chromium while the context lasts."""
+    path = program("chromium", "chromium")
+    async with async_playwright() as playwright:
+        # Its own sandbox needs rights that a container's root has not.
+        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+class Watched:
+    """A page, and what a browser complained of while it was used."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        self.requested: set[str] = set()
+        page.on("console", lambda told: self.complaints.append(told.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.requested.add(request.url))
+
+    async def violations(self) -> list[Any]:
+        """Give what axe-core finds wrong."""
+        found = await Axe().run(self.page, options={"runOnly": {"type": "tag", "values": _RULES}})
+        return [
+            (violation["id"], [node["html"] for node in violation["nodes"]])
+            for violation in found.response["violations"]
+        ]
+
+    async def is_too_wide(self) -> bool:
+        """Tell whether the page must be scrolled sideways."""
+        return bool(
+            await self.page.evaluate(
+                "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+            )
+        )
+
+
+@asynccontextmanager
+async def page_of(browser: Browser, **options: Any) -> AsyncIterator[Watched]:
+    """Open a page of its own, without cookies."""
+    context = await browser.new_context(**options)
+    context.set_default_timeout(10_000)
+    try:
+        yield Watched(await context.new_page())
+    finally:
+        await context.close()
