@@ -13,7 +13,7 @@ ROUNDS_VARIABLE = "MAGENTO_EVENTBRIDGE_SOAK_ROUNDS"
 
 QUEUES = ("sqlite", "outbox", "magento-db", "amqp")
 
-_ROUNDS = 4
+_ROUNDS = 2
 _SECONDS_EACH = 20
 
 

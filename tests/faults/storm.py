@@ -67,9 +67,7 @@ class Storm:
             assert "Traceback" not in bridge.told, bridge.told
         # What was handed over twice may come late: once more than the queue was empty.
         assert await self._source.left() == 0
-        return self._ledger.account(
-            await self._dead_letters(), is_ordered=len(self._bridges) == 1
-        )
+        return self._ledger.account(await self._dead_letters(), is_ordered=len(self._bridges) == 1)
 
     async def _start_all(self) -> None:
         for bridge in self._bridges:
@@ -79,9 +77,10 @@ class Storm:
     async def _do_harm(self, number: int) -> None:
         lot = self._chance.random()
         bridge = self._chance.choice(self._bridges)
-        if self._source.service and (lot < 0.3 or number == 1):
+        # The shortest storm has one of each.
+        if self._source.service and (number == 1 or (number > 1 and lot < 0.3)):
             await self._crash(bridge)
-        elif lot < 0.9:
+        elif number == 0 or lot < 0.9:
             await self._kill(bridge)
         else:
             await bridge.stop()

@@ -7,7 +7,9 @@ from tests.faults.ledger import UNTOLD_FOR, Ledger
 from tests.support import recorded
 
 CAPTURES = [
-    recorded.stored(recorded.again(recorded.of("order-guest", "sales_order_place_after"), subject=s))
+    recorded.stored(
+        recorded.again(recorded.of("order-guest", "sales_order_place_after"), subject=s)
+    )
     for s in ("order/1", "order/1", "order/2")
 ]
 FIRST, SECOND, OTHER = (capture.id for capture, _ in CAPTURES)

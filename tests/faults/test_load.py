@@ -135,6 +135,10 @@ async def _memory(folder: Path, spool: Path) -> int:
         await bridge.until_told("No delivery to")
         await asyncio.sleep(1.5)
         assert bridge.process
-        status = Path(f"/proc/{bridge.process.pid}/status").read_text()
+        status = _status(bridge.process.pid)
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024
+
+
+def _status(process: int) -> str:
+    return Path(f"/proc/{process}/status").read_text()

@@ -41,9 +41,7 @@ class MagentoBroker:
         """Publish captures as the agent does, as texts of the topic's type `string`."""
         await self.publish([json.dumps(body.decode()) for _, body in captures])
 
-    async def publish(
-        self, bodies: Sequence[str], channel: AbstractChannel | None = None
-    ) -> None:
+    async def publish(self, bodies: Sequence[str], channel: AbstractChannel | None = None) -> None:
         """Publish messages as Magento does, but for its trust in the broker."""
         if channel is None:
             async with self.channel() as own:
