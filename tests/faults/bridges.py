@@ -24,9 +24,9 @@ class Bridge:
         settings: Mapping[str, str],
         *,
         command: tuple[str, ...] = (COMMAND,),
-        variables: Mapping[str, str] | None = None,
+        variables: Mapping[str, str | None] | None = None,
     ) -> None:
-        """Get ready; `variables` are those of the environment that are no settings."""
+        """Get ready; `variables` go before those of the environment, None takes one away."""
         folder.mkdir(exist_ok=True)
         self._log = folder / "bridge.log"
         self._errors = folder / "stderr"
@@ -37,7 +37,10 @@ class Bridge:
             "DELIVERY__STOP_SECONDS": "5",
             **settings,
         }
-        self._environment = environment(folder, endpoint, **given) | dict(variables or {})
+        surroundings = environment(folder, endpoint, **given) | dict(variables or {})
+        self._environment = {
+            name: value for name, value in surroundings.items() if value is not None
+        }
         self._told_before = 0
         self.process: asyncio.subprocess.Process | None = None
 

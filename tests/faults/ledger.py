@@ -36,6 +36,7 @@ class Account:
     duplicates: Counter[str]  # by what explains them
     unexplained: list[str]
     out_of_order: list[str]
+    kills: list[float]
 
     @property
     def is_right(self) -> bool:
@@ -52,6 +53,8 @@ class Account:
         for name in ("lost", "invented", "unexplained", "out_of_order"):
             if wrong := getattr(self, name):
                 told += f"; {len(wrong)} {name.upper()}: {wrong[:5]}"
+        if self.unexplained:
+            told += f"; kills: {', '.join(f'{at:.2f}' for at in self.kills)}"
         return told
 
 
@@ -136,6 +139,7 @@ class Ledger:
             duplicates=duplicates,
             unexplained=unexplained,
             out_of_order=self._out_of_order() if is_ordered else [],
+            kills=[at for _, at in self._crashes],
         )
 
     def _duplicates(self) -> tuple[Counter[str], list[str]]:
@@ -146,7 +150,7 @@ class Ledger:
         unexplained: list[str] = []
         for number, arrivals in by_id.items():
             again = self._again[number]
-            for former, _ in pairwise(arrivals):
+            for former, latter in pairwise(arrivals):
                 if not former.is_answered:
                     explained["whose answer was lost"] += 1
                 elif any(begin <= former.at <= end for begin, end in self._crashes):
@@ -155,7 +159,7 @@ class Ledger:
                     again -= 1
                     explained["handed over twice"] += 1
                 else:
-                    unexplained.append(number)
+                    unexplained.append(f"{number} at {former.at:.2f} and {latter.at:.2f}")
         return explained, unexplained
 
     def _out_of_order(self) -> list[str]:

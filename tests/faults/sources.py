@@ -20,6 +20,7 @@ from magento_eventbridge.captures import Capture
 from magento_eventbridge.inlets.signatures import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from tests.end_to_end.test_queue_mode import of_broker, of_database
 from tests.end_to_end.test_serve_outbox import settings as outbox_settings
+from tests.faults.ledger import Ledger
 from tests.support.magento_broker import MagentoBroker
 from tests.support.magento_queue import MagentoQueue
 from tests.support.mariadb import Outbox, Server
@@ -196,7 +197,7 @@ class Exchange:
 
     async def left(self) -> int:
         """Count what no bridge has; all of it once no bridge runs."""
-        return await self._broker.count()
+        return await self._broker.count() + await self._broker.count(".aside")
 
 
 def as_published(captures: Captures) -> list[str]:
@@ -220,6 +221,20 @@ def _in_a_transaction(
     finally:
         with contextlib.suppress(pymysql.MySQLError, OSError):
             connection.close()
+
+
+async def hand_over(source: Source, ledger: Ledger, captures: Captures) -> None:
+    """Hand captures over to a queue that takes them."""
+    ledger.hand_over(captures)
+    await source.put(captures)
+    ledger.promise(captures)
+
+
+async def until_there(source: Source, ledger: Ledger, seconds: float = 60) -> None:
+    """Wait until all that was promised has come, and the queue knows it."""
+    async with asyncio.timeout(seconds):
+        while ledger.waiting or await source.left():
+            await asyncio.sleep(0.05)
 
 
 def free_port() -> int:

@@ -16,7 +16,7 @@ from magento_eventbridge.queues.sqlite import SqliteQueue
 from magento_eventbridge.sinks.eventbridge import EventBridgeSink
 from tests.faults.bridges import Bridge
 from tests.faults.ledger import Ledger
-from tests.faults.sources import Captures, Inlet, free_port
+from tests.faults.sources import Inlet, free_port, hand_over, until_there
 from tests.support import recorded
 from tests.support.instance import instance_metadata
 from tests.support.put_events import Behaviour, Json, Refuse, Take, put_events
@@ -66,14 +66,14 @@ async def test_aws_away_for_long_and_bridges_killed_meanwhile(
         for start in range(0, 500, 100):
             await bridge.start()
             await bridge.until_told("Listening for captures")
-            await _hand_over(source, ledger, captures[start : start + 100])
+            await hand_over(source, ledger, captures[start : start + 100])
             await bridge.until_told("No delivery to")
             await asyncio.sleep(chance.uniform(0, 0.3 * rounds))
             if start < 400:
                 await bridge.kill()
         assert await source.left() == 500
         async with put_events(port=port, witness=ledger.witness):
-            await _until_there(source, ledger)
+            await until_there(source, ledger)
         await bridge.stop()
     account = ledger.account()
     print(account)
@@ -100,30 +100,17 @@ async def test_credentials_that_expire_in_the_middle(tmp_path: Path) -> None:
         async with Bridge(tmp_path / "one", bus.url, settings, variables=variables) as bridge:
             await bridge.start()
             await bridge.until_told("Listening for captures")
-            await _hand_over(source, ledger, captures[:200])
-            await _until_there(source, ledger)
+            await hand_over(source, ledger, captures[:200])
+            await until_there(source, ledger)
             valid.clear()
-            await _hand_over(source, ledger, captures[200:])
+            await hand_over(source, ledger, captures[200:])
             await bridge.until_told("PARKED")
             assert await source.left() == 200
             instance.access_key = "ASIASECOND"
             valid.add("ASIASECOND")
-            await _until_there(source, ledger)
+            await until_there(source, ledger)
             await bridge.stop()
             assert "resumes" in bridge.told
     account = ledger.account()
     assert account.is_right, account
     assert not account.duplicates
-
-
-async def _hand_over(source: Inlet, ledger: Ledger, captures: Captures) -> None:
-    ledger.hand_over(captures)
-    await source.put(captures)
-    ledger.promise(captures)
-
-
-async def _until_there(source: Inlet, ledger: Ledger) -> None:
-    # Delays have doubled to a minute at most.
-    async with asyncio.timeout(70):
-        while ledger.waiting or await source.left():
-            await asyncio.sleep(0.05)

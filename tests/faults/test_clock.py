@@ -1,6 +1,5 @@
 """A clock that steps back: what is relative goes on, what AWS refuses for it waits and comes."""
 
-import asyncio
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 
 from tests.faults.bridges import Bridge
 from tests.faults.ledger import Ledger
-from tests.faults.sources import Captures, Inlet
+from tests.faults.sources import Inlet, hand_over, until_there
 from tests.support import recorded
 from tests.support.programs import program
 from tests.support.put_events import Behaviour, Json, Refuse, Take, put_events
@@ -65,41 +64,28 @@ async def test_a_clock_that_steps_back_costs_nothing(tmp_path: Path) -> None:
         async with Bridge(tmp_path / "one", bus.url, settings, variables=variables) as bridge:
             await bridge.start()
             await bridge.until_told("Listening for captures")
-            await _some(source, ledger)
-            await _until_there(source, ledger)
+            await hand_over(source, ledger, recorded.orders(100))
+            await until_there(source, ledger)
 
             clock.step(-120)
-            await _some(source, ledger)
-            await _until_there(source, ledger, seconds=10)
+            await hand_over(source, ledger, recorded.orders(100))
+            await until_there(source, ledger, seconds=10)
             assert "PARKED" not in bridge.told
 
             # AWS does not believe signatures of an hour ago: a person must act, nothing is lost.
             clock.step(-3600)
-            await _some(source, ledger)
+            await hand_over(source, ledger, recorded.orders(100))
             await bridge.until_told("PARKED")
             await bridge.kill()
             await bridge.start()
             await bridge.until_told("PARKED")
-            await _some(source, ledger)
+            await hand_over(source, ledger, recorded.orders(100))
             assert await source.left() == 200
 
             clock.step(0)
-            await _until_there(source, ledger)
+            await until_there(source, ledger)
             await bridge.stop()
             assert "Traceback" not in bridge.told
     account = ledger.account()
     assert account.is_right, account
     assert not account.duplicates
-
-
-async def _some(source: Inlet, ledger: Ledger) -> None:
-    captures: Captures = recorded.orders(100)
-    ledger.hand_over(captures)
-    await source.put(captures)
-    ledger.promise(captures)
-
-
-async def _until_there(source: Inlet, ledger: Ledger, seconds: float = 40) -> None:
-    async with asyncio.timeout(seconds):
-        while ledger.waiting or await source.left():
-            await asyncio.sleep(0.05)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.bridges import Bridge
 from tests.faults.ledger import Ledger
-from tests.faults.sources import Inlet, NotTakenError, free_port
+from tests.faults.sources import Inlet, NotTakenError, free_port, until_there
 from tests.support import recorded
 from tests.support.put_events import Refuse, put_events, takes_all
 
@@ -43,10 +43,10 @@ async def test_what_was_taken_comes_while_the_disk_is_full(disk: Path, tmp_path:
         assert "is full; make room there" in bridge.told
         fitted = ledger.promised
         async with put_events(port=port, witness=ledger.witness):
-            await _until_there(source, ledger)
+            await until_there(source, ledger)
             # And there is room again, though nobody made any.
             await _fill(source, ledger, until=fitted * 3 // 2)
-            await _until_there(source, ledger)
+            await until_there(source, ledger)
             await bridge.stop()
         assert "Traceback" not in bridge.told
     account = ledger.account()
@@ -66,7 +66,7 @@ async def test_a_kill_with_a_full_disk_loses_nothing(disk: Path, tmp_path: Path)
         await bridge.kill()
         async with put_events(port=port, witness=ledger.witness):
             await bridge.start()
-            await _until_there(source, ledger)
+            await until_there(source, ledger)
             await bridge.stop()
     account = ledger.account()
     assert account.is_right, account
@@ -95,7 +95,7 @@ async def test_a_disk_that_others_filled_costs_nothing(tmp_path: Path) -> None:
         assert await source.left() == 100
         _limit_files(bridge, resource.RLIM_INFINITY)
         await _fill(source, ledger, until=1000)
-        await _until_there(source, ledger)
+        await until_there(source, ledger)
         await bridge.stop()
     account = ledger.account()
     assert account.is_right, account
@@ -119,9 +119,3 @@ async def _fill(source: Inlet, ledger: Ledger, until: int | None = None) -> None
             assert until is None, "there should be room"
             return
         ledger.promise(captures)
-
-
-async def _until_there(source: Inlet, ledger: Ledger) -> None:
-    async with asyncio.timeout(_PATIENCE):
-        while ledger.waiting or await source.left():
-            await asyncio.sleep(0.05)

@@ -13,7 +13,7 @@ from magento_eventbridge.inlets.signatures import signed_headers
 from magento_eventbridge.queues.sqlite import SqliteQueue
 from tests.faults.bridges import Bridge
 from tests.faults.ledger import Ledger
-from tests.faults.sources import Captures, Inlet, Source, free_port
+from tests.faults.sources import Captures, Inlet, Source, free_port, until_there
 from tests.support import recorded
 from tests.support.process import SECRET
 from tests.support.put_events import Stall, put_events
@@ -58,9 +58,7 @@ async def test_an_inlet_at_its_limit_refuses_and_loses_nothing(tmp_path: Path) -
                 assert answer.status == 200
             await flood
             print(dict(answers))
-            async with asyncio.timeout(30):
-                while ledger.waiting or await source.left():
-                    await asyncio.sleep(0.05)
+            await until_there(source, ledger)
             await bridge.stop()
     assert answers[202] > 10
     assert answers[429] > 10
@@ -93,7 +91,8 @@ async def test_a_dead_bus_of_one_store_view_holds_up_no_other(
             await bridge.stop()
     assert await source.left() == _BACKLOG
     print(f"{source.name}, {fault}: {took:.2f} s for 200 events")
-    assert took < 5
+    # RabbitMQ hands out in order: the dead bus's messages are set aside, some hundreds at a time.
+    assert took < (15 if source.name == "amqp" else 5)
     assert Counter(bus.ids) == Counter(capture.id for capture, _ in living)
     assert not dead.taken
 

@@ -1,5 +1,6 @@
 """Room on a disk that is set aside, so that a full one can still be told what was delivered."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -47,7 +48,5 @@ class Reserve:
 
     def release(self) -> None:
         """Give the room to whoever writes next."""
-        try:
+        with contextlib.suppress(FileNotFoundError):  # then it holds none
             os.truncate(self._path, 0)
-        except FileNotFoundError:
-            pass  # it holds no room
