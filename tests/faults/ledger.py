@@ -13,6 +13,8 @@ from magento_eventbridge.captures import Capture
 # In seconds. The bridge tells a queue twenty times a second what was delivered; a machine that
 # does much else at once takes longer. Who is killed may have that much left to tell.
 UNTOLD_FOR = 1.5
+# A call of one who was killed may still be in the bus's ears.
+UNDER_WAY_FOR = 0.5
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ class Ledger:
             for former, latter in pairwise(arrivals):
                 if not former.is_answered:
                     explained["whose answer was lost"] += 1
-                elif any(begin <= former.at <= end for begin, end in self._crashes):
+                elif self._is_in_flight(former):
                     explained["in flight at a kill"] += 1
                 elif again:
                     again -= 1
@@ -161,6 +163,9 @@ class Ledger:
                 else:
                     unexplained.append(f"{number} at {former.at:.2f} and {latter.at:.2f}")
         return explained, unexplained
+
+    def _is_in_flight(self, arrival: Arrival) -> bool:
+        return any(begin <= arrival.at <= killed + UNDER_WAY_FOR for begin, killed in self._crashes)
 
     def _out_of_order(self) -> list[str]:
         """Give those that came, for the first time, after one that was handed over later."""

@@ -51,8 +51,15 @@ class Service(Protocol):
 class Source(Protocol):
     """A queue as the shop sees it."""
 
-    name: str
-    service: Service | None
+    @property
+    def name(self) -> str:
+        """The name that the bridge has for it."""
+        ...
+
+    @property
+    def service(self) -> Service | None:
+        """What it lives in, if that may be crashed."""
+        ...
 
     @property
     def settings(self) -> dict[str, str]:

@@ -11,6 +11,13 @@ ANSWER_SECONDS = 1.0
 """How long the bridges of these tests wait for an answer."""
 
 _RETRYABLE = ("ThrottlingException", "InternalFailure", "InternalException")
+_ERRORS: tuple[Behaviour, ...] = (
+    Refuse("InternalException", 500),
+    Refuse("ServiceUnavailable", 503),
+    Answer(502, b"<html>Bad Gateway</html>"),
+    Answer(200, b'{"FailedEntryCount": 0, "Entries": []}'),
+    Answer(200, b"half an ans"),
+)
 _FOR_GOOD = "InvalidArgument"
 
 Condition = Callable[[random.Random, int], Behaviour]
@@ -28,15 +35,7 @@ def throttling(chance: random.Random, _: int) -> Behaviour:
 def errors(chance: random.Random, _: int) -> Behaviour:
     if chance.random() < 0.6:
         return Take()
-    return chance.choice(
-        [
-            Refuse("InternalException", 500),
-            Refuse("ServiceUnavailable", 503),
-            Answer(502, b"<html>Bad Gateway</html>"),
-            Answer(200, b'{"FailedEntryCount": 0, "Entries": []}'),
-            Answer(200, b"half an ans"),
-        ]
-    )
+    return chance.choice(_ERRORS)
 
 
 def single_failures(chance: random.Random, entries: int) -> Behaviour:
