@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -59,8 +60,10 @@ class Redaction:
     def __init__(self, mode: PersonalData, key: bytes) -> None:
         self.mode = mode
         self._key = key
+        # Cities, regions, clients come again and again.
+        self.hash = lru_cache(maxsize=10_000)(self._hash)
 
-    def hash(self, value: str) -> str:
+    def _hash(self, value: str) -> str:
         """Give what stands for a value: the same for the same value, whatever its case."""
         digest = hmac.digest(self._key, value.strip().lower().encode(), hashlib.sha256)
         return _PREFIX + digest.hex()[:32]
@@ -76,24 +79,21 @@ class Redaction:
             return ""
 
     def _clean(self, value: Any, *, is_personal: bool) -> Any:
-        match value:
-            case dict():
-                return {
-                    name: self._clean(
-                        member,
-                        is_personal=_is_personal(name) or (is_personal and name != "id"),
-                    )
-                    for name, member in value.items()
-                }
-            case list():
-                return [self._clean(member, is_personal=is_personal) for member in value]
-            case None | bool():
-                return value
-        if not is_personal:
+        if isinstance(value, dict):
+            return {
+                name: self._clean(
+                    member, is_personal=_is_personal(name) or (is_personal and name != "id")
+                )
+                for name, member in value.items()
+            }
+        if isinstance(value, list):
+            return [self._clean(member, is_personal=is_personal) for member in value]
+        if not is_personal or value is None or isinstance(value, bool):
             return value
         return self.hash(str(value)) if self.mode == "hash" else None
 
 
+@lru_cache(maxsize=10_000)  # names are few; those that a hostile sender makes up are forgotten
 def _is_personal(name: str) -> bool:
     plain = name.replace("_", "").lower()
     return plain in _PERSONAL or plain in _PERSONS
