@@ -23,6 +23,7 @@ SESSION = web.RequestKey("session", Session)
 # counting a backlog of millions must not become the queue's work.
 _DEPTHS_COUNT_FOR = 1.0
 _REST_AFTER_COUNTING = 20
+_LONGEST_REST = 30.0
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -101,7 +102,7 @@ class Desk:
             self._depths = [await _state_of(queue) for queue in self.bridge.queues]
             took = time.monotonic() - began
             rest = max(_DEPTHS_COUNT_FOR, took * _REST_AFTER_COUNTING)
-            self._depths_count_until = time.monotonic() + rest
+            self._depths_count_until = time.monotonic() + min(rest, _LONGEST_REST)
         return self._depths
 
     async def state(self) -> State:

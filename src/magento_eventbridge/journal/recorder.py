@@ -267,7 +267,7 @@ def _row_of_call(
         verdict.reason,
         verdict.event_id,
     )
-    subject = pending.order_key.partition("/")[2] or None
+    subject = redaction.subject(pending.order_key.partition("/")[2] or None)
     return (
         pending.event_id,
         entry.detail_type,
@@ -294,7 +294,7 @@ def _row_of_end(end: End, redaction: Redaction) -> Row:
         capture.id if capture else f"claim {end.claim.handle}",
         end.detail_type or (capture.event if capture else ""),
         "",
-        capture.subject if capture else None,
+        redaction.subject(capture.subject) if capture else None,
         capture.store_id if capture else None,
         "",
         capture.time if capture else None,
