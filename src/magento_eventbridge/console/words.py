@@ -89,7 +89,7 @@ _EXPLANATIONS = (
         "buried by the broker",
         Explanation(
             "RabbitMQ buried it",
-            "A policy of the queue (age, length, deliveries) led it there: mend that, then redrive.",
+            "A policy of the queue (age, length, deliveries) led it there: mend it, then redrive.",
         ),
     ),
     (
