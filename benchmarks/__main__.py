@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import load
+from benchmarks.backlog import place
 from benchmarks.processes import endpoint, measure, on_one_core, serving
 
 ROUNDS = 3
@@ -37,7 +38,12 @@ COUNTS = {
 # Of the endpoint, in milliseconds: none at all, which favours who does one call after the other,
 # and that of a network in one building. AWS takes longer.
 LATENCIES = (0, 1)
-BACKLOGS = (1_000, 10_000, 100_000, 1_000_000)
+BACKLOGS = {
+    "sqlite": (1_000, 10_000, 100_000, 1_000_000),
+    "outbox": (1_000, 10_000, 100_000, 1_000_000),
+    "magento-db": (1_000, 10_000, 100_000),
+    "amqp": (1_000, 10_000, 100_000),
+}
 BUILD = Path("build")
 # aiobotocore wants another botocore than boto3 does: `make` gives it an environment of its own.
 PEERS_PYTHON = BUILD / "peers/bin/python"
@@ -120,18 +126,29 @@ def whole() -> tuple[list[Row], dict[str, Any]]:
 
 
 def backlog() -> tuple[list[Row], dict[str, Any]]:
-    """Drain spools of growing length."""
+    """Drain queues that hold more and more."""
     rows: list[Row] = []
-    result = {}
-    for count in BACKLOGS:
-        with tempfile.TemporaryDirectory() as folder, endpoint() as url:
-            spool = str(Path(folder) / "spool.sqlite")
-            measure("benchmarks.backlog", "fill", spool, url, str(count))
-            told = measure("benchmarks.backlog", "drain", spool, url, str(count))
-        events, peak = told["events_per_second"], told["peak_mb"]
-        rows.append((f"{count:,} wait", f"{events:,.0f} events/s", "", f"{peak:.0f} MB"))
-        result[str(count)] = told
+    result: dict[str, Any] = {}
+    for queue, counts in BACKLOGS.items():
+        for count in counts:
+            told = _drained(queue, count)
+            events, peak = told["events_per_second"], told["peak_mb"]
+            name = f"{queue}, {count:,} wait"
+            rows.append((name, f"{events:,.0f} events/s", "", f"{peak:.0f} MB"))
+            result.setdefault(queue, {})[str(count)] = told
     return rows, result
+
+
+def _drained(queue: str, count: int) -> dict[str, float]:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        endpoint() as url,
+        place(queue, Path(folder)) as where,
+    ):
+        words = (queue, json.dumps(where), url, str(count))
+        measure("benchmarks.backlog", "fill", *words)
+        told: dict[str, float] = measure("benchmarks.backlog", "drain", *words)
+    return told
 
 
 def stages() -> tuple[list[Row], dict[str, Any]]:
@@ -165,7 +182,7 @@ def main() -> None:
         cores = "one core" if on_one_core() else "the only core"
         add(f"The whole bridge on {cores}", "of the bare loop", "", whole())
     if "backlog" in asked:
-        add("A backlog in the spool, drained", "", "most memory", backlog())
+        add("A backlog, drained", "", "most memory", backlog())
     if "stages" in asked:
         add("CPU time of an event, by stage", "of all", "", stages())
     Console(width=100).print(table)

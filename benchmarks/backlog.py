@@ -1,38 +1,114 @@
-"""A backlog in the spool: filled by one process, drained by another, whose memory is its own.
+"""A backlog in a queue: filled by one process, drained by another, whose memory is its own.
 
-python -m benchmarks.backlog fill|drain SPOOL ENDPOINT COUNT
+    python -m benchmarks.backlog fill|drain QUEUE PLACE ENDPOINT COUNT
+
+PLACE is what the queue needs to know, as JSON.
 """
 
+import asyncio
 import itertools
 import json
 import resource
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import uvloop
+from tests.support import mariadb, rabbitmq
+from tests.support.magento_queue import MagentoQueue, queue_tables
 
 from benchmarks import load
+from benchmarks.broker import publish
 from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.bridge import run_loop
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.policy import Policy
+from magento_eventbridge.delivery.ports import Queue
+from magento_eventbridge.queues.amqp import AmqpQueue
+from magento_eventbridge.queues.amqp_connection import AmqpOptions
+from magento_eventbridge.queues.magento_db import MagentoDbQueue
+from magento_eventbridge.queues.mysql_connection import MysqlOptions
+from magento_eventbridge.queues.outbox import OutboxQueue
 from magento_eventbridge.queues.sqlite import SqliteQueue
+from magento_eventbridge.settings import QUEUE
 from magento_eventbridge.sinks.eventbridge import EventBridgeSink
 
+Place = dict[str, Any]
 
-async def fill(spool: Path, count: int) -> None:
-    """Put so many captures into a spool."""
-    queue = SqliteQueue(spool)
+
+@contextmanager
+def place(queue: str, folder: Path) -> Iterator[Place]:
+    """Make a place for a queue, with the server that it needs."""
+    match queue:
+        case SqliteQueue.name:
+            yield {"path": str(folder / "spool.sqlite")}
+        case OutboxQueue.name:
+            with mariadb.running() as server, mariadb.outbox_tables(server) as outbox:
+                yield asdict(outbox.options)
+        case MagentoDbQueue.name:
+            with mariadb.running() as server, queue_tables(server, "bench_") as made:
+                yield asdict(made.options)
+        case AmqpQueue.name:
+            with rabbitmq.running() as broker:
+                yield {
+                    "host": broker.host,
+                    "port": broker.port,
+                    "user": broker.user,
+                    "password": broker.password,
+                    "virtual_host": broker.virtual_host,
+                    "queue": QUEUE,
+                }
+        case _:
+            raise ValueError(queue)
+
+
+def fill(queue: str, where: Place, count: int) -> None:
+    """Put so many captures into a queue."""
     captures = load.captures(count)
-    while batch := list(itertools.islice(captures, 5_000)):
+    batches = iter(lambda: list(itertools.islice(captures, 5_000)), [])
+    match queue:
+        case SqliteQueue.name:
+            uvloop.run(_fill_spool(Path(where["path"]), batches))
+        case OutboxQueue.name:
+            options = MysqlOptions(**where)
+            outbox = mariadb.Outbox(mariadb.Server(options), options)
+            for batch in batches:
+                outbox.put(batch)
+        case MagentoDbQueue.name:
+            options = MysqlOptions(**where)
+            magento = MagentoQueue(mariadb.Server(options), options)
+            for batch in batches:
+                magento.put(batch)
+        case AmqpQueue.name:
+            url = "amqp://{user}:{password}@{host}:{port}/{virtual_host}".format(**where)
+            asyncio.run(publish(url, where["queue"], (text for _, text in captures)))
+
+
+async def _fill_spool(path: Path, batches: Iterator[Any]) -> None:
+    queue = SqliteQueue(path)
+    for batch in batches:
         await queue.put(batch)
     await queue.close()
 
 
-async def drain(spool: Path, url: str, count: int) -> dict[str, float]:
+def _open(queue: str, where: Place) -> Queue:
+    match queue:
+        case SqliteQueue.name:
+            return SqliteQueue(Path(where["path"]))
+        case OutboxQueue.name:
+            return OutboxQueue(MysqlOptions(**where))
+        case MagentoDbQueue.name:
+            return MagentoDbQueue(MysqlOptions(**where), QUEUE)
+    return AmqpQueue(AmqpOptions(**where))
+
+
+async def drain(name: str, where: Place, url: str, count: int) -> dict[str, float]:
     """Deliver them all; gives the rate, and the most memory that it took, in MB."""
-    queue = SqliteQueue(spool)
+    queue = _open(name, where)
     sink = EventBridgeSink(CredentialsFinder())
     route = load.route(url)
     policy = Policy(calls_per_second=1_000_000)
@@ -49,12 +125,12 @@ async def drain(spool: Path, url: str, count: int) -> dict[str, float]:
 
 
 def main() -> None:
-    what, spool, url, number = sys.argv[1:]
+    what, queue, where, url, number = sys.argv[1:]
     if what == "fill":
-        uvloop.run(fill(Path(spool), int(number)))
+        fill(queue, json.loads(where), int(number))
         print("null")
     else:
-        print(json.dumps(run_loop(drain(Path(spool), url, int(number)))))
+        print(json.dumps(run_loop(drain(queue, json.loads(where), url, int(number)))))
 
 
 if __name__ == "__main__":

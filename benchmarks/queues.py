@@ -19,13 +19,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import aiormq
-from aiormq import spec
 from rich.console import Console
 from rich.table import Table
 from tests.support.rabbitmq import Broker, running
 
 from benchmarks import load
+from benchmarks.broker import publish
 from benchmarks.processes import ask, endpoint, measure, until_taken
 
 LATENCY = 50
@@ -34,22 +33,10 @@ PLAIN_MESSAGES = 300
 PREFETCH = 1000
 
 
-async def publish(broker: Broker, queue: str, count: int) -> None:
-    """Publish captures as the agent does, to a queue as Magento makes it."""
-    connection = await aiormq.connect(broker.url)
-    channel = await connection.channel()
-    await channel.queue_declare(queue, durable=True)
-    properties = spec.Basic.Properties(delivery_mode=2)
-    pending: set[asyncio.Task[object]] = set()
-    for _, text in load.captures(count):
-        body = json.dumps(text.decode()).encode()
-        sending = channel.basic_publish(body, routing_key=queue, properties=properties)
-        pending.add(asyncio.ensure_future(sending))
-        if len(pending) == 1000:
-            await asyncio.gather(*pending)
-            pending.clear()
-    await asyncio.gather(*pending)
-    await connection.close()
+def fill(broker: Broker, queue: str, count: int) -> None:
+    """Publish so many captures."""
+    captures = (text for _, text in load.captures(count))
+    asyncio.run(publish(broker.url, queue, captures))
 
 
 @contextmanager
@@ -98,7 +85,7 @@ def first_taken(url: str) -> float:
 def throughput(broker: Broker, bridges: int, count: int) -> float:
     """Give the events a second that so many bridges deliver, from the first to the last."""
     queue = f"benchmark.{secrets.token_hex(4)}"
-    asyncio.run(publish(broker, queue, count))
+    fill(broker, queue, count)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = stack.enter_context(endpoint(LATENCY))
@@ -113,7 +100,7 @@ def throughput(broker: Broker, bridges: int, count: int) -> float:
 def plain(broker: Broker, count: int) -> float:
     """Give the events a second of the plain consumer."""
     queue = f"benchmark.{secrets.token_hex(4)}"
-    asyncio.run(publish(broker, queue, count))
+    fill(broker, queue, count)
     with endpoint(LATENCY) as url:
         began = time.monotonic()
         measure("benchmarks.plain_consumer", broker.url, queue, url, str(count))
@@ -123,7 +110,7 @@ def plain(broker: Broker, count: int) -> float:
 def killed(broker: Broker, count: int) -> dict[str, int]:
     """Kill one of three bridges when half is delivered; count what came, and what came twice."""
     queue = f"benchmark.{secrets.token_hex(4)}"
-    asyncio.run(publish(broker, queue, count))
+    fill(broker, queue, count)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = stack.enter_context(endpoint(LATENCY))

@@ -6,6 +6,7 @@ import gc
 import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.journal import Journal, Journals
 from magento_eventbridge.delivery.outage import Outage
+from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.ports import Queue, QueueError, Sink
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.delivery.verdicts import Verdict, judge
@@ -198,9 +200,23 @@ async def dispatching(
     sinks = Sinks(settings)
     try:
         routes = routes or Routes(settings)
-        yield Dispatcher(queue, routes, sinks.of, settings.delivery.policy(), journal)
+        yield Dispatcher(queue, routes, sinks.of, _policy(settings, queue, routes), journal)
     finally:
         await sinks.close()
+
+
+def _policy(settings: Settings, queue: Queue, routes: Routes) -> Policy:
+    """Say how eager delivery from a queue is.
+
+    A broker leaves so many messages with us and no more: what waits for destinations that are dead
+    must not be all of them, or nothing comes for the others.
+    """
+    policy = settings.delivery.policy()
+    destinations = len(routes.destinations)
+    if not isinstance(queue, AmqpQueue) or destinations == 1:
+        return policy
+    share = max(1, queue.prefetch // (destinations + 1))
+    return replace(policy, entries_per_destination=min(policy.entries_per_destination, share))
 
 
 @asynccontextmanager

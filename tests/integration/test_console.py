@@ -253,10 +253,10 @@ async def test_what_is_away_is_told_in_words(tmp_path: Path) -> None:
                 assert (path, answer.status, told in text) == (path, status, True)
                 assert "Traceback" not in text
     bridge = _bridge(tmp_path, {})
+    bridge.queues.append(_Away())  # type: ignore[arg-type]
     async with _console(tmp_path, bridge) as http:
         async with http.get("/events") as answer:
             assert (answer.status, "no journal at" in await answer.text()) == (503, True)
-        bridge.queues.append(_Away())  # type: ignore[arg-type]
         async with http.get("/") as answer:
             text = await answer.text()
             assert "Cut off" in text

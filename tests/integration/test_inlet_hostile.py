@@ -1,4 +1,4 @@
-"""The inlet and those who mean it harm: no 5xx, no hang, no forged line, memory within bounds."""
+"""The inlet and those who mean it harm: no 5xx, no hang, bounded memory, no forged line."""
 
 import asyncio
 import gzip

@@ -142,9 +142,34 @@ async def test_dead_letters_and_switched_off_events_are_told_of(tmp_path: Path) 
     assert known[unknown["id"]].detail_type == "event_of_tomorrow"
     assert known[unknown["id"]].reason.startswith("unknown Magento event")
     assert (known[off["id"]].verdict, known[off["id"]].tries) == ("off", 0)
-    faults = await archive.faults(9)
-    assert {(fault.verdict, fault.events) for fault in faults} == {("dead", 1)}
-    assert len(faults) == 2
+    assert await archive.faults(9) == []  # dead letters are their queue's to tell
+
+
+async def test_what_keeps_events_waiting_is_told_by_reason(tmp_path: Path) -> None:
+    journal = Recorder(_file(tmp_path), Retention())
+    journal.open()
+    async with put_events(lambda *_: Refuse("AccessDeniedException")) as endpoint:
+        queue = SqliteQueue(tmp_path / "spool.sqlite")
+        await queue.put(recorded.orders(12))
+        sink = EventBridgeSink(CredentialsFinder())
+        destination = Destination("eu-west-1", endpoint_url=endpoint.url, credentials=KEYS)
+        route = Route(destination, "shop.example.com")
+        dispatcher = Dispatcher(queue, lambda _: route, lambda _: sink, Policy(), journal)
+        running = asyncio.create_task(dispatcher.run())
+        while endpoint.calls < 2:
+            await asyncio.sleep(0.01)
+        (fare,) = dispatcher.fares
+        assert (fare.destination, fare.stores) == (destination, frozenset({1}))
+        assert fare.waiting == 12
+        dispatcher.stop()
+        await running
+        await sink.close()
+        await queue.close()
+    await asyncio.to_thread(journal.close)
+    (fault,) = await Archive(_file(tmp_path)).faults(9)
+    assert fault.verdict == "parked"
+    assert fault.reason == "AccessDeniedException: AccessDeniedException on command"
+    assert fault.events in (10, 12)
 
 
 async def test_what_no_one_can_read_is_told_of_too(tmp_path: Path) -> None:
@@ -194,16 +219,24 @@ async def test_personal_data_is_not_kept_where_it_shall_not_be(tmp_path: Path, m
     ordered = recorded.again(
         placed, snapshot={**placed["snapshot"], "customer_email": "Ada@Example.com"}
     )
+    by_address = recorded.again(placed, subject="customer/Grace@example.com")
+    admin = recorded.again(
+        recorded.of("admin-login-fail", "backend_auth_user_login_failed"), subject="user/clerk-7"
+    )
     async with put_events() as endpoint:
         archive = await _deliver(
             tmp_path,
             endpoint,
-            [recorded.stored(ordered)],
+            [recorded.stored(told) for told in (ordered, by_address, admin)],
             Retention(personal_data=mode),
         )
+    subjects = {event.subject for event in await archive.search(Query(), 9)}
+    assert not any("@" in str(subject) or "clerk-7" in str(subject) for subject in subjects)
+    assert len(subjects) == 3
     street = placed["snapshot"]["billing_address"]["street"]
     kept = _file(tmp_path).read_bytes()
-    assert b"Ada@Example.com" not in kept
+    for secret in (b"Ada@Example.com", b"Grace", b"clerk-7"):
+        assert secret not in kept
     assert json.dumps(street).strip('"[]').encode() not in kept
     found = await archive.search(Query("ada@example.com"), 9)
     assert len(found) == (1 if mode == "hash" else 0)

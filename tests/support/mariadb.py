@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -125,9 +126,9 @@ class Outbox:
             return cursor.fetchall()
 
 
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[Server]:
-    """A server for all tests of a session."""
+@contextmanager
+def running() -> Iterator[Server]:
+    """Give the server that the environment names, else one of our own while the context lasts."""
     if url := os.environ.get(URL_VARIABLE):
         yield Server(_options(url))
         return
@@ -145,19 +146,33 @@ def mariadb() -> Iterator[Server]:
         shutil.rmtree(folder)
 
 
-@pytest.fixture
-def outbox(mariadb: Server) -> Iterator[Outbox]:
-    """Fresh tables as the agent's setup makes them."""
+@contextmanager
+def outbox_tables(server: Server) -> Iterator[Outbox]:
+    """Make fresh tables as the agent's setup makes them."""
     prefix = f"t{secrets.token_hex(4)}_"
-    made = Outbox(mariadb, replace(mariadb.options, table_prefix=prefix))
-    with mariadb.connect() as connection, connection.cursor() as cursor:
+    made = Outbox(server, replace(server.options, table_prefix=prefix))
+    with server.connect() as connection, connection.cursor() as cursor:
         for statement in _TABLES.replace("{prefix}", prefix).split(";"):
             if statement.strip():
                 cursor.execute(statement)
     yield made
-    with mariadb.connect() as connection, connection.cursor() as cursor:
+    with server.connect() as connection, connection.cursor() as cursor:
         for name in ("outbox", "dead_letter", "bridge"):
             cursor.execute(f"DROP TABLE `{prefix}eventbridge_{name}`")
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[Server]:
+    """A server for all tests of a session."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def outbox(mariadb: Server) -> Iterator[Outbox]:
+    """The outbox of a store, by itself."""
+    with outbox_tables(mariadb) as made:
+        yield made
 
 
 def _options(url: str) -> MysqlOptions:

@@ -37,6 +37,8 @@ NOW = 1_795_453_984.0  # 2026-11-23 17:13:04
         ("sales_order_save_after: oops", "The capture lacks what the event must say"),
         ("not a capture: JSON is malformed", "Not a capture"),
         ("internal fault: KeyError", "A fault of the bridge"),
+        ("buried by the broker: maxlen", "RabbitMQ buried it"),
+        ("put there by another program", "Put there by another program"),
     ],
 )
 def test_every_reason_is_explained_with_a_remedy(reason: str, title: str) -> None:

@@ -2,16 +2,15 @@
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from magento_eventbridge.observability.metrics import Metrics
+from tests.support.programs import program
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus/magento-eventbridge.rules.yml"
@@ -87,9 +86,7 @@ def test_every_alert_is_documented():
 
 
 def test_prometheus_takes_rules_and_queries(tmp_path):
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed; Debian has it in the package prometheus")
+    promtool = program("promtool", "prometheus")
     test = RULES.with_name("magento-eventbridge.rules.test.yml")
     _run(promtool, "test", "rules", test)
     queries = [

@@ -12,10 +12,11 @@ from magento_eventbridge import __version__
 from magento_eventbridge.bridge import Bridge
 from magento_eventbridge.console import words
 from magento_eventbridge.console.access import CSRF_FIELD, Access, Session
+from magento_eventbridge.console.groups import grouped
 from magento_eventbridge.console.state import QueueState, State, state_of
 from magento_eventbridge.delivery.ports import Queue, QueueError
 from magento_eventbridge.doctor.findings import Finding
-from magento_eventbridge.journal.archive import Archive, JournalError
+from magento_eventbridge.journal.archive import Archive, Fault, JournalError
 
 SESSION = web.RequestKey("session", Session)
 
@@ -23,6 +24,9 @@ SESSION = web.RequestKey("session", Session)
 # counting a backlog of millions must not become the queue's work.
 _DEPTHS_COUNT_FOR = 1.0
 _REST_AFTER_COUNTING = 20
+_LONGEST_REST = 30.0
+# Dead letters are read again when there are more or fewer, or after so many seconds.
+_FAULTS_COUNT_FOR = 60.0
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -44,6 +48,9 @@ class Desk:
     findings: tuple[float, list[Finding]] | None = None
     _depths: list[QueueState] = field(default_factory=list)
     _depths_count_until: float = 0.0
+    _faults: list[Fault] = field(default_factory=list)
+    _faults_of: list[tuple[str, int]] = field(default_factory=list)
+    _faults_count_until: float = 0.0
 
     def __post_init__(self) -> None:
         """Make ready to write pages."""
@@ -101,7 +108,7 @@ class Desk:
             self._depths = [await _state_of(queue) for queue in self.bridge.queues]
             took = time.monotonic() - began
             rest = max(_DEPTHS_COUNT_FOR, took * _REST_AFTER_COUNTING)
-            self._depths_count_until = time.monotonic() + rest
+            self._depths_count_until = time.monotonic() + min(rest, _LONGEST_REST)
         return self._depths
 
     async def state(self) -> State:
@@ -110,6 +117,20 @@ class Desk:
         times = [d.tally.last_delivery_at for d in dispatchers if d.tally.last_delivery_at]
         fares = [fare for dispatcher in dispatchers for fare in dispatcher.fares]
         return state_of(fares, await self.depths(), max(times, default=None), time.time())
+
+    async def dead_faults(self) -> list[Fault]:
+        """Tell what made dead letters, of those that are there now."""
+        counted = [(queue.name, queue.depth.dead) for queue in await self.depths() if queue.depth]
+        if counted != self._faults_of or time.monotonic() > self._faults_count_until:
+            groups = [
+                group for name, dead in counted if dead for group in await grouped(self.queue(name))
+            ]
+            self._faults = [
+                Fault("dead", group.reason, len(group.letters), group.last_at) for group in groups
+            ]
+            self._faults_of = counted
+            self._faults_count_until = time.monotonic() + _FAULTS_COUNT_FOR
+        return self._faults
 
     def queue(self, name: str) -> Queue:
         """Give a queue by its name.

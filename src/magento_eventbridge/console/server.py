@@ -99,6 +99,7 @@ class Console:
             )
         if not is_known:
             raise web.HTTPSeeOther(login.way_back_to(request))
+        await self._desk.depths()  # every page tells how many dead letters there are
         response = await handler(request)
         if not response.prepared:
             _set_cookie(request, response)

@@ -86,6 +86,17 @@ _EXPLANATIONS = (
         ),
     ),
     (
+        "buried by the broker",
+        Explanation(
+            "RabbitMQ buried it",
+            "A policy of the queue (age, length, deliveries) led it there: mend it, then redrive.",
+        ),
+    ),
+    (
+        "put there by another program",
+        Explanation("Put there by another program", "Redrive to deliver it, or drop it."),
+    ),
+    (
         "internal fault",
         Explanation(
             "A fault of the bridge",

@@ -12,7 +12,9 @@ class Part(BaseModel):
     Fields that a newer version adds are passed over.
     """
 
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
 
 
 Number = Annotated[int | float, WithJsonSchema({"type": "number"})]

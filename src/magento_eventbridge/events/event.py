@@ -24,7 +24,8 @@ class EventBridgeEvent(BaseModel, Generic[DetailT]):
         replay_name: the replay that the event is part of, when it comes from an archive.
     """
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    # Built when first used: a function that starts cold needs two or three of all the classes.
+    model_config = ConfigDict(frozen=True, populate_by_name=True, defer_build=True)
 
     version: str
     id: str

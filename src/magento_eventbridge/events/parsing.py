@@ -2,14 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from magento_eventbridge.events.event import EventBridgeEvent
 from magento_eventbridge.events.union import CLASSES, AnyEvent
-
-_ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 
 
 class EventError(ValueError):
@@ -57,7 +55,7 @@ def parse(event: object, *, renamed: Mapping[str, str] | None = None) -> AnyEven
     if name not in CLASSES:
         raise UnknownEventError(sent)
     try:
-        return _ADAPTER.validate_python({**envelope, "detail-type": name})
+        return cast(AnyEvent, CLASSES[name].model_validate({**envelope, "detail-type": name}))
     except ValidationError as error:
         raise MalformedEventError(_faults(name, error)) from None
 
@@ -92,7 +90,7 @@ def _what_is_wrong(envelope: Mapping[str, Any]) -> str:
 
 def _faults(name: str, error: ValidationError) -> str:
     faults = [
-        f"{'.'.join(str(part) for part in fault['loc'][1:])}: {fault['msg']}"
+        f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
         for fault in error.errors(include_url=False, include_input=False, include_context=False)
     ]
     return f"{name}: {'; '.join(faults)}"

@@ -149,12 +149,12 @@ class Archive:
         return await self._read(work)
 
     async def faults(self, limit: int) -> list[Fault]:
-        """Give what keeps events from their destination, the latest first."""
+        """Give what keeps events from their destination for now, the latest first."""
 
         def work(connection: sqlite3.Connection) -> list[Fault]:
             rows = connection.execute(
                 "SELECT verdict, reason, count(*), max(told_at) FROM events "
-                "WHERE verdict NOT IN ('delivered', 'off') "
+                "WHERE verdict IN ('waiting', 'parked') "
                 "GROUP BY verdict, reason ORDER BY max(told_at) DESC LIMIT ?",
                 (limit,),
             )

@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS events_by_told_at ON events (told_at);
 -- For what is in trouble, which is rare among what is delivered.
 CREATE INDEX IF NOT EXISTS events_in_trouble ON events (verdict, told_at)
-    WHERE verdict NOT IN ('delivered', 'off');
+    WHERE verdict IN ('waiting', 'parked');
 
 -- How many in each minute (seconds since the epoch), by what is counted: delivered events by
 -- scope, delivered events by latency (its upper bound in seconds), events by verdict.

@@ -2,6 +2,8 @@
 
 import hashlib
 import hmac
+import re
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -51,6 +53,7 @@ _PERSONAL = frozenset(
 _PERSONS = frozenset({"user"})
 
 _PREFIX = "sha256:"
+_ADDRESS = re.compile(r"[^\s/@<>\"',;:]+@[^\s/@<>\"',;:]+")
 
 
 class Redaction:
@@ -59,11 +62,24 @@ class Redaction:
     def __init__(self, mode: PersonalData, key: bytes) -> None:
         self.mode = mode
         self._key = key
+        # Cities, regions, clients come again and again.
+        self.hash = lru_cache(maxsize=10_000)(self._hash)
 
-    def hash(self, value: str) -> str:
+    def _hash(self, value: str) -> str:
         """Give what stands for a value: the same for the same value, whatever its case."""
         digest = hmac.digest(self._key, value.strip().lower().encode(), hashlib.sha256)
         return _PREFIX + digest.hex()[:32]
+
+    def subject(self, subject: str | None) -> str | None:
+        """Give a capture's subject as it may be kept: admins' are their names, some e-mail."""
+        if self.mode == "keep" or subject is None:
+            return subject
+        kind, _, of = subject.partition("/")
+        return (
+            f"{kind}/{self._instead(of) or ''}"
+            if kind == "user"
+            else self._without_addresses(subject)
+        )
 
     def of(self, text: str) -> str:
         """Give a JSON text as it may be kept; what is no JSON cannot be looked through."""
@@ -76,24 +92,34 @@ class Redaction:
             return ""
 
     def _clean(self, value: Any, *, is_personal: bool) -> Any:
-        match value:
-            case dict():
-                return {
-                    name: self._clean(
-                        member,
-                        is_personal=_is_personal(name) or (is_personal and name != "id"),
-                    )
-                    for name, member in value.items()
-                }
-            case list():
-                return [self._clean(member, is_personal=is_personal) for member in value]
-            case None | bool():
-                return value
-        if not is_personal:
+        if isinstance(value, dict):
+            return {
+                name: self.subject(member)
+                if name == "subject" and isinstance(member, str)
+                else self._clean(
+                    member, is_personal=_is_personal(name) or (is_personal and name != "id")
+                )
+                for name, member in value.items()
+            }
+        if isinstance(value, list):
+            return [self._clean(member, is_personal=is_personal) for member in value]
+        if value is None or isinstance(value, bool):
             return value
-        return self.hash(str(value)) if self.mode == "hash" else None
+        if is_personal:
+            return self._instead(str(value))
+        return self._without_addresses(value) if isinstance(value, str) else value
+
+    def _instead(self, value: str) -> str | None:
+        return self.hash(value) if self.mode == "hash" else None
+
+    def _without_addresses(self, text: str) -> str:
+        """Replace e-mail addresses, wherever they stand."""
+        if "@" not in text:
+            return text
+        return _ADDRESS.sub(lambda found: self._instead(found[0]) or "", text)
 
 
+@lru_cache(maxsize=10_000)  # names are few; those that a hostile sender makes up are forgotten
 def _is_personal(name: str) -> bool:
     plain = name.replace("_", "").lower()
     return plain in _PERSONAL or plain in _PERSONS

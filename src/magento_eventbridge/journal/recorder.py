@@ -115,6 +115,7 @@ class Recorder:
         self._taken = 0  # bytes, by the loop only
         self._done = 0  # bytes, by the thread only
         self._counts: Counts = Counter()
+        self._redaction: Redaction | None = None
         self._told_at = float("-inf")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
@@ -163,7 +164,8 @@ class Recorder:
                 self._fails(error, notes)
                 if connection:
                     connection.close()
-                connection = None
+                # Another file may be there when it is opened again, with another key.
+                connection, self._redaction = None, None
             self._done += sum(size for size, _ in notes)
             if is_last:
                 if connection:
@@ -173,8 +175,8 @@ class Recorder:
     def _write(self, connection: sqlite3.Connection, notes: list[Call | End]) -> None:
         if not notes and not self._counts:
             return
-        redaction = _redaction(connection, self._retention.personal_data)
-        rows = [row for note in notes for row in _rows(note, redaction)]
+        self._redaction = self._redaction or _redaction(connection, self._retention.personal_data)
+        rows = [row for note in notes for row in _rows(note, self._redaction)]
         self._counts.update(_counted(notes))
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -265,7 +267,7 @@ def _row_of_call(
         verdict.reason,
         verdict.event_id,
     )
-    subject = pending.order_key.partition("/")[2] or None
+    subject = redaction.subject(pending.order_key.partition("/")[2] or None)
     return (
         pending.event_id,
         entry.detail_type,
@@ -292,7 +294,7 @@ def _row_of_end(end: End, redaction: Redaction) -> Row:
         capture.id if capture else f"claim {end.claim.handle}",
         end.detail_type or (capture.event if capture else ""),
         "",
-        capture.subject if capture else None,
+        redaction.subject(capture.subject) if capture else None,
         capture.store_id if capture else None,
         "",
         capture.time if capture else None,

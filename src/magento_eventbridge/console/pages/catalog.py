@@ -15,6 +15,7 @@ from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS, Event
 from magento_eventbridge.catalog.schema import detail_schema, fields
 from magento_eventbridge.console.desk import Desk, form_of
 from magento_eventbridge.delivery.envelope import metadata, sample_entry
+from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
 
 
@@ -25,7 +26,7 @@ class Trial:
     verdict: Verdict
     seconds: float
     identifier: str
-    destination: str
+    destination: Destination
 
     @property
     def is_delivered(self) -> bool:
@@ -72,7 +73,7 @@ async def _try(desk: Desk, event: Event, store_id: int) -> Trial:
         verdict = await sinks.try_out(route, entry)
     finally:
         await sinks.close()
-    return Trial(verdict, time.monotonic() - began, identifier, str(route.destination))
+    return Trial(verdict, time.monotonic() - began, identifier, route.destination)
 
 
 def _page(

@@ -1,38 +1,17 @@
 """Dead letters and parked events: grouped by reason, with the remedy, redriven or dropped."""
 
 import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
 from magento_eventbridge.console.desk import Desk, form_of
-from magento_eventbridge.console.words import Explanation, explain, kind_of, without_whose
-from magento_eventbridge.delivery.ports import DeadLetter, Queue
+from magento_eventbridge.console.groups import grouped, letters_of
+from magento_eventbridge.console.words import explain, kind_of
 from magento_eventbridge.journal.archive import JournalError
 
-# Letters that are looked at to group them, of each queue, and those that are shown of a group.
-_LOOKED_AT = 2_000
-_SHOWN = 25
-_READ_AT_ONCE = 500
+_ACTED_ON_AT_ONCE = 500
 _FAULTS_SHOWN = 20
-
-
-@dataclass
-class Group:
-    """Dead letters of one queue that have one kind of reason."""
-
-    queue: str
-    kind: str
-    reason: str
-    explanation: Explanation
-    letters: list[DeadLetter] = field(default_factory=list)
-
-    @property
-    def shown(self) -> list[DeadLetter]:
-        """The first of them."""
-        return self.letters[:_SHOWN]
 
 
 def routes(desk: Desk) -> list[web.RouteDef]:
@@ -70,7 +49,7 @@ def routes(desk: Desk) -> list[web.RouteDef]:
 
 
 async def _page(desk: Desk, request: web.Request) -> web.Response:
-    groups = [group for queue in desk.bridge.queues for group in await _groups(queue)]
+    groups = [group for queue in desk.bridge.queues for group in await grouped(queue)]
     totals = {queue.name: await queue.dead_letters.count() for queue in desk.bridge.queues}
     looked_at = sum(len(group.letters) for group in groups)
     try:
@@ -109,7 +88,9 @@ async def _act(desk: Desk, request: web.Request) -> web.StreamResponse:
         case "selected":
             letters = [int(number) for number in form.get("letter", []) if number.isdecimal()]
         case "kind":
-            letters = [letter.id async for letter in _all(queue) if kind_of(letter.reason) == kind]
+            letters = [
+                letter.id async for letter in letters_of(queue) if kind_of(letter.reason) == kind
+            ]
         case "all":
             letters = None
         case _:
@@ -141,8 +122,8 @@ async def _in_parts(act: Any, letters: list[int] | None) -> int:
     if letters is None:
         return int(await act(None))
     done = 0
-    for start in range(0, len(letters), _READ_AT_ONCE):
-        done += await act(letters[start : start + _READ_AT_ONCE])
+    for start in range(0, len(letters), _ACTED_ON_AT_ONCE):
+        done += await act(letters[start : start + _ACTED_ON_AT_ONCE])
     return done
 
 
@@ -157,35 +138,11 @@ async def _download(desk: Desk, request: web.Request) -> web.StreamResponse:
         }
     )
     await response.prepare(request)
-    async for letter in _all(queue):
+    async for letter in letters_of(queue):
         if not kind or kind_of(letter.reason) == kind:
             await response.write(letter.body.replace(b"\n", b" ") + b"\n")
     await response.write_eof()
     return response
-
-
-async def _all(queue: Queue) -> AsyncIterator[DeadLetter]:
-    after = 0
-    while letters := await queue.dead_letters.page(_READ_AT_ONCE, after=after):
-        for letter in letters:
-            yield letter
-        after = letters[-1].id
-
-
-async def _groups(queue: Queue) -> list[Group]:
-    """Group a queue's letters, the largest group first."""
-    groups: dict[str, Group] = {}
-    looked_at = 0
-    async for letter in _all(queue):
-        kind = kind_of(letter.reason)
-        if kind not in groups:
-            reason = without_whose(letter.reason)
-            groups[kind] = Group(queue.name, kind, reason, explain(letter.reason))
-        groups[kind].letters.append(letter)
-        looked_at += 1
-        if looked_at == _LOOKED_AT:
-            break
-    return sorted(groups.values(), key=lambda group: -len(group.letters))
 
 
 def _pretty(body: bytes) -> str:

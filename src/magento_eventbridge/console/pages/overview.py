@@ -28,6 +28,7 @@ def routes(desk: Desk) -> list[web.RouteDef]:
 async def _context(desk: Desk, request: web.Request) -> dict[str, Any]:
     now = time.time()
     span = charts.SPANS.get(request.query.get("span", "hour"), charts.SPANS["hour"])
+    dead = await desk.dead_faults()
     context: dict[str, Any] = {
         "now": now,
         "state": await desk.state(),
@@ -45,12 +46,12 @@ async def _context(desk: Desk, request: web.Request) -> dict[str, Any]:
         counts = await archive.counts(min(span.start(now), int(now) - 360))
         faults = await archive.faults(_FAULTS_SHOWN)
     except JournalError as error:
-        return context | {"journal_fault": str(error), "faults": []}
+        return context | {"journal_fault": str(error), "faults": dead}
     return context | {
         "rates": charts.rates(counts, span, now),
         "latencies": charts.latencies(counts, span, now),
         "last_minute": _in_last_minute(counts, now),
-        "faults": faults,
+        "faults": [*faults, *dead],
     }
 
 
