@@ -54,6 +54,7 @@ class Signed(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         body = request.body or b""
         told = body.encode() if isinstance(body, str) else body
+        assert isinstance(told, bytes)
         request.headers.update(signed_headers(SECRET, told))
         return request
 
