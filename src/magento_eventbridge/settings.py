@@ -603,11 +603,16 @@ def environment_layer(environment: Mapping[str, str]) -> Layer:
     """Read MAGENTO_EVENTBRIDGE_OPTIONS__REGION and its like.
 
     `__` parts a name from its group; case does not count, save in names of detail-types.
+
+    Raises:
+        SettingsError: a variable is not UTF-8, or both a value and a group.
     """
     values: dict[str, Any] = {}
     for variable, value in sorted(environment.items()):
         if not variable.startswith(ENVIRONMENT_PREFIX) or variable == CONFIG_FILE_VARIABLE:
             continue
+        if not _is_utf_8(variable) or not _is_utf_8(value):
+            raise SettingsError(f"the variable {ascii(variable)[1:-1]} is not UTF-8")
         *groups, name = variable.removeprefix(ENVIRONMENT_PREFIX).split("__")
         at = values
         for group in groups:
@@ -617,6 +622,11 @@ def environment_layer(environment: Mapping[str, str]) -> Layer:
         keeps_case = [group.lower() for group in groups][-1:] == ["detail_types"]
         at[name if keeps_case else name.lower()] = value
     return Layer("environment", values)
+
+
+def _is_utf_8(text: str) -> bool:
+    """Whether a text of the environment has no bytes that Python could not read."""
+    return not any("\udc80" <= sign <= "\udcff" for sign in text)
 
 
 def file_layer(path: Path | None, environment: Mapping[str, str]) -> Layer:

@@ -513,3 +513,11 @@ def test_the_log_goes_to_the_stores_folder_unless_a_file_is_named():
 )
 def test_each_step_is_written_down_where_any_store_view_asks_for_it(values, is_verbose):
     assert loaded(**values).is_verbose is is_verbose
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("EVENTS__\udcc7", "0"), ("OPTIONS__SOURCE", "\udcc7"), ("\udcc7", "")]
+)
+def test_an_environment_that_is_not_utf_8_is_told_by_its_variable(name, value):
+    with pytest.raises(SettingsError, match=r"MAGENTO_EVENTBRIDGE_\S+ is not UTF-8"):
+        load([environment_layer({f"MAGENTO_EVENTBRIDGE_{name}": value})])
