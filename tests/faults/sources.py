@@ -62,6 +62,11 @@ class Source(Protocol):
         ...
 
     @property
+    def forgets_claims(self) -> bool:
+        """Whether claims end with the service, not with the bridge that has them."""
+        ...
+
+    @property
     def settings(self) -> dict[str, str]:
         """What a bridge must be told."""
         ...
@@ -79,6 +84,7 @@ class Inlet:
     """The `sqlite` queue, by HTTP."""
 
     name = "sqlite"
+    forgets_claims = False
     service = None
 
     def __init__(self, spool: Path, now: Callable[[], float] = time.time) -> None:
@@ -118,8 +124,14 @@ class Inlet:
         return await asyncio.to_thread(self._count)
 
     def _count(self) -> int:
-        connection = sqlite3.connect(self._spool)
+        if not self._spool.exists():
+            return 0
+        connection = sqlite3.connect(f"{self._spool.as_uri()}?mode=rw", uri=True)
         try:
+            if not connection.execute(
+                "SELECT 1 FROM sqlite_master WHERE name = 'captures'"
+            ).fetchone():
+                return 0  # a bridge was killed as it made the file
             (count,) = connection.execute("SELECT count(*) FROM captures").fetchone()
             return int(count)
         finally:
@@ -130,6 +142,7 @@ class Table:
     """The `outbox` queue."""
 
     name = "outbox"
+    forgets_claims = False
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
@@ -153,6 +166,7 @@ class MagentoTables:
     """The `magento-db` queue."""
 
     name = "magento-db"
+    forgets_claims = False
 
     def __init__(self, queue: MagentoQueue) -> None:
         self._queue = queue
@@ -178,6 +192,7 @@ class Exchange:
     """The `amqp` queue."""
 
     name = "amqp"
+    forgets_claims = True
 
     def __init__(self, broker: MagentoBroker) -> None:
         self._broker = broker
