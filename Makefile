@@ -53,3 +53,5 @@ build/peers/installed:
 
 docs: install
 	$(BIN)/python -m tools.generate_docs
+	$(BIN)/python -m tools.docs_site
+	$(BIN)/zensical build --strict

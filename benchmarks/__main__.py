@@ -27,6 +27,9 @@ ROUNDS = 3
 COUNTS = {
     "bare loop": 40_000,
     "bridge": 40_000,
+    "bridge with journal": 40_000,
+    "bridge with hashes": 40_000,
+    "bridge with metrics": 40_000,
     "boto3, 10 a call": 8_000,
     "boto3, 1 a call": 800,
     "aiobotocore, 10 a call": 8_000,
@@ -80,6 +83,7 @@ def peers(latency: float) -> tuple[list[Row], dict[str, Any]]:
     ]
     return rows, {
         "events_per_second": rates,
+        "bridge_with_journal_of_bridge": rates["bridge with journal"] / rates["bridge"],
         "bridge_of_bare_loop": rates["bridge"] / limit,
         "bridge_times_boto3_ten": rates["bridge"] / plain,
     }

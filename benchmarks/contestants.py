@@ -19,7 +19,10 @@ from benchmarks import load
 from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.bridge import run_loop
 from magento_eventbridge.delivery.dispatcher import Dispatcher
+from magento_eventbridge.delivery.journal import Journal
 from magento_eventbridge.delivery.policy import Policy
+from magento_eventbridge.journal.recorder import Recorder, Retention
+from magento_eventbridge.observability.counts import Counts
 from magento_eventbridge.queues.sqlite import SqliteQueue
 from magento_eventbridge.sinks.eventbridge import EventBridgeSink, encode
 
@@ -56,7 +59,7 @@ def bare_loop(url: str, count: int) -> float:
     return uvloop.run(run())
 
 
-def bridge(url: str, count: int) -> float:
+def bridge(url: str, count: int, journal: Journal | None = None) -> float:
     """Drains a spool: claim, translate, batch, sign, post, acknowledge."""
 
     async def run() -> float:
@@ -69,7 +72,7 @@ def bridge(url: str, count: int) -> float:
             sink = EventBridgeSink(CredentialsFinder())
             policy = Policy(calls_at_once=CALLS_AT_ONCE, calls_per_second=1_000_000)
             route = load.route(url)
-            dispatcher = Dispatcher(queue, lambda _: route, lambda _: sink, policy)
+            dispatcher = Dispatcher(queue, lambda _: route, lambda _: sink, policy, journal)
             began = time.perf_counter()
             await dispatcher.run(until_empty=True)
             seconds = time.perf_counter() - began
@@ -79,6 +82,28 @@ def bridge(url: str, count: int) -> float:
             return seconds
 
     return run_loop(run())
+
+
+def bridge_with_metrics(url: str, count: int) -> float:
+    """The same, counting for Prometheus what becomes of each event."""
+    return bridge(url, count, Counts())
+
+
+def bridge_with_journal(url: str, count: int, retention: Retention | None = None) -> float:
+    """The same, keeping the console's journal of each event, as `serve` does."""
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Recorder(Path(folder) / "journal.sqlite", retention or Retention())
+        journal.open()
+        seconds = bridge(url, count, journal)
+        journal.close()
+    if journal.dropped:
+        print(f"{journal.dropped} of {count} were not kept", file=sys.stderr)
+    return seconds
+
+
+def bridge_with_hashes(url: str, count: int) -> float:
+    """The same, with personal data as hashes in the journal."""
+    return bridge_with_journal(url, count, Retention(personal_data="hash"))
 
 
 def _client(url: str) -> Any:
@@ -117,6 +142,9 @@ def boto3_one(url: str, count: int) -> float:
 ALL: dict[str, Callable[[str, int], float]] = {
     "bare loop": bare_loop,
     "bridge": bridge,
+    "bridge with journal": bridge_with_journal,
+    "bridge with hashes": bridge_with_hashes,
+    "bridge with metrics": bridge_with_metrics,
     "boto3, 10 a call": boto3_ten,
     "boto3, 1 a call": boto3_one,
 }

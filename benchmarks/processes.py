@@ -44,6 +44,7 @@ def serving(url: str, folder: Path) -> Iterator[str]:
         "DELIVERY__CALLS_PER_SECOND": "1000000",
         "INLET__SECRETS": SECRET,
         "INLET__PORT": "0",
+        "CONSOLE__PORT": "0",
         "SPOOL__PATH": str(folder / "spool.sqlite"),
         "LOG__FILE": str(log),
     }

@@ -208,6 +208,7 @@ class InletSettings(_Group):
     max_waiting_bytes: int = Field(
         64_000_000, ge=1_000, description="bodies in memory at once; beyond it: 429"
     )
+    max_connections: int = Field(512, ge=1, description="connections at once; beyond it: 503")
     replay_window: float = Field(300, gt=0, description="oldest signature taken, in seconds")
     tls_certificate: OptionalPath = Field(None, description="PEM file; with tls_key: HTTPS")
     tls_key: OptionalPath = Field(None, description="PEM file")
@@ -218,6 +219,11 @@ class InletSettings(_Group):
         if any(len(secret.get_secret_value()) < SHORTEST_SECRET for secret in secrets):
             raise ValueError(f"a secret must have at least {SHORTEST_SECRET} characters")
         return secrets
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether to listen: it is on, and somebody can sign."""
+        return self.enabled and bool(self.secrets)
 
     @model_validator(mode="after")
     def _both_or_none(self) -> "InletSettings":
@@ -390,6 +396,25 @@ class JournalSettings(_Group):
         )
 
 
+class MetricsSettings(_Group):
+    """Where machines ask how the bridge fares: /metrics for Prometheus, /health for probes."""
+
+    enabled: bool = Field(False, description="listen at all")
+    host: str = Field("127.0.0.1", description="address to listen on; it asks nobody who they are")
+    port: int = Field(8473, ge=0, le=65535, description="port to listen on; 0: any free one")
+
+
+class TracingSettings(_Group):
+    """A span of OpenTelemetry for each PutEvents call; needs the extra `otel`."""
+
+    enabled: bool = Field(False, description="send spans")
+    endpoint: OptionalText = Field(
+        None,
+        description="URL of an OTLP/HTTP collector, as http://127.0.0.1:4318/v1/traces; empty: as "
+        "OTEL_EXPORTER_OTLP_ENDPOINT says",
+    )
+
+
 class LogSettings(_Group):
     """The log."""
 
@@ -411,6 +436,8 @@ class Settings(StoreSettings):
     delivery: DeliverySettings = DeliverySettings()
     console: ConsoleSettings = ConsoleSettings()
     journal: JournalSettings = JournalSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    tracing: TracingSettings = TracingSettings()
     log: LogSettings = LogSettings()
     magento_root: OptionalPath = Field(
         None, description="the store's folder: its configuration counts, its log is written"

@@ -1,6 +1,9 @@
 """The demo, as a newcomer runs it: moto's EventBridge, a rule, an SQS queue."""
 
+import re
+import signal
 import subprocess
+import urllib.request
 
 from tests.support.process import COMMAND
 
@@ -12,4 +15,25 @@ def test_the_demo_delivers_the_store_day() -> None:
     lines = done.stdout.splitlines()
     told = "delivered 411 of 411 events (37 detail-types), 0 lost, 0 unexpected"
     assert (done.returncode, lines[-1]) == (0, told), done.stdout[-2000:] + done.stderr[-2000:]
+    assert any(line.startswith("Its console is at http://127.0.0.1:") for line in lines)
     assert any("OrderPlaced" in line and '"id": "000000' in line for line in lines)
+
+
+def test_whoever_keeps_it_can_watch_the_day_in_the_console() -> None:
+    demo = subprocess.Popen([COMMAND, "demo", "--keep"], stdout=subprocess.PIPE, text=True)
+    assert demo.stdout
+    try:
+        console = next(
+            found[1]
+            for line in demo.stdout
+            if (found := re.match(r"Its console is at (http://\S+): watch", line))
+        )
+        next(line for line in demo.stdout if "OrderPlaced" in line)
+        with urllib.request.urlopen(f"{console}/events", timeout=10) as page:
+            shown = page.read().decode()
+        assert "OrderPlaced" in shown
+        assert "Delivering" in urllib.request.urlopen(console, timeout=10).read().decode()
+    finally:
+        demo.send_signal(signal.SIGINT)
+        demo.communicate(timeout=60)
+    assert demo.returncode != 0  # it was cut short

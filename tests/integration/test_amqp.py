@@ -106,6 +106,23 @@ async def test_a_lost_channel_makes_no_duplicates(
     assert await magento_broker.count(".dead-letters") == 1
 
 
+async def test_a_dead_letter_of_a_lost_channel_can_be_sent_again(
+    magento_broker: MagentoBroker, queue: AmqpQueue
+) -> None:
+    ((_, body),) = captures = recorded.orders(1)
+    await magento_broker.put(captures)
+    (claim,) = await claimed(queue, 1)
+    await break_channel(queue)
+    other = AmqpQueue(magento_broker.options)
+    (theirs,) = await claimed(other, 1)
+    await queue.bury(claim, "for a test")
+    await other.ack([theirs])
+    await other.close()
+    assert await queue.claim(10) == []
+    assert await queue.dead_letters.redrive(None) == 1
+    assert [again.body for again in await claimed(queue, 1)] == [body]
+
+
 async def test_a_restart_of_the_broker_loses_and_doubles_nothing(
     magento_broker: MagentoBroker,
 ) -> None:

@@ -1,6 +1,7 @@
 """The HTTP inlet, spoken to over HTTP."""
 
 import asyncio
+import io
 import json
 import ssl
 import time
@@ -15,13 +16,14 @@ import trustme
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.inlets.client import HandOverError, hand_over
-from magento_eventbridge.inlets.http import Inlet, InletError, InletOptions
+from magento_eventbridge.inlets.http import Inlet, InletOptions
 from magento_eventbridge.inlets.signatures import (
     SIGNATURE_HEADER,
     TIMESTAMP_HEADER,
     sign,
     signed_headers,
 )
+from magento_eventbridge.listener import ListenError
 from magento_eventbridge.queues.sqlite import SqliteQueue
 from tests.support import recorded
 
@@ -87,7 +89,8 @@ async def post(
 ) -> tuple[int, Any, Any]:
     signed = signed_headers(SECRET, body) if headers is None else headers
     url = f"{inlet.url}/v1/captures"
-    async with http.post(url, data=body, headers={"Content-Type": content_type, **signed}) as got:
+    told = {"Content-Type": content_type, **signed}
+    async with http.post(url, data=io.BytesIO(body), headers=told) as got:
         return got.status, await got.json(), got.headers
 
 
@@ -306,7 +309,7 @@ async def test_unknown_paths_are_told_in_json(http: aiohttp.ClientSession, inlet
 
 async def test_a_taken_port_is_told(inlet: Inlet, spool: Spool) -> None:
     port = int(inlet.url.rpartition(":")[2])
-    with pytest.raises(InletError, match=f"cannot listen on 127.0.0.1:{port}"):
+    with pytest.raises(ListenError, match=f"cannot listen on 127.0.0.1:{port}"):
         await Inlet(options(port=port), spool).open()
 
 
@@ -330,7 +333,7 @@ async def test_tls(spool: Spool, tmp_path: Path) -> None:
 async def test_a_certificate_that_cannot_be_used_is_told(spool: Spool, tmp_path: Path) -> None:
     nothing = tmp_path / "cert.pem"
     nothing.write_text("no certificate")
-    with pytest.raises(InletError, match="cannot use .*cert.pem"):
+    with pytest.raises(ListenError, match="cannot use .*cert.pem"):
         await Inlet(options(tls_certificate=nothing, tls_key=nothing), spool).open()
 
 

@@ -97,7 +97,7 @@ def _state(
 
 
 def _fare(trouble: str | None, *, is_parked: bool = False) -> Fare:
-    return Fare(Destination("eu-west-1", "shop"), frozenset({1}), 12, trouble, is_parked)
+    return Fare(Destination("eu-west-1", "shop"), frozenset({1}), 12, 0, trouble, is_parked)
 
 
 def test_the_state_is_one_word_and_the_worst_wins() -> None:

@@ -64,6 +64,28 @@ def test_data_over_several_lines_end_as_in_the_reference():
     )
 
 
+def test_the_context_of_a_line_about_an_event_is_its_id():
+    told = record("A capture is now a dead letter", level=logging.ERROR)
+    told.event_id = "019aa1f8-5c2b-7d0e-9f3a-4b1c2d3e4f50"
+    assert (
+        MagentoFormatter()
+        .format(told)
+        .endswith(' dead letter {"event_id":"019aa1f8-5c2b-7d0e-9f3a-4b1c2d3e4f50"} []')
+    )
+
+
+def test_a_line_of_the_debug_mode_keeps_to_the_documented_form_whatever_it_is_about():
+    told = record("Event '%s' captured, executing..", "User/LoginFailed")
+    told.event_id = "019aa1f8-5c2b-7d0e-9f3a-4b1c2d3e4f50"
+    assert MagentoFormatter().format(told).endswith("executing.. [] []")
+
+
+def test_json_carries_the_id_of_the_event_in_a_field_of_its_own(capsys):
+    set_up(level=logging.INFO, style="json", file=None)
+    logger().info("told", extra={"event_id": "019aa1f8"})
+    assert json.loads(capsys.readouterr().err)["event_id"] == "019aa1f8"
+
+
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
 def test_levels_are_called_as_in_magento(level):
     line = MagentoFormatter().format(record("told", level=getattr(logging, level)))

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -32,6 +33,9 @@ _SOURCE = "shop.example.com"
 _START_SECONDS = 20.0
 # Nothing new for so long: what has not arrived by then is lost.
 _QUIET_SECONDS = 10.0
+# For those who watch: how long the day takes, and how many captures come at a time.
+_DAY_SECONDS = 60.0
+_AT_A_TIME = 4
 
 
 def run(keep: Keep = False, quiet: Quiet = False) -> None:
@@ -46,16 +50,16 @@ def run(keep: Keep = False, quiet: Quiet = False) -> None:
         endpoint = stack.enter_context(_local_aws())
         bus = _Bus(endpoint)
         secret = secrets.token_hex(32)
-        url = stack.enter_context(_bridge(folder, endpoint, secret))
+        url, console = stack.enter_context(_bridge(folder, endpoint, secret))
         _say(f"A local EventBridge (moto) answers at {endpoint}; all it gets goes to an SQS queue.")
         _say(f"The bridge takes captures at {url}.")
-        captures = store_day.captures()
-        _say(f"Replaying {len(captures)} captures of a recorded store day, signed, over HTTP.\n")
-        try:
-            asyncio.run(hand_over(url, secret, [capture.line for capture in captures]))
-        except HandOverError as error:
-            _say(f"The bridge did not take them: {error}")
-            raise typer.Exit(1) from None
+        _say(f"Its console is at {console}" + (": watch the day go by there." if keep else "."))
+        lines = [capture.line for capture in store_day.captures()]
+        _say(f"Replaying {len(lines)} captures of a recorded store day, signed, over HTTP.\n")
+        if keep:
+            threading.Thread(target=_replay_slowly, args=(url, secret, lines), daemon=True).start()
+        else:
+            _replay(url, secret, lines)
         arrived = []
         for event in bus.events(store_day.expected()):
             arrived.append((event["detail-type"], event["detail"]))
@@ -64,13 +68,29 @@ def run(keep: Keep = False, quiet: Quiet = False) -> None:
         outcome = store_day.compare(arrived)
         out.print(f"\n{outcome}" if not quiet else str(outcome))
         if keep:
-            _wait_for_interrupt(url, endpoint, secret, folder)
+            _wait_for_interrupt(url, console, endpoint, secret, folder)
         if not outcome.is_right:
             raise typer.Exit(1)
 
 
 def _say(text: str) -> None:
     out.print(text)
+
+
+def _replay(url: str, secret: str, lines: list[bytes]) -> None:
+    try:
+        asyncio.run(hand_over(url, secret, lines))
+    except HandOverError as error:
+        _say(f"The bridge did not take them: {error}")
+        raise typer.Exit(1) from None
+
+
+def _replay_slowly(url: str, secret: str, lines: list[bytes]) -> None:
+    """Let the day happen now, in a minute, for people who watch."""
+    for start in range(0, len(lines), _AT_A_TIME):
+        some = [json.loads(line) | {"time": time.time()} for line in lines[start:][:_AT_A_TIME]]
+        _replay(url, secret, [json.dumps(told).encode() for told in some])
+        time.sleep(_DAY_SECONDS / len(lines) * _AT_A_TIME)
 
 
 def _show(event: dict[str, Any]) -> None:
@@ -149,8 +169,8 @@ def _local_aws() -> Iterator[str]:
 
 
 @contextmanager
-def _bridge(folder: Path, endpoint: str, secret: str) -> Iterator[str]:
-    """Run the installed command, as an operator would."""
+def _bridge(folder: Path, endpoint: str, secret: str) -> Iterator[tuple[str, str]]:
+    """Run the installed command, as an operator would; gives where its inlet and console are."""
     log = folder / "bridge.log"
     surroundings = {
         name: value
@@ -166,6 +186,7 @@ def _bridge(folder: Path, endpoint: str, secret: str) -> Iterator[str]:
         "MAGENTO_EVENTBRIDGE_OPTIONS__ENDPOINT_URL": endpoint,
         "MAGENTO_EVENTBRIDGE_INLET__SECRETS": secret,
         "MAGENTO_EVENTBRIDGE_INLET__PORT": "0",
+        "MAGENTO_EVENTBRIDGE_CONSOLE__PORT": "0",
         "MAGENTO_EVENTBRIDGE_SPOOL__PATH": str(folder / "spool.sqlite"),
         "MAGENTO_EVENTBRIDGE_LOG__FILE": str(log),
     }
@@ -173,15 +194,15 @@ def _bridge(folder: Path, endpoint: str, secret: str) -> Iterator[str]:
         [sys.executable, "-m", "magento_eventbridge", "serve"], env=surroundings
     )
     try:
-        yield _address(process, log)
+        inlet = _address(process, log, "Listening for captures at ")
+        yield inlet, _address(process, log, "The console is at ")
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
 
 
-def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
+def _address(process: "subprocess.Popen[bytes]", log: Path, words: str) -> str:
     """Read from its log where the bridge listens."""
-    words = "Listening for captures at "
     until = time.monotonic() + _START_SECONDS
     while time.monotonic() < until and process.poll() is None:
         text = log.read_text() if log.exists() else ""
@@ -192,9 +213,10 @@ def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
     raise typer.Exit(1)
 
 
-def _wait_for_interrupt(url: str, endpoint: str, secret: str, folder: Path) -> None:
+def _wait_for_interrupt(url: str, console: str, endpoint: str, secret: str, folder: Path) -> None:
     out.print(
-        f"\nStill running. Captures: POST {url}/v1/captures, for example\n"
+        f"\nStill running. The console: {console}\n"
+        f"Captures: POST {url}/v1/captures, for example\n"
         f"  MAGENTO_EVENTBRIDGE_INLET__SECRETS={secret} \\\n"
         f"    magento-eventbridge replay captures.ndjson --url {url}\n"
         f"AWS: --endpoint-url {endpoint} (queue 'demo'). The bridge's log and spool: {folder}\n"

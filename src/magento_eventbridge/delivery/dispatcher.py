@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Collection
 
-from magento_eventbridge.captures import InvalidCaptureError, read_capture
+from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
 from magento_eventbridge.catalog import TranslationError, event_of
 from magento_eventbridge.delivery.batches import Pending
 from magento_eventbridge.delivery.envelope import seal
@@ -88,7 +88,14 @@ class Dispatcher:
     def fares(self) -> list[Fare]:
         """How each destination fares that events were bound for since the start."""
         return [
-            Fare(way.destination, frozenset(way.stores), len(way), way.trouble, way.is_parked)
+            Fare(
+                way.destination,
+                frozenset(way.stores),
+                len(way),
+                way.calls,
+                way.trouble,
+                way.is_parked,
+            )
             for way in self._ways.values()
         ]
 
@@ -137,6 +144,7 @@ class Dispatcher:
                 await self._pause(outage.goes_on(error))
                 continue
             claimed += len(claims)
+            self.tally.claimed += len(claims)
             for number, claim in enumerate(claims, start=1):
                 if self._rerouted:
                     await self._follow_routes()
@@ -189,7 +197,9 @@ class Dispatcher:
                 if event:
                     self._tell_end(claim, route.detail_type(event.detail_type), None)
                 return
-            log.debug("Event '%s' captured, executing..", event.label)
+            if log.isEnabledFor(logging.DEBUG):
+                about = {"event_id": capture.id}
+                log.debug("Event '%s' captured, executing..", event.label, extra=about)
             entry = seal(capture, event, route)
         except InvalidCaptureError as error:
             self._refuse(claim, f"not a capture: {error}")
@@ -197,7 +207,7 @@ class Dispatcher:
             self._refuse(claim, str(error))
         except Exception as error:
             # A fault of ours must neither stop the loop nor cost the capture: it can be redriven.
-            log.exception("A capture could not be translated")
+            log.exception("A capture could not be translated", extra={"event_id": _id_in(claim)})
             self._refuse(claim, f"internal fault: {type(error).__name__}")
         else:
             way = self._way(route.destination)
@@ -216,17 +226,14 @@ class Dispatcher:
             way.add(pending)
 
     def _refuse(self, claim: Claim, reason: str) -> None:
-        self._bury(claim, reason)
+        self._bury(claim, reason, _id_in(claim))
         self._tell_end(claim, "", reason)
 
     def _tell_end(self, claim: Claim, detail_type: str, reason: str | None) -> None:
         """Tell the journal of an end without a call."""
         if self._journal is None:
             return
-        try:
-            capture = read_capture(claim.body)
-        except InvalidCaptureError:
-            capture = None
+        capture = _capture_in(claim)
         told = reason[:_LONGEST_REASON] if reason else None
         self._journal.ended(End(time.time(), claim, capture, detail_type, told))
 
@@ -247,17 +254,18 @@ class Dispatcher:
         self._has_settled.set()
 
     def _buried(self, pending: Pending, reason: str) -> None:
-        self._bury(pending.claim, f"{pending.entry.detail_type} {pending.event_id}: {reason}")
+        told = f"{pending.entry.detail_type} {pending.event_id}: {reason}"
+        self._bury(pending.claim, told, pending.event_id)
 
     def _made_room(self) -> None:
         self._has_room.set()
 
     # From a way's end to the queue
 
-    def _bury(self, claim: Claim, reason: str) -> None:
+    def _bury(self, claim: Claim, reason: str, event_id: str | None) -> None:
         reason = reason[:_LONGEST_REASON]
         self.tally.buried += 1
-        log.error("A capture is now a dead letter: %s", reason)
+        log.error("A capture is now a dead letter: %s", reason, extra={"event_id": event_id})
         self._burials.append((claim, reason))
         self._has_settled.set()
 
@@ -315,3 +323,15 @@ class Dispatcher:
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
+
+
+def _capture_in(claim: Claim) -> Capture | None:
+    try:
+        return read_capture(claim.body)
+    except Exception:  # whatever made it fail was told of already
+        return None
+
+
+def _id_in(claim: Claim) -> str | None:
+    capture = _capture_in(claim)
+    return capture.id if capture else None

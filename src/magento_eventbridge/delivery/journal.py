@@ -53,3 +53,19 @@ class Journal(Protocol):
     def ended(self, end: End) -> None:
         """Take note of an end without a call."""
         ...
+
+
+class Journals(tuple[Journal, ...]):
+    """Several journals that are told the same, in their order."""
+
+    __slots__ = ()
+
+    def called(self, call: Call) -> None:
+        """Tell all of a call."""
+        for journal in self:
+            journal.called(call)
+
+    def ended(self, end: End) -> None:
+        """Tell all of an end without a call."""
+        for journal in self:
+            journal.ended(end)

@@ -42,6 +42,7 @@ class Fare:
     Attributes:
         stores: the store views whose events go there.
         waiting: entries in memory, those under way among them.
+        calls: under way.
         trouble: why it takes nothing now; None when it does.
         is_parked: that a person must act.
     """
@@ -49,6 +50,7 @@ class Fare:
     destination: Destination
     stores: frozenset[int]
     waiting: int
+    calls: int
     trouble: str | None
     is_parked: bool
 
@@ -57,6 +59,7 @@ class Fare:
 class Tally:
     """What was done since the start."""
 
+    claimed: int = 0
     delivered: int = 0
     passed_over: int = 0  # means nothing worth telling, or is switched off
     buried: int = 0

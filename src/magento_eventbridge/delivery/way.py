@@ -72,6 +72,11 @@ class Way:
         return len(self._lane)
 
     @property
+    def calls(self) -> int:
+        """How many calls are under way."""
+        return self._under_way
+
+    @property
     def is_full(self) -> bool:
         """Whether no more should be claimed for it."""
         return (
@@ -188,6 +193,7 @@ class Way:
             pending.event_id,
             reason,
             delay,
+            extra={"event_id": pending.event_id},
         )
 
     # How the destination fares
@@ -252,9 +258,9 @@ def _chance() -> float:
 
 def _log_call(batch: list[Pending], verdicts: list[Verdict], seconds: float) -> None:
     for pending, verdict in zip(batch, verdicts, strict=True):
-        name = pending.entry.detail_type
+        name, about = pending.entry.detail_type, {"event_id": pending.event_id}
         if verdict.fate is Fate.DELIVERED:
-            log.debug("Event '%s' sent with id '%s'", name, verdict.event_id)
-            log.debug("Event '%s' executed in %.3fs", pending.label, seconds)
+            log.debug("Event '%s' sent with id '%s'", name, verdict.event_id, extra=about)
+            log.debug("Event '%s' executed in %.3fs", pending.label, seconds, extra=about)
         else:
-            log.debug("Event '%s' not sent: %s", name, verdict.reason)
+            log.debug("Event '%s' not sent: %s", name, verdict.reason, extra=about)

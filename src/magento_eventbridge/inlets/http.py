@@ -3,15 +3,14 @@
 import asyncio
 import hashlib
 import logging
-import ssl
 import time
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from aiohttp import ClientPayloadError, web
-from aiohttp.typedefs import Handler
 
 from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
 from magento_eventbridge.delivery.ports import QueueError
@@ -21,6 +20,7 @@ from magento_eventbridge.inlets.signatures import (
     SignatureError,
     verify,
 )
+from magento_eventbridge.listener import Listener, ListenerOptions, application, refusal
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,11 @@ _RETRY_SOON = 1
 _RETRY_LATER = 30
 
 _BODIES_REMEMBERED = 20_000
+
+# What is told of each line that is no capture shall not grow beyond measure.
+_LINES_AT_ONCE = 10_000
+_FAULTS_LOGGED = 10
+_LONGEST_FAULT = 500
 
 _ONE = "application/json"
 _MANY = "application/x-ndjson"
@@ -54,8 +59,10 @@ class InletOptions:
         secrets: shared with those who send; each is valid.
         max_body_bytes: of one request.
         max_waiting_bytes: of all requests that are being taken.
+        max_connections: at once.
         replay_window: how old a signature may be, in seconds.
         body_seconds: how long a body may take to come.
+        idle_seconds: how long a connection may idle, or take to send the head of a request.
         tls_certificate, tls_key: PEM files; HTTPS when given.
     """
 
@@ -65,59 +72,60 @@ class InletOptions:
     max_body_bytes: int
     max_waiting_bytes: int
     replay_window: float
+    max_connections: int = 512
     body_seconds: float = 30.0
+    idle_seconds: float = 75.0
     tls_certificate: Path | None = None
     tls_key: Path | None = None
 
 
-class InletError(Exception):
-    """The inlet cannot listen; the message says why."""
+@dataclass
+class Intake:
+    """What was taken since the start; `answers` to hand-overs, by HTTP status."""
+
+    accepted: int = 0
+    rejected: int = 0
+    answers: Counter[int] = field(default_factory=Counter)
 
 
 class Inlet:
     """Listens for captures while it is open."""
 
     def __init__(self, options: InletOptions, spool: Spool) -> None:
+        self.intake = Intake()
         self._options = options
         self._spool = spool
         self._waiting_bytes = 0
         self._is_ready = True
-        self._taken: dict[bytes, tuple[float, dict[str, object]]] = {}  # by body, oldest first
-        app = web.Application(client_max_size=options.max_body_bytes)
+        self._taken: dict[bytes, float] = {}  # when, by the body's digest, oldest first
+        app = application(max_body_bytes=options.max_body_bytes)
         app.router.add_post("/v1/captures", self._captures)
         app.router.add_get("/health/live", self._live)
         app.router.add_get("/health/ready", self._ready)
-        app.middlewares.append(_tell_in_json)
-        server_log = logging.getLogger(f"{__name__}.server")
-        server_log.addFilter(_in_words)
-        self._runner = web.AppRunner(
-            app, access_log=None, logger=server_log, shutdown_timeout=10, keepalive_timeout=75
+        self._listener = Listener(
+            app,
+            ListenerOptions(
+                options.host,
+                options.port,
+                max_connections=options.max_connections,
+                tls_certificate=options.tls_certificate,
+                tls_key=options.tls_key,
+                idle_seconds=options.idle_seconds,
+            ),
         )
 
     async def open(self) -> None:
         """Begin to listen.
 
         Raises:
-            InletError: the address is taken, or a certificate cannot be used.
+            ListenError: the address is taken, or a certificate cannot be used.
         """
-        options = self._options
-        await self._runner.setup()
-        site = web.TCPSite(
-            self._runner, options.host, options.port, ssl_context=_tls(options), backlog=512
-        )
-        try:
-            await site.start()
-        except OSError as error:
-            await self._runner.cleanup()
-            address = f"{options.host}:{options.port}"
-            raise InletError(f"cannot listen on {address}: {error.strerror}") from error
+        await self._listener.open()
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        host, port = self._runner.addresses[0][:2]
-        scheme = "https" if self._options.tls_certificate else "http"
-        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        return self._listener.url
 
     def trust(self, secrets: tuple[str, ...]) -> None:
         """Take these shared secrets, no longer those of before."""
@@ -126,13 +134,18 @@ class Inlet:
     async def close(self) -> None:
         """Answer the requests that have begun, and listen no more."""
         self._is_ready = False
-        await self._runner.cleanup()
+        await self._listener.close()
 
     async def _captures(self, request: web.Request) -> web.Response:
-        if request.headers.get("Content-Encoding", "identity") != "identity":
-            return _refuse(415, "send the body as it is, without Content-Encoding")
+        answer = await self._receive(request)
+        self.intake.answers[answer.status] += 1
+        return answer
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        if set(request.headers.getall("Content-Encoding", [])) - {"identity"}:
+            return refusal(415, "send the body as it is, without Content-Encoding")
         if request.content_type not in (_ONE, _MANY):
-            return _refuse(415, f"Content-Type must be {_MANY} (one capture a line) or {_ONE}")
+            return refusal(415, f"Content-Type must be {_MANY} (one capture a line) or {_ONE}")
         body = bytearray()
         try:
             async with asyncio.timeout(self._options.body_seconds):
@@ -143,15 +156,15 @@ class Inlet:
                     self._waiting_bytes += len(chunk)
                     if len(body) > self._options.max_body_bytes:
                         limit = self._options.max_body_bytes
-                        return _refuse(413, f"a body may have {limit} bytes")
+                        return refusal(413, f"a body may have {limit} bytes")
                     if self._waiting_bytes > self._options.max_waiting_bytes:
                         told = "too much at once; nothing was taken"
-                        return _refuse(429, told, retry_after=_RETRY_SOON)
+                        return refusal(429, told, retry_after=_RETRY_SOON)
             return await self._take(request, bytes(body))
         except TimeoutError:
-            return _refuse(408, f"the body took longer than {self._options.body_seconds:.0f} s")
+            return refusal(408, f"the body took longer than {self._options.body_seconds:.0f} s")
         except (ClientPayloadError, ConnectionError):
-            return _refuse(400, "the body could not be read")
+            return refusal(400, "the body could not be read")
         finally:
             self._waiting_bytes -= len(body)
 
@@ -167,54 +180,59 @@ class Inlet:
             )
         except SignatureError as error:
             log.warning("Refused a request from %s: %s", request.remote, error)
-            return _refuse(401, str(error))
-        digest = hashlib.sha256(body).digest()
-        if (told := self._told_before(digest)) is not None:
-            return web.json_response(told, status=202)
+            return refusal(401, str(error))
+        if body.count(b"\n") > _LINES_AT_ONCE:
+            return refusal(413, f"a body may have {_LINES_AT_ONCE} lines")
         accepted, rejected = _read(body, as_lines=request.content_type == _MANY)
         if not accepted and not rejected:
-            return _refuse(400, "the body holds no capture")
-        for fault in rejected:
-            log.warning(
-                "Refused a capture from %s, line %s: %s",
-                request.remote,
-                fault["line"],
-                fault["error"],
-            )
+            return refusal(400, "the body holds no capture")
+        answer = {"accepted": len(accepted), "rejected": rejected}
+        digest = hashlib.sha256(body).digest()
+        if self._was_taken(digest):
+            return web.json_response(answer, status=202)
+        self._note(rejected, request.remote)
         try:
             if accepted:
                 await self._spool.put(accepted)
         except QueueError as error:
             log.error("Cannot keep captures: %s. Senders are told to come again.", error)
-            return _refuse(503, f"{error}; nothing was taken", retry_after=_RETRY_LATER)
-        answer: dict[str, object] = {"accepted": len(accepted), "rejected": rejected}
+            return refusal(503, f"{error}; nothing was taken", retry_after=_RETRY_LATER)
         if not accepted:
             return web.json_response(answer, status=422)
-        self._taken[digest] = (time.monotonic(), answer)
+        self._taken[digest] = time.monotonic()
+        self.intake.accepted += len(accepted)
         return web.json_response(answer, status=202)
 
-    def _told_before(self, digest: bytes) -> dict[str, object] | None:
-        """Give what a body was answered that is sent again: by a sender that missed the answer,
-        or by somebody who recorded it. Its captures are kept once."""
+    def _note(self, faults: Sequence[dict[str, object]], sender: str | None) -> None:
+        self.intake.rejected += len(faults)
+        for fault in faults[:_FAULTS_LOGGED]:
+            log.warning(
+                "Refused a capture from %s, line %s: %s", sender, fault["line"], fault["error"]
+            )
+        if len(faults) > _FAULTS_LOGGED:
+            log.warning("Refused %d more of the same request", len(faults) - _FAULTS_LOGGED)
+
+    def _was_taken(self, digest: bytes) -> bool:
+        """Whether a body is sent again: by a sender that missed the answer, or by somebody who
+        recorded it. It is answered alike, and its captures are kept once."""
         oldest = time.monotonic() - 2 * self._options.replay_window
         while self._taken:
             first = next(iter(self._taken))
-            if len(self._taken) <= _BODIES_REMEMBERED and self._taken[first][0] >= oldest:
+            if len(self._taken) <= _BODIES_REMEMBERED and self._taken[first] >= oldest:
                 break
             del self._taken[first]
-        known = self._taken.get(digest)
-        return known[1] if known else None
+        return digest in self._taken
 
     async def _live(self, _: web.Request) -> web.Response:
         return web.json_response({"status": "live"})
 
     async def _ready(self, _: web.Request) -> web.Response:
         if not self._is_ready:
-            return _refuse(503, "closing", retry_after=_RETRY_SOON)
+            return refusal(503, "closing", retry_after=_RETRY_SOON)
         try:
             await self._spool.check()
         except QueueError as error:
-            return _refuse(503, str(error), retry_after=_RETRY_LATER)
+            return refusal(503, str(error), retry_after=_RETRY_LATER)
         return web.json_response({"status": "ready"})
 
 
@@ -230,40 +248,5 @@ def _read(
         try:
             accepted.append((read_capture(text), text.strip()))
         except InvalidCaptureError as error:
-            rejected.append({"line": number, "error": str(error)})
+            rejected.append({"line": number, "error": str(error)[:_LONGEST_FAULT]})
     return accepted, rejected
-
-
-def _refuse(status: int, error: str, *, retry_after: int | None = None) -> web.Response:
-    headers = {"Retry-After": str(retry_after)} if retry_after else None
-    return web.json_response({"error": error}, status=status, headers=headers)
-
-
-@web.middleware
-async def _tell_in_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the framework's own errors (unknown path, body too long) the form of ours."""
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        return _refuse(error.status, error.reason)
-
-
-def _in_words(record: logging.LogRecord) -> bool:
-    """Let the server's records tell a sender's broken request without a traceback."""
-    if record.exc_info:
-        error = record.exc_info[1]
-        record.msg, record.args = "%s: %s", (record.getMessage(), error or type(error).__name__)
-        record.exc_info = None
-        record.levelno, record.levelname = logging.WARNING, "WARNING"
-    return True
-
-
-def _tls(options: InletOptions) -> ssl.SSLContext | None:
-    if options.tls_certificate is None or options.tls_key is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(options.tls_certificate, options.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise InletError(f"cannot use {options.tls_certificate}: {error}") from error
-    return context

@@ -1,5 +1,6 @@
 """The log: in the line format of Magento's own logs, or as JSON for machines that collect it."""
 
+import json
 import logging
 import logging.handlers
 import sys
@@ -15,13 +16,24 @@ ROOT = "magento_eventbridge"
 
 
 class MagentoFormatter(logging.Formatter):
-    """Lines as Magento's logger writes them: `[2020-08-26 10:49:36] report.DEBUG: … [] []`."""
+    """Lines as Magento's logger writes them: `[2020-08-26 10:49:36] report.DEBUG: … [] []`.
+
+    The first pair of brackets is the context: `{"event_id":"…"}` in lines about one event. Lines of
+    the debug mode keep the documented form to the letter.
+    """
 
     def __init__(self) -> None:
         super().__init__(
-            "[%(asctime)s] report.%(levelname)s: %(message)s [] []", datefmt="%Y-%m-%d %H:%M:%S"
+            "[%(asctime)s] report.%(levelname)s: %(message)s", datefmt="%Y-%m-%d %H:%M:%S"
         )
         self.converter = time.gmtime
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
+        """Write a record's line, with its context and its empty `extra`."""
+        event_id = getattr(record, "event_id", None)
+        is_told = event_id is not None and record.levelno > logging.DEBUG
+        context = json.dumps({"event_id": event_id}, separators=(",", ":")) if is_told else "[]"
+        return f"{super().formatMessage(record)} {context} []"
 
 
 class LogFileError(OSError):

@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -19,7 +19,7 @@ from aiormq.exceptions import ChannelNotFoundEntity
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.catalog.messages import capture_text
 from magento_eventbridge.delivery.ports import Claim, Depth, QueueError
-from magento_eventbridge.queues.amqp_connection import AmqpConnection, AmqpOptions, publish
+from magento_eventbridge.queues.amqp_connection import AmqpConnection, AmqpOptions, is_copy, publish
 from magento_eventbridge.queues.amqp_dead_letters import AmqpDeadLetters
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,9 @@ _ASIDE_FOR = 60_000
 # A quorum queue drops a message that came back too often, from RabbitMQ 4 on after 20 times. One
 # that came back as often as this is published anew, which begins the count again.
 _RENEWED_AFTER = 5
+_RENEWS_WITHIN = 5.0
+# Seconds for which a new channel is given to bring again what was told of without one.
+_COMES_AGAIN_WITHIN = 60.0
 
 
 @dataclass(eq=False)
@@ -73,6 +76,7 @@ class AmqpQueue:
         self._postponed: list[tuple[float, int, _Message]] = []
         # Told of when the channel that they came by was gone: acknowledged when they come again.
         self._settled: set[str] = set()
+        self._forgets_at = 0.0
         self._unacknowledged: set[int] = set()
         self._renewing: set[asyncio.Task[None]] = set()
 
@@ -87,6 +91,8 @@ class AmqpQueue:
         channel = await self._consuming()
         if channel is None:
             return []
+        if time.monotonic() > self._forgets_at:
+            self._settled.clear()
         self._bring_back_postponed()
         if not self._buffer:
             await self._let_arrive(channel)
@@ -144,9 +150,8 @@ class AmqpQueue:
 
     async def close(self) -> None:
         """Give back what is still claimed, and let go of the connection."""
-        for task in self._renewing:
-            task.cancel()
-        await asyncio.gather(*self._renewing, return_exceptions=True)
+        if self._renewing:  # half done it would leave two of a message
+            await asyncio.wait(self._renewing, timeout=_RENEWS_WITHIN)
         await self._connection.close()
 
     # From the broker to the buffer
@@ -176,6 +181,7 @@ class AmqpQueue:
         channel.closing.add_done_callback(lambda _: self._news.set())
         self._has_told_of_absence = False
         self._channel = channel
+        self._forgets_at = time.monotonic() + _COMES_AGAIN_WITHIN
         await self._let_arrive(channel)
         return channel
 
@@ -209,9 +215,9 @@ class AmqpQueue:
         message_id = delivered.header.properties.message_id or ""
         text = capture_text(delivered.body, message_id)
         key, store_id = _head(text, message_id)
-        if key in self._settled:
-            self._settled.discard(key)
+        if key in self._settled and not is_copy(delivered):
             await self._acknowledge(delivered.channel, [tag])
+            self._settled.discard(key)
         elif _returns(delivered) >= _RENEWED_AFTER:
             task = asyncio.create_task(self._renew(delivered))
             self._renewing.add(task)
@@ -284,19 +290,21 @@ class AmqpQueue:
         messages = [self._known.get(_key(claim)) for claim in claims]
         return [message for message in messages if message and message.is_claimed]
 
-    async def _settle(self, messages: Iterable[_Message]) -> None:
-        tags: list[int] = []
+    async def _settle(self, messages: Collection[_Message]) -> None:
+        """Acknowledge messages, at once or, if their channel has gone, when they come again."""
         for message in messages:
             self._known.pop(message.key, None)
-            if (
-                message.delivered.channel is self._channel
-                and not message.delivered.channel.is_closed
-            ):
-                tags += message.tags
-            else:
-                self._settled.add(message.key)
-        if tags and self._channel:
-            await self._acknowledge(self._channel, tags)
+        channel = self._channel
+        here = [message for message in messages if message.delivered.channel is channel]
+        self._settled.update(message.key for message in messages)
+        if channel is None or not here:
+            return
+        try:
+            await self._acknowledge(channel, [tag for message in here for tag in message.tags])
+        except QueueError as error:
+            log.info("What was delivered is acknowledged when it comes again: %s", error)
+        else:
+            self._settled.difference_update(message.key for message in here)
 
     async def _acknowledge(self, channel: AbstractChannel, tags: list[int]) -> None:
         """Acknowledge all up to the first that is still out at once, the others one by one."""

@@ -30,7 +30,8 @@ _HEARTBEAT_SECONDS = 20
 _PERSISTENT = 2
 
 OURS = "eventbridge-"
-"""How the headers begin that we give to a dead letter."""
+"""How the headers begin that we give to a message."""
+_COPY = f"{OURS}copy"
 _HEADERS_NOT_COPIED = ("x-", OURS)
 
 # What goes wrong reaches us as an exception, and is told of in our words.
@@ -95,12 +96,12 @@ class AmqpConnection:
             QueueError: the broker is away, or goes away.
         """
         channel = await self.channel()
-        try:
-            with self.explained():
+        with self.explained():
+            try:
                 yield channel
-        finally:
-            if not channel.is_closed:
-                await channel.close()
+            finally:
+                if not channel.is_closed:
+                    await channel.close()
 
     async def count(self, queue: str) -> int | None:
         """Count the messages of a queue that nobody has; None when there is no such queue."""
@@ -199,7 +200,7 @@ async def publish(
         exchange=exchange,
         routing_key=routing_key,
         properties=spec.Basic.Properties(
-            headers={**headers, **(added or {})},
+            headers={**headers, _COPY: 1, **(added or {})},
             message_id=properties.message_id,
             content_type=properties.content_type,
             delivery_mode=_PERSISTENT,
@@ -207,3 +208,8 @@ async def publish(
         mandatory=True,
         timeout=_ANSWER_SECONDS,
     )
+
+
+def is_copy(delivered: DeliveredMessage) -> bool:
+    """Tell whether we published a message: it may be a dead letter that is sent again."""
+    return _COPY in (delivered.header.properties.headers or {})

@@ -59,7 +59,7 @@ class SqliteFile:
             connection.execute("PRAGMA journal_mode = WAL")
             self._reserve = Reserve(path.with_name(f"{path.name}.reserve"))
             # Folding the log in must not take more room than there is in reserve.
-            pages = max(1, min(1000, self._reserve.size * 3 // 4 // _PAGE))
+            pages = max(1, min(1000, self._reserve.size // 2 // _PAGE))
             connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
             connection.executescript(f"BEGIN IMMEDIATE; {schema}; COMMIT;")
         except (sqlite3.Error, OSError) as error:

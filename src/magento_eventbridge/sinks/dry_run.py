@@ -28,9 +28,12 @@ class DryRunSink:
         """Write down entries in the original module's words, and tell that they were taken."""
         del destination
         for entry in entries:
-            data = print_r(json.loads(entry.detail))
-            log.debug("[DryRun] Sending event '%s' with data: %s", entry.detail_type, data)
-            log.debug("[DryRun] Event '%s' sent with id '%s'", entry.detail_type, _EVENT_ID)
+            name, detail = entry.detail_type, json.loads(entry.detail)
+            about = {"event_id": detail["metadata"]["id"]}
+            log.debug(
+                "[DryRun] Sending event '%s' with data: %s", name, print_r(detail), extra=about
+            )
+            log.debug("[DryRun] Event '%s' sent with id '%s'", name, _EVENT_ID, extra=about)
         return Answer(status=200, results=tuple(EntryResult(_EVENT_ID) for _ in entries))
 
     async def close(self) -> None:

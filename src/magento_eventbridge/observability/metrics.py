@@ -1,0 +1,220 @@
+"""What operators see of a bridge: its figures, as Prometheus asks for them."""
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, Protocol
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from magento_eventbridge import __version__
+from magento_eventbridge.delivery.dispatcher import Dispatcher
+from magento_eventbridge.delivery.ports import Depth, Queue
+from magento_eventbridge.observability.counts import Counts, Histogram
+from magento_eventbridge.observability.health import Look
+
+PREFIX = "magento_eventbridge"
+
+# Counting a long queue is work for its disk: once in so many seconds is enough.
+_COUNTS_EVERY = 5.0
+# Then a queue does not answer; Prometheus itself waits ten seconds by default.
+_DEPTH_SECONDS = 3.0
+
+
+class Intake(Protocol):
+    """What an inlet did since its start."""
+
+    @property
+    def accepted(self) -> int:
+        """Captures that it kept."""
+        ...
+
+    @property
+    def rejected(self) -> int:
+        """What it refused as no capture."""
+        ...
+
+    @property
+    def answers(self) -> Mapping[int, int]:
+        """Requests to hand over captures, by the HTTP status of the answer."""
+        ...
+
+
+class JournalWriter(Protocol):
+    """What keeps the journal."""
+
+    @property
+    def dropped(self) -> int:
+        """Notes that could not be written."""
+        ...
+
+
+class _Delivery(NamedTuple):
+    queue: str
+    counts: Counts
+    dispatcher: Dispatcher
+    depth: Look[Depth]
+
+
+class Metrics(Collector):
+    """The figures of one bridge, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
+        self._deliveries: list[_Delivery] = []
+        self._intakes: dict[str, Intake] = {}
+        self._journal: JournalWriter | None = None
+
+    def watch_delivery(self, queue: Queue, dispatcher: Dispatcher, counts: Counts) -> None:
+        """Show what a dispatcher does with a queue; `counts` is the journal that it was given."""
+        look = Look(queue.depth, seconds=_DEPTH_SECONDS, lasts=_COUNTS_EVERY)
+        self._deliveries.append(_Delivery(queue.name, counts, dispatcher, look))
+
+    def watch_inlet(self, name: str, intake: Intake) -> None:
+        """Show what an inlet takes."""
+        self._intakes[name] = intake
+
+    def watch_journal(self, journal: JournalWriter) -> None:
+        """Show what the journal missed."""
+        self._journal = journal
+
+    async def text(self) -> bytes:
+        """Give all figures, in Prometheus's text format 0.0.4."""
+        for delivery in self._deliveries:
+            await delivery.depth.take()
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """Give all figures as they are now; of queues, as they were when last looked at."""
+        yield InfoMetricFamily(PREFIX, "The bridge", {"version": __version__})
+        yield from self._inlets()
+        yield from self._queues()
+        yield from self._events()
+        yield from self._calls()
+        yield from self._destinations()
+        dropped = _counter("journal_dropped", "Notes that the journal could not write")
+        if self._journal:
+            dropped.add_metric([], self._journal.dropped)
+        yield dropped
+
+    def _inlets(self) -> Iterator[Metric]:
+        accepted = _counter("captures_received", "Captures kept by an inlet", "inlet")
+        rejected = _counter("captures_rejected", "What an inlet refused as no capture", "inlet")
+        answers = _counter(
+            "inlet_requests", "Requests to hand over captures, by HTTP status", "inlet", "status"
+        )
+        for name, intake in self._intakes.items():
+            accepted.add_metric([name], intake.accepted)
+            rejected.add_metric([name], intake.rejected)
+            for status, count in sorted(intake.answers.items()):
+                answers.add_metric([name, str(status)], count)
+        yield from (accepted, rejected, answers)
+
+    def _queues(self) -> Iterator[Metric]:
+        up = _gauge("queue_up", "Whether the queue answers", "queue")
+        depth = _gauge("queue_depth", "Captures that wait or are claimed", "queue")
+        oldest = _gauge(
+            "queue_oldest_seconds", "Seconds since the oldest of them happened", "queue"
+        )
+        dead = _gauge("dead_letters", "Dead letters that are kept", "queue")
+        for name, _, _, look in self._deliveries:
+            told = look.result
+            up.add_metric([name], 0.0 if told is None else 1.0)
+            if told:
+                age = max(0.0, time.time() - told.oldest) if told.oldest is not None else 0.0
+                depth.add_metric([name], told.captures)
+                oldest.add_metric([name], age)
+                dead.add_metric([name], told.dead)
+        yield from (up, depth, oldest, dead)
+
+    def _events(self) -> Iterator[Metric]:
+        claimed = _counter("captures_claimed", "Captures taken from a queue", "queue")
+        passed = _counter(
+            "captures_passed_over", "Captures that mean no event, or one switched off", "queue"
+        )
+        buried = _counter("captures_buried", "Captures that became dead letters", "queue")
+        events = _counter(
+            "events", "Verdicts on events, one for each try", "queue", "detail_type", "verdict"
+        )
+        retries = _counter("retries", "Tries after which an event had to be tried again", "queue")
+        seconds = HistogramMetricFamily(
+            f"{PREFIX}_event_seconds",
+            "From what happened in the store to the answer that it was delivered",
+            labels=["queue"],
+        )
+        for name, counts, dispatcher, _ in self._deliveries:
+            claimed.add_metric([name], dispatcher.tally.claimed)
+            passed.add_metric([name], dispatcher.tally.passed_over)
+            buried.add_metric([name], dispatcher.tally.buried)
+            for (detail_type, verdict), count in sorted(counts.events.items()):
+                events.add_metric([name, detail_type, verdict], count)
+            retries.add_metric([name], counts.retries)
+            _add(seconds, [name], counts.event_seconds)
+        yield from (claimed, passed, buried, events, retries, seconds)
+
+    def _calls(self) -> Iterator[Metric]:
+        calls = _counter(
+            "put_events_calls",
+            "PutEvents calls by HTTP status; 0: no answer",
+            "queue",
+            "destination",
+            "status",
+        )
+        seconds = HistogramMetricFamily(
+            f"{PREFIX}_put_events_seconds",
+            "How long PutEvents calls took",
+            labels=["queue", "destination"],
+        )
+        billed = _counter(
+            "billed_chunks", "Delivered chunks of 64 KB, as AWS bills them", "queue", "destination"
+        )
+        for name, counts, _, _ in self._deliveries:
+            for (destination, status), count in sorted(counts.calls.items()):
+                calls.add_metric([name, destination, str(status)], count)
+            for destination, histogram in sorted(counts.call_seconds.items()):
+                _add(seconds, [name, destination], histogram)
+            for destination, count in sorted(counts.billed.items()):
+                billed.add_metric([name, destination], count)
+        yield from (calls, seconds, billed)
+
+    def _destinations(self) -> Iterator[Metric]:
+        labels = ("queue", "destination")
+        waiting = _gauge("destination_waiting", "Events in memory for a destination", *labels)
+        calls = _gauge("destination_calls_in_flight", "PutEvents calls under way", *labels)
+        trouble = _gauge("destination_in_trouble", "Whether it takes no events now", *labels)
+        parked = _gauge("destination_parked", "Whether a person must act", *labels)
+        for name, _, dispatcher, _ in self._deliveries:
+            for fare in dispatcher.fares:
+                values = [name, str(fare.destination)]
+                waiting.add_metric(values, fare.waiting)
+                calls.add_metric(values, fare.calls)
+                trouble.add_metric(values, fare.trouble is not None)
+                parked.add_metric(values, fare.is_parked)
+        yield from (waiting, calls, trouble, parked)
+
+
+def _counter(name: str, about: str, *labels: str) -> CounterMetricFamily:
+    return CounterMetricFamily(f"{PREFIX}_{name}", about, labels=labels)
+
+
+def _gauge(name: str, about: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"{PREFIX}_{name}", about, labels=labels)
+
+
+def _add(family: HistogramMetricFamily, labels: list[str], histogram: Histogram) -> None:
+    buckets: list[tuple[str, float]] = []
+    total = 0
+    for bound, count in zip((*histogram.bounds, math.inf), histogram.counts, strict=True):
+        total += count
+        buckets.append(("+Inf" if bound == math.inf else str(bound), total))
+    family.add_metric(labels, buckets, histogram.sum)
