@@ -73,7 +73,8 @@ async def test_aws_away_for_long_and_bridges_killed_meanwhile(
                 await bridge.kill()
         assert await source.left() == 300
         async with put_events(port=port, witness=ledger.witness):
-            await until_there(source, ledger)
+            # Pauses have grown to a minute at most.
+            await until_there(source, ledger, seconds=75)
         await bridge.stop()
     account = ledger.account()
     print(account)
