@@ -218,8 +218,14 @@ class Exchange:
             await connection.close()
 
     async def left(self) -> int:
-        """Count what no bridge has; all of it once no bridge runs."""
-        return await self._broker.count() + await self._broker.count(".aside")
+        """Count what no bridge has, then what bridges have and did not acknowledge."""
+        waiting = await self._broker.count() + await self._broker.count(".aside")
+        if waiting or self.service is None:
+            return waiting
+        words = ("list_queues", "--no-table-headers", "name", "messages")
+        told = await asyncio.to_thread(self._broker.broker.control, *words)
+        counts = dict(line.rsplit(maxsplit=1) for line in told.splitlines() if line)
+        return int(counts[self._broker.options.queue])
 
 
 def as_published(captures: Captures) -> list[str]:
