@@ -30,7 +30,7 @@ test: install
 # The fault tests for long: so many things go wrong in each storm. A run prints its seeds.
 soak: export MAGENTO_EVENTBRIDGE_SOAK_ROUNDS ?= 200
 soak: install
-	$(BIN)/pytest tests/faults -rP
+	$(BIN)/pytest tests/faults -v -s
 
 lint: install
 	$(BIN)/ruff format --check

@@ -2,19 +2,16 @@
 
 import asyncio
 import json
-import random
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 
 from magento_eventbridge.demo import store_day
-from magento_eventbridge.inlets.client import HandOverError, hand_over
+from magento_eventbridge.inlets.client import hand_over
 from magento_eventbridge.queues.sqlite import SqliteQueue
 from tests.support import recorded
 from tests.support.process import COMMAND, SECRET, environment, serving
-from tests.support.put_events import Behaviour, Refuse, Stall, Take, put_events
+from tests.support.put_events import Refuse, Stall, Take, put_events
 
 
 async def test_the_store_day_arrives_as_expected(tmp_path: Path) -> None:
@@ -28,56 +25,6 @@ async def test_the_store_day_arrives_as_expected(tmp_path: Path) -> None:
         assert "ERROR" not in bridge.log
         assert "a-test-secret-key" not in bridge.log
         assert SECRET not in bridge.log
-
-
-async def test_kill_9_again_and_again_loses_nothing(tmp_path: Path) -> None:
-    seed = random.randrange(10**6)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
-
-    def script(_: int, entries: list[dict[str, Any]]) -> Behaviour:
-        lot = chance.random()
-        if lot < 0.2:
-            return Take({chance.randrange(len(entries)): "ThrottlingException"})
-        return Refuse("InternalException", 500) if lot < 0.3 else Stall(chance.random() / 20)
-
-    bodies = [body for _, body in recorded.orders(600)]
-    accepted: set[str] = set()
-    waiting = list(bodies)
-    async with put_events(script) as endpoint:
-        for _ in range(6):
-            async with serving(tmp_path, endpoint.url) as bridge:
-                feeding = asyncio.create_task(_feed(bridge.url, waiting, accepted))
-                await asyncio.sleep(chance.uniform(0.05, 0.5))
-                await bridge.kill()
-                await feeding
-        async with serving(tmp_path, endpoint.url) as bridge:
-            await _feed(bridge.url, waiting, accepted)
-            assert len(accepted) == 600
-            endpoint.script = lambda *_: Take()
-            async with asyncio.timeout(60):
-                while not accepted <= set(endpoint.ids):
-                    await asyncio.sleep(0.05)
-    arrived = Counter(endpoint.ids)
-    assert set(arrived) == {json.loads(body)["id"] for body in bodies}
-    # Twice only what was under way, or not yet acknowledged, when a kill came.
-    assert arrived.total() - 600 < 6 * 200
-    queue = SqliteQueue(tmp_path / "spool.sqlite")
-    depth = await queue.depth()
-    assert (depth.captures, depth.dead) == (0, 0)
-    await queue.close()
-
-
-async def _feed(url: str, waiting: list[bytes], accepted: set[str]) -> None:
-    """Hand over a few at a time; what was not accepted for certain is handed over again."""
-    while waiting:
-        lines = waiting[:20]
-        try:
-            await hand_over(url, SECRET, lines)
-        except HandOverError:
-            return
-        accepted |= {json.loads(line)["id"] for line in lines}
-        del waiting[:20]
 
 
 async def test_sigterm_gives_back_what_it_cannot_finish(tmp_path: Path) -> None:

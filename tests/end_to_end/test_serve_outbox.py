@@ -60,19 +60,6 @@ async def test_serve_delivers_what_the_store_commits_and_tells_it_so(
     assert outbox.ask("SELECT COUNT(*) FROM {outbox}") == ((0,),)
 
 
-async def test_kill_9_loses_nothing_of_the_outbox(tmp_path: Path, outbox: Outbox) -> None:
-    captures = recorded.orders(400)
-    outbox.put(captures)
-    async with put_events() as endpoint:
-        async with serving(tmp_path, endpoint.url, **settings(outbox)) as bridge:
-            await endpoint.until_taken(20)
-            await bridge.kill()
-        async with serving(tmp_path, endpoint.url, **settings(outbox)):
-            async with asyncio.timeout(20):
-                while set(endpoint.ids) != {capture.id for capture, _ in captures}:
-                    await asyncio.sleep(0.05)
-
-
 async def test_commands_work_on_the_outbox(tmp_path: Path, outbox: Outbox) -> None:
     outbox.put(recorded.orders(3))
     queue = OutboxQueue(outbox.options)

@@ -53,5 +53,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(120 + _SECONDS_EACH * _rounds()))
 
 
+@pytest.fixture
+def is_long() -> bool:
+    """Whether this is the long form."""
+    return bool(os.environ.get(ROUNDS_VARIABLE))
+
+
 def _rounds() -> int:
     return int(os.environ.get(ROUNDS_VARIABLE) or _ROUNDS)

@@ -71,6 +71,7 @@ class Ledger:
     _arrived: set[str] = field(default_factory=set)
     _promised: set[str] = field(default_factory=set)
     _again: Counter[str] = field(default_factory=Counter)
+    _claimed_twice: Counter[str] = field(default_factory=Counter)
     _crashes: list[tuple[float, float]] = field(default_factory=list)
 
     # What those tell who hand over
@@ -105,6 +106,12 @@ class Ledger:
         now = self.clock()
         begin = now - UNTOLD_FOR
         self._crashes.append((begin if since is None else min(since, begin), now))
+
+    def forget_claims(self) -> None:
+        """Note that a broker has forgotten who had what: it may hand the same out to another."""
+        told = self.clock() - UNTOLD_FOR
+        settled = {arrival.id for arrival in self.arrivals if arrival.at < told}
+        self._claimed_twice.update(self._subjects.keys() - settled)
 
     # What is asked
 
@@ -151,7 +158,7 @@ class Ledger:
         explained: Counter[str] = Counter()
         unexplained: list[str] = []
         for number, arrivals in by_id.items():
-            again = self._again[number]
+            again, claimed_twice = self._again[number], self._claimed_twice[number]
             for former, latter in pairwise(arrivals):
                 if not former.is_answered:
                     explained["whose answer was lost"] += 1
@@ -160,6 +167,9 @@ class Ledger:
                 elif again:
                     again -= 1
                     explained["handed over twice"] += 1
+                elif claimed_twice:
+                    claimed_twice -= 1
+                    explained["with two bridges when the broker ended"] += 1
                 else:
                     unexplained.append(f"{number} at {former.at:.2f} and {latter.at:.2f}")
         return explained, unexplained

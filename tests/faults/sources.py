@@ -62,6 +62,11 @@ class Source(Protocol):
         ...
 
     @property
+    def forgets_claims(self) -> bool:
+        """Whether claims end with the service, not with the bridge that has them."""
+        ...
+
+    @property
     def settings(self) -> dict[str, str]:
         """What a bridge must be told."""
         ...
@@ -79,6 +84,7 @@ class Inlet:
     """The `sqlite` queue, by HTTP."""
 
     name = "sqlite"
+    forgets_claims = False
     service = None
 
     def __init__(self, spool: Path, now: Callable[[], float] = time.time) -> None:
@@ -118,8 +124,14 @@ class Inlet:
         return await asyncio.to_thread(self._count)
 
     def _count(self) -> int:
-        connection = sqlite3.connect(self._spool)
+        if not self._spool.exists():
+            return 0
+        connection = sqlite3.connect(f"{self._spool.as_uri()}?mode=rw", uri=True)
         try:
+            if not connection.execute(
+                "SELECT 1 FROM sqlite_master WHERE name = 'captures'"
+            ).fetchone():
+                return 0  # a bridge was killed as it made the file
             (count,) = connection.execute("SELECT count(*) FROM captures").fetchone()
             return int(count)
         finally:
@@ -130,6 +142,7 @@ class Table:
     """The `outbox` queue."""
 
     name = "outbox"
+    forgets_claims = False
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
@@ -153,6 +166,7 @@ class MagentoTables:
     """The `magento-db` queue."""
 
     name = "magento-db"
+    forgets_claims = False
 
     def __init__(self, queue: MagentoQueue) -> None:
         self._queue = queue
@@ -178,6 +192,7 @@ class Exchange:
     """The `amqp` queue."""
 
     name = "amqp"
+    forgets_claims = True
 
     def __init__(self, broker: MagentoBroker) -> None:
         self._broker = broker
@@ -203,8 +218,14 @@ class Exchange:
             await connection.close()
 
     async def left(self) -> int:
-        """Count what no bridge has; all of it once no bridge runs."""
-        return await self._broker.count() + await self._broker.count(".aside")
+        """Count what no bridge has, then what bridges have and did not acknowledge."""
+        waiting = await self._broker.count() + await self._broker.count(".aside")
+        if waiting or self.service is None:
+            return waiting
+        words = ("list_queues", "--no-table-headers", "name", "messages")
+        told = await asyncio.to_thread(self._broker.broker.control, *words)
+        counts = dict(line.rsplit(maxsplit=1) for line in told.splitlines() if line)
+        return int(counts[self._broker.options.queue])
 
 
 def as_published(captures: Captures) -> list[str]:

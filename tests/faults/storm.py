@@ -12,6 +12,12 @@ from tests.faults.sources import Source
 from tests.faults.weather import Weather
 
 _ENDS_WITHIN = 90.0
+# Less than that proves little.
+_LEAST = 100
+# A bridge looks for its queue every two seconds while that is away, and then has much to tell.
+_RECOVERS_WITHIN = 5.0
+# How long a database may be away, at most, in seconds.
+_AWAY = (1.5, 1.5, 1.5, 10.0)
 
 
 class Storm:
@@ -32,7 +38,7 @@ class Storm:
         self._weather = weather
         self._ledger = ledger
         self._chance = chance
-        self._away_since: float | None = None
+        self._away_since = self._back_since = 0.0
 
     async def rage(self, rounds: int) -> Account:
         """Let so many things go wrong, then clear up; gives what came of it."""
@@ -44,6 +50,10 @@ class Storm:
                 await asyncio.sleep(self._chance.uniform(0.1, 2.5))
                 await self._do_harm(number)
                 assert not going_on.done(), going_on.exception()
+            await self._start_all()
+            async with asyncio.timeout(_ENDS_WITHIN):
+                while self._ledger.promised < _LEAST:
+                    await asyncio.sleep(0.05)
             shopping.stop()
             await going_on
         finally:
@@ -79,7 +89,7 @@ class Storm:
         bridge = self._chance.choice(self._bridges)
         # The shortest storm has one of each.
         if self._source.service and (number == 1 or (number > 1 and lot < 0.3)):
-            await self._crash(bridge)
+            await self._crash(bridge, self._chance.choice(_AWAY) if number > 1 else _AWAY[0])
         elif number == 0 or lot < 0.9:
             await self._kill(bridge)
         else:
@@ -88,21 +98,30 @@ class Storm:
     async def _kill(self, bridge: Bridge) -> None:
         self.kills += 1
         await bridge.kill()
-        # While the queue was away nobody could tell it anything.
-        self._ledger.crash(self._away_since)
-        self._away_since = None
+        self._ledger.crash(self._untold_since)
 
-    async def _crash(self, bridge: Bridge) -> None:
+    @property
+    def _untold_since(self) -> float | None:
+        """Since when the queue could not be told anything; None when it could all the time."""
+        is_back = self._back_since >= self._away_since
+        is_well = is_back and time.monotonic() - self._back_since > _RECOVERS_WITHIN
+        return None if is_well else self._away_since
+
+    async def _crash(self, bridge: Bridge, seconds: float) -> None:
         """Crash what the queue lives in; a bridge may be killed while it is away."""
         assert self._source.service
         self.crashes += 1
-        self._away_since = time.monotonic()
+        self._away_since = self._untold_since or time.monotonic()
+        self._back_since = 0.0
         await asyncio.to_thread(self._source.service.kill)
-        await asyncio.sleep(self._chance.uniform(0, 1.5))
+        if self._source.forgets_claims and len(self._bridges) > 1:
+            self._ledger.forget_claims()
+        await asyncio.sleep(self._chance.uniform(0, seconds))
         if self._chance.random() < 0.3:
             await self._kill(bridge)
             await bridge.start()
         await asyncio.to_thread(self._source.service.start)
+        self._back_since = time.monotonic()
 
     async def _dead_letters(self) -> list[str]:
         return await self._bridges[0].dead_letters(self._source.name)

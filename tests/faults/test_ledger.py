@@ -118,3 +118,15 @@ def test_what_was_handed_over_twice_may_come_twice() -> None:
     assert book.account().duplicates == Counter({"handed over twice": 1})
     arrive(book, OTHER)
     assert len(book.account().unexplained) == 1
+
+
+def test_what_a_broker_handed_out_to_two_may_come_twice() -> None:
+    clock = Clock()
+    book = ledger(clock)
+    arrive(book, FIRST)
+    clock.now += UNTOLD_FOR + 1
+    book.forget_claims()
+    arrive(book, FIRST, SECOND, SECOND, OTHER, OTHER, OTHER)
+    account = book.account()
+    assert account.duplicates == Counter({"with two bridges when the broker ended": 2})
+    assert [told.partition(" ")[0] for told in account.unexplained] == [FIRST, OTHER]

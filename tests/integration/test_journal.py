@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import sqlite3
 import time
 from collections.abc import AsyncIterator
@@ -294,6 +295,23 @@ async def test_a_journal_that_cannot_be_written_costs_no_event(
     await asyncio.to_thread(journal.close)
     assert await Archive(journal.path).size() == 1
     assert journal.path.stat().st_mode & 0o077 == 0
+
+
+async def test_a_journal_leaves_the_last_room_of_a_disk_to_the_spool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_WRITES_EVERY", 0.02)
+    monkeypatch.setattr(module, "_LEAVES_FREE", 10**18)
+    usage = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    journal = Recorder(tmp_path / "journal.sqlite", Retention())
+    journal.open()
+    journal.ended(End(time.time(), Claim(1, b"{}"), None, "", "reason"))
+    async with asyncio.timeout(10):
+        while not journal.dropped:
+            await asyncio.sleep(0.01)
+    assert journal.trouble and "1 MB left" in journal.trouble
+    journal.close()
 
 
 async def test_notes_are_dropped_and_counted_when_too_many_wait(

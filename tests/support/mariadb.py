@@ -65,7 +65,9 @@ class Server:
             f"--ssl-key={self.folder / 'server.key'}",
         ]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.DEVNULL, stderr=log, env=_environment(self.folder)
+            )
         until = time.monotonic() + _SERVER_STARTS_WITHIN
         while True:
             with contextlib.suppress(pymysql.MySQLError):
@@ -213,12 +215,18 @@ def _own_server(folder: Path) -> Server:
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
         ],
+        env=_environment(folder),
         capture_output=True,
         check=False,
     )
     if made.returncode:
         pytest.fail(f"mariadb-install-db: {(made.stdout + made.stderr).decode()}")
     return Server(options, folder)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Let a server have temporary tables of its own: at its start it deletes all that it finds."""
+    return {**os.environ, "TMPDIR": str(folder)}
 
 
 def _as_user() -> list[str]:

@@ -172,3 +172,29 @@ def test_a_log_that_cannot_be_written_is_a_fault_told_by_its_path(tmp_path):
     for path in (tmp_path, Path(tmp_path / "file" / "bridge.log")):
         with pytest.raises(LogFileError, match=f"cannot write the log {re.escape(str(path))}: "):
             set_up(level=logging.INFO, style="magento", file=path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+def test_a_log_on_a_full_disk_is_told_of_once_and_in_words(capsys):
+    set_up(level=logging.INFO, style="magento", file=Path("/dev/full"))
+    logger().info("one")
+    logger().info("two")
+    told = capsys.readouterr().err
+    assert told == (
+        "magento-eventbridge: cannot write the log /dev/full: No space left on device; its lines "
+        "are lost until that is mended\n"
+    )
+
+
+def test_a_log_whose_folder_has_gone_harms_nobody_who_logs(tmp_path, capsys):
+    folder = tmp_path / "var"
+    set_up(level=logging.INFO, style="magento", file=folder / "bridge.log")
+    folder.rename(tmp_path / "elsewhere")
+    logger().info("lost")
+    assert "cannot write the log" in capsys.readouterr().err
+    folder.mkdir()
+    logger().info("written")
+    assert "written" in (folder / "bridge.log").read_text()
+    folder.rename(tmp_path / "elsewhere2")
+    logger().info("lost again")
+    assert "cannot write the log" in capsys.readouterr().err

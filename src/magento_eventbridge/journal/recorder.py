@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import sqlite3
 import threading
 import time
@@ -33,6 +34,8 @@ _ROWS_AT_ONCE = 64
 _DELETED_AT_ONCE = 2_000
 # An outage of days must not make a row of megabytes: the last try replaces the one before it.
 _ATTEMPTS_KEPT = 100
+# In bytes, or an eighth of a small disk.
+_LEAVES_FREE = 64_000_000
 _BUSY_TIMEOUT = 2_000  # milliseconds; another bridge may write the same file
 _TELLS_EVERY = 60.0
 _MINUTES_KEPT = 8 * 24 * 60
@@ -154,6 +157,8 @@ class Recorder:
             notes = [self._notes.popleft() for _ in range(len(self._notes))]
             try:
                 connection = connection or _connect(self.path)
+                if notes:
+                    _leave_room(self.path)
                 self._write(connection, [note for _, note in notes])
                 if time.monotonic() - cleared_at > _CLEARS_EVERY:
                     clear(connection, self._retention, time.time())
@@ -184,7 +189,8 @@ class Recorder:
             connection.executemany(_COUNT, [(*key, n) for key, n in self._counts.items()])
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # a full disk has ended it already
+                connection.execute("ROLLBACK")
             raise
         self._counts.clear()
 
@@ -229,6 +235,13 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.executescript(files(__package__).joinpath("journal.sql").read_text())
     return connection
+
+
+def _leave_room(path: Path) -> None:
+    """Refuse to take the last room of a disk: the spool may be there too, and goes first."""
+    disk = shutil.disk_usage(path.parent)
+    if disk.free < min(_LEAVES_FREE, disk.total // 8):
+        raise OSError(f"its disk has {disk.free // 1_000_000} MB left, which are not for it")
 
 
 def _redaction(connection: sqlite3.Connection, mode: PersonalData) -> Redaction:

@@ -1,5 +1,6 @@
 """The log: in the line format of Magento's own logs, or as JSON for machines that collect it."""
 
+import contextlib
 import json
 import logging
 import logging.handlers
@@ -36,6 +37,43 @@ class MagentoFormatter(logging.Formatter):
         return f"{super().formatMessage(record)} {context} []"
 
 
+class _LogFile(logging.handlers.WatchedFileHandler):
+    """A file that is opened anew when logrotate has moved it away.
+
+    When it cannot be written, as on a full disk, that is nobody's fault who logs: standard error is
+    told, once for each time.
+    """
+
+    _has_told = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record's line, if that can be."""
+        self._has_failed = False
+        try:
+            super().emit(record)
+        except OSError:  # opening it anew
+            self.handleError(record)
+        self._has_told = self._has_failed
+
+    def close(self) -> None:
+        """Close the file; what could not be written to it was told of then."""
+        with contextlib.suppress(OSError):
+            super().close()
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's name
+        """Say in words what keeps the file from being written."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        self._has_failed = True
+        if not self._has_told:
+            told = f"cannot write the log {self.baseFilename}: {error.strerror}"
+            sys.stderr.write(
+                f"magento-eventbridge: {told}; its lines are lost until that is mended\n"
+            )
+
+
 class LogFileError(OSError):
     """The log file cannot be written."""
 
@@ -52,8 +90,7 @@ def set_up(*, level: int, style: LogFormat, file: Path | None) -> None:
     else:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            # A file that logrotate moved away is opened anew.
-            handler = logging.handlers.WatchedFileHandler(file, encoding="utf-8")
+            handler = _LogFile(file, encoding="utf-8")
         except OSError as error:
             raise LogFileError(f"cannot write the log {file}: {error.strerror}") from error
     handler.setFormatter(_json() if style == "json" else MagentoFormatter())

@@ -58,9 +58,8 @@ class SqliteFile:
             connection.execute(f"PRAGMA page_size = {_PAGE}")
             connection.execute("PRAGMA journal_mode = WAL")
             self._reserve = Reserve(path.with_name(f"{path.name}.reserve"))
-            self._reserve.hold()
             # Folding the log in must not take more room than there is in reserve.
-            pages = max(1, min(1000, self._reserve.size * 3 // 4 // _PAGE))
+            pages = max(1, min(1000, self._reserve.size // 2 // _PAGE))
             connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
             connection.executescript(f"BEGIN IMMEDIATE; {schema}; COMMIT;")
         except (sqlite3.Error, OSError) as error:
@@ -88,6 +87,7 @@ class SqliteFile:
         self._jobs.put(None)
         self._thread.join()
         self._connection.close()
+        self._reserve.close()
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -1,6 +1,5 @@
 """Room on a disk that is set aside, so that a full one can still be told what was delivered."""
 
-import contextlib
 import os
 from pathlib import Path
 
@@ -23,16 +22,33 @@ class Reserve:
         """
         disk = os.statvfs(path.parent)
         self.size = min(_WANTED, disk.f_blocks * disk.f_frsize // _SHARE)
+        if not hasattr(os, "posix_fallocate"):  # macOS
+            self.size = 0
         self._path = path
+        self._is_ours = False
 
     def hold(self) -> bool:
         """Take up the room, if it is not taken up already; tells whether it is."""
+        # Another process on the same file may have released it.
+        self._is_ours = self.size > 0 and (self._is_taken_up() or self._take_up())
+        return self._is_ours or self.size == 0
+
+    def release(self) -> None:
+        """Give the room to whoever writes next."""
+        self._path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Leave nothing behind; who only looked at the spool leaves it as it was."""
+        if self._is_ours:
+            self.release()
+
+    def _is_taken_up(self) -> bool:
         try:
-            # Another process on the same file may have released it.
-            if self._path.stat().st_blocks * _BLOCK >= self.size:
-                return True
+            return self._path.stat().st_blocks * _BLOCK >= self.size
         except OSError:
-            pass  # it is not there yet
+            return False  # it is not there yet
+
+    def _take_up(self) -> bool:
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError:
@@ -45,8 +61,3 @@ class Reserve:
         finally:
             os.close(descriptor)
         return True
-
-    def release(self) -> None:
-        """Give the room to whoever writes next."""
-        with contextlib.suppress(FileNotFoundError):  # then it holds none
-            os.truncate(self._path, 0)
