@@ -22,7 +22,7 @@ demo: install
 
 test: install
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest --numprocesses=2 --dist=loadfile
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --fail-under=100 --include='*/captures.py,*/catalog/*,*/delivery/backoff.py,*/delivery/batches.py,*/delivery/envelope.py,*/delivery/routing.py,*/delivery/verdicts.py,*/magento_eventbridge/magento/*'
