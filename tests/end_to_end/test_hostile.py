@@ -67,8 +67,9 @@ async def test_no_sender_makes_it_large_or_deaf(tmp_path: Path) -> None:
                     async with http.get(f"{bridge.url}/health/live") as answer:
                         assert answer.status == 200
                 await asyncio.gather(*attackers)
-        # All bodies at once, read into captures and not: no more than they and their double.
-        assert megabytes(bridge) - before < 150
+        # The bodies that may wait at once, read into lines: a few times their size. One bomb that
+        # is unfolded would be as much, and there were many.
+        assert megabytes(bridge) - before < 350
         await hand_over(bridge.url, SECRET, [body for _, body in recorded.orders(100)])
         await endpoint.until_taken(200)
         assert await bridge.stop() == 0
