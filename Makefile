@@ -5,7 +5,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint bench bench-queues docs
+.PHONY: install demo test soak lint bench bench-queues docs
 
 install: $(VENV)/installed
 
@@ -26,6 +26,11 @@ test: install
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --fail-under=100 --include='*/captures.py,*/catalog/*,*/delivery/backoff.py,*/delivery/batches.py,*/delivery/envelope.py,*/delivery/routing.py,*/delivery/verdicts.py,*/magento_eventbridge/magento/*'
+
+# The fault tests for long: so many things go wrong in each storm. A run prints its seeds.
+soak: export MAGENTO_EVENTBRIDGE_SOAK_ROUNDS ?= 200
+soak: install
+	$(BIN)/pytest tests/faults -rP
 
 lint: install
 	$(BIN)/ruff format --check
@@ -48,3 +53,5 @@ build/peers/installed:
 
 docs: install
 	$(BIN)/python -m tools.generate_docs
+	$(BIN)/python -m tools.docs_site
+	$(BIN)/zensical build --strict

@@ -1,4 +1,4 @@
-"""Generate the pages that follow from the code: docs/events/ and docs/settings.md.
+"""Generate what follows from the code: docs/events/, docs/settings.md, events.d.ts.
 
 python -m tools.generate_docs           writes them
 python -m tools.generate_docs --check   names those that are not current, and exits 1
@@ -17,6 +17,7 @@ from magento_eventbridge.catalog import EVENTS, Event
 from magento_eventbridge.catalog.schema import detail_schema
 from magento_eventbridge.delivery.envelope import metadata
 from magento_eventbridge.settings import ENVIRONMENT_PREFIX, Settings, StoreSettings
+from tools.generate_typescript import declarations
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -60,7 +61,11 @@ _COMMON = ("metadata", "tracking")
 def pages() -> dict[Path, str]:
     """Give every generated page by its path."""
     events = DOCS / "events"
-    result = {events / "README.md": events_page(), DOCS / "settings.md": settings_page()}
+    result = {
+        events / "README.md": events_page(),
+        DOCS / "settings.md": settings_page(),
+        DOCS.parent / "src/magento_eventbridge/events/events.d.ts": declarations(),
+    }
     for event in EVENTS:
         result[events / f"{event.detail_type}.md"] = event_page(event)
     return result
@@ -110,6 +115,9 @@ def event_page(event: Event) -> str:
         _fenced("json", _json(sample_detail(event))),
         "## A rule that matches it",
         _fenced("json", _json(rule_pattern([event]))),
+        f"`magento-eventbridge rules pattern {event.detail_type}` prints it for your shop. In "
+        f"Python it is `magento_eventbridge.events.{event.detail_type}` "
+        "([typed events](../consumers.md#typed-events-in-python)).",
         "## JSON Schema",
         "<details>\n<summary>Draft 2020-12</summary>",
         _fenced("json", _json(schema)),
@@ -256,10 +264,12 @@ environment. Of the places where it is set, the later wins:
 3. the environment
 4. the command line: `--set NAME=VALUE`, which may be repeated
 
+Below all of these but the default is [the store's own configuration](store-configuration.md), when
+the bridge is told the store's folder.
+
 `magento-eventbridge doctor` shows each setting's value. A name that does not exist, or a value
 that cannot be used, stops the command with exit status 2 and a line that names it. The bridge
-reads settings once, at its start. It does not yet read the store's own configuration
-(`env.php`, `core_config_data`)."""
+reads these places once, at its start; the store's configuration it follows."""
 
 _SETTINGS_EXAMPLE = """\
 [options]

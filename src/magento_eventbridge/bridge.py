@@ -6,6 +6,8 @@ import gc
 import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,12 +18,13 @@ from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.journal import Journal, Journals
 from magento_eventbridge.delivery.outage import Outage
+from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.ports import Queue, QueueError, Sink
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.delivery.verdicts import Verdict, judge
 from magento_eventbridge.inlets.http import Inlet, InletOptions
 from magento_eventbridge.journal.recorder import Recorder
-from magento_eventbridge.listener import ListenerOptions
+from magento_eventbridge.listener import ListenerOptions, ListenError
 from magento_eventbridge.observability import log as logs
 from magento_eventbridge.observability.operators import Operators
 from magento_eventbridge.observability.tracing import Tracing, TracingError
@@ -197,9 +200,23 @@ async def dispatching(
     sinks = Sinks(settings)
     try:
         routes = routes or Routes(settings)
-        yield Dispatcher(queue, routes, sinks.of, settings.delivery.policy(), journal)
+        yield Dispatcher(queue, routes, sinks.of, _policy(settings, queue, routes), journal)
     finally:
         await sinks.close()
+
+
+def _policy(settings: Settings, queue: Queue, routes: Routes) -> Policy:
+    """Say how eager delivery from a queue is.
+
+    A broker leaves so many messages with us and no more: what waits for destinations that are dead
+    must not be all of them, or nothing comes for the others.
+    """
+    policy = settings.delivery.policy()
+    destinations = len(routes.destinations)
+    if not isinstance(queue, AmqpQueue) or destinations == 1:
+        return policy
+    share = max(1, queue.prefetch // (destinations + 1))
+    return replace(policy, entries_per_destination=min(policy.entries_per_destination, share))
 
 
 @asynccontextmanager
@@ -290,7 +307,9 @@ class Bridge:
         self._tracing = tracing(settings)
         self.store = store
         self._routes = Routes(settings)
+        self._deliveries: dict[str, asyncio.Task[None]] = {}  # by the queue's name
         self._hearts: list[Heart] = []
+        self._spool: SqliteQueue | None = None
         self._inlet: Inlet | None = None
         self._stopping = asyncio.Event()
 
@@ -319,8 +338,6 @@ class Bridge:
                 await self._read(self.store)
                 if self._stopping.is_set():
                     return
-                watch = follow(self.store, self._apply)
-                await stack.enter_async_context(_meanwhile(watch, "store's configuration"))
             if self.journal:
                 await stack.enter_async_context(_written(self.journal))
             await self._run(stack)
@@ -347,7 +364,28 @@ class Bridge:
         self.settings, self.origins = reading.settings, reading.origins
         self.views = {view.id: view.code for view in reading.rows.stores}
 
-    def _apply(self, reading: Reading) -> None:
+    async def _run(self, stack: AsyncExitStack) -> None:
+        try:
+            await self._open(stack)
+            if not self._inlet:
+                log.info("No HTTP inlet: %s", _why_off(self.settings.inlet))
+            if self.operators:
+                self.operators.is_serving()
+            if self.store:
+                watch = follow(self.store, partial(self._apply, stack))
+                await stack.enter_async_context(_meanwhile(watch, "store's configuration"))
+            await self._stopping.wait()
+        finally:
+            self.stop()
+            await asyncio.gather(*self._deliveries.values())
+            tallies = [dispatcher.tally for dispatcher in self.dispatchers]
+            log.info(
+                "Stopped: %d delivered, %d buried",
+                sum(tally.delivered for tally in tallies),
+                sum(tally.buried for tally in tallies),
+            )
+
+    async def _apply(self, stack: AsyncExitStack, reading: Reading) -> None:
         """Go by what the store's configuration has become."""
         former, settings = self.settings, reading.settings
         self._keep(reading)
@@ -360,66 +398,54 @@ class Bridge:
         log.info("The store's configuration has changed and counts from now on")
         if settings.outbox != former.outbox:
             log.warning("Where the outbox is, as the store now says, counts from the next start")
-        if settings.queues_of_queue_mode != former.queues_of_queue_mode:
-            log.warning("Queue mode, as the store now has it, counts from the next start")
         if self._inlet and settings.inlet.secrets:
             self._inlet.trust(self._inlet_options().secrets)
-        elif settings.inlet != former.inlet:
-            log.warning(
-                "Whether the HTTP inlet is open, as the store now says, counts from the next start"
-            )
+        elif self._inlet:
+            log.warning("That the HTTP inlet has no secret any more counts from the next start")
+        if self._stopping.is_set():
+            return
+        try:
+            await self._open(stack)
+        except (ListenError, QueueError, SettingsError) as error:
+            log.error("Not all that the store now asks for can be opened: %s", error)
 
-    async def _run(self, stack: AsyncExitStack) -> None:
-        deliveries = []
-        spool = self._spool(stack)
-        if spool:
-            deliveries.append(await self._deliver(stack, spool))
-        if self.settings.outbox.enabled:
-            options = mysql_options(self.settings.outbox)
+    async def _open(self, stack: AsyncExitStack) -> None:
+        """Open what the settings ask for and is not open yet.
+
+        What they no longer ask for stays open: it may hold what is still to be delivered.
+        """
+        settings = self.settings
+        if self._spool is None and self._needs_spool:
+            self._spool = SqliteQueue(settings.spool.path)
+            await self._deliver(stack, self._spool)
+            log.info("Delivering what is in %s", settings.spool.path)
+        if settings.outbox.enabled and OutboxQueue.name not in self._deliveries:
+            options = mysql_options(settings.outbox)
             outbox = OutboxQueue(options)
-            stack.push_async_callback(outbox.close)
-            deliveries.append(await self._deliver(stack, outbox))
-            heart = beating(self._routes, outbox, self.dispatchers[-1])
+            dispatcher = await self._deliver(stack, outbox)
+            heart = beating(self._routes, outbox, dispatcher)
             self._hearts.append(await stack.enter_async_context(heart))
             log.info("Delivering what is in the outbox of %s", options)
-        for name in self.settings.queues_of_queue_mode:
-            queue = open_queue(self.settings, name)
-            stack.push_async_callback(queue.close)
-            deliveries.append(await self._deliver(stack, queue))
-            log.info("Delivering what is in Magento's queue (%s)", name)
-        try:
-            if spool:
-                await self._listen(stack, spool)
-                log.info("Delivering what is in %s", self.settings.spool.path)
-            if self.operators:
-                self.operators.is_serving()
-            await asyncio.wait(deliveries, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self.stop()
-            await asyncio.gather(*deliveries)
-            tallies = [dispatcher.tally for dispatcher in self.dispatchers]
-            log.info(
-                "Stopped: %d delivered, %d buried",
-                sum(tally.delivered for tally in tallies),
-                sum(tally.buried for tally in tallies),
-            )
+        for name in settings.queues_of_queue_mode:
+            if name not in self._deliveries:
+                await self._deliver(stack, open_queue(settings, name))
+                log.info("Delivering what is in Magento's queue (%s)", name)
+        if (
+            self._spool
+            and self._inlet is None
+            and settings.inlet.enabled
+            and settings.inlet.secrets
+        ):
+            await self._listen(stack, self._spool)
 
-    def _spool(self, stack: AsyncExitStack) -> SqliteQueue | None:
-        """Open the spool; nobody needs one to whom only the outbox leads."""
-        inlet, path = self.settings.inlet, self.settings.spool.path
-        is_inlet_off = not (inlet.enabled and inlet.secrets)
-        has_others = self.settings.outbox.enabled or self.settings.queues_of_queue_mode
-        if has_others and is_inlet_off and not _is_there(path):
-            log.info("No HTTP inlet: %s", _why_off(inlet))
-            return None
-        spool = SqliteQueue(path)
-        stack.push_async_callback(spool.close)
-        return spool
+    @property
+    def _needs_spool(self) -> bool:
+        """Whether there is an inlet, or something left of one; nobody else needs a spool."""
+        settings = self.settings
+        has_others = settings.outbox.enabled or settings.queues_of_queue_mode
+        return settings.inlet.is_wanted or not has_others or _is_there(settings.spool.path)
 
     async def _listen(self, stack: AsyncExitStack, spool: SqliteQueue) -> None:
-        if not (self.settings.inlet.enabled and self.settings.inlet.secrets):
-            log.info("No HTTP inlet: %s", _why_off(self.settings.inlet))
-            return
         inlet = Inlet(self._inlet_options(), spool)
         await inlet.open()
         stack.push_async_callback(inlet.close)
@@ -428,7 +454,9 @@ class Bridge:
             self.operators.watch_inlet("http", inlet.intake)
         log.info("Listening for captures at %s", inlet.url)
 
-    async def _deliver(self, stack: AsyncExitStack, queue: Queue) -> asyncio.Task[None]:
+    async def _deliver(self, stack: AsyncExitStack, queue: Queue) -> Dispatcher:
+        """Deliver from a queue until the bridge is to stop; the queue is closed at the end."""
+        stack.push_async_callback(queue.close)
         dispatcher = await stack.enter_async_context(
             dispatching(self.settings, queue, self._routes, self._told_of(queue))
         )
@@ -436,7 +464,10 @@ class Bridge:
             self.operators.watch_delivery(queue, dispatcher)
         self.queues.append(queue)
         self.dispatchers.append(dispatcher)
-        return asyncio.create_task(dispatcher.run(), name=f"delivery from {queue.name}")
+        delivery = asyncio.create_task(dispatcher.run(), name=f"delivery from {queue.name}")
+        delivery.add_done_callback(lambda _: self.stop())  # it ends when asked to, or by a fault
+        self._deliveries[queue.name] = delivery
+        return dispatcher
 
     def _told_of(self, queue: Queue) -> Journal | None:
         """Give who is told what becomes of a queue's captures; None while nobody wants to know."""

@@ -11,9 +11,8 @@ from aiohttp.typedefs import Handler
 
 log = logging.getLogger(__name__)
 
-# How long a connection may idle, or take to send the head of a request, in seconds.
-_IDLE_SECONDS = 75.0
 _BACKLOG = 512
+_LONGEST_TOLD = 300
 
 _TOO_MANY = b'{"error": "too many connections"}'
 _FULL = (
@@ -37,7 +36,7 @@ class ListenerOptions:
     max_connections: int = 256
     tls_certificate: Path | None = None
     tls_key: Path | None = None
-    idle_seconds: float = _IDLE_SECONDS
+    idle_seconds: float = 75.0
 
 
 class ListenError(Exception):
@@ -66,6 +65,8 @@ class Listener:
             logger=_server_log(),
             shutdown_timeout=10,
             keepalive_timeout=options.idle_seconds,
+            # What is refused is read to its end, and would be unfolded for nothing.
+            auto_decompress=False,
         )
         self._server: asyncio.Server | None = None
         self._address: tuple[str, int] = (options.host, options.port)
@@ -135,13 +136,20 @@ def _server_log() -> logging.Logger:
 
 
 def _in_words(record: logging.LogRecord) -> bool:
-    """Let the server's records tell a sender's broken request without a traceback."""
+    """Let the server's records tell a sender's broken request without a traceback, in one line."""
     if record.exc_info:
         error = record.exc_info[1]
-        record.msg, record.args = "%s: %s", (record.getMessage(), error or type(error).__name__)
+        told = f"{record.getMessage()}: {error or type(error).__name__}"
+        record.msg, record.args = "%s", (_one_line(told),)
         record.exc_info = None
         record.levelno, record.levelname = logging.WARNING, "WARNING"
     return True
+
+
+def _one_line(text: str) -> str:
+    """Give a text that a stranger had a hand in as one that forges no line and colours none."""
+    words = " ".join(text.split())[:_LONGEST_TOLD]
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in words)
 
 
 def _tls(options: ListenerOptions) -> ssl.SSLContext | None:

@@ -220,6 +220,11 @@ class InletSettings(_Group):
             raise ValueError(f"a secret must have at least {SHORTEST_SECRET} characters")
         return secrets
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether to listen: it is on, and somebody can sign."""
+        return self.enabled and bool(self.secrets)
+
     @model_validator(mode="after")
     def _both_or_none(self) -> "InletSettings":
         if (self.tls_certificate is None) != (self.tls_key is None):

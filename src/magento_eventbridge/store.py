@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -273,7 +273,7 @@ class StoreTables:
         await self._connection.close()
 
 
-async def follow(store: Store, apply: Callable[[Reading], None]) -> None:
+async def follow(store: Store, apply: Callable[[Reading], Awaitable[None]]) -> None:
     """Hand over what is read each time that the store's have changed, until cancelled.
 
     While they cannot be read, the former ones stay.
@@ -283,7 +283,7 @@ async def follow(store: Store, apply: Callable[[Reading], None]) -> None:
         await asyncio.sleep(_LOOKS_EVERY)
         try:
             if reading := await store.read_if_changed():
-                apply(reading)
+                await apply(reading)
         except (SettingsError, QueueError) as error:
             reason = "; ".join(str(error).splitlines())
             if reason != told:

@@ -194,7 +194,7 @@ async def test_a_parked_bus_is_told_in_a_word_with_what_to_do(tmp_path: Path) ->
         await expect(page.get_by_role("status")).to_have_text("Idle")
         await _hand_over(bridge, _order())
         # By itself, without a reload.
-        await expect(page.get_by_role("status")).to_have_text("Parked")
+        await expect(page.get_by_role("status")).to_have_text("Parked", timeout=15_000)
         await expect(page.locator("main")).to_contain_text("permission events:PutEvents")
         await page.goto("/dead-letters")
         await expect(page.locator("main")).to_contain_text("they wait for you")

@@ -13,6 +13,7 @@ import pytest
 
 from magento_eventbridge.magento.installation import ORIGINAL
 from tests.support import recorded
+from tests.support.magento_queue import queue_tables
 from tests.support.mariadb import Server
 from tests.support.process import COMMAND, Serving
 from tests.support.put_events import Behaviour, Json, PutEvents, Refuse, Take, put_events
@@ -41,11 +42,13 @@ async def endpoint(shop: Shop) -> AsyncIterator[PutEvents]:
 
 
 @asynccontextmanager
-async def serving(shop: Shop, until: str = "Delivering what is in") -> AsyncIterator[Serving]:
+async def serving(
+    shop: Shop, *words: str, until: str = "Delivering what is in"
+) -> AsyncIterator[Serving]:
     log = shop.root / "var/log/aws-eventbridge.log"
     process = await asyncio.create_subprocess_exec(
         COMMAND,
-        *("serve", "--magento-root", str(shop.root)),
+        *("serve", "--magento-root", str(shop.root), *words),
         env=bare_environment(),
         stderr=asyncio.subprocess.PIPE,
     )
@@ -190,6 +193,42 @@ async def test_the_agents_secret_opens_the_inlet(shop: Shop, endpoint: PutEvents
     finally:
         process.terminate()
         assert await process.wait() == 0
+
+
+def with_a_spool(shop: Shop) -> list[str]:
+    settings = {"spool.path": str(shop.root / "spool.sqlite"), "inlet.port": "0"}
+    return [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+
+
+async def test_a_secret_that_is_saved_while_running_opens_the_inlet(
+    shop: Shop, endpoint: PutEvents
+) -> None:
+    captures = shop.root / "captures.ndjson"
+    captures.write_bytes(b"\n".join(body for _, body in recorded.orders(4)))
+    async with serving(shop, *with_a_spool(shop)) as bridge:
+        await until(lambda: "No HTTP inlet" in bridge.log)
+        shop.save("agent/secret", "a-secret-of-the-agent")
+        listening = re.compile(r"Listening for captures at (\S+)")
+        await until(lambda: listening.search(bridge.log))
+        found = listening.search(bridge.log)
+        assert found
+        code, out, _ = await ran(shop, "replay", str(captures), "--url", found[1])
+        assert (code, out) == (0, "4 accepted, 0 rejected\n")
+        await endpoint.until_taken(4)
+
+
+async def test_queue_mode_that_is_switched_on_while_running_is_followed(
+    shop: Shop, endpoint: PutEvents
+) -> None:
+    prefix = shop.outbox.options.table_prefix
+    with queue_tables(shop.outbox.server, prefix) as queue:
+        async with serving(shop) as bridge:
+            orders(shop, 2)
+            await endpoint.until_taken(2)
+            shop.save("options/queue_mode", "1")
+            queue.put(recorded.orders(3))
+            await endpoint.until_taken(5, NOTICES_WITHIN)
+            assert "Delivering what is in Magento's queue (magento-db)" in bridge.log
 
 
 async def test_a_bridge_that_starts_before_its_database_waits_for_it(

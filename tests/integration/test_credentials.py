@@ -1,16 +1,15 @@
 """Credentials of each type, found where they really are looked for."""
 
-import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 from moto.server import ThreadedMotoServer
 
 from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder
 from magento_eventbridge.delivery.routing import CredentialsSource
+from tests.support.instance import instance_metadata
 
 REGION = "eu-west-1"
 
@@ -69,45 +68,10 @@ async def test_a_profile_that_is_not_there_is_told(finder: CredentialsFinder) ->
 
 @pytest.fixture
 async def instance(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
-    """An instance's metadata service that speaks version 2 only; gives what it was asked."""
-    asked: list[str] = []
-    role = "/latest/meta-data/iam/security-credentials/"
-
-    async def token(request: web.Request) -> web.Response:
-        asked.append("token")
-        assert request.headers["X-aws-ec2-metadata-token-ttl-seconds"]
-        return web.Response(text="a-token")
-
-    async def metadata(request: web.Request) -> web.Response:
-        if request.headers.get("X-aws-ec2-metadata-token") != "a-token":
-            return web.Response(status=401)
-        asked.append(request.path)
-        if request.path == role:
-            return web.Response(text="shop-role")
-        soon = datetime.now(UTC) + timedelta(hours=1)
-        return web.Response(
-            text=json.dumps(
-                {
-                    "Code": "Success",
-                    "AccessKeyId": f"ASIA{len(asked)}",
-                    "SecretAccessKey": "secret",
-                    "Token": "session",
-                    "Expiration": soon.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                }
-            )
-        )
-
-    app = web.Application()
-    app.router.add_put("/latest/api/token", token)
-    app.router.add_get(role, metadata)
-    app.router.add_get(role + "{role}", metadata)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", url)
-    yield asked
-    await runner.cleanup()
+    """An instance's metadata service; gives what it was asked."""
+    async with instance_metadata() as service:
+        monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", service.url)
+        yield service.asked
 
 
 async def test_instance_role_by_metadata_version_2_renewed_before_it_expires(

@@ -167,6 +167,18 @@ async def test_a_failing_endpoint_costs_nothing(bench: Bench, fault: Behaviour) 
         assert len(bench.endpoint.ids) == 12
 
 
+async def test_calls_that_fail_together_are_one_failure(bench: Bench) -> None:
+    policy = replace(HASTY, backoff=Backoff(first=0.2, longest=60), calls_at_once=8)
+    bench.endpoint.script = lambda number, _: (
+        Refuse("InternalException", 500) if number < 8 else Take()
+    )
+    await bench.queue.put(recorded.orders(80))
+    began = time.monotonic()
+    await drain(bench, policy)
+    assert bench.endpoint.calls == 16
+    assert time.monotonic() - began < 1.5
+
+
 async def test_a_connection_closed_after_the_call_was_taken_loses_nothing(bench: Bench) -> None:
     bench.endpoint.script = lambda number, _: HangUp(after_taking=True) if not number else Take()
     captures = recorded.orders(5)

@@ -1,6 +1,7 @@
 """The HTTP inlet, spoken to over HTTP."""
 
 import asyncio
+import io
 import json
 import ssl
 import time
@@ -88,7 +89,8 @@ async def post(
 ) -> tuple[int, Any, Any]:
     signed = signed_headers(SECRET, body) if headers is None else headers
     url = f"{inlet.url}/v1/captures"
-    async with http.post(url, data=body, headers={"Content-Type": content_type, **signed}) as got:
+    told = {"Content-Type": content_type, **signed}
+    async with http.post(url, data=io.BytesIO(body), headers=told) as got:
         return got.status, await got.json(), got.headers
 
 

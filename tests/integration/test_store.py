@@ -193,8 +193,12 @@ async def test_what_becomes_unreadable_is_told_once_and_the_former_stays(
 ) -> None:
     monkeypatch.setattr(module, "_LOOKS_EVERY", 0.02)
     applied: list[Reading] = []
+
+    async def apply(reading: Reading) -> None:
+        applied.append(reading)
+
     await store.read()
-    following = asyncio.create_task(follow(store, applied.append))
+    following = asyncio.create_task(follow(store, apply))
     try:
         shop.save("options/tracking", "perhaps")
         async with asyncio.timeout(10):

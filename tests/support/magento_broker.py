@@ -41,19 +41,20 @@ class MagentoBroker:
         """Publish captures as the agent does, as texts of the topic's type `string`."""
         await self.publish([json.dumps(body.decode()) for _, body in captures])
 
-    async def publish(self, bodies: Sequence[str]) -> None:
+    async def publish(self, bodies: Sequence[str], channel: AbstractChannel | None = None) -> None:
         """Publish messages as Magento does, but for its trust in the broker."""
-        async with self.channel() as channel:
-            for body in bodies:
-                await channel.basic_publish(
-                    body.encode(),
-                    exchange=EXCHANGE,
-                    routing_key=self.options.queue,
-                    properties=spec.Basic.Properties(
-                        delivery_mode=2, message_id=secrets.token_hex(16)
-                    ),
-                    mandatory=True,
-                )
+        if channel is None:
+            async with self.channel() as own:
+                await self.publish(bodies, own)
+            return
+        for body in bodies:
+            await channel.basic_publish(
+                body.encode(),
+                exchange=EXCHANGE,
+                routing_key=self.options.queue,
+                properties=spec.Basic.Properties(delivery_mode=2, message_id=secrets.token_hex(16)),
+                mandatory=True,
+            )
 
     async def count(self, suffix: str = "") -> int:
         """Count the messages of the queue, or of one of ours beside it, that nobody has."""

@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -112,15 +113,21 @@ class MagentoQueue:
         return text.format(**{name: f"`{prefix}{name}`" for name in _OURS + _MAGENTOS})
 
 
-@pytest.fixture
-def magento_queue(mariadb: Server) -> Iterator[MagentoQueue]:
-    """Fresh tables of Magento's queue, with the topic's queue declared."""
-    prefix = f"t{secrets.token_hex(4)}_"
-    made = MagentoQueue(mariadb, replace(mariadb.options, table_prefix=prefix))
+@contextmanager
+def queue_tables(server: Server, prefix: str) -> Iterator[MagentoQueue]:
+    """Make fresh tables of Magento's queue, with the topic's queue declared."""
+    made = MagentoQueue(server, replace(server.options, table_prefix=prefix))
     for statement in _TABLES.replace("{prefix}", prefix).split(";"):
-        with mariadb.connect() as connection, connection.cursor() as cursor:
+        with server.connect() as connection, connection.cursor() as cursor:
             cursor.execute(statement)
     made.declare()
     yield made
     for name in _OURS + _MAGENTOS:
         made.run(f"DROP TABLE IF EXISTS {{{name}}}")
+
+
+@pytest.fixture
+def magento_queue(mariadb: Server) -> Iterator[MagentoQueue]:
+    """Magento's queue, by itself."""
+    with queue_tables(mariadb, f"t{secrets.token_hex(4)}_") as made:
+        yield made

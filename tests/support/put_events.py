@@ -45,25 +45,33 @@ class HangUp:
 
 @dataclass(frozen=True)
 class Stall:
-    """Accept the call and say nothing for so many seconds, then take it."""
+    """Accept the call and say nothing for so many seconds, then take it as `Take` does."""
 
     seconds: float
+    failing: dict[int, str] = field(default_factory=dict)
 
 
 Behaviour = Take | Refuse | Answer | HangUp | Stall
 Script = Callable[[int, list[Json]], Behaviour]
 """Gives the behaviour for a call by its number (from 0) and its entries."""
+Witness = Callable[[list[Json], bool], None]
+"""Is told of entries that were taken, and whether the caller was there to hear of it."""
 
 
 def takes_all(_: int, __: list[Json]) -> Behaviour:
     return Take()
 
 
+def tells_nobody(_: list[Json], __: bool) -> None:
+    """See, and say nothing."""
+
+
 class PutEvents:
     """What the endpoint got and how it behaves; `script` may be changed while it runs."""
 
-    def __init__(self, script: Script = takes_all) -> None:
+    def __init__(self, script: Script = takes_all, witness: Witness = tells_nobody) -> None:
         self.script = script
+        self.witness = witness
         self.url = ""
         self.calls = 0
         self.taken: list[Json] = []
@@ -98,28 +106,35 @@ class PutEvents:
             case HangUp(after_taking):
                 if after_taking:
                     self.taken += entries
-                assert request.transport is not None
-                request.transport.close()
+                    self.witness(entries, False)
+                if request.transport is not None:
+                    request.transport.close()
                 return web.Response()
-            case Stall(seconds):
+            case Stall(seconds, failing):
                 await asyncio.sleep(seconds)
-                behaviour = Take()
+                behaviour = Take(failing)
         results = []
+        taken = []
         for position, entry in enumerate(entries):
             fault = behaviour.failing.get(position)
             if fault:
                 results.append({"ErrorCode": fault, "ErrorMessage": f"{fault} on command"})
             else:
-                self.taken.append(entry)
+                taken.append(entry)
                 results.append({"EventId": str(uuid.uuid4())})
+        self.taken += taken
+        is_there = request.transport is not None and not request.transport.is_closing()
+        self.witness(taken, is_there)
         failed = len(behaviour.failing)
         return web.json_response({"FailedEntryCount": failed, "Entries": results})
 
 
 @asynccontextmanager
-async def put_events(script: Script = takes_all, port: int = 0) -> AsyncIterator[PutEvents]:
+async def put_events(
+    script: Script = takes_all, port: int = 0, witness: Witness = tells_nobody
+) -> AsyncIterator[PutEvents]:
     """Run the endpoint on the loopback while the context lasts."""
-    endpoint = PutEvents(script)
+    endpoint = PutEvents(script, witness)
     app = web.Application(client_max_size=20_000_000)
     app.router.add_post("/", endpoint.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)

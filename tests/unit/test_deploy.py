@@ -2,16 +2,15 @@
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from magento_eventbridge.observability.metrics import Metrics
+from tests.support.programs import program
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus/magento-eventbridge.rules.yml"
@@ -87,21 +86,18 @@ def test_every_alert_is_documented():
 
 
 def test_prometheus_takes_rules_and_queries(tmp_path):
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed; Debian has it in the package prometheus")
+    promtool = program("promtool", "prometheus")
     test = RULES.with_name("magento-eventbridge.rules.test.yml")
-    done = subprocess.run(
-        [promtool, "test", "rules", test], check=False, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    _run(promtool, "test", "rules", test)
     queries = [
         {"record": f"query:{number}", "expr": re.sub(r"\$__rate_interval", "5m", expression)}
         for number, expression in enumerate(expressions())
     ]
     file = tmp_path / "queries.yml"
     file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": queries}]}))
-    done = subprocess.run(
-        [promtool, "check", "rules", file], check=False, capture_output=True, text=True
-    )
+    _run(promtool, "check", "rules", file)
+
+
+def _run(*command: str | Path) -> None:
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

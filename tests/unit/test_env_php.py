@@ -2,7 +2,6 @@
 
 import json
 import random
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,9 @@ from magento_eventbridge.magento.env_php import (
     read_php_array,
     section,
 )
+from tests.support.programs import program
 
 STORE = Path(__file__).parents[1] / "fixtures/magento"
-PHP = shutil.which("php")
 SECRET = "hunter2"
 ENVIRONMENT = {"DB_HOST": "database", "EMPTY": ""}
 
@@ -382,14 +381,12 @@ def test_an_array_that_is_written_is_read_back(array: PhpArray, long: bool):
 
 
 def by_php(source: str, folder: Path) -> Any:
-    assert PHP
     file = folder / "literal.php"
     file.write_text(source, encoding="utf-8", newline="")
-    program = "echo json_encode(include $argv[1], JSON_FORCE_OBJECT | JSON_PRESERVE_ZERO_FRACTION);"
+    code = "echo json_encode(include $argv[1], JSON_FORCE_OBJECT | JSON_PRESERVE_ZERO_FRACTION);"
     options = ["-n", "-d", "display_errors=0", "-d", "serialize_precision=-1"]
-    told = subprocess.run(
-        [PHP, *options, "-r", program, str(file)], check=True, capture_output=True
-    )
+    php = program("php", "php-cli")
+    told = subprocess.run([php, *options, "-r", code, str(file)], check=True, capture_output=True)
     return json.loads(told.stdout)
 
 
@@ -399,7 +396,6 @@ def as_json(value: Any) -> Any:
     return value
 
 
-@pytest.mark.skipif(PHP is None, reason="php is not installed")
 def test_php_itself_reads_the_same(tmp_path):
     @settings(max_examples=20, deadline=None)
     @given(st.lists(arrays, max_size=20), st.booleans())

@@ -1,13 +1,9 @@
 """Cache events: which cache was flushed, from the admin or the command line."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail
 from magento_eventbridge.catalog.event import Event
 from magento_eventbridge.catalog.snapshot import Json
-
-
-class Flush(Detail):
-    """Nothing but that it happened."""
+from magento_eventbridge.events.cache import Flush
 
 
 def _flush(_: Capture) -> Json:

@@ -1,36 +1,9 @@
 """Cart events: what a shopper puts into the cart, changes there and takes out."""
 
-from typing import Annotated, Literal
-
-from pydantic import Field
-
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, Number
 from magento_eventbridge.catalog.event import Event
 from magento_eventbridge.catalog.snapshot import Json, as_number, number, text
-
-
-class CartProduct(Detail):
-    """A product and how many of it were put in or taken out."""
-
-    sku: str
-    qty: Number
-
-
-class QuantityChange(Detail):
-    """A quantity before and after."""
-
-    from_: Annotated[Number, Field(alias="from")]
-    to: Number
-
-
-class CartProductUpdate(Detail):
-    """A product whose quantity in the cart changed by `value`."""
-
-    sku: str
-    operation: Literal["add", "remove"]
-    value: Number
-    qty: QuantityChange
+from magento_eventbridge.events.cart import CartProduct, CartProductUpdate
 
 
 def _by_shopper(capture: Capture) -> bool:

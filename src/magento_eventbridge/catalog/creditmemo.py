@@ -1,37 +1,13 @@
 """Credit memo events: created, updated, refunded, deleted."""
 
-from typing import Literal
-
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, Number
 from magento_eventbridge.catalog.event import Event
 from magento_eventbridge.catalog.order import is_changed, is_created
 from magento_eventbridge.catalog.snapshot import Json, bought, named, number, text
-
-Status = Literal["OPEN", "REFUNDED", "CANCELED"]
+from magento_eventbridge.events.creditmemo import Creditmemo, Status
 
 # Magento\Sales\Model\Order\Creditmemo::STATE_*
 _STATUSES: dict[str, Status] = {"1": "OPEN", "2": "REFUNDED", "3": "CANCELED"}
-
-
-class CreditmemoItem(Detail):
-    """One thing that was given back; its quantity's field is `quantity`."""
-
-    sku: str
-    name: str
-    price: Number
-    quantity: Number
-
-
-class Creditmemo(Detail):
-    """A credit memo; amounts in the order's currency."""
-
-    order_id: str
-    shipping_amount: Number
-    tax_amount: Number
-    total: Number
-    status: Status
-    items: list[CreditmemoItem]
 
 
 def _creditmemo(capture: Capture) -> Json:

@@ -2,23 +2,10 @@
 
 from typing import Any
 
-from pydantic import JsonValue
-
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, Number
 from magento_eventbridge.catalog.event import Event
 from magento_eventbridge.catalog.snapshot import Json, number_or_null, text, text_or_null
-
-
-class CronJob(Detail):
-    """A run of a cron job; `duration` in seconds once it is over, `error` why it failed."""
-
-    code: str
-    group_id: str
-    job_config: dict[str, JsonValue]
-    duration: Number | None
-    error: str | None
-
+from magento_eventbridge.events.cron import CronJob
 
 # No Magento event tells how a job ended: the agent sees the model Magento\Cron\Model\Schedule
 # being saved with its last status.

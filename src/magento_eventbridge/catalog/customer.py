@@ -1,39 +1,9 @@
 """Customer events: sign-up, login, logout, and the failures of the first two."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, Identifier
 from magento_eventbridge.catalog.event import Event
 from magento_eventbridge.catalog.snapshot import Json, identifier, text, texts
-
-
-class Customer(Detail):
-    """A customer's account; what the customer left empty is the empty text."""
-
-    id: Identifier
-    created_at: str
-    email: str
-    firstname: str
-    gender: str
-    lastname: str
-    middlename: str
-    prefix: str
-    suffix: str
-
-
-class FailedLogin(Detail):
-    """The name with which somebody tried to log in, and what the shop answered."""
-
-    username: str
-    messages: list[str]
-
-
-class FailedSignUp(Detail):
-    """With which data somebody tried to sign up, and what the shop answered."""
-
-    email: str
-    firstname: str
-    lastname: str
-    messages: list[str]
+from magento_eventbridge.events.customer import Customer, FailedCustomerLogin, FailedSignUp
 
 
 def _customer(capture: Capture) -> Json:
@@ -117,7 +87,7 @@ EVENTS = (
         ),
         when="A customer's login failed: on the storefront, or by a REST or GraphQL token; "
         "`messages` is what the shop answered.",
-        detail=FailedLogin,
+        detail=FailedCustomerLogin,
         translate=_failed_login,
         applies=_failed,
         sample={

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail
 from magento_eventbridge.catalog.snapshot import Json
+from magento_eventbridge.events.detail import Detail
 
 
 class TranslationError(ValueError):

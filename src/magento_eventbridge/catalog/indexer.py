@@ -1,16 +1,9 @@
 """Indexer events: an index changed its state."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail
 from magento_eventbridge.catalog.event import Event
 from magento_eventbridge.catalog.snapshot import Json, text
-
-
-class IndexerState(Detail):
-    """An index and its state: `valid`, `invalid`, `working` or `suspended`."""
-
-    index: str
-    status: str
+from magento_eventbridge.events.indexer import IndexerState
 
 
 def _state(capture: Capture) -> Json:

@@ -1,29 +1,13 @@
 """Invoice events: created, updated, payed, registered, deleted."""
 
-from typing import Literal
-
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, InvoiceAddress, LineItem, Number
 from magento_eventbridge.catalog.event import Event
 from magento_eventbridge.catalog.order import is_changed, is_created
 from magento_eventbridge.catalog.snapshot import Json, address, line_items, named, number, text
-
-Status = Literal["OPEN", "PAID", "CANCELED"]
+from magento_eventbridge.events.invoice import Invoice, Status
 
 # Magento\Sales\Model\Order\Invoice::STATE_*
 _STATUSES: dict[str, Status] = {"1": "OPEN", "2": "PAID", "3": "CANCELED"}
-
-
-class Invoice(Detail):
-    """An invoice; amounts in the order's currency."""
-
-    order_id: str
-    status: Status
-    billing_address: InvoiceAddress | None
-    shipping_amount: Number
-    tax_amount: Number
-    total: Number
-    items: list[LineItem]
 
 
 def _invoice(capture: Capture) -> Json:

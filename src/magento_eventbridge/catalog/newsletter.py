@@ -1,15 +1,9 @@
 """Newsletter events: a subscription that began, ended or waits for its confirmation."""
 
-from typing import Literal
-
-from pydantic import Field
-
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, Identifier
 from magento_eventbridge.catalog.event import Event
 from magento_eventbridge.catalog.snapshot import Json, identifier, named, text
-
-Status = Literal["SUBSCRIBED", "NOT_ACTIVE", "UNSUBSCRIBED", "UNCONFIRMED"]
+from magento_eventbridge.events.newsletter import Status, Subscription
 
 # Magento\Newsletter\Model\Subscriber::STATUS_*
 _STATUSES: dict[str, Status] = {
@@ -18,17 +12,6 @@ _STATUSES: dict[str, Status] = {
     "3": "UNSUBSCRIBED",
     "4": "UNCONFIRMED",
 }
-
-
-class Subscription(Detail):
-    """A subscription; link and code to end it only while it is `SUBSCRIBED`."""
-
-    customer_id: Identifier | None
-    email: str
-    is_subscribed: bool
-    status: Status
-    unsubscription_link: str = Field("", exclude_if=lambda link: link == "")
-    code: str = Field("", exclude_if=lambda code: code == "")
 
 
 def _subscription(capture: Capture) -> Json:

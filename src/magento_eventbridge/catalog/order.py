@@ -1,7 +1,6 @@
 """Order events: placed, created, updated, canceled, deleted."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Address, Detail, LineItem, Number
 from magento_eventbridge.catalog.event import Event
 from magento_eventbridge.catalog.snapshot import (
     Json,
@@ -11,20 +10,7 @@ from magento_eventbridge.catalog.snapshot import (
     text,
     text_or_null,
 )
-
-
-class Order(Detail):
-    """An order; amounts in the order's currency. A virtual order has no shipping address."""
-
-    id: str
-    status: str
-    coupon: str | None
-    billing_address: Address | None
-    shipping_address: Address | None
-    shipping_amount: Number
-    tax_amount: Number
-    total: Number
-    items: list[LineItem]
+from magento_eventbridge.events.order import Order
 
 
 def _order(capture: Capture) -> Json:

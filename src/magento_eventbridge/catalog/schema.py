@@ -2,45 +2,44 @@
 
 from typing import Any
 
-from pydantic import TypeAdapter
-from pydantic.json_schema import models_json_schema
-
-from magento_eventbridge.catalog.detail import Metadata, Tracking
 from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.events.detail import Detail
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+COMMON = tuple(Detail.model_fields)
+"""What every detail has besides the fields of its own event."""
 
 
 def detail_schema(event: Event) -> dict[str, Any]:
     """Give the JSON Schema (2020-12) of an event's detail."""
-    references, definitions = models_json_schema(
-        [(model, "serialization") for model in (event.detail, Metadata, Tracking)],
-        by_alias=True,
-        ref_template="#/$defs/{model}",
-    )
-    shared = definitions["$defs"]
-    own = shared.pop(event.detail.__name__)
-    metadata = references[(Metadata, "serialization")]
-    tracking = references[(Tracking, "serialization")]
+    model = event.detail.model_json_schema(mode="serialization")
+    own, common = _parted(model["properties"])
     return {
         "$schema": DIALECT,
         "title": event.detail_type,
         "description": event.when,
         "type": "object",
-        "properties": {**own.get("properties", {}), "metadata": metadata, "tracking": tracking},
-        "required": [*own.get("required", []), "metadata"],
-        "$defs": shared,
+        # `tracking` is absent, never null.
+        "properties": own | common | {"tracking": {"$ref": "#/$defs/Tracking"}},
+        "required": [*(name for name in model["required"] if name in own), "metadata"],
+        "$defs": model["$defs"],
     }
 
 
 def fields(event: Event) -> list[tuple[str, str]]:
-    """Give the names of an event's fields and their JSON types, in order."""
-    schema = TypeAdapter(event.detail).json_schema(by_alias=True, mode="serialization")
-    required = schema.get("required", [])
+    """Give the names of an event's own fields and their JSON types, in order."""
+    schema = detail_schema(event)
+    own, _ = _parted(schema["properties"])
     return [
-        (name, _type(value) + ("" if name in required else ", not always there"))
-        for name, value in schema.get("properties", {}).items()
+        (name, _type(value) + ("" if name in schema["required"] else ", not always there"))
+        for name, value in own.items()
     ]
+
+
+def _parted(properties: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    own = {name: of for name, of in properties.items() if name not in COMMON}
+    return own, {name: of for name, of in properties.items() if name in COMMON}
 
 
 def _type(schema: dict[str, Any]) -> str:

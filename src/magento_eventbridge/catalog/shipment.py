@@ -1,7 +1,6 @@
 """Shipment events: saved, deleted."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, LineItem, Number
 from magento_eventbridge.catalog.event import Event
 from magento_eventbridge.catalog.snapshot import (
     Json,
@@ -11,25 +10,7 @@ from magento_eventbridge.catalog.snapshot import (
     number_or_null,
     text,
 )
-
-
-class Track(Detail):
-    """One tracking number and whose it is."""
-
-    title: str
-    carrier: str
-    number: str
-
-
-class Shipment(Detail):
-    """A shipment; `qty` is the number of things in it, `weight` null where nobody weighed it."""
-
-    id: str
-    tracks: list[Track]
-    comments: list[str]
-    qty: Number
-    weight: Number | None
-    items: list[LineItem]
+from magento_eventbridge.events.shipment import Shipment
 
 
 def _shipment(capture: Capture) -> Json:

@@ -1,23 +1,9 @@
 """Admin user events: logins and logouts of the people behind the shop."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.detail import Detail, Identifier
 from magento_eventbridge.catalog.event import Event
 from magento_eventbridge.catalog.snapshot import Json, identifier, text
-
-
-class User(Detail):
-    """An admin user."""
-
-    id: Identifier
-    username: str
-    email: str
-
-
-class FailedLogin(Detail):
-    """The name with which somebody tried to log in."""
-
-    username: str
+from magento_eventbridge.events.user import FailedAdminLogin, User
 
 
 def _user(capture: Capture) -> Json:
@@ -59,7 +45,7 @@ EVENTS = (
         config_path="aws_eventbridge/events_user/login_failed",
         magento_events=("backend_auth_user_login_failed",),
         when="A login to the admin failed, whether the user exists or not.",
-        detail=FailedLogin,
+        detail=FailedAdminLogin,
         translate=_failed_login,
         sample={"username": "admin"},
     ),

@@ -6,6 +6,9 @@ import sys
 import typer
 
 from magento_eventbridge.agent.module import AgentError, NoStoreError
+from magento_eventbridge.aws.clients import AwsError
+from magento_eventbridge.aws.credentials import CredentialsError
+from magento_eventbridge.aws.endpoints import RegionError
 from magento_eventbridge.cli import (
     agent,
     consume,
@@ -13,7 +16,10 @@ from magento_eventbridge.cli import (
     demo,
     doctor,
     events,
+    iam,
     replay,
+    rules,
+    schemas,
     send_test,
     serve,
     version,
@@ -36,9 +42,22 @@ app = typer.Typer(
 for command in (serve, consume, demo, replay, send_test, doctor, version):
     app.command(command.NAME, epilog=f"Example: {command.EXAMPLE}")(command.run)
 app.add_typer(events.app, name="events")
+app.add_typer(iam.app, name="iam")
+app.add_typer(rules.app, name="rules")
+app.add_typer(schemas.app, name="schemas")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(agent.app, name="agent")
 
+FAULTS = (
+    AgentError,
+    AwsError,
+    CredentialsError,
+    HandOverError,
+    ListenError,
+    LogFileError,
+    QueueError,
+    RegionError,
+)
 FAULT = 1
 WRONG_USE = 2
 
@@ -50,7 +69,7 @@ def main() -> None:
     except (NoStoreError, SettingsError) as error:
         _tell(error)
         sys.exit(WRONG_USE)
-    except (AgentError, HandOverError, LogFileError, ListenError, QueueError) as error:
+    except FAULTS as error:
         _tell(error)
         sys.exit(FAULT)
     except Exception as error:

@@ -123,3 +123,8 @@ def table(*columns: str) -> Table:
 def show_json(value: Mapping[str, Any] | list[Any]) -> None:
     """Print a value as JSON."""
     out.print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def tell(text: str) -> None:
+    """Say something beside the answer, on standard error."""
+    print(f"magento-eventbridge: {text}", file=sys.stderr)  # noqa: T201

@@ -10,8 +10,8 @@ from magento_eventbridge.delivery.backoff import Backoff
 log = logging.getLogger(__name__)
 
 _REMINDS_EVERY = 60.0  # seconds
-# So that the end of it is soon noticed.
-_LONGEST_PAUSE = 5.0
+# So that the end of it is soon noticed: by a bridge before others give away what it had claimed.
+_LONGEST_PAUSE = 2.0
 
 
 class Outage:

@@ -58,6 +58,7 @@ class Way:
         self._news = asyncio.Event()
         self._under_way = 0
         self._failures = 0
+        self._failed_at = float("-inf")
         self._rests_until = 0.0
         self._told_at = float("-inf")
         self._is_stopping = False
@@ -150,7 +151,7 @@ class Way:
             answer = Answer(status=0, error_message=f"internal fault: {type(error).__name__}")
             verdicts = [Verdict(Fate.REST, answer.error)] * len(batch)
         self._carry_out(batch, verdicts)
-        self._take_note(verdicts, answer)
+        self._take_note(verdicts, answer, began)
         seconds = time.monotonic() - began
         if self._reports.journal:
             self._reports.journal.called(
@@ -197,18 +198,18 @@ class Way:
 
     # How the destination fares
 
-    def _take_note(self, verdicts: list[Verdict], answer: Answer) -> None:
+    def _take_note(self, verdicts: list[Verdict], answer: Answer, began: float) -> None:
         refusal = next((v.reason for v in verdicts if v.fate is Fate.PARK), None)
         took_some = any(v.fate in (Fate.DELIVERED, Fate.RETRY) for v in verdicts)
         if refusal is not None:
-            self._park(refusal, takes_others=took_some)
+            self._park(refusal, began, takes_others=took_some)
         elif any(v.fate is Fate.REST for v in verdicts):
-            self._rest(verdicts[0].reason, answer.retry_after or 0.0)
+            self._rest(verdicts[0].reason, began, answer.retry_after or 0.0)
         elif self.trouble is not None:
             self._resume()
 
-    def _rest(self, reason: str, at_least: float) -> None:
-        self._set_back(at_least)
+    def _rest(self, reason: str, began: float, at_least: float) -> None:
+        self._set_back(began, at_least)
         if self.trouble is None or self.is_parked:
             log.warning(
                 "No delivery to %s (%s). Its events wait; trying until it answers.",
@@ -217,7 +218,7 @@ class Way:
             )
         self.trouble, self.is_parked = reason, False
 
-    def _park(self, reason: str, *, takes_others: bool) -> None:
+    def _park(self, reason: str, began: float, *, takes_others: bool) -> None:
         now = time.monotonic()
         if now - self._told_at >= self._policy.reminder_seconds:
             self._told_at = now
@@ -232,20 +233,23 @@ class Way:
         if takes_others:
             self._resume()
         else:
-            self._set_back(0.0)
+            self._set_back(began)
             self.trouble, self.is_parked = reason, True
 
-    def _set_back(self, at_least: float) -> None:
-        self._failures += 1
+    def _set_back(self, began: float, at_least: float = 0.0) -> None:
+        # Calls that were under way together fail together: that is one failure.
+        if began >= self._failed_at:
+            self._failures += 1
+        self._failed_at = time.monotonic()
         delay = self._policy.backoff.delay(self._failures, _chance())
-        self._rests_until = time.monotonic() + max(delay, min(at_least, _LONGEST_PAUSE))
+        self._rests_until = self._failed_at + max(delay, min(at_least, _LONGEST_PAUSE))
 
     def _resume(self) -> None:
         if self.trouble is not None:
             log.warning("Delivery to %s resumes; %d wait.", self.destination, len(self._lane))
             self._told_at = float("-inf")
         self.trouble, self.is_parked = None, False
-        self._failures, self._rests_until = 0, 0.0
+        self._failures, self._failed_at, self._rests_until = 0, float("-inf"), 0.0
 
 
 def _chance() -> float:

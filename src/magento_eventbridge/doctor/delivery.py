@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 
+from magento_eventbridge.aws import iam
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.bridge import Sinks, open_queue
 from magento_eventbridge.delivery.envelope import Entry
@@ -92,7 +93,7 @@ async def _destination(sinks: Sinks, name: str, route: Route) -> AsyncIterator[F
     try:
         found = await sinks.credentials.look(destination.credentials, destination.region)
     except CredentialsError as error:
-        yield Finding(f"credentials of {name}", "FAIL", str(error))
+        yield Finding(f"credentials of {name}", "FAIL", _with_advice(str(error), route))
         return
     yield Finding(f"credentials of {name}", "ok", str(found))
     yield await _bus(sinks, name, route)
@@ -118,4 +119,11 @@ async def _bus(sinks: Sinks, name: str, route: Route) -> Finding:
     verdict = judge(1, answer, sink.codes)[0]
     if verdict.fate is Fate.DELIVERED:
         return Finding(f"bus of {name}", "ok", f"{route.destination} answers")
-    return Finding(f"bus of {name}", "FAIL", f"{route.destination}: {verdict.reason}")
+    told = _with_advice(f"{route.destination}: {verdict.reason}", route)
+    return Finding(f"bus of {name}", "FAIL", told)
+
+
+def _with_advice(refusal: str, route: Route) -> str:
+    """Add the statement that AWS misses, where a permission is what it misses."""
+    advice = iam.missing(refusal, route.source)
+    return f"{refusal}; {advice}" if advice else refusal

@@ -62,6 +62,7 @@ class InletOptions:
         max_connections: at once.
         replay_window: how old a signature may be, in seconds.
         body_seconds: how long a body may take to come.
+        idle_seconds: how long a connection may idle, or take to send the head of a request.
         tls_certificate, tls_key: PEM files; HTTPS when given.
     """
 
@@ -73,6 +74,7 @@ class InletOptions:
     replay_window: float
     max_connections: int = 512
     body_seconds: float = 30.0
+    idle_seconds: float = 75.0
     tls_certificate: Path | None = None
     tls_key: Path | None = None
 
@@ -105,9 +107,10 @@ class Inlet:
             ListenerOptions(
                 options.host,
                 options.port,
-                options.max_connections,
-                options.tls_certificate,
-                options.tls_key,
+                max_connections=options.max_connections,
+                tls_certificate=options.tls_certificate,
+                tls_key=options.tls_key,
+                idle_seconds=options.idle_seconds,
             ),
         )
 

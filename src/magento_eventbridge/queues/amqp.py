@@ -80,6 +80,11 @@ class AmqpQueue:
         self._unacknowledged: set[int] = set()
         self._renewing: set[asyncio.Task[None]] = set()
 
+    @property
+    def prefetch(self) -> int:
+        """How many messages may be with us at once, claimed or not."""
+        return self._options.prefetch
+
     async def claim(self, limit: int, *, without_stores: Collection[int] = ()) -> list[Claim]:
         """Claim up to `limit` captures that wait, passing over those of the stores named."""
         self._news.clear()

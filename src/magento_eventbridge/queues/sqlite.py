@@ -66,7 +66,7 @@ class SqliteQueue:
                 "INSERT INTO captures (store_id, time, body) VALUES (?, ?, ?)", rows
             )
 
-        await self._file.run(work, durable=True)
+        await self._file.run(work, durable=True, needs_room=True)
         self._news.set()
 
     async def check(self) -> None:
@@ -79,7 +79,7 @@ class SqliteQueue:
         def work(connection: sqlite3.Connection) -> None:
             connection.execute("REPLACE INTO pulse (id, at) VALUES (1, ?)", (time.time(),))
 
-        await self._file.run(work, durable=True)
+        await self._file.run(work, durable=True, needs_room=True)
 
     async def claim(self, limit: int, *, without_stores: Collection[int] = ()) -> list[Claim]:
         """Claim up to `limit` captures that wait, passing over those of the stores named.

@@ -6,8 +6,11 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 
-class Detail(BaseModel):
-    """The model of one detail, as schemas and consumers know it; fields are in camel case."""
+class Part(BaseModel):
+    """An object within a detail; fields are in camel case in JSON.
+
+    Fields that a newer version adds are passed over.
+    """
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
 
@@ -19,7 +22,7 @@ Identifier = Annotated[int, Field(ge=0, le=2**63 - 1)]
 """A row's id."""
 
 
-class Address(Detail):
+class Address(Part):
     """A postal address as order events give it."""
 
     country: str
@@ -29,7 +32,7 @@ class Address(Detail):
     post_code: str
 
 
-class InvoiceAddress(Detail):
+class InvoiceAddress(Part):
     """A postal address as invoice events give it: the country's field is `countryId`."""
 
     country_id: str
@@ -39,7 +42,7 @@ class InvoiceAddress(Detail):
     post_code: str
 
 
-class LineItem(Detail):
+class LineItem(Part):
     """One thing that was bought: of a configurable or bundle product only the whole."""
 
     sku: str
@@ -48,16 +51,18 @@ class LineItem(Detail):
     qty: Number
 
 
-class Metadata(Detail):
+class Metadata(Part):
     """When the event happened, under which id it is known for ever, and how it came here."""
 
     id: str
     date: str  # UTC, YYYY-MM-DD HH:MM:SS
     timestamp: int  # seconds since the epoch
-    async_: Annotated[bool, Field(alias="async")]
+    async_: Annotated[bool, Field(alias="async")]  # it came through Magento's queue
+    # By `magento-eventbridge send-test`: nothing of the kind happened.
+    test: bool = Field(False, exclude_if=lambda test: not test)
 
 
-class TrackingVersion(Detail):
+class TrackingVersion(Part):
     """Versions of the agent, of PHP and of Magento."""
 
     module: str | None
@@ -65,7 +70,7 @@ class TrackingVersion(Detail):
     magento: str | None
 
 
-class Tracking(Detail):
+class Tracking(Part):
     """Client, session and framework; `ip` and `userAgent` only over HTTP.
 
     `user` is the admin user (`id`, `username`, `email`), the customer (`id`, `email`), on the
@@ -80,3 +85,10 @@ class Tracking(Detail):
     user: dict[str, JsonValue] | None
     ip: str | None = None
     user_agent: str | None = None
+
+
+class Detail(Part):
+    """A detail: what the fields of its own event say, and what every detail has."""
+
+    metadata: Metadata
+    tracking: Tracking | None = Field(None, exclude_if=lambda tracking: tracking is None)

@@ -1,0 +1,87 @@
+"""Clients of AWS for commands: what is not in the way of an event may wait for botocore."""
+
+import asyncio
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from magento_eventbridge import __version__
+from magento_eventbridge.aws.credentials import CredentialsFinder
+from magento_eventbridge.delivery.routing import Destination
+
+_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=15,
+    retries={"mode": "standard", "max_attempts": 3},
+    user_agent_extra=f"magento-eventbridge/{__version__}",
+)
+
+
+class AwsError(Exception):
+    """AWS refused what was asked of it, or could not be reached; the message says what it said."""
+
+
+class Clients:
+    """botocore's clients for a store view: with its region and its credentials."""
+
+    def __init__(self, destination: Destination) -> None:
+        self._destination = destination
+        self._made: dict[str, Any] = {}
+
+    @property
+    def region(self) -> str:
+        """The region that they speak to."""
+        return self._destination.region
+
+    def __call__(self, service: str) -> Any:
+        """Give the client of a service, as `sqs`.
+
+        `options.endpoint_url` is EventBridge's. Other services are where botocore's own settings
+        say (AWS_ENDPOINT_URL and its like), else at AWS.
+
+        Raises:
+            CredentialsError: none were found.
+            AwsError: there is no such region.
+        """
+        if service not in self._made:
+            found = asyncio.run(
+                CredentialsFinder().current(self._destination.credentials, self.region)
+            )
+            try:
+                self._made[service] = botocore.session.Session().create_client(
+                    service,
+                    region_name=self.region,
+                    endpoint_url=self._destination.endpoint_url if service == "events" else None,
+                    aws_access_key_id=found.access_key,
+                    aws_secret_access_key=found.secret_key,
+                    aws_session_token=found.token,
+                    config=_CONFIG,
+                )
+            except (BotoCoreError, ValueError) as error:
+                raise AwsError(f"{service} in {self.region}: {error}") from error
+        return self._made[service]
+
+    def account(self) -> str:
+        """Ask AWS whose credentials these are; gives the account's number.
+
+        Raises:
+            CredentialsError: there are none.
+            AwsError: AWS does not say.
+        """
+        return str(self.call("sts", "get_caller_identity")["Account"])
+
+    def call(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
+        """Call an operation by botocore's name for it.
+
+        Raises:
+            CredentialsError: none were found.
+            AwsError: it failed.
+        """
+        try:
+            answer: dict[str, Any] = getattr(self(service), operation)(**arguments)
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
+            raise AwsError(f"{service} in {self.region}: {error}") from error
+        return answer

@@ -1,0 +1,183 @@
+"""Schemas of the events for those who consume them, in the forms that their tools take.
+
+All are made of the classes in `magento_eventbridge.events`, as EventBridge hands events to targets.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from magento_eventbridge import __version__
+from magento_eventbridge.catalog import BY_DETAIL_TYPE
+from magento_eventbridge.catalog.schema import DIALECT
+from magento_eventbridge.events import CLASSES
+
+Json = dict[str, Any]
+
+_DRAFT_4 = "http://json-schema.org/draft-04/schema#"
+_NOT_IN_A_NAME = re.compile(r"[^0-9A-Za-z_.@-]")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An event as one shop sends it.
+
+    Attributes:
+        documented: its name in the catalog.
+        sent: its detail-type on the bus.
+        source: its source on the bus.
+    """
+
+    documented: str
+    sent: str
+    source: str
+
+    @property
+    def schema_name(self) -> str:
+        """Its name in a schema registry: as EventBridge names what it discovers."""
+        return _NOT_IN_A_NAME.sub("-", f"{self.source}@{self.sent}")
+
+
+def json_schema(subject: Subject) -> Json:
+    """Give the JSON Schema (2020-12) of an event."""
+    schema = _event_schema(subject)
+    return {"$schema": DIALECT, **schema, **_about(subject)}
+
+
+def json_schema_draft_4(subject: Subject) -> Json:
+    """Give the schema as a registry's type JSONSchemaDraft4 takes it."""
+    schema = _rewritten(_event_schema(subject), _to_draft_4)
+    definitions = schema.pop("$defs")
+    return {"$schema": _DRAFT_4, **schema, **_about(subject), "definitions": definitions}
+
+
+def open_api_3(subject: Subject) -> Json:
+    """Give the schema as a registry's type OpenApi3 takes it; code bindings are made of these."""
+    plain = _event_schema(subject)
+    schema = _rewritten(plain, partial(_to_open_api, models=plain["$defs"]))
+    models = schema.pop("$defs")
+    return {
+        "openapi": "3.0.0",
+        "info": {
+            "title": subject.documented,
+            "version": __version__,
+            "description": BY_DETAIL_TYPE[subject.documented].when,
+        },
+        "paths": {},
+        # The first is the event itself: EventBridge names its root class AWSEvent.
+        "components": {"schemas": {"AWSEvent": {**schema, **_about(subject)}, **models}},
+    }
+
+
+def async_api_3(
+    subjects: list[Subject], *, bus: str, host: str, examples: Mapping[str, Json]
+) -> Json:
+    """Give one AsyncAPI 3 document of all events.
+
+    Args:
+        bus: the event bus's name or ARN.
+        host: where its region's EventBridge answers.
+        examples: an event for each detail-type by its documented name.
+    """
+    _, schema = models_json_schema(
+        [(CLASSES[subject.documented], "serialization") for subject in subjects],
+        ref_template="#/components/schemas/{model}",
+    )
+    models: Json = schema["$defs"]
+    for subject in subjects:
+        models[subject.documented]["properties"]["detail-type"]["const"] = subject.sent
+    messages = {
+        subject.documented: {
+            "name": subject.sent,
+            "title": subject.sent,
+            "summary": BY_DETAIL_TYPE[subject.documented].when,
+            "contentType": "application/json",
+            "payload": {"$ref": f"#/components/schemas/{subject.documented}"},
+            "examples": [{"payload": examples[subject.documented]}],
+        }
+        for subject in subjects
+    }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Events of a Magento shop on Amazon EventBridge",
+            "version": __version__,
+            "license": {"name": "MIT"},
+        },
+        "defaultContentType": "application/json",
+        "servers": {"eventbridge": {"host": host, "protocol": "https"}},
+        "channels": {
+            "bus": {
+                "address": bus,
+                "title": "Event bus",
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+            }
+        },
+        "operations": {
+            "sendEvents": {
+                "action": "send",
+                "title": "The shop puts its events on the bus",
+                "channel": {"$ref": "#/channels/bus"},
+            }
+        },
+        "components": {"messages": messages, "schemas": models},
+    }
+
+
+def _event_schema(subject: Subject) -> Json:
+    schema = CLASSES[subject.documented].model_json_schema(mode="serialization")
+    schema["properties"]["detail-type"]["const"] = subject.sent
+    return schema
+
+
+def _about(subject: Subject) -> Json:
+    return {
+        "x-amazon-events-detail-type": subject.sent,
+        "x-amazon-events-source": subject.source,
+    }
+
+
+def _rewritten(value: Any, change: Callable[[Json], Json]) -> Any:
+    """Change every schema within a schema, the inner ones first."""
+    match value:
+        case dict():
+            return change({name: _rewritten(member, change) for name, member in value.items()})
+        case list():
+            return [_rewritten(member, change) for member in value]
+        case _:
+            return value
+
+
+def _to_draft_4(schema: Json) -> Json:
+    changed = dict(schema)
+    if isinstance(changed.get("const"), str):  # a field may be named so, with a schema
+        changed["enum"] = [changed.pop("const")]
+    if isinstance(changed.get("$ref"), str):
+        changed["$ref"] = changed["$ref"].replace("#/$defs/", "#/definitions/")
+    return changed
+
+
+def _to_open_api(schema: Json, models: Json) -> Json:
+    """OpenAPI 3.0 knows no type null, no const, and nothing beside a reference.
+
+    `nullable` counts only where the type stands, so a model that may be null is written out.
+    Source: OpenAPI Specification 3.0.3, "Schema Object".
+    """
+    changed = _to_draft_4(schema)
+    if isinstance(changed.get("$ref"), str):
+        return {"$ref": changed["$ref"].replace("#/definitions/", "#/components/schemas/")}
+    choices = changed.get("anyOf")
+    if not isinstance(choices, list) or {"type": "null"} not in choices:
+        return changed
+    del changed["anyOf"]
+    if changed.get("default", ...) is None:
+        del changed["default"]
+    (other,) = [choice for choice in choices if choice != {"type": "null"}]
+    if "$ref" in other:
+        model = models[other["$ref"].rpartition("/")[2]]
+        other = _rewritten(model, partial(_to_open_api, models=models))
+    return {**changed, **other, "nullable": True}

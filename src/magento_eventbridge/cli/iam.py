@@ -1,0 +1,97 @@
+"""`iam`: the permissions that the bridge needs, ready to be given to it."""
+
+from enum import StrEnum
+from functools import cache
+from typing import Annotated
+
+import typer
+
+from magento_eventbridge.aws import iam
+from magento_eventbridge.aws.arns import account_of
+from magento_eventbridge.aws.clients import AwsError, Clients
+from magento_eventbridge.aws.credentials import CredentialsError
+from magento_eventbridge.cli.options import (
+    Config,
+    MagentoRoot,
+    Overrides,
+    out,
+    settings_of,
+    show_json,
+    tell,
+)
+from magento_eventbridge.delivery.routing import Destination
+
+app = typer.Typer(help="Show the permissions that the bridge needs.", no_args_is_help=True)
+
+
+class Format(StrEnum):
+    """How to write a policy."""
+
+    JSON = "json"
+    TERRAFORM = "terraform"
+    CLOUDFORMATION = "cloudformation"
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `policy` a command of its own, though it is the only one."""
+
+
+@app.command(
+    "policy", epilog="Example: magento-eventbridge iam policy --format terraform > policy.tf"
+)
+def policy(
+    style: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.JSON,
+    by_detail_type: Annotated[
+        bool,
+        typer.Option("--detail-types", help="Allow only the detail-types that are switched on."),
+    ] = False,
+    account: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER",
+            help="Account of the buses; else, for JSON, that of the credentials, which AWS is "
+            "asked for.",
+        ),
+    ] = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    magento_root: MagentoRoot = None,
+) -> None:
+    """Print the least policy for the present settings, of all store views together."""
+    if account is not None and not (account.isascii() and account.isdigit() and len(account) == 12):
+        raise typer.BadParameter(f"--account {account}: an account's number has 12 digits")
+    settings, _ = settings_of(config, overrides, magento_root)
+    routes = [view.route() for view in (settings, *settings.stores.values())]
+    roles = sorted({r.destination.credentials.role_arn or "" for r in routes} - {""})
+
+    @cache
+    def number(destination: Destination) -> str:
+        role = destination.credentials.role_arn
+        if account or role:
+            return account or account_of(role or "")
+        return iam.ACCOUNT if style is not Format.JSON else _asked(destination)
+
+    allowed = iam.grants(routes, number, by_detail_type=by_detail_type)
+    document = iam.policy(allowed)
+    match style:
+        case Format.JSON:
+            show_json(document)
+        case Format.TERRAFORM:
+            out.print(iam.as_terraform(document), end="")
+        case Format.CLOUDFORMATION:
+            out.print(iam.as_cloudformation(document), end="")
+    for role in roles:
+        tell(
+            f"the policy belongs to {role}; who assumes it needs sts:AssumeRole on it, and its "
+            "trust policy must name them"
+        )
+
+
+def _asked(destination: Destination) -> str:
+    try:
+        return Clients(destination).account()
+    except (AwsError, CredentialsError) as error:
+        raise typer.BadParameter(
+            f"the account of {destination} is not known; give it with --account ({error})"
+        ) from None

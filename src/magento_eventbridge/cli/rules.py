@@ -1,0 +1,313 @@
+"""`rules`: event patterns and rules for those who consume the events."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from magento_eventbridge.aws import patterns, rule_code
+from magento_eventbridge.aws.clients import AwsError, Clients
+from magento_eventbridge.aws.credentials import CredentialsError
+from magento_eventbridge.aws.matching import MatcherMissingError, matches_at_aws, matches_here
+from magento_eventbridge.aws.patterns import Known, PatternError
+from magento_eventbridge.aws.rules import Rule, changes, rules_of
+from magento_eventbridge.aws.targets import Target, TargetError
+from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS
+from magento_eventbridge.cli.options import (
+    AsJson,
+    Config,
+    MagentoRoot,
+    Overrides,
+    out,
+    settings_of,
+    show_json,
+    table,
+    tell,
+)
+from magento_eventbridge.cli.samples import SampleError, read_events, sample_event
+from magento_eventbridge.settings import Settings, StoreSettings
+
+app = typer.Typer(help="Make, test, put and list rules.", no_args_is_help=True)
+
+
+class Format(StrEnum):
+    """Kinds of infrastructure code."""
+
+    CLOUDFORMATION = "cloudformation"
+    TERRAFORM = "terraform"
+    SAM = "sam"
+    CDK = "cdk"
+
+
+_WRITERS = {
+    Format.CLOUDFORMATION: rule_code.as_cloudformation,
+    Format.TERRAFORM: rule_code.as_terraform,
+    Format.SAM: rule_code.as_sam,
+    Format.CDK: rule_code.as_cdk,
+}
+
+DetailTypes = Annotated[
+    list[str] | None, typer.Argument(metavar="DETAIL_TYPE", help="As OrderPlaced.")
+]
+Filters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--detail",
+        metavar="FILTER",
+        help="A condition on a field of the detail: sku=A equals, != anything but, ^= prefix, "
+        "!^= anything but the prefix, $= suffix, ~= wildcard, > >= < <= numeric, coupon? exists, "
+        "coupon!? does not. May be repeated; of one field: any of them is enough.",
+    ),
+]
+AnyOf = Annotated[
+    list[str] | None,
+    typer.Option("--or", metavar="FILTER", help="Of these filters one is enough; give several."),
+]
+Store = Annotated[
+    int | None,
+    typer.Option("--store", min=0, help="A store view's id: its source and bus; else all sources."),
+]
+PatternFile = Annotated[
+    str | None,
+    typer.Option(
+        "--pattern", metavar="FILE", help="A pattern in a file, or as JSON; in place of the others."
+    ),
+]
+
+
+@app.command(
+    "pattern",
+    epilog="Example: magento-eventbridge rules pattern CartProductAdded CartProductUpdated "
+    "--detail sku=WJ12-S-Blue",
+)
+def pattern(
+    detail_types: DetailTypes = None,
+    filters: Filters = None,
+    any_of: AnyOf = None,
+    store: Store = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    magento_root: MagentoRoot = None,
+) -> None:
+    """Print the event pattern of some events, checked against their schemas."""
+    settings, _ = settings_of(config, overrides, magento_root)
+    show_json(_pattern(_views(settings, store), detail_types, filters, any_of))
+
+
+@app.command(
+    "test", epilog="Example: magento-eventbridge rules test pattern.json OrderPlaced event.json"
+)
+def test(
+    pattern: Annotated[str, typer.Argument(metavar="PATTERN", help="A file, or JSON.")],
+    events: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="EVENT",
+            help="Detail-types, for their samples, and files with an event or with captures; "
+            "else the samples of all events.",
+        ),
+    ] = None,
+    local: Annotated[bool, typer.Option("--local", help="Do not ask AWS.")] = False,
+    store: Store = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    magento_root: MagentoRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which events a pattern matches; exit 1 when it matches none."""
+    settings, _ = settings_of(config, overrides, magento_root)
+    views = _views(settings, store)
+    wanted = _checked(pattern, views)
+    try:
+        told = [
+            (name, event)
+            for given in events or [event.detail_type for event in EVENTS]
+            for name, event in (
+                [(given, sample_event(given, views[0].route()))]
+                if given in BY_DETAIL_TYPE
+                else read_events(Path(given), views[0].route())
+            )
+        ]
+    except SampleError as error:
+        raise typer.BadParameter(str(error)) from None
+    matcher, matched = _matched(
+        wanted, told, None if local else Clients(views[0].route().destination)
+    )
+    if as_json:
+        show_json(
+            {
+                "matcher": matcher,
+                "events": [
+                    {"event": name, "matches": m}
+                    for (name, _), m in zip(told, matched, strict=True)
+                ],
+            }
+        )
+    else:
+        for (name, _), is_match in zip(told, matched, strict=True):
+            out.print(f"{'match   ' if is_match else 'no match'}  {name}")
+        out.print(f"\n{sum(matched)} of {len(matched)} match, by {matcher}")
+    if not any(matched):
+        raise typer.Exit(1)
+
+
+@app.command(
+    "put",
+    epilog="Example: magento-eventbridge rules put orders OrderPlaced "
+    "--target arn:aws:sqs:eu-west-1:123456789012:orders --dry-run",
+)
+def put(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The rule's name.")],
+    detail_types: DetailTypes = None,
+    targets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target",
+            metavar="ARN",
+            help="Queue, function, state machine, topic or log group; may be repeated.",
+        ),
+    ] = None,
+    filters: Filters = None,
+    any_of: AnyOf = None,
+    pattern: PatternFile = None,
+    role_arn: Annotated[
+        str | None, typer.Option("--role-arn", help="The role that starts a state machine.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    style: Annotated[
+        Format | None, typer.Option("--format", help="Print infrastructure code, change nothing.")
+    ] = None,
+    store: Store = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    magento_root: MagentoRoot = None,
+) -> None:
+    """Create a rule with its targets and their permissions, or change what is not as told."""
+    settings, _ = settings_of(config, overrides, magento_root)
+    views = _views(settings, store)
+    destination = views[0].route().destination
+    if pattern and (detail_types or filters or any_of):
+        raise typer.BadParameter("--pattern stands in place of detail-types, --detail and --or")
+    wanted = _checked(pattern, views) if pattern else _pattern(views, detail_types, filters, any_of)
+    if not targets:
+        raise typer.BadParameter("a rule without a target does nothing: give --target")
+    try:
+        rule = Rule(
+            name, destination.event_bus, wanted, tuple(_target(t, role_arn) for t in targets)
+        )
+        if style:
+            out.print(_WRITERS[style](rule, destination.region), end="")
+            return
+        count = 0
+        for change in changes(Clients(destination), rule):
+            count += 1
+            if not dry_run:
+                change.make()
+            out.print(f"{'would ' if dry_run else ''}{change.told}")
+    except TargetError as error:
+        raise typer.BadParameter(str(error)) from None
+    if not count:
+        out.print(f"rule {name} is as told; nothing to do")
+
+
+@app.command("list", epilog="Example: magento-eventbridge rules list --json")
+def list_rules(
+    store: Store = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    magento_root: MagentoRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the rules of the bus with their patterns and targets."""
+    settings, _ = settings_of(config, overrides, magento_root)
+    destination = _views(settings, store)[0].route().destination
+    found = list(rules_of(Clients(destination), destination.event_bus))
+    if as_json:
+        show_json(
+            [
+                {"name": r.name, "state": r.state, "pattern": r.pattern, "targets": list(r.targets)}
+                for r in found
+            ]
+        )
+        return
+    rows = table("rule", "state", "pattern", "targets")
+    for rule in found:
+        shown = json.dumps(rule.pattern, ensure_ascii=False) if rule.pattern else "a schedule"
+        rows.add_row(rule.name, rule.state, shown, "\n".join(rule.targets) or "-")
+    out.print(rows, soft_wrap=False)
+
+
+def _views(settings: Settings, store: int | None) -> list[StoreSettings]:
+    if store is not None:
+        return [settings.store(store)]
+    return [settings, *settings.stores.values()]
+
+
+def _known(views: list[StoreSettings]) -> list[Known]:
+    """Give the events under the names that these store views send them by."""
+    return [
+        patterns.known(event, name)
+        for event in EVENTS
+        for name in dict.fromkeys(
+            view.detail_types.get(event.detail_type, event.detail_type) for view in views
+        )
+    ]
+
+
+def _pattern(
+    views: list[StoreSettings],
+    detail_types: list[str] | None,
+    filters: list[str] | None,
+    any_of: list[str] | None,
+) -> dict[str, Any]:
+    if not detail_types:
+        raise typer.BadParameter("no detail-type is given; 'events list' lists all")
+    for given in detail_types:
+        if given not in BY_DETAIL_TYPE:
+            raise typer.BadParameter(f"there is no event '{given}'; 'events list' lists all")
+    meant = [
+        patterns.known(BY_DETAIL_TYPE[given], name)
+        for given in dict.fromkeys(detail_types)
+        for name in dict.fromkeys(view.detail_types.get(given, given) for view in views)
+    ]
+    sources = [view.options.source for view in views]
+    try:
+        return patterns.make(sources, meant, filters=filters or (), any_of=any_of or ())
+    except PatternError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _checked(given: str, views: list[StoreSettings]) -> dict[str, Any]:
+    try:
+        text = given if given.lstrip().startswith("{") else Path(given).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"pattern {given}: {error}") from None
+    try:
+        wanted = patterns.read(text)
+        patterns.check(wanted, _known(views))
+    except PatternError as error:
+        raise typer.BadParameter(str(error)) from None
+    return wanted
+
+
+def _matched(
+    wanted: dict[str, Any], told: list[tuple[str, dict[str, Any]]], clients: Clients | None
+) -> tuple[str, list[bool]]:
+    if clients is not None:
+        try:
+            return "AWS's TestEventPattern", [matches_at_aws(clients, wanted, e) for _, e in told]
+        except (AwsError, CredentialsError) as error:
+            if "InvalidEventPatternException" in str(error):
+                raise
+            tell(f"AWS could not be asked ({error}); matching on this machine")
+    try:
+        return "moto on this machine", [matches_here(wanted, event) for _, event in told]
+    except MatcherMissingError as error:
+        raise AwsError(str(error)) from None
+
+
+def _target(arn: str, role_arn: str | None) -> Target:
+    target = Target(arn)
+    return Target(arn, role_arn) if target.service == "states" else target

@@ -1,0 +1,98 @@
+"""Events to try a pattern on: the catalog's samples, and files of events or captures."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from magento_eventbridge.aws.arns import account_of, service_of
+from magento_eventbridge.captures import InvalidCaptureError, read_capture
+from magento_eventbridge.catalog import BY_DETAIL_TYPE, TranslationError, event_of
+from magento_eventbridge.delivery.envelope import metadata, seal
+from magento_eventbridge.delivery.routing import Route
+
+Json = dict[str, Any]
+
+_ACCOUNT = "123456789012"  # where the bus does not tell it; AWS's own for examples
+_TIME = 1598438976.0
+_ID = "01742a63-2a00-7d0e-9f3a-4b1c2d3e4f50"
+
+
+class SampleError(ValueError):
+    """A file that holds no events."""
+
+
+def sample_event(detail_type: str, route: Route) -> Json:
+    """Give the sample of an event as EventBridge hands it to a target."""
+    detail = {
+        **BY_DETAIL_TYPE[detail_type].sample,
+        "metadata": metadata(_ID, _TIME, queued=False),
+    }
+    sent = route.detail_types.get(detail_type, detail_type)
+    return _envelope(route, sent, detail, _TIME, _ID)
+
+
+def read_events(file: Path, route: Route) -> Iterator[tuple[str, Json]]:
+    """Give the events in a file with a name for each.
+
+    The file holds one event as a target gets it, or captures or such events, one on each line.
+
+    Raises:
+        SampleError: it cannot be read, or a line of it is neither.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SampleError(f"{file}: {error}; nor is it a detail-type") from None
+    whole = _json(text)
+    if whole is not None:
+        yield from _read(f"{file}", text, whole, route)
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            told = _json(line)
+            if told is None:
+                raise SampleError(f"{file}, line {number}: not a JSON object")
+            yield from _read(f"{file}, line {number}", line, told, route)
+
+
+def _json(text: str) -> Json | None:
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) else None
+
+
+def _read(where: str, text: str, told: Json, route: Route) -> Iterator[tuple[str, Json]]:
+    if "detail-type" in told:
+        yield f"{told['detail-type']} ({where})", told
+        return
+    try:
+        capture = read_capture(text.encode())
+        event = event_of(capture)
+        if event is None:
+            return
+        entry = seal(capture, event, route)
+    except (InvalidCaptureError, TranslationError) as error:
+        raise SampleError(f"{where}: neither an event nor a capture: {error}") from None
+    yield (
+        f"{entry.detail_type} ({where})",
+        _envelope(route, entry.detail_type, json.loads(entry.detail), entry.time, capture.id),
+    )
+
+
+def _envelope(route: Route, detail_type: str, detail: Json, time: float, identifier: str) -> Json:
+    bus = route.destination.event_bus or ""
+    return {
+        "version": "0",
+        "id": identifier,
+        "detail-type": detail_type,
+        "source": route.source,
+        "account": account_of(bus) if service_of(bus) else _ACCOUNT,
+        "time": datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": route.destination.region,
+        "resources": list(route.resources),
+        "detail": detail,
+    }

@@ -1,0 +1,146 @@
+"""`schemas`: schemas of the events as files, and in an EventBridge schema registry."""
+
+import json
+from enum import StrEnum
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from magento_eventbridge.aws import registry, schemas
+from magento_eventbridge.aws.clients import Clients
+from magento_eventbridge.aws.endpoints import eventbridge_endpoint
+from magento_eventbridge.aws.schemas import Subject
+from magento_eventbridge.catalog import EVENTS
+from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, out, settings_of
+from magento_eventbridge.cli.samples import sample_event
+from magento_eventbridge.delivery.routing import Route
+
+app = typer.Typer(help="Export and publish schemas of the events.", no_args_is_help=True)
+
+
+class Format(StrEnum):
+    """Forms of schemas as files."""
+
+    JSONSCHEMA = "jsonschema"
+    DRAFT4 = "jsonschema-draft4"
+    OPENAPI3 = "openapi3"
+    ASYNCAPI3 = "asyncapi3"
+    TYPESCRIPT = "typescript"
+
+
+class RegistryFormat(StrEnum):
+    """Forms of schemas that a registry takes."""
+
+    OPENAPI3 = "openapi3"
+    DRAFT4 = "jsonschema-draft4"
+
+
+_TYPES: dict[RegistryFormat, registry.SchemaType] = {
+    RegistryFormat.OPENAPI3: "OpenApi3",
+    RegistryFormat.DRAFT4: "JSONSchemaDraft4",
+}
+
+Store = Annotated[
+    int, typer.Option("--store", min=0, help="Whose source and names: a store view's id.")
+]
+
+
+@app.command("export", epilog="Example: magento-eventbridge schemas export schemas/")
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Made if it is not there.")],
+    formats: Annotated[
+        list[Format] | None, typer.Option("--format", help="Only this form; may be repeated.")
+    ] = None,
+    store: Store = 0,
+    config: Config = None,
+    overrides: Overrides = None,
+    magento_root: MagentoRoot = None,
+) -> None:
+    """Write schemas of all events, in all forms, and print the files' names."""
+    settings, _ = settings_of(config, overrides, magento_root)
+    route = settings.store(store).route()
+    try:
+        for style in formats or list(Format):
+            for name, text in _texts(style, route).items():
+                file = folder / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, encoding="utf-8")
+                out.print(str(file))
+    except OSError as error:
+        raise typer.BadParameter(f"cannot write to {folder}: {error}") from None
+
+
+@app.command("publish", epilog="Example: magento-eventbridge schemas publish shop-events --dry-run")
+def publish(
+    name: Annotated[
+        str, typer.Argument(metavar="REGISTRY", help="The registry's name; created if needed.")
+    ] = "magento-eventbridge",
+    style: Annotated[
+        RegistryFormat, typer.Option("--format", help="Form of the schemas.")
+    ] = RegistryFormat.OPENAPI3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    store: Store = 0,
+    config: Config = None,
+    overrides: Overrides = None,
+    magento_root: MagentoRoot = None,
+) -> None:
+    """Create the schemas of events that are on in a registry, or update those that differ."""
+    settings, _ = settings_of(config, overrides, magento_root)
+    route = settings.store(store).route()
+    subjects = [
+        subject
+        for event, subject in zip(EVENTS, _subjects(route), strict=True)
+        if event.config_path not in route.switched_off
+    ]
+    count = 0
+    for change in registry.changes(Clients(route.destination), name, subjects, _TYPES[style]):
+        count += 1
+        if not dry_run:
+            change.make()
+        out.print(f"{'would ' if dry_run else ''}{change.told}")
+    if not count:
+        out.print(f"registry {name} has all {len(subjects)} schemas; nothing to do")
+
+
+def _subjects(route: Route) -> list[Subject]:
+    return [
+        Subject(
+            event.detail_type,
+            route.detail_types.get(event.detail_type, event.detail_type),
+            route.source,
+        )
+        for event in EVENTS
+    ]
+
+
+def _texts(style: Format, route: Route) -> dict[str, str]:
+    """Give the files of a form by their names."""
+    subjects = _subjects(route)
+    match style:
+        case Format.TYPESCRIPT:
+            text = files("magento_eventbridge.events").joinpath("events.d.ts").read_text("utf-8")
+            return {"events.d.ts": text}
+        case Format.ASYNCAPI3:
+            document = schemas.async_api_3(
+                subjects,
+                bus=route.destination.event_bus or "default",
+                host=urlsplit(eventbridge_endpoint(route.destination.region)).netloc,
+                examples={
+                    subject.documented: sample_event(subject.documented, route)
+                    for subject in subjects
+                },
+            )
+            return {"asyncapi.json": _text(document)}
+    write = {
+        Format.JSONSCHEMA: schemas.json_schema,
+        Format.DRAFT4: schemas.json_schema_draft_4,
+        Format.OPENAPI3: schemas.open_api_3,
+    }[style]
+    return {f"{style}/{subject.sent}.json": _text(write(subject)) for subject in subjects}
+
+
+def _text(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,68 @@
+"""Customer events: sign-up, login, logout, and the failures of the first two."""
+
+from typing import Annotated, Literal
+
+from magento_eventbridge.events.detail import Detail, Identifier
+from magento_eventbridge.events.event import DETAIL_TYPE, EventBridgeEvent
+
+
+class Customer(Detail):
+    """A customer's account; what the customer left empty is the empty text."""
+
+    id: Identifier
+    created_at: str
+    email: str
+    firstname: str
+    gender: str
+    lastname: str
+    middlename: str
+    prefix: str
+    suffix: str
+
+
+class FailedCustomerLogin(Detail):
+    """The name with which somebody tried to log in, and what the shop answered."""
+
+    username: str
+    messages: list[str]
+
+
+class FailedSignUp(Detail):
+    """With which data somebody tried to sign up, and what the shop answered."""
+
+    email: str
+    firstname: str
+    lastname: str
+    messages: list[str]
+
+
+class CustomerLoggedIn(EventBridgeEvent[Customer]):
+    """A customer logged in: on the storefront, by a token, or by signing up."""
+
+    detail_type: Annotated[Literal["CustomerLoggedIn"], DETAIL_TYPE]
+
+
+class CustomerLoggedOut(EventBridgeEvent[Customer]):
+    """A customer logged out."""
+
+    detail_type: Annotated[Literal["CustomerLoggedOut"], DETAIL_TYPE]
+
+
+class CustomerLoginFailed(EventBridgeEvent[FailedCustomerLogin]):
+    """A customer's login failed: on the storefront, or by a REST or GraphQL token; `messages` is
+    what the shop answered.
+    """
+
+    detail_type: Annotated[Literal["CustomerLoginFailed"], DETAIL_TYPE]
+
+
+class CustomerSignedUp(EventBridgeEvent[Customer]):
+    """A customer signed up: on the storefront, at checkout, by REST or GraphQL."""
+
+    detail_type: Annotated[Literal["CustomerSignedUp"], DETAIL_TYPE]
+
+
+class CustomerSignedUpFailed(EventBridgeEvent[FailedSignUp]):
+    """A sign-up failed; `messages` are the shop's answers or their identifiers."""
+
+    detail_type: Annotated[Literal["CustomerSignedUpFailed"], DETAIL_TYPE]

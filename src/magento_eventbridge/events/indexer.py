@@ -1,0 +1,19 @@
+"""Indexer events: an index changed its state."""
+
+from typing import Annotated, Literal
+
+from magento_eventbridge.events.detail import Detail
+from magento_eventbridge.events.event import DETAIL_TYPE, EventBridgeEvent
+
+
+class IndexerState(Detail):
+    """An index and its state: `valid`, `invalid`, `working` or `suspended`."""
+
+    index: str
+    status: str
+
+
+class StateSaved(EventBridgeEvent[IndexerState]):
+    """An index changed its state; once for each change."""
+
+    detail_type: Annotated[Literal["StateSaved"], DETAIL_TYPE]

@@ -1,0 +1,27 @@
+"""Newsletter events: a subscription that began, ended or waits for its confirmation."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from magento_eventbridge.events.detail import Detail, Identifier
+from magento_eventbridge.events.event import DETAIL_TYPE, EventBridgeEvent
+
+Status = Literal["SUBSCRIBED", "NOT_ACTIVE", "UNSUBSCRIBED", "UNCONFIRMED"]
+
+
+class Subscription(Detail):
+    """A subscription; link and code to end it only while it is `SUBSCRIBED`."""
+
+    customer_id: Identifier | None
+    email: str
+    is_subscribed: bool
+    status: Status
+    unsubscription_link: str = Field("", exclude_if=lambda link: link == "")
+    code: str = Field("", exclude_if=lambda code: code == "")
+
+
+class NewsletterSubscriptionChanged(EventBridgeEvent[Subscription]):
+    """Somebody subscribed to the newsletter or unsubscribed; once for each real change."""
+
+    detail_type: Annotated[Literal["NewsletterSubscriptionChanged"], DETAIL_TYPE]

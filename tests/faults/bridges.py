@@ -1,0 +1,113 @@
+"""The installed command as a process that may be killed at any moment of its life."""
+
+import asyncio
+import json
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from tests.faults.weather import ANSWER_SECONDS
+from tests.support.process import COMMAND, environment
+
+_STARTS_WITHIN = 30.0
+_STOPS_WITHIN = 30.0
+
+
+class Bridge:
+    """A `serve` that is started again and again; as a context it does not outlive a test."""
+
+    def __init__(
+        self,
+        folder: Path,
+        endpoint: str,
+        settings: Mapping[str, str],
+        *,
+        command: tuple[str, ...] = (COMMAND,),
+        variables: Mapping[str, str | None] | None = None,
+    ) -> None:
+        """Get ready; `variables` go before those of the environment, None takes one away."""
+        folder.mkdir(exist_ok=True)
+        self._log = folder / "bridge.log"
+        self._errors = folder / "stderr"
+        self._command = command
+        given = {
+            "LOG__FILE": str(self._log),
+            "DELIVERY__ANSWER_SECONDS": str(ANSWER_SECONDS),
+            "DELIVERY__STOP_SECONDS": "5",
+            **settings,
+        }
+        surroundings = environment(folder, endpoint, **given) | dict(variables or {})
+        self._environment = {
+            name: value for name, value in surroundings.items() if value is not None
+        }
+        self._told_before = 0
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.process and self.is_running:
+            self.process.kill()
+            await self.process.wait()
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.returncode is None
+
+    @property
+    def told(self) -> str:
+        """All that it wrote, to its log and to standard error."""
+        files = (self._errors, self._log)
+        return "".join(file.read_text() for file in files if file.exists())
+
+    @property
+    def _told_since(self) -> str:
+        if not self._log.exists():
+            return ""
+        return self._log.read_bytes()[self._told_before :].decode()
+
+    async def start(self) -> None:
+        """Start it; it may be killed before it is ready."""
+        self._told_before = self._log.stat().st_size if self._log.exists() else 0
+        with self._errors.open("ab") as errors:
+            self.process = await asyncio.create_subprocess_exec(
+                *self._command, "serve", env=self._environment, stderr=errors
+            )
+
+    async def until_told(self, words: str, seconds: float = _STARTS_WITHIN) -> None:
+        """Wait until it has written these words since its start."""
+        async with asyncio.timeout(seconds):
+            while words not in self._told_since:
+                assert self.is_running, self.told[-3000:]
+                await asyncio.sleep(0.02)
+
+    async def kill(self) -> None:
+        """End it as the kernel does when memory is short."""
+        assert self.process
+        assert self.is_running, f"it ended by itself:\n{self.told[-3000:]}"
+        self.process.kill()
+        await self.process.wait()
+
+    async def stop(self) -> None:
+        """Ask it to end, and see that it does, in good order."""
+        assert self.process
+        assert self.is_running, f"it ended by itself:\n{self.told[-3000:]}"
+        self.process.send_signal(signal.SIGTERM)
+        status = await asyncio.wait_for(self.process.wait(), _STOPS_WITHIN)
+        assert status in (0, -signal.SIGTERM), self.told[-3000:]  # the latter before it is ready
+
+    async def ran(self, *words: str) -> str:
+        """Run another command with the same settings, and give its answer."""
+        process = await asyncio.create_subprocess_exec(
+            *self._command, *words, env=self._environment, stdout=asyncio.subprocess.PIPE
+        )
+        out, _ = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0, out
+        return out.decode()
+
+    async def dead_letters(self, queue: str) -> list[str]:
+        """Give the ids of the captures that it buried."""
+        words = ("dead-letters", "list", "--queue", queue, "--limit", "1000000", "--json")
+        return [letter["captureId"] for letter in json.loads(await self.ran(*words))]

@@ -1,0 +1,121 @@
+"""A disk that is full: the inlet says so, what was taken comes, and nobody need start anything."""
+
+import asyncio
+import os
+import resource
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.bridges import Bridge
+from tests.faults.ledger import Ledger
+from tests.faults.sources import Inlet, NotTakenError, free_port, until_there
+from tests.support import recorded
+from tests.support.put_events import Refuse, put_events, takes_all
+
+_MOST = 4_000_000
+_PATIENCE = 30.0
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of four megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={_MOST}", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False).returncode:
+        pytest.skip("this machine does not let us mount a tmpfs")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+async def test_what_was_taken_comes_while_the_disk_is_full(disk: Path, tmp_path: Path) -> None:
+    """Delivery makes room by itself: it must be able to write down what was delivered."""
+    port = free_port()
+    source = Inlet(disk / "spool.sqlite")
+    ledger = Ledger()
+    async with Bridge(tmp_path / "one", f"http://127.0.0.1:{port}", source.settings) as bridge:
+        await bridge.start()
+        await bridge.until_told("Listening for captures")
+        await _fill(source, ledger)
+        assert "is full; make room there" in bridge.told
+        fitted = ledger.promised
+        async with put_events(port=port, witness=ledger.witness):
+            await until_there(source, ledger)
+            # And there is room again, though nobody made any.
+            await _fill(source, ledger, until=fitted * 3 // 2)
+            await until_there(source, ledger)
+            await bridge.stop()
+        assert "Traceback" not in bridge.told
+    account = ledger.account()
+    print(f"{fitted} fitted; {account}")
+    assert account.is_right, account
+    assert not account.duplicates
+
+
+async def test_a_kill_with_a_full_disk_loses_nothing(disk: Path, tmp_path: Path) -> None:
+    port = free_port()
+    source = Inlet(disk / "spool.sqlite")
+    ledger = Ledger()
+    async with Bridge(tmp_path / "one", f"http://127.0.0.1:{port}", source.settings) as bridge:
+        await bridge.start()
+        await bridge.until_told("Listening for captures")
+        await _fill(source, ledger)
+        await bridge.kill()
+        async with put_events(port=port, witness=ledger.witness):
+            await bridge.start()
+            await until_there(source, ledger)
+            await bridge.stop()
+    account = ledger.account()
+    assert account.is_right, account
+    assert not account.duplicates
+
+
+async def test_a_disk_that_others_filled_costs_nothing(tmp_path: Path) -> None:
+    """Not a byte more can be written, until somebody makes room."""
+    port = free_port()
+    source = Inlet(tmp_path / "spool.sqlite")
+    ledger = Ledger()
+    async with (
+        put_events(port=port, witness=ledger.witness) as bus,
+        Bridge(tmp_path / "one", bus.url, source.settings) as bridge,
+    ):
+        bus.script = lambda *_: Refuse("InternalException", 500)
+        await bridge.start()
+        await bridge.until_told("Listening for captures")
+        await _fill(source, ledger, until=100)
+        _limit_files(bridge, 1)
+        await _fill(source, ledger)
+        bus.script = takes_all
+        async with asyncio.timeout(_PATIENCE):
+            while ledger.waiting:
+                await asyncio.sleep(0.05)
+        assert await source.left() == 100
+        _limit_files(bridge, resource.RLIM_INFINITY)
+        await _fill(source, ledger, until=1000)
+        await until_there(source, ledger)
+        await bridge.stop()
+    account = ledger.account()
+    assert account.is_right, account
+    assert not account.duplicates
+
+
+def _limit_files(bridge: Bridge, most: int) -> None:
+    """Let no file of a bridge grow beyond so many bytes."""
+    assert bridge.process
+    resource.prlimit(bridge.process.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+
+
+async def _fill(source: Inlet, ledger: Ledger, until: int | None = None) -> None:
+    """Hand over until that many are promised, or until the disk is full."""
+    while until is None or ledger.promised < until:
+        captures = recorded.orders(20)
+        ledger.hand_over(captures)
+        try:
+            await source.put(captures)
+        except NotTakenError:
+            assert until is None, "there should be room"
+            return
+        ledger.promise(captures)

@@ -1,0 +1,45 @@
+"""Each queue in a storm: nothing lost, nothing invented, duplicates explained, order kept."""
+
+import random
+from pathlib import Path
+
+from tests.faults.bridges import Bridge
+from tests.faults.ledger import Ledger
+from tests.faults.sources import Source, free_port
+from tests.faults.storm import Storm
+from tests.faults.weather import Weather
+from tests.support.put_events import put_events
+
+
+async def test_one_bridge(
+    source: Source, chance: random.Random, rounds: int, tmp_path: Path
+) -> None:
+    ledger = Ledger()
+    weather = Weather(chance, ledger)
+    async with (
+        put_events(weather, witness=ledger.witness) as bus,
+        Bridge(tmp_path / "one", bus.url, source.settings) as bridge,
+    ):
+        storm = Storm(source, [bridge], weather, ledger, chance)
+        account = await storm.rage(rounds)
+    print(f"{source.name}: {storm.kills} kills, {storm.crashes} crashes: {account}")
+    assert account.is_right, account
+    assert account.arrived > 50
+
+
+async def test_two_bridges(
+    source: Source, chance: random.Random, rounds: int, tmp_path: Path
+) -> None:
+    ledger = Ledger()
+    weather = Weather(chance, ledger)
+    beside = {**source.settings, "INLET__PORT": str(free_port())}
+    async with (
+        put_events(weather, witness=ledger.witness) as bus,
+        Bridge(tmp_path / "one", bus.url, source.settings) as one,
+        Bridge(tmp_path / "other", bus.url, beside) as other,
+    ):
+        storm = Storm(source, [one, other], weather, ledger, chance)
+        account = await storm.rage(rounds)
+    print(f"{source.name}: {storm.kills} kills, {storm.crashes} crashes: {account}")
+    assert account.is_right, account
+    assert account.arrived > 50

@@ -1,0 +1,119 @@
+"""How the bus fares: a seeded random script for the loopback PutEvents, one condition at a time."""
+
+import json
+import random
+from collections.abc import Callable
+
+from tests.faults.ledger import Ledger
+from tests.support.put_events import Answer, Behaviour, HangUp, Json, Refuse, Stall, Take
+
+ANSWER_SECONDS = 1.0
+"""How long the bridges of these tests wait for an answer."""
+
+_RETRYABLE = ("ThrottlingException", "InternalFailure", "InternalException")
+_ERRORS: tuple[Behaviour, ...] = (
+    Refuse("InternalException", 500),
+    Refuse("ServiceUnavailable", 503),
+    Answer(502, b"<html>Bad Gateway</html>"),
+    Answer(200, b'{"FailedEntryCount": 0, "Entries": []}'),
+    Answer(200, b"half an ans"),
+)
+_FOR_GOOD = "InvalidArgument"
+
+Condition = Callable[[random.Random, int], Behaviour]
+"""Gives the behaviour for a call of so many entries."""
+
+
+def clear(_: random.Random, __: int) -> Behaviour:
+    return Take()
+
+
+def throttling(chance: random.Random, _: int) -> Behaviour:
+    return Refuse("ThrottlingException") if chance.random() < 0.5 else Take()
+
+
+def errors(chance: random.Random, _: int) -> Behaviour:
+    if chance.random() < 0.6:
+        return Take()
+    return chance.choice(_ERRORS)
+
+
+def single_failures(chance: random.Random, entries: int) -> Behaviour:
+    return Take(
+        {
+            position: chance.choice(_RETRYABLE)
+            for position in range(entries)
+            if chance.random() < 0.3
+        }
+    )
+
+
+def hang_ups(chance: random.Random, _: int) -> Behaviour:
+    if chance.random() < 0.6:
+        return Take()
+    return HangUp(after_taking=chance.random() < 0.5)
+
+
+def stalls(chance: random.Random, _: int) -> Behaviour:
+    lot = chance.random()
+    if lot < 0.6:
+        return Stall(chance.uniform(0, ANSWER_SECONDS / 5))
+    return Stall(ANSWER_SECONDS * 1.5) if lot < 0.7 else Take()
+
+
+CONDITIONS = (clear, throttling, errors, single_failures, hang_ups, stalls)
+
+
+class Weather:
+    """A script: each condition lasts some calls, then chance brings another.
+
+    A few events are refused for good, each time they come: dead letters.
+    """
+
+    def __init__(self, chance: random.Random, ledger: Ledger, *, refuses: float = 0.01) -> None:
+        """Get ready; `refuses` is the share of events that the bus never takes."""
+        self._chance = chance
+        self._ledger = ledger
+        self._refuses = refuses
+        self._judged: set[str] = set()
+        self._condition: Condition = clear
+        self._calls_left = 0
+        self._is_over = False
+
+    def __call__(self, _: int, entries: list[Json]) -> Behaviour:
+        """Give the behaviour for a call."""
+        if self._calls_left == 0 and not self._is_over:
+            self._condition = self._chance.choice(CONDITIONS)
+            self._calls_left = self._chance.randint(2, 12)
+        self._calls_left -= 1
+        behaviour = self._condition(self._chance, len(entries))
+        return self._refuse_some(behaviour, entries)
+
+    def calm(self) -> None:
+        """Be clear from now on."""
+        self._is_over, self._condition = True, clear
+
+    def _refuse_some(self, behaviour: Behaviour, entries: list[Json]) -> Behaviour:
+        """Keep out what is refused for good, however the rest of its call fares."""
+        never = {
+            position: _FOR_GOOD
+            for position, entry in enumerate(entries)
+            if self._is_refused(entry["Detail"])
+        }
+        match behaviour:
+            case Take(failing):
+                return Take({**failing, **never})
+            case Stall(seconds):
+                return Stall(seconds, never)
+            case HangUp(after_taking=True) if never:
+                return HangUp()
+        return behaviour
+
+    def _is_refused(self, detail: str) -> bool:
+        number = json.loads(detail)["metadata"]["id"]
+        if number not in self._judged:
+            self._judged.add(number)
+            # What came by another way, as before a hang-up, was not refused.
+            if not self._ledger.has_come(number) and self._chance.random() < self._refuses:
+                self._ledger.refused.add(number)
+        return number in self._ledger.refused

@@ -1,0 +1,182 @@
+"""The examples do what they say."""
+
+import importlib.util
+import json
+import logging
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+from moto import mock_aws
+
+from magento_eventbridge.aws import patterns
+from magento_eventbridge.cli.samples import sample_event
+from magento_eventbridge.delivery.routing import Destination, Route
+from magento_eventbridge.events import MalformedEventError, parse
+from tests.support.aws import REGION, client, local_aws
+from tests.support.templates import faults, terraform
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+ROUTE = Route(Destination(REGION), "shop.example.com")
+
+
+def load(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(Path(path).stem, EXAMPLES / path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def told(name, **detail):
+    event = sample_event(name, ROUTE)
+    return event | {"detail": event["detail"] | detail}
+
+
+# Lambda
+
+
+@pytest.mark.parametrize(
+    ("event", "answer"),
+    [
+        (told("OrderPlaced"), {"done": "welcomed", "order": "000000001", "articles": 1}),
+        (told("OrderCanceled"), {"done": "regretted", "order": "000000001"}),
+        (told("StateSaved"), {"done": "nothing"}),
+        (told("OrderPlaced") | {"detail-type": "OrderTeleported"}, {"done": "nothing"}),
+        (
+            told(
+                "OrderPlaced", metadata=told("OrderPlaced")["detail"]["metadata"] | {"test": True}
+            ),
+            {"done": "nothing"},
+        ),
+    ],
+)
+def test_the_function_acts_by_the_kind_of_event(event, answer):
+    assert load("lambda/handler.py").handler(event, None) == answer
+
+
+def test_the_function_fails_on_what_is_malformed():
+    with pytest.raises(MalformedEventError):
+        load("lambda/handler.py").handler(told("OrderPlaced", total="many"), None)
+
+
+def test_the_function_requires_the_distribution_for_consumers():
+    required = (EXAMPLES / "lambda/requirements.txt").read_text().splitlines()[-1]
+    assert (EXAMPLES / "lambda" / required / "pyproject.toml").exists()
+
+
+# SQS
+
+
+def test_the_worker_takes_each_event_once(capsys):
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    placed = told("OrderPlaced")
+    canceled = told("OrderCanceled", metadata=placed["detail"]["metadata"] | {"id": "another"})
+    bodies = [
+        placed,
+        placed,
+        canceled,
+        placed | {"detail-type": "OrderTeleported"},
+        {"non": "sense"},
+    ]
+    with local_aws() as url:
+        sqs = client("sqs", url)
+        queue = sqs.create_queue(QueueName="orders", Attributes={"VisibilityTimeout": "0"})
+        for body in bodies:
+            sqs.send_message(QueueUrl=queue["QueueUrl"], MessageBody=json.dumps(body))
+        worker = load("sqs-worker/worker.py").Worker(sqs, queue["QueueUrl"])
+
+        taken = sum(worker.work(wait_seconds=0) for _ in range(5))
+
+        left = sqs.receive_message(QueueUrl=queue["QueueUrl"], MaxNumberOfMessages=10)["Messages"]
+    assert taken == 2
+    assert [message["Body"] for message in left] == ['{"non": "sense"}']
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == ["order 000000001: 64, 1 articles", "OrderCanceled"]
+    assert "left in the queue: not an event of EventBridge" in printed.err
+
+
+# Step Functions
+
+
+@pytest.mark.parametrize(
+    ("total", "output"),
+    [
+        (64, {"order": "000000001", "sku": ["24-MB02"], "way": "ship"}),
+        (1000, {"order": "000000001", "way": "person"}),
+    ],
+)
+def test_the_state_machine_goes_its_ways(total, output, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    definition = (EXAMPLES / "step-functions/order.asl.json").read_text()
+    event = json.loads((EXAMPLES / "step-functions/input.json").read_text())
+    parse(event)
+    event["detail"]["total"] = total
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+        import boto3
+
+        machines = boto3.client("stepfunctions", region_name=REGION)
+        machine = machines.create_state_machine(
+            name="order", definition=definition, roleArn="arn:aws:iam::123456789012:role/run"
+        )["stateMachineArn"]
+        run = machines.start_execution(stateMachineArn=machine, input=json.dumps(event))
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            done = machines.describe_execution(executionArn=run["executionArn"])
+            if done["status"] != "RUNNING":
+                break
+            time.sleep(0.05)
+    assert done["status"] == "SUCCEEDED", done
+    assert json.loads(done["output"]) == output
+
+
+# Infrastructure
+
+
+def test_the_sam_project_is_valid_and_its_pattern_matches():
+    text = (EXAMPLES / "sam/template.yaml").read_text()
+    assert faults(text) == []
+    template = yaml.safe_load(text)
+    function = template["Resources"]["OrderFunction"]["Properties"]
+    module, _, name = function["Handler"].partition(".")
+    assert hasattr(load(f"sam/{function['CodeUri']}/{module}.py"), name)
+    pattern = function["Events"]["Order"]["Properties"]["Pattern"]
+    assert pattern["source"] == [{"Ref": "SourceName"}]
+    patterns.check({**pattern, "source": ["shop.example.com"]}, patterns.everything())
+
+
+def test_the_terraform_project_is_valid_and_its_pattern_matches():
+    text = (EXAMPLES / "terraform/main.tf").read_text()
+    read = terraform(text)
+    assert len(read["resource"]) == 7
+    (names,) = re.findall(r'"detail-type" = (\[.*?\])', text)
+    patterns.check({"detail-type": json.loads(names)}, patterns.everything())
+    # Every resource that another one names is there.
+    made = {
+        f"{kind}.{name}".replace('"', "")
+        for block in read["resource"]
+        for kind, named in block.items()
+        for name in named
+    }
+    assert set(re.findall(r"\baws_\w+\.\w+", text)) <= made
+
+
+def test_the_terraform_project_has_the_form_that_terraform_gives_it():
+    found = shutil.which("terraform")
+    if not found:
+        pytest.skip("terraform is not on this machine, and no registry of packages has it")
+    ran = subprocess.run(
+        [found, "fmt", "-check", "-diff", EXAMPLES / "terraform"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ran.returncode, ran.stdout) == (0, "")

@@ -1,0 +1,512 @@
+"""`rules` against moto's server: what it creates works, and comes about once."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import zipfile
+from io import BytesIO
+
+import pytest
+
+from magento_eventbridge.demo import store_day
+from tests.support.aws import ACCOUNT, REGION, client, environment, local_aws
+from tests.support.aws_stub import Raw, Refusal, aws_stub
+from tests.support.programs import program
+from tests.support.templates import faults, terraform
+from tests.unit.test_cli import command, nothing_of_this_machine, words  # noqa: F401
+
+LAMBDA = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:on-order"
+LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/events/orders"
+MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:fulfil"
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders"
+FIFO = f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders.fifo"
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:orders"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/start"
+ALL = [LAMBDA, LOGS, MACHINE, QUEUE, TOPIC]
+RULE_ARN = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/orders"
+
+
+@pytest.fixture(scope="module")
+def server():
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    with local_aws() as url:
+        yield url
+
+
+@pytest.fixture
+def aws(server, monkeypatch, nothing_of_this_machine):
+    """Give a moto that is empty, and the settings and credentials that lead to it."""
+    import requests
+
+    requests.post(f"{server}/moto-api/reset", timeout=10).raise_for_status()
+    for name, value in environment(server).items():
+        monkeypatch.setenv(name, value)
+    return server
+
+
+@pytest.fixture
+def targets(aws):
+    client("sqs", aws).create_queue(QueueName="orders")
+    client("sns", aws).create_topic(Name="orders")
+    client("logs", aws).create_log_group(logGroupName="/aws/events/orders")
+    role = client("iam", aws).create_role(RoleName="start", AssumeRolePolicyDocument="{}")
+    code = BytesIO()
+    with zipfile.ZipFile(code, "w") as zipped:
+        zipped.writestr("on_order.py", "def handler(event, context): return event")
+    client("lambda", aws).create_function(
+        FunctionName="on-order",
+        Runtime="python3.12",
+        Role=role["Role"]["Arn"],
+        Handler="on_order.handler",
+        Code={"ZipFile": code.getvalue()},
+    )
+    client("stepfunctions", aws).create_state_machine(
+        name="fulfil",
+        definition='{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}',
+        roleArn=role["Role"]["Arn"],
+    )
+    return aws
+
+
+def with_targets(*arns):
+    return [word for arn in arns for word in ("--target", arn)]
+
+
+PUT = ["rules", "put", "orders", "OrderPlaced", "--detail", "total>10", "--role-arn", ROLE]
+
+
+def test_a_rule_with_every_kind_of_target_comes_about_once(command, targets):
+    told = command(*PUT, *with_targets(*ALL), "--dry-run")
+    assert (told.status, told.err) == (0, "")
+    assert client("events", targets).list_rules()["Rules"] == []
+
+    done = command(*PUT, *with_targets(*ALL))
+
+    assert (done.status, done.err) == (0, "")
+    assert [f"would {line}" for line in done.out.splitlines()] == told.out.splitlines()
+    assert done.out.splitlines()[0] == "create rule orders on bus default"
+    assert len(done.out.splitlines()) == 1 + 4 + 5  # the state machine's permission is its role
+    rule = client("events", targets).describe_rule(Name="orders")
+    assert json.loads(rule["EventPattern"]) == {
+        "source": ["shop.example.com"],
+        "detail-type": ["OrderPlaced"],
+        "detail": {"total": [{"numeric": [">", 10]}]},
+    }
+    entries = client("events", targets).list_targets_by_rule(Rule="orders")["Targets"]
+    assert sorted(entry["Arn"] for entry in entries) == sorted(ALL)
+    assert {entry["Arn"]: entry.get("RoleArn") for entry in entries}[MACHINE] == ROLE
+    again = command(*PUT, *with_targets(*ALL))
+    assert again.out == "rule orders is as told; nothing to do\n"
+    assert command(*PUT, *with_targets(*ALL), "--dry-run").out == again.out
+
+
+def test_each_target_lets_this_rule_in_and_no_other(command, targets):
+    command(*PUT, *with_targets(*ALL))
+
+    sqs = client("sqs", targets)
+    url = sqs.get_queue_url(QueueName="orders")["QueueUrl"]
+    policies = {
+        "sqs": sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"],
+        "sns": client("sns", targets).get_topic_attributes(TopicArn=TOPIC)["Attributes"],
+    }
+    for service, action in (("sqs", "sqs:SendMessage"), ("sns", "sns:Publish")):
+        statement = json.loads(policies[service]["Policy"])["Statement"][-1]
+        assert statement["Action"] == action
+        assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+        assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": RULE_ARN}}
+    function = json.loads(client("lambda", targets).get_policy(FunctionName="on-order")["Policy"])
+    assert RULE_ARN in json.dumps(function)
+    (logs,) = client("logs", targets).describe_resource_policies()["resourcePolicies"]
+    assert RULE_ARN in logs["policyDocument"]
+
+
+def test_events_reach_the_queue(command, targets):
+    command(*PUT, *with_targets(QUEUE))
+    command("send-test", "OrderPlaced", "--set", f"options.endpoint_url={targets}")
+
+    sqs = client("sqs", targets)
+    url = sqs.get_queue_url(QueueName="orders")["QueueUrl"]
+    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    assert json.loads(message["Body"])["detail"]["id"] == "000000001"
+
+
+def test_others_statements_stay(command, targets):
+    sqs = client("sqs", targets)
+    url = sqs.get_queue_url(QueueName="orders")["QueueUrl"]
+    others = {
+        "Sid": "Theirs",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sqs:*",
+        "Resource": "*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [others]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+
+    command(*PUT, *with_targets(QUEUE))
+
+    now = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"]
+    assert [s["Sid"] for s in json.loads(now)["Statement"]] == ["Theirs", "MagentoRuleorders"]
+
+
+def test_only_what_differs_is_changed(command, targets):
+    command(*PUT, *with_targets(QUEUE))
+    changed = command(
+        "rules", "put", "orders", "OrderPlaced", "OrderCanceled", *with_targets(QUEUE, TOPIC)
+    )
+    assert changed.out.splitlines() == [
+        "change rule orders on bus default",
+        "let rule orders publish to topic orders",
+        f"send events of rule orders to {TOPIC}",
+    ]
+
+
+def test_a_rule_on_a_bus_of_its_own(command, targets, monkeypatch):
+    client("events", targets).create_event_bus(Name="shop")
+    monkeypatch.setenv("MAGENTO_EVENTBRIDGE_OPTIONS__EVENT_BUS", "shop")
+    assert command(*PUT, *with_targets(QUEUE)).status == 0
+    (rule,) = client("events", targets).list_rules(EventBusName="shop")["Rules"]
+    assert rule["Arn"] == f"arn:aws:events:{REGION}:{ACCOUNT}:rule/shop/orders"
+    sqs = client("sqs", targets)
+    url = sqs.get_queue_url(QueueName="orders")["QueueUrl"]
+    policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
+    assert rule["Arn"] in policy["Policy"]
+
+
+def test_rules_of_like_names_have_permissions_of_their_own(command, targets):
+    for name in ("orders", "or-ders", "or.ders"):
+        put = command("rules", "put", name, "OrderPlaced", *with_targets(QUEUE, LAMBDA))
+        assert put.status == 0, put.err
+    sqs = client("sqs", targets)
+    url = sqs.get_queue_url(QueueName="orders")["QueueUrl"]
+    policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
+    statements = json.loads(policy["Policy"])["Statement"]
+    assert len({s["Sid"] for s in statements}) == 3
+    assert all(s["Sid"].isalnum() for s in statements)
+
+
+def test_every_page_of_rules_and_targets_is_read(command, stub):
+    # moto gives all at once.
+    def answer(request):
+        pages = {"ListRules": "Rules", "ListTargetsByRule": "Targets"}
+        field = pages[request.headers["x-amz-target"].rpartition(".")[2]]
+        number = int(request.json.get("NextToken", 0))
+        member = {
+            "Rules": {"Name": f"rule{number}", "State": "ENABLED", "EventPattern": "{}"},
+            "Targets": {"Id": f"{number}", "Arn": f"arn{number}"},
+        }[field]
+        return {field: [member], **({"NextToken": f"{number + 1}"} if number < 2 else {})}
+
+    stub.answer = answer
+    listed = command("rules", "list", "--json").json
+    assert [rule["name"] for rule in listed] == ["rule0", "rule1", "rule2"]
+    assert all(rule["targets"] == ["arn0", "arn1", "arn2"] for rule in listed)
+
+
+def test_a_target_that_aws_does_not_take_is_told(command, stub):
+    failed = {"ErrorCode": "ManagedRuleException", "ErrorMessage": "not yours", "TargetId": "x"}
+
+    def answer(request):
+        match request.headers.get("x-amz-target", "").rpartition(".")[2]:
+            case "DescribeRule":
+                return Refusal("ResourceNotFoundException", "no such rule")
+            case "PutTargets":
+                return {"FailedEntryCount": 1, "FailedEntries": [failed]}
+            case _ if b"GetCallerIdentity" in request.body:
+                return Raw(
+                    b"<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012"
+                    b"</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
+                )
+            case _:
+                return {}
+
+    stub.answer = answer
+    ran = command(*PUT, *with_targets(MACHINE))
+    assert ran.status == 1
+    assert f"target {MACHINE}: ManagedRuleException: not yours" in ran.err
+
+
+def test_rules_are_listed_with_patterns_and_targets(command, targets):
+    assert command("rules", "list", "--json").json == []
+    command(*PUT, *with_targets(QUEUE))
+    client("events", targets).put_rule(Name="nightly", ScheduleExpression="rate(1 day)")
+
+    listed = {rule["name"]: rule for rule in command("rules", "list", "--json").json}
+
+    assert listed["orders"]["targets"] == [QUEUE]
+    assert listed["orders"]["pattern"]["detail-type"] == ["OrderPlaced"]
+    assert listed["nightly"]["pattern"] is None
+    shown = command("rules", "list").out
+    assert QUEUE in shown
+    assert "a schedule" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (with_targets(MACHINE), "EventBridge needs a role to start it: --role-arn"),
+        (with_targets("arn:aws:s3:::bucket"), "must be the ARN of a Lambda function"),
+        ([], "give --target"),
+        (with_targets(FIFO, *ALL), "has 6 targets, may have 5"),
+        (["--pattern", "{}", *with_targets(QUEUE)], "--pattern stands in place of"),
+    ],
+)
+def test_a_rule_that_cannot_work_is_wrong_use(command, targets, arguments, told):
+    ran = command("rules", "put", "orders", "OrderPlaced", *arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert told in words(ran.err)
+
+
+def test_a_target_that_is_not_there_is_told_before_anything_changes(command, targets):
+    absent = f"arn:aws:sqs:{REGION}:{ACCOUNT}:absent"
+    ran = command(*PUT, *with_targets(absent), "--dry-run")
+    assert ran.status == 1
+    assert "sqs in eu-west-1" in ran.err
+
+
+def test_without_credentials_a_rule_is_not_put(command, monkeypatch):
+    monkeypatch.setenv("MAGENTO_EVENTBRIDGE_CREDENTIALS__TYPE", "env")
+    ran = command(*PUT, *with_targets(QUEUE))
+    assert ran.status == 1
+    assert "AWS_ACCESS_KEY_ID" in ran.err
+
+
+# Pattern and test
+
+
+def test_the_command_prints_the_pattern(command):
+    ran = command(
+        "rules", "pattern", "CartProductAdded", "CartProductUpdated", "--detail", "sku=WJ12-S-Blue",
+        "--set", "options.source=example.com",
+    )  # fmt: skip
+    assert ran.json == {
+        "source": ["example.com"],
+        "detail-type": ["CartProductAdded", "CartProductUpdated"],
+        "detail": {"sku": ["WJ12-S-Blue"]},
+    }
+
+
+def test_store_views_give_sources_and_names(command, tmp_path):
+    config = tmp_path / "settings.toml"
+    config.write_text(
+        '[options]\nsource = "a"\n[stores.2.options]\nsource = "b"\n'
+        '[stores.2.detail_types]\nStateSaved = "IndexerStateSaved"\n'
+    )
+    both = command("rules", "pattern", "StateSaved", "--config", config).json
+    assert both == {"source": ["a", "b"], "detail-type": ["StateSaved", "IndexerStateSaved"]}
+    one = command("rules", "pattern", "StateSaved", "--config", config, "--store", 2).json
+    assert one == {"source": ["b"], "detail-type": ["IndexerStateSaved"]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "no detail-type is given"),
+        (["OrderTeleported"], "there is no event 'OrderTeleported'"),
+        (["OrderPlaced", "--detail", "totl>1"], "did you mean 'total'?"),
+    ],
+)
+def test_a_wrong_pattern_is_wrong_use(command, arguments, told):
+    ran = command("rules", "pattern", *arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert told in words(ran.err)
+
+
+ORDERS = '{"source": ["shop.example.com"], "detail": {"total": [{"numeric": [">", 10]}]}}'
+
+
+@pytest.fixture
+def stub(monkeypatch, nothing_of_this_machine):
+    with aws_stub() as stand_in:
+        for name, value in environment(stand_in.url).items():
+            monkeypatch.setenv(name, value)
+        yield stand_in
+
+
+def test_aws_is_asked_where_it_can_be(command, stub):
+    # moto has no TestEventPattern.
+    stub.answer = lambda request: {"Result": '"OrderPlaced"' in request.json["Event"]}
+    ran = command("rules", "test", ORDERS, "OrderPlaced", "OrderCanceled", "--json")
+    assert ran.json == {
+        "matcher": "AWS's TestEventPattern",
+        "events": [
+            {"event": "OrderPlaced", "matches": True},
+            {"event": "OrderCanceled", "matches": False},
+        ],
+    }
+    asked = stub.requests[0]
+    assert asked.headers["x-amz-target"] == "AWSEvents.TestEventPattern"
+    assert json.loads(asked.json["EventPattern"]) == json.loads(ORDERS)
+    # AWS refuses an event that lacks one of these.
+    assert set(json.loads(asked.json["Event"])) >= {
+        "id", "account", "source", "time", "region", "resources", "detail-type",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "told"),
+    [
+        ("InvalidEventPatternException", 1, "InvalidEventPatternException"),
+        ("AccessDeniedException", 0, "matching on this machine"),
+    ],
+)
+def test_what_aws_refuses_is_told(command, stub, code, status, told):
+    stub.answer = lambda _: Refusal(code, "on command")
+    ran = command("rules", "test", ORDERS, "OrderPlaced")
+    assert ran.status == status
+    assert told in ran.err
+
+
+def test_without_credentials_this_machine_is_asked(command, monkeypatch, tmp_path):
+    monkeypatch.setenv("MAGENTO_EVENTBRIDGE_CREDENTIALS__TYPE", "env")
+    monkeypatch.setenv("MAGENTO_EVENTBRIDGE_OPTIONS__SOURCE", "shop.example.com")
+    wanted = tmp_path / "pattern.json"
+    wanted.write_text('{"source": ["shop.example.com"], "detail-type": ["OrderPlaced"]}')
+    ran = command("rules", "test", wanted, "OrderPlaced", "OrderCanceled")
+    assert ran.status == 0
+    assert ran.out.splitlines() == [
+        "match     OrderPlaced",
+        "no match  OrderCanceled",
+        "",
+        "1 of 2 match, by moto on this machine",
+    ]
+    assert "AWS could not be asked" in ran.err
+
+
+def test_all_samples_are_tested_where_none_is_named(command, tmp_path):
+    ran = command("rules", "test", '{"detail-type": [{"prefix": "Order"}]}', "--local", "--json")
+    assert sum(event["matches"] for event in ran.json["events"]) == 5
+    assert len(ran.json["events"]) == 37
+    none = command("rules", "test", '{"source": ["other"]}', "--local")
+    assert (none.status, none.out.splitlines()[-1]) == (1, "0 of 37 match, by moto on this machine")
+
+
+def test_captured_events_are_tested(command, tmp_path):
+    captures = tmp_path / "captures.ndjson"
+    captures.write_bytes(b"\n".join(recorded.line for recorded in store_day.captures()))
+    ran = command(
+        "rules", "test", '{"detail-type": ["OrderPlaced"]}', captures, "--local", "--json"
+    )
+    matching = [event["event"] for event in ran.json["events"] if event["matches"]]
+    assert len(matching) == sum(e["OrderPlaced"] for e in store_day.expected().values())
+    assert matching[0].startswith(f"OrderPlaced ({captures}, line ")
+
+
+def test_an_event_of_a_target_is_tested(command, tmp_path):
+    event = tmp_path / "event.json"
+    event.write_text(
+        json.dumps({"detail-type": "OrderPlaced", "source": "s", "detail": {}}, indent=1)
+    )
+    ran = command("rules", "test", '{"source": ["s"]}', event, "--local")
+    assert ran.out.startswith(f"match     OrderPlaced ({event})")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("nonsense", "line 1: not a JSON object"),
+        ('{"a": 1}', "neither an event nor a capture"),
+        (None, "nor is it a detail-type"),
+    ],
+)
+def test_a_file_without_events_is_told(command, tmp_path, text, told):
+    file = tmp_path / "f"
+    if text is not None:
+        file.write_text(text)
+    ran = command("rules", "test", '{"source": ["s"]}', file, "--local")
+    assert (ran.status, ran.out) == (2, "")
+    assert told in words(ran.err)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("absent.json", "pattern absent.json"),
+        ("{", "not JSON"),
+        ('{"detail-type": ["OrderPlacd"]}', "did you mean 'OrderPlaced'?"),
+    ],
+)
+def test_a_pattern_that_is_none_is_told(command, given, told):
+    ran = command("rules", "test", given, "--local")
+    assert (ran.status, ran.out) == (2, "")
+    assert told in words(ran.err)
+
+
+# Infrastructure code
+
+CODE = ["rules", "put", "orders", "OrderPlaced", "--set", f"options.region={REGION}"]
+
+
+@pytest.mark.parametrize("style", ["cloudformation", "sam"])
+def test_cloudformation_and_sam_take_it(command, style):
+    ran = command(*CODE, *with_targets(FIFO, *ALL[:4]), "--format", style)
+    assert (ran.status, ran.err) == (0, "")
+    assert faults(ran.out) == []
+    assert len(ran.json["Resources"]) == 1 + 5
+    assert ("Transform" in ran.json) == (style == "sam")
+    urls = [r["Properties"].get("Queues") for r in ran.json["Resources"].values()]
+    assert [f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/orders"] in urls
+
+
+def test_terraform_reads_it(command):
+    ran = command(*CODE, *with_targets(FIFO, *ALL[:4]), "--format", "terraform")
+    assert (ran.status, ran.err) == (0, "")
+    kinds = [next(iter(resource)).strip('"') for resource in terraform(ran.out)["resource"]]
+    assert sorted(set(kinds)) == [
+        "aws_cloudwatch_event_rule",
+        "aws_cloudwatch_event_target",
+        "aws_cloudwatch_log_resource_policy",
+        "aws_iam_role",
+        "aws_iam_role_policy",
+        "aws_lambda_permission",
+        "aws_sqs_queue_policy",
+    ]
+    assert ran.out.count('"aws:SourceArn" : aws_cloudwatch_event_rule.this.arn') == 3
+    assert 'message_group_id = "magento"' in ran.out
+
+
+def test_every_form_lets_the_rule_publish_to_a_topic(command):
+    written = {
+        style: command(*CODE, *with_targets(TOPIC), "--format", style).out
+        for style in ("cloudformation", "terraform", "cdk")
+    }
+    assert faults(written["cloudformation"]) == []
+    terraform(written["terraform"])
+    assert 'resource "aws_sns_topic_policy" "target1"' in written["terraform"]
+    assert all("sns:Publish" in text for text in written.values())
+
+
+def test_a_machine_with_a_role_gets_no_other(command):
+    ran = command(*CODE, *with_targets(MACHINE), "--role-arn", ROLE, "--format", "terraform")
+    assert ROLE in ran.out
+    assert "aws_iam_role" not in ran.out
+
+
+def test_china_has_its_own_addresses(command):
+    queue = f"arn:aws-cn:sqs:cn-north-1:{ACCOUNT}:orders"
+    ran = command(
+        "rules", "put", "orders", "OrderPlaced", "--set", "options.region=cn-north-1",
+        "--set", "options.event_bus=shop", "--target", queue, "--format", "terraform",
+    )  # fmt: skip
+    assert f"https://sqs.cn-north-1.amazonaws.com.cn/{ACCOUNT}/orders" in ran.out
+    assert 'event_bus_name = "shop"' in ran.out
+
+
+def test_the_cdk_makes_the_same_template_of_it(command, tmp_path):
+    program("node", "nodejs")  # the CDK runs on it
+    ran = command(*CODE, *with_targets(*ALL), "--format", "cdk")
+    template = command(*CODE, *with_targets(*ALL), "--format", "cloudformation").json
+    app = tmp_path / "app.py"
+    app.write_text(ran.out)
+    subprocess.run(
+        [sys.executable, app],
+        cwd=tmp_path,
+        env=os.environ | {"CDK_OUTDIR": str(tmp_path / "out")},
+        check=True,
+        capture_output=True,
+        timeout=110,
+    )
+    (synthesized,) = (tmp_path / "out").glob("*.template.json")
+    assert json.loads(synthesized.read_text())["Resources"] == template["Resources"]

@@ -1,0 +1,280 @@
+"""`iam policy` prints the least policy, and a refusal by AWS is told by the statement it lacks."""
+
+import json
+
+import pytest
+
+from magento_eventbridge.aws import iam
+from magento_eventbridge.aws.arns import partition
+from magento_eventbridge.aws.endpoints import RegionError
+from magento_eventbridge.catalog import EVENTS
+from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
+from magento_eventbridge.settings import Layer, load
+from tests.support.aws import environment, local_aws
+from tests.support.aws_stub import Raw, Refusal, aws_stub
+from tests.support.templates import faults, terraform
+from tests.unit.test_cli import command, nothing_of_this_machine, words  # noqa: F401
+
+SETTINGS = """
+[options]
+region = "eu-west-1"
+source = "shop.example.com"
+
+[stores.2.options]
+source = "outlet.example.com"
+
+[stores.3.options]
+source = "b2b.example.com"
+event_bus = "b2b"
+
+[stores.3.events.cache]
+flush_all = false
+flush_system = false
+flush_catalog_images = false
+flush_media = false
+flush_static_files = false
+
+[stores.3.detail_types]
+StateSaved = "IndexerStateSaved"
+"""
+
+TWO_BUSES = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Sid": "PutMagentoEvents1",
+            "Effect": "Allow",
+            "Action": "events:PutEvents",
+            "Resource": "arn:aws:events:eu-west-1:210987654321:event-bus/default",
+            "Condition": {
+                "StringEquals": {"events:source": ["outlet.example.com", "shop.example.com"]}
+            },
+        },
+        {
+            "Sid": "PutMagentoEvents2",
+            "Effect": "Allow",
+            "Action": "events:PutEvents",
+            "Resource": "arn:aws:events:eu-west-1:210987654321:event-bus/b2b",
+            "Condition": {"StringEquals": {"events:source": ["b2b.example.com"]}},
+        },
+    ],
+}
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "settings.toml"
+    path.write_text(SETTINGS)
+    return path
+
+
+def test_one_policy_serves_all_store_views(command, config):
+    ran = command("iam", "policy", "--account", "210987654321", "--config", config)
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.json == TWO_BUSES
+
+
+def test_only_detail_types_that_are_on_under_the_names_they_are_sent_by(command, config):
+    ran = command(
+        "iam", "policy", "--detail-types", "--account", "210987654321", "--config", config
+    )
+    shop, b2b = ran.json["Statement"]
+    allowed = b2b["Condition"]["StringEquals"]["events:detail-type"]
+    assert len(shop["Condition"]["StringEquals"]["events:detail-type"]) == 37
+    assert len(allowed) == 32
+    assert "IndexerStateSaved" in allowed
+    assert not {"StateSaved", "CacheFlushAll"} & set(allowed)
+
+
+def test_what_sends_nothing_needs_nothing():
+    off = frozenset(event.config_path for event in EVENTS)
+    assert iam.grants([Route(Destination("eu-west-1"), "s", switched_off=off)], lambda _: "1") == []
+
+
+def test_the_account_is_that_of_the_credentials(command, monkeypatch):
+    with local_aws() as url:
+        for name, value in environment(url).items():
+            monkeypatch.setenv(name, value)
+        ran = command("iam", "policy")
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.json["Statement"][0]["Resource"] == (
+        "arn:aws:events:eu-west-1:123456789012:event-bus/default"
+    )
+
+
+def test_without_credentials_it_asks_for_the_account(command):
+    ran = command("iam", "policy", "--set", "credentials.type=env")
+    assert (ran.status, ran.out) == (2, "")
+    assert "give it with --account" in words(ran.err)
+
+
+def test_an_answer_that_is_none_of_awss_is_told(command, monkeypatch):
+    with aws_stub() as stub:
+        for name, value in environment(stub.url).items():
+            monkeypatch.setenv(name, value)
+        stub.answer = lambda _: Raw(b"a proxy says <no")
+        ran = command("iam", "policy")
+    assert (ran.status, ran.out) == (2, "")
+    assert "give it with --account" in words(ran.err)
+
+
+def test_a_wrong_account_is_wrong_use(command):
+    ran = command("iam", "policy", "--account", "12")
+    assert (ran.status, ran.out) == (2, "")
+
+
+def test_a_roles_policy_is_of_its_account_and_says_whose_it_is(command):
+    role = "arn:aws-cn:iam::333333333333:role/shop"
+    ran = command(
+        "iam",
+        "policy",
+        "--set",
+        f"credentials.role_arn={role}",
+        "--set",
+        "options.region=cn-north-1",
+    )
+    assert ran.json["Statement"][0]["Resource"] == (
+        "arn:aws-cn:events:cn-north-1:333333333333:event-bus/default"
+    )
+    assert f"the policy belongs to {role}" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("region", "name"),
+    [("eu-west-1", "aws"), ("cn-northwest-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")],
+)
+def test_arns_are_of_the_regions_partition(region, name):
+    assert partition(region) == name
+
+
+def test_a_region_of_no_partition_is_told(command):
+    with pytest.raises(RegionError, match="region 'mars'"):
+        partition("mars")
+    ran = command("iam", "policy", "--account", "210987654321", "--set", "options.region=mars")
+    assert (ran.status, ran.out) == (1, "")
+    assert "region 'mars'" in ran.err
+
+
+def test_a_bus_named_by_its_arn_keeps_it():
+    arn = "arn:aws:events:us-east-1:999999999999:event-bus/central"
+    route = Route(Destination("eu-west-1", event_bus=arn), "s")
+    assert [grant.bus for grant in iam.grants([route], lambda _: pytest.fail("asked"))] == [arn]
+
+
+def test_terraform_reads_it(command, config):
+    ran = command("iam", "policy", "--format", "terraform", "--config", config)
+    assert (ran.status, ran.err) == (0, "")
+    read = terraform(ran.out)
+    assert "aws_caller_identity" in str(read["data"])
+    (resource,) = read["resource"]
+    assert "aws_iam_policy" in str(resource)
+    assert "event-bus/b2b" in str(resource)
+    inner = ran.out.partition("jsonencode(")[2].rpartition(")")[0]
+    account = "${data.aws_caller_identity.current.account_id}"
+    assert json.loads(inner.replace(account, "210987654321")) == TWO_BUSES
+
+
+def test_nothing_in_a_source_is_code_of_terraform():
+    grant = iam.Grant("arn:aws:events:eu-west-1:1:event-bus/default", ("${file(1)} %{if}",))
+    text = iam.as_terraform(iam.policy([grant]))
+    assert '"$${file(1)} %%{if}"' in text
+    assert "aws_caller_identity" not in text
+
+
+def test_cloudformation_takes_it(command, config):
+    ran = command("iam", "policy", "--format", "cloudformation", "--config", config)
+    assert (ran.status, ran.err) == (0, "")
+    assert faults(ran.out) == []
+    document = ran.json["Resources"]["MagentoEventBridgePolicy"]["Properties"]["PolicyDocument"]
+    assert document["Statement"][1]["Resource"] == {
+        "Fn::Sub": "arn:aws:events:eu-west-1:${AWS::AccountId}:event-bus/b2b"
+    }
+
+
+# What AWS says is missing; the words are AWS's.
+
+USER = "arn:aws:iam::123456789012:user/shop"
+BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/default"
+STATEMENT = (
+    '{"Effect": "Allow", "Action": "events:PutEvents", "Resource": "' + BUS + '", '
+    '"Condition": {"StringEquals": {"events:source": "shop.example.com"}}}'
+)
+DENIED = f"User: {USER} is not authorized to perform: events:PutEvents on resource: {BUS}"
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        (DENIED, f"missing in an identity-based policy of {USER}: {STATEMENT}"),
+        (
+            f"AccessDeniedException: {DENIED} because no identity-based policy allows the "
+            "events:PutEvents action",
+            f"missing in an identity-based policy of {USER}: {STATEMENT}",
+        ),
+        (
+            f"{DENIED} because no resource-based policy allows the events:PutEvents action",
+            f"missing in the bus's own policy: {STATEMENT}",
+        ),
+        (
+            f"{DENIED} because no permissions boundary allows the events:PutEvents action",
+            f"missing in a permissions boundary of {USER}: {STATEMENT}",
+        ),
+        (
+            f"{DENIED} because no service control policy allows the events:PutEvents action",
+            f"missing in a service control policy of {USER}: {STATEMENT}",
+        ),
+        (
+            f"{DENIED} with an explicit deny in a service control policy",
+            f"a Deny for events:PutEvents in a service control policy of {USER} forbids it, and "
+            "no Allow helps against a Deny: take that statement out, or except this resource "
+            "from it",
+        ),
+        (
+            "credentials of type 'keys': An error occurred (AccessDenied) when calling the "
+            f"AssumeRole operation: User: {USER} is not authorized to perform: sts:AssumeRole on "
+            "resource: arn:aws:iam::123456789012:role/bus",
+            f"missing in an identity-based policy of {USER}: "
+            '{"Effect": "Allow", "Action": "sts:AssumeRole", '
+            '"Resource": "arn:aws:iam::123456789012:role/bus"}',
+        ),
+        ("ResourceNotFoundException: Event bus shop does not exist.", None),
+        ("UnrecognizedClientException: The security token is invalid", None),
+    ],
+)
+def test_a_refusal_is_told_by_the_statement_it_lacks(message, told):
+    assert iam.missing(message, "shop.example.com") == told
+
+
+def test_the_settings_of_the_tests_are_settings():
+    import tomllib
+
+    settings, _ = load([Layer("test", tomllib.loads(SETTINGS))])
+    assert settings.store(3).route().destination.event_bus == "b2b"
+    assert settings.store(3).route().destination.credentials == CredentialsSource()
+
+
+def test_doctor_names_the_missing_statement_from_awss_answer(command, monkeypatch):
+    with aws_stub() as stub:
+        for name, value in environment(stub.url).items():
+            monkeypatch.setenv(name, value)
+        stub.answer = lambda _: Refusal("AccessDeniedException", DENIED)
+        ran = command("doctor", "--json", "--set", f"options.endpoint_url={stub.url}")
+    findings = {finding["name"]: finding["message"] for finding in ran.json["findings"]}
+    assert findings["bus of all store views"].endswith(
+        f"{DENIED}; missing in an identity-based policy of {USER}: {STATEMENT}"
+    )
+
+
+def test_doctor_names_what_is_missing_to_assume_a_role(command, monkeypatch):
+    role = "arn:aws:iam::123456789012:role/bus"
+    denied = f"User: {USER} is not authorized to perform: sts:AssumeRole on resource: {role}"
+    with aws_stub() as stub:
+        for name, value in environment(stub.url).items():
+            monkeypatch.setenv(name, value)
+        error = f"<Error><Code>AccessDenied</Code><Message>{denied}</Message></Error>"
+        stub.answer = lambda _: Raw(f"<ErrorResponse>{error}</ErrorResponse>".encode(), 403)
+        ran = command("doctor", "--json", "--set", f"credentials.role_arn={role}")
+    findings = {finding["name"]: finding["message"] for finding in ran.json["findings"]}
+    told = findings["credentials of all store views"]
+    assert "; missing in an identity-based policy of" in told
+    assert told.endswith(f'{{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "{role}"}}')

@@ -1,0 +1,281 @@
+"""Event patterns: made of filters, checked against schemas, matched as EventBridge does."""
+
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from magento_eventbridge.aws import patterns
+from magento_eventbridge.aws.matching import MatcherMissingError, matches_here
+from magento_eventbridge.aws.patterns import PatternError, everything
+from magento_eventbridge.catalog import EVENTS
+from magento_eventbridge.cli.samples import sample_event
+from magento_eventbridge.delivery.routing import Destination, Route
+
+ROUTE = Route(Destination("eu-west-1"), "example.com")
+SAMPLES = {event.detail_type: sample_event(event.detail_type, ROUTE) for event in EVENTS}
+CART = ["CartProductAdded", "CartProductUpdated", "CartProductRemoved"]
+ORDER = ["OrderPlaced"]
+
+
+def known(names: list[str]) -> list[patterns.Known]:
+    return [event for event in everything() if event.name in names]
+
+
+def made(names: list[str], *filters: str, any_of: tuple[str, ...] = ()) -> dict[str, Any]:
+    return patterns.make(["example.com"], known(names), filters=filters, any_of=any_of)
+
+
+def faults(pattern: Any) -> list[str]:
+    try:
+        patterns.check(pattern, everything())
+    except PatternError as error:
+        return str(error).splitlines()
+    return []
+
+
+# Those that the reference documentation shows
+
+
+def test_the_patterns_of_the_reference_documentation():
+    assert made(["CartProductAdded"]) == {
+        "source": ["example.com"],
+        "detail-type": ["CartProductAdded"],
+    }
+    assert made(CART) == {"source": ["example.com"], "detail-type": CART}
+    assert made(CART, "sku=WJ12-S-Blue") == {
+        "source": ["example.com"],
+        "detail-type": CART,
+        "detail": {"sku": ["WJ12-S-Blue"]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("filters", "detail"),
+    [
+        (["id=000000001"], {"id": ["000000001"]}),
+        (["id=000000001", "id=000000002"], {"id": ["000000001", "000000002"]}),
+        (["total=64"], {"total": [64]}),
+        (["total=64.50"], {"total": [64.5]}),
+        (["coupon=null"], {"coupon": [None]}),
+        (["metadata.async=true"], {"metadata": {"async": [True]}}),
+        (["id^=0000"], {"id": [{"prefix": "0000"}]}),
+        (["id$=1"], {"id": [{"suffix": "1"}]}),
+        (["items.name~=*Backpack"], {"items": {"name": [{"wildcard": "*Backpack"}]}}),
+        (["status!=pending"], {"status": [{"anything-but": ["pending"]}]}),
+        (
+            ["status!=pending", "status!=holded"],
+            {"status": [{"anything-but": ["pending", "holded"]}]},
+        ),
+        (["status!^=pend"], {"status": [{"anything-but": {"prefix": "pend"}}]}),
+        (["total>100"], {"total": [{"numeric": [">", 100]}]}),
+        (["total>=10", "total<=99.9"], {"total": [{"numeric": [">=", 10, "<=", 99.9]}]}),
+        (["tracking?"], {"tracking": [{"exists": True}]}),
+        (["tracking.ip!?"], {"tracking": {"ip": [{"exists": False}]}}),
+        (["billingAddress.country=IT"], {"billingAddress": {"country": ["IT"]}}),
+        (["coupon=a=b>c"], {"coupon": ["a=b>c"]}),
+    ],
+)
+def test_every_operator_has_a_filter(filters, detail):
+    assert made(ORDER, *filters)["detail"] == detail
+
+
+def test_one_of_several_filters_may_be_enough():
+    detail = made(ORDER, "total>10", any_of=("coupon?", "items.sku=24-MB02"))["detail"]
+    assert detail == {
+        "total": [{"numeric": [">", 10]}],
+        "$or": [{"coupon": [{"exists": True}]}, {"items": {"sku": ["24-MB02"]}}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "told", "fault"),
+    [
+        (ORDER, "totl>10", "detail.totl: OrderPlaced has no such field; did you mean 'total'?"),
+        (
+            ORDER,
+            "items.skuu=1",
+            "detail.items.skuu: OrderPlaced has no such field; did you mean 'sku'?",
+        ),
+        (ORDER, "country=IT", "detail.country: OrderPlaced has no such field"),
+        (["OrderPlaced", "StateSaved"], "total>10", "detail.total: StateSaved has no such field"),
+        (ORDER, "total>many", "detail.total: 'many' is no number"),
+        (ORDER, "total^=1", "detail.total: prefix is for text, this is number"),
+        (ORDER, "status>1", "detail.status: numeric is for numbers, this is string"),
+        (ORDER, "items=1", "detail.items: is an object in OrderPlaced: match its fields"),
+        (ORDER, "id.x=1", "detail.id: is no object in OrderPlaced"),
+        (["InvoicePayed"], "status=PAYED", 'detail.status: is never "PAYED"; it is one of "OPEN"'),
+        (ORDER, "total", "'total': must be a field, an operator and a value"),
+        (ORDER, "total?1", "nothing comes after ?"),
+        (ORDER, "items.name~=**a", "a wildcard may not have two * in a row"),
+        (
+            ORDER,
+            "metadata.async=yes",
+            'detail.metadata.async: "yes" can never match: it is boolean',
+        ),
+    ],
+)
+def test_what_can_never_match_is_told(names, told, fault):
+    with pytest.raises(PatternError) as error:
+        made(names, told)
+    assert fault in str(error.value)
+
+
+def test_a_field_is_a_value_or_an_object():
+    with pytest.raises(PatternError, match="object in another"):
+        made(ORDER, "billingAddress?", "billingAddress.country=IT")
+
+
+def test_an_or_of_one_is_none():
+    with pytest.raises(PatternError, match="two or more"):
+        made(ORDER, any_of=("coupon?",))
+
+
+def test_fields_of_an_object_of_any_fields_are_not_judged():
+    detail = made(["CronStarted"], "jobConfig.name=x", "jobConfig.a.b>1")["detail"]
+    assert detail["jobConfig"] == {"name": ["x"], "a": {"b": [{"numeric": [">", 1]}]}}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [
+        ({}, "the pattern is empty"),
+        ({"detail_type": ["OrderPlaced"]}, "did you mean 'detail-type'?"),
+        ({"source": "example.com"}, "source: must be an array"),
+        ({"source": []}, "source: an empty array"),
+        ({"detail-type": ["OrderPlacd"]}, "did you mean 'OrderPlaced'?"),
+        ({"detail": []}, "detail: must be an object"),
+        ({"detail": {"totl": [1]}}, "detail.totl: "),
+        (
+            {"detail-type": ORDER, "detail": {"id": "1"}},
+            'detail.id: must be an array of values, as ["1"]',
+        ),
+        (
+            {"detail-type": ORDER, "detail": {"total": [64.0]}},
+            "detail.total: 64.0 never matches: write 64",
+        ),
+        (
+            {"detail-type": ORDER, "detail": {"id": [1]}},
+            "detail.id: 1 can never match: it is string",
+        ),
+        ({"detail-type": ORDER, "detail": {"id": [[1]]}}, "detail.id: [1] is no value to match"),
+        ({"detail-type": ORDER, "detail": {"id": [{"prefiks": "1"}]}}, "did you mean 'prefix'?"),
+        ({"detail-type": ORDER, "detail": {"id": [{"prefix": 1}]}}, "prefix needs a text"),
+        (
+            {"detail-type": ORDER, "detail": {"id": [{"prefix": "1", "suffix": "2"}]}},
+            "one operator",
+        ),
+        ({"detail-type": ORDER, "detail": {"id": [{"exists": "yes"}]}}, "exists is true or false"),
+        (
+            {"detail-type": ORDER, "detail": {"total": [{"numeric": [">"]}]}},
+            "numeric is one comparison",
+        ),
+        (
+            {"detail-type": ORDER, "detail": {"total": [{"numeric": ["~", 1]}]}},
+            "numeric is one comparison",
+        ),
+        (
+            {"detail-type": ORDER, "detail": {"id": [{"anything-but": {"exists": True}}]}},
+            "anything-but takes",
+        ),
+        ({"detail-type": ORDER, "detail": {"id": [{"anything-but": [1]}]}}, "1 can never match"),
+        (
+            {"detail-type": ORDER, "detail": {"id": [{"anything-but": {"suffix": [1]}}]}},
+            "suffix needs a text",
+        ),
+        (
+            {"detail-type": ORDER, "detail": {"$or": [{"id": ["1"]}]}},
+            "$or: must be an array of two",
+        ),
+        (
+            {"detail-type": ORDER, "detail": {"$or": [{"id": ["1"]}, {"idd": ["1"]}]}},
+            "detail.idd: OrderPlaced has",
+        ),
+    ],
+)
+def test_a_pattern_written_by_hand_is_checked(pattern, told):
+    assert told in "\n".join(faults(pattern))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        {"source": [{"prefix": "example."}], "detail-type": [{"prefix": "Order"}]},
+        {"detail-type": ORDER, "$or": [{"source": ["a"]}, {"account": ["b"]}]},
+        {"detail-type": ORDER, "detail": {"id": [{"prefix": {"equals-ignore-case": "A"}}, "b"]}},
+        {"detail-type": ORDER, "detail": {"id": [{"anything-but": "1"}], "coupon": [None, "x"]}},
+        {"detail-type": ORDER, "detail": {"tracking": {"ip": [{"cidr": "10.0.0.0/24"}]}}},
+        {"detail-type": ["InvoicePayed"], "detail": {"status": ["PAID", "OPEN"]}},
+        {"detail": {"total": [{"numeric": [">", 10]}]}},
+        {"detail-type": [{"prefix": "Cron"}], "detail": {"groupId": ["default"]}},
+    ],
+)
+def test_a_good_pattern_has_no_faults(pattern):
+    assert faults(pattern) == []
+
+
+@pytest.mark.parametrize(("text", "told"), [("{", "not JSON"), ("[]", "no JSON object")])
+def test_what_is_no_pattern_is_told(text, told):
+    with pytest.raises(PatternError, match=told):
+        patterns.read(text)
+
+
+# Matching
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_an_event_matches_the_pattern_of_its_own_name_only(name):
+    pattern = made([name])
+    assert [other for other in SAMPLES if matches_here(pattern, SAMPLES[other])] == [name]
+
+
+@pytest.mark.parametrize(
+    ("filters", "is_match"),
+    [
+        (["total=64"], True),
+        (["total=65"], False),
+        (["total>63", "total<=64"], True),
+        (["total>64"], False),
+        (["coupon=null"], True),
+        (["coupon?"], True),
+        (["tracking?"], False),
+        (["tracking.ip!?"], True),
+        (["id^=0000"], True),
+        (["id$=2"], False),
+        (["status!=pending"], False),
+        (["status!^=comp"], True),
+        (["items.sku=24-MB02"], True),
+        (["items.sku=24-MB03"], False),
+        (["items.name~=*Backpack"], True),
+        (["items.price>=59", "items.sku=24-MB02"], True),
+        (["billingAddress.street=via di test"], True),
+        (["billingAddress.country=IT", "billingAddress.city=Test"], True),
+    ],
+)
+def test_filters_match_as_they_say(filters, is_match):
+    assert matches_here(made(ORDER, *filters), SAMPLES["OrderPlaced"]) is is_match
+
+
+def test_or_matches_when_one_does():
+    placed = SAMPLES["OrderPlaced"]
+    assert matches_here(made(ORDER, any_of=("total>1000", "items.sku^=24")), placed)
+    assert not matches_here(made(ORDER, any_of=("total>1000", "items.sku^=25")), placed)
+
+
+def test_fields_of_an_array_are_of_one_member():
+    # As EventBridge has it: what matches must be one line item, not two.
+    event = json.loads(json.dumps(SAMPLES["OrderPlaced"]))
+    event["detail"]["items"] = [
+        {"sku": "a", "name": "A", "price": 1, "qty": 1},
+        {"sku": "b", "name": "B", "price": 9, "qty": 1},
+    ]
+    assert matches_here(made(ORDER, "items.sku=b", "items.price>5"), event)
+    assert not matches_here(made(ORDER, "items.sku=a", "items.price>5"), event)
+    assert matches_here(made(ORDER), {**event, "detail": {**event["detail"], "items": []}})
+
+
+def test_without_moto_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "moto.events.models", None)
+    with pytest.raises(MatcherMissingError, match=r"magento-eventbridge\[rules\]"):
+        matches_here({}, {})

@@ -1,0 +1,190 @@
+"""The site is built without a broken link, and the commands that pages show are commands."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from tools import docs_site
+
+from magento_eventbridge.cli import app
+from tests.support.programs import program
+from tests.unit.test_cli import command, nothing_of_this_machine  # noqa: F401
+from tests.unit.test_docs import PAGES, PROJECT
+
+ZENSICAL = Path(sys.executable).with_name("zensical")
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch) -> Path:
+    """Lay a site out in a folder of its own."""
+    monkeypatch.setattr(docs_site, "BUILD", tmp_path / "build/docs")
+    assert docs_site.main() == 0
+    shutil.copyfile(PROJECT / "zensical.toml", tmp_path / "zensical.toml")
+    return tmp_path
+
+
+def build(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [ZENSICAL, "build", "--strict", "--clean"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+
+
+def test_the_site_is_built_strictly(site):
+    built = build(site)
+
+    assert built.returncode == 0, built.stdout + built.stderr
+    for page in ("index", "operators", "events/OrderPlaced", "project/agent/index"):
+        assert (site / f"build/site/{page}.html").stat().st_size > 1000
+    # Nothing is loaded from elsewhere.
+    text = (site / "build/site/index.html").read_text()
+    assert not re.search(r'(?:src|href)="https?://[^"]*\.(?:js|css|woff2?)"', text)
+
+
+@pytest.mark.parametrize("link", ["[x](nowhere.md)", "[x](faq.md#nowhere)"])
+def test_a_broken_link_ends_it(site, link):
+    page = site / "build/docs/faq.md"
+    page.write_text(f"{page.read_text()}\n{link}\n")
+    assert build(site).returncode != 0
+
+
+def test_links_out_of_the_docs_lead_to_their_files(site):
+    text = (site / "build/docs/operating.md").read_text()
+    assert "(project/deploy/magento-eventbridge.service)" in text
+    assert "](../deploy" not in text
+    agent = (site / "build/docs/project/agent/README.md").read_text()
+    assert "# The agent" in agent
+
+
+# Commands
+
+_SHELL = re.compile(r"^ *```(?:sh|console)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+
+
+def shown(page: Path) -> Iterator[list[str]]:
+    """Give the arguments of each `magento-eventbridge` that a page shows."""
+    for block in _SHELL.findall(page.read_text(encoding="utf-8")):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.strip().removeprefix("$ "), comments=True)
+            ends = [i for i, word in enumerate(words) if word in (">", "|", "&&", ";", "<")]
+            words = words[: min(ends, default=len(words))]
+            if words and words[0].endswith("magento-eventbridge"):
+                yield words[1:]
+
+
+COMMANDS = [
+    pytest.param(words, id=f"{page.relative_to(PROJECT)}: {' '.join(words)}")
+    for page in PAGES
+    for words in shown(page)
+]
+
+
+def test_pages_show_commands():
+    assert len(COMMANDS) > 20
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_a_command_of_a_page_has_the_arguments_that_it_shows(words):
+    at: Any = typer.main.get_command(app)
+    context = at.make_context("magento-eventbridge", list(words), resilient_parsing=True)
+    rest = list(words)
+    while hasattr(at, "get_command"):
+        name = rest.pop(0)
+        inner = at.get_command(context, name)
+        assert inner is not None, f"no command {name}"
+        at, context = inner, type(context)(inner, parent=context, info_name=name)
+    at.parse_args(context, rest)
+
+
+# What needs neither a shop nor AWS, nor goes on for ever.
+_RUNS = {
+    ("events",),
+    ("iam", "policy"),
+    ("rules", "pattern"),
+    ("rules", "test"),
+    ("schemas", "export"),
+    ("version",),
+}
+
+
+def runs(words: list[str]) -> bool:
+    alone = not {"--magento-root", "--config"} & set(words)
+    # Without an account AWS is asked for it.
+    asks = words[:2] == ["iam", "policy"] and "--account" not in words
+    prints = words[:2] == ["rules", "put"] and "--format" in words
+    known = any(tuple(words[: len(start)]) == start for start in _RUNS)
+    return alone and not asks and (known or prints)
+
+
+RUNNABLE = [parameter for parameter in COMMANDS if runs(parameter.values[0])]  # type: ignore[arg-type]
+
+
+def test_many_commands_can_be_run():
+    assert len(RUNNABLE) >= 10
+
+
+@pytest.mark.parametrize("words", RUNNABLE)
+def test_a_command_of_a_page_runs(command, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pattern.json").write_text('{"detail-type": ["OrderPlaced"]}')
+    ran = command(*words)
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out
+
+
+def test_the_quick_start_prints_what_it_says(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (PROJECT / "docs/quick-start.md").read_text()
+    (make,) = [w.values[0] for w in COMMANDS if w.id == (
+        "docs/quick-start.md: rules pattern OrderPlaced --detail total>=50"
+    )]  # fmt: skip
+    Path("pattern.json").write_text(command(*make).out)  # type: ignore[misc]
+    ran = command("rules", "test", "pattern.json", "OrderPlaced", "OrderCanceled", "--local")
+    assert ran.out in text
+
+
+def test_the_consumers_guide_prints_what_it_says(command):
+    text = (PROJECT / "docs/consumers.md").read_text()
+    first = next(w.values[0] for w in COMMANDS if str(w.id).startswith("docs/consumers.md: rules"))
+    assert command(*first).out.strip() in text  # type: ignore[misc]
+
+
+def test_the_typescript_of_the_consumers_guide_compiles(tmp_path):
+    text = (PROJECT / "docs/consumers.md").read_text()
+    (code,) = re.findall(r"^```ts\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "handler.ts").write_text(code)
+    declarations = "src/magento_eventbridge/events/events.d.ts"
+    shutil.copyfile(PROJECT / declarations, tmp_path / "events.d.ts")
+    options = ["--strict", "--noEmit", "--target", "es2020", "--moduleResolution", "node"]
+    ran = subprocess.run(
+        [program("tsc", "node-typescript"), *options, "handler.ts"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    assert (ran.returncode, ran.stdout) == (0, "")
+
+
+def test_the_python_of_the_consumers_guide_runs(capsys):
+    text = (PROJECT / "docs/consumers.md").read_text()
+    (code,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    from tests.unit.test_events import PLACED
+
+    names["handler"](PLACED, None)
+    names["handler"](PLACED | {"detail-type": "OrderTeleported"}, None)
+    assert capsys.readouterr().out == "000000001 64 ['24-MB02']\n"

@@ -1,0 +1,88 @@
+"""Lay out the documentation for the generator of the site, in build/docs.
+
+Pages are read in the repository too, where `../agent` is next to them; a site's generator knows one
+folder only. So the pages are copied, with the files of the project that they link to, and links are
+led to where these are then. A link to a folder becomes plain text.
+
+python -m tools.docs_site
+"""
+
+import posixpath
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+BUILD = PROJECT / "build/docs"
+_OUTSIDE = "project"
+
+_LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<path>[^)\s:#]+)(?P<anchor>#[^)\s]*)?\)")
+_FENCE = re.compile(r"(^ *```.*?^ *```)", re.MULTILINE | re.DOTALL)
+
+
+def pages() -> dict[str, Path]:
+    """Give what the site has, by its path there: all of docs/, and what is linked to from it."""
+    found = {
+        path.relative_to(PROJECT / "docs").as_posix(): path
+        for path in sorted((PROJECT / "docs").rglob("*"))
+        if path.is_file()
+    }
+    todo = [path for path in found.values() if path.suffix == ".md"]
+    while todo:
+        for linked in _linked(todo.pop()):
+            there = _place(linked)
+            if there not in found:
+                found[there] = linked
+                todo += [linked] if linked.suffix == ".md" else []
+    return found
+
+
+def _linked(page: Path) -> Iterator[Path]:
+    for link in _LINK.finditer(_FENCE.sub("", page.read_text(encoding="utf-8"))):
+        target = (page.parent / link["path"]).resolve()
+        if target.is_file() and target.is_relative_to(PROJECT):
+            yield target
+
+
+def _place(file: Path) -> str:
+    """Give where a file of the project is on the site."""
+    docs = PROJECT / "docs"
+    if file.is_relative_to(docs):
+        return file.relative_to(docs).as_posix()
+    return f"{_OUTSIDE}/{file.relative_to(PROJECT).as_posix()}"
+
+
+def laid_out(page: Path) -> str:
+    """Give a page's text with its links led to where the site has their targets."""
+    here = posixpath.dirname(_place(page))
+
+    def lead(link: re.Match[str]) -> str:
+        target = (page.parent / link["path"]).resolve()
+        if target.is_dir():
+            return link["text"]
+        if not target.is_file():
+            return link[0]  # the generator tells of it
+        path = posixpath.relpath(_place(target), here or ".")
+        return f"[{link['text']}]({path}{link['anchor'] or ''})"
+
+    parts = _FENCE.split(page.read_text(encoding="utf-8"))
+    return "".join(p if p.lstrip().startswith("```") else _LINK.sub(lead, p) for p in parts)
+
+
+def main() -> int:
+    """Lay all out anew; gives the exit status."""
+    shutil.rmtree(BUILD, ignore_errors=True)
+    for place, file in pages().items():
+        there = BUILD / place
+        there.parent.mkdir(parents=True, exist_ok=True)
+        if file.suffix == ".md":
+            there.write_text(laid_out(file), encoding="utf-8")
+        else:
+            shutil.copyfile(file, there)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
