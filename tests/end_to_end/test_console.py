@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 from playwright.async_api import Page, expect
 
 from magento_eventbridge.inlets.client import hand_over
@@ -194,7 +195,7 @@ async def test_a_parked_bus_is_told_in_a_word_with_what_to_do(tmp_path: Path) ->
         await expect(page.get_by_role("status")).to_have_text("Idle")
         await _hand_over(bridge, _order())
         # By itself, without a reload.
-        await expect(page.get_by_role("status")).to_have_text("Parked")
+        await expect(page.get_by_role("status")).to_have_text("Parked", timeout=15_000)
         await expect(page.locator("main")).to_contain_text("permission events:PutEvents")
         await page.goto("/dead-letters")
         await expect(page.locator("main")).to_contain_text("they wait for you")
@@ -377,3 +378,36 @@ async def test_a_console_that_cannot_listen_does_not_stop_delivery(tmp_path: Pat
             await _hand_over(other, _order())
             await endpoint.until_taken(1)
             assert "No console: cannot listen on 127.0.0.1:" in other.log
+
+
+async def test_a_tail_that_somebody_watches_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    async with put_events() as endpoint, serving(tmp_path, endpoint.url) as bridge:
+        async with ClientSession(bridge.console) as http, http.get("/events/tail") as tail:
+            assert tail.headers["Content-Type"] == "text/event-stream"
+            told = _order()
+            await _hand_over(bridge, told)
+            row = b""
+            while told["id"].encode() not in row:
+                row += await tail.content.readline()
+            began = time.monotonic()
+            assert await bridge.stop() == 0
+            assert time.monotonic() - began < 5
+
+
+async def test_a_journal_that_cannot_be_written_is_told_of_and_costs_nothing(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "occupied").write_text("a file where a folder must be")
+    path = str(tmp_path / "occupied" / "journal.sqlite")
+    async with put_events() as endpoint:
+        async with serving(tmp_path, endpoint.url, JOURNAL__PATH=path) as bridge:
+            await _hand_over(bridge, _order())
+            await endpoint.until_taken(1)
+            async with ClientSession(bridge.console) as http, asyncio.timeout(10):
+                text = ""
+                while "The journal cannot be written" not in text:
+                    await asyncio.sleep(0.1)
+                    async with http.get("/") as answer:
+                        text = await answer.text()
+            assert "1 note of events could not be kept" in text
+            assert bridge.log.count("Cannot write the journal") == 1
