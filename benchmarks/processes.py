@@ -31,8 +31,11 @@ def endpoint(latency: float = 0) -> Iterator[str]:
 
 
 @contextmanager
-def serving(url: str, folder: Path) -> Iterator[str]:
-    """Run `magento-eventbridge serve` on one core, as an operator does; gives its inlet's URL."""
+def serving(url: str, folder: Path, *, console: bool) -> Iterator[str]:
+    """Run `magento-eventbridge serve` on one core, as an operator does; gives its inlet's URL.
+
+    With the console it keeps its journal of events.
+    """
     log = folder / "bridge.log"
     given = {
         "CREDENTIALS__TYPE": "keys",
@@ -44,6 +47,7 @@ def serving(url: str, folder: Path) -> Iterator[str]:
         "DELIVERY__CALLS_PER_SECOND": "1000000",
         "INLET__SECRETS": SECRET,
         "INLET__PORT": "0",
+        "CONSOLE__ENABLED": str(console),
         "CONSOLE__PORT": "0",
         "SPOOL__PATH": str(folder / "spool.sqlite"),
         "LOG__FILE": str(log),
