@@ -25,7 +25,7 @@ test: install
 	$(BIN)/coverage run -m pytest --numprocesses=2 --dist=loadfile
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
-	$(BIN)/coverage report --fail-under=100 --include='*/captures.py,*/catalog/*,*/delivery/backoff.py,*/delivery/batches.py,*/delivery/envelope.py,*/delivery/routing.py,*/delivery/verdicts.py,*/magento_eventbridge/magento/*'
+	$(BIN)/coverage report --fail-under=100 --include='src/magento_eventbridge/captures.py,src/magento_eventbridge/catalog/*,src/magento_eventbridge/delivery/backoff.py,src/magento_eventbridge/delivery/batches.py,src/magento_eventbridge/delivery/envelope.py,src/magento_eventbridge/delivery/routing.py,src/magento_eventbridge/delivery/verdicts.py,src/magento_eventbridge/magento/*'
 
 # The fault tests for long: so many things go wrong in each storm. A run prints its seeds.
 soak: export MAGENTO_EVENTBRIDGE_SOAK_ROUNDS ?= 200
