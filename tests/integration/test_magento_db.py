@@ -118,6 +118,37 @@ async def test_an_open_transaction_of_the_shop_holds_nothing_up(
     assert [claim.body for claim in claims] == [json.loads(late).encode()]
 
 
+async def test_what_a_failure_left_behind_comes_before_what_came_after_it(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue
+) -> None:
+    captures = recorded.orders(3)
+    magento_queue.put(captures[:2])
+    magento_queue.run("RENAME TABLE {queue_message} TO queue_message_away")
+    with pytest.raises(QueueError):
+        await queue.claim(10)
+    magento_queue.run("RENAME TABLE queue_message_away TO {queue_message}")
+    magento_queue.put(captures[2:])
+    claims = await queue.claim(10)
+    assert [claim.body for claim in claims] == [body for _, body in captures]
+
+
+async def test_what_is_committed_late_comes_before_what_came_after_it(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue
+) -> None:
+    captures = recorded.orders(3)
+    late = json.dumps(captures[1][1].decode())
+    assert not await queue.claim(10)
+    with magento_queue.server.connect() as shop:
+        magento_queue.publish([late], shop)
+        magento_queue.put(captures[:1])
+        await asyncio.sleep(2.1)  # until it looks at all of them again
+        assert len(await queue.claim(10)) == 1
+        shop.commit()
+    magento_queue.put(captures[2:])
+    claims = await queue.claim(10)
+    assert [claim.body for claim in claims] == [body for _, body in captures[1:]]
+
+
 async def test_a_rolled_back_transaction_emits_nothing(
     magento_queue: MagentoQueue, queue: MagentoDbQueue
 ) -> None:

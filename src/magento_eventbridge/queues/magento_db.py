@@ -48,7 +48,11 @@ class MagentoDbQueue(MysqlQueue):
         super().__init__(options, queries, text_of=_text_of, prepare=self._make_tables)
         self._queue = queue
         self._looks_at_all_at = 0.0
-        self._newest = 0
+        # The newest message at the last look at all, and at the one before it: a message may be
+        # committed after some that have a higher number, so there is a while to see it. None:
+        # older ones may have been left, so all are looked at.
+        self._newest: int | None = None
+        self._beyond: int | None = None
         self._has_told_of_absence = False
         self._has_told_of_age = False
 
@@ -71,21 +75,25 @@ class MagentoDbQueue(MysqlQueue):
         if not found:
             return
         self._tell_of_age(cursor)
+        beyond, self._beyond = self._beyond, None
         with transaction(cursor):
             rows = self._queries.rows(cursor, "hold", {"ids": json.dumps(found)})
             self._queries.run(cursor, "take", ids=[number for (number,) in rows])
+        if len(rows) == len(found):
+            self._beyond = beyond
 
     def _waiting(self, cursor: Cursor, limit: int) -> list[int]:
-        if time.monotonic() < self._looks_at_all_at:
-            values = {"beyond": self._newest, "limit": limit}
+        is_time = time.monotonic() >= self._looks_at_all_at
+        if self._beyond is not None and not is_time:
+            values = {"beyond": self._beyond, "limit": limit}
             rows = self._queries.rows(cursor, "waiting_beyond", values)
             return [number for (number,) in rows]
         if not self._is_known(cursor):
             return []
         ((newest,),) = self._queries.rows(cursor, "newest")
         rows = self._queries.rows(cursor, "waiting", {"limit": limit})
-        if len(rows) < limit:
-            self._newest = newest or 0
+        if len(rows) < limit and is_time:
+            self._beyond, self._newest = self._newest, newest or 0
             self._looks_at_all_at = time.monotonic() + _LOOKS_AT_ALL_EVERY
         return [number for (number,) in rows]
 
