@@ -183,9 +183,10 @@ def _amqp_options(settings: Settings, at_most: int | None = None) -> AmqpOptions
 def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
     """Run a coroutine as a long-lived process should: on uvloop, with a patient collector."""
     # What was imported stays: the collector need not look at it again and again. What delivery
-    # makes is gone when its call is over, nearly always without the collector's help.
+    # makes is gone when its call is over, nearly always without the collector's help. So it should
+    # not look at what is merely in hand: some thousand events, of a dozen objects each.
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(100_000, 20, 20)
     return uvloop.run(main)
 
 

@@ -7,13 +7,14 @@ import sqlite3
 import threading
 import time
 from bisect import bisect_left
-from collections import Counter, deque
-from collections.abc import Iterator
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -27,7 +28,11 @@ log = logging.getLogger(__name__)
 # How often is written, in seconds: a live tail is late by as much, and a batch is worth its commit.
 _WRITES_EVERY = 0.25
 _CLEARS_EVERY = 10.0
-# What may wait to be written, in bytes of entries. Beyond it notes are dropped, never events.
+# So many events at a time: 4,000 a second, more than AWS takes by the default limit of calls. More
+# would take the processor from delivery.
+_WRITES_AT_ONCE = 1_000
+# What may wait to be written, in bytes. Beyond it deliveries at the first try are left out of the
+# journal, beyond the double whatever comes; no event is ever.
 _MOST_WAITING = 32_000_000
 # With so many rows in one statement SQLite asks for Python's lock once and not for each row.
 _ROWS_AT_ONCE = 64
@@ -42,6 +47,7 @@ _MINUTES_KEPT = 8 * 24 * 60
 
 LATENCIES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 """Upper bounds, in seconds, of the latencies that are counted together; beyond the last: `inf`."""
+_BOUNDS = (*(json.dumps(latency) for latency in LATENCIES), "inf")
 
 _VERDICTS = {
     Fate.DELIVERED: "delivered",
@@ -85,6 +91,14 @@ Row = tuple[Any, ...]
 Counts = Counter[tuple[int, str, str]]
 
 
+class _Note(NamedTuple):
+    """What was noted, with the bytes that it keeps in memory and the events that it tells of."""
+
+    size: int
+    events: int
+    of: Call | End
+
+
 @dataclass(frozen=True)
 class Retention:
     """How much of a journal is kept.
@@ -105,8 +119,9 @@ class Retention:
 class Recorder:
     """The journal that delivery is given; it never holds delivery up.
 
-    What the loop hands over are references to what it had in hand anyway. When the thread falls
-    behind or the disk is full, notes are dropped and counted.
+    What the loop hands over are references to what it had in hand anyway. The thread counts all of
+    it at once and writes as much as leaves the processor to delivery; the rest waits. When too much
+    waits or the disk is full, notes are dropped and counted.
     """
 
     def __init__(self, path: Path, retention: Retention) -> None:
@@ -114,9 +129,11 @@ class Recorder:
         self.dropped = 0
         self.trouble: str | None = None
         self._retention = retention
-        self._notes: deque[tuple[int, Call | End]] = deque()
+        self._notes: deque[_Note] = deque()
         self._taken = 0  # bytes, by the loop only
         self._done = 0  # bytes, by the thread only
+        self._waiting: deque[_Note] = deque()  # counted, not written
+        self._waiting_bytes = 0
         self._counts: Counts = Counter()
         self._redaction: Redaction | None = None
         self._told_at = float("-inf")
@@ -134,18 +151,19 @@ class Recorder:
 
     def called(self, call: Call) -> None:
         """Take note of a call."""
-        self._take(sum(pending.entry.size for pending in call.batch), call, len(call.batch))
+        size = sum(pending.entry.size + len(pending.claim.body) for pending in call.batch)
+        self._take(_Note(size, len(call.batch), call))
 
     def ended(self, end: End) -> None:
         """Take note of an end without a call."""
-        self._take(len(end.claim.body), end, 1)
+        self._take(_Note(len(end.claim.body), 1, end))
 
-    def _take(self, size: int, note: Call | End, events: int) -> None:
-        if self._taken - self._done > _MOST_WAITING:
-            self.dropped += events
+    def _take(self, note: "_Note") -> None:
+        if self._taken - self._done > 2 * _MOST_WAITING:
+            self.dropped += note.events
             return
-        self._taken += size
-        self._notes.append((size, note))
+        self._taken += note.size
+        self._notes.append(note)
 
     # In the thread
 
@@ -154,12 +172,15 @@ class Recorder:
         cleared_at = time.monotonic()
         while True:
             is_last = self._stopping.wait(_WRITES_EVERY)
-            notes = [self._notes.popleft() for _ in range(len(self._notes))]
+            self._collect()
+            if not is_last:
+                self._leave_out()
+            notes = self._next()
             try:
                 connection = connection or _connect(self.path)
                 if notes:
                     _leave_room(self.path)
-                self._write(connection, [note for _, note in notes])
+                self._write(connection, notes)
                 if time.monotonic() - cleared_at > _CLEARS_EVERY:
                     clear(connection, self._retention, time.time())
                     cleared_at = time.monotonic()
@@ -171,18 +192,48 @@ class Recorder:
                     connection.close()
                 # Another file may be there when it is opened again, with another key.
                 connection, self._redaction = None, None
-            self._done += sum(size for size, _ in notes)
-            if is_last:
+            self._done += sum(note.size for note in notes)
+            if is_last and not self._waiting:
                 if connection:
                     connection.close()
                 return
 
-    def _write(self, connection: sqlite3.Connection, notes: list[Call | End]) -> None:
+    def _collect(self) -> None:
+        """Count what has come, and let it wait."""
+        came = [self._notes.popleft() for _ in range(len(self._notes))]
+        self._counts.update(_counted(note.of for note in came))
+        self._waiting.extend(came)
+        self._waiting_bytes += sum(note.size for note in came)
+
+    def _leave_out(self) -> None:
+        """Drop the oldest of those that nobody has to look into, when too much waits."""
+        if self._waiting_bytes <= _MOST_WAITING:
+            return
+        kept: deque[_Note] = deque()
+        for note in self._waiting:
+            if self._waiting_bytes > _MOST_WAITING and _went_well(note.of):
+                self.dropped += note.events
+                self._waiting_bytes -= note.size
+                self._done += note.size
+            else:
+                kept.append(note)
+        self._waiting = kept
+
+    def _next(self) -> list["_Note"]:
+        """Take what is written next."""
+        notes: list[_Note] = []
+        events = 0
+        while self._waiting and events < _WRITES_AT_ONCE:
+            notes.append(note := self._waiting.popleft())
+            events += note.events
+            self._waiting_bytes -= note.size
+        return notes
+
+    def _write(self, connection: sqlite3.Connection, notes: list["_Note"]) -> None:
         if not notes and not self._counts:
             return
         self._redaction = self._redaction or _redaction(connection, self._retention.personal_data)
-        rows = [row for note in notes for row in _rows(note, self._redaction)]
-        self._counts.update(_counted(notes))
+        rows = [row for note in notes for row in _rows(note.of, self._redaction)]
         connection.execute("BEGIN IMMEDIATE")
         try:
             _upsert(connection, rows)
@@ -194,8 +245,8 @@ class Recorder:
             raise
         self._counts.clear()
 
-    def _fails(self, error: Exception, notes: list[tuple[int, Call | End]]) -> None:
-        self.dropped += sum(len(n.batch) if isinstance(n, Call) else 1 for _, n in notes)
+    def _fails(self, error: Exception, notes: list["_Note"]) -> None:
+        self.dropped += sum(note.events for note in notes)
         self.trouble = f"{self.path}: {error}"
         if time.monotonic() - self._told_at > _TELLS_EVERY:
             self._told_at = time.monotonic()
@@ -322,8 +373,16 @@ def _row_of_end(end: End, redaction: Redaction) -> Row:
     )
 
 
-def _counted(notes: list[Call | End]) -> Counts:
-    counts: Counts = Counter()
+def _went_well(note: Call | End) -> bool:
+    """Whether nothing but success, at the first try, is told."""
+    return isinstance(note, Call) and all(
+        verdict.fate is Fate.DELIVERED and not pending.failures
+        for pending, verdict in zip(note.batch, note.verdicts, strict=True)
+    )
+
+
+def _counted(notes: Iterable[Call | End]) -> Counts:
+    counts: dict[tuple[int, str, str], int] = defaultdict(int)
     for note in notes:
         minute = int(note.at) // 60 * 60
         if isinstance(note, End):
@@ -333,12 +392,16 @@ def _counted(notes: list[Call | End]) -> Counts:
             known_as = _VERDICTS[verdict.fate]
             counts[minute, "verdict", known_as] += 1
             if known_as == "delivered":
-                counts[minute, "scope", pending.label.partition("/")[0].lower()] += 1
+                counts[minute, "scope", _scope(pending.label)] += 1
                 counts[minute, "latency", bound(note.at - pending.entry.time)] += 1
-    return counts
+    return Counter(counts)
+
+
+@lru_cache(maxsize=1_000)
+def _scope(label: str) -> str:
+    return label.partition("/")[0].lower()
 
 
 def bound(latency: float) -> str:
     """Give the upper bound, as the journal names it, under which a latency is counted."""
-    at = bisect_left(LATENCIES, latency)
-    return json.dumps(LATENCIES[at]) if at < len(LATENCIES) else "inf"
+    return _BOUNDS[bisect_left(LATENCIES, latency)]
