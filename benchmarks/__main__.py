@@ -143,6 +143,7 @@ def backlog() -> tuple[list[Row], dict[str, Any]]:
             events, peak = told["events_per_second"], told["peak_mb"]
             name = f"{queue}, {count:,} wait"
             rows.append((name, f"{events:,.0f} events/s", "", f"{peak:.0f} MB"))
+            print(*rows[-1], file=sys.stderr)  # it takes a while
             result.setdefault(queue, {})[str(count)] = told
     return rows, result
 

@@ -409,5 +409,5 @@ async def test_a_journal_that_cannot_be_written_is_told_of_and_costs_nothing(
                     await asyncio.sleep(0.1)
                     async with http.get("/") as answer:
                         text = await answer.text()
-            assert "1 note of events could not be kept" in text
+            assert "1 event left out of the journal" in text
             assert bridge.log.count("Cannot write the journal") == 1

@@ -83,6 +83,16 @@ async def test_consume_drains_so_many_of_the_database_and_stops(
         assert done.out == "3 delivered, 0 passed over, 0 buried\n"
 
 
+async def test_consume_drains_more_than_a_bridge_may_have_at_once(
+    tmp_path: Path, magento_broker: MagentoBroker
+) -> None:
+    await magento_broker.put(recorded.orders(300))
+    settings = of_broker(magento_broker.options, AMQP__PREFETCH="10")
+    async with put_events() as endpoint:
+        done = await ran(tmp_path, endpoint.url, settings, "consume", "--queue", "amqp")
+        assert done.out == "300 delivered, 0 passed over, 0 buried\n"
+
+
 async def test_consume_drains_so_many_of_the_broker_and_stops(
     tmp_path: Path, magento_broker: MagentoBroker
 ) -> None:

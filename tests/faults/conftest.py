@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.sources import Exchange, Inlet, MagentoTables, Source, Table
+from tests.faults.sources import QUEUES, Source, source_of
 
 SEED_VARIABLE = "MAGENTO_EVENTBRIDGE_FAULTS_SEED"
 ROUNDS_VARIABLE = "MAGENTO_EVENTBRIDGE_SOAK_ROUNDS"
-
-QUEUES = ("sqlite", "outbox", "magento-db", "amqp")
 
 _ROUNDS = 2
 _SECONDS_EACH = 20
@@ -34,16 +32,7 @@ def rounds() -> int:
 @pytest.fixture(params=QUEUES)
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
     """Give each of the queues."""
-    match request.param:
-        case "sqlite":
-            return Inlet(tmp_path / "spool.sqlite")
-        case "outbox":
-            return Table(request.getfixturevalue("outbox"))
-        case "magento-db":
-            return MagentoTables(request.getfixturevalue("magento_queue"))
-        case "amqp":
-            return Exchange(request.getfixturevalue("magento_broker"))
-    raise AssertionError
+    return source_of(request, tmp_path)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,6 +13,7 @@ from typing import Protocol
 import aiohttp
 import aiormq
 import pymysql
+import pytest
 from aiormq.exceptions import AMQPError, ChannelInvalidStateError
 from pymysql.cursors import Cursor
 
@@ -28,6 +29,8 @@ from tests.support.process import SECRET
 from tests.support.programs import free_ports
 
 Captures = Sequence[tuple[Capture, bytes]]
+
+QUEUES = ("sqlite", "outbox", "magento-db", "amqp")
 
 _PATIENCE = aiohttp.ClientTimeout(total=30)
 
@@ -226,6 +229,20 @@ class Exchange:
         told = await asyncio.to_thread(self._broker.broker.control, *words)
         counts = dict(line.rsplit(maxsplit=1) for line in told.splitlines() if line)
         return int(counts[self._broker.options.queue])
+
+
+def source_of(request: pytest.FixtureRequest, folder: Path) -> Source:
+    """Give the queue that a fixture is asked for by its name."""
+    match request.param:
+        case "sqlite":
+            return Inlet(folder / "spool.sqlite")
+        case "outbox":
+            return Table(request.getfixturevalue("outbox"))
+        case "magento-db":
+            return MagentoTables(request.getfixturevalue("magento_queue"))
+        case "amqp":
+            return Exchange(request.getfixturevalue("magento_broker"))
+    raise AssertionError(request.param)
 
 
 def as_published(captures: Captures) -> list[str]:

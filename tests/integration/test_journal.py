@@ -26,7 +26,15 @@ from magento_eventbridge.journal.recorder import Recorder, Retention, bound, cle
 from magento_eventbridge.queues.sqlite import SqliteQueue
 from magento_eventbridge.sinks.eventbridge import EventBridgeSink
 from tests.support import recorded
-from tests.support.put_events import Behaviour, PutEvents, Refuse, Take, put_events
+from tests.support.put_events import (
+    Behaviour,
+    PutEvents,
+    Refuse,
+    Script,
+    Take,
+    put_events,
+    takes_all,
+)
 
 _KEEP = Retention()
 KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="secret")
@@ -327,12 +335,49 @@ async def test_notes_are_dropped_and_counted_when_too_many_wait(
     assert await Archive(journal.path).size() == 30 - journal.dropped
 
 
+async def test_when_too_many_come_plain_deliveries_are_left_out_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # All notes fit in hand, and half of them may wait.
+    most = sum(len(body) for _, body in recorded.orders(30)) * 3 // 2
+    monkeypatch.setattr(module, "_MOST_WAITING", most)
+    monkeypatch.setattr(module, "_WRITES_AT_ONCE", 5)
+    journal = Recorder(_file(tmp_path), Retention())
+    failing: list[str] = []
+
+    def script(number: int, entries: list[dict[str, Any]]) -> Take:
+        if number:
+            return Take()
+        failing.extend(json.loads(entry["Detail"])["metadata"]["id"] for entry in entries)
+        return Take(dict.fromkeys(range(len(entries)), "InternalFailure"))
+
+    async with _delivering(tmp_path, journal, script):
+        pass  # nobody has written yet
+    monkeypatch.setattr(module, "_WRITES_EVERY", 0.01)
+    journal.open()
+    async with asyncio.timeout(10):
+        while not journal.dropped:
+            await asyncio.sleep(0.01)
+    await asyncio.to_thread(journal.close)
+    archive = Archive(journal.path)
+    assert 0 < journal.dropped <= 30 - len(failing)
+    known = {event.id: event for event in await archive.search(Query(), 99)}
+    assert len(known) == 30 - journal.dropped
+    assert [(known[number].verdict, known[number].tries) for number in failing] == [
+        ("delivered", 2)
+    ] * len(failing)
+    counts = [count for count in await archive.counts(0) if count.kind == "verdict"]
+    assert sum(count.events for count in counts if count.name == "delivered") == 30
+
+
 @asynccontextmanager
-async def _delivering(folder: Path, journal: Recorder) -> AsyncIterator[PutEvents]:
+async def _delivering(
+    folder: Path, journal: Recorder, script: Script = takes_all
+) -> AsyncIterator[PutEvents]:
     queue = SqliteQueue(folder / "spool.sqlite")
     await queue.put(recorded.orders(30))
     sink = EventBridgeSink(CredentialsFinder())
-    async with put_events() as endpoint:
+    async with put_events(script) as endpoint:
         destination = Destination("eu-west-1", endpoint_url=endpoint.url, credentials=KEYS)
         route = Route(destination, "shop.example.com")
         dispatcher = Dispatcher(queue, lambda _: route, lambda _: sink, Policy(), journal)

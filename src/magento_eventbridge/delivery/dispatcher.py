@@ -60,6 +60,7 @@ class Dispatcher:
         self._acks: list[Claim] = []
         self._burials: list[tuple[Claim, str]] = []
         self._has_settled = asyncio.Event()
+        self._settling = asyncio.Lock()
         self._has_room = asyncio.Event()
         self._stopping = asyncio.Event()
         self._rerouted: set[int] = set()  # store views whose route has become another
@@ -154,7 +155,7 @@ class Dispatcher:
             if not claims:
                 # What was passed over for want of room is still there.
                 is_all = (until_empty and not full) or limit == 0
-                if is_all and not any(self._ways.values()):
+                if is_all and not any(self._ways.values()) and not await self._has_told():
                     return
                 await self._until_news()
 
@@ -293,20 +294,31 @@ class Dispatcher:
                 await asyncio.sleep(outage.goes_on(f"internal fault: {type(error).__name__}"))
                 self._has_settled.set()
 
-    async def _settle(self) -> None:
-        acks, self._acks = self._acks, []
-        burials, self._burials = self._burials, []
+    async def _has_told(self) -> bool:
+        """Tell the queue what it does not know yet; whether that may have made room in it."""
+        if not (self._acks or self._burials or self._settling.locked()):
+            return False
         try:
-            if acks:
-                await self._queue.ack(acks)
-                acks = []
-            while burials:
-                await self._queue.bury(*burials[0])
-                del burials[0]
-        finally:
-            # Cut short: told again, which a queue does not mind.
-            self._acks.extend(acks)
-            self._burials.extend(burials)
+            await self._settle()
+        except QueueError:
+            return False  # told of at the end
+        return True
+
+    async def _settle(self) -> None:
+        async with self._settling:
+            acks, self._acks = self._acks, []
+            burials, self._burials = self._burials, []
+            try:
+                if acks:
+                    await self._queue.ack(acks)
+                    acks = []
+                while burials:
+                    await self._queue.bury(*burials[0])
+                    del burials[0]
+            finally:
+                # Cut short: told again, which a queue does not mind.
+                self._acks.extend(acks)
+                self._burials.extend(burials)
 
     async def _settle_last(self, given_back: list[Claim]) -> None:
         try:

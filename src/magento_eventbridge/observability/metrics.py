@@ -102,7 +102,7 @@ class Metrics(Collector):
         yield from self._events()
         yield from self._calls()
         yield from self._destinations()
-        dropped = _counter("journal_dropped", "Notes that the journal could not write")
+        dropped = _counter("journal_dropped", "Events that the journal left out")
         if self._journal:
             dropped.add_metric([], self._journal.dropped)
         yield dropped

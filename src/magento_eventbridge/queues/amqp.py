@@ -246,6 +246,7 @@ class AmqpQueue:
         """Wait for what is on its way: who finds nothing may end."""
         patience = _ARRIVES_WITHIN
         while not self._is_full:
+            self._news.clear()  # before the questions: with the answers it may all be here
             with self._connection.explained():
                 declared = await channel.queue_declare(self._options.queue, passive=True)
                 # The broker's answer may overtake what it has sent us, but not that to a second
@@ -253,7 +254,6 @@ class AmqpQueue:
                 await channel.basic_qos(prefetch_count=self._options.prefetch)
             if not declared.message_count:
                 return
-            self._news.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), patience)
             if not self._news.is_set():
