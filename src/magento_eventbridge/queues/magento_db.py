@@ -3,7 +3,8 @@
 import json
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from pymysql.cursors import Cursor
 
@@ -14,8 +15,10 @@ from magento_eventbridge.queues.mysql_queue import MysqlQueue, Queries
 
 log = logging.getLogger(__name__)
 
-# Seconds between two looks at all messages that wait; in between, only at what came lately.
+# Seconds between two looks at all messages that wait, and how much longer that is than such a look
+# takes; in between, only what came lately is looked at, or what follows in a backlog.
 _LOOKS_AT_ALL_EVERY = 2.0
+_LOOKS_AT_ALL_SHARE = 20.0
 # Magento's clean-up deletes new messages after 7 days unless told otherwise.
 _LONG_WAIT_SECONDS = 86_400
 
@@ -48,11 +51,12 @@ class MagentoDbQueue(MysqlQueue):
         super().__init__(options, queries, text_of=_text_of, prepare=self._make_tables)
         self._queue = queue
         self._looks_at_all_at = 0.0
-        # The newest message at the last look at all, and at the one before it: a message may be
-        # committed after some that have a higher number, so there is a while to see it. None:
-        # older ones may have been left, so all are looked at.
-        self._newest: int | None = None
+        # The message up to which nothing that waits was left; None: who knows.
         self._beyond: int | None = None
+        # The newest message at the last look at all. The next look makes it `_beyond`, so that what
+        # is committed after messages with a higher number has a while to be seen.
+        self._newest: int | None = None
+        self._is_backlog = False
         self._has_told_of_absence = False
         self._has_told_of_age = False
 
@@ -67,35 +71,51 @@ class MagentoDbQueue(MysqlQueue):
             self._queries.run(cursor, "make_tables")
 
     def _is_waiting(self, cursor: Cursor) -> bool:
-        return super()._is_waiting(cursor) or bool(self._waiting(cursor, 1))
+        return super()._is_waiting(cursor) or bool(self._look(cursor, 1).found)
 
     def _take(self, cursor: Cursor, limit: int) -> None:
         """Move up to `limit` messages to where Magento's clean-up cannot delete them."""
-        found = self._waiting(cursor, limit)
-        if not found:
-            return
-        self._tell_of_age(cursor)
-        beyond, self._beyond = self._beyond, None
-        with transaction(cursor):
-            rows = self._queries.rows(cursor, "hold", {"ids": json.dumps(found)})
-            self._queries.run(cursor, "take", ids=[number for (number,) in rows])
-        if len(rows) == len(found):
-            self._beyond = beyond
+        look = self._look(cursor, limit)
+        beyond, self._beyond = self._noted(look, limit), None
+        if look.found:
+            self._tell_of_age(cursor)
+            with transaction(cursor):
+                ids = json.dumps([number for number, _ in look.found])
+                held = self._queries.rows(cursor, "hold", {"ids": ids})
+                self._queries.run(cursor, "take", ids=[number for (number,) in held])
+            if len(held) < len(look.found):
+                return  # others take them, or let go of them
+        self._beyond = beyond
 
-    def _waiting(self, cursor: Cursor, limit: int) -> list[int]:
-        is_time = time.monotonic() >= self._looks_at_all_at
-        if self._beyond is not None and not is_time:
+    def _look(self, cursor: Cursor, limit: int) -> "_Look":
+        """Find messages that wait, oldest first: beyond what is known, or from time to time all."""
+        began = time.monotonic()
+        if self._beyond is not None and began < self._looks_at_all_at:
             values = {"beyond": self._beyond, "limit": limit}
-            rows = self._queries.rows(cursor, "waiting_beyond", values)
-            return [number for (number,) in rows]
+            found = self._queries.rows(cursor, "waiting_beyond", values)
+            if not self._is_backlog or len(found) == limit:
+                return _Look(found)
         if not self._is_known(cursor):
-            return []
+            return _Look(())
         ((newest,),) = self._queries.rows(cursor, "newest")
-        rows = self._queries.rows(cursor, "waiting", {"limit": limit})
-        if len(rows) < limit and is_time:
-            self._beyond, self._newest = self._newest, newest or 0
-            self._looks_at_all_at = time.monotonic() + _LOOKS_AT_ALL_EVERY
-        return [number for (number,) in rows]
+        found = self._queries.rows(cursor, "waiting", {"limit": limit})
+        return _Look(found, newest or 0, time.monotonic() - began)
+
+    def _noted(self, look: "_Look", limit: int) -> int | None:
+        """Learn from a look; gives beyond what to look next, once what it found is taken."""
+        now = time.monotonic()
+        if len(look.found) == limit:
+            self._is_backlog = True
+            if look.newest is not None:
+                pause = max(_LOOKS_AT_ALL_EVERY, _LOOKS_AT_ALL_SHARE * look.seconds)
+                self._looks_at_all_at = now + pause
+            return look.found[-1][1]
+        beyond = self._beyond
+        if look.newest is not None and (self._is_backlog or now >= self._looks_at_all_at):
+            beyond = None if self._is_backlog else self._newest
+            self._is_backlog, self._newest = False, look.newest
+            self._looks_at_all_at = now + _LOOKS_AT_ALL_EVERY
+        return beyond
 
     def _is_known(self, cursor: Cursor) -> bool:
         ((is_known,),) = self._queries.rows(cursor, "known")
@@ -123,6 +143,19 @@ class MagentoDbQueue(MysqlQueue):
                 "now. Let a bridge run all the time.",
                 age / 86_400,
             )
+
+
+class _Look(NamedTuple):
+    """What a look found: messages' statuses and numbers.
+
+    Attributes:
+        newest: the newest message there was; None unless it was a look at all.
+        seconds: how long it took.
+    """
+
+    found: Sequence[tuple[int, int]]
+    newest: int | None = None
+    seconds: float = 0.0
 
 
 def _text_of(body: bytes, status_id: int) -> bytes:

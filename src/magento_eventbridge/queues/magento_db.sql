@@ -13,14 +13,14 @@ WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s);
 
 -- name: waiting
 -- Messages that nobody has taken, oldest first. Looks at all that wait in any queue.
-SELECT id FROM {statuses}
+SELECT id, message_id FROM {statuses}
 WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s) AND status IN (2, 5)
-ORDER BY id
+ORDER BY message_id
 LIMIT %(limit)s;
 
 -- name: waiting_beyond
--- Those of them that came lately. Looks at these only.
-SELECT id FROM {statuses}
+-- Those of them that came after one. Looks at these only.
+SELECT id, message_id FROM {statuses}
 WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s) AND status IN (2, 5)
   AND message_id > %(beyond)s
 ORDER BY message_id
