@@ -82,7 +82,7 @@ def fill(queue: str, where: Place, count: int) -> None:
             options = MysqlOptions(**where)
             magento = MagentoQueue(mariadb.Server(options), options)
             for batch in batches:
-                magento.put(batch)
+                magento.fill(batch)
         case AmqpQueue.name:
             url = "amqp://{user}:{password}@{host}:{port}/{virtual_host}".format(**where)
             asyncio.run(publish(url, where["queue"], (text for _, text in captures)))

@@ -63,6 +63,25 @@ class MagentoQueue:
                     (queue,),
                 )
 
+    def fill(self, captures: Sequence[tuple[Capture, bytes]]) -> None:
+        """Publish captures by a few statements: for a large backlog."""
+        with self.server.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(self.named("SELECT COALESCE(MAX(id), 0) FROM {queue_message}"))
+            ((last,),) = cursor.fetchall()
+            cursor.executemany(
+                self.named("INSERT INTO {queue_message} (topic_name, body) VALUES (%s, %s)"),
+                [(QUEUE, json.dumps(body.decode())) for _, body in captures],
+            )
+            cursor.execute(
+                self.named(
+                    "INSERT INTO {queue_message_status} (queue_id, message_id, status) "
+                    "SELECT q.id, m.id, 2 FROM {queue_message} AS m CROSS JOIN {queue} AS q "
+                    "WHERE m.id > %s AND q.name = %s ORDER BY m.id"
+                ),
+                (last, QUEUE),
+            )
+            connection.commit()
+
     def php_takes(self) -> int:
         """Take the first message that waits, as Magento's consumer does; give its id."""
         (((number,),)) = self.ask(

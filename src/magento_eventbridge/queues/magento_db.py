@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 # Seconds between two looks at all messages that wait, and how much longer that is than such a look
 # takes; in between, only what came lately is looked at, or what follows in a backlog.
 _LOOKS_AT_ALL_EVERY = 2.0
-_LOOKS_AT_ALL_SHARE = 20.0
+_LOOKS_AT_ALL_SHARE = 50.0
 # Magento's clean-up deletes new messages after 7 days unless told otherwise.
 _LONG_WAIT_SECONDS = 86_400
 
