@@ -1,5 +1,7 @@
 """Dead letters in RabbitMQ: a queue of their own behind an exchange, each with its reason."""
 
+import asyncio
+import contextlib
 import hashlib
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -15,6 +17,9 @@ from magento_eventbridge.queues.amqp_connection import OURS, AmqpConnection, pub
 _REASON = f"{OURS}reason"
 _BURIED_AT = f"{OURS}buried-at"  # in microseconds since the epoch: its id, too
 _MICROSECONDS = 1_000_000
+# Letters are looked at so many at a time, and each is given so many seconds to come.
+_AT_ONCE = 200
+_FOLLOWS_WITHIN = 1.0
 
 
 class AmqpDeadLetters:
@@ -87,11 +92,28 @@ class AmqpDeadLetters:
         self, channel: AbstractChannel
     ) -> AsyncIterator[tuple[DeadLetter, DeliveredMessage]]:
         """Go through all of now; those that are not acknowledged go back when the channel ends."""
-        for _ in range(await self.count()):
-            delivered = await channel.basic_get(self._name)
-            if delivered.delivery_tag is None:
-                return  # another command has the others
-            yield _letter(delivered), delivered
+        left = await self.count()
+        while left > 0:
+            some = await self._some(channel, min(left, _AT_ONCE))
+            for delivered in some:
+                yield _letter(delivered), delivered
+            left -= _AT_ONCE
+            if len(some) < _AT_ONCE:
+                return  # all, or another command has the others
+
+    async def _some(self, channel: AbstractChannel, count: int) -> list[DeliveredMessage]:
+        """Take the next letters; none is acknowledged meanwhile, so no more than these come."""
+        came: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
+        await channel.basic_qos(prefetch_count=count)
+        consumer = await channel.basic_consume(self._name, came.put)
+        some: list[DeliveredMessage] = []
+        with contextlib.suppress(TimeoutError):
+            while len(some) < count:
+                some.append(await asyncio.wait_for(came.get(), _FOLLOWS_WITHIN))
+        await channel.basic_cancel(consumer.consumer_tag or "")
+        while not came.empty():
+            some.append(came.get_nowait())
+        return some
 
 
 def _letter(delivered: DeliveredMessage) -> DeadLetter:
