@@ -29,6 +29,8 @@ SinkOf = Callable[[Destination], Sink]
 _ADMITTED_AT_A_TIME = 250
 # In seconds: telling the queue of many at once costs it little more than telling of one.
 _SETTLES_EVERY = 0.05
+# A broker takes a while to confirm a dead letter, and not longer to confirm many.
+_BURIES_AT_ONCE = 50
 # AWS's messages are shorter; a fault's place in a hostile capture may be a book.
 _LONGEST_REASON = 500
 
@@ -313,8 +315,16 @@ class Dispatcher:
                     await self._queue.ack(acks)
                     acks = []
                 while burials:
-                    await self._queue.bury(*burials[0])
-                    del burials[0]
+                    some = burials[:_BURIES_AT_ONCE]
+                    told = await asyncio.gather(
+                        *(self._queue.bury(*burial) for burial in some), return_exceptions=True
+                    )
+                    errors = [error for error in told if error]
+                    burials[: len(some)] = [
+                        burial for burial, error in zip(some, told, strict=True) if error
+                    ]
+                    if errors:
+                        raise errors[0]
             finally:
                 # Cut short: told again, which a queue does not mind.
                 self._acks.extend(acks)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
+from aiormq.exceptions import ChannelNotFoundEntity, PublishError
 
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.catalog.messages import capture_text
@@ -35,16 +36,27 @@ class AmqpDeadLetters:
 
     async def bury(self, delivered: DeliveredMessage, reason: str) -> None:
         """Put a copy of a message there; it is safe once this returns."""
-        # Of the classic type: a quorum queue counts each look at a letter as a failed delivery.
-        await self._connection.declare(self._name, {"x-queue-type": "classic"})
         told: dict[str, str | int] = {
             _REASON: reason.encode(errors="replace").decode(),
             _BURIED_AT: int(time.time() * _MICROSECONDS),
         }
+        if await self._put(delivered, told):
+            return
+        # Of the classic type: a quorum queue counts each look at a letter as a failed delivery.
+        await self._connection.declare(self._name, {"x-queue-type": "classic"})
         async with self._connection.asking() as channel:
             await channel.exchange_declare(self._name, exchange_type="fanout", durable=True)
             await channel.queue_bind(self._name, self._name)
             await publish(channel, self._name, "", delivered, told)
+
+    async def _put(self, delivered: DeliveredMessage, told: dict[str, str | int]) -> bool:
+        """Publish a copy, unless there is no place for it yet."""
+        async with self._connection.asking() as channel:
+            try:
+                await publish(channel, self._name, "", delivered, told)
+            except (ChannelNotFoundEntity, PublishError):
+                return False
+            return True
 
     async def count(self) -> int:
         """How many there are."""
