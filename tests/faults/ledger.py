@@ -13,8 +13,8 @@ from magento_eventbridge.captures import Capture
 # In seconds. The bridge tells a queue twenty times a second what was delivered; a machine that
 # does much else at once takes longer. Who is killed may have that much left to tell.
 UNTOLD_FOR = 1.5
-# A call of one who was killed may still be in the bus's ears.
-UNDER_WAY_FOR = 0.5
+# A call of one who was killed may still be in the bus's ears, which are as slow as the machine.
+UNDER_WAY_FOR = 1.0
 
 
 @dataclass(frozen=True)
@@ -102,13 +102,12 @@ class Ledger:
     # What those tell who do harm
 
     def crash(self, since: float | None = None) -> None:
-        """Note that a bridge was killed; what it was told since then may be forgotten with it."""
+        """Note that a bridge was killed; what it could not tell since then is forgotten with it."""
         now = self.clock()
-        begin = now - UNTOLD_FOR
-        self._crashes.append((begin if since is None else min(since, begin), now))
+        self._crashes.append(((now if since is None else since) - UNTOLD_FOR, now))
 
     def forget_claims(self) -> None:
-        """Note that a broker has forgotten who had what: it may hand the same out to another."""
+        """Note that a server has forgotten who had what: the same may be handed out to another."""
         told = self.clock() - UNTOLD_FOR
         settled = {arrival.id for arrival in self.arrivals if arrival.at < told}
         self._claimed_twice.update(self._subjects.keys() - settled)
@@ -169,7 +168,7 @@ class Ledger:
                     explained["handed over twice"] += 1
                 elif claimed_twice:
                     claimed_twice -= 1
-                    explained["with two bridges when the broker ended"] += 1
+                    explained["with two bridges when the server ended"] += 1
                 else:
                     unexplained.append(f"{number} at {former.at:.2f} and {latter.at:.2f}")
         return explained, unexplained

@@ -145,7 +145,7 @@ class Table:
     """The `outbox` queue."""
 
     name = "outbox"
-    forgets_claims = False
+    forgets_claims = True  # a bridge's lock ends with the server
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
@@ -169,7 +169,7 @@ class MagentoTables:
     """The `magento-db` queue."""
 
     name = "magento-db"
-    forgets_claims = False
+    forgets_claims = True
 
     def __init__(self, queue: MagentoQueue) -> None:
         self._queue = queue

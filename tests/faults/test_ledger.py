@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 
-from tests.faults.ledger import UNTOLD_FOR, Ledger
+from tests.faults.ledger import UNDER_WAY_FOR, UNTOLD_FOR, Ledger
 from tests.support import recorded
 
 CAPTURES = [
@@ -99,7 +99,7 @@ def test_a_kill_explains_what_was_delivered_just_before_it_and_no_more() -> None
     clock.now += UNTOLD_FOR + 1
     arrive(book, SECOND)
     book.crash()
-    clock.now += 1
+    clock.now += UNDER_WAY_FOR + 1
     arrive(book, OTHER, FIRST, SECOND)
     arrive(book, OTHER)
     account = book.account()
@@ -120,7 +120,7 @@ def test_what_was_handed_over_twice_may_come_twice() -> None:
     assert len(book.account().unexplained) == 1
 
 
-def test_what_a_broker_handed_out_to_two_may_come_twice() -> None:
+def test_what_a_server_handed_out_to_two_may_come_twice() -> None:
     clock = Clock()
     book = ledger(clock)
     arrive(book, FIRST)
@@ -128,5 +128,5 @@ def test_what_a_broker_handed_out_to_two_may_come_twice() -> None:
     book.forget_claims()
     arrive(book, FIRST, SECOND, SECOND, OTHER, OTHER, OTHER)
     account = book.account()
-    assert account.duplicates == Counter({"with two bridges when the broker ended": 2})
+    assert account.duplicates == Counter({"with two bridges when the server ended": 2})
     assert [told.partition(" ")[0] for told in account.unexplained] == [FIRST, OTHER]

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import heapq
+import itertools
 import logging
 import math
 import time
@@ -37,6 +38,8 @@ _RENEWED_AFTER = 5
 _RENEWS_WITHIN = 5.0
 # Seconds for which a new channel is given to bring again what was told of without one.
 _COMES_AGAIN_WITHIN = 60.0
+# Of so many messages it is remembered that they were acknowledged: of the last second or two.
+_REMEMBERS = 20_000
 
 
 @dataclass(eq=False)
@@ -76,6 +79,8 @@ class AmqpQueue:
         self._postponed: list[tuple[float, int, _Message]] = []
         # Told of when the channel that they came by was gone: acknowledged when they come again.
         self._settled: set[str] = set()
+        # Acknowledged lately, in their order: a broker that crashes may forget that it was told.
+        self._acknowledged: dict[str, None] = {}
         self._forgets_at = 0.0
         self._unacknowledged: set[int] = set()
         self._renewing: set[asyncio.Task[None]] = set()
@@ -215,7 +220,7 @@ class AmqpQueue:
         message_id = delivered.header.properties.message_id or ""
         text = capture_text(delivered.body, message_id)
         key, store_id = _head(text, message_id)
-        if key in self._settled and not is_copy(delivered):
+        if (key in self._settled or key in self._acknowledged) and not is_copy(delivered):
             await self._acknowledge(delivered.channel, [tag])
             self._settled.discard(key)
         elif _returns(delivered) >= _RENEWED_AFTER:
@@ -305,6 +310,10 @@ class AmqpQueue:
             log.info("What was delivered is acknowledged when it comes again: %s", error)
         else:
             self._settled.difference_update(message.key for message in here)
+            self._acknowledged.update((message.key, None) for message in here)
+            too_many = max(0, len(self._acknowledged) - _REMEMBERS)
+            for key in list(itertools.islice(self._acknowledged, too_many)):
+                del self._acknowledged[key]
 
     async def _acknowledge(self, channel: AbstractChannel, tags: list[int]) -> None:
         """Acknowledge all up to the first that is still out at once, the others one by one."""
