@@ -157,8 +157,10 @@ class Dispatcher:
             if not claims:
                 # What was passed over for want of room is still there.
                 is_all = (until_empty and not full) or limit == 0
-                if is_all and not any(self._ways.values()) and not await self._has_told():
-                    return
+                if is_all and not any(self._ways.values()):
+                    if limit == 0 or not await self._has_told():
+                        return
+                    continue
                 await self._until_news()
 
     async def _claim(self, limit: int, without_stores: set[int]) -> list[Claim]:
@@ -315,20 +317,22 @@ class Dispatcher:
                     await self._queue.ack(acks)
                     acks = []
                 while burials:
-                    some = burials[:_BURIES_AT_ONCE]
-                    told = await asyncio.gather(
-                        *(self._queue.bury(*burial) for burial in some), return_exceptions=True
-                    )
-                    errors = [error for error in told if error]
-                    burials[: len(some)] = [
-                        burial for burial, error in zip(some, told, strict=True) if error
-                    ]
-                    if errors:
-                        raise errors[0]
+                    await self._bury_some(burials)
             finally:
                 # Cut short: told again, which a queue does not mind.
                 self._acks.extend(acks)
                 self._burials.extend(burials)
+
+    async def _bury_some(self, burials: list[tuple[Claim, str]]) -> None:
+        """Bury the first of them; what fails stays in the list, and its fault is raised."""
+        some = burials[:_BURIES_AT_ONCE]
+        faults = await asyncio.gather(
+            *(self._queue.bury(*burial) for burial in some), return_exceptions=True
+        )
+        failed = [(burial, fault) for burial, fault in zip(some, faults, strict=True) if fault]
+        burials[: len(some)] = [burial for burial, _ in failed]
+        for _, fault in failed:
+            raise fault
 
     async def _settle_last(self, given_back: list[Claim]) -> None:
         try:

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from bisect import bisect_left
-from collections import Counter, defaultdict, deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -133,7 +133,6 @@ class Recorder:
         self._taken = 0  # bytes, by the loop only
         self._done = 0  # bytes, by the thread only
         self._waiting: deque[_Note] = deque()  # counted, not written
-        self._waiting_bytes = 0
         self._counts: Counts = Counter()
         self._redaction: Redaction | None = None
         self._told_at = float("-inf")
@@ -203,17 +202,17 @@ class Recorder:
         came = [self._notes.popleft() for _ in range(len(self._notes))]
         self._counts.update(_counted(note.of for note in came))
         self._waiting.extend(came)
-        self._waiting_bytes += sum(note.size for note in came)
 
     def _leave_out(self) -> None:
         """Drop the oldest of those that nobody has to look into, when too much waits."""
-        if self._waiting_bytes <= _MOST_WAITING:
+        too_much = sum(note.size for note in self._waiting) - _MOST_WAITING
+        if too_much <= 0:
             return
         kept: deque[_Note] = deque()
         for note in self._waiting:
-            if self._waiting_bytes > _MOST_WAITING and _went_well(note.of):
+            if too_much > 0 and _went_well(note.of):
                 self.dropped += note.events
-                self._waiting_bytes -= note.size
+                too_much -= note.size
                 self._done += note.size
             else:
                 kept.append(note)
@@ -226,7 +225,6 @@ class Recorder:
         while self._waiting and events < _WRITES_AT_ONCE:
             notes.append(note := self._waiting.popleft())
             events += note.events
-            self._waiting_bytes -= note.size
         return notes
 
     def _write(self, connection: sqlite3.Connection, notes: list["_Note"]) -> None:
@@ -382,7 +380,7 @@ def _went_well(note: Call | End) -> bool:
 
 
 def _counted(notes: Iterable[Call | End]) -> Counts:
-    counts: dict[tuple[int, str, str], int] = defaultdict(int)
+    counts: Counts = Counter()
     for note in notes:
         minute = int(note.at) // 60 * 60
         if isinstance(note, End):
@@ -394,7 +392,7 @@ def _counted(notes: Iterable[Call | End]) -> Counts:
             if known_as == "delivered":
                 counts[minute, "scope", _scope(pending.label)] += 1
                 counts[minute, "latency", bound(note.at - pending.entry.time)] += 1
-    return Counter(counts)
+    return counts
 
 
 @lru_cache(maxsize=1_000)
