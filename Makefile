@@ -61,9 +61,10 @@ lock: install
 	$(BIN)/uv pip compile --quiet --universal --all-extras --generate-hashes --no-annotate \
 		--custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
 
-# Known faults in what is locked; asks a database in the network.
+# Known faults in what is locked; asks PyPI, or a server with OSV's interface: OSV_URL=http://…/v1/query
 audit: install
-	@$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict || { \
+	@$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict \
+		$(if $(OSV_URL),--vulnerability-service osv --osv-url '$(OSV_URL)') || { \
 		echo "make audit: see above: known faults, or what could not be asked about (it needs the network)." >&2; exit 1; }
 
 # SECONDS_EACH on each target; what it finds is left in build/fuzz. Needs atheris, and says so.

@@ -152,6 +152,16 @@ async def test_a_buried_capture_is_a_dead_letter_with_its_reason(subject: Subjec
     assert await subject.queue.claim(10) == []
 
 
+async def test_what_is_buried_at_once_keeps_its_order(subject: Subject) -> None:
+    captures = recorded.orders(30)
+    await subject.put(captures)
+    claims = await subject.queue.claim(30)
+    await asyncio.gather(*(subject.queue.bury(claim, "for a test") for claim in claims))
+    letters = await subject.queue.dead_letters.page(100)
+    assert [letter.body for letter in letters] == [claim.body for claim in claims]
+    assert [letter.id for letter in letters] == sorted({letter.id for letter in letters})
+
+
 async def test_a_redriven_dead_letter_comes_out_again(subject: Subject) -> None:
     captures = recorded.orders(3)
     await subject.put(captures)

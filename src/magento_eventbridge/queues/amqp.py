@@ -8,7 +8,7 @@ import itertools
 import logging
 import math
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -68,6 +68,7 @@ class AmqpQueue:
         """Get ready; the broker is asked for the first time when something is wanted of it."""
         self._options = options
         self._connection = AmqpConnection(options)
+        self.dead_letters = AmqpDeadLetters(self._connection, options.queue)
         self._channel: AbstractChannel | None = None
         self._is_cancelled = False
         self._looks_at = 0.0
@@ -82,7 +83,9 @@ class AmqpQueue:
         # Acknowledged lately, in their order: a broker that crashes may forget that it was told.
         self._acknowledged: dict[str, None] = {}
         self._forgets_at = 0.0
-        self._unacknowledged: set[int] = set()
+        # By channel: the next channel's tags begin anew.
+        self._unacknowledged: defaultdict[AbstractChannel, set[int]] = defaultdict(set)
+        self._acknowledging = asyncio.Lock()
         self._renewing: set[asyncio.Task[None]] = set()
 
     @property
@@ -148,11 +151,6 @@ class AmqpQueue:
         ours = min(self._known.values(), key=lambda message: message.number, default=None)
         return Depth(waiting + len(self._known), _time(ours.text) if ours else None, dead)
 
-    @property
-    def dead_letters(self) -> "AmqpDeadLetters":
-        """What it buried."""
-        return AmqpDeadLetters(self._connection, self._options.queue)
-
     async def close(self) -> None:
         """Give back what is still claimed, and let go of the connection."""
         if self._renewing:  # half done it would leave two of a message
@@ -216,7 +214,7 @@ class AmqpQueue:
 
     async def _arrive(self, delivered: DeliveredMessage) -> None:
         tag = cast("int", delivered.delivery_tag)
-        self._unacknowledged.add(tag)
+        self._unacknowledged[delivered.channel].add(tag)
         message_id = delivered.header.properties.message_id or ""
         text = capture_text(delivered.body, message_id)
         key, store_id = _head(text, message_id)
@@ -317,15 +315,19 @@ class AmqpQueue:
 
     async def _acknowledge(self, channel: AbstractChannel, tags: list[int]) -> None:
         """Acknowledge all up to the first that is still out at once, the others one by one."""
-        self._unacknowledged.difference_update(tags)
-        first_left = min(self._unacknowledged, default=math.inf)
-        tags.sort()
-        together = [tag for tag in tags if tag < first_left]
-        with self._connection.explained():
-            if together:
-                await channel.basic_ack(together[-1], multiple=True)
-            for tag in tags[len(together) :]:
-                await channel.basic_ack(tag, wait=tag == tags[-1])
+        # One after the other: of two that overtake each other, the second would name messages that
+        # the broker no longer knows, for which it ends the channel.
+        async with self._acknowledging:
+            left = self._unacknowledged[channel]
+            left.difference_update(tags)
+            first_left = min(left, default=math.inf)
+            tags.sort()
+            together = [tag for tag in tags if tag < first_left]
+            with self._connection.explained():
+                if together:
+                    await channel.basic_ack(together[-1], multiple=True)
+                for tag in tags[len(together) :]:
+                    await channel.basic_ack(tag, wait=tag == tags[-1])
 
 
 def _returns(delivered: DeliveredMessage) -> int:

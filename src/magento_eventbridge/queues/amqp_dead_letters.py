@@ -1,6 +1,7 @@
 """Dead letters in RabbitMQ: a queue of their own behind an exchange, each with its reason."""
 
 import asyncio
+import bisect
 import contextlib
 import hashlib
 import time
@@ -8,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
-from aiormq.exceptions import ChannelNotFoundEntity, PublishError
+from aiormq.exceptions import ChannelInvalidStateError, ChannelNotFoundEntity, PublishError
 
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.catalog.messages import capture_text
@@ -33,30 +34,43 @@ class AmqpDeadLetters:
         self._connection = connection
         self._queue = queue
         self._name = f"{queue}.dead-letters"
+        self._channel: AbstractChannel | None = None
+        self._opening = asyncio.Lock()
+        self._last_id = 0
 
     async def bury(self, delivered: DeliveredMessage, reason: str) -> None:
         """Put a copy of a message there; it is safe once this returns."""
+        channel = await self._opened()
+        # An id of its own, and greater than those before: two may come within a microsecond.
+        self._last_id = max(self._last_id + 1, int(time.time() * _MICROSECONDS))
         told: dict[str, str | int] = {
             _REASON: reason.encode(errors="replace").decode(),
-            _BURIED_AT: int(time.time() * _MICROSECONDS),
+            _BURIED_AT: self._last_id,
         }
-        if await self._put(delivered, told):
-            return
-        # Of the classic type: a quorum queue counts each look at a letter as a failed delivery.
-        await self._connection.declare(self._name, {"x-queue-type": "classic"})
-        async with self._connection.asking() as channel:
-            await channel.exchange_declare(self._name, exchange_type="fanout", durable=True)
-            await channel.queue_bind(self._name, self._name)
-            await publish(channel, self._name, "", delivered, told)
-
-    async def _put(self, delivered: DeliveredMessage, told: dict[str, str | int]) -> bool:
-        """Publish a copy, unless there is no place for it yet."""
-        async with self._connection.asking() as channel:
+        with self._connection.explained():
             try:
                 await publish(channel, self._name, "", delivered, told)
-            except (ChannelNotFoundEntity, PublishError):
-                return False
-            return True
+            except (ChannelNotFoundEntity, ChannelInvalidStateError, PublishError):
+                # Somebody deleted the place.
+                channel = await self._opened(but_not=channel)
+                await publish(channel, self._name, "", delivered, told)
+
+    async def _opened(self, but_not: AbstractChannel | None = None) -> AbstractChannel:
+        """Give the channel by which letters go; when it is a new one, the place is made first.
+
+        They all go by one, so that they lie in the order in which they were buried.
+        """
+        async with self._opening:
+            if self._channel is None or self._channel.is_closed or self._channel is but_not:
+                # Of the classic type: a quorum queue counts each look at a letter as a failed
+                # delivery.
+                await self._connection.declare(self._name, {"x-queue-type": "classic"})
+                channel = await self._connection.channel()
+                with self._connection.explained():
+                    await channel.exchange_declare(self._name, exchange_type="fanout", durable=True)
+                    await channel.queue_bind(self._name, self._name)
+                self._channel = channel
+            return self._channel
 
     async def count(self) -> int:
         """How many there are."""
@@ -66,11 +80,11 @@ class AmqpDeadLetters:
         """Read up to `limit`, oldest first, those with a greater id than `after`."""
         letters: list[DeadLetter] = []
         async with self._connection.asking() as channel:
+            # Each bridge writes by its own clock: an older one may lie behind a newer one.
             async for letter, _ in self._all(channel):
                 if letter.id > after:
-                    letters.append(letter)
-                if len(letters) == limit:
-                    break
+                    bisect.insort(letters, letter, key=lambda other: other.id)
+                    del letters[limit:]
         return letters
 
     async def find(self, letter: int) -> DeadLetter | None:
