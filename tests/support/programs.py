@@ -1,10 +1,12 @@
 """Programs that tests need: what is installed, else what the system's package manager installs."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 _ADMINISTRATORS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 _POLICY = Path("/usr/sbin/policy-rc.d")
+_LOCK = Path(tempfile.gettempdir(), f"magento-eventbridge-tests-{os.geteuid()}.lock")
 
 
 def program(name: str, package: str, *, folders: tuple[str, ...] = ()) -> str:
@@ -26,7 +29,9 @@ def program(name: str, package: str, *, folders: tuple[str, ...] = ()) -> str:
         return found
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         pytest.fail(f"{name} is missing: install the package {package} (on Debian), or its like")
-    with _services_stay_off():
+    with _our_turn(), _services_stay_off():
+        if found := _find(name, folders):
+            return found
         _apt_get("update")
         told = _apt_get("install", "--yes", "--no-install-recommends", package)
     if found := _find(name, folders):
@@ -50,13 +55,21 @@ def _find(name: str, folders: tuple[str, ...]) -> str | None:
 
 def _apt_get(*words: str) -> str:
     ran = subprocess.run(
-        ["apt-get", "--quiet", *words],
+        ["apt-get", "--quiet", "-o", "DPkg::Lock::Timeout=300", *words],
         env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
         capture_output=True,
         check=False,
         text=True,
     )
     return ran.stderr
+
+
+@contextlib.contextmanager
+def _our_turn() -> Iterator[None]:
+    """Wait until no other process of the tests installs: apt-get refuses to work beside itself."""
+    with _LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager
