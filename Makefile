@@ -4,17 +4,21 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .PHONY: install demo test soak lint bench bench-queues docs lock audit fuzz
 
 install: $(VENV)/installed
 
-# Made again when the dependencies change.
-$(VENV)/installed: pyproject.toml
+# Made again when the dependencies change: the versions that are locked, by uv, which takes seconds
+# where pip takes minutes; by pip where uv cannot reach an index, as behind one that only pip knows.
+$(VENV)/installed: pyproject.toml requirements.lock
 	@test -n '$(PYTHON)' && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or later is needed; PYTHON=/path/to/python3.12 make … names one." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PIP) uv
+	$(BIN)/uv pip install --quiet --requirement requirements.lock || $(PIP) --requirement requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
 demo: install
@@ -46,9 +50,9 @@ bench-queues: install
 	$(BIN)/python -m benchmarks.queues
 
 # A peer that wants another botocore than boto3 does.
-build/peers/installed:
+build/peers/installed: $(VENV)/installed
 	$(PYTHON) -m venv build/peers
-	build/peers/bin/pip install --quiet --disable-pip-version-check aiobotocore uvloop
+	$(BIN)/uv pip install --quiet --python build/peers/bin/python aiobotocore uvloop
 	touch $@
 
 docs: install
@@ -58,7 +62,7 @@ docs: install
 
 # Versions and digests of all that the package, its extras and its tools need, for every platform.
 lock: install
-	$(BIN)/uv pip compile --quiet --universal --all-extras --generate-hashes --no-annotate \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-annotate \
 		--custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
 
 # Known faults in what is locked; asks PyPI, or a server with OSV's interface: OSV_URL=http://…/v1/query
