@@ -23,10 +23,6 @@ _LARGEST_ID = 2**63 - 1
 _REQUIRED: Any = object()
 
 
-def _value(source: Mapping[str, Any], key: str, absent: object) -> Any:
-    return source[key] if absent is _REQUIRED else source.get(key, absent)
-
-
 def text(source: Mapping[str, Any], key: str, absent: object = _REQUIRED) -> str:
     """Read a text; Magento's null is the empty text, a number in its place is written out.
 
@@ -34,7 +30,7 @@ def text(source: Mapping[str, Any], key: str, absent: object = _REQUIRED) -> str
         KeyError: the field is not there, and `absent` does not say what then.
         ValueError: it is neither text nor number.
     """
-    value = _value(source, key, absent)
+    value = source[key] if absent is _REQUIRED else source.get(key, absent)
     if type(value) is str:
         return value
     if value is None:
@@ -57,7 +53,7 @@ def number(source: Mapping[str, Any], key: str, absent: object = _REQUIRED) -> i
         ValueError: it is no number.
     """
     try:
-        return as_number(_value(source, key, absent))
+        return as_number(source[key] if absent is _REQUIRED else source.get(key, absent))
     except ValueError as error:
         raise ValueError(f"{key}: {error}") from None
 
@@ -133,7 +129,7 @@ def members(source: Mapping[str, Any], key: str, absent: object = _REQUIRED) -> 
         KeyError: the field is not there, and `absent` does not say what then.
         ValueError: it is no array.
     """
-    value = _value(source, key, absent)
+    value = source[key] if absent is _REQUIRED else source.get(key, absent)
     if type(value) is list:
         return value
     if value is None:

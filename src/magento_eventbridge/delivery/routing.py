@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 CredentialsType = Literal["keys", "env", "ec2", "default"]
@@ -32,6 +33,14 @@ class Destination:
     endpoint_url: str | None = None  # None: AWS's own for the region
     credentials: CredentialsSource = CredentialsSource()
     dry_run: bool = False
+
+    def __hash__(self) -> int:
+        """Give the hash by which each event's way is found."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.region, self.event_bus, self.endpoint_url, self.credentials))
 
     def __str__(self) -> str:
         where = f"bus '{self.event_bus or 'default'}' in {self.region}"
