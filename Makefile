@@ -31,10 +31,11 @@ test: install
 	$(BIN)/coverage report
 	$(BIN)/coverage report --fail-under=100 --include='src/magento_eventbridge/captures.py,src/magento_eventbridge/catalog/*,src/magento_eventbridge/delivery/backoff.py,src/magento_eventbridge/delivery/batches.py,src/magento_eventbridge/delivery/envelope.py,src/magento_eventbridge/delivery/routing.py,src/magento_eventbridge/delivery/verdicts.py,src/magento_eventbridge/magento/*'
 
-# The fault tests for long: so many things go wrong in each storm. A run prints its seeds.
+# The fault tests for long: so many things go wrong in each storm. Two storms at a time; what each
+# gave, and its seed, is told at the end.
 soak: export MAGENTO_EVENTBRIDGE_SOAK_ROUNDS ?= 200
 soak: install
-	$(BIN)/pytest tests/faults -v -s
+	$(BIN)/pytest tests/faults --numprocesses=2 --dist=worksteal -v -rP
 
 lint: install
 	$(BIN)/ruff format --check
