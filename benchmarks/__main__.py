@@ -23,7 +23,7 @@ from rich.table import Table
 
 from benchmarks import load
 from benchmarks.backlog import place
-from benchmarks.processes import endpoint, measure, on_one_core, serving
+from benchmarks.processes import beside_that_core, endpoint, measure, on_one_core, serving
 
 ROUNDS = 3
 COUNTS = {
@@ -54,7 +54,8 @@ def rate(name: str, url: str, *, one_core: bool = False) -> float:
     count = COUNTS[name]
     if name.startswith("aiobotocore"):
         return count / _aiobotocore(url, count)
-    seconds = measure("benchmarks.contestants", name, url, str(count), one_core=one_core)
+    cores = on_one_core() if one_core else []
+    seconds = measure("benchmarks.contestants", name, url, str(count), cores=cores)
     return count / float(seconds)
 
 
@@ -100,7 +101,7 @@ def whole() -> tuple[list[Row], dict[str, Any]]:
 
     def one_round() -> dict[str, float]:
         result = {}
-        with endpoint() as url:
+        with endpoint(beside=True) as url:
             result["bare loop"] = rate("bare loop", url, one_core=True)
         for what, count, console in (
             ("single", 10_000, False),
@@ -110,10 +111,11 @@ def whole() -> tuple[list[Row], dict[str, Any]]:
         ):
             with (
                 tempfile.TemporaryDirectory() as folder,
-                endpoint() as url,
+                endpoint(beside=True) as url,
                 serving(url, Path(folder), console=console) as bridge,
             ):
-                told = measure("benchmarks.whole", what, bridge, url, str(count))
+                words = (what, bridge, url, str(count))
+                told = measure("benchmarks.whole", *words, cores=beside_that_core())
             kind = f"{what} with console" if console else what
             result |= {f"{kind} {name}": value for name, value in told.items()}
         return result
@@ -138,20 +140,44 @@ def whole() -> tuple[list[Row], dict[str, Any]]:
 
 
 def backlog() -> tuple[list[Row], dict[str, Any]]:
-    """Drain queues that hold more and more."""
+    """Drain queues that hold more and more, and fill the one behind the inlet further."""
     rows: list[Row] = []
     result: dict[str, Any] = {}
+
+    def add(*row: *Row) -> None:
+        rows.append(row)
+        print(*row, file=sys.stderr)  # it takes a while
+
     for queue in QUEUES:
         for count in BACKLOGS:
             # What takes a second is measured more than once.
             rounds = ROUNDS if count <= 10_000 else 1
             told = _median_of_rounds(partial(_drained, queue, count), rounds)
             events, peak = told["events_per_second"], told["peak_mb"]
-            name = f"{queue}, {count:,} wait"
-            rows.append((name, f"{events:,.0f} events/s", "", f"{peak:.0f} MB"))
-            print(*rows[-1], file=sys.stderr)  # it takes a while
+            cost = f"{told['cpu_us_per_event']:.0f} us"
+            add(f"{queue}, {count:,} wait", f"{events:,.0f} events/s", cost, f"{peak:.0f} MB")
             result.setdefault(queue, {})[str(count)] = told
+    for count in BACKLOGS:
+        captures = _taken(count)
+        add(f"inlet, {count:,} wait", f"{captures:,.0f} captures/s", "", "")
+        result.setdefault("inlet", {})[str(count)] = {"captures_per_second": captures}
     return rows, result
+
+
+def _taken(waiting: int) -> float:
+    """Measure the inlet while nothing can be delivered; gives captures in a second."""
+    count = 40_000
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        measure("benchmarks.backlog", "fill", "sqlite", _spool(folder), "", str(waiting))
+        with serving("http://127.0.0.1:9", folder, console=False) as bridge:
+            words = ("taken", bridge, "", str(count))
+            told = measure("benchmarks.whole", *words, cores=beside_that_core())
+    return float(told["captures_per_second"])
+
+
+def _spool(folder: Path) -> str:
+    return json.dumps({"path": str(folder / "spool.sqlite")})
 
 
 def _drained(queue: str, count: int) -> dict[str, float]:
@@ -167,12 +193,18 @@ def _drained(queue: str, count: int) -> dict[str, float]:
 
 
 def stages() -> tuple[list[Row], dict[str, Any]]:
-    """Measure what each stage costs."""
+    """Measure what each stage costs while more and more waits in the spool."""
     with endpoint() as url:
-        costs = measure("benchmarks.stages", url)
-    total = sum(costs.values())
-    rows = [(name, f"{cost:.1f} us", f"{cost / total:.0%}", "") for name, cost in costs.items()]
-    return [*rows, ("all", f"{total:.1f} us", "100%", "")], costs
+        costs = {
+            str(waiting): measure("benchmarks.stages", url, str(waiting)) for waiting in BACKLOGS
+        }
+    few, many = (costs[str(waiting)] for waiting in (BACKLOGS[0], BACKLOGS[-1]))
+    total = sum(few.values())
+    rows = [
+        (name, f"{cost:.1f} us", f"{cost / total:.0%}", f"{many[name]:.1f} us")
+        for name, cost in few.items()
+    ]
+    return [*rows, ("all", f"{total:.1f} us", "100%", f"{sum(many.values()):.1f} us")], costs
 
 
 def main() -> None:
@@ -197,9 +229,11 @@ def main() -> None:
         cores = "one core" if on_one_core() else "the only core"
         add(f"The whole bridge on {cores}", "of the bare loop", "", whole())
     if "backlog" in asked:
-        add("A backlog, drained", "", "most memory", backlog())
+        add("A backlog, drained", "CPU an event", "most memory", backlog())
     if "stages" in asked:
-        add("CPU time of an event, by stage", "of all", "", stages())
+        few, many = BACKLOGS[0], BACKLOGS[-1]
+        title = f"CPU time of an event, by stage, {few:,} waiting"
+        add(title, "of all", f"{many:,} waiting", stages())
     Console(width=100).print(table)
     machine = {"cpus": os.cpu_count(), "python": platform.python_version()}
     BUILD.mkdir(exist_ok=True)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,16 @@ SECRET = "a-secret-for-the-benchmarks"
 
 
 @contextmanager
-def endpoint(latency: float = 0) -> Iterator[str]:
-    """Run the endpoint in a process of its own and give its URL; latency in milliseconds."""
+def endpoint(latency: float = 0, *, beside: bool = False) -> Iterator[str]:
+    """Run the endpoint in a process of its own and give its URL.
+
+    Args:
+        latency: in milliseconds.
+        beside: leave the core alone that the bridge has to itself.
+    """
+    cores = beside_that_core() if beside else []
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.endpoint", str(latency)],
+        [*cores, sys.executable, "-m", "benchmarks.endpoint", str(latency)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -72,15 +78,20 @@ def serving(url: str, folder: Path, *, console: bool) -> Iterator[str]:
 
 
 def on_one_core() -> list[str]:
-    """Give what to put before a command so that it has a core, and only one, to itself."""
+    """Give what to put before a command so that it has one core, and only that."""
     return ["taskset", "--cpu-list", "0"] if (os.cpu_count() or 1) > 1 else []
 
 
-def measure(*command: str, one_core: bool = False) -> Any:
+def beside_that_core() -> list[str]:
+    """Give what to put before a command so that it has all cores but that one."""
+    cores = os.cpu_count() or 1
+    return ["taskset", "--cpu-list", f"1-{cores - 1}"] if cores > 1 else []
+
+
+def measure(*command: str, cores: Sequence[str] = ()) -> Any:
     """Run `python -m COMMAND…` in a process of its own; gives what it prints as JSON."""
-    before = on_one_core() if one_core else []
     done = subprocess.run(
-        [*before, sys.executable, "-m", *command], check=True, stdout=subprocess.PIPE, text=True
+        [*cores, sys.executable, "-m", *command], check=True, stdout=subprocess.PIPE, text=True
     )
     return json.loads(done.stdout)
 

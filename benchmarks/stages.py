@@ -1,6 +1,8 @@
 """What an event costs at each stage of its way, in CPU microseconds, each stage by itself.
 
-python -m benchmarks.stages ENDPOINT
+python -m benchmarks.stages ENDPOINT WAITING
+
+So many captures wait in the spool all the while.
 """
 
 import json
@@ -13,6 +15,7 @@ from pathlib import Path
 from botocore.credentials import ReadOnlyCredentials
 
 from benchmarks import load
+from benchmarks.backlog import fill_spool
 from magento_eventbridge.aws.http import Endpoint
 from magento_eventbridge.aws.signing import Signer
 from magento_eventbridge.bridge import run_loop
@@ -50,7 +53,7 @@ def line_up(captures: list[Capture], entries: list[Entry]) -> None:
             lane.settle(pending)
 
 
-async def stages(url: str, folder: Path) -> dict[str, float]:
+async def stages(url: str, folder: Path, waiting: int) -> dict[str, float]:
     """Give the cost of each stage, the least of some rounds."""
     captures, texts = map(list, zip(*load.captures(_COUNT), strict=True))
     entries = translate(captures, url)
@@ -60,6 +63,7 @@ async def stages(url: str, folder: Path) -> dict[str, float]:
     keys = ReadOnlyCredentials("AKIABENCHMARK", "benchmark", None)
     endpoint = Endpoint(url, connect_seconds=5, answer_seconds=15)
     answers: list[bytes] = []
+    await fill_spool(folder / "spool.sqlite", waiting)
     queue = SqliteQueue(folder / "spool.sqlite")
     claims: list[Claim] = []
 
@@ -73,8 +77,8 @@ async def stages(url: str, folder: Path) -> dict[str, float]:
             await queue.put(list(zip(captures, texts, strict=True))[start : start + 1000])
 
     async def claim() -> None:
-        while taken := await queue.claim(1000):
-            claims.extend(taken)
+        while len(claims) < _COUNT:
+            claims.extend(await queue.claim(1000))
 
     async def ack() -> None:
         for start in range(0, len(claims), 1000):
@@ -118,7 +122,7 @@ async def stages(url: str, folder: Path) -> dict[str, float]:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(run_loop(stages(sys.argv[1], Path(folder)))))
+        print(json.dumps(run_loop(stages(sys.argv[1], Path(folder), int(sys.argv[2])))))
 
 
 main()

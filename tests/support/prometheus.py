@@ -88,7 +88,7 @@ async def _until_ready(
 ) -> None:
     async with asyncio.timeout(30):
         while True:
-            assert process.returncode is None, log.read_text()
+            assert process.returncode is None, _told(log)
             try:
                 async with http.get(f"{url}/-/ready") as answer:
                     if answer.status == 200:
@@ -96,3 +96,7 @@ async def _until_ready(
             except aiohttp.ClientConnectionError:
                 pass
             await asyncio.sleep(0.1)
+
+
+def _told(log: Path) -> str:
+    return log.read_text()
