@@ -1,6 +1,8 @@
-"""Fixtures that several kinds of tests share, and the loop that all run on."""
+"""Fixtures that several kinds of tests share, the loop that all run on, the seed of chance."""
 
 import asyncio
+import os
+import random
 import signal
 from collections.abc import Callable
 
@@ -13,6 +15,19 @@ from tests.support.rabbitmq import rabbitmq
 from tests.support.shop import shop
 
 __all__ = ["magento_broker", "magento_queue", "mariadb", "outbox", "rabbitmq", "shop"]
+
+
+SEED_VARIABLE = "MAGENTO_EVENTBRIDGE_FAULTS_SEED"
+
+
+def pytest_configure() -> None:
+    """Draw the seed of what fault tests leave to chance, once for all processes of a run."""
+    os.environ.setdefault(SEED_VARIABLE, str(random.randrange(10**9)))
+
+
+def pytest_report_header() -> str:
+    """Tell it, whatever comes of the run."""
+    return f"to repeat: {SEED_VARIABLE}={os.environ[SEED_VARIABLE]}"
 
 
 def pytest_sessionstart() -> None:

@@ -1,4 +1,4 @@
-"""What makes a run a long one, and a run that went wrong one that can be repeated."""
+"""What makes a run a long one, and each test's share of its chance."""
 
 import os
 import random
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SEED_VARIABLE
 from tests.faults.sources import QUEUES, Source, source_of
 
-SEED_VARIABLE = "MAGENTO_EVENTBRIDGE_FAULTS_SEED"
 ROUNDS_VARIABLE = "MAGENTO_EVENTBRIDGE_SOAK_ROUNDS"
 
 _ROUNDS = 2
@@ -17,10 +17,10 @@ _SECONDS_EACH = 20
 
 @pytest.fixture
 def chance(request: pytest.FixtureRequest) -> random.Random:
-    """Give the chance of a test; its seed is printed, and may be given."""
-    seed = os.environ.get(SEED_VARIABLE) or str(random.randrange(10**9))
-    print(f"to repeat: {SEED_VARIABLE}={seed} pytest '{request.node.nodeid}'")
-    return random.Random(seed)
+    """Give the chance of a test, which the run's seed and the test's name decide."""
+    seed, name = os.environ[SEED_VARIABLE], request.node.nodeid
+    print(f"to repeat: {SEED_VARIABLE}={seed} pytest '{name}'")
+    return random.Random(f"{seed} {name}")
 
 
 @pytest.fixture

@@ -158,8 +158,11 @@ class Ledger:
         unexplained: list[str] = []
         for number, arrivals in by_id.items():
             again, claimed_twice = self._again[number], self._claimed_twice[number]
+            # One that stalls may be taken after its own repetition was.
+            unheard = sum(not arrival.is_answered for arrival in arrivals)
             for former, latter in pairwise(arrivals):
-                if not former.is_answered:
+                if unheard:
+                    unheard -= 1
                     explained["whose answer was lost"] += 1
                 elif self._is_in_flight(former):
                     explained["in flight at a kill"] += 1

@@ -92,6 +92,15 @@ def test_a_duplicate_comes_after_its_successor_without_harm_to_the_order() -> No
     assert account.unexplained == [f"{OTHER} at 100.00 and 100.00"]
 
 
+def test_a_call_that_stalled_may_be_taken_after_its_repetition() -> None:
+    book = ledger()
+    arrive(book, FIRST, SECOND, OTHER)
+    arrive(book, FIRST, is_answered=False)
+    assert book.account().duplicates == Counter({"whose answer was lost": 1})
+    arrive(book, FIRST)
+    assert len(book.account().unexplained) == 1
+
+
 def test_a_kill_explains_what_was_delivered_just_before_it_and_no_more() -> None:
     clock = Clock()
     book = ledger(clock)
