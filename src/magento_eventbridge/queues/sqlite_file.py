@@ -31,13 +31,13 @@ class _Job:
     work: Work
     durable: bool
     needs_room: bool
-    loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
 
 
 class SqliteFile:
     """Runs work on a SQLite file in a thread of its own, several callers' work a transaction.
 
+    All callers are on one event loop.
     What is asked for as durable has reached the disk when its call returns; the rest may be
     undone by a power failure, though not by a crash of the process. What needs room is refused
     on a full disk while the rest still has some in reserve.
@@ -77,8 +77,7 @@ class SqliteFile:
         Raises:
             QueueError: the disk is full, the file is locked or damaged; nothing was done.
         """
-        loop = asyncio.get_running_loop()
-        job = _Job(work, durable, needs_room, loop, loop.create_future())
+        job = _Job(work, durable, needs_room, asyncio.get_running_loop().create_future())
         self._jobs.put(job)
         return await job.future
 
@@ -125,10 +124,9 @@ class SqliteFile:
                 self._make_room()
                 self._commit(jobs, has_made_room=True)
                 return
-            self._tell(jobs[0].loop, jobs, [self._explained(error)])
+            self._tell(jobs, [self._explained(error)])
             return
-        for loop in {job.loop for job in jobs}:
-            self._tell(loop, [job for job in jobs if job.loop is loop], results)
+        self._tell(jobs, results)
 
     def _ensure_room(self) -> None:
         """Refuse what would use up the reserve, which is not for it."""
@@ -149,7 +147,7 @@ class SqliteFile:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
-    def _tell(self, loop: asyncio.AbstractEventLoop, jobs: list[_Job], results: list[Any]) -> None:
+    def _tell(self, jobs: list[_Job], results: list[Any]) -> None:
         def tell() -> None:
             for job, result in zip(jobs, results, strict=True):
                 if job.future.done():
@@ -160,7 +158,7 @@ class SqliteFile:
                     job.future.set_result(result)
 
         with contextlib.suppress(RuntimeError):  # the loop has ended, and its callers with it
-            loop.call_soon_threadsafe(tell)
+            jobs[0].future.get_loop().call_soon_threadsafe(tell)
 
     def _explained(self, error: Exception) -> Exception:
         if _is_full(error):
