@@ -16,6 +16,8 @@ _ENDS_WITHIN = 90.0
 _LEAST = 100
 # A bridge looks for its queue every two seconds while that is away, and then has much to tell.
 _RECOVERS_WITHIN = 5.0
+# The share of rounds in which a bridge may be killed before it delivers anything.
+_AT_THE_START = 0.2
 # How long a database may be away, at most, in seconds.
 _AWAY = (1.5, 1.5, 1.5, 10.0)
 
@@ -47,7 +49,7 @@ class Storm:
         try:
             for number in range(rounds):
                 await self._start_all()
-                await asyncio.sleep(self._chance.uniform(0.1, 2.5))
+                await self._some_moment()
                 await self._do_harm(number)
                 assert not going_on.done(), going_on.exception()
             await self._start_all()
@@ -83,6 +85,13 @@ class Storm:
         for bridge in self._bridges:
             if not bridge.is_running:
                 await bridge.start()
+
+    async def _some_moment(self) -> None:
+        """Wait for a moment of the bridges' work, or, now and then, of their start."""
+        if self._chance.random() > _AT_THE_START:
+            for bridge in self._bridges:
+                await bridge.until_told("Delivering what is in")
+        await asyncio.sleep(self._chance.uniform(0, 2.5))
 
     async def _do_harm(self, number: int) -> None:
         lot = self._chance.random()
