@@ -17,7 +17,7 @@ from tests.support.shop import shop
 __all__ = ["magento_broker", "magento_queue", "mariadb", "outbox", "rabbitmq", "shop"]
 
 
-SEED_VARIABLE = "MAGENTO_EVENTBRIDGE_FAULTS_SEED"
+SEED_VARIABLE = "FAULTS_SEED"
 
 
 def pytest_configure() -> None:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from magento_eventbridge.catalog import EVENTS, MAGENTO_EVENTS
-from tests.support.programs import program
+from tests.support.programs import php, program
 
 AGENT = Path(__file__).parents[2] / "agent"
 TOGGLES = {
@@ -34,7 +34,7 @@ def toggles_in_di() -> set[tuple[str, str]]:
 
 
 def test_the_agents_own_tests_pass() -> None:
-    program("php", "php-cli")
+    php("curl")
     phpunit = program("phpunit", "phpunit")
     command = [phpunit, "--configuration", str(AGENT / "Test/phpunit.xml"), "--no-coverage"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -43,9 +43,11 @@ def test_the_agents_own_tests_pass() -> None:
 
 
 def test_each_file_of_the_agent_is_php() -> None:
-    php = program("php", "php-cli")
+    interpreter = php()
     for file in (*AGENT.rglob("*.php"), *AGENT.rglob("*.phtml")):
-        done = subprocess.run([php, "-l", str(file)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [interpreter, "-l", str(file)], capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -18,7 +18,7 @@ from magento_eventbridge.agent import copying
 from magento_eventbridge.agent.module import AgentError, StoreFolder, shipped
 from magento_eventbridge.magento.installation import AGENT, ORIGINAL
 from tests.support.process import COMMAND, environment
-from tests.support.programs import program
+from tests.support.programs import php
 from tests.support.shop import Shop
 
 CHECKOUT = Path(__file__).parents[2]
@@ -206,7 +206,7 @@ def test_a_store_that_is_not_set_up_needs_no_commands(magento: Magento) -> None:
 
 def test_run_runs_the_commands_and_shows_what_they_say(magento: Magento) -> None:
     magento.write(modules=f"'{AGENT}' => 1")
-    ran = magento.agent("install", "--run", "--php", program("php", "php-cli"), "--json")
+    ran = magento.agent("install", "--run", "--php", php(), "--json")
     assert ran.status == 0
     assert magento.ran == ["setup:upgrade", "cache:flush"] == ran.json["ran"]
     assert "Magento says: setup:upgrade" in ran.err

@@ -7,7 +7,8 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,16 +28,37 @@ def program(name: str, package: str, *, folders: tuple[str, ...] = ()) -> str:
     """
     if found := _find(name, folders):
         return found
+    return _installed(package, lambda: _find(name, folders), name)
+
+
+def php(*extensions: str) -> str:
+    """Give the path of PHP with these extensions; install what is missing where that is allowed."""
+    path = program("php", "php-cli")
+
+    def path_with(extension: str) -> str | None:
+        loaded = subprocess.run([path, "-m"], check=True, capture_output=True, text=True).stdout
+        return path if extension in loaded.split() else None
+
+    for extension in extensions:
+        if not path_with(extension):
+            _installed(
+                f"php-{extension}", partial(path_with, extension), f"PHP's extension {extension}"
+            )
+    return path
+
+
+def _installed(package: str, look: Callable[[], str | None], what: str) -> str:
+    """Install a package, and give what is found then."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        pytest.fail(f"{name} is missing: install the package {package} (on Debian), or its like")
+        pytest.fail(f"{what} is missing: install the package {package} (on Debian), or its like")
     with _our_turn(), _services_stay_off():
-        if found := _find(name, folders):
+        if found := look():
             return found
         _apt_get("update")
         told = _apt_get("install", "--yes", "--no-install-recommends", package)
-    if found := _find(name, folders):
+    if found := look():
         return found
-    pytest.fail(f"{name} is missing and could not be installed: {told[-500:]}")
+    pytest.fail(f"{what} is missing and could not be installed: {told[-500:]}")
 
 
 def free_ports(count: int) -> list[int]:

@@ -21,7 +21,7 @@ from magento_eventbridge.magento.env_php import (
     read_php_array,
     section,
 )
-from tests.support.programs import program
+from tests.support.programs import php
 
 STORE = Path(__file__).parents[1] / "fixtures/magento"
 SECRET = "hunter2"
@@ -385,8 +385,10 @@ def by_php(source: str, folder: Path) -> Any:
     file.write_text(source, encoding="utf-8", newline="")
     code = "echo json_encode(include $argv[1], JSON_FORCE_OBJECT | JSON_PRESERVE_ZERO_FRACTION);"
     options = ["-n", "-d", "display_errors=0", "-d", "serialize_precision=-1"]
-    php = program("php", "php-cli")
-    told = subprocess.run([php, *options, "-r", code, str(file)], check=True, capture_output=True)
+    interpreter = php()
+    told = subprocess.run(
+        [interpreter, *options, "-r", code, str(file)], check=True, capture_output=True
+    )
     return json.loads(told.stdout)
 
 
