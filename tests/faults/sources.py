@@ -277,9 +277,13 @@ async def hand_over(source: Source, ledger: Ledger, captures: Captures) -> None:
 
 async def until_there(source: Source, ledger: Ledger, seconds: float = 60) -> None:
     """Wait until all that was promised has come, and the queue knows it."""
-    async with asyncio.timeout(seconds):
-        while ledger.waiting or await source.left():
-            await asyncio.sleep(0.05)
+    try:
+        async with asyncio.timeout(seconds):
+            while ledger.waiting or await source.left():
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        left = await source.left()
+        raise AssertionError(f"{ledger.waiting} have not come, {left} are in the queue") from None
 
 
 def free_port() -> int:

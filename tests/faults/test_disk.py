@@ -66,6 +66,7 @@ async def test_a_kill_with_a_full_disk_loses_nothing(disk: Path, tmp_path: Path)
         await bridge.kill()
         async with put_events(port=port, witness=ledger.witness):
             await bridge.start()
+            await bridge.until_told("Listening for captures")
             await until_there(source, ledger)
             await bridge.stop()
     account = ledger.account()
