@@ -23,19 +23,19 @@ from tests.support.magento_queue import MagentoQueue, queue_tables
 from benchmarks import load
 from benchmarks.broker import publish
 from magento_eventbridge.aws.credentials import CredentialsFinder
-from magento_eventbridge.bridge import run_loop
+from magento_eventbridge.bridge.startup import run_loop
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.ports import Queue
-from magento_eventbridge.queues.amqp import AmqpQueue
-from magento_eventbridge.queues.amqp_connection import AmqpOptions
-from magento_eventbridge.queues.magento_db import MagentoDbQueue
-from magento_eventbridge.queues.mysql_connection import MysqlOptions
-from magento_eventbridge.queues.outbox import OutboxQueue
-from magento_eventbridge.queues.sqlite import SqliteQueue
-from magento_eventbridge.settings import QUEUE
-from magento_eventbridge.sinks.eventbridge import EventBridgeSink
+from magento_eventbridge.magento.database import DatabaseOptions
+from magento_eventbridge.queues.amqp.connection import AmqpOptions
+from magento_eventbridge.queues.amqp.queue import AmqpQueue
+from magento_eventbridge.queues.mysql.magento_db import MagentoDbQueue
+from magento_eventbridge.queues.mysql.outbox import OutboxQueue
+from magento_eventbridge.queues.sqlite.queue import SqliteQueue
+from magento_eventbridge.settings.queues import QUEUE
+from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 
 Place = dict[str, Any]
 
@@ -72,12 +72,12 @@ def fill(queue: str, where: Place, count: int) -> None:
         case SqliteQueue.name:
             uvloop.run(fill_spool(Path(where["path"]), count))
         case OutboxQueue.name:
-            options = MysqlOptions(**where)
+            options = DatabaseOptions(**where)
             outbox = mariadb.Outbox(mariadb.Server(options), options)
             for batch in _batches(count):
                 outbox.put(batch)
         case MagentoDbQueue.name:
-            options = MysqlOptions(**where)
+            options = DatabaseOptions(**where)
             magento = MagentoQueue(mariadb.Server(options), options)
             for batch in _batches(count):
                 magento.fill(batch)
@@ -104,9 +104,9 @@ def _open(queue: str, where: Place) -> Queue:
         case SqliteQueue.name:
             return SqliteQueue(Path(where["path"]))
         case OutboxQueue.name:
-            return OutboxQueue(MysqlOptions(**where))
+            return OutboxQueue(DatabaseOptions(**where))
         case MagentoDbQueue.name:
-            return MagentoDbQueue(MysqlOptions(**where), QUEUE)
+            return MagentoDbQueue(DatabaseOptions(**where), QUEUE)
     return AmqpQueue(AmqpOptions(**where))
 
 
@@ -121,8 +121,8 @@ async def drain(name: str, where: Place, url: str, count: int) -> dict[str, floa
     began, worked = time.perf_counter(), time.process_time()
     await dispatcher.run(until_empty=True)
     seconds, worked = time.perf_counter() - began, time.process_time() - worked
-    if dispatcher.tally.delivered != count:
-        raise RuntimeError(f"{dispatcher.tally.delivered} of {count} were delivered")
+    if dispatcher.totals.delivered != count:
+        raise RuntimeError(f"{dispatcher.totals.delivered} of {count} were delivered")
     await sink.close()
     await queue.close()
     return {

@@ -17,14 +17,14 @@ from botocore.credentials import Credentials
 
 from benchmarks import load
 from magento_eventbridge.aws.credentials import CredentialsFinder
-from magento_eventbridge.bridge import run_loop
+from magento_eventbridge.bridge.startup import run_loop
 from magento_eventbridge.delivery.dispatcher import Dispatcher
-from magento_eventbridge.delivery.journal import Journal
+from magento_eventbridge.delivery.observer import Observer
 from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.journal.recorder import Recorder, Retention
 from magento_eventbridge.observability.counts import Counts
-from magento_eventbridge.queues.sqlite import SqliteQueue
-from magento_eventbridge.sinks.eventbridge import EventBridgeSink, encode
+from magento_eventbridge.queues.sqlite.queue import SqliteQueue
+from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink, encode
 
 CALLS_AT_ONCE = 8
 
@@ -59,7 +59,7 @@ def bare_loop(url: str, count: int) -> float:
     return uvloop.run(run())
 
 
-def bridge(url: str, count: int, journal: Journal | None = None) -> float:
+def bridge(url: str, count: int, journal: Observer | None = None) -> float:
     """Drains a spool: claim, translate, batch, sign, post, acknowledge."""
 
     async def run() -> float:
@@ -76,7 +76,7 @@ def bridge(url: str, count: int, journal: Journal | None = None) -> float:
             began = time.perf_counter()
             await dispatcher.run(until_empty=True)
             seconds = time.perf_counter() - began
-            assert dispatcher.tally.delivered == count, dispatcher.tally
+            assert dispatcher.totals.delivered == count, dispatcher.totals
             await sink.close()
             await queue.close()
             return seconds

@@ -8,7 +8,7 @@ import uuid_utils
 
 from magento_eventbridge.captures import Capture, read_capture
 from magento_eventbridge.catalog import event_of
-from magento_eventbridge.delivery.envelope import Entry, seal
+from magento_eventbridge.delivery.envelope import Entry, build_entry
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
 from magento_eventbridge.demo import store_day
 
@@ -35,5 +35,5 @@ def entries(count: int, url: str) -> list[Entry]:
     for capture, _ in captures(count):
         event = event_of(capture)
         assert event is not None
-        sealed.append(seal(capture, event, route(url)))
+        sealed.append(build_entry(capture, event, route(url)))
     return sealed

@@ -14,7 +14,7 @@ from benchmarks.load import KEYS, route
 from magento_eventbridge.captures import read_capture
 from magento_eventbridge.catalog import event_of
 from magento_eventbridge.catalog.messages import capture_text
-from magento_eventbridge.delivery.envelope import seal
+from magento_eventbridge.delivery.envelope import build_entry
 
 
 async def main() -> None:
@@ -33,7 +33,7 @@ async def main() -> None:
         capture = read_capture(capture_text(message.body, ""))
         event = event_of(capture)
         assert event
-        entry = seal(capture, event, route(endpoint))
+        entry = build_entry(capture, event, route(endpoint))
         client.put_events(
             Entries=[
                 {

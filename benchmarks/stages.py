@@ -16,17 +16,17 @@ from botocore.credentials import ReadOnlyCredentials
 
 from benchmarks import load
 from benchmarks.backlog import fill_spool
-from magento_eventbridge.aws.http import Endpoint
-from magento_eventbridge.aws.signing import Signer
-from magento_eventbridge.bridge import run_loop
+from magento_eventbridge.bridge.startup import run_loop
 from magento_eventbridge.captures import Capture, read_capture
 from magento_eventbridge.catalog import event_of
-from magento_eventbridge.delivery.batches import Lane, Pending
-from magento_eventbridge.delivery.envelope import Entry, seal
+from magento_eventbridge.delivery.envelope import Entry, build_entry
+from magento_eventbridge.delivery.lane import Lane, Pending
 from magento_eventbridge.delivery.ports import Claim, Limits
 from magento_eventbridge.inlets.signatures import signed_headers, verify
-from magento_eventbridge.queues.sqlite import SqliteQueue
-from magento_eventbridge.sinks.eventbridge import encode, read_answer
+from magento_eventbridge.queues.sqlite.queue import SqliteQueue
+from magento_eventbridge.sinks.eventbridge.http_client import Endpoint
+from magento_eventbridge.sinks.eventbridge.signer import Signer
+from magento_eventbridge.sinks.eventbridge.sink import encode, read_answer
 
 _COUNT = 10_000
 _ROUNDS = 3
@@ -40,7 +40,9 @@ def _tens(entries: list[Entry]) -> list[list[Entry]]:
 def translate(captures: list[Capture], url: str) -> list[Entry]:
     """Seal all captures."""
     route = load.route(url)
-    return [seal(capture, event, route) for capture in captures if (event := event_of(capture))]
+    return [
+        build_entry(capture, event, route) for capture in captures if (event := event_of(capture))
+    ]
 
 
 def line_up(captures: list[Capture], entries: list[Entry]) -> None:

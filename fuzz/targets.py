@@ -9,18 +9,13 @@ from typing import Any, NoReturn
 from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
 from magento_eventbridge.catalog import TranslationError, event_of
 from magento_eventbridge.catalog.messages import capture_text
-from magento_eventbridge.delivery.envelope import seal
+from magento_eventbridge.delivery.envelope import build_entry
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.inlets.http import read_body
 from magento_eventbridge.magento.env_php import PhpFileError, parse_php_array
-from magento_eventbridge.settings import (
-    ENVIRONMENT_PREFIX,
-    Layer,
-    SettingsError,
-    environment_layer,
-    file_layer,
-    load,
-)
+from magento_eventbridge.settings.errors import SettingsError
+from magento_eventbridge.settings.layers import Layer, load
+from magento_eventbridge.settings.sources import ENVIRONMENT_PREFIX, environment_layer, file_layer
 
 _ROUTE = Route(Destination("eu-west-1"), "shop.example.com")
 
@@ -100,7 +95,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 def _translates(capture: Capture) -> None:
     try:
         event = event_of(capture)
-        entry = event and seal(capture, event, _ROUTE)
+        entry = event and build_entry(capture, event, _ROUTE)
     except TranslationError as fault:
         assert str(fault)
         return

@@ -13,10 +13,12 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from magento_eventbridge.catalog import EVENTS, Event
+from magento_eventbridge.catalog import EVENTS, EventDefinition
 from magento_eventbridge.catalog.schema import detail_schema
 from magento_eventbridge.delivery.envelope import metadata
-from magento_eventbridge.settings import ENVIRONMENT_PREFIX, Settings, StoreSettings
+from magento_eventbridge.settings.model import Settings
+from magento_eventbridge.settings.sources import ENVIRONMENT_PREFIX
+from magento_eventbridge.settings.view import ViewSettings
 from tools.generate_typescript import declarations
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -85,17 +87,17 @@ def _text(path: Path) -> str | None:
 # Events
 
 
-def sample_detail(event: Event) -> Json:
+def sample_detail(event: EventDefinition) -> Json:
     """Give a whole detail: the catalog's sample with metadata, without tracking."""
     return {**event.sample, "metadata": SAMPLE_METADATA}
 
 
-def rule_pattern(events: list[Event]) -> Json:
+def rule_pattern(events: list[EventDefinition]) -> Json:
     """Give the pattern of a rule that matches events of one shop."""
     return {"source": [SOURCE], "detail-type": [event.detail_type for event in events]}
 
 
-def event_page(event: Event) -> str:
+def event_page(event: EventDefinition) -> str:
     """Write the page of one event."""
     schema = detail_schema(event)
     setting = event.config_path.removeprefix("aws_eventbridge/events_").replace("/", ".")
@@ -336,7 +338,7 @@ def settings_page() -> str:
     """Write the page of all settings."""
     parts = [
         "# Settings",
-        _GENERATED.format("`src/magento_eventbridge/settings.py` or `tools/generate_docs.py`"),
+        _GENERATED.format("`src/magento_eventbridge/settings/` or `tools/generate_docs.py`"),
         _SETTINGS_HEAD,
         _fenced("toml", _SETTINGS_EXAMPLE.rstrip()),
     ]
@@ -352,7 +354,7 @@ def settings_page() -> str:
         if name == "stores":
             continue
         model = field.annotation
-        shared = " May differ by store view." if name in StoreSettings.model_fields else ""
+        shared = " May differ by store view." if name in ViewSettings.model_fields else ""
         if isinstance(model, type) and issubclass(model, BaseModel):
             about = _sentence(model.__doc__)
             rows = _setting_rows(model, _resolved(schema["properties"][name], schema), name)

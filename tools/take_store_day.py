@@ -28,7 +28,7 @@ from typing import Any
 import pymysql
 
 from magento_eventbridge import demo
-from magento_eventbridge.magento.connection import Database, database_of
+from magento_eventbridge.magento.connections import Database, database_of
 from magento_eventbridge.magento.env_php import read_deployment
 
 Json = dict[str, Any]

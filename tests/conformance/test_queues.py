@@ -10,11 +10,11 @@ import pytest
 
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.delivery.ports import Queue
-from magento_eventbridge.queues.amqp import AmqpQueue
-from magento_eventbridge.queues.magento_db import MagentoDbQueue
-from magento_eventbridge.queues.outbox import OutboxQueue
-from magento_eventbridge.queues.sqlite import SqliteQueue
-from magento_eventbridge.settings import QUEUE
+from magento_eventbridge.queues.amqp.queue import AmqpQueue
+from magento_eventbridge.queues.mysql.magento_db import MagentoDbQueue
+from magento_eventbridge.queues.mysql.outbox import OutboxQueue
+from magento_eventbridge.queues.sqlite.queue import SqliteQueue
+from magento_eventbridge.settings.queues import QUEUE
 from tests.support import recorded
 from tests.support.magento_broker import MagentoBroker
 from tests.support.magento_queue import MagentoQueue
@@ -130,10 +130,10 @@ async def test_what_is_given_back_for_later_comes_out_later(subject: Subject) ->
 async def test_stores_can_be_passed_over_and_come_out_afterwards(subject: Subject) -> None:
     one, two = recorded.orders(3, store_id=1), recorded.orders(3, store_id=2)
     await subject.put([capture for pair in zip(one, two, strict=True) for capture in pair])
-    claims = await subject.queue.claim(10, without_stores={1})
+    claims = await subject.queue.claim(10, without_views={1})
     assert [claim.body for claim in claims] == ids(two)
-    assert await subject.queue.claim(10, without_stores={1}) == []
-    assert await subject.queue.claim(10, without_stores={1, 2}) == []
+    assert await subject.queue.claim(10, without_views={1}) == []
+    assert await subject.queue.claim(10, without_views={1, 2}) == []
     claims = await subject.queue.claim(2)
     assert [claim.body for claim in claims] == ids(one[:2])
     more = recorded.orders(1, store_id=2)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from magento_eventbridge.queues.amqp_connection import AmqpOptions
-from magento_eventbridge.queues.mysql_connection import MysqlOptions
+from magento_eventbridge.magento.database import DatabaseOptions
+from magento_eventbridge.queues.amqp.connection import AmqpOptions
 from tests.support import recorded
 from tests.support.magento_broker import MagentoBroker
 from tests.support.magento_queue import MagentoQueue
@@ -22,7 +22,7 @@ TOPIC = "aws.eventbridge.events.send"
 COMPLETE, NEW = 4, 2
 
 
-def of_database(options: MysqlOptions) -> dict[str, str]:
+def of_database(options: DatabaseOptions) -> dict[str, str]:
     return {
         "OUTBOX__HOST": options.host,
         "OUTBOX__PORT": str(options.port),

@@ -8,7 +8,7 @@ import aiohttp
 
 from magento_eventbridge.demo import store_day
 from magento_eventbridge.inlets.client import hand_over
-from magento_eventbridge.queues.sqlite import SqliteQueue
+from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from tests.support import recorded
 from tests.support.process import COMMAND, SECRET, environment, serving
 from tests.support.put_events import Refuse, Stall, Take, put_events

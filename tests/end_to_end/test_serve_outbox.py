@@ -5,7 +5,7 @@ import json
 import time
 from pathlib import Path
 
-from magento_eventbridge.queues.outbox import OutboxQueue
+from magento_eventbridge.queues.mysql.outbox import OutboxQueue
 from tests.support import recorded
 from tests.support.mariadb import Outbox
 from tests.support.process import COMMAND, environment, serving

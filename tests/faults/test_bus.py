@@ -12,8 +12,8 @@ from magento_eventbridge.delivery.backoff import Backoff
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
-from magento_eventbridge.queues.sqlite import SqliteQueue
-from magento_eventbridge.sinks.eventbridge import EventBridgeSink
+from magento_eventbridge.queues.sqlite.queue import SqliteQueue
+from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 from tests.faults.bridges import Bridge
 from tests.faults.ledger import Ledger
 from tests.faults.sources import Inlet, free_port, hand_over, until_there

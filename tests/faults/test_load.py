@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 
 from magento_eventbridge.inlets.signatures import signed_headers
-from magento_eventbridge.queues.sqlite import SqliteQueue
+from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from tests.faults.bridges import Bridge
 from tests.faults.ledger import Ledger
 from tests.faults.sources import Captures, Inlet, Source, free_port, until_there

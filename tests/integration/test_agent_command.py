@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from magento_eventbridge import __version__
-from magento_eventbridge.agent import copying
-from magento_eventbridge.agent.module import AgentError, StoreFolder, shipped
+from magento_eventbridge.magento.agent import copying
+from magento_eventbridge.magento.agent.module import AgentError, StoreFolder, shipped
 from magento_eventbridge.magento.installation import AGENT, ORIGINAL
 from tests.support.process import COMMAND, environment
 from tests.support.programs import php

@@ -13,8 +13,8 @@ import pytest
 from aiormq import spec
 
 from magento_eventbridge.delivery.ports import Claim, QueueError
-from magento_eventbridge.queues.amqp import AmqpQueue
-from magento_eventbridge.queues.amqp_dead_letters import AmqpDeadLetters
+from magento_eventbridge.queues.amqp.dead_letters import AmqpDeadLetters
+from magento_eventbridge.queues.amqp.queue import AmqpQueue
 from tests.support import recorded
 from tests.support.delivering import delivering
 from tests.support.magento_broker import MagentoBroker
@@ -278,7 +278,7 @@ async def test_no_dead_letter_is_missed_though_a_clock_stepped_back(
     claims = await claimed(queue, 3)
     clocks = iter((3e9, 1e9, 2e9))
     monkeypatch.setattr(
-        "magento_eventbridge.queues.amqp_dead_letters.time.time", lambda: next(clocks)
+        "magento_eventbridge.queues.amqp.dead_letters.time.time", lambda: next(clocks)
     )
     for claim in claims:
         # As bridges would, one after the other.
@@ -391,7 +391,7 @@ async def test_a_store_that_must_wait_makes_room_for_others(magento_broker: Mage
     claims: list[Claim] = []
     async with asyncio.timeout(15):
         while len(claims) < 2:
-            claims += await queue.claim(10, without_stores={1})
+            claims += await queue.claim(10, without_views={1})
             await queue.wait(0.05)
     assert [claim.body for claim in claims] == [body for _, body in two]
     assert (await queue.depth()).captures == 14

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, CookieJar
 
-from magento_eventbridge.bridge import Bridge
+from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.console import access as module
 from magento_eventbridge.console.access import COOKIE, Access
 from magento_eventbridge.console.server import Console, ConsoleError
 from magento_eventbridge.delivery.ports import Depth, QueueError
 from magento_eventbridge.doctor.findings import Finding
-from magento_eventbridge.settings import ConsoleSettings, Layer, SettingsError, load
+from magento_eventbridge.settings.errors import SettingsError
+from magento_eventbridge.settings.layers import Layer, load
+from magento_eventbridge.settings.listeners import ConsoleSettings
 
 PASSWORD = "a long enough password"
 PATHS = ("/", "/events", "/dead-letters", "/catalog", "/settings", "/doctor", "/overview/live")

@@ -18,8 +18,8 @@ from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
-from magento_eventbridge.queues.sqlite import SqliteQueue
-from magento_eventbridge.sinks.eventbridge import EventBridgeSink
+from magento_eventbridge.queues.sqlite.queue import SqliteQueue
+from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 from tests.support import recorded
 from tests.support.put_events import (
     Answer,
@@ -92,7 +92,7 @@ async def test_all_is_delivered_in_calls_of_ten(bench: Bench) -> None:
     dispatcher = await drain(bench)
     assert sorted(bench.endpoint.ids) == sorted(ids(captures))
     assert max(bench.endpoint.sizes) == 10
-    assert dispatcher.tally.delivered == 45
+    assert dispatcher.totals.delivered == 45
     assert (await bench.queue.depth()).captures == 0
 
 
@@ -126,7 +126,7 @@ async def test_what_is_switched_off_is_passed_over(bench: Bench) -> None:
     await bench.queue.put(recorded.orders(3, store_id=2) + on)
     dispatcher = await drain(bench)
     assert sorted(bench.endpoint.ids) == sorted(ids(on))
-    assert dispatcher.tally.passed_over == 3
+    assert dispatcher.totals.passed_over == 3
 
 
 async def test_single_entries_that_fail_are_tried_again(bench: Bench) -> None:
@@ -140,7 +140,7 @@ async def test_single_entries_that_fail_are_tried_again(bench: Bench) -> None:
     await bench.queue.put(captures)
     dispatcher = await drain(bench)
     assert sorted(bench.endpoint.ids) == sorted(ids(captures))
-    assert dispatcher.tally.retried > 0
+    assert dispatcher.totals.retried > 0
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ async def test_what_can_never_be_delivered_is_buried_with_its_reason(bench: Benc
     dispatcher = await drain(bench)
     assert sorted(bench.endpoint.ids) == sorted(ids(good))
     reasons = [letter.reason for letter in await bench.queue.dead_letters.page(10)]
-    assert dispatcher.tally.buried == 4
+    assert dispatcher.totals.buried == 4
     assert "the snapshot has no 'status'" in reasons[0]
     assert "unknown Magento event 'sales_order_teleport_after'" in reasons[1]
     assert "too large: 100" in reasons[2]
@@ -266,7 +266,7 @@ async def test_a_refusal_parks_loudly_and_delivery_resumes_by_itself(
         await asyncio.sleep(0.6)
         calls = bench.endpoint.calls
         assert calls < 20, "a parked destination is tried now and then"
-        assert dispatcher.troubles
+        assert dispatcher.problems
         bench.endpoint.script = lambda *_: Take()
         await bench.endpoint.until_taken(25)
     assert sorted(bench.endpoint.ids) == sorted(ids(captures))
@@ -314,9 +314,9 @@ async def test_missing_credentials_park_and_lose_nothing(
     bench.routes[1] = Route(destination=destination, source="shop.example.com")
     await bench.queue.put(recorded.orders(3))
     async with bench.running() as dispatcher:
-        while not dispatcher.troubles:
+        while not dispatcher.problems:
             await asyncio.sleep(0.01)
-        assert "AWS_ACCESS_KEY_ID" in next(iter(dispatcher.troubles.values()))
+        assert "AWS_ACCESS_KEY_ID" in next(iter(dispatcher.problems.values()))
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
         await bench.endpoint.until_taken(3)
@@ -344,7 +344,7 @@ async def test_while_aws_is_away_nothing_spins_and_little_is_in_memory(bench: Be
         await asyncio.sleep(1.0)
         assert time.process_time() - began < 0.5
         assert bench.endpoint.calls < 30
-        (way,) = dispatcher._ways.values()
+        (way,) = dispatcher._senders.values()
         assert len(way) <= 75
         bench.endpoint.script = lambda *_: Take()
         await bench.endpoint.until_taken(1000)
@@ -409,21 +409,21 @@ async def test_a_drain_is_not_over_while_some_wait_for_room(bench: Bench) -> Non
     few = replace(HASTY, entries_per_destination=20, claim_size=20, calls_at_once=4)
     real_claim = bench.queue.claim
 
-    async def slow(limit: int, *, without_stores: Any = ()) -> Any:
-        claims = await real_claim(limit, without_stores=without_stores)
+    async def slow(limit: int, *, without_views: Any = ()) -> Any:
+        claims = await real_claim(limit, without_views=without_views)
         await asyncio.sleep(0.02)  # by then what filled the destination has gone
         return claims
 
     bench.queue.claim = slow  # type: ignore[method-assign]
     dispatcher = await drain(bench, few)
-    assert dispatcher.tally.delivered == 400
+    assert dispatcher.totals.delivered == 400
 
 
 async def test_at_most_so_many_are_consumed(bench: Bench) -> None:
     await bench.queue.put(recorded.orders(30))
     dispatcher = bench.dispatcher()
     await dispatcher.run(until_empty=True, at_most=7)
-    assert dispatcher.tally.delivered == 7
+    assert dispatcher.totals.delivered == 7
     assert (await bench.queue.depth()).captures == 23
 
 
@@ -494,7 +494,7 @@ async def test_what_was_switched_off_meanwhile_is_passed_over(bench: Bench) -> N
             off = frozenset({"aws_eventbridge/events_order/placed"})
             bench.routes[1] = bench.route_to(bench.endpoint.url, switched_off=off)
             dispatcher.reroute({1})
-            while dispatcher.tally.passed_over < 3:
+            while dispatcher.totals.passed_over < 3:
                 await asyncio.sleep(0.01)
             assert dispatcher.parked == []
     assert (await bench.queue.depth()).captures == 0
@@ -505,17 +505,17 @@ async def test_other_destinations_go_on_while_one_changes(bench: Bench) -> None:
     await bench.queue.put([*recorded.orders(5, store_id=2), *recorded.orders(5, store_id=1)])
     async with bench.running() as dispatcher:
         await bench.endpoint.until_taken(5)
-        assert dispatcher.troubles
+        assert dispatcher.problems
         bench.routes[2] = bench.route_to(bench.endpoint.url)
         dispatcher.reroute({2})
         await bench.endpoint.until_taken(10)
-        assert dispatcher.troubles == {}
+        assert dispatcher.problems == {}
 
 
 class Unreachable(SqliteQueue):
     """A queue that cannot be read."""
 
-    async def claim(self, limit: int, *, without_stores: Collection[int] = ()) -> list[Claim]:
+    async def claim(self, limit: int, *, without_views: Collection[int] = ()) -> list[Claim]:
         raise QueueError("the database is away")
 
 

@@ -18,7 +18,9 @@ from dockerfile_parse import DockerfileParser
 
 from magento_eventbridge.cli import app
 from magento_eventbridge.cli.serve import NAME as SERVE
-from magento_eventbridge.settings import ENVIRONMENT_PREFIX, Settings, environment_layer, load
+from magento_eventbridge.settings.layers import load
+from magento_eventbridge.settings.model import Settings
+from magento_eventbridge.settings.sources import ENVIRONMENT_PREFIX, environment_layer
 from tests.support.process import serving
 from tests.support.programs import program
 from tests.support.put_events import put_events

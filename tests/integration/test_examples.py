@@ -14,10 +14,10 @@ import pytest
 import yaml
 from moto import mock_aws
 
-from magento_eventbridge.aws import patterns
 from magento_eventbridge.cli.samples import sample_event
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.events import MalformedEventError, parse
+from magento_eventbridge.provisioning import patterns
 from tests.support.aws import REGION, client, local_aws
 from tests.support.templates import faults, terraform
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from magento_eventbridge.aws import http
-from magento_eventbridge.aws.http import CallError, Endpoint, Reply
+from magento_eventbridge.sinks.eventbridge import http_client as http
+from magento_eventbridge.sinks.eventbridge.http_client import CallError, Endpoint, Reply
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -24,7 +24,7 @@ from magento_eventbridge.inlets.signatures import (
     signed_headers,
 )
 from magento_eventbridge.listener import ListenError
-from magento_eventbridge.queues.sqlite import SqliteQueue
+from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from tests.support import recorded
 
 SECRET = "a-secret-for-the-tests"

@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 
 from magento_eventbridge.inlets.http import Inlet
 from magento_eventbridge.inlets.signatures import signed_headers
-from magento_eventbridge.queues.sqlite import SqliteQueue
+from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from tests.integration.test_inlet import SECRET, options
 
 schema = schemathesis.openapi.from_path(Path(__file__).parents[2] / "docs/inlet.openapi.yaml")

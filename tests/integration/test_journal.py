@@ -16,15 +16,15 @@ from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.captures import read_capture
 from magento_eventbridge.delivery.backoff import Backoff
 from magento_eventbridge.delivery.dispatcher import Dispatcher
-from magento_eventbridge.delivery.journal import End
+from magento_eventbridge.delivery.observer import Settlement
 from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.ports import Claim
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
 from magento_eventbridge.journal import recorder as module
 from magento_eventbridge.journal.archive import Archive, JournalError, Query, quantile
 from magento_eventbridge.journal.recorder import Recorder, Retention, bound, clear
-from magento_eventbridge.queues.sqlite import SqliteQueue
-from magento_eventbridge.sinks.eventbridge import EventBridgeSink
+from magento_eventbridge.queues.sqlite.queue import SqliteQueue
+from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 from tests.support import recorded
 from tests.support.put_events import (
     Behaviour,
@@ -167,9 +167,12 @@ async def test_what_keeps_events_waiting_is_told_by_reason(tmp_path: Path) -> No
         running = asyncio.create_task(dispatcher.run())
         while endpoint.calls < 2:
             await asyncio.sleep(0.01)
-        (fare,) = dispatcher.fares
-        assert (fare.destination, fare.stores) == (destination, frozenset({1}))
-        assert fare.waiting == 12
+        (destination_status,) = dispatcher.destinations
+        assert (destination_status.destination, destination_status.stores) == (
+            destination,
+            frozenset({1}),
+        )
+        assert destination_status.waiting == 12
         dispatcher.stop()
         await running
         await sink.close()
@@ -184,7 +187,7 @@ async def test_what_keeps_events_waiting_is_told_by_reason(tmp_path: Path) -> No
 async def test_what_no_one_can_read_is_told_of_too(tmp_path: Path) -> None:
     journal = Recorder(_file(tmp_path), Retention(personal_data="hash"))
     journal.open()
-    journal.ended(End(time.time(), Claim(7, b"{broken"), None, "", "not a capture"))
+    journal.ended(Settlement(time.time(), Claim(7, b"{broken"), None, "", "not a capture"))
     await asyncio.to_thread(journal.close)
     (found,) = await Archive(_file(tmp_path)).search(Query(), 9)
     assert (found.id, found.verdict, found.store_id) == ("claim 7", "dead", None)
@@ -286,19 +289,19 @@ async def test_a_journal_that_cannot_be_written_costs_no_event(
     (tmp_path / "occupied").write_text("a file where a folder must be")
     journal = Recorder(tmp_path / "occupied" / "journal.sqlite", Retention())
     journal.open()
-    end = End(time.time(), Claim(1, b"{}"), None, "", "reason")
+    end = Settlement(time.time(), Claim(1, b"{}"), None, "", "reason")
     async with _delivering(tmp_path, journal) as endpoint:
         await endpoint.until_taken(30)
     journal.ended(end)
     async with asyncio.timeout(10):
         while journal.dropped < 31:
             await asyncio.sleep(0.01)
-    assert journal.trouble and "occupied" in journal.trouble
+    assert journal.problem and "occupied" in journal.problem
     assert caplog.text.count("Delivery goes on") == 1
     (tmp_path / "occupied").unlink()
     journal.ended(end)
     async with asyncio.timeout(10):
-        while journal.trouble:
+        while journal.problem:
             await asyncio.sleep(0.01)
     await asyncio.to_thread(journal.close)
     assert await Archive(journal.path).size() == 1
@@ -314,11 +317,11 @@ async def test_a_journal_leaves_the_last_room_of_a_disk_to_the_spool(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     journal = Recorder(tmp_path / "journal.sqlite", Retention())
     journal.open()
-    journal.ended(End(time.time(), Claim(1, b"{}"), None, "", "reason"))
+    journal.ended(Settlement(time.time(), Claim(1, b"{}"), None, "", "reason"))
     async with asyncio.timeout(10):
         while not journal.dropped:
             await asyncio.sleep(0.01)
-    assert journal.trouble and "1 MB left" in journal.trouble
+    assert journal.problem and "1 MB left" in journal.problem
     journal.close()
 
 

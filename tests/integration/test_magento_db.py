@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from magento_eventbridge.delivery.ports import Claim, QueueError
-from magento_eventbridge.queues.magento_db import MagentoDbQueue
-from magento_eventbridge.settings import QUEUE
+from magento_eventbridge.queues.mysql.magento_db import MagentoDbQueue
+from magento_eventbridge.settings.queues import QUEUE
 from tests.support import recorded
 from tests.support.delivering import delivering
 from tests.support.magento_queue import MagentoQueue

@@ -14,8 +14,8 @@ import pytest
 from pymysql.cursors import Cursor
 
 from magento_eventbridge.delivery.ports import QueueError
-from magento_eventbridge.queues.mysql_connection import MysqlOptions
-from magento_eventbridge.queues.outbox import OutboxQueue
+from magento_eventbridge.magento.database import DatabaseOptions
+from magento_eventbridge.queues.mysql.outbox import OutboxQueue
 from tests.support import recorded
 from tests.support.delivering import delivering
 from tests.support.mariadb import Outbox, Server
@@ -108,7 +108,7 @@ async def test_two_bridges_at_once_deliver_each_row_once(
         await endpoint.until_taken(3000)
         while (await queue.depth()).captures:
             await asyncio.sleep(0.02)
-        assert one.tally.delivered + two.tally.delivered == 3000
+        assert one.totals.delivered + two.totals.delivered == 3000
     await other.close()
     assert Counter(endpoint.ids) == Counter(capture.id for capture, _ in captures)
 
@@ -236,7 +236,7 @@ async def test_what_is_wrong_with_the_connection_is_told_without_the_password(
 
 
 def test_a_password_is_never_shown() -> None:
-    assert "hush" not in repr(MysqlOptions(password="hush"))
+    assert "hush" not in repr(DatabaseOptions(password="hush"))
 
 
 async def test_the_unix_socket_goes_before_the_port(outbox: Outbox) -> None:

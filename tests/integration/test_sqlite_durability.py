@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from magento_eventbridge.delivery.ports import QueueError
-from magento_eventbridge.queues.sqlite import SqliteQueue
+from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from tests.support import recorded
 
 

@@ -8,40 +8,42 @@ from typing import Any
 
 import pytest
 
-from magento_eventbridge import store as module
 from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.magento import live_store as module
 from magento_eventbridge.magento.installation import AGENT, ORIGINAL
-from magento_eventbridge.settings import Layer, Settings, SettingsError
-from magento_eventbridge.store import Reading, Store, follow, mysql_options
+from magento_eventbridge.magento.live_store import LiveStore, Reading, database_options, follow
+from magento_eventbridge.settings.errors import SettingsError
+from magento_eventbridge.settings.layers import Layer
+from magento_eventbridge.settings.model import Settings
 from tests.support.mariadb import Server
 from tests.support.shop import Shop
 
 
 @pytest.fixture
-async def store(shop: Shop) -> AsyncIterator[Store]:
-    store = Store(shop.root, [], {})
+async def store(shop: Shop) -> AsyncIterator[LiveStore]:
+    store = LiveStore(shop.root, [], {})
     yield store
     await store.close()
 
 
-def own(shop: Shop, **values: Any) -> Store:
-    return Store(shop.root, [Layer("a file", values)], {})
+def own(shop: Shop, **values: Any) -> LiveStore:
+    return LiveStore(shop.root, [Layer("a file", values)], {})
 
 
-async def read(store: Store) -> Settings:
+async def read(store: LiveStore) -> Settings:
     reading = await store.read()
     await store.close()
     return reading.settings
 
 
-async def test_the_root_alone_is_enough(shop: Shop, store: Store) -> None:
+async def test_the_root_alone_is_enough(shop: Shop, store: LiveStore) -> None:
     shop.add_view(2, "german")
     shop.save("options/event_bus", "german", "stores", 2)
     reading = await store.read()
     settings, origins = reading.settings, reading.origins
 
     assert settings.outbox.enabled
-    assert mysql_options(settings.outbox) == shop.outbox.options
+    assert database_options(settings.outbox) == shop.outbox.options
     assert settings.options.source == "store.example.com"
     assert settings.credentials.type == "keys"
     assert [settings.store(view).options.event_bus for view in (1, 2)] == [None, "german"]
@@ -76,7 +78,7 @@ async def test_who_says_where_the_database_is_need_not_deny_the_stores_socket(sh
 
 
 async def test_localhost_is_the_servers_socket_as_in_php(
-    shop: Shop, store: Store, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, store: LiveStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.write_env_php(host="'localhost'")
     folder = shop.outbox.server.folder
@@ -88,7 +90,7 @@ async def test_localhost_is_the_servers_socket_as_in_php(
 
 
 async def test_a_store_without_a_socket_on_this_machine_is_reached_by_its_port(
-    shop: Shop, store: Store, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, store: LiveStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.write_env_php(host="'localhost'")
     monkeypatch.setattr(module, "_SOCKETS", ())
@@ -96,7 +98,7 @@ async def test_a_store_without_a_socket_on_this_machine_is_reached_by_its_port(
     assert (outbox.host, outbox.port, outbox.unix_socket) == ("localhost", 3306, None)
 
 
-async def test_the_agents_secret_opens_the_inlet(shop: Shop, store: Store) -> None:
+async def test_the_agents_secret_opens_the_inlet(shop: Shop, store: LiveStore) -> None:
     shop.save("agent/secret", "a-secret-of-the-agent")
     reading = await store.read()
     assert [secret.get_secret_value() for secret in reading.settings.inlet.secrets] == [
@@ -105,7 +107,7 @@ async def test_the_agents_secret_opens_the_inlet(shop: Shop, store: Store) -> No
     assert reading.origins.of("inlet.secrets") == "core_config_data, default"
 
 
-async def test_a_change_is_noticed_and_nothing_else(shop: Shop, store: Store) -> None:
+async def test_a_change_is_noticed_and_nothing_else(shop: Shop, store: LiveStore) -> None:
     await store.read()
     assert await store.read_if_changed() is None
     shop.run("UPDATE {core_config_data} SET value = 'x' WHERE path = 'design/theme/theme_id'")
@@ -131,7 +133,7 @@ async def test_a_change_is_noticed_and_nothing_else(shop: Shop, store: Store) ->
     assert await store.read_if_changed() is None
 
 
-async def test_a_database_that_moved_is_followed(shop: Shop, store: Store) -> None:
+async def test_a_database_that_moved_is_followed(shop: Shop, store: LiveStore) -> None:
     await store.read()
     shop.write_env_php(dbname="'elsewhere'")
     with pytest.raises(QueueError, match="elsewhere"):
@@ -149,7 +151,7 @@ async def test_a_database_that_moved_is_followed(shop: Shop, store: Store) -> No
     ],
 )
 async def test_what_cannot_be_used_is_told(
-    shop: Shop, store: Store, changes: Mapping[str, str], told: str
+    shop: Shop, store: LiveStore, changes: Mapping[str, str], told: str
 ) -> None:
     shop.write_env_php(**changes)
     with pytest.raises(SettingsError, match=told.replace("(", r"\(")):
@@ -164,16 +166,16 @@ async def test_a_value_that_nobody_needs_may_be_computed(shop: Shop) -> None:
 
 async def test_a_folder_that_is_no_store_is_told(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"app/etc/env\.php: No such file"):
-        await Store(tmp_path, [], {}).read()
+        await LiveStore(tmp_path, [], {}).read()
 
 
-async def test_a_wrong_prefix_is_told(shop: Shop, store: Store) -> None:
+async def test_a_wrong_prefix_is_told(shop: Shop, store: LiveStore) -> None:
     shop.write_env_php(table_prefix="'other_'")
     with pytest.raises(QueueError, match="is this the store's database, and its table prefix"):
         await store.read()
 
 
-async def test_what_is_installed_is_found(shop: Shop, store: Store) -> None:
+async def test_what_is_installed_is_found(shop: Shop, store: LiveStore) -> None:
     found = await store.installation()
     assert str(found.versions[ORIGINAL]) == "1.0.0"
     assert AGENT not in found.versions
@@ -189,7 +191,7 @@ async def test_what_is_installed_is_found(shop: Shop, store: Store) -> None:
 
 
 async def test_what_becomes_unreadable_is_told_once_and_the_former_stays(
-    shop: Shop, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    shop: Shop, store: LiveStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "_LOOKS_EVERY", 0.02)
     applied: list[Reading] = []
@@ -219,7 +221,7 @@ async def test_what_becomes_unreadable_is_told_once_and_the_former_stays(
         await asyncio.gather(following, return_exceptions=True)
 
 
-async def test_looking_again_costs_three_queries(shop: Shop, store: Store) -> None:
+async def test_looking_again_costs_three_queries(shop: Shop, store: LiveStore) -> None:
     def count() -> int:
         ((_, queries),) = shop.outbox.ask("SHOW GLOBAL STATUS LIKE 'Com_select'")
         return int(str(queries))
@@ -233,7 +235,7 @@ async def test_looking_again_costs_three_queries(shop: Shop, store: Store) -> No
 def test_options_say_the_same_as_the_settings(mariadb: Server) -> None:
     options = replace(mariadb.options, tls=True, tls_verify=False, tls_ciphers="HIGH")
     values = {name: value for name, value in vars(options).items() if value is not None}
-    assert mysql_options(Settings.model_validate({"outbox": values}).outbox) == options
+    assert database_options(Settings.model_validate({"outbox": values}).outbox) == options
 
 
 # Queue mode
@@ -246,7 +248,9 @@ def add_to_env_php(shop: Shop, queue: str, more: str = "") -> None:
     shop.env_php.write_text(text.replace(before, f"{queue}],{more}"))
 
 
-async def test_a_store_in_queue_mode_says_which_queues_and_how(shop: Shop, store: Store) -> None:
+async def test_a_store_in_queue_mode_says_which_queues_and_how(
+    shop: Shop, store: LiveStore
+) -> None:
     add_to_env_php(
         shop,
         "'amqp' => ['host' => 'mq', 'port' => '5673', 'user' => 'u', 'password' => 'p']",
@@ -266,7 +270,9 @@ async def test_a_store_in_queue_mode_says_which_queues_and_how(shop: Shop, store
     assert settings.magento_db.queue == "other"
 
 
-async def test_a_fault_about_the_queue_is_one_in_queue_mode_only(shop: Shop, store: Store) -> None:
+async def test_a_fault_about_the_queue_is_one_in_queue_mode_only(
+    shop: Shop, store: LiveStore
+) -> None:
     add_to_env_php(shop, "'amqp' => ['host' => 'mq', 'password' => secret('mq')]")
     assert (await store.read()).settings.amqp.host is None
     shop.save("options/queue_mode", "1")

@@ -13,9 +13,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from magento_eventbridge.delivery.batches import Pending
 from magento_eventbridge.delivery.envelope import Entry
-from magento_eventbridge.delivery.journal import Call
+from magento_eventbridge.delivery.lane import Pending
+from magento_eventbridge.delivery.observer import Call
 from magento_eventbridge.delivery.ports import Claim
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Answer, Fate, Verdict

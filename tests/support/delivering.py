@@ -10,7 +10,7 @@ from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.ports import Queue
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
-from magento_eventbridge.sinks.eventbridge import EventBridgeSink
+from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 
 KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="a-test-secret")
 

@@ -16,7 +16,7 @@ from aiormq.abc import AbstractChannel
 from aiormq.exceptions import ChannelNotFoundEntity
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.queues.amqp_connection import AmqpOptions
+from magento_eventbridge.queues.amqp.connection import AmqpOptions
 from tests.support.rabbitmq import Broker
 
 EXCHANGE = "magento"

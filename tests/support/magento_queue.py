@@ -13,8 +13,8 @@ import pytest
 from pymysql.cursors import Cursor
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.queues.mysql_connection import MysqlOptions
-from magento_eventbridge.settings import QUEUE
+from magento_eventbridge.magento.database import DatabaseOptions
+from magento_eventbridge.settings.queues import QUEUE
 from tests.support.mariadb import Server
 
 _TABLES = Path(__file__).with_name("magento_queue_tables.sql").read_text()
@@ -27,7 +27,7 @@ class MagentoQueue:
     """The tables of one test, under a prefix of their own."""
 
     server: Server
-    options: MysqlOptions
+    options: DatabaseOptions
 
     def declare(self, name: str = QUEUE) -> None:
         """Make the queue, as `setup:upgrade` does."""

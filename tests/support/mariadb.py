@@ -19,7 +19,7 @@ import trustme
 from pymysql.cursors import Cursor
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.queues.mysql_connection import MysqlOptions
+from magento_eventbridge.magento.database import DatabaseOptions
 from tests.support.programs import free_ports, program
 
 URL_VARIABLE = "MAGENTO_EVENTBRIDGE_TEST_MYSQL_URL"
@@ -33,7 +33,7 @@ _SERVER_STARTS_WITHIN = 60.0
 class Server:
     """A database server; one of our own can be restarted."""
 
-    options: MysqlOptions
+    options: DatabaseOptions
     folder: Path | None = None
     process: subprocess.Popen[bytes] | None = None
 
@@ -94,7 +94,7 @@ class Outbox:
     """The tables of one test, under a prefix of their own."""
 
     server: Server
-    options: MysqlOptions
+    options: DatabaseOptions
 
     @property
     def table(self) -> str:
@@ -177,9 +177,9 @@ def outbox(mariadb: Server) -> Iterator[Outbox]:
         yield made
 
 
-def _options(url: str) -> MysqlOptions:
+def _options(url: str) -> DatabaseOptions:
     parts = urlsplit(url)
-    return MysqlOptions(
+    return DatabaseOptions(
         host=parts.hostname or "127.0.0.1",
         port=parts.port or 3306,
         user=unquote(parts.username or "root"),
@@ -190,7 +190,7 @@ def _options(url: str) -> MysqlOptions:
 
 def _own_server(folder: Path) -> Server:
     [port] = free_ports(1)
-    options = MysqlOptions(
+    options = DatabaseOptions(
         port=port, user="shop", password="a-test-database-secret", database="magento"
     )
     (folder / "init.sql").write_text(

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from magento_eventbridge.captures import Capture, read_capture
-from magento_eventbridge.catalog import Event, event_of
+from magento_eventbridge.catalog import EventDefinition, event_of
 from magento_eventbridge.demo import store_day
 
 Json = dict[str, Any]
@@ -56,7 +56,7 @@ def without(capture: Capture, *names: str) -> Capture:
     return Capture(**{**bare, "snapshot": left})
 
 
-def meaning(capture: Capture) -> Event:
+def meaning(capture: Capture) -> EventDefinition:
     """Give the documented event that a capture means."""
     event = event_of(capture)
     assert event is not None, f"{capture.event} means nothing"

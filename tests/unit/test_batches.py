@@ -17,8 +17,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from magento_eventbridge.delivery.batches import Lane, Pending
 from magento_eventbridge.delivery.envelope import Entry
+from magento_eventbridge.delivery.lane import Lane, Pending
 from magento_eventbridge.delivery.ports import Claim, Limits
 
 SMALLEST = 14 + len("sd")

@@ -16,7 +16,7 @@ from magento_eventbridge.catalog import (
     BY_DETAIL_TYPE,
     EVENTS,
     MAGENTO_EVENTS,
-    Event,
+    EventDefinition,
     TranslationError,
     UnknownMagentoEventError,
     event_of,
@@ -203,7 +203,7 @@ def told(capture: Capture) -> str:
     return str(caught.value)
 
 
-def validator(event: Event) -> jsonschema.Draft202012Validator:
+def validator(event: EventDefinition) -> jsonschema.Draft202012Validator:
     schema = detail_schema(event)
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema)

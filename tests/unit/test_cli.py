@@ -17,12 +17,12 @@ import typer.main
 
 from magento_eventbridge import __version__
 from magento_eventbridge import cli as command_line
-from magento_eventbridge import settings as settings_module
+from magento_eventbridge.settings import sources
 from magento_eventbridge.captures import read_capture
 from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.demo import store_day
 from magento_eventbridge.observability.log import ROOT
-from magento_eventbridge.queues.sqlite import SqliteQueue
+from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from tests.unit.recorded import recorded
 
 INSTALLED = Path(sys.executable).with_name("magento-eventbridge")
@@ -48,7 +48,7 @@ def nothing_of_this_machine(monkeypatch, tmp_path) -> None:
     for name in list(os.environ):
         if name.startswith(("MAGENTO_EVENTBRIDGE_", "AWS_")):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(settings_module, "DEFAULT_CONFIG_FILE", tmp_path / "absent.toml")
+    monkeypatch.setattr(sources, "DEFAULT_CONFIG_FILE", tmp_path / "absent.toml")
     monkeypatch.setenv("COLUMNS", "80")
 
 

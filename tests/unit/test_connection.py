@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from magento_eventbridge.magento.connection import (
+from magento_eventbridge.magento.connections import (
     Amqp,
     ConnectionSettingsError,
     Database,

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from magento_eventbridge.console import charts, words
-from magento_eventbridge.console.state import QueueState, state_of
-from magento_eventbridge.delivery.policy import Fare
+from magento_eventbridge.console.bridge_status import QueueState, state_of
+from magento_eventbridge.delivery.policy import DestinationStatus
 from magento_eventbridge.delivery.ports import Depth
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.journal.archive import Count
@@ -89,17 +89,19 @@ def test_times_numbers_and_counts() -> None:
 
 
 def _state(
-    fares: Sequence[Fare] = (),
+    destinations: Sequence[DestinationStatus] = (),
     depth: Depth | None = Depth(0, None, 0),  # noqa: B008  frozen
     last: float | None = None,
     error: str = "",
 ) -> tuple[str, str, str]:
-    state = state_of(fares, [QueueState("sqlite", depth, error)], last, NOW)
+    state = state_of(destinations, [QueueState("sqlite", depth, error)], last, NOW)
     return state.word, state.told, state.tone
 
 
-def _fare(trouble: str | None, *, is_parked: bool = False) -> Fare:
-    return Fare(Destination("eu-west-1", "shop"), frozenset({1}), 12, 0, trouble, is_parked)
+def _fare(problem: str | None, *, is_parked: bool = False) -> DestinationStatus:
+    return DestinationStatus(
+        Destination("eu-west-1", "shop"), frozenset({1}), 12, 0, problem, is_parked
+    )
 
 
 def test_the_state_is_one_word_and_the_worst_wins() -> None:

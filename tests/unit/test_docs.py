@@ -8,9 +8,9 @@ import jsonschema
 import pytest
 from tools import generate_docs
 
-from magento_eventbridge.catalog import EVENTS, Event
+from magento_eventbridge.catalog import EVENTS, EventDefinition
 from magento_eventbridge.catalog.schema import detail_schema
-from magento_eventbridge.settings import Layer, load
+from magento_eventbridge.settings.layers import Layer, load
 
 PROJECT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -55,7 +55,7 @@ def test_check_names_what_is_stale_and_fails(
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.detail_type)
-def test_the_sample_of_a_page_is_valid_by_the_schema_of_the_page(event: Event) -> None:
+def test_the_sample_of_a_page_is_valid_by_the_schema_of_the_page(event: EventDefinition) -> None:
     sample = generate_docs.sample_detail(event)
     schema = detail_schema(event)
 

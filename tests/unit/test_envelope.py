@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from magento_eventbridge.captures import Capture, Context
 from magento_eventbridge.catalog import TranslationError, event_of
-from magento_eventbridge.delivery.envelope import Entry, entry_size, metadata, seal
+from magento_eventbridge.delivery.envelope import Entry, build_entry, entry_size, metadata
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
 from tests.unit.recorded import (
     detail,
@@ -28,7 +28,7 @@ texts = st.text(st.characters(codec="utf-8"))
 
 def sealed(capture: Capture = PLACED, **settings: Any) -> Entry:
     route = Route(**{"destination": SHOP.destination, "source": SHOP.source, **settings})
-    return seal(capture, meaning(capture), route)
+    return build_entry(capture, meaning(capture), route)
 
 
 def utf_8_bytes(text: str) -> int:

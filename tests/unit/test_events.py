@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.parser.envelopes import EventBridgeEnvelope
 from tools.generate_docs import SAMPLE_TRACKING, sample_detail
 
 from magento_eventbridge import events
-from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS, Event
+from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS, EventDefinition
 from magento_eventbridge.events import (
     CLASSES,
     AnyEvent,
@@ -30,7 +30,7 @@ PROJECT = Path(__file__).parents[2]
 Json = dict[str, Any]
 
 
-def told(event: Event, **changes: Any) -> Json:
+def told(event: EventDefinition, **changes: Any) -> Json:
     """Give an event as a Lambda function gets it."""
     return {
         "version": "0",
@@ -50,7 +50,7 @@ PLACED = told(BY_DETAIL_TYPE["OrderPlaced"])
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.detail_type)
-def test_every_detail_type_has_a_class_with_the_catalogs_detail(event: Event):
+def test_every_detail_type_has_a_class_with_the_catalogs_detail(event: EventDefinition):
     parsed = parse(told(event))
 
     assert type(parsed) is getattr(events, event.detail_type) is CLASSES[event.detail_type]
@@ -238,7 +238,7 @@ def test_it_needs_nothing_but_pydantic():
 def test_the_distribution_for_consumers_holds_it_and_needs_pydantic_only(tmp_path):
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
-         "--wheel-dir", tmp_path, PROJECT / "consumers"],
+         "--wheel-dir", tmp_path, PROJECT / "packaging/events"],
         check=True,
         capture_output=True,
         timeout=100,

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from magento_eventbridge.aws import iam
 from magento_eventbridge.aws.arns import partition
 from magento_eventbridge.aws.endpoints import RegionError
 from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
-from magento_eventbridge.settings import Layer, load
+from magento_eventbridge.provisioning import iam
+from magento_eventbridge.settings.layers import Layer, load
 from tests.support.aws import environment, local_aws
 from tests.support.aws_stub import Raw, Refusal, aws_stub
 from tests.support.templates import faults, terraform

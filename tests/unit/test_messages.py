@@ -11,7 +11,7 @@ from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capt
 from magento_eventbridge.catalog import TranslationError, UnknownMagentoEventError, event_of
 from magento_eventbridge.catalog.messages import capture_text
 from magento_eventbridge.catalog.schema import detail_schema
-from magento_eventbridge.delivery.envelope import seal
+from magento_eventbridge.delivery.envelope import build_entry
 from magento_eventbridge.delivery.routing import Destination, Route
 from tests.unit.recorded import store_day_captures
 
@@ -40,7 +40,7 @@ def told(message: bytes | str, key: str = "1") -> tuple[str, Json]:
     capture = read(message, key)
     event = event_of(capture)
     assert event
-    entry = seal(capture, event, ROUTE)
+    entry = build_entry(capture, event, ROUTE)
     detail: Json = json.loads(entry.detail)
     return entry.detail_type, detail
 

@@ -4,7 +4,7 @@ import logging
 
 from magento_eventbridge.delivery.backoff import Backoff
 from magento_eventbridge.delivery.outage import Outage
-from magento_eventbridge.queues import mysql_queue
+from magento_eventbridge.queues.mysql import queue as mysql_queue
 
 
 class Clock:

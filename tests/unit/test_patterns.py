@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from magento_eventbridge.aws import patterns
-from magento_eventbridge.aws.matching import MatcherMissingError, matches_here
-from magento_eventbridge.aws.patterns import PatternError, everything
 from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.cli.samples import sample_event
 from magento_eventbridge.delivery.routing import Destination, Route
+from magento_eventbridge.provisioning import patterns
+from magento_eventbridge.provisioning.matching import MatcherMissingError, matches_here
+from magento_eventbridge.provisioning.patterns import PatternError, everything
 
 ROUTE = Route(Destination("eu-west-1"), "example.com")
 SAMPLES = {event.detail_type: sample_event(event.detail_type, ROUTE) for event in EVENTS}

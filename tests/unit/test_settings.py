@@ -5,17 +5,11 @@ from typing import Any
 
 import pytest
 
-from magento_eventbridge import settings as module
-from magento_eventbridge.settings import (
-    Layer,
-    Origins,
-    Settings,
-    SettingsError,
-    environment_layer,
-    file_layer,
-    load,
-    own_layers,
-)
+from magento_eventbridge.settings import sources as module
+from magento_eventbridge.settings.errors import SettingsError
+from magento_eventbridge.settings.layers import Layer, Origins, load
+from magento_eventbridge.settings.model import Settings
+from magento_eventbridge.settings.sources import environment_layer, file_layer, own_layers
 
 SECRET = "hunter2-hunter2-hunter2"
 

@@ -8,7 +8,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from magento_eventbridge.aws.signing import Signer
+from magento_eventbridge.sinks.eventbridge.signer import Signer
 
 HEADERS = {
     "Content-Type": "application/x-amz-json-1.1",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from magento_eventbridge.catalog import EVENTS
-from magento_eventbridge.magento.connection import Database, DatabaseTls, crypt_keys_of
+from magento_eventbridge.magento.connections import Database, DatabaseTls, crypt_keys_of
 from magento_eventbridge.magento.encryption import CryptKeys
 from magento_eventbridge.magento.env_php import (
     Computed,
@@ -30,14 +30,10 @@ from magento_eventbridge.magento.store_settings import (
     database_layer,
     store_layers,
 )
-from magento_eventbridge.settings import (
-    Layer,
-    Origins,
-    Settings,
-    SettingsError,
-    environment_layer,
-    load,
-)
+from magento_eventbridge.settings.errors import SettingsError
+from magento_eventbridge.settings.layers import Layer, Origins, load
+from magento_eventbridge.settings.model import Settings
+from magento_eventbridge.settings.sources import environment_layer
 
 STORE = Path(__file__).parents[1] / "fixtures/magento"
 ENCRYPTED = json.loads((STORE / "encrypted-values.json").read_text("utf-8"))

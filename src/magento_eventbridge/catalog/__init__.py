@@ -14,9 +14,9 @@ from magento_eventbridge.catalog import (
     shipment,
     user,
 )
-from magento_eventbridge.catalog.event import Event, TranslationError
+from magento_eventbridge.catalog.event import EventDefinition, TranslationError
 
-EVENTS: tuple[Event, ...] = (
+EVENTS: tuple[EventDefinition, ...] = (
     *cart.EVENTS,
     *user.EVENTS,
     *customer.EVENTS,
@@ -31,9 +31,9 @@ EVENTS: tuple[Event, ...] = (
 )
 """All documented events, in the order of the reference documentation."""
 
-BY_DETAIL_TYPE: dict[str, Event] = {event.detail_type: event for event in EVENTS}
+BY_DETAIL_TYPE: dict[str, EventDefinition] = {event.detail_type: event for event in EVENTS}
 
-_BY_MAGENTO_EVENT: dict[str, list[Event]] = {}
+_BY_MAGENTO_EVENT: dict[str, list[EventDefinition]] = {}
 for _event in EVENTS:
     for _name in _event.magento_events:
         _BY_MAGENTO_EVENT.setdefault(_name, []).append(_event)
@@ -46,7 +46,7 @@ class UnknownMagentoEventError(TranslationError):
     """No documented event comes from the capture's Magento event."""
 
 
-def event_of(capture: Capture) -> Event | None:
+def event_of(capture: Capture) -> EventDefinition | None:
     """Give the documented event that a capture means; none where nothing worth telling happened.
 
     Raises:
@@ -72,7 +72,7 @@ __all__ = [
     "BY_DETAIL_TYPE",
     "EVENTS",
     "MAGENTO_EVENTS",
-    "Event",
+    "EventDefinition",
     "TranslationError",
     "UnknownMagentoEventError",
     "event_of",

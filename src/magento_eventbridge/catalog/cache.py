@@ -1,7 +1,7 @@
 """Cache events: which cache was flushed, from the admin or the command line."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.snapshot import Json
 from magento_eventbridge.events.cache import Flush
 
@@ -10,8 +10,8 @@ def _flush(_: Capture) -> Json:
     return {}
 
 
-def _event(detail_type: str, setting: str, magento_event: str, when: str) -> Event:
-    return Event(
+def _event(detail_type: str, setting: str, magento_event: str, when: str) -> EventDefinition:
+    return EventDefinition(
         detail_type=detail_type,
         config_path=f"aws_eventbridge/events_cache/{setting}",
         magento_events=(magento_event,),

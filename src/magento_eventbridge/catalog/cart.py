@@ -1,7 +1,7 @@
 """Cart events: what a shopper puts into the cart, changes there and takes out."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.snapshot import Json, as_number, number, text
 from magento_eventbridge.events.cart import CartProduct, CartProductUpdate
 
@@ -55,7 +55,7 @@ def _removed(capture: Capture) -> Json:
 
 
 EVENTS = (
-    Event(
+    EventDefinition(
         detail_type="CartProductAdded",
         config_path="aws_eventbridge/events_cart/product_added",
         magento_events=("sales_quote_item_save_after",),
@@ -65,7 +65,7 @@ EVENTS = (
         applies=_is_added,
         sample={"sku": "abc-123", "qty": 1},
     ),
-    Event(
+    EventDefinition(
         detail_type="CartProductUpdated",
         config_path="aws_eventbridge/events_cart/product_updated",
         magento_events=("sales_quote_item_save_after",),
@@ -75,7 +75,7 @@ EVENTS = (
         applies=_is_updated,
         sample={"sku": "abc-123", "operation": "add", "value": 1, "qty": {"from": 1, "to": 2}},
     ),
-    Event(
+    EventDefinition(
         detail_type="CartProductRemoved",
         config_path="aws_eventbridge/events_cart/product_removed",
         magento_events=("sales_quote_item_delete_after",),

@@ -1,7 +1,7 @@
 """Credit memo events: created, updated, refunded, deleted."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.order import is_changed, is_created
 from magento_eventbridge.catalog.snapshot import Json, bought, named, number, text
 from magento_eventbridge.events.creditmemo import Creditmemo, Status
@@ -40,7 +40,7 @@ _CREDITMEMO = {
 }
 
 EVENTS = (
-    Event(
+    EventDefinition(
         detail_type="CreditmemoCreated",
         config_path="aws_eventbridge/events_creditmemo/saved",
         magento_events=("sales_order_creditmemo_save_after",),
@@ -50,7 +50,7 @@ EVENTS = (
         applies=is_created,
         sample=_CREDITMEMO | {"status": "OPEN"},
     ),
-    Event(
+    EventDefinition(
         detail_type="CreditmemoUpdated",
         config_path="aws_eventbridge/events_creditmemo/saved",
         magento_events=("sales_order_creditmemo_save_after",),
@@ -60,7 +60,7 @@ EVENTS = (
         applies=is_changed,
         sample=_CREDITMEMO,
     ),
-    Event(
+    EventDefinition(
         detail_type="CreditmemoRefunded",
         config_path="aws_eventbridge/events_creditmemo/refunded",
         magento_events=("sales_order_creditmemo_refund",),
@@ -69,7 +69,7 @@ EVENTS = (
         translate=_creditmemo,
         sample=_CREDITMEMO,
     ),
-    Event(
+    EventDefinition(
         detail_type="CreditmemoDeleted",
         config_path="aws_eventbridge/events_creditmemo/deleted",
         magento_events=("sales_order_creditmemo_delete_after",),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.snapshot import Json, number_or_null, text, text_or_null
 from magento_eventbridge.events.cron import CronJob
 
@@ -49,7 +49,7 @@ _JOB: dict[str, Any] = {
 }
 
 EVENTS = (
-    Event(
+    EventDefinition(
         detail_type="CronStarted",
         config_path="aws_eventbridge/events_cron/started",
         magento_events=("cron_job_run",),
@@ -58,7 +58,7 @@ EVENTS = (
         translate=_job,
         sample=_JOB,
     ),
-    Event(
+    EventDefinition(
         detail_type="CronFinishedSuccess",
         config_path="aws_eventbridge/events_cron/finished_success",
         magento_events=(_SAVED,),
@@ -68,7 +68,7 @@ EVENTS = (
         applies=_succeeded,
         sample=_JOB | {"duration": 0.25},
     ),
-    Event(
+    EventDefinition(
         detail_type="CronFinishedError",
         config_path="aws_eventbridge/events_cron/finished_error",
         magento_events=(_SAVED,),

@@ -1,7 +1,7 @@
 """Customer events: sign-up, login, logout, and the failures of the first two."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.snapshot import Json, identifier, text, texts
 from magento_eventbridge.events.customer import Customer, FailedCustomerLogin, FailedSignUp
 
@@ -59,7 +59,7 @@ _CUSTOMER = {
 }
 
 EVENTS = (
-    Event(
+    EventDefinition(
         detail_type="CustomerLoggedIn",
         config_path="aws_eventbridge/events_customer/logged_in",
         magento_events=("customer_login",),
@@ -68,7 +68,7 @@ EVENTS = (
         translate=_customer,
         sample=_CUSTOMER,
     ),
-    Event(
+    EventDefinition(
         detail_type="CustomerLoggedOut",
         config_path="aws_eventbridge/events_customer/logged_out",
         magento_events=("customer_logout",),
@@ -77,7 +77,7 @@ EVENTS = (
         translate=_customer,
         sample=_CUSTOMER,
     ),
-    Event(
+    EventDefinition(
         detail_type="CustomerLoginFailed",
         config_path="aws_eventbridge/events_customer/login_failed",
         magento_events=(
@@ -98,7 +98,7 @@ EVENTS = (
             ],
         },
     ),
-    Event(
+    EventDefinition(
         detail_type="CustomerSignedUp",
         config_path="aws_eventbridge/events_customer/signed_up",
         magento_events=("customer_save_after_data_object",),
@@ -108,7 +108,7 @@ EVENTS = (
         applies=_signed_up,
         sample=_CUSTOMER,
     ),
-    Event(
+    EventDefinition(
         detail_type="CustomerSignedUpFailed",
         config_path="aws_eventbridge/events_customer/signed_up_failed",
         magento_events=(

@@ -20,7 +20,7 @@ def always(_: Capture) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Event:
+class EventDefinition:
     """One documented event.
 
     Attributes:

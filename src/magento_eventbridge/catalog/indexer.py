@@ -1,7 +1,7 @@
 """Indexer events: an index changed its state."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.snapshot import Json, text
 from magento_eventbridge.events.indexer import IndexerState
 
@@ -18,7 +18,7 @@ def _status_changed(capture: Capture) -> bool:
 
 
 EVENTS = (
-    Event(
+    EventDefinition(
         detail_type="StateSaved",
         config_path="aws_eventbridge/events_indexer/state_saved",
         magento_events=("indexer_state_save_after",),

@@ -1,7 +1,7 @@
 """Invoice events: created, updated, payed, registered, deleted."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.order import is_changed, is_created
 from magento_eventbridge.catalog.snapshot import Json, address, line_items, named, number, text
 from magento_eventbridge.events.invoice import Invoice, Status
@@ -40,7 +40,7 @@ _INVOICE = {
 }
 
 EVENTS = (
-    Event(
+    EventDefinition(
         detail_type="InvoiceCreated",
         config_path="aws_eventbridge/events_invoice/saved",
         magento_events=("sales_order_invoice_save_after",),
@@ -50,7 +50,7 @@ EVENTS = (
         applies=is_created,
         sample=_INVOICE | {"status": "OPEN"},
     ),
-    Event(
+    EventDefinition(
         detail_type="InvoiceUpdated",
         config_path="aws_eventbridge/events_invoice/saved",
         magento_events=("sales_order_invoice_save_after",),
@@ -60,7 +60,7 @@ EVENTS = (
         applies=is_changed,
         sample=_INVOICE,
     ),
-    Event(
+    EventDefinition(
         detail_type="InvoicePayed",
         config_path="aws_eventbridge/events_invoice/payed",
         magento_events=("sales_order_invoice_pay",),
@@ -69,7 +69,7 @@ EVENTS = (
         translate=_invoice,
         sample=_INVOICE,
     ),
-    Event(
+    EventDefinition(
         detail_type="InvoiceRegistered",
         config_path="aws_eventbridge/events_invoice/registered",
         magento_events=("sales_order_invoice_register",),
@@ -78,7 +78,7 @@ EVENTS = (
         translate=_invoice,
         sample=_INVOICE,
     ),
-    Event(
+    EventDefinition(
         detail_type="InvoiceDeleted",
         config_path="aws_eventbridge/events_invoice/deleted",
         magento_events=("sales_order_invoice_delete_after",),

@@ -1,7 +1,7 @@
 """Newsletter events: a subscription that began, ended or waits for its confirmation."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.snapshot import Json, identifier, named, text
 from magento_eventbridge.events.newsletter import Status, Subscription
 
@@ -38,7 +38,7 @@ def _status_changed(capture: Capture) -> bool:
 
 
 EVENTS = (
-    Event(
+    EventDefinition(
         detail_type="NewsletterSubscriptionChanged",
         config_path="aws_eventbridge/events_newsletter/subscription_changed",
         magento_events=("newsletter_subscriber_save_after",),

@@ -1,7 +1,7 @@
 """Order events: placed, created, updated, canceled, deleted."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.snapshot import (
     Json,
     address,
@@ -58,7 +58,7 @@ _ORDER = {
 }
 
 EVENTS = (
-    Event(
+    EventDefinition(
         detail_type="OrderPlaced",
         config_path="aws_eventbridge/events_order/placed",
         magento_events=("sales_order_place_after",),
@@ -67,7 +67,7 @@ EVENTS = (
         translate=_order,
         sample=_ORDER,
     ),
-    Event(
+    EventDefinition(
         detail_type="OrderCreated",
         config_path="aws_eventbridge/events_order/saved",
         magento_events=("sales_order_save_after",),
@@ -77,7 +77,7 @@ EVENTS = (
         applies=is_created,
         sample=_ORDER,
     ),
-    Event(
+    EventDefinition(
         detail_type="OrderUpdated",
         config_path="aws_eventbridge/events_order/saved",
         magento_events=("sales_order_save_after",),
@@ -87,7 +87,7 @@ EVENTS = (
         applies=is_changed,
         sample=_ORDER | {"status": "processing"},
     ),
-    Event(
+    EventDefinition(
         detail_type="OrderCanceled",
         config_path="aws_eventbridge/events_order/canceled",
         magento_events=("order_cancel_after",),
@@ -96,7 +96,7 @@ EVENTS = (
         translate=_order,
         sample=_ORDER | {"status": "canceled"},
     ),
-    Event(
+    EventDefinition(
         detail_type="OrderDeleted",
         config_path="aws_eventbridge/events_order/deleted",
         magento_events=("sales_order_delete_after",),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.events.detail import Detail
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -11,7 +11,7 @@ COMMON = tuple(Detail.model_fields)
 """What every detail has besides the fields of its own event."""
 
 
-def detail_schema(event: Event) -> dict[str, Any]:
+def detail_schema(event: EventDefinition) -> dict[str, Any]:
     """Give the JSON Schema (2020-12) of an event's detail."""
     model = event.detail.model_json_schema(mode="serialization")
     own, common = _parted(model["properties"])
@@ -27,7 +27,7 @@ def detail_schema(event: Event) -> dict[str, Any]:
     }
 
 
-def fields(event: Event) -> list[tuple[str, str]]:
+def fields(event: EventDefinition) -> list[tuple[str, str]]:
     """Give the names of an event's own fields and their JSON types, in order."""
     schema = detail_schema(event)
     own, _ = _parted(schema["properties"])

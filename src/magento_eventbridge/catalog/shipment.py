@@ -1,7 +1,7 @@
 """Shipment events: saved, deleted."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.snapshot import (
     Json,
     line_items,
@@ -42,7 +42,7 @@ _SHIPMENT = {
 }
 
 EVENTS = (
-    Event(
+    EventDefinition(
         detail_type="ShipmentSaved",
         config_path="aws_eventbridge/events_shipment/saved",
         magento_events=(
@@ -56,7 +56,7 @@ EVENTS = (
         translate=_shipment,
         sample=_SHIPMENT,
     ),
-    Event(
+    EventDefinition(
         detail_type="ShipmentDeleted",
         config_path="aws_eventbridge/events_shipment/deleted",
         magento_events=("sales_order_shipment_delete_after",),

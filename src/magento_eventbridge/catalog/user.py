@@ -1,7 +1,7 @@
 """Admin user events: logins and logouts of the people behind the shop."""
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog.event import Event
+from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.snapshot import Json, identifier, text
 from magento_eventbridge.events.user import FailedAdminLogin, User
 
@@ -22,7 +22,7 @@ def _failed_login(capture: Capture) -> Json:
 _ADMIN = {"id": 1, "username": "admin", "email": "admin@example.com"}
 
 EVENTS = (
-    Event(
+    EventDefinition(
         detail_type="UserLoggedIn",
         config_path="aws_eventbridge/events_user/logged_in",
         magento_events=("backend_auth_user_login_success",),
@@ -31,7 +31,7 @@ EVENTS = (
         translate=_user,
         sample=_ADMIN,
     ),
-    Event(
+    EventDefinition(
         detail_type="UserLoggedOut",
         config_path="aws_eventbridge/events_user/logged_out",
         magento_events=("controller_action_predispatch_adminhtml_auth_logout",),
@@ -40,7 +40,7 @@ EVENTS = (
         translate=_user,
         sample=_ADMIN,
     ),
-    Event(
+    EventDefinition(
         detail_type="UserLoginFailed",
         config_path="aws_eventbridge/events_user/login_failed",
         magento_events=("backend_auth_user_login_failed",),

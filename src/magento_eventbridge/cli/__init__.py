@@ -5,7 +5,6 @@ import sys
 
 import typer
 
-from magento_eventbridge.agent.module import AgentError, NoStoreError
 from magento_eventbridge.aws.clients import AwsError
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.aws.endpoints import RegionError
@@ -27,8 +26,9 @@ from magento_eventbridge.cli import (
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.inlets.client import HandOverError
 from magento_eventbridge.listener import ListenError
+from magento_eventbridge.magento.agent.module import AgentError, NoStoreError
 from magento_eventbridge.observability.log import LogFileError
-from magento_eventbridge.settings import SettingsError
+from magento_eventbridge.settings.errors import SettingsError
 
 log = logging.getLogger(__name__)
 

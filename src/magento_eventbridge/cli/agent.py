@@ -7,10 +7,6 @@ from typing import Annotated
 
 import typer
 
-from magento_eventbridge.agent import commands, copying
-from magento_eventbridge.agent.commands import Plan
-from magento_eventbridge.agent.copying import Copy
-from magento_eventbridge.agent.module import PACKAGE, StoreFolder, shipped
 from magento_eventbridge.cli.options import (
     AsJson,
     Config,
@@ -22,10 +18,14 @@ from magento_eventbridge.cli.options import (
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.doctor.agent import bridge, files, installed
 from magento_eventbridge.doctor.findings import Finding
+from magento_eventbridge.magento.agent import commands, copying
+from magento_eventbridge.magento.agent.commands import Plan
+from magento_eventbridge.magento.agent.copying import Copy
+from magento_eventbridge.magento.agent.module import PACKAGE, StoreFolder, shipped
 from magento_eventbridge.magento.env_php import ENV_PHP, PhpFileError, read_deployment
 from magento_eventbridge.magento.installation import module_switches
-from magento_eventbridge.settings import SettingsError
-from magento_eventbridge.store import Store
+from magento_eventbridge.magento.live_store import LiveStore
+from magento_eventbridge.settings.errors import SettingsError
 
 _TRANSPORT = "aws_eventbridge/agent/transport"
 
@@ -73,7 +73,7 @@ def check(
     """Look at the module in a store, and at what it needs; exit 1 when something must be mended."""
     folder = StoreFolder(root.absolute())
     own, _ = sources_of(config, [*(overrides or []), f"magento_root={folder.root}"], None)
-    findings = asyncio.run(_look(Store(folder.root, own, os.environ)))
+    findings = asyncio.run(_look(LiveStore(folder.root, own, os.environ)))
     is_well = all(finding.is_well for finding in findings)
     if as_json:
         told = [
@@ -88,7 +88,7 @@ def check(
         raise typer.Exit(1)
 
 
-async def _look(store: Store) -> list[Finding]:
+async def _look(store: LiveStore) -> list[Finding]:
     found = files(StoreFolder(store.root))
     try:
         switches = module_switches(store.files())

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from magento_eventbridge.bridge import dispatching, open_queue, run_loop, start_log
+from magento_eventbridge.bridge.dispatching import dispatching
+from magento_eventbridge.bridge.queues import open_queue
+from magento_eventbridge.bridge.startup import run_loop, start_log
 from magento_eventbridge.cli.options import (
     AsJson,
     Config,
@@ -17,8 +19,8 @@ from magento_eventbridge.cli.options import (
     settings_of,
     show_json,
 )
-from magento_eventbridge.delivery.policy import Tally
-from magento_eventbridge.settings import Settings
+from magento_eventbridge.delivery.policy import Totals
+from magento_eventbridge.settings.model import Settings
 
 NAME = "consume"
 EXAMPLE = "magento-eventbridge consume --magento-root /var/www/html --max-messages 1000"
@@ -65,13 +67,13 @@ def run(
         objection = _objection(settings, _MAGENTOS[queue](settings))
     if objection:
         typer.echo(f"Nothing is consumed: {objection}", err=True)
-        tally = Tally()
+        totals = Totals()
     else:
-        tally = run_loop(_consume(settings, queue, at_most))
+        totals = run_loop(_consume(settings, queue, at_most))
     told = {
-        "delivered": tally.delivered,
-        "passed_over": tally.passed_over,
-        "buried": tally.buried,
+        "delivered": totals.delivered,
+        "passed_over": totals.passed_over,
+        "buried": totals.buried,
     }
     if as_json:
         show_json(told)
@@ -95,7 +97,7 @@ def _objection(settings: Settings, consumer: str) -> str:
     return ""
 
 
-async def _consume(settings: Settings, name: str | None, at_most: int | None) -> Tally:
+async def _consume(settings: Settings, name: str | None, at_most: int | None) -> Totals:
     queue = open_queue(settings, name, at_most=at_most)
     try:
         async with dispatching(settings, queue) as dispatcher:
@@ -103,6 +105,6 @@ async def _consume(settings: Settings, name: str | None, at_most: int | None) ->
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, dispatcher.stop)
             await dispatcher.run(until_empty=True, at_most=at_most)
-            return dispatcher.tally
+            return dispatcher.totals
     finally:
         await queue.close()

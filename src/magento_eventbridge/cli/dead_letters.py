@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from magento_eventbridge.bridge import open_queue
+from magento_eventbridge.bridge.queues import open_queue
 from magento_eventbridge.cli.options import (
     AsJson,
     Config,

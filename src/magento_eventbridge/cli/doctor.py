@@ -15,9 +15,9 @@ from magento_eventbridge.cli.options import (
     table,
 )
 from magento_eventbridge.doctor.delivery import look
+from magento_eventbridge.doctor.settings_values import values_of
 from magento_eventbridge.doctor.store import Examination, examine
-from magento_eventbridge.doctor.values import values_of
-from magento_eventbridge.settings import load
+from magento_eventbridge.settings.layers import load
 
 NAME = "doctor"
 EXAMPLE = "magento-eventbridge doctor --magento-root /var/www/html"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS, Event
+from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS, EventDefinition
 from magento_eventbridge.catalog.schema import detail_schema, fields
 from magento_eventbridge.cli.options import AsJson, out, show_json, table
 
@@ -50,7 +50,7 @@ def sample(detail_type: DetailType) -> None:
     out.print(json.dumps(_find(detail_type).sample, indent=2, ensure_ascii=False))
 
 
-def _find(detail_type: str) -> Event:
+def _find(detail_type: str) -> EventDefinition:
     event = BY_DETAIL_TYPE.get(detail_type)
     if event is None:
         alike = [name for name in BY_DETAIL_TYPE if name.lower() == detail_type.lower()]
@@ -59,7 +59,7 @@ def _find(detail_type: str) -> Event:
     return event
 
 
-def _summary(event: Event) -> dict[str, object]:
+def _summary(event: EventDefinition) -> dict[str, object]:
     return {
         "detailType": event.detail_type,
         "scope": event.scope,

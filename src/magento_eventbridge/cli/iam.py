@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from magento_eventbridge.aws import iam
 from magento_eventbridge.aws.arns import account_of
 from magento_eventbridge.aws.clients import AwsError, Clients
 from magento_eventbridge.aws.credentials import CredentialsError
@@ -20,6 +19,7 @@ from magento_eventbridge.cli.options import (
     tell,
 )
 from magento_eventbridge.delivery.routing import Destination
+from magento_eventbridge.provisioning import iam
 
 app = typer.Typer(help="Show the permissions that the bridge needs.", no_args_is_help=True)
 

@@ -12,8 +12,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from magento_eventbridge.settings import Layer, Origins, Settings, SettingsError, load, own_layers
-from magento_eventbridge.store import Reading, Store
+from magento_eventbridge.magento.live_store import LiveStore, Reading
+from magento_eventbridge.settings.errors import SettingsError
+from magento_eventbridge.settings.layers import Layer, Origins, load
+from magento_eventbridge.settings.model import Settings
+from magento_eventbridge.settings.sources import own_layers
 
 Config = Annotated[
     Path | None,
@@ -71,7 +74,7 @@ def settings_of(
     return reading.settings, reading.origins
 
 
-async def _read(store: Store) -> Reading:
+async def _read(store: LiveStore) -> Reading:
     try:
         return await store.read()
     finally:
@@ -80,7 +83,7 @@ async def _read(store: Store) -> Reading:
 
 def sources_of(
     config: Path | None, overrides: list[str] | None, magento_root: Path | None
-) -> tuple[list[Layer], Store | None]:
+) -> tuple[list[Layer], LiveStore | None]:
     """Give the bridge's own settings, those of the command line last, and the store they name.
 
     Raises:
@@ -91,7 +94,7 @@ def sources_of(
         given["magento_root"] = magento_root
     own = own_layers(config=config, command_line=given)
     root = load(own)[0].magento_root
-    return own, Store(root, own, os.environ) if root else None
+    return own, LiveStore(root, own, os.environ) if root else None
 
 
 def _of_command_line(overrides: list[str]) -> dict[str, Any]:

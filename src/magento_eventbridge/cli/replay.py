@@ -16,7 +16,7 @@ from magento_eventbridge.cli.options import (
     show_json,
 )
 from magento_eventbridge.inlets.client import hand_over
-from magento_eventbridge.settings import SettingsError
+from magento_eventbridge.settings.errors import SettingsError
 
 NAME = "replay"
 EXAMPLE = "magento-eventbridge replay captures.ndjson --url http://127.0.0.1:8471"

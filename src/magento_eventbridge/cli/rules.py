@@ -7,13 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from magento_eventbridge.aws import patterns, rule_code
 from magento_eventbridge.aws.clients import AwsError, Clients
 from magento_eventbridge.aws.credentials import CredentialsError
-from magento_eventbridge.aws.matching import MatcherMissingError, matches_at_aws, matches_here
-from magento_eventbridge.aws.patterns import Known, PatternError
-from magento_eventbridge.aws.rules import Rule, changes, rules_of
-from magento_eventbridge.aws.targets import Target, TargetError
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS
 from magento_eventbridge.cli.options import (
     AsJson,
@@ -27,7 +22,17 @@ from magento_eventbridge.cli.options import (
     tell,
 )
 from magento_eventbridge.cli.samples import SampleError, read_events, sample_event
-from magento_eventbridge.settings import Settings, StoreSettings
+from magento_eventbridge.provisioning import patterns, rule_code
+from magento_eventbridge.provisioning.matching import (
+    MatcherMissingError,
+    matches_at_aws,
+    matches_here,
+)
+from magento_eventbridge.provisioning.patterns import Known, PatternError
+from magento_eventbridge.provisioning.rules import Rule, changes, rules_of
+from magento_eventbridge.provisioning.targets import Target, TargetError
+from magento_eventbridge.settings.model import Settings
+from magento_eventbridge.settings.view import ViewSettings
 
 app = typer.Typer(help="Make, test, put and list rules.", no_args_is_help=True)
 
@@ -239,13 +244,13 @@ def list_rules(
     out.print(rows, soft_wrap=False)
 
 
-def _views(settings: Settings, store: int | None) -> list[StoreSettings]:
+def _views(settings: Settings, store: int | None) -> list[ViewSettings]:
     if store is not None:
         return [settings.store(store)]
     return [settings, *settings.stores.values()]
 
 
-def _known(views: list[StoreSettings]) -> list[Known]:
+def _known(views: list[ViewSettings]) -> list[Known]:
     """Give the events under the names that these store views send them by."""
     return [
         patterns.known(event, name)
@@ -257,7 +262,7 @@ def _known(views: list[StoreSettings]) -> list[Known]:
 
 
 def _pattern(
-    views: list[StoreSettings],
+    views: list[ViewSettings],
     detail_types: list[str] | None,
     filters: list[str] | None,
     any_of: list[str] | None,
@@ -279,7 +284,7 @@ def _pattern(
         raise typer.BadParameter(str(error)) from None
 
 
-def _checked(given: str, views: list[StoreSettings]) -> dict[str, Any]:
+def _checked(given: str, views: list[ViewSettings]) -> dict[str, Any]:
     try:
         text = given if given.lstrip().startswith("{") else Path(given).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -9,7 +9,7 @@ from typing import Any
 from magento_eventbridge.aws.arns import account_of, service_of
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, TranslationError, event_of
-from magento_eventbridge.delivery.envelope import metadata, seal
+from magento_eventbridge.delivery.envelope import build_entry, metadata
 from magento_eventbridge.delivery.routing import Route
 
 Json = dict[str, Any]
@@ -74,7 +74,7 @@ def _read(where: str, text: str, told: Json, route: Route) -> Iterator[tuple[str
         event = event_of(capture)
         if event is None:
             return
-        entry = seal(capture, event, route)
+        entry = build_entry(capture, event, route)
     except (InvalidCaptureError, TranslationError) as error:
         raise SampleError(f"{where}: neither an event nor a capture: {error}") from None
     yield (

@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 
 import typer
 
-from magento_eventbridge.aws import registry, schemas
 from magento_eventbridge.aws.clients import Clients
 from magento_eventbridge.aws.endpoints import eventbridge_endpoint
-from magento_eventbridge.aws.schemas import Subject
 from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, out, settings_of
 from magento_eventbridge.cli.samples import sample_event
 from magento_eventbridge.delivery.routing import Route
+from magento_eventbridge.provisioning import registry, schemas
+from magento_eventbridge.provisioning.schemas import Subject
 
 app = typer.Typer(help="Export and publish schemas of the events.", no_args_is_help=True)
 

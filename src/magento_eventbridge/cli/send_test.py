@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 import uuid_utils
 
-from magento_eventbridge.bridge import Sinks, start_log
+from magento_eventbridge.bridge.sinks import Sinks
+from magento_eventbridge.bridge.startup import start_log
 from magento_eventbridge.catalog import BY_DETAIL_TYPE
 from magento_eventbridge.cli.options import (
     AsJson,
@@ -20,7 +21,7 @@ from magento_eventbridge.cli.options import (
 )
 from magento_eventbridge.delivery.envelope import Entry, sample_entry
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
-from magento_eventbridge.settings import Settings
+from magento_eventbridge.settings.model import Settings
 
 NAME = "send-test"
 EXAMPLE = "magento-eventbridge send-test OrderPlaced"

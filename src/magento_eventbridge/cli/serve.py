@@ -6,11 +6,12 @@ import signal
 from contextlib import AsyncExitStack
 from functools import partial
 
-from magento_eventbridge.bridge import Bridge, run_loop, start_log
+from magento_eventbridge.bridge.bridge import Bridge
+from magento_eventbridge.bridge.startup import run_loop, start_log
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, sources_of
 from magento_eventbridge.console.server import Console, ConsoleError
 from magento_eventbridge.doctor.running import look_at
-from magento_eventbridge.settings import load
+from magento_eventbridge.settings.layers import load
 
 log = logging.getLogger(__name__)
 

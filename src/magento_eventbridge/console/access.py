@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from magento_eventbridge.settings import ConsoleSettings
+from magento_eventbridge.settings.listeners import ConsoleSettings
 
 COOKIE = "magento_eventbridge_console"
 CSRF_FIELD = "csrf"

@@ -7,9 +7,9 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from magento_eventbridge.bridge import Bridge
+from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.console.access import COOKIE, CSRF_FIELD, Access, AccessError
-from magento_eventbridge.console.desk import SESSION, Desk
+from magento_eventbridge.console.page_context import SESSION, PageContext
 from magento_eventbridge.console.pages import (
     catalog,
     dead_letters,
@@ -52,7 +52,7 @@ class Console:
         self._options = bridge.settings.console
         journal = bridge.settings.journal
         archive = Archive(bridge.journal.path, journal.personal_data) if bridge.journal else None
-        self._desk = Desk(bridge, Access(self._options), examine, archive)
+        self._desk = PageContext(bridge, Access(self._options), examine, archive)
         app = web.Application(middlewares=[self._guard, self._tell], client_max_size=1_000_000)
         app.router.add_static("/static", _STATIC)
         for page in (overview, events, dead_letters, settings, doctor, catalog, login):

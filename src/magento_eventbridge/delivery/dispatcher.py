@@ -8,14 +8,14 @@ from collections.abc import Callable, Collection
 
 from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
 from magento_eventbridge.catalog import TranslationError, event_of
-from magento_eventbridge.delivery.batches import Pending
-from magento_eventbridge.delivery.envelope import seal
-from magento_eventbridge.delivery.journal import End, Journal
+from magento_eventbridge.delivery.envelope import build_entry
+from magento_eventbridge.delivery.lane import Pending
+from magento_eventbridge.delivery.observer import Observer, Settlement
 from magento_eventbridge.delivery.outage import Outage
-from magento_eventbridge.delivery.policy import Fare, Policy, Tally
+from magento_eventbridge.delivery.policy import DestinationStatus, Policy, Totals
 from magento_eventbridge.delivery.ports import Claim, Queue, QueueError, Sink
 from magento_eventbridge.delivery.routing import Destination, Route
-from magento_eventbridge.delivery.way import Reports, Way
+from magento_eventbridge.delivery.sender import Sender, SenderCallbacks
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ _LONGEST_REASON = 500
 
 
 class Dispatcher:
-    """Brings what is in a queue to its destinations, each by a way of its own."""
+    """Brings what is in a queue to its destinations, each by a sender of its own."""
 
     def __init__(
         self,
@@ -44,16 +44,16 @@ class Dispatcher:
         routes: Router,
         sinks: SinkOf,
         policy: Policy,
-        journal: Journal | None = None,
+        journal: Observer | None = None,
     ) -> None:
-        self.tally = Tally()
+        self.totals = Totals()
         self._queue = queue
         self._routes = routes
         self._sinks = sinks
         self._policy = policy
         self._journal = journal
-        self._ways: dict[Destination, Way] = {}
-        self._reports = Reports(
+        self._senders: dict[Destination, Sender] = {}
+        self._reports = SenderCallbacks(
             delivered=self._delivered,
             buried=self._buried,
             made_room=self._made_room,
@@ -68,7 +68,7 @@ class Dispatcher:
         self._rerouted: set[int] = set()  # store views whose route has become another
 
     def stop(self) -> None:
-        """Ask `run` to end: calls under way are finished, the rest is given back."""
+        """Ask `run` to end: calls under sender are finished, the rest is given back."""
         self._stopping.set()
         self._has_room.set()
 
@@ -78,35 +78,43 @@ class Dispatcher:
         self._has_room.set()
 
     @property
-    def troubles(self) -> dict[str, str]:
+    def problems(self) -> dict[str, str]:
         """Destinations that do not take events now, and why."""
-        return {str(way.destination): way.trouble for way in self._ways.values() if way.trouble}
+        return {
+            str(sender.destination): sender.problem
+            for sender in self._senders.values()
+            if sender.problem
+        }
 
     @property
     def parked(self) -> list[str]:
         """Destinations that refuse all events until a person acts, each with the reason."""
-        return [f"{way.destination}: {way.trouble}" for way in self._ways.values() if way.is_parked]
+        return [
+            f"{sender.destination}: {sender.problem}"
+            for sender in self._senders.values()
+            if sender.is_parked
+        ]
 
     @property
-    def fares(self) -> list[Fare]:
+    def destinations(self) -> list[DestinationStatus]:
         """How each destination fares that events were bound for since the start."""
         return [
-            Fare(
-                way.destination,
-                frozenset(way.stores),
-                len(way),
-                way.calls,
-                way.trouble,
-                way.is_parked,
+            DestinationStatus(
+                sender.destination,
+                frozenset(sender.stores),
+                len(sender),
+                sender.calls,
+                sender.problem,
+                sender.is_parked,
             )
-            for way in self._ways.values()
+            for sender in self._senders.values()
         ]
 
     async def run(self, *, until_empty: bool = False, at_most: int | None = None) -> None:
         """Dispatch until asked to stop.
 
         Args:
-            until_empty: end once nothing can be claimed and nothing is under way.
+            until_empty: end once nothing can be claimed and nothing is under sender.
             at_most: claim no more captures than that, then end.
 
         Raises:
@@ -116,12 +124,12 @@ class Dispatcher:
         try:
             await self._keep_claiming(until_empty, at_most)
         finally:
-            left = [await way.stop() for way in self._ways.values()]
+            left = [await sender.stop() for sender in self._senders.values()]
             settler.cancel()
             await asyncio.gather(settler, return_exceptions=True)
-            await self._settle_last([pending.claim for way in left for pending in way])
+            await self._settle_last([pending.claim for sender in left for pending in sender])
 
-    # From the queue to a way
+    # From the queue to a sender
 
     async def _keep_claiming(self, until_empty: bool, at_most: int | None) -> None:
         claimed = 0
@@ -137,17 +145,22 @@ class Dispatcher:
             limit = self._policy.claim_size
             if at_most is not None:
                 limit = min(limit, at_most - claimed)
-            full = {store for way in self._ways.values() if way.is_full for store in way.stores}
+            full = {
+                store
+                for sender in self._senders.values()
+                if sender.is_full
+                for store in sender.stores
+            }
             try:
                 claims = await self._claim(limit, full)
                 outage.is_over()
             except QueueError as error:
-                if until_empty and not any(self._ways.values()):
+                if until_empty and not any(self._senders.values()):
                     raise
                 await self._pause(outage.goes_on(error))
                 continue
             claimed += len(claims)
-            self.tally.claimed += len(claims)
+            self.totals.claimed += len(claims)
             for number, claim in enumerate(claims, start=1):
                 if self._rerouted:
                     await self._follow_routes()
@@ -157,25 +170,27 @@ class Dispatcher:
             if not claims:
                 # What was passed over for want of room is still there.
                 is_all = (until_empty and not full) or limit == 0
-                if is_all and not any(self._ways.values()):
+                if is_all and not any(self._senders.values()):
                     if limit == 0 or not await self._has_told():
                         return
                     continue
                 await self._until_news()
 
-    async def _claim(self, limit: int, without_stores: set[int]) -> list[Claim]:
-        return await self._queue.claim(limit, without_stores=without_stores) if limit > 0 else []
+    async def _claim(self, limit: int, without_views: set[int]) -> list[Claim]:
+        return await self._queue.claim(limit, without_views=without_views) if limit > 0 else []
 
     async def _follow_routes(self) -> None:
-        """End the ways of store views with a new route; what waits there goes the new way.
+        """End the ways of store views with a new route; what waits there goes the new sender.
 
         Nothing is claimed meanwhile, so that events about one thing keep their order.
         """
         stores, self._rerouted = self._rerouted, set()
-        ended = [way for way in self._ways.values() if not stores.isdisjoint(way.stores)]
-        left = await asyncio.gather(*(way.stop() for way in ended))
-        for way in ended:
-            del self._ways[way.destination]
+        ended = [
+            sender for sender in self._senders.values() if not stores.isdisjoint(sender.stores)
+        ]
+        left = await asyncio.gather(*(sender.stop() for sender in ended))
+        for sender in ended:
+            del self._senders[sender.destination]
         for pending in (pending for waiting in left for pending in waiting):
             self._admit(pending.claim)
 
@@ -196,7 +211,7 @@ class Dispatcher:
             event = event_of(capture)
             route = self._routes(capture.store_id)
             if event is None or event.config_path in route.switched_off:
-                self.tally.passed_over += 1
+                self.totals.passed_over += 1
                 self._acks.append(claim)
                 self._has_settled.set()
                 if event:
@@ -205,7 +220,7 @@ class Dispatcher:
             if log.isEnabledFor(logging.DEBUG):
                 about = {"event_id": capture.id}
                 log.debug("Event '%s' captured, executing..", event.label, extra=about)
-            entry = seal(capture, event, route)
+            entry = build_entry(capture, event, route)
         except InvalidCaptureError as error:
             self._refuse(claim, f"not a capture: {error}")
         except TranslationError as error:
@@ -215,20 +230,20 @@ class Dispatcher:
             log.exception("A capture could not be translated", extra={"event_id": _id_in(claim)})
             self._refuse(claim, f"internal fault: {type(error).__name__}")
         else:
-            way = self._way(route.destination)
+            sender = self._sender(route.destination)
             self._send_off(
                 Pending(claim, entry, capture.order_key, capture.id, event.label, capture.store_id),
-                way,
+                sender,
             )
 
-    def _send_off(self, pending: Pending, way: Way) -> None:
-        size, limit = pending.entry.size, way.limits.max_bytes
+    def _send_off(self, pending: Pending, sender: Sender) -> None:
+        size, limit = pending.entry.size, sender.limits.max_bytes
         if size > limit:
             told = f"too large: {size} bytes, the bus takes {limit}"
             self._buried(pending, told)
             self._tell_end(pending.claim, pending.entry.detail_type, told)
         else:
-            way.add(pending)
+            sender.add(pending)
 
     def _refuse(self, claim: Claim, reason: str) -> None:
         self._bury(claim, reason, _id_in(claim))
@@ -240,21 +255,21 @@ class Dispatcher:
             return
         capture = _capture_in(claim)
         told = reason[:_LONGEST_REASON] if reason else None
-        self._journal.ended(End(time.time(), claim, capture, detail_type, told))
+        self._journal.ended(Settlement(time.time(), claim, capture, detail_type, told))
 
-    def _way(self, destination: Destination) -> Way:
-        way = self._ways.get(destination)
-        if way is None:
+    def _sender(self, destination: Destination) -> Sender:
+        sender = self._senders.get(destination)
+        if sender is None:
             sink = self._sinks(destination)
-            way = Way(destination, sink, self._policy, self.tally, self._reports)
-            self._ways[destination] = way
-        return way
+            sender = Sender(destination, sink, self._policy, self.totals, self._reports)
+            self._senders[destination] = sender
+        return sender
 
     # What ways report
 
     def _delivered(self, batch: list[Pending]) -> None:
-        self.tally.delivered += len(batch)
-        self.tally.last_delivery_at = time.time()
+        self.totals.delivered += len(batch)
+        self.totals.last_delivery_at = time.time()
         self._acks.extend(pending.claim for pending in batch)
         self._has_settled.set()
 
@@ -270,7 +285,7 @@ class Dispatcher:
     def _bury(self, claim: Claim, reason: str, event_id: str | None) -> None:
         # In one line: a capture's own words stand in it, and shall not look like lines of the log.
         reason = " ".join(reason.split())[:_LONGEST_REASON]
-        self.tally.buried += 1
+        self.totals.buried += 1
         log.error("A capture is now a dead letter: %s", reason, extra={"event_id": event_id})
         self._burials.append((claim, reason))
         self._has_settled.set()

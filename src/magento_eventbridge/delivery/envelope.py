@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog import Event, TranslationError
+from magento_eventbridge.catalog import EventDefinition, TranslationError
 from magento_eventbridge.catalog.snapshot import tracking
 from magento_eventbridge.delivery.routing import Route
 
@@ -76,7 +76,7 @@ def _date(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def seal(capture: Capture, event: Event, route: Route) -> Entry:
+def build_entry(capture: Capture, event: EventDefinition, route: Route) -> Entry:
     """Make the entry of a capture that means the event.
 
     Raises:
@@ -100,7 +100,7 @@ def seal(capture: Capture, event: Event, route: Route) -> Entry:
     )
 
 
-def sample_entry(event: Event, route: Route, identifier: str, time: float) -> Entry:
+def sample_entry(event: EventDefinition, route: Route, identifier: str, time: float) -> Entry:
     """Make an entry of an event's sample, marked by `"test": true` in its metadata."""
     about = metadata(identifier, time, queued=False) | {"test": True}
     return Entry.of(

@@ -36,7 +36,7 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Fare:
+class DestinationStatus:
     """How a destination fares.
 
     Attributes:
@@ -51,12 +51,12 @@ class Fare:
     stores: frozenset[int]
     waiting: int
     calls: int
-    trouble: str | None
+    problem: str | None
     is_parked: bool
 
 
 @dataclass
-class Tally:
+class Totals:
     """What was done since the start."""
 
     claimed: int = 0

@@ -100,7 +100,7 @@ class Queue(Protocol):
         """The name in settings and logs, as `sqlite`."""
         ...
 
-    async def claim(self, limit: int, *, without_stores: Collection[int] = ()) -> list[Claim]:
+    async def claim(self, limit: int, *, without_views: Collection[int] = ()) -> list[Claim]:
         """Claim up to `limit` captures that wait, passing over those of the stores named."""
         ...
 

@@ -3,8 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from magento_eventbridge.agent.module import PACKAGE, AgentError, Module, StoreFolder, shipped
 from magento_eventbridge.doctor.findings import Finding
+from magento_eventbridge.magento.agent.module import (
+    PACKAGE,
+    AgentError,
+    Module,
+    StoreFolder,
+    shipped,
+)
 from magento_eventbridge.magento.installation import AGENT, ORIGINAL, TABLES, Installation
 
 _WIRING = (

@@ -4,15 +4,17 @@ import os
 import time
 from collections.abc import AsyncIterator
 
-from magento_eventbridge.aws import iam
 from magento_eventbridge.aws.credentials import CredentialsError
-from magento_eventbridge.bridge import Sinks, open_queue
+from magento_eventbridge.bridge.queues import open_queue
+from magento_eventbridge.bridge.sinks import Sinks
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.delivery.routing import Route
 from magento_eventbridge.delivery.verdicts import Fate, judge
 from magento_eventbridge.doctor.findings import Finding
-from magento_eventbridge.settings import Settings, SettingsError
+from magento_eventbridge.provisioning import iam
+from magento_eventbridge.settings.errors import SettingsError
+from magento_eventbridge.settings.model import Settings
 
 # An entry that every bus refuses as malformed, once it has accepted caller, source and
 # detail-type: the bus has answered, and no event was put on it.

@@ -1,6 +1,6 @@
 """What `doctor` finds of a bridge that is running."""
 
-from magento_eventbridge.bridge import Bridge
+from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.doctor.delivery import look
 from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.doctor.store import examine

@@ -3,17 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from magento_eventbridge.agent.module import StoreFolder
 from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.doctor.agent import files, installed
 from magento_eventbridge.doctor.findings import Finding
-from magento_eventbridge.magento.connection import ConnectionSettingsError, crypt_keys_of
+from magento_eventbridge.magento.agent.module import StoreFolder
+from magento_eventbridge.magento.connections import ConnectionSettingsError, crypt_keys_of
 from magento_eventbridge.magento.env_php import ENV_PHP, PhpFileError
 from magento_eventbridge.magento.installation import module_switches
+from magento_eventbridge.magento.live_store import LiveStore, Reading, database_options
 from magento_eventbridge.magento.store_settings import closed_values
-from magento_eventbridge.settings import Origins, Settings, SettingsError
-from magento_eventbridge.store import Reading, Store, mysql_options
+from magento_eventbridge.settings.errors import SettingsError
+from magento_eventbridge.settings.layers import Origins
+from magento_eventbridge.settings.model import Settings
 
 
 @dataclass
@@ -26,7 +28,7 @@ class Examination:
     is_read: bool = False  # all of the store's configuration, not only how to reach it
 
 
-async def examine(store: Store) -> Examination:
+async def examine(store: LiveStore) -> Examination:
     """Look at a store, as far as one thing does not need another that is at fault."""
     found = Examination()
     try:
@@ -36,7 +38,7 @@ async def examine(store: Store) -> Examination:
     return found
 
 
-async def _examine(store: Store, found: Examination) -> None:
+async def _examine(store: LiveStore, found: Examination) -> None:
     try:
         switches = module_switches(store.files())
         found.settings, found.origins = store.reach()
@@ -51,14 +53,14 @@ async def _examine(store: Store, found: Examination) -> None:
     except QueueError as error:
         found.findings.append(Finding("database", "FAIL", _line(error)))
         return
-    options = mysql_options(found.settings.outbox)
+    options = database_options(found.settings.outbox)
     prefix = f"prefix '{options.table_prefix}'" if options.table_prefix else "no table prefix"
     found.findings.append(Finding("database", "ok", f"{options} answers, {prefix}"))
     found.findings += installed(installation, switches)
     await _configured(store, found)
 
 
-async def _configured(store: Store, found: Examination) -> None:
+async def _configured(store: LiveStore, found: Examination) -> None:
     try:
         reading = await store.read()
         opened, closed = closed_values(reading.config, crypt_keys_of(store.files()))

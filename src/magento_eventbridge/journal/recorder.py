@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from magento_eventbridge.delivery.batches import Pending
-from magento_eventbridge.delivery.journal import Call, End
+from magento_eventbridge.delivery.lane import Pending
+from magento_eventbridge.delivery.observer import Call, Settlement
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
 from magento_eventbridge.journal.personal import PersonalData, Redaction
 
@@ -96,7 +96,7 @@ class _Note(NamedTuple):
 
     size: int
     events: int
-    of: Call | End
+    of: Call | Settlement
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Recorder:
     def __init__(self, path: Path, retention: Retention) -> None:
         self.path = path
         self.dropped = 0
-        self.trouble: str | None = None
+        self.problem: str | None = None
         self._retention = retention
         self._notes: deque[_Note] = deque()
         self._taken = 0  # bytes, by the loop only
@@ -153,7 +153,7 @@ class Recorder:
         size = sum(pending.entry.size + len(pending.claim.body) for pending in call.batch)
         self._take(_Note(size, len(call.batch), call))
 
-    def ended(self, end: End) -> None:
+    def ended(self, end: Settlement) -> None:
         """Take note of an end without a call."""
         self._take(_Note(len(end.claim.body), 1, end))
 
@@ -245,15 +245,15 @@ class Recorder:
 
     def _fails(self, error: Exception, notes: list["_Note"]) -> None:
         self.dropped += sum(note.events for note in notes)
-        self.trouble = f"{self.path}: {error}"
+        self.problem = f"{self.path}: {error}"
         if time.monotonic() - self._told_at > _TELLS_EVERY:
             self._told_at = time.monotonic()
             log.warning("Cannot write the journal %s: %s. Delivery goes on.", self.path, error)
 
     def _is_well(self) -> None:
-        if self.trouble:
+        if self.problem:
             log.warning("The journal %s is written again.", self.path)
-            self.trouble, self._told_at = None, float("-inf")
+            self.problem, self._told_at = None, float("-inf")
 
 
 def clear(connection: sqlite3.Connection, retention: Retention, now: float) -> None:
@@ -307,13 +307,13 @@ def _upsert(connection: sqlite3.Connection, rows: list[Row]) -> None:
     connection.executemany(_UPSERT.format(rows=_ONE_ROW), rows[whole:])
 
 
-def _rows(note: Call | End, redaction: Redaction) -> Iterator[Row]:
+def _rows(note: Call | Settlement, redaction: Redaction) -> Iterator[Row]:
     match note:
         case Call():
             destination = str(note.destination)
             for pending, verdict in zip(note.batch, note.verdicts, strict=True):
                 yield _row_of_call(note, destination, pending, verdict, redaction)
-        case End():
+        case Settlement():
             yield _row_of_end(note, redaction)
 
 
@@ -349,7 +349,7 @@ def _row_of_call(
     )
 
 
-def _row_of_end(end: End, redaction: Redaction) -> Row:
+def _row_of_end(end: Settlement, redaction: Redaction) -> Row:
     capture, body = end.capture, end.claim.body.decode(errors="replace")
     known_as = "off" if end.reason is None else "dead"
     return (
@@ -371,7 +371,7 @@ def _row_of_end(end: End, redaction: Redaction) -> Row:
     )
 
 
-def _went_well(note: Call | End) -> bool:
+def _went_well(note: Call | Settlement) -> bool:
     """Whether nothing but success, at the first try, is told."""
     return isinstance(note, Call) and all(
         verdict.fate is Fate.DELIVERED and not pending.failures
@@ -379,11 +379,11 @@ def _went_well(note: Call | End) -> bool:
     )
 
 
-def _counted(notes: Iterable[Call | End]) -> Counts:
+def _counted(notes: Iterable[Call | Settlement]) -> Counts:
     counts: Counts = Counter()
     for note in notes:
         minute = int(note.at) // 60 * 60
-        if isinstance(note, End):
+        if isinstance(note, Settlement):
             counts[minute, "verdict", "off" if note.reason is None else "dead"] += 1
             continue
         for pending, verdict in zip(note.batch, note.verdicts, strict=True):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from magento_eventbridge.magento.connection import ConnectionSettingsError
+from magento_eventbridge.magento.connections import ConnectionSettingsError
 from magento_eventbridge.magento.env_php import Computed, Deployment, PhpArray, section
 
 _AT = "cron_consumers_runner"

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from magento_eventbridge.catalog import EVENTS
-from magento_eventbridge.magento.connection import Amqp, Database
+from magento_eventbridge.magento.connections import Amqp, Database
 from magento_eventbridge.magento.consumers_runner import ConsumersRunner
 from magento_eventbridge.magento.encryption import CryptKeys, DecryptionError, is_encrypted
 from magento_eventbridge.magento.store_config import (
@@ -16,12 +16,9 @@ from magento_eventbridge.magento.store_config import (
     StoreConfigError,
     Value,
 )
-from magento_eventbridge.settings import (
-    SHORTEST_SECRET,
-    CredentialsSettings,
-    Layer,
-    OptionsSettings,
-)
+from magento_eventbridge.settings.layers import Layer
+from magento_eventbridge.settings.listeners import SHORTEST_SECRET
+from magento_eventbridge.settings.view import CredentialsSettings, OptionsSettings
 
 _Name = tuple[str, ...]  # options.region as its parts
 

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections import Counter
 
-from magento_eventbridge.delivery.journal import Call, End
+from magento_eventbridge.delivery.observer import Call, Settlement
 from magento_eventbridge.delivery.verdicts import Fate
 
 # EventBridge pricing: "Each 64 KB chunk of a payload is billed as 1 event".
@@ -68,7 +68,7 @@ class Counts:
         if chunks and not call.destination.dry_run:
             self.billed[destination] += chunks
 
-    def ended(self, end: End) -> None:
+    def ended(self, end: Settlement) -> None:
         """Count an end without a call."""
         verdict = "switched_off" if end.reason is None else Fate.BURY.value
         self.events[end.detail_type or "unknown", verdict] += 1

@@ -50,6 +50,6 @@ class MetricsEndpoint:
         told = {
             "status": "not ready" if faults else "ready",
             "faults": faults,
-            "destinations in trouble": self._health.troubles,
+            "destinations in trouble": self._health.problems,
         }
         return web.json_response(told, status=503 if faults else 200)

@@ -86,10 +86,10 @@ class Health:
         return {name: look.fault for name, look in self._checks.items() if look.fault}
 
     @property
-    def troubles(self) -> dict[str, str]:
+    def problems(self) -> dict[str, str]:
         """Destinations that take no events now, and why."""
         return {
             name: reason
             for dispatcher in self._dispatchers
-            for name, reason in dispatcher.troubles.items()
+            for name, reason in dispatcher.problems.items()
         }

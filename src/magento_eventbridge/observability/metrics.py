@@ -153,9 +153,9 @@ class Metrics(Collector):
             labels=["queue"],
         )
         for name, counts, dispatcher, _ in self._deliveries:
-            claimed.add_metric([name], dispatcher.tally.claimed)
-            passed.add_metric([name], dispatcher.tally.passed_over)
-            buried.add_metric([name], dispatcher.tally.buried)
+            claimed.add_metric([name], dispatcher.totals.claimed)
+            passed.add_metric([name], dispatcher.totals.passed_over)
+            buried.add_metric([name], dispatcher.totals.buried)
             for (detail_type, verdict), count in sorted(counts.events.items()):
                 events.add_metric([name, detail_type, verdict], count)
             retries.add_metric([name], counts.retries)
@@ -191,16 +191,16 @@ class Metrics(Collector):
         labels = ("queue", "destination")
         waiting = _gauge("destination_waiting", "Events in memory for a destination", *labels)
         calls = _gauge("destination_calls_in_flight", "PutEvents calls under way", *labels)
-        trouble = _gauge("destination_in_trouble", "Whether it takes no events now", *labels)
+        problem = _gauge("destination_in_trouble", "Whether it takes no events now", *labels)
         parked = _gauge("destination_parked", "Whether a person must act", *labels)
         for name, _, dispatcher, _ in self._deliveries:
-            for fare in dispatcher.fares:
-                values = [name, str(fare.destination)]
-                waiting.add_metric(values, fare.waiting)
-                calls.add_metric(values, fare.calls)
-                trouble.add_metric(values, fare.trouble is not None)
-                parked.add_metric(values, fare.is_parked)
-        yield from (waiting, calls, trouble, parked)
+            for destination_status in dispatcher.destinations:
+                values = [name, str(destination_status.destination)]
+                waiting.add_metric(values, destination_status.waiting)
+                calls.add_metric(values, destination_status.calls)
+                problem.add_metric(values, destination_status.problem is not None)
+                parked.add_metric(values, destination_status.is_parked)
+        yield from (waiting, calls, problem, parked)
 
 
 def _counter(name: str, about: str, *labels: str) -> CounterMetricFamily:

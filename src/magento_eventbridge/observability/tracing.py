@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from magento_eventbridge import __version__
-from magento_eventbridge.delivery.journal import Call, End
+from magento_eventbridge.delivery.observer import Call, Settlement
 from magento_eventbridge.delivery.verdicts import Fate
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Tracing:
             span.set_status(self._error, reason)
         span.end(end_time=ended)
 
-    def ended(self, end: End) -> None:
+    def ended(self, end: Settlement) -> None:
         """Nothing: there was no call."""
 
     def close(self) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import uuid_utils
 from aiohttp import web
 
-from magento_eventbridge.bridge import Sinks
-from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS, Event
+from magento_eventbridge.bridge.sinks import Sinks
+from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS, EventDefinition
 from magento_eventbridge.catalog.schema import detail_schema, fields
-from magento_eventbridge.console.desk import Desk, form_of
+from magento_eventbridge.console.page_context import PageContext, form_of
 from magento_eventbridge.delivery.envelope import metadata, sample_entry
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
@@ -34,12 +34,12 @@ class Trial:
         return self.verdict.fate is Fate.DELIVERED
 
 
-def routes(desk: Desk) -> list[web.RouteDef]:
+def routes(context: PageContext) -> list[web.RouteDef]:
     """Give the page's routes."""
 
     async def show(request: web.Request) -> web.StreamResponse:
-        route = desk.bridge.settings.route()
-        return desk.page(
+        route = context.bridge.settings.route()
+        return context.page(
             request,
             "catalog.html",
             scopes=[(scope, list(of)) for scope, of in groupby(EVENTS, lambda e: e.scope)],
@@ -47,13 +47,13 @@ def routes(desk: Desk) -> list[web.RouteDef]:
         )
 
     async def one(request: web.Request) -> web.StreamResponse:
-        return _page(desk, request, _event(request))
+        return _page(context, request, _event(request))
 
     async def send(request: web.Request) -> web.StreamResponse:
         event = _event(request)
         store = (await form_of(request)).get("store", ["0"])[0]
         store_id = int(store) if store.isdecimal() else 0
-        return _page(desk, request, event, await _try(desk, event, store_id), store_id)
+        return _page(context, request, event, await _try(context, event, store_id), store_id)
 
     return [
         web.get("/catalog", show),
@@ -62,8 +62,8 @@ def routes(desk: Desk) -> list[web.RouteDef]:
     ]
 
 
-async def _try(desk: Desk, event: Event, store_id: int) -> Trial:
-    settings = desk.bridge.settings
+async def _try(context: PageContext, event: EventDefinition, store_id: int) -> Trial:
+    settings = context.bridge.settings
     route = settings.store(store_id).route()
     identifier = str(uuid_utils.uuid7())
     entry = sample_entry(event, route, identifier, time.time())
@@ -77,16 +77,16 @@ async def _try(desk: Desk, event: Event, store_id: int) -> Trial:
 
 
 def _page(
-    desk: Desk,
+    context: PageContext,
     request: web.Request,
-    event: Event,
+    event: EventDefinition,
     trial: Trial | None = None,
     store_id: int = 0,
 ) -> web.Response:
-    route = desk.bridge.settings.route()
+    route = context.bridge.settings.route()
     about = metadata("019aa1f8-5c2b-7d0e-9f3a-4b1c2d3e4f50", 1_795_453_984, queued=False)
     name = route.detail_type(event.detail_type)
-    return desk.page(
+    return context.page(
         request,
         "catalog_event.html",
         event=event,
@@ -98,11 +98,11 @@ def _page(
         is_on=event.config_path not in route.switched_off,
         trial=trial,
         store_id=store_id,
-        views=desk.views(),
+        views=context.views(),
     )
 
 
-def _event(request: web.Request) -> Event:
+def _event(request: web.Request) -> EventDefinition:
     event = BY_DETAIL_TYPE.get(request.match_info["detail_type"])
     if event is None:
         raise web.HTTPNotFound(text="The catalog has no such event.")

@@ -5,8 +5,8 @@ from typing import Any
 
 from aiohttp import web
 
-from magento_eventbridge.console.desk import Desk, form_of
 from magento_eventbridge.console.groups import grouped, letters_of
+from magento_eventbridge.console.page_context import PageContext, form_of
 from magento_eventbridge.console.words import explain, kind_of
 from magento_eventbridge.journal.archive import JournalError
 
@@ -14,21 +14,21 @@ _ACTED_ON_AT_ONCE = 500
 _FAULTS_SHOWN = 20
 
 
-def routes(desk: Desk) -> list[web.RouteDef]:
+def routes(context: PageContext) -> list[web.RouteDef]:
     """Give the page's routes."""
 
     async def show(request: web.Request) -> web.StreamResponse:
-        return await _page(desk, request)
+        return await _page(context, request)
 
     async def act(request: web.Request) -> web.StreamResponse:
-        return await _act(desk, request)
+        return await _act(context, request)
 
     async def one(request: web.Request) -> web.StreamResponse:
-        queue = desk.queue(request.match_info["queue"])
+        queue = context.queue(request.match_info["queue"])
         letter = await queue.dead_letters.find(int(request.match_info["id"]))
         if letter is None:
             raise web.HTTPNotFound(text="This dead letter is gone: redriven or dropped.")
-        return desk.page(
+        return context.page(
             request,
             "dead_letter.html",
             letter=letter,
@@ -38,7 +38,7 @@ def routes(desk: Desk) -> list[web.RouteDef]:
         )
 
     async def download(request: web.Request) -> web.StreamResponse:
-        return await _download(desk, request)
+        return await _download(context, request)
 
     return [
         web.get("/dead-letters", show),
@@ -48,39 +48,39 @@ def routes(desk: Desk) -> list[web.RouteDef]:
     ]
 
 
-async def _page(desk: Desk, request: web.Request) -> web.Response:
-    groups = [group for queue in desk.bridge.queues for group in await grouped(queue)]
-    totals = {queue.name: await queue.dead_letters.count() for queue in desk.bridge.queues}
+async def _page(context: PageContext, request: web.Request) -> web.Response:
+    groups = [group for queue in context.bridge.queues for group in await grouped(queue)]
+    totals = {queue.name: await queue.dead_letters.count() for queue in context.bridge.queues}
     looked_at = sum(len(group.letters) for group in groups)
     try:
-        faults = await desk.archived().faults(_FAULTS_SHOWN)
+        faults = await context.archived().faults(_FAULTS_SHOWN)
     except JournalError:
         faults = []  # parked destinations are known without a journal
-    fares = [
-        fare
-        for dispatcher in desk.bridge.dispatchers
-        for fare in dispatcher.fares
-        if fare.is_parked
+    destinations = [
+        destination_status
+        for dispatcher in context.bridge.dispatchers
+        for destination_status in dispatcher.destinations
+        if destination_status.is_parked
     ]
-    told = {fare.trouble for fare in fares}
-    await desk.depths(anew=True)
-    return desk.page(
+    told = {destination_status.problem for destination_status in destinations}
+    await context.depths(anew=True)
+    return context.page(
         request,
         "dead_letters.html",
         groups=groups,
         total=sum(totals.values()),
         looked_at=looked_at,
-        fares=fares,
+        destinations=destinations,
         faults=[f for f in faults if f.verdict == "parked" and f.reason not in told],
         done=request.query.get("done", ""),
         queues=list(totals),
     )
 
 
-async def _act(desk: Desk, request: web.Request) -> web.StreamResponse:
+async def _act(context: PageContext, request: web.Request) -> web.StreamResponse:
     """Redrive or drop: the letters that are ticked, those of one kind, or all of a queue."""
     form = await form_of(request)
-    queue = desk.queue(form.get("queue", [""])[0])
+    queue = context.queue(form.get("queue", [""])[0])
     action, _, scope = form.get("act", [""])[0].partition("-")
     kind = form.get("kind", [""])[0]
     letters: list[int] | None
@@ -104,7 +104,7 @@ async def _act(desk: Desk, request: web.Request) -> web.StreamResponse:
         raise web.HTTPBadRequest(text="Say what to do: redrive or drop.")
     if form.get("confirmed") != ["yes"]:
         count = await queue.dead_letters.count() if letters is None else len(letters)
-        return desk.page(
+        return context.page(
             request,
             "confirm_drop.html",
             count_=count,
@@ -127,10 +127,10 @@ async def _in_parts(act: Any, letters: list[int] | None) -> int:
     return done
 
 
-async def _download(desk: Desk, request: web.Request) -> web.StreamResponse:
+async def _download(context: PageContext, request: web.Request) -> web.StreamResponse:
     """Send the captures, one a line, as `replay` takes them."""
     kind = request.query.get("kind", "")
-    queue = desk.queue(request.query.get("queue", ""))
+    queue = context.queue(request.query.get("queue", ""))
     response = web.StreamResponse(
         headers={
             "Content-Type": "application/x-ndjson",

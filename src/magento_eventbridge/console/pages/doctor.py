@@ -4,15 +4,15 @@ import time
 
 from aiohttp import web
 
-from magento_eventbridge.console.desk import Desk
+from magento_eventbridge.console.page_context import PageContext
 
 
-def routes(desk: Desk) -> list[web.RouteDef]:
+def routes(context: PageContext) -> list[web.RouteDef]:
     """Give the page's routes."""
 
     async def show(request: web.Request) -> web.StreamResponse:
-        looked_at, findings = desk.findings or (None, [])
-        return desk.page(
+        looked_at, findings = context.findings or (None, [])
+        return context.page(
             request,
             "doctor.html",
             findings=findings,
@@ -22,7 +22,7 @@ def routes(desk: Desk) -> list[web.RouteDef]:
 
     async def look(_: web.Request) -> web.StreamResponse:
         # It asks AWS, so it is done when somebody says so, and not by whoever loads the page.
-        desk.findings = (time.time(), await desk.examine())
+        context.findings = (time.time(), await context.examine())
         raise web.HTTPSeeOther("/doctor")
 
     return [web.get("/doctor", show), web.post("/doctor", look)]

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from magento_eventbridge.catalog import EVENTS
-from magento_eventbridge.console.desk import Desk
+from magento_eventbridge.console.page_context import PageContext
 from magento_eventbridge.console.words import VERDICTS
 from magento_eventbridge.journal.archive import JournalError, Query
 
@@ -23,7 +23,7 @@ _AT_A_TIME = 50
 _SIGN_OF_LIFE_EVERY = 15.0
 
 
-def routes(desk: Desk) -> list[web.RouteDef]:
+def routes(context: PageContext) -> list[web.RouteDef]:
     """Give the page's routes."""
 
     async def show(request: web.Request) -> web.StreamResponse:
@@ -32,14 +32,14 @@ def routes(desk: Desk) -> list[web.RouteDef]:
         # Taken before the search: what is written meanwhile comes twice rather than never.
         since = time.time() - 1
         before = request.query.get("before", "")
-        found = await desk.archived().search(
+        found = await context.archived().search(
             query, _ON_A_PAGE + 1, before=int(before) if before.isdecimal() else None
         )
         older = ""
         if len(found) > _ON_A_PAGE:
             found = found[:_ON_A_PAGE]
             older = urlencode({**given, "before": found[-1].seq})
-        return desk.page(
+        return context.page(
             request,
             "events.html",
             found=found,
@@ -50,18 +50,18 @@ def routes(desk: Desk) -> list[web.RouteDef]:
             since=since,
             is_first=not before,
             older=older,
-            kept=desk.bridge.settings.journal,
+            kept=context.bridge.settings.journal,
             detail_types=[event.detail_type for event in EVENTS],
             verdicts=VERDICTS,
-            views=desk.views(),
+            views=context.views(),
             now=time.time(),
         )
 
     async def tail(request: web.Request) -> web.StreamResponse:
-        return await _tail(desk, request)
+        return await _tail(context, request)
 
     async def one(request: web.Request) -> web.StreamResponse:
-        record = await desk.archived().find(request.match_info["id"])
+        record = await context.archived().find(request.match_info["id"])
         if record is None:
             raise web.HTTPNotFound(
                 text="The journal does not hold this event: it is too old, or it has not been "
@@ -69,7 +69,7 @@ def routes(desk: Desk) -> list[web.RouteDef]:
             )
         summary = record.summary
         pattern = {"source": [summary.source], "detail-type": [summary.detail_type]}
-        return desk.page(
+        return context.page(
             request,
             "event.html",
             event=summary,
@@ -77,7 +77,7 @@ def routes(desk: Desk) -> list[web.RouteDef]:
             detail=_pretty(record.detail),
             capture=_pretty(record.capture),
             pattern=json.dumps(pattern, indent=2, ensure_ascii=False),
-            personal_data=desk.bridge.settings.journal.personal_data,
+            personal_data=context.bridge.settings.journal.personal_data,
         )
 
     return [
@@ -87,7 +87,7 @@ def routes(desk: Desk) -> list[web.RouteDef]:
     ]
 
 
-async def _tail(desk: Desk, request: web.Request) -> web.StreamResponse:
+async def _tail(context: PageContext, request: web.Request) -> web.StreamResponse:
     """Send events as they become known, as server-sent events, until the browser goes."""
     query, _ = _query(_given(request))
     try:
@@ -99,14 +99,14 @@ async def _tail(desk: Desk, request: web.Request) -> web.StreamResponse:
     )
     await response.prepare(request)
     told_at = 0.0
-    while not desk.is_closing:
+    while not context.is_closing:
         try:
-            changed = await desk.archived().changed(query, since, _AT_A_TIME)
+            changed = await context.archived().changed(query, since, _AT_A_TIME)
         except JournalError:
             changed = []  # a page that is loaded anew tells why
         for event in changed:
             since = max(since, event.told_at)
-            row = desk.part("event_row.html", event=event, now=time.time())
+            row = context.part("event_row.html", event=event, now=time.time())
             lines = "".join(f"data: {line}\n" for line in row.splitlines() if line.strip())
             await response.write(f"event: row\n{lines}\n".encode())
         if changed or time.monotonic() - told_at > _SIGN_OF_LIFE_EVERY:

@@ -5,31 +5,31 @@ from urllib.parse import quote, urlsplit
 from aiohttp import web
 
 from magento_eventbridge.console.access import AccessError
-from magento_eventbridge.console.desk import SESSION, Desk, form_of
+from magento_eventbridge.console.page_context import SESSION, PageContext, form_of
 
 
-def routes(desk: Desk) -> list[web.RouteDef]:
+def routes(context: PageContext) -> list[web.RouteDef]:
     """Give the page's routes."""
 
     async def show(request: web.Request) -> web.StreamResponse:
         if request[SESSION].user:
             raise web.HTTPSeeOther("/")
-        return _page(desk, request, _safe(request.query.get("next", "/")))
+        return _page(context, request, _safe(request.query.get("next", "/")))
 
     async def log_in(request: web.Request) -> web.StreamResponse:
         form = await form_of(request)
         goal = _safe(form.get("next", ["/"])[0])
         try:
-            session = desk.access.log_in(request[SESSION], form.get("password", [""])[0])
+            session = context.access.log_in(request[SESSION], form.get("password", [""])[0])
         except AccessError as error:
-            return _page(desk, request, goal, str(error), status=429)
+            return _page(context, request, goal, str(error), status=429)
         if session is None:
-            return _page(desk, request, goal, "That is not the password.", status=401)
+            return _page(context, request, goal, "That is not the password.", status=401)
         request[SESSION] = session
         return web.Response(status=303, headers={"Location": goal})
 
     async def log_out(request: web.Request) -> web.StreamResponse:
-        desk.access.log_out(request[SESSION])
+        context.access.log_out(request[SESSION])
         raise web.HTTPSeeOther("/login")
 
     return [web.get("/login", show), web.post("/login", log_in), web.post("/logout", log_out)]
@@ -41,9 +41,9 @@ def way_back_to(request: web.Request) -> str:
 
 
 def _page(
-    desk: Desk, request: web.Request, goal: str, fault: str = "", *, status: int = 200
+    context: PageContext, request: web.Request, goal: str, fault: str = "", *, status: int = 200
 ) -> web.Response:
-    return desk.page(request, "login.html", status=status, next=goal, fault=fault)
+    return context.page(request, "login.html", status=status, next=goal, fault=fault)
 
 
 def _safe(goal: str) -> str:

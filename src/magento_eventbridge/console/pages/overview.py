@@ -7,13 +7,13 @@ from typing import Any
 from aiohttp import web
 
 from magento_eventbridge.console import charts
-from magento_eventbridge.console.desk import Desk
+from magento_eventbridge.console.page_context import PageContext
 from magento_eventbridge.journal.archive import Count, JournalError
 
 _FAULTS_SHOWN = 5
 
 
-def routes(desk: Desk) -> list[web.RouteDef]:
+def routes(desk: PageContext) -> list[web.RouteDef]:
     """Give the page's routes."""
 
     async def show(request: web.Request) -> web.StreamResponse:
@@ -25,7 +25,7 @@ def routes(desk: Desk) -> list[web.RouteDef]:
     return [web.get("/", show), web.get("/overview/live", live)]
 
 
-async def _context(desk: Desk, request: web.Request) -> dict[str, Any]:
+async def _context(desk: PageContext, request: web.Request) -> dict[str, Any]:
     now = time.time()
     span = charts.SPANS.get(request.query.get("span", "hour"), charts.SPANS["hour"])
     dead = await desk.dead_faults()
@@ -33,7 +33,11 @@ async def _context(desk: Desk, request: web.Request) -> dict[str, Any]:
         "now": now,
         "state": await desk.state(),
         "queues": await desk.depths(),
-        "fares": [fare for dispatcher in desk.bridge.dispatchers for fare in dispatcher.fares],
+        "fares": [
+            destination_status
+            for dispatcher in desk.bridge.dispatchers
+            for destination_status in dispatcher.destinations
+        ],
         "span": span,
         "spans": charts.SPANS.values(),
         "journal": desk.bridge.journal,

@@ -3,19 +3,19 @@
 from aiohttp import web
 
 from magento_eventbridge.catalog import EVENTS
-from magento_eventbridge.console.desk import Desk
-from magento_eventbridge.doctor.values import Value, values_of
-from magento_eventbridge.settings import StoreSettings
+from magento_eventbridge.console.page_context import PageContext
+from magento_eventbridge.doctor.settings_values import Value, values_of
+from magento_eventbridge.settings.view import ViewSettings
 
 _ELSEWHERE = ("events", "detail_types", "stores")
-_MAY_DIFFER = tuple(StoreSettings.model_fields)
+_MAY_DIFFER = tuple(ViewSettings.model_fields)
 
 
-def routes(desk: Desk) -> list[web.RouteDef]:
+def routes(context: PageContext) -> list[web.RouteDef]:
     """Give the page's routes."""
 
     async def show(request: web.Request) -> web.StreamResponse:
-        settings, origins = desk.bridge.settings, desk.bridge.origins
+        settings, origins = context.bridge.settings, context.bridge.origins
         asked = request.query.get("view", "")
         view = int(asked) if asked.isdecimal() else None
         if view is None:
@@ -23,13 +23,13 @@ def routes(desk: Desk) -> list[web.RouteDef]:
         else:
             prefix = f"stores.{view}."
             own = settings.store(view)
-            shared = StoreSettings(**{name: getattr(own, name) for name in _MAY_DIFFER})
+            shared = ViewSettings(**{name: getattr(own, name) for name in _MAY_DIFFER})
             values = [
                 value._replace(name=value.name.removeprefix(prefix))
                 for value in values_of(shared, origins, prefix)
             ]
         route = (settings if view is None else settings.store(view)).route()
-        return desk.page(
+        return context.page(
             request,
             "settings.html",
             groups=_grouped(values),
@@ -43,7 +43,7 @@ def routes(desk: Desk) -> list[web.RouteDef]:
             ],
             route=route,
             view=view,
-            views=desk.views(),
+            views=context.views(),
         )
 
     return [web.get("/settings", show)]

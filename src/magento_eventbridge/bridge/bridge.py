@@ -1,0 +1,283 @@
+"""The composition root: create the running bridge from settings."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from magento_eventbridge.bridge.background import background_task
+from magento_eventbridge.bridge.dispatching import dispatching
+from magento_eventbridge.bridge.heartbeat import heartbeat
+from magento_eventbridge.bridge.queues import open_queue
+from magento_eventbridge.bridge.routes import Routes
+from magento_eventbridge.bridge.startup import start_log, tracing
+from magento_eventbridge.delivery.dispatcher import Dispatcher
+from magento_eventbridge.delivery.observer import Observer, Observers
+from magento_eventbridge.delivery.outage import Outage
+from magento_eventbridge.delivery.ports import Queue, QueueError
+from magento_eventbridge.inlets.http import Inlet, InletOptions
+from magento_eventbridge.journal.recorder import Recorder
+from magento_eventbridge.listener import ListenerOptions, ListenError
+from magento_eventbridge.magento.live_store import LiveStore, Reading, database_options, follow
+from magento_eventbridge.observability.monitoring_server import MonitoringServer
+from magento_eventbridge.queues.mysql.heartbeat import Heartbeat
+from magento_eventbridge.queues.mysql.outbox import OutboxQueue
+from magento_eventbridge.queues.sqlite.queue import SqliteQueue
+from magento_eventbridge.settings.errors import SettingsError
+from magento_eventbridge.settings.layers import Origins
+from magento_eventbridge.settings.listeners import InletSettings
+from magento_eventbridge.settings.model import Settings
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def _written(journal: Recorder) -> AsyncIterator[None]:
+    """Let a journal be written while the context lasts."""
+    journal.open()
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(journal.close)
+
+
+class Bridge:
+    """Everything that is configured, in one process.
+
+    Attributes:
+        settings, origins: what counts now; a store's configuration may change them.
+        views: the names of the store's views by their ids, as far as they are known.
+        queues, dispatchers: what delivers, once `serve` has begun.
+        journal: what the console knows of events; None: none is kept.
+    """
+
+    def __init__(
+        self, settings: Settings, store: LiveStore | None = None, origins: Origins | None = None
+    ) -> None:
+        """Check what can be checked before anything is opened.
+
+        Args:
+            settings: all of them; with a store, those that say how to reach it.
+            store: whose configuration counts, and is followed.
+
+        Raises:
+            SettingsError: the inlet would stand open to everybody.
+        """
+        if store is None and settings.inlet.enabled and not settings.inlet.secrets:
+            raise SettingsError(
+                "inlet.secrets: the HTTP inlet needs a secret that it shares with the shop: set "
+                "MAGENTO_EVENTBRIDGE_INLET__SECRETS to at least 16 random characters (`openssl "
+                "rand -hex 32` makes some), or set inlet.enabled = false"
+            )
+        self.settings = settings
+        self.origins = origins or Origins()
+        self.views: dict[int, str] = {}
+        self.queues: list[Queue] = []
+        self.dispatchers: list[Dispatcher] = []
+        self.journal: Recorder | None = None
+        if file := settings.journal_file:
+            self.journal = Recorder(file, settings.journal.retention())
+        self.monitoring: MonitoringServer | None = None
+        if settings.metrics.enabled:
+            where = ListenerOptions(settings.metrics.host, settings.metrics.port)
+            self.monitoring = MonitoringServer(where, self.journal)
+        self._tracing = tracing(settings)
+        self.store = store
+        self._routes = Routes(settings)
+        self._deliveries: dict[str, asyncio.Task[None]] = {}  # by the queue's name
+        self._heartbeats: list[Heartbeat] = []
+        self._spool: SqliteQueue | None = None
+        self._inlet: Inlet | None = None
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ask `serve` to end."""
+        self._stopping.set()
+        for dispatcher in self.dispatchers:
+            dispatcher.stop()
+
+    async def serve(self) -> None:
+        """Take captures and deliver them until asked to stop.
+
+        Raises:
+            QueueError, ListenError: it cannot begin.
+            SettingsError: the store's configuration cannot be used.
+        """
+        async with AsyncExitStack() as stack:
+            if self._tracing:
+                stack.push_async_callback(asyncio.to_thread, self._tracing.close)
+            if self.monitoring:
+                await self.monitoring.open()
+                stack.push_async_callback(self.monitoring.close)
+                log.info("Telling metrics and health at %s", self.monitoring.url)
+            if self.store:
+                stack.push_async_callback(self.store.close)
+                await self._read(self.store)
+                if self._stopping.is_set():
+                    return
+            if self.journal:
+                await stack.enter_async_context(_written(self.journal))
+            await self._run(stack)
+
+    async def _read(self, store: LiveStore) -> None:
+        """Read the store's configuration, as soon as its database can be reached."""
+        outage = Outage(
+            "Cannot read the store's configuration", "The store's configuration has been read"
+        )
+        while not self._stopping.is_set():
+            try:
+                reading = await store.read()
+            except QueueError as error:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), outage.goes_on(error))
+                continue
+            outage.is_over()
+            self._keep(reading)
+            self._routes.renew(self.settings)
+            start_log(self.settings)
+            return
+
+    def _keep(self, reading: Reading) -> None:
+        self.settings, self.origins = reading.settings, reading.origins
+        self.views = {view.id: view.code for view in reading.rows.stores}
+
+    async def _run(self, stack: AsyncExitStack) -> None:
+        try:
+            await self._open(stack)
+            if not self._inlet:
+                log.info("No HTTP inlet: %s", _why_off(self.settings.inlet))
+            if self.monitoring:
+                self.monitoring.is_serving()
+            if self.store:
+                watch = follow(self.store, partial(self._apply, stack))
+                await stack.enter_async_context(background_task(watch, "store's configuration"))
+            await self._stopping.wait()
+        finally:
+            self.stop()
+            await asyncio.gather(*self._deliveries.values())
+            totals = [dispatcher.totals for dispatcher in self.dispatchers]
+            log.info(
+                "Stopped: %d delivered, %d buried",
+                sum(totals.delivered for totals in totals),
+                sum(totals.buried for totals in totals),
+            )
+
+    async def _apply(self, stack: AsyncExitStack, reading: Reading) -> None:
+        """Go by what the store's configuration has become."""
+        former, settings = self.settings, reading.settings
+        self._keep(reading)
+        changed = self._routes.renew(settings)
+        for dispatcher in self.dispatchers:
+            dispatcher.reroute(changed)
+        for heartbeat_writer in self._heartbeats:
+            heartbeat_writer.look_again()
+        start_log(settings)
+        log.info("The store's configuration has changed and counts from now on")
+        if settings.outbox != former.outbox:
+            log.warning("Where the outbox is, as the store now says, counts from the next start")
+        if self._inlet and settings.inlet.secrets:
+            self._inlet.trust(self._inlet_options().secrets)
+        elif self._inlet:
+            log.warning("That the HTTP inlet has no secret any more counts from the next start")
+        if self._stopping.is_set():
+            return
+        try:
+            await self._open(stack)
+        except (ListenError, QueueError, SettingsError) as error:
+            log.error("Not all that the store now asks for can be opened: %s", error)
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        """Open what the settings ask for and is not open yet.
+
+        What they no longer ask for stays open: it may hold what is still to be delivered.
+        """
+        settings = self.settings
+        if self._spool is None and self._needs_spool:
+            self._spool = SqliteQueue(settings.spool.path)
+            await self._deliver(stack, self._spool)
+            log.info("Delivering what is in %s", settings.spool.path)
+        if settings.outbox.enabled and OutboxQueue.name not in self._deliveries:
+            options = database_options(settings.outbox)
+            outbox = OutboxQueue(options)
+            dispatcher = await self._deliver(stack, outbox)
+            heartbeat_writer = heartbeat(self._routes, outbox, dispatcher)
+            self._heartbeats.append(await stack.enter_async_context(heartbeat_writer))
+            log.info("Delivering what is in the outbox of %s", options)
+        for name in settings.queues_of_queue_mode:
+            if name not in self._deliveries:
+                await self._deliver(stack, open_queue(settings, name))
+                log.info("Delivering what is in Magento's queue (%s)", name)
+        if (
+            self._spool
+            and self._inlet is None
+            and settings.inlet.enabled
+            and settings.inlet.secrets
+        ):
+            await self._listen(stack, self._spool)
+
+    @property
+    def _needs_spool(self) -> bool:
+        """Whether there is an inlet, or something left of one; nobody else needs a spool."""
+        settings = self.settings
+        has_others = settings.outbox.enabled or settings.queues_of_queue_mode
+        return settings.inlet.is_wanted or not has_others or _is_there(settings.spool.path)
+
+    async def _listen(self, stack: AsyncExitStack, spool: SqliteQueue) -> None:
+        inlet = Inlet(self._inlet_options(), spool)
+        await inlet.open()
+        stack.push_async_callback(inlet.close)
+        self._inlet = inlet
+        if self.monitoring:
+            self.monitoring.watch_inlet("http", inlet.intake)
+        log.info("Listening for captures at %s", inlet.url)
+
+    async def _deliver(self, stack: AsyncExitStack, queue: Queue) -> Dispatcher:
+        """Deliver from a queue until the bridge is to stop; the queue is closed at the end."""
+        stack.push_async_callback(queue.close)
+        dispatcher = await stack.enter_async_context(
+            dispatching(self.settings, queue, self._routes, self._observers_of(queue))
+        )
+        if self.monitoring:
+            self.monitoring.watch_delivery(queue, dispatcher)
+        self.queues.append(queue)
+        self.dispatchers.append(dispatcher)
+        delivery = asyncio.create_task(dispatcher.run(), name=f"delivery from {queue.name}")
+        delivery.add_done_callback(lambda _: self.stop())  # it ends when asked to, or by a fault
+        self._deliveries[queue.name] = delivery
+        return dispatcher
+
+    def _observers_of(self, queue: Queue) -> Observer | None:
+        """Give who is told what becomes of a queue's captures; None while nobody wants to know."""
+        counts = self.monitoring.counts(queue) if self.monitoring else None
+        told = [journal for journal in (self.journal, counts, self._tracing) if journal]
+        return Observers(told) if len(told) > 1 else next(iter(told), None)
+
+    def _inlet_options(self) -> InletOptions:
+        inlet = self.settings.inlet
+        return InletOptions(
+            host=inlet.host,
+            port=inlet.port,
+            secrets=tuple(secret.get_secret_value() for secret in inlet.secrets),
+            max_body_bytes=inlet.max_body_bytes,
+            max_waiting_bytes=inlet.max_waiting_bytes,
+            max_connections=inlet.max_connections,
+            replay_window=inlet.replay_window,
+            tls_certificate=inlet.tls_certificate,
+            tls_key=inlet.tls_key,
+        )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        return True  # and opening it tells what is wrong
+
+
+def _why_off(inlet: InletSettings) -> str:
+    if not inlet.enabled:
+        return "inlet.enabled is off"
+    return "neither inlet.secrets nor the store has a secret for it"

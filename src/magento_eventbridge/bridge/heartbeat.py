@@ -1,0 +1,35 @@
+"""Write the bridge's heartbeat to the store's database."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder
+from magento_eventbridge.bridge.background import background_task
+from magento_eventbridge.bridge.routes import Routes
+from magento_eventbridge.delivery.dispatcher import Dispatcher
+from magento_eventbridge.queues.mysql.heartbeat import Heartbeat
+from magento_eventbridge.queues.mysql.outbox import OutboxQueue
+
+
+@asynccontextmanager
+async def heartbeat(
+    routes: Routes, queue: OutboxQueue, dispatcher: Dispatcher
+) -> AsyncIterator[Heartbeat]:
+    """Let the store know how its bridge fares while the context lasts."""
+    finder = CredentialsFinder()
+
+    async def look() -> str:
+        told = set()
+        for destination in routes.destinations:
+            if destination.dry_run:
+                told.add("none needed for a dry run")
+                continue
+            try:
+                told.add(str(await finder.look(destination.credentials, destination.region)))
+            except CredentialsError as error:
+                told.add(str(error))
+        return "; ".join(sorted(told))
+
+    heartbeat_writer = Heartbeat(queue, dispatcher, look)
+    async with background_task(heartbeat_writer.beat(), "heartbeat"):
+        yield heartbeat_writer

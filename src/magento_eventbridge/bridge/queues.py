@@ -1,0 +1,71 @@
+"""Open a queue by its name, from the settings."""
+
+from magento_eventbridge.bridge.routes import Routes
+from magento_eventbridge.delivery.ports import Queue, QueueError
+from magento_eventbridge.magento.live_store import database_options
+from magento_eventbridge.queues.amqp.connection import AmqpOptions
+from magento_eventbridge.queues.amqp.queue import AmqpQueue
+from magento_eventbridge.queues.mysql.magento_db import MagentoDbQueue
+from magento_eventbridge.queues.mysql.outbox import OutboxQueue
+from magento_eventbridge.queues.sqlite.queue import SqliteQueue
+from magento_eventbridge.settings.errors import SettingsError
+from magento_eventbridge.settings.model import Settings
+
+
+def open_queue(
+    settings: Settings,
+    name: str | None = None,
+    *,
+    must_exist: bool = False,
+    at_most: int | None = None,
+) -> Queue:
+    """Open a queue by its name; without one, the outbox if it is enabled, else the spool.
+
+    Who claims no more than `at_most` captures says so here: more need not be fetched.
+
+    Raises:
+        SettingsError: there is no queue of that name.
+        QueueError: it cannot be opened, or is not there though it must be.
+    """
+    match name or (OutboxQueue.name if settings.outbox.enabled else SqliteQueue.name):
+        case SqliteQueue.name:
+            if must_exist and not settings.spool.path.exists():
+                raise QueueError(f"there is no spool at {settings.spool.path}; 'serve' makes one")
+            return SqliteQueue(settings.spool.path)
+        case OutboxQueue.name:
+            return OutboxQueue(database_options(settings.outbox))
+        case MagentoDbQueue.name:
+            return MagentoDbQueue(database_options(settings.outbox), settings.magento_db.queue)
+        case AmqpQueue.name:
+            return AmqpQueue(_amqp_options(settings, at_most))
+    known = ", ".join(queue.name for queue in _QUEUES)
+    raise SettingsError(f"there is no queue '{name}'; there are: {known}")
+
+
+_QUEUES = (SqliteQueue, OutboxQueue, MagentoDbQueue, AmqpQueue)
+
+
+def _amqp_options(settings: Settings, at_most: int | None = None) -> AmqpOptions:
+    amqp = settings.amqp
+    if amqp.host is None:
+        raise SettingsError(
+            "amqp.host: the broker is not known: name it, or point the bridge by --magento-root at "
+            "a store whose env.php has queue/amqp"
+        )
+    destinations = Routes(settings).destinations
+    return AmqpOptions(
+        host=amqp.host,
+        port=amqp.port,
+        user=amqp.user,
+        password=amqp.password.get_secret_value() if amqp.password else "",
+        virtual_host=amqp.virtual_host,
+        queue=amqp.queue,
+        prefetch=min(amqp.prefetch, at_most or amqp.prefetch),
+        sets_aside=len(destinations) > 1,
+        tls=amqp.tls,
+        tls_ca=amqp.tls_ca,
+        tls_certificate=amqp.tls_certificate,
+        tls_key=amqp.tls_key,
+        tls_verify=amqp.tls_verify,
+        tls_verify_host=amqp.tls_verify_host,
+    )

@@ -1,0 +1,36 @@
+"""The sinks of a bridge, chosen by destination."""
+
+from magento_eventbridge.aws.credentials import CredentialsFinder
+from magento_eventbridge.delivery.envelope import Entry
+from magento_eventbridge.delivery.ports import Sink
+from magento_eventbridge.delivery.routing import Destination, Route
+from magento_eventbridge.delivery.verdicts import Verdict, judge
+from magento_eventbridge.settings.model import Settings
+from magento_eventbridge.sinks.dry_run import DryRunSink
+from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
+
+
+class Sinks:
+    """The sinks of a bridge: EventBridge for what is meant, a dry run for what is not."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.credentials = CredentialsFinder()
+        self._eventbridge = EventBridgeSink(
+            self.credentials,
+            max_bytes=settings.delivery.max_entry_bytes,
+            answer_seconds=settings.delivery.answer_seconds,
+        )
+        self._dry_run = DryRunSink(self._eventbridge.limits)
+
+    def of(self, destination: Destination) -> Sink:
+        """Give the sink that serves a destination."""
+        return self._dry_run if destination.dry_run else self._eventbridge
+
+    async def try_out(self, route: Route, entry: Entry) -> Verdict:
+        """Send one entry, and judge the answer."""
+        sink = self.of(route.destination)
+        return judge(1, await sink.put(route.destination, [entry]), sink.codes)[0]
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._eventbridge.close()

@@ -1,0 +1,84 @@
+"""How the bridge fares, in one word and a sentence: a pure function of what is known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from magento_eventbridge.console.words import count, duration, explain
+from magento_eventbridge.delivery.policy import DestinationStatus
+from magento_eventbridge.delivery.ports import Depth
+
+# So long after the last delivery, in seconds, is it still called delivering.
+_IS_IDLE_AFTER = 60.0
+
+Tone = Literal["well", "calm", "wait", "trouble"]
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """What a queue holds, or why that cannot be read."""
+
+    name: str
+    depth: Depth | None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class State:
+    """The word, the sentence, what to do (empty: nothing), and how it is to look."""
+
+    word: str
+    told: str
+    to_do: str
+    tone: Tone
+
+
+def state_of(
+    destinations: Sequence[DestinationStatus],
+    queues: Sequence[QueueState],
+    last_delivery_at: float | None,
+    now: float,
+) -> State:
+    """Say how the bridge fares; times in seconds since the epoch."""
+    waiting = sum(queue.depth.captures for queue in queues if queue.depth)
+    parked = [
+        destination_status for destination_status in destinations if destination_status.is_parked
+    ]
+    if parked:
+        explanation = explain(parked[0].problem or "")
+        told = f"{explanation.title}: {_named(parked)} until that is mended. Nothing is lost."
+        return State("Parked", told, explanation.remedy, "trouble")
+    broken = [queue for queue in queues if queue.error]
+    if broken:
+        told = f"The queue '{broken[0].name}' cannot be read: {broken[0].error}."
+        return State("Cut off", told, "Bring it back; delivery then goes on by itself.", "trouble")
+    if not queues:
+        told = "The bridge has not begun to deliver: it waits for the store's database."
+        return State("Starting", told, "If it lasts, look at the log.", "wait")
+    with_problems = [
+        destination_status for destination_status in destinations if destination_status.problem
+    ]
+    if with_problems:
+        explanation = explain(with_problems[0].problem or "")
+        told = f"{explanation.title}: {_named(with_problems)} for now. Nothing is lost."
+        return State("Waiting for AWS", told, explanation.remedy, "wait")
+    if waiting:
+        return State("Delivering", f"{count(waiting, 'event')} on the way.", "", "well")
+    if last_delivery_at is None:
+        return State("Idle", "Nothing waits, and nothing has come since the start.", "", "calm")
+    told = f"Nothing waits. The last delivery was {_ago(now - last_delivery_at)}."
+    if now - last_delivery_at < _IS_IDLE_AFTER:
+        return State("Delivering", told, "", "well")
+    return State("Idle", told, "", "calm")
+
+
+def _named(destinations: Sequence[DestinationStatus]) -> str:
+    waiting = sum(destination_status.waiting for destination_status in destinations)
+    where = (
+        str(destinations[0].destination) if len(destinations) == 1 else f"{len(destinations)} buses"
+    )
+    return f"{count(waiting, 'event')} for {where} wait{'s' if waiting == 1 else ''}"
+
+
+def _ago(seconds: float) -> str:
+    return "just now" if seconds < 1 else f"{duration(seconds)} ago"

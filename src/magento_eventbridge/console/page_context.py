@@ -1,0 +1,174 @@
+"""What all pages share: the bridge they tell of, who looks, and how a page is written."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import jinja2
+from aiohttp import web
+
+from magento_eventbridge import __version__
+from magento_eventbridge.bridge.bridge import Bridge
+from magento_eventbridge.console import words
+from magento_eventbridge.console.access import CSRF_FIELD, Access, Session
+from magento_eventbridge.console.bridge_status import QueueState, State, state_of
+from magento_eventbridge.console.groups import grouped
+from magento_eventbridge.delivery.ports import Queue, QueueError
+from magento_eventbridge.doctor.findings import Finding
+from magento_eventbridge.journal.archive import Archive, Fault, JournalError
+
+SESSION = web.RequestKey("session", Session)
+
+# Depths are asked for anew after so many seconds, and after so many times as long as it took:
+# counting a backlog of millions must not become the queue's work.
+_DEPTHS_COUNT_FOR = 1.0
+_REST_AFTER_COUNTING = 20
+_LONGEST_REST = 30.0
+# Dead letters are read again when there are more or fewer, or after so many seconds.
+_FAULTS_COUNT_FOR = 60.0
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class PageContext:
+    """What a page is made with.
+
+    Attributes:
+        examine: looks at everything that the doctor looks at.
+        archive: reads the journal; None when none is kept.
+    """
+
+    bridge: Bridge
+    access: Access
+    examine: Callable[[], Awaitable[list[Finding]]]
+    archive: Archive | None
+    is_closing: bool = False
+    findings: tuple[float, list[Finding]] | None = None
+    _depths: list[QueueState] = field(default_factory=list)
+    _depths_count_until: float = 0.0
+    _faults: list[Fault] = field(default_factory=list)
+    _faults_of: list[tuple[str, int]] = field(default_factory=list)
+    _faults_count_until: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Make ready to write pages."""
+        self._templates = jinja2.Environment(
+            loader=jinja2.PackageLoader("magento_eventbridge.console"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=jinja2.StrictUndefined,
+        )
+        self._templates.filters |= {
+            "when": words.when,
+            "clock": words.clock,
+            "duration": words.duration,
+            "number": words.number,
+            "bound": words.bound,
+            "explain": words.explain,
+            "plain": words.without_whose,
+            "verdict": words.VERDICTS.__getitem__,
+        }
+        self._templates.globals |= {"count": words.count, "version": __version__}
+
+    def page(
+        self, request: web.Request, template: str, *, status: int = 200, **context: Any
+    ) -> web.Response:
+        """Write a whole page, or a part of one."""
+        text = self.part(template, request=request, **context)
+        return web.Response(text=text, status=status, content_type="text/html")
+
+    def part(self, template: str, request: web.Request | None = None, **context: Any) -> str:
+        """Write text by a template."""
+        session = request.get(SESSION) if request else None
+        return self._templates.get_template(template).render(
+            session=session,
+            path=request.path if request else "",
+            has_login=self.access.has_login,
+            dead=sum(queue.depth.dead for queue in self._depths if queue.depth),
+            **context,
+        )
+
+    def archived(self) -> Archive:
+        """Give what reads the journal.
+
+        Raises:
+            JournalError: none is kept.
+        """
+        if self.archive is None:
+            raise JournalError("no journal is kept: journal.enabled is off")
+        return self.archive
+
+    async def depths(self, *, anew: bool = False) -> list[QueueState]:
+        """Tell what each queue holds."""
+        if anew or time.monotonic() >= self._depths_count_until:
+            began = time.monotonic()
+            self._depths = [await _state_of(queue) for queue in self.bridge.queues]
+            took = time.monotonic() - began
+            rest = max(_DEPTHS_COUNT_FOR, took * _REST_AFTER_COUNTING)
+            self._depths_count_until = time.monotonic() + min(rest, _LONGEST_REST)
+        return self._depths
+
+    async def state(self) -> State:
+        """Tell how the bridge fares."""
+        dispatchers = self.bridge.dispatchers
+        times = [d.totals.last_delivery_at for d in dispatchers if d.totals.last_delivery_at]
+        destinations = [
+            destination_status
+            for dispatcher in dispatchers
+            for destination_status in dispatcher.destinations
+        ]
+        return state_of(destinations, await self.depths(), max(times, default=None), time.time())
+
+    async def dead_faults(self) -> list[Fault]:
+        """Tell what made dead letters, of those that are there now."""
+        counted = [(queue.name, queue.depth.dead) for queue in await self.depths() if queue.depth]
+        if counted != self._faults_of or time.monotonic() > self._faults_count_until:
+            groups = [
+                group for name, dead in counted if dead for group in await grouped(self.queue(name))
+            ]
+            self._faults = [
+                Fault("dead", group.reason, len(group.letters), group.last_at) for group in groups
+            ]
+            self._faults_of = counted
+            self._faults_count_until = time.monotonic() + _FAULTS_COUNT_FOR
+        return self._faults
+
+    def queue(self, name: str) -> Queue:
+        """Give a queue by its name.
+
+        Raises:
+            web.HTTPNotFound: there is none.
+        """
+        for queue in self.bridge.queues:
+            if queue.name == name:
+                return queue
+        raise web.HTTPNotFound(text=f"There is no queue '{name}' here.")
+
+    def views(self) -> dict[int, str]:
+        """Give the store views that are known, by their ids, with what to call them."""
+        named = {0: "admin"} | self.bridge.views
+        ids = sorted(self.bridge.settings.stores.keys() | named.keys())
+        return {
+            number: f"{number} · {named[number]}" if number in named else str(number)
+            for number in ids
+        }
+
+
+async def form_of(request: web.Request) -> dict[str, list[str]]:
+    """Read a form's fields; that it is ours has been checked."""
+    form = await request.post()
+    return {
+        name: [value for value in form.getall(name) if isinstance(value, str)]
+        for name in form
+        if name != CSRF_FIELD
+    }
+
+
+async def _state_of(queue: Queue) -> QueueState:
+    try:
+        return QueueState(queue.name, await queue.depth())
+    except QueueError as error:
+        return QueueState(queue.name, None, str(error))

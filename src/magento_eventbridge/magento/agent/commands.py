@@ -1,0 +1,102 @@
+"""The commands of Magento that a new or changed module asks for."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from magento_eventbridge.magento.agent.module import AgentError, StoreFolder
+from magento_eventbridge.magento.env_php import Computed, Deployment
+from magento_eventbridge.magento.installation import AGENT, module_switches
+
+_MAINTENANCE_FLAG = Path("var/.maintenance.flag")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Commands in their order, each the words after `bin/magento`."""
+
+    commands: Sequence[Sequence[str]]
+    mode: str
+    """Magento's mode: default, developer or production."""
+
+
+def plan(store: StoreFolder, deployment: Deployment) -> Plan:
+    """Say which commands bring the agent to life.
+
+    In production nothing is compiled on the fly: classes are generated while the shop is shut.
+    The agent has no static files, so that pub/static stays as it is.
+
+    Raises:
+        PhpFileError: the mode or the list of modules is computed.
+    """
+    mode = deployment.env.get("MAGE_MODE") or "default"
+    if isinstance(mode, Computed):
+        mode.fail()
+    shuts = mode == "production" and not (store.root / _MAINTENANCE_FLAG).exists()
+    commands: list[Sequence[str]] = []
+    if shuts:
+        commands.append(("maintenance:enable",))
+    if not module_switches(deployment).get(AGENT):
+        commands.append(("module:enable", AGENT))
+    commands.append(("setup:upgrade",))
+    if mode == "production":
+        commands.append(("setup:di:compile",))
+    commands.append(("cache:flush",))
+    if shuts:
+        commands.append(("maintenance:disable",))
+    return Plan(commands, str(mode))
+
+
+def run(store: StoreFolder, commands: Sequence[Sequence[str]], php: str) -> Iterator[Sequence[str]]:
+    """Run commands as the owner of the store's files, and give each once it has ended well.
+
+    What they print goes to standard error, as they print it.
+
+    Raises:
+        AgentError: one failed; those after it were not begun.
+    """
+    user, group = _owner(store)
+    for number, words in enumerate(commands):
+        told = " ".join(words)
+        sys.stderr.write(f"\n$ {php} bin/magento {told}\n")
+        sys.stderr.flush()
+        try:
+            status = subprocess.run(  # noqa: S603  # the operator names the program
+                [php, "bin/magento", *words, "--no-interaction"],
+                cwd=store.root,
+                stdin=subprocess.DEVNULL,
+                stdout=sys.stderr,
+                check=False,
+                user=user,
+                group=group,
+                extra_groups=None if group is None else [group],
+            ).returncode
+        except OSError as error:
+            raise AgentError(
+                f"cannot run {php}: {error.strerror}; --php names PHP's command"
+            ) from None
+        if status:
+            left = ", ".join(" ".join(one) for one in commands[number:])
+            raise AgentError(
+                f"'bin/magento {told}' failed with status {status}; its words are above. Mend that "
+                f"and run 'agent install' again. Still to run in the store: {left}"
+                + _warning(store)
+            )
+        yield words
+
+
+def _warning(store: StoreFolder) -> str:
+    if (store.root / _MAINTENANCE_FLAG).exists():
+        return ". The shop is still shut: 'bin/magento maintenance:disable' opens it"
+    return ""
+
+
+def _owner(store: StoreFolder) -> tuple[int, int] | tuple[None, None]:
+    """Whom to run as: what root generates, the shop's own user cannot replace."""
+    owner = store.console.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return None, None
+    return owner.st_uid, owner.st_gid

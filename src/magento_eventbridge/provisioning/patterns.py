@@ -1,0 +1,396 @@
+"""Event patterns of rules: made of fields and values, checked against the events' schemas.
+
+AWS takes a pattern with a misspelt field and never matches it; here it is a fault.
+Source: EventBridge user guide, "Comparison operators for use in event patterns".
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from magento_eventbridge.catalog import EVENTS, EventDefinition
+from magento_eventbridge.catalog.schema import detail_schema
+
+Json = dict[str, Any]
+
+_ENVELOPE = frozenset(
+    {"account", "detail", "detail-type", "id", "region", "replay-name", "resources", "source"}
+    | {"time", "version"}
+)
+_TEXT_OPERATORS = frozenset({"prefix", "suffix", "equals-ignore-case", "wildcard"})
+_OPERATORS = _TEXT_OPERATORS | {"anything-but", "numeric", "exists", "cidr"}
+_COMPARISONS = frozenset({"<", "<=", "=", ">=", ">"})
+# Longest first: what begins with another one must be tried before it.
+_FILTER = re.compile(
+    r"(?P<field>[\w.-]+?)(?P<operator>!\^=|!\?|\?|!=|\^=|\$=|~=|>=|<=|=|>|<)(?P<value>.*)", re.S
+)
+
+
+class PatternError(ValueError):
+    """A pattern that AWS would refuse or that can never match; the message names each fault."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """An event under the name that it is sent by, with what its detail may hold."""
+
+    name: str
+    schema: Json
+
+
+def known(event: EventDefinition, name: str) -> Known:
+    """Give an event as patterns know it."""
+    return Known(name, detail_schema(event))
+
+
+def everything() -> list[Known]:
+    """Give all documented events under their documented names."""
+    return [known(event, event.detail_type) for event in EVENTS]
+
+
+def make(
+    sources: Iterable[str],
+    events: list[Known],
+    *,
+    filters: Iterable[str] = (),
+    any_of: Iterable[str] = (),
+) -> Json:
+    """Give the pattern that matches events of these sources whose details pass all filters.
+
+    A filter is a field, an operator and a value: `sku=A` (equal), `sku!=A` (anything but),
+    `sku^=A` (prefix), `sku!^=A` (anything but the prefix), `sku$=A` (suffix), `sku~=A*B`
+    (wildcard), `total>=100` (also `>`, `<=`, `<`), `coupon?` (exists), `coupon!?` (does not).
+    Filters of one field are alternatives, but bounds of a number hold together. A field within
+    another one, or within the objects of an array, is `billingAddress.country`, `items.sku`.
+
+    Args:
+        any_of: filters of which one is enough: `$or`.
+
+    Raises:
+        PatternError: a filter cannot be read, or its field or value is none of these events'.
+    """
+    pattern: Json = {
+        "source": list(dict.fromkeys(sources)),
+        "detail-type": [event.name for event in events],
+    }
+    detail: Json = {}
+    for told in filters:
+        _add(detail, *_read(told, events))
+    alternatives = []
+    for told in any_of:
+        alternative: Json = {}
+        _add(alternative, *_read(told, events))
+        alternatives.append(alternative)
+    if len(alternatives) == 1:
+        raise PatternError("$or: one alternative is none; give two or more")
+    if alternatives:
+        detail["$or"] = alternatives
+    if detail:
+        pattern["detail"] = detail
+    check(pattern, events)
+    return pattern
+
+
+def _read(told: str, events: list[Known]) -> tuple[str, Any]:
+    found = _FILTER.fullmatch(told)
+    if not found:
+        raise PatternError(
+            f"'{told}': must be a field, an operator and a value, as sku=WJ12-S-Blue"
+        )
+    field, operator, text = found["field"], found["operator"], found["value"]
+    match operator:
+        case "?" | "!?":
+            if text:
+                raise PatternError(f"'{told}': nothing comes after {operator}")
+            return field, {"exists": operator == "?"}
+        case "=":
+            return field, _typed(field, text, events)
+        case "!=":
+            return field, {"anything-but": [_typed(field, text, events)]}
+        case "^=":
+            return field, {"prefix": text}
+        case "!^=":
+            return field, {"anything-but": {"prefix": text}}
+        case "$=":
+            return field, {"suffix": text}
+        case "~=":
+            return field, {"wildcard": text}
+        case _:
+            return field, {"numeric": [operator, _number(field, text)]}
+
+
+def _typed(field: str, text: str, events: list[Known]) -> Any:
+    """Read a value as the type that the field has."""
+    schemas = [
+        choice for event in events for choice in _at(event.schema, event.schema, field.split("."))
+    ]
+    types = {schema.get("type") for schema in schemas}
+    if "null" in types and text == "null":
+        return None
+    if "boolean" in types and text in ("true", "false"):
+        return text == "true"
+    if types & {"number", "integer"} and "string" not in types:
+        return _number(field, text)
+    return text
+
+
+def _number(field: str, text: str) -> int | float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise PatternError(f"detail.{field}: '{text}' is no number") from None
+    return int(number) if number.is_integer() else number
+
+
+def _add(detail: Json, field: str, condition: Any) -> None:
+    *groups, name = field.split(".")
+    at: Any = detail
+    for group in groups:
+        at = at.setdefault(group, {}) if isinstance(at, dict) else at
+    conditions = at.setdefault(name, []) if isinstance(at, dict) else None
+    if not isinstance(conditions, list):
+        raise PatternError(f"detail.{field}: is a value in one filter and an object in another")
+    match condition, conditions:
+        case {"numeric": bound}, [{"numeric": bounds}]:
+            bounds.extend(bound)
+        case {"anything-but": [other]}, [{"anything-but": [*_] as others}]:
+            others.append(other)
+        case _:
+            conditions.append(condition)
+
+
+def read(text: str) -> Json:
+    """Read a pattern from JSON.
+
+    Raises:
+        PatternError: it is not JSON, or no object.
+    """
+    try:
+        pattern = json.loads(text)
+    except ValueError as error:
+        raise PatternError(f"the pattern is not JSON: {error}") from None
+    if not isinstance(pattern, dict):
+        raise PatternError("the pattern is no JSON object")
+    return pattern
+
+
+def check(pattern: Mapping[str, Any], events: list[Known]) -> None:
+    """Look for what AWS refuses and for what can match none of the events.
+
+    Args:
+        events: those that a rule may get; the pattern's detail-type picks some of them.
+
+    Raises:
+        PatternError: with every fault.
+    """
+    faults = list(_envelope_faults(pattern))
+    if not faults:
+        named, unknown = _named(pattern.get("detail-type"), events)
+        faults += unknown
+        if isinstance(pattern.get("detail"), dict):
+            faults += _detail_faults(pattern["detail"], named, events)
+    if faults:
+        raise PatternError("\n".join(dict.fromkeys(faults)))
+
+
+def _envelope_faults(pattern: Mapping[str, Any]) -> Iterator[str]:
+    if not pattern:
+        yield "the pattern is empty: it would match every event of the bus"
+    for name, value in pattern.items():
+        if name == "$or":
+            continue
+        if name not in _ENVELOPE:
+            yield f"{name}: an event has no such field{_alike(name, _ENVELOPE)}"
+        elif name == "detail":
+            if not isinstance(value, dict) or not value:
+                yield "detail: must be an object with fields"
+        elif isinstance(value, list):
+            yield from _condition_faults(name, value, {"type": "string"})
+        else:
+            yield f"{name}: must be an array"
+
+
+def _named(wanted: Any, events: list[Known]) -> tuple[list[Known], list[str]]:
+    """Give the events that a pattern names; none where it takes any, or tells by an operator."""
+    if not isinstance(wanted, list):
+        return [], []
+    by_name = {event.name: event for event in events}
+    names = [name for name in wanted if isinstance(name, str)]
+    unknown = [
+        f"detail-type: no event is sent as '{name}'{_alike(name, by_name)}"
+        for name in names
+        if name not in by_name
+    ]
+    return [by_name[name] for name in names if name in by_name], unknown
+
+
+def _detail_faults(detail: Json, named: list[Known], events: list[Known]) -> list[str]:
+    """Give the faults for each event that is named; for any event, those where it fits best."""
+    each = [
+        list(_object_faults(detail, event, event.schema, "detail")) for event in named or events
+    ]
+    if named:
+        return [fault for faults in each for fault in faults]
+    return min(each, key=len)
+
+
+def _object_faults(pattern: Json, event: Known, schema: Json, at: str) -> Iterator[str]:
+    for name, value in pattern.items():
+        if name == "$or":
+            if not isinstance(value, list) or len(value) < 2:
+                yield f"{at}.$or: must be an array of two or more objects"
+                continue
+            for choice in value:
+                yield from _object_faults(choice, event, schema, at)
+            continue
+        found = list(_at(schema, event.schema, [name]))
+        if not found:
+            fields = [f for s in _objects(schema, event.schema) for f in s.get("properties", {})]
+            yield f"{at}.{name}: {event.name} has no such field{_alike(name, fields)}"
+        elif isinstance(value, dict):
+            inner = next((s for s in found if _may_be_object(s)), None)
+            if inner is None:
+                yield f"{at}.{name}: is no object in {event.name}; must be an array of values"
+            else:
+                yield from _object_faults(value, event, inner, f"{at}.{name}")
+        elif isinstance(value, list):
+            yield from _field_faults(f"{at}.{name}", value, found, event)
+        else:
+            yield f"{at}.{name}: must be an array of values, as [{json.dumps(value)}]"
+
+
+def _field_faults(at: str, conditions: list[Any], found: list[Json], event: Known) -> Iterator[str]:
+    leaves = [schema for schema in found if schema.get("type") != "object"]
+    only_exists = all(isinstance(c, dict) and set(c) == {"exists"} for c in conditions)
+    if not leaves and not only_exists:
+        yield f"{at}: is an object in {event.name}: match its fields"
+        return
+    joined: Json = {"type": {schema.get("type") for schema in leaves}}
+    enums = [schema["enum"] for schema in leaves if "enum" in schema]
+    if enums:
+        joined["enum"] = [value for enum in enums for value in enum]
+        joined["enum"] += [None] if "null" in joined["type"] else []
+    yield from _condition_faults(at, conditions, joined)
+
+
+def _condition_faults(at: str, conditions: list[Any], schema: Json) -> Iterator[str]:
+    if not conditions:
+        yield f"{at}: an empty array matches nothing, AWS refuses it"
+    for condition in conditions:
+        if isinstance(condition, dict):
+            yield from _operator_faults(at, condition, schema)
+        else:
+            yield from _value_faults(at, condition, schema)
+
+
+_TYPES = {bool: {"boolean"}, int: {"number", "integer"}, float: {"number"}, str: {"string"}}
+
+
+def _value_faults(at: str, value: Any, schema: Json) -> Iterator[str]:
+    types = schema["type"] if isinstance(schema["type"], set) else {schema["type"]}
+    wanted = {"null"} if value is None else _TYPES.get(type(value), set())
+    if not wanted:
+        yield f"{at}: {json.dumps(value)} is no value to match"
+    elif None not in types and not wanted & types:
+        yield f"{at}: {json.dumps(value)} can never match: it is {' or '.join(sorted(types))}"
+    elif isinstance(value, float) and value.is_integer():
+        # EventBridge compares numbers as they are written; docs/decisions/0005-numbers.md.
+        yield f"{at}: {value} never matches: write {int(value)}, as the bridge does"
+    elif "enum" in schema and value not in schema["enum"]:
+        allowed = ", ".join(json.dumps(choice) for choice in schema["enum"])
+        yield f"{at}: is never {json.dumps(value)}; it is one of {allowed}"
+
+
+def _operator_faults(at: str, condition: Json, schema: Json) -> Iterator[str]:
+    if len(condition) != 1:
+        yield f"{at}: a condition has one operator, this one has {len(condition)}"
+        return
+    ((operator, operand),) = condition.items()
+    types = schema["type"] if isinstance(schema["type"], set) else {schema["type"]}
+    match operator:
+        case _ if operator not in _OPERATORS:
+            yield f"{at}: there is no operator '{operator}'{_alike(operator, _OPERATORS)}"
+        case "exists" if not isinstance(operand, bool):
+            yield f"{at}: exists is true or false"
+        case "numeric":
+            yield from _numeric_faults(at, operand, types)
+        case "anything-but":
+            yield from _anything_but_faults(at, operand, schema)
+        case _ if operator in _TEXT_OPERATORS | {"cidr"}:
+            if not types & {"string", None}:
+                yield f"{at}: {operator} is for text, this is {' or '.join(sorted(types))}"
+            is_folded = operator in ("prefix", "suffix") and isinstance(operand, dict)
+            text = operand.get("equals-ignore-case") if is_folded else operand
+            if not isinstance(text, str):
+                yield f"{at}: {operator} needs a text"
+            elif operator == "wildcard" and "**" in text:
+                yield f"{at}: a wildcard may not have two * in a row"
+
+
+def _numeric_faults(at: str, operand: Any, types: set[Any]) -> Iterator[str]:
+    if not types & {"number", "integer", None}:
+        yield f"{at}: numeric is for numbers, this is {' or '.join(sorted(types))}"
+        return
+    is_whole = isinstance(operand, list) and len(operand) in (2, 4)
+    if not is_whole or not all(
+        isinstance(sign, str) and sign in _COMPARISONS and type(bound) in (int, float)
+        for sign, bound in zip(operand[::2], operand[1::2], strict=True)
+    ):
+        yield f'{at}: numeric is one comparison or two, as [">", 0, "<=", 5]'
+
+
+def _anything_but_faults(at: str, operand: Any, schema: Json) -> Iterator[str]:
+    if isinstance(operand, dict):
+        if len(operand) == 1 and set(operand) <= _TEXT_OPERATORS:
+            ((operator, texts),) = operand.items()
+            for text in texts if isinstance(texts, list) else [texts]:
+                yield from _operator_faults(at, {operator: text}, schema)
+        else:
+            yield f"{at}: anything-but takes values or one of {', '.join(sorted(_TEXT_OPERATORS))}"
+        return
+    for value in operand if isinstance(operand, list) else [operand]:
+        yield from _value_faults(at, value, schema)
+
+
+def _at(schema: Json, root: Json, path: list[str]) -> Iterator[Json]:
+    """Give the schemas that a field may have, seen through references and arrays."""
+    name, *rest = path
+    for found in _objects(schema, root):
+        if name in found.get("properties", {}):
+            inner = found["properties"][name]
+            if rest:
+                yield from _at(inner, root, rest)
+            else:
+                yield from _choices(inner, root)
+        elif "properties" not in found or found.get("additionalProperties"):
+            yield {}  # an object whose fields nobody knows
+
+
+def _objects(schema: Json, root: Json) -> Iterator[Json]:
+    for choice in _choices(schema, root):
+        if _may_be_object(choice):
+            yield choice
+
+
+def _may_be_object(schema: Json) -> bool:
+    return schema.get("type", "object") == "object" and "enum" not in schema
+
+
+def _choices(schema: Json, root: Json) -> Iterator[Json]:
+    if "$ref" in schema:
+        yield from _choices(root["$defs"][schema["$ref"].rpartition("/")[2]], root)
+    elif "anyOf" in schema:
+        for choice in schema["anyOf"]:
+            yield from _choices(choice, root)
+    elif schema.get("type") == "array":
+        yield from _choices(schema["items"], root)
+    else:
+        yield schema
+
+
+def _alike(name: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(names), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""

@@ -1,0 +1,335 @@
+"""The `sqlite` queue: a file on this machine, for the HTTP inlet and the demo."""
+
+import asyncio
+import contextlib
+import fcntl
+import heapq
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Collection, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import cast
+
+from magento_eventbridge.captures import Capture
+from magento_eventbridge.delivery.ports import Claim, DeadLetter, Depth, QueueError
+from magento_eventbridge.queues.sqlite.file import SqliteFile
+
+log = logging.getLogger(__name__)
+
+# A claim stops at so many bytes: captures are small, but may be a megabyte each.
+_BYTES_PER_CLAIM = 16_000_000
+
+
+class SqliteQueue:
+    """Captures in a SQLite file in WAL mode; several processes may share it.
+
+    All of them may put; one hands out claims: the one that holds the lock on the file beside it.
+    Claims live in its memory. The system takes the lock back when the process dies, however it
+    dies; the next one to claim then begins with the oldest capture that is left.
+    """
+
+    name = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, made with its folder when missing.
+
+        Raises:
+            QueueError: it cannot be opened or written.
+        """
+        self._path = path
+        self._file = SqliteFile(path, files(__package__).joinpath("schema.sql").read_text())
+        self._lock = _Lock(path.with_name(f"{path.name}.lock"))
+        self._claimed: set[int] = set()
+        self._postponed: list[tuple[float, int]] = []
+        # How far each set of stores to pass over has been read: of all other stores, everything
+        # up to there was handed out.
+        self._read_to: dict[frozenset[int], int] = {}
+        self._news = asyncio.Event()
+
+    async def put(self, captures: Sequence[tuple[Capture, bytes]]) -> None:
+        """Keep captures with their JSON texts: on the disk once this returns.
+
+        Raises:
+            QueueError: none of them was kept.
+        """
+        # A line feed in JSON is white space; in the spool one capture is one line.
+        rows = [
+            (capture.store_id, capture.time, body.replace(b"\n", b" "))
+            for capture, body in captures
+        ]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                "INSERT INTO captures (store_id, time, body) VALUES (?, ?, ?)", rows
+            )
+
+        await self._file.run(work, durable=True, needs_room=True)
+        self._news.set()
+
+    async def check(self) -> None:
+        """Find out whether captures could be kept now.
+
+        Raises:
+            QueueError: they could not.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("REPLACE INTO pulse (id, at) VALUES (1, ?)", (time.time(),))
+
+        await self._file.run(work, durable=True, needs_room=True)
+
+    async def claim(self, limit: int, *, without_views: Collection[int] = ()) -> list[Claim]:
+        """Claim up to `limit` captures that wait, passing over those of the stores named.
+
+        Gives none while another process hands out.
+        """
+        self._news.clear()
+        if not self._lock.acquire():
+            return []
+        self._bring_back_postponed()
+        stores = frozenset(without_views)
+        # What was read for fewer exceptions was read for these too.
+        begin = max((seq for others, seq in self._read_to.items() if others <= stores), default=0)
+        claimed_beyond = sum(seq > begin for seq in self._claimed)
+        excluded = ", ".join(str(int(store)) for store in stores)
+        waiting = (
+            f"SELECT seq, body FROM captures WHERE seq > ? AND store_id NOT IN ({excluded}) "  # noqa: S608  numbers
+            "ORDER BY seq LIMIT ?"
+        )
+
+        def work(connection: sqlite3.Connection) -> tuple[bytes | None, int]:
+            rows = _rows_that_fit(connection, waiting, begin, limit + claimed_beyond)
+            # All captures in one row. A thread that fetches row after row must ask the busy event
+            # loop for Python's lock each time, and waits longer for it than for the disk.
+            (lines,) = connection.execute(
+                f"SELECT CAST(group_concat(seq || ' ' || body, char(10)) AS BLOB) FROM ({waiting})",  # noqa: S608
+                (begin, rows),
+            ).fetchone()
+            (last,) = connection.execute("SELECT max(seq) FROM captures").fetchone()
+            return lines, last or 0
+
+        lines, last = await self._file.run(work)
+        if lines is None:
+            self._read_to[stores] = max(begin, last)
+            return []
+        claims: list[Claim] = []
+        for line in lines.split(b"\n"):
+            if len(claims) == limit:
+                break
+            number, _, body = line.partition(b" ")
+            begin = int(number)
+            if begin not in self._claimed:
+                claims.append(Claim(begin, body))
+                self._claimed.add(begin)
+        self._read_to[stores] = begin
+        return claims
+
+    async def wait(self, seconds: float) -> None:
+        """Return as soon as there may be something to claim, at the latest after `seconds`."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._news.wait(), seconds)
+
+    async def ack(self, claims: Sequence[Claim]) -> None:
+        """Forget captures that were delivered, or that mean nothing worth telling."""
+        runs = _runs(sorted(_seq(claim) for claim in claims))
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany("DELETE FROM captures WHERE seq BETWEEN ? AND ?", runs)
+
+        await self._file.run(work)
+        self._let_go(claims)
+
+    async def retry(self, claims: Sequence[Claim], delay: float = 0.0) -> None:
+        """Give captures back; they come out again after `delay` seconds."""
+        due = time.monotonic() + delay
+        for claim in claims:
+            heapq.heappush(self._postponed, (due, _seq(claim)))
+        self._news.set()
+
+    async def bury(self, claim: Claim, reason: str) -> None:
+        """Move a capture that can never be delivered to the dead letters."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT INTO dead_letters (store_id, time, body, reason, buried_at) "
+                "SELECT store_id, time, body, ?, ? FROM captures WHERE seq = ?",
+                (reason, time.time(), claim.handle),
+            )
+            connection.execute("DELETE FROM captures WHERE seq = ?", (claim.handle,))
+
+        await self._file.run(work, durable=True)
+        self._let_go([claim])
+
+    async def depth(self) -> Depth:
+        """Tell how much there is to do."""
+
+        def work(connection: sqlite3.Connection) -> Depth:
+            captures, dead = connection.execute(
+                "SELECT (SELECT count(*) FROM captures), (SELECT count(*) FROM dead_letters)"
+            ).fetchone()
+            oldest = connection.execute("SELECT time FROM captures ORDER BY seq LIMIT 1").fetchone()
+            return Depth(captures, oldest[0] if oldest else None, dead)
+
+        depth: Depth = await self._file.run(work)
+        return depth
+
+    @property
+    def dead_letters(self) -> "SqliteDeadLetters":
+        """What it buried."""
+        return SqliteDeadLetters(self._file, self._news)
+
+    async def close(self) -> None:
+        """Give back what is still claimed, and let go of the file."""
+        await asyncio.to_thread(self._file.close)
+        self._lock.release()
+
+    def _let_go(self, claims: Sequence[Claim]) -> None:
+        self._claimed.difference_update(_seq(claim) for claim in claims)
+
+    def _bring_back_postponed(self) -> None:
+        now = time.monotonic()
+        while self._postponed and self._postponed[0][0] <= now:
+            _, seq = heapq.heappop(self._postponed)
+            self._claimed.discard(seq)
+            for stores, read_to in self._read_to.items():
+                self._read_to[stores] = min(read_to, seq - 1)
+
+
+class SqliteDeadLetters:
+    """The dead letters of a SQLite queue."""
+
+    def __init__(self, file: SqliteFile, news: asyncio.Event) -> None:
+        self._file = file
+        self._news = news
+
+    async def count(self) -> int:
+        """How many there are."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            (count,) = connection.execute("SELECT count(*) FROM dead_letters").fetchone()
+            return int(count)
+
+        count: int = await self._file.run(work)
+        return count
+
+    async def page(self, limit: int, *, after: int = 0) -> list[DeadLetter]:
+        """Read up to `limit`, oldest first, those with a greater id than `after`."""
+        return await self._read("id > ? ORDER BY id LIMIT ?", (after, limit))
+
+    async def find(self, letter: int) -> DeadLetter | None:
+        """Read one by its id."""
+        found = await self._read("id = ?", (letter,))
+        return found[0] if found else None
+
+    async def redrive(self, letters: Sequence[int] | None) -> int:
+        """Put letters (None: all) back into the queue; gives how many there were."""
+        which, numbers = _which(letters)
+
+        def work(connection: sqlite3.Connection) -> int:
+            connection.execute(
+                "INSERT INTO captures (store_id, time, body) "  # noqa: S608
+                f"SELECT store_id, time, body FROM dead_letters {which} ORDER BY id",
+                numbers,
+            )
+            cursor = connection.execute(f"DELETE FROM dead_letters {which}", numbers)  # noqa: S608
+            return cursor.rowcount
+
+        redriven: int = await self._file.run(work, durable=True)
+        self._news.set()
+        return redriven
+
+    async def drop(self, letters: Sequence[int] | None) -> int:
+        """Delete letters (None: all) for good; gives how many there were."""
+        which, numbers = _which(letters)
+
+        def work(connection: sqlite3.Connection) -> int:
+            cursor = connection.execute(f"DELETE FROM dead_letters {which}", numbers)  # noqa: S608
+            return cursor.rowcount
+
+        dropped: int = await self._file.run(work, durable=True)
+        return dropped
+
+    async def _read(self, condition: str, values: tuple[int, ...]) -> list[DeadLetter]:
+        def work(connection: sqlite3.Connection) -> list[DeadLetter]:
+            rows = connection.execute(
+                "SELECT id, store_id, reason, buried_at, body "  # noqa: S608
+                f"FROM dead_letters WHERE {condition}",
+                values,
+            )
+            return [
+                DeadLetter.of(number, store_id, reason, buried_at, body)
+                for number, store_id, reason, buried_at, body in rows
+            ]
+
+        letters: list[DeadLetter] = await self._file.run(work)
+        return letters
+
+
+def _rows_that_fit(connection: sqlite3.Connection, query: str, begin: int, limit: int) -> int:
+    """Give how many rows to read, so that their bodies make no more bytes than a claim may have."""
+    while True:
+        (size,) = connection.execute(
+            f"SELECT total(length(body)) FROM ({query})",  # noqa: S608  ours
+            (begin, limit),
+        ).fetchone()
+        if size <= _BYTES_PER_CLAIM or limit == 1:
+            return limit
+        limit //= 2
+
+
+def _which(letters: Sequence[int] | None) -> tuple[str, tuple[int, ...]]:
+    if letters is None:
+        return "WHERE true", ()
+    return f"WHERE id IN ({', '.join('?' * len(letters))})", tuple(letters)
+
+
+def _seq(claim: Claim) -> int:
+    return cast("int", claim.handle)
+
+
+def _runs(numbers: list[int]) -> list[tuple[int, int]]:
+    """Give ascending numbers as runs without gaps, by their first and last."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
+
+
+class _Lock:
+    """The right to hand out what is in the file; it ends with the process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+        self._has_told = False
+
+    def acquire(self) -> bool:
+        """Take the lock, or tell that another process has it."""
+        if self._descriptor is not None:
+            return True
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise QueueError(f"{self._path}: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            if not self._has_told:
+                log.info("Another process delivers what is in %s; standing by.", self._path.stem)
+                self._has_told = True
+            return False
+        self._descriptor = descriptor
+        return True
+
+    def release(self) -> None:
+        """Let another process hand out."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

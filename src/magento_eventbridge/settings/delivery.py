@@ -1,0 +1,33 @@
+"""Settings of delivery: concurrency, rate, limits."""
+
+from pydantic import (
+    Field,
+)
+
+from magento_eventbridge.delivery.policy import Policy
+from magento_eventbridge.settings.fields import SettingsGroup
+
+
+class DeliverySettings(SettingsGroup):
+    """How eager delivery is."""
+
+    calls_at_once: int = Field(8, ge=1, le=256, description="calls at once, a destination")
+    calls_per_second: float = Field(
+        300, gt=0, description="calls a second, a destination; AWS's lowest quota is 400"
+    )
+    max_entry_bytes: int = Field(
+        1_000_000,
+        ge=1_000,
+        le=1_048_576,
+        description="an entry's and a call's; some regions: 262144",
+    )
+    answer_seconds: float = Field(15, gt=0, description="how long AWS may take to answer")
+    stop_seconds: float = Field(20, ge=0, description="what calls get to end when asked to stop")
+
+    def policy(self) -> Policy:
+        """Say the same as the delivery core wants to hear it."""
+        return Policy(
+            calls_at_once=self.calls_at_once,
+            calls_per_second=self.calls_per_second,
+            stop_seconds=self.stop_seconds,
+        )

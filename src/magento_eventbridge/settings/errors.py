@@ -1,0 +1,5 @@
+"""The error of settings that cannot be used."""
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used; the message names each fault, where it was set, and the way."""

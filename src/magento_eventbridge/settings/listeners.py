@@ -1,0 +1,109 @@
+"""Settings of the HTTP listeners: inlet, console, metrics."""
+
+from ipaddress import ip_address
+from typing import Annotated
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+from magento_eventbridge.settings.fields import (
+    OptionalPath,
+    OptionalSecret,
+    OptionalText,
+    SettingsGroup,
+    split_words,
+)
+
+SHORTEST_SECRET = 16
+_SHORTEST_PASSWORD = 12
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class InletSettings(SettingsGroup):
+    """The HTTP inlet."""
+
+    enabled: bool = Field(True, description="listen at all")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8471, ge=0, le=65535, description="port to listen on; 0: any free one")
+    secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(split_words)] = Field(
+        (), description="shared secrets, each valid; several while one replaces another"
+    )
+    max_body_bytes: int = Field(5_000_000, ge=1_000, description="longest request body")
+    max_waiting_bytes: int = Field(
+        64_000_000, ge=1_000, description="bodies in memory at once; beyond it: 429"
+    )
+    max_connections: int = Field(512, ge=1, description="connections at once; beyond it: 503")
+    replay_window: float = Field(300, gt=0, description="oldest signature taken, in seconds")
+    tls_certificate: OptionalPath = Field(None, description="PEM file; with tls_key: HTTPS")
+    tls_key: OptionalPath = Field(None, description="PEM file")
+
+    @field_validator("secrets")
+    @classmethod
+    def _are_long(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(secret.get_secret_value()) < SHORTEST_SECRET for secret in secrets):
+            raise ValueError(f"a secret must have at least {SHORTEST_SECRET} characters")
+        return secrets
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether to listen: it is on, and somebody can sign."""
+        return self.enabled and bool(self.secrets)
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> "InletSettings":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together")
+        return self
+
+
+class ConsoleSettings(SettingsGroup):
+    """The console, a web page for people."""
+
+    enabled: bool = Field(True, description="listen at all")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8472, ge=0, le=65535, description="port to listen on; 0: any free one")
+    password: OptionalSecret = Field(None, description="that people log in with")
+    proxy_header: OptionalText = Field(
+        None, description="header in which a reverse proxy names who is logged in"
+    )
+    proxies: Annotated[tuple[str, ...], BeforeValidator(split_words)] = Field(
+        ("127.0.0.1", "::1"), description="addresses from which that header is believed"
+    )
+    session_hours: float = Field(12, gt=0, description="how long a login lasts without a request")
+
+    @field_validator("password")
+    @classmethod
+    def _is_long(cls, password: SecretStr | None) -> SecretStr | None:
+        if password and len(password.get_secret_value()) < _SHORTEST_PASSWORD:
+            raise ValueError(f"must have at least {_SHORTEST_PASSWORD} characters")
+        return password
+
+    @model_validator(mode="after")
+    def _is_protected(self) -> "ConsoleSettings":
+        is_open = self.password is None and self.proxy_header is None
+        if self.enabled and is_open and not _is_loopback(self.host):
+            raise ValueError(
+                f"would be open to everybody who reaches {self.host}: set console.password "
+                f"(at least {_SHORTEST_PASSWORD} characters), or console.proxy_header behind a "
+                "reverse proxy that asks who comes, or leave console.host at 127.0.0.1"
+            )
+        return self
+
+
+class MetricsSettings(SettingsGroup):
+    """Where machines ask how the bridge fares: /metrics for Prometheus, /health for probes."""
+
+    enabled: bool = Field(False, description="listen at all")
+    host: str = Field("127.0.0.1", description="address to listen on; it asks nobody who they are")
+    port: int = Field(8473, ge=0, le=65535, description="port to listen on; 0: any free one")

@@ -1,0 +1,85 @@
+"""The whole of the settings, as one typed model."""
+
+from pathlib import Path
+
+from pydantic import (
+    Field,
+)
+
+from magento_eventbridge.settings.delivery import DeliverySettings
+from magento_eventbridge.settings.fields import OptionalPath
+from magento_eventbridge.settings.listeners import ConsoleSettings, InletSettings, MetricsSettings
+from magento_eventbridge.settings.queues import (
+    AmqpSettings,
+    CronConsumersRunnerSettings,
+    MagentoDbSettings,
+    OutboxSettings,
+    SpoolSettings,
+)
+from magento_eventbridge.settings.records import JournalSettings, LogSettings, TracingSettings
+from magento_eventbridge.settings.view import ViewSettings
+
+
+class Settings(ViewSettings):
+    """Everything; what stands here of a store is the default for all store views."""
+
+    stores: dict[int, ViewSettings] = Field({}, description="by store view id")
+    inlet: InletSettings = InletSettings()
+    spool: SpoolSettings = SpoolSettings()
+    outbox: OutboxSettings = OutboxSettings()
+    magento_db: MagentoDbSettings = MagentoDbSettings()
+    amqp: AmqpSettings = AmqpSettings()
+    cron_consumers_runner: CronConsumersRunnerSettings = CronConsumersRunnerSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    console: ConsoleSettings = ConsoleSettings()
+    journal: JournalSettings = JournalSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    tracing: TracingSettings = TracingSettings()
+    log: LogSettings = LogSettings()
+    magento_root: OptionalPath = Field(
+        None, description="the store's folder: its configuration counts, its log is written"
+    )
+
+    def store(self, store_id: int) -> ViewSettings:
+        """Give a store view's settings."""
+        return self.stores.get(store_id, self)
+
+    @property
+    def journal_file(self) -> Path | None:
+        """Where the journal is; None: there is none."""
+        if not (self.console.enabled and self.journal.enabled):
+            return None
+        return self.journal.path or self.spool.path.with_name("journal.sqlite")
+
+    @property
+    def is_in_queue_mode(self) -> bool:
+        """Whether any store view hands over through Magento's queue."""
+        return any(view.options.queue_mode for view in (self, *self.stores.values()))
+
+    @property
+    def queues_of_queue_mode(self) -> list[str]:
+        """The names of Magento's queues that `serve` delivers from."""
+        reachable = {
+            "magento-db": (self.magento_db.enabled, self.outbox.enabled),
+            "amqp": (self.amqp.enabled, self.amqp.host is not None),
+        }
+        return [
+            name
+            for name, (is_enabled, is_known) in reachable.items()
+            if (self.is_in_queue_mode and is_known if is_enabled is None else is_enabled)
+        ]
+
+    @property
+    def log_file(self) -> Path | None:
+        """Where to write the log; None: standard error."""
+        if self.log.file or self.magento_root is None:
+            return self.log.file
+        return self.magento_root / "var/log/aws-eventbridge.log"
+
+    @property
+    def is_verbose(self) -> bool:
+        """Whether any store view wants each step written down."""
+        views = [self, *self.stores.values()]
+        return self.log.level == "debug" or any(
+            view.options.debug_mode or view.options.dry_run_mode for view in views
+        )

@@ -1,0 +1,53 @@
+"""Settings of what the bridge records: log, journal, traces."""
+
+from typing import Literal
+
+from pydantic import (
+    Field,
+)
+
+from magento_eventbridge.journal.personal import PersonalData
+from magento_eventbridge.journal.recorder import Retention
+from magento_eventbridge.observability.log import LogFormat
+from magento_eventbridge.settings.fields import OptionalPath, OptionalText, SettingsGroup
+
+
+class JournalSettings(SettingsGroup):
+    """What the console knows of events: what became of each, for a while."""
+
+    enabled: bool = Field(True, description="keep one, while the console is on")
+    path: OptionalPath = Field(None, description="its file; empty: journal.sqlite by the spool")
+    days: float = Field(14, gt=0, description="how long events are kept that are not delivered")
+    delivered_days: float = Field(2, gt=0, description="how long delivered events are kept")
+    events: int = Field(50_000, ge=100, description="how many are kept at most, the latest")
+    personal_data: PersonalData = Field(
+        "keep", description="keep, hash (it can still be searched for) or leave_out"
+    )
+
+    def retention(self) -> Retention:
+        """Say the same as the journal wants to hear it."""
+        return Retention(
+            days=self.days,
+            delivered_days=self.delivered_days,
+            events=self.events,
+            personal_data=self.personal_data,
+        )
+
+
+class TracingSettings(SettingsGroup):
+    """A span of OpenTelemetry for each PutEvents call; needs the extra `otel`."""
+
+    enabled: bool = Field(False, description="send spans")
+    endpoint: OptionalText = Field(
+        None,
+        description="URL of an OTLP/HTTP collector, as http://127.0.0.1:4318/v1/traces; empty: as "
+        "OTEL_EXPORTER_OTLP_ENDPOINT says",
+    )
+
+
+class LogSettings(SettingsGroup):
+    """The log."""
+
+    format: LogFormat = Field("magento", description="magento or json")
+    file: OptionalPath = Field(None, description="empty: the store's var/log, else standard error")
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level")

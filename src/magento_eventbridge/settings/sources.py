@@ -1,0 +1,87 @@
+"""Read the bridge's own layers: TOML file, environment, command line."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from magento_eventbridge.settings.errors import SettingsError
+from magento_eventbridge.settings.layers import Layer
+
+ENVIRONMENT_PREFIX = "MAGENTO_EVENTBRIDGE_"
+CONFIG_FILE_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
+DEFAULT_CONFIG_FILE = Path("/etc/magento-eventbridge.toml")
+
+
+def environment_layer(environment: Mapping[str, str]) -> Layer:
+    """Read MAGENTO_EVENTBRIDGE_OPTIONS__REGION and its like.
+
+    `__` parts a name from its group; case does not count, save in names of detail-types.
+
+    Raises:
+        SettingsError: a variable is not UTF-8, or both a value and a group.
+    """
+    values: dict[str, Any] = {}
+    for variable, value in sorted(environment.items()):
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable == CONFIG_FILE_VARIABLE:
+            continue
+        if not _is_utf_8(variable) or not _is_utf_8(value):
+            raise SettingsError(f"the variable {ascii(variable)[1:-1]} is not UTF-8")
+        *groups, name = variable.removeprefix(ENVIRONMENT_PREFIX).split("__")
+        at = values
+        for group in groups:
+            at = at.setdefault(group.lower(), {})
+            if not isinstance(at, dict):
+                raise SettingsError(f"{variable}: {group} cannot be both a value and a group")
+        keeps_case = [group.lower() for group in groups][-1:] == ["detail_types"]
+        at[name if keeps_case else name.lower()] = value
+    return Layer("environment", values)
+
+
+def _is_utf_8(text: str) -> bool:
+    """Whether a text of the environment has no bytes that Python could not read."""
+    return not any("\udc80" <= sign <= "\udcff" for sign in text)
+
+
+def file_layer(path: Path | None, environment: Mapping[str, str]) -> Layer:
+    """Read the TOML file: the one named, that of MAGENTO_EVENTBRIDGE_CONFIG, or the default one.
+
+    Raises:
+        SettingsError: a file that was named is missing, or a file is no TOML.
+    """
+    named = path or (
+        Path(environment[CONFIG_FILE_VARIABLE]) if environment.get(CONFIG_FILE_VARIABLE) else None
+    )
+    file = named or DEFAULT_CONFIG_FILE
+    try:
+        return Layer(str(file), tomllib.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        if named is None:
+            return Layer(str(file), {})
+        raise SettingsError(f"{file}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: {error}") from None
+    except ValueError as error:  # TOMLDecodeError, and a number of thousands of digits
+        raise SettingsError(f"{file} is not TOML: {error}") from None
+    except RecursionError:
+        raise SettingsError(f"{file} is nested too deep") from None
+
+
+def own_layers(
+    *,
+    config: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    command_line: Mapping[str, Any] | None = None,
+) -> list[Layer]:
+    """Read the bridge's own settings: TOML file < environment < command line.
+
+    Raises:
+        SettingsError: one of them cannot be read.
+    """
+    surroundings = os.environ if environment is None else environment
+    return [
+        file_layer(config, surroundings),
+        environment_layer(surroundings),
+        Layer("command line", command_line or {}),
+    ]

@@ -1,0 +1,148 @@
+"""What may differ from store view to store view: credentials, bus, source, switches."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    field_validator,
+)
+
+from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS
+from magento_eventbridge.delivery.routing import (
+    CredentialsSource,
+    CredentialsType,
+    Destination,
+    Route,
+)
+from magento_eventbridge.settings.fields import (
+    OptionalSecret,
+    OptionalText,
+    SettingsGroup,
+    reveal,
+    split_words,
+)
+
+_SCOPES = sorted({event.scope for event in EVENTS})
+_TOGGLES = {event.config_path.removeprefix("aws_eventbridge/events_") for event in EVENTS}
+
+
+class CredentialsSettings(SettingsGroup):
+    """Which AWS credentials to use."""
+
+    type: CredentialsType = Field("default", description="keys, env, ec2 or default (AWS's chain)")
+    access_key: OptionalSecret = Field(None, description="for type keys")
+    secret_access_key: OptionalSecret = Field(None, description="for type keys")
+    profile: OptionalText = Field(None, description="of the shared AWS files, for type default")
+    role_arn: OptionalText = Field(None, description="a role to assume with these credentials")
+    external_id: OptionalSecret = Field(None, description="that the role's trust policy asks for")
+
+
+class OptionsSettings(SettingsGroup):
+    """Where events go and what they look like there."""
+
+    region: str = Field("us-east-1", min_length=1, description="AWS region")
+    source: str = Field(
+        "magento",
+        min_length=1,
+        description="Source of every entry; a store's default is its host name",
+    )
+    event_bus: OptionalText = Field(None, description="bus name or ARN; empty: the default bus")
+    endpoint_url: OptionalText = Field(None, description="an endpoint other than AWS's own")
+    cloudwatch_event_fallback: bool = Field(
+        False, description="use the default bus whatever event_bus says"
+    )
+    tracking: bool = Field(True, description="add `tracking` to details")
+    queue_mode: bool = Field(False, description="the store hands over through Magento's queue")
+    debug_mode: bool = Field(False, description="write down each step of each event")
+    dry_run_mode: bool = Field(False, description="do everything but the call")
+    resources: Annotated[tuple[str, ...], BeforeValidator(split_words)] = Field(
+        (), description="ARNs for `Resources` of every entry; in one text: with spaces between"
+    )
+
+    @field_validator("source")
+    @classmethod
+    def _not_awss(cls, source: str) -> str:
+        if source.startswith("aws."):
+            raise ValueError("may not begin with 'aws.': that is reserved for AWS")
+        return source
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _is_url(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return url
+
+
+class ViewSettings(SettingsGroup):
+    """All that may differ from store view to store view."""
+
+    credentials: CredentialsSettings = CredentialsSettings()
+    options: OptionsSettings = OptionsSettings()
+    events: dict[str, bool] = Field(
+        {}, description="switches, as 'order/placed' = false; what is not named is on"
+    )
+    detail_types: dict[str, str] = Field(
+        {}, description="other names for detail-types, as StateSaved = 'IndexerStateSaved'"
+    )
+
+    @field_validator("events", mode="before")
+    @classmethod
+    def _flat(cls, events: object) -> object:
+        """Take `order.placed` for `order/placed`, so that a TOML table of a scope works."""
+        if not isinstance(events, Mapping):
+            return events
+        flat: dict[str, Any] = {}
+        for name, switch in events.items():
+            if isinstance(switch, Mapping):
+                flat.update({f"{name}/{event}": value for event, value in switch.items()})
+            else:
+                flat[name] = switch
+        return flat
+
+    @field_validator("events")
+    @classmethod
+    def _are_known(cls, events: dict[str, bool]) -> dict[str, bool]:
+        for name in events:
+            if name not in _TOGGLES:
+                raise ValueError(f"no event '{name}'; there are {', '.join(sorted(_TOGGLES))}")
+        return events
+
+    @field_validator("detail_types")
+    @classmethod
+    def _are_documented(cls, names: dict[str, str]) -> dict[str, str]:
+        for name, other in names.items():
+            if name not in BY_DETAIL_TYPE:
+                raise ValueError(f"no detail-type '{name}'")
+            if not 0 < len(other) <= 128:
+                raise ValueError(f"the other name of {name} must have 1 to 128 characters")
+        return names
+
+    def route(self) -> Route:
+        """Say the same as the delivery core wants to hear it."""
+        options, credentials = self.options, self.credentials
+        return Route(
+            destination=Destination(
+                region=options.region,
+                event_bus=None if options.cloudwatch_event_fallback else options.event_bus,
+                endpoint_url=options.endpoint_url,
+                credentials=CredentialsSource(
+                    type=credentials.type,
+                    access_key=reveal(credentials.access_key),
+                    secret_access_key=reveal(credentials.secret_access_key),
+                    profile=credentials.profile,
+                    role_arn=credentials.role_arn,
+                    external_id=reveal(credentials.external_id),
+                ),
+                dry_run=options.dry_run_mode,
+            ),
+            source=options.source,
+            tracking=options.tracking,
+            switched_off=frozenset(
+                f"aws_eventbridge/events_{name}" for name, is_on in self.events.items() if not is_on
+            ),
+            detail_types=self.detail_types,
+            resources=options.resources,
+        )

@@ -1,0 +1,1 @@
+"""The sink that calls PutEvents: request, signature, HTTP, answer."""

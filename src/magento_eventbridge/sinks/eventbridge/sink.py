@@ -1,0 +1,201 @@
+"""The EventBridge sink: PutEvents of the classic bus."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct, field
+
+from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder
+from magento_eventbridge.aws.endpoints import RegionError, eventbridge_endpoint
+from magento_eventbridge.delivery.envelope import Entry
+from magento_eventbridge.delivery.ports import Limits
+from magento_eventbridge.delivery.routing import Destination
+from magento_eventbridge.delivery.verdicts import Answer, EntryResult, ResultCodes
+from magento_eventbridge.sinks.eventbridge.http_client import CallError, Endpoint
+from magento_eventbridge.sinks.eventbridge.signer import Signer
+
+# EventBridge API reference, PutEvents and PutEventsResultEntry, and the common errors of AWS
+# services. What is not here is the entry's own fault: it is buried.
+CODES = ResultCodes(
+    retryable=frozenset(
+        {
+            "InternalException",
+            "InternalFailure",
+            "LimitExceededException",
+            "OperationDisabledException",
+            "RequestLimitExceeded",
+            "RequestTimeout",
+            "ServiceUnavailable",
+            "Throttling",
+            "ThrottlingException",
+            "TooManyRequestsException",
+        }
+    ),
+    parking=frozenset(
+        {
+            "AccessDenied",
+            "AccessDeniedException",
+            "CredentialsNotFound",
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "IncompleteSignature",
+            "InvalidAccountIdException",
+            "InvalidClientTokenId",
+            "InvalidSignatureException",
+            "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException",
+            "NotAuthorizedForDetailTypeException",
+            "NotAuthorizedForSourceException",
+            "OptInRequired",
+            "RegionUnknown",
+            "RequestExpired",
+            "ResourceNotFoundException",
+            "SignatureDoesNotMatch",
+            "UnrecognizedClientException",
+        }
+    ),
+)
+
+MAX_ENTRIES = 10
+MAX_BYTES = 1_000_000
+
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+_HEADERS = {
+    "Content-Type": "application/x-amz-json-1.1",
+    "X-Amz-Target": "AWSEvents.PutEvents",
+}
+
+
+class _Entry(Struct, rename="pascal", omit_defaults=True):
+    source: str
+    detail_type: str
+    detail: str
+    time: float
+    event_bus_name: str | None = None
+    resources: tuple[str, ...] = ()
+
+
+class _Call(Struct, rename="pascal"):
+    entries: list[_Entry]
+
+
+class _EntryResult(EntryResult, rename="pascal", frozen=True):
+    # Named again, because msgspec gives inherited fields their inherited names.
+    event_id: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+
+
+class _Result(Struct, rename="pascal"):
+    entries: list[_EntryResult]
+
+
+class _Error(Struct):
+    type: str = field(default="", name="__type")
+    message: str = ""
+    capital_message: str = field(default="", name="Message")
+
+
+_result_decoder = msgspec.json.Decoder(_Result)
+_error_decoder = msgspec.json.Decoder(_Error)
+
+
+class _Line(NamedTuple):
+    """What calls to one destination need."""
+
+    host: str
+    endpoint: Endpoint
+    signer: Signer
+
+
+class EventBridgeSink:
+    """Puts entries on classic buses of EventBridge, in any region and with any credentials."""
+
+    codes = CODES
+
+    def __init__(
+        self,
+        credentials: CredentialsFinder,
+        *,
+        max_bytes: int = MAX_BYTES,
+        connect_seconds: float = 5.0,
+        answer_seconds: float = 15.0,
+    ) -> None:
+        self.limits = Limits(max_entries=MAX_ENTRIES, max_bytes=max_bytes)
+        self._credentials = credentials
+        self._connect_seconds = connect_seconds
+        self._answer_seconds = answer_seconds
+        self._lines: dict[Destination, _Line] = {}
+
+    async def put(self, destination: Destination, entries: Sequence[Entry]) -> Answer:
+        """Send entries in one PutEvents call."""
+        try:
+            line = self._lines.get(destination) or self._new_line(destination)
+            credentials = await self._credentials.current(
+                destination.credentials, destination.region
+            )
+        except CredentialsError as error:
+            return Answer(status=0, error_code="CredentialsNotFound", error_message=str(error))
+        except RegionError as error:
+            return Answer(status=0, error_code="RegionUnknown", error_message=str(error))
+        body = encode(entries)
+        try:
+            reply = await line.endpoint.post(line.signer.sign(body, credentials), body)
+        except CallError as error:
+            return Answer(status=0, error_message=f"{line.host}: {error}")
+        answer = read_answer(*reply)
+        if answer.error_code in _EXPIRED:
+            self._credentials.forget(destination.credentials)
+        return answer
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        for line in self._lines.values():
+            line.endpoint.close()
+
+    def _new_line(self, destination: Destination) -> _Line:
+        url = destination.endpoint_url or eventbridge_endpoint(destination.region)
+        endpoint = Endpoint(
+            url, connect_seconds=self._connect_seconds, answer_seconds=self._answer_seconds
+        )
+        signer = Signer(url, "events", destination.region, _HEADERS)
+        line = _Line(urlsplit(url).hostname or url, endpoint, signer)
+        self._lines[destination] = line
+        return line
+
+
+def encode(entries: Sequence[Entry]) -> bytes:
+    """Give the body of a PutEvents call."""
+    return msgspec.json.encode(
+        _Call(
+            [
+                _Entry(source, detail_type, detail, round(time, 3), event_bus, resources)
+                for source, detail_type, detail, time, event_bus, resources, _ in entries
+            ]
+        )
+    )
+
+
+def read_answer(status: int, text: bytes, retry_after: str | None = None) -> Answer:
+    """Read what EventBridge, or something on the way to it, answered."""
+    pause = float(retry_after) if retry_after and retry_after.isdecimal() else None
+    if status == 200:
+        try:
+            result = _result_decoder.decode(text)
+        except (msgspec.DecodeError, UnicodeError):
+            return Answer(status=0, error_message="the answer is not one of PutEvents")
+        return Answer(status=status, results=result.entries)
+    try:
+        error = _error_decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeError):
+        return Answer(status=status, retry_after=pause)
+    # "com.amazonaws.events#ThrottlingException:http://…" is a ThrottlingException.
+    code = error.type.rpartition("#")[2].partition(":")[0]
+    return Answer(
+        status=status,
+        error_code=code or None,
+        error_message=error.message or error.capital_message or None,
+        retry_after=pause,
+    )
