@@ -33,7 +33,7 @@ async def _context(desk: PageContext, request: web.Request) -> dict[str, Any]:
         "now": now,
         "state": await desk.state(),
         "queues": await desk.depths(),
-        "fares": [
+        "destinations": [
             destination_status
             for dispatcher in desk.bridge.dispatchers
             for destination_status in dispatcher.destinations
