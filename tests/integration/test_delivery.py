@@ -140,7 +140,7 @@ async def test_single_entries_that_fail_are_tried_again(bench: Bench) -> None:
     await bench.queue.put(captures)
     dispatcher = await drain(bench)
     assert sorted(bench.endpoint.ids) == sorted(ids(captures))
-    assert dispatcher.totals.retried > 0
+    assert dispatcher.totals.calls > 3
 
 
 @pytest.mark.parametrize(
@@ -344,8 +344,8 @@ async def test_while_aws_is_away_nothing_spins_and_little_is_in_memory(bench: Be
         await asyncio.sleep(1.0)
         assert time.process_time() - began < 0.5
         assert bench.endpoint.calls < 30
-        (way,) = dispatcher._senders.values()
-        assert len(way) <= 75
+        (sender,) = dispatcher._senders.values()
+        assert len(sender) <= 75
         bench.endpoint.script = lambda *_: Take()
         await bench.endpoint.until_taken(1000)
 

@@ -168,7 +168,7 @@ async def test_what_keeps_events_waiting_is_told_by_reason(tmp_path: Path) -> No
         while endpoint.calls < 2:
             await asyncio.sleep(0.01)
         (destination_status,) = dispatcher.destinations
-        assert (destination_status.destination, destination_status.stores) == (
+        assert (destination_status.destination, destination_status.views) == (
             destination,
             frozenset({1}),
         )

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magento_eventbridge.delivery.backoff import Backoff
-from magento_eventbridge.delivery.policy import Policy, Totals
+from magento_eventbridge.delivery.policy import Policy
 
 chances = st.floats(min_value=0, max_value=1)
 backoffs = st.builds(
@@ -37,7 +37,5 @@ def test_more_failures_never_wait_less(backoff, failures, chance):
     assert backoff.delay(failures, chance) <= backoff.delay(failures + 1, chance)
 
 
-def test_a_policy_has_a_backoff_and_a_tally_begins_at_nothing():
+def test_a_policy_has_a_backoff():
     assert Policy().backoff == Backoff()
-    assert Totals().settled == 0
-    assert Totals(delivered=3, passed_over=2, buried=1, retried=9, calls=9).settled == 6

@@ -17,12 +17,12 @@ import typer.main
 
 from magento_eventbridge import __version__
 from magento_eventbridge import cli as command_line
-from magento_eventbridge.settings import sources
 from magento_eventbridge.captures import read_capture
 from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.demo import store_day
 from magento_eventbridge.observability.log import ROOT
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
+from magento_eventbridge.settings import sources
 from tests.unit.recorded import recorded
 
 INSTALLED = Path(sys.executable).with_name("magento-eventbridge")

@@ -6,9 +6,9 @@ import pytest
 
 from magento_eventbridge.console import charts, words
 from magento_eventbridge.console.bridge_status import QueueState, state_of
-from magento_eventbridge.delivery.policy import DestinationStatus
 from magento_eventbridge.delivery.ports import Depth
 from magento_eventbridge.delivery.routing import Destination
+from magento_eventbridge.delivery.status import DestinationStatus
 from magento_eventbridge.journal.archive import Count
 
 ID = "019aa1f8-5c2b-7d0e-9f3a-4b1c2d3e4f50"

@@ -19,7 +19,7 @@ from magento_eventbridge.cli.options import (
     settings_of,
     show_json,
 )
-from magento_eventbridge.delivery.policy import Totals
+from magento_eventbridge.delivery.status import Totals
 from magento_eventbridge.settings.model import Settings
 
 NAME = "consume"

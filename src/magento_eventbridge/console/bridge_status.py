@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from magento_eventbridge.console.words import count, duration, explain
-from magento_eventbridge.delivery.policy import DestinationStatus
 from magento_eventbridge.delivery.ports import Depth
+from magento_eventbridge.delivery.status import DestinationStatus
 
 # So long after the last delivery, in seconds, is it still called delivering.
 _IS_IDLE_AFTER = 60.0

@@ -1,4 +1,4 @@
-"""The one loop: claims captures, seals them, sends them their way, and tells the queue the end."""
+"""The one loop: claim captures, build entries, pass them to senders, settle them in the queue."""
 
 import asyncio
 import contextlib
@@ -12,31 +12,33 @@ from magento_eventbridge.delivery.envelope import build_entry
 from magento_eventbridge.delivery.lane import Pending
 from magento_eventbridge.delivery.observer import Observer, Settlement
 from magento_eventbridge.delivery.outage import Outage
-from magento_eventbridge.delivery.policy import DestinationStatus, Policy, Totals
+from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.ports import Claim, Queue, QueueError, Sink
+from magento_eventbridge.delivery.reasons import ReasonKind
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.delivery.sender import Sender, SenderCallbacks
+from magento_eventbridge.delivery.status import DestinationStatus, Totals
 
 log = logging.getLogger(__name__)
 
 Router = Callable[[int], Route]
-"""Gives the route of a store view by its id."""
+"""Returns the route of a store view by its id."""
 
 SinkOf = Callable[[Destination], Sink]
-"""Gives the sink that serves a destination."""
+"""Returns the sink that serves a destination."""
 
-# Then calls under way get their turn: translating a whole claim takes longer than a call.
+# Then calls in flight get their turn: translating a whole claim takes longer than a call.
 _ADMITTED_AT_A_TIME = 250
-# In seconds: telling the queue of many at once costs it little more than telling of one.
+# In seconds: settling many captures at once costs the queue little more than settling one.
 _SETTLES_EVERY = 0.05
 # A broker takes a while to confirm a dead letter, and not longer to confirm many.
 _BURIES_AT_ONCE = 50
-# AWS's messages are shorter; a fault's place in a hostile capture may be a book.
+# AWS's messages are shorter; the place of an error in a hostile capture can be very long.
 _LONGEST_REASON = 500
 
 
 class Dispatcher:
-    """Brings what is in a queue to its destinations, each by a sender of its own."""
+    """Delivers what is in a queue to its destinations, each through a sender of its own."""
 
     def __init__(
         self,
@@ -44,20 +46,20 @@ class Dispatcher:
         routes: Router,
         sinks: SinkOf,
         policy: Policy,
-        journal: Observer | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.totals = Totals()
         self._queue = queue
         self._routes = routes
         self._sinks = sinks
         self._policy = policy
-        self._journal = journal
+        self._observer = observer
         self._senders: dict[Destination, Sender] = {}
-        self._reports = SenderCallbacks(
+        self._callbacks = SenderCallbacks(
             delivered=self._delivered,
             buried=self._buried,
             made_room=self._made_room,
-            journal=journal,
+            observer=observer,
         )
         self._acks: list[Claim] = []
         self._burials: list[tuple[Claim, str]] = []
@@ -65,60 +67,50 @@ class Dispatcher:
         self._settling = asyncio.Lock()
         self._has_room = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._rerouted: set[int] = set()  # store views whose route has become another
+        self._rerouted: set[int] = set()  # store views whose route has changed
 
     def stop(self) -> None:
-        """Ask `run` to end: calls under sender are finished, the rest is given back."""
+        """Ask `run` to end: calls in flight are finished, the rest goes back to the queue."""
         self._stopping.set()
         self._has_room.set()
 
-    def reroute(self, stores: Collection[int]) -> None:
-        """Let events of store views whose route has changed go by the new one, waiting ones too."""
-        self._rerouted.update(stores)
+    def reroute(self, views: Collection[int]) -> None:
+        """Send events of store views whose route has changed by the new one, waiting ones too."""
+        self._rerouted.update(views)
         self._has_room.set()
 
     @property
+    def destinations(self) -> list[DestinationStatus]:
+        """The status of each destination that has had events since the start."""
+        return [sender.status for sender in self._senders.values()]
+
+    @property
     def problems(self) -> dict[str, str]:
-        """Destinations that do not take events now, and why."""
+        """Destinations that do not accept events now, and why."""
         return {
-            str(sender.destination): sender.problem
-            for sender in self._senders.values()
-            if sender.problem
+            str(status.destination): status.problem
+            for status in self.destinations
+            if status.problem
         }
 
     @property
     def parked(self) -> list[str]:
         """Destinations that refuse all events until a person acts, each with the reason."""
         return [
-            f"{sender.destination}: {sender.problem}"
-            for sender in self._senders.values()
-            if sender.is_parked
-        ]
-
-    @property
-    def destinations(self) -> list[DestinationStatus]:
-        """How each destination fares that events were bound for since the start."""
-        return [
-            DestinationStatus(
-                sender.destination,
-                frozenset(sender.stores),
-                len(sender),
-                sender.calls,
-                sender.problem,
-                sender.is_parked,
-            )
-            for sender in self._senders.values()
+            f"{status.destination}: {status.problem}"
+            for status in self.destinations
+            if status.is_parked
         ]
 
     async def run(self, *, until_empty: bool = False, at_most: int | None = None) -> None:
         """Dispatch until asked to stop.
 
         Args:
-            until_empty: end once nothing can be claimed and nothing is under sender.
+            until_empty: end once nothing can be claimed and nothing is in flight.
             at_most: claim no more captures than that, then end.
 
         Raises:
-            QueueError: it is to end, and the queue cannot be read.
+            QueueError: it should end, and the queue cannot be read.
         """
         settler = asyncio.create_task(self._keep_settling(), name="settle")
         try:
@@ -127,7 +119,7 @@ class Dispatcher:
             left = [await sender.stop() for sender in self._senders.values()]
             settler.cancel()
             await asyncio.gather(settler, return_exceptions=True)
-            await self._settle_last([pending.claim for sender in left for pending in sender])
+            await self._settle_last([pending.claim for waiting in left for pending in waiting])
 
     # From the queue to a sender
 
@@ -146,10 +138,7 @@ class Dispatcher:
             if at_most is not None:
                 limit = min(limit, at_most - claimed)
             full = {
-                store
-                for sender in self._senders.values()
-                if sender.is_full
-                for store in sender.stores
+                view for sender in self._senders.values() if sender.is_full for view in sender.views
             }
             try:
                 claims = await self._claim(limit, full)
@@ -168,10 +157,10 @@ class Dispatcher:
                 if number % _ADMITTED_AT_A_TIME == 0:
                     await asyncio.sleep(0)
             if not claims:
-                # What was passed over for want of room is still there.
+                # What was passed over for want of room is still in the queue.
                 is_all = (until_empty and not full) or limit == 0
                 if is_all and not any(self._senders.values()):
-                    if limit == 0 or not await self._has_told():
+                    if limit == 0 or not await self._settled_more():
                         return
                     continue
                 await self._until_news()
@@ -180,14 +169,12 @@ class Dispatcher:
         return await self._queue.claim(limit, without_views=without_views) if limit > 0 else []
 
     async def _follow_routes(self) -> None:
-        """End the ways of store views with a new route; what waits there goes the new sender.
+        """Stop the senders of store views with a new route; what waits there takes the new one.
 
-        Nothing is claimed meanwhile, so that events about one thing keep their order.
+        Nothing is claimed meanwhile, so that events of one subject keep their order.
         """
-        stores, self._rerouted = self._rerouted, set()
-        ended = [
-            sender for sender in self._senders.values() if not stores.isdisjoint(sender.stores)
-        ]
+        views, self._rerouted = self._rerouted, set()
+        ended = [sender for sender in self._senders.values() if not views.isdisjoint(sender.views)]
         left = await asyncio.gather(*(sender.stop() for sender in ended))
         for sender in ended:
             del self._senders[sender.destination]
@@ -206,6 +193,7 @@ class Dispatcher:
         await asyncio.gather(*waits, return_exceptions=True)
 
     def _admit(self, claim: Claim) -> None:
+        capture: Capture | None = None
         try:
             capture = read_capture(claim.body)
             event = event_of(capture)
@@ -215,57 +203,56 @@ class Dispatcher:
                 self._acks.append(claim)
                 self._has_settled.set()
                 if event:
-                    self._tell_end(claim, route.detail_type(event.detail_type), None)
+                    self._report_settled(claim, capture, route.detail_type(event.detail_type), None)
                 return
             if log.isEnabledFor(logging.DEBUG):
-                about = {"event_id": capture.id}
-                log.debug("Event '%s' captured, executing..", event.label, extra=about)
+                extra = {"event_id": capture.id}
+                log.debug("Event '%s' captured, executing..", event.label, extra=extra)
             entry = build_entry(capture, event, route)
         except InvalidCaptureError as error:
-            self._refuse(claim, f"not a capture: {error}")
+            self._refuse(claim, capture, ReasonKind.NOT_A_CAPTURE.reason(error))
         except TranslationError as error:
-            self._refuse(claim, str(error))
+            self._refuse(claim, capture, str(error))
         except Exception as error:
-            # A fault of ours must neither stop the loop nor cost the capture: it can be redriven.
-            log.exception("A capture could not be translated", extra={"event_id": _id_in(claim)})
-            self._refuse(claim, f"internal fault: {type(error).__name__}")
+            # A bug of ours must neither stop the loop nor lose the capture: it can be redriven.
+            log.exception("A capture could not be translated", extra={"event_id": _id_of(capture)})
+            self._refuse(claim, capture, ReasonKind.INTERNAL_ERROR.reason(type(error).__name__))
         else:
-            sender = self._sender(route.destination)
-            self._send_off(
-                Pending(claim, entry, capture.order_key, capture.id, event.label, capture.store_id),
-                sender,
+            pending = Pending(
+                claim, entry, capture.order_key, capture.id, event.label, capture.store_id
             )
+            self._send(pending, capture, self._sender(route.destination))
 
-    def _send_off(self, pending: Pending, sender: Sender) -> None:
+    def _send(self, pending: Pending, capture: Capture, sender: Sender) -> None:
         size, limit = pending.entry.size, sender.limits.max_bytes
         if size > limit:
-            told = f"too large: {size} bytes, the bus takes {limit}"
-            self._buried(pending, told)
-            self._tell_end(pending.claim, pending.entry.detail_type, told)
+            reason = ReasonKind.TOO_LARGE.reason(f"{size} bytes, the bus takes {limit}")
+            self._buried(pending, reason)
+            self._report_settled(pending.claim, capture, pending.entry.detail_type, reason)
         else:
             sender.add(pending)
 
-    def _refuse(self, claim: Claim, reason: str) -> None:
-        self._bury(claim, reason, _id_in(claim))
-        self._tell_end(claim, "", reason)
+    def _refuse(self, claim: Claim, capture: Capture | None, reason: str) -> None:
+        self._bury(claim, reason, _id_of(capture))
+        self._report_settled(claim, capture, "", reason)
 
-    def _tell_end(self, claim: Claim, detail_type: str, reason: str | None) -> None:
-        """Tell the journal of an end without a call."""
-        if self._journal is None:
-            return
-        capture = _capture_in(claim)
-        told = reason[:_LONGEST_REASON] if reason else None
-        self._journal.ended(Settlement(time.time(), claim, capture, detail_type, told))
+    def _report_settled(
+        self, claim: Claim, capture: Capture | None, detail_type: str, reason: str | None
+    ) -> None:
+        """Report to the observer what was settled without a call."""
+        if self._observer:
+            reason = reason[:_LONGEST_REASON] if reason else None
+            self._observer.ended(Settlement(time.time(), claim, capture, detail_type, reason))
 
     def _sender(self, destination: Destination) -> Sender:
         sender = self._senders.get(destination)
         if sender is None:
             sink = self._sinks(destination)
-            sender = Sender(destination, sink, self._policy, self.totals, self._reports)
+            sender = Sender(destination, sink, self._policy, self.totals, self._callbacks)
             self._senders[destination] = sender
         return sender
 
-    # What ways report
+    # What senders report
 
     def _delivered(self, batch: list[Pending]) -> None:
         self.totals.delivered += len(batch)
@@ -274,16 +261,16 @@ class Dispatcher:
         self._has_settled.set()
 
     def _buried(self, pending: Pending, reason: str) -> None:
-        told = f"{pending.entry.detail_type} {pending.event_id}: {reason}"
-        self._bury(pending.claim, told, pending.event_id)
+        reason = f"{pending.entry.detail_type} {pending.event_id}: {reason}"
+        self._bury(pending.claim, reason, pending.event_id)
 
     def _made_room(self) -> None:
         self._has_room.set()
 
-    # From a way's end to the queue
+    # From a verdict to the queue
 
     def _bury(self, claim: Claim, reason: str, event_id: str | None) -> None:
-        # In one line: a capture's own words stand in it, and shall not look like lines of the log.
+        # In one line: it quotes the capture, whose text must not look like lines of the log.
         reason = " ".join(reason.split())[:_LONGEST_REASON]
         self.totals.buried += 1
         log.error("A capture is now a dead letter: %s", reason, extra={"event_id": event_id})
@@ -292,9 +279,9 @@ class Dispatcher:
 
     async def _keep_settling(self) -> None:
         outage = Outage(
-            f"Cannot tell the queue '{self._queue.name}' what was delivered (events that it never "
-            "learns of are delivered twice)",
-            f"The queue '{self._queue.name}' has been told what was delivered",
+            f"Cannot record in the queue '{self._queue.name}' what was delivered (events that it "
+            "never learns of are delivered twice)",
+            f"The queue '{self._queue.name}' has recorded what was delivered",
             self._policy.backoff,
         )
         while True:
@@ -308,19 +295,20 @@ class Dispatcher:
                 await asyncio.sleep(outage.goes_on(error))
                 self._has_settled.set()
             except Exception as error:
-                # A fault of ours; without this loop nothing would ever be acknowledged.
-                log.exception("Telling the queue '%s' failed", self._queue.name)
-                await asyncio.sleep(outage.goes_on(f"internal fault: {type(error).__name__}"))
+                # A bug of ours; without this loop nothing would ever be acknowledged.
+                log.exception("Settling captures in the queue '%s' failed", self._queue.name)
+                reason = ReasonKind.INTERNAL_ERROR.reason(type(error).__name__)
+                await asyncio.sleep(outage.goes_on(reason))
                 self._has_settled.set()
 
-    async def _has_told(self) -> bool:
-        """Tell the queue what it does not know yet; whether that may have made room in it."""
+    async def _settled_more(self) -> bool:
+        """Settle what is still open; return whether that may have made room in the queue."""
         if not (self._acks or self._burials or self._settling.locked()):
             return False
         try:
             await self._settle()
         except QueueError:
-            return False  # told of at the end
+            return False  # it is reported at the end
         return True
 
     async def _settle(self) -> None:
@@ -334,20 +322,20 @@ class Dispatcher:
                 while burials:
                     await self._bury_some(burials)
             finally:
-                # Cut short: told again, which a queue does not mind.
+                # When it was cut short they are settled again, which a queue accepts.
                 self._acks.extend(acks)
                 self._burials.extend(burials)
 
     async def _bury_some(self, burials: list[tuple[Claim, str]]) -> None:
-        """Bury the first of them; what fails stays in the list, and its fault is raised."""
+        """Bury the first of them; what fails stays in the list, and its error is raised."""
         some = burials[:_BURIES_AT_ONCE]
-        faults = await asyncio.gather(
+        errors = await asyncio.gather(
             *(self._queue.bury(*burial) for burial in some), return_exceptions=True
         )
-        failed = [(burial, fault) for burial, fault in zip(some, faults, strict=True) if fault]
+        failed = [(burial, error) for burial, error in zip(some, errors, strict=True) if error]
         burials[: len(some)] = [burial for burial, _ in failed]
-        for _, fault in failed:
-            raise fault
+        for _, error in failed:
+            raise error
 
     async def _settle_last(self, given_back: list[Claim]) -> None:
         try:
@@ -356,8 +344,8 @@ class Dispatcher:
                 await self._queue.retry(given_back)
         except QueueError as error:
             log.error(
-                "Cannot tell the queue '%s' what was delivered: %s. It hands out again what it "
-                "does not know of.",
+                "Cannot record in the queue '%s' what was delivered: %s. It hands out again what "
+                "was not recorded.",
                 self._queue.name,
                 error,
             )
@@ -367,13 +355,5 @@ class Dispatcher:
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
 
-def _capture_in(claim: Claim) -> Capture | None:
-    try:
-        return read_capture(claim.body)
-    except Exception:  # whatever made it fail was told of already
-        return None
-
-
-def _id_in(claim: Claim) -> str | None:
-    capture = _capture_in(claim)
+def _id_of(capture: Capture | None) -> str | None:
     return capture.id if capture else None

@@ -18,7 +18,7 @@ class Pending:
     order_key: str
     event_id: str  # the capture's id
     label: str  # what the log calls the event, as `Order/Placed`
-    store_id: int = 0
+    view_id: int = 0
     failures: int = 0
     alone: bool = False  # a call with neighbours was refused: it goes by itself
 

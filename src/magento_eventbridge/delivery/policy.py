@@ -1,9 +1,8 @@
-"""How eager delivery is, and what it did: the figures that settings set and that people see."""
+"""The options of delivery: concurrency, rate, memory, delays."""
 
 from dataclasses import dataclass, field
 
 from magento_eventbridge.delivery.backoff import Backoff
-from magento_eventbridge.delivery.routing import Destination
 
 
 @dataclass(frozen=True)
@@ -33,41 +32,3 @@ class Policy:
     backoff: Backoff = field(default_factory=Backoff)
     stop_seconds: float = 20.0
     reminder_seconds: float = 300.0
-
-
-@dataclass(frozen=True)
-class DestinationStatus:
-    """How a destination fares.
-
-    Attributes:
-        stores: the store views whose events go there.
-        waiting: entries in memory, those under way among them.
-        calls: under way.
-        trouble: why it takes nothing now; None when it does.
-        is_parked: that a person must act.
-    """
-
-    destination: Destination
-    stores: frozenset[int]
-    waiting: int
-    calls: int
-    problem: str | None
-    is_parked: bool
-
-
-@dataclass
-class Totals:
-    """What was done since the start."""
-
-    claimed: int = 0
-    delivered: int = 0
-    passed_over: int = 0  # means nothing worth telling, or is switched off
-    buried: int = 0
-    retried: int = 0
-    calls: int = 0
-    last_delivery_at: float | None = None  # seconds since the epoch
-
-    @property
-    def settled(self) -> int:
-        """Captures that are done with."""
-        return self.delivered + self.passed_over + self.buried

@@ -1,4 +1,4 @@
-"""The way to one destination: sends what waits for it, lets it rest when it fails, parks it."""
+"""Send what waits for one destination: take a batch, call the sink, apply the verdicts."""
 
 import asyncio
 import contextlib
@@ -10,34 +10,34 @@ from dataclasses import dataclass
 
 from aiolimiter import AsyncLimiter
 
+from magento_eventbridge.delivery.condition import Change, Condition
 from magento_eventbridge.delivery.lane import Lane, Pending
 from magento_eventbridge.delivery.observer import Call, Observer
-from magento_eventbridge.delivery.policy import Policy, Totals
+from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.ports import Sink
+from magento_eventbridge.delivery.reasons import ReasonKind
 from magento_eventbridge.delivery.routing import Destination
+from magento_eventbridge.delivery.status import DestinationStatus, Totals
 from magento_eventbridge.delivery.verdicts import Answer, Fate, Verdict, judge
 
 log = logging.getLogger(__name__)
 
-# A destination that asks for a pause gets one, but no longer than this, in seconds.
-_LONGEST_PAUSE = 300.0
-
 
 @dataclass(frozen=True)
 class SenderCallbacks:
-    """Whom a way tells what became of entries: delivered, buried for a reason, or room made.
+    """What a sender calls: for delivered entries, for a buried one, and when there is room again.
 
-    The journal, where one is kept, is told of each call.
+    The observer, if there is one, is called with each call to the destination.
     """
 
     delivered: Callable[[list[Pending]], None]
     buried: Callable[[Pending, str], None]
     made_room: Callable[[], None]
-    journal: Observer | None = None
+    observer: Observer | None = None
 
 
 class Sender:
-    """Brings entries to one destination, with as many calls at once as the policy allows."""
+    """Sends entries to one destination, with as many calls at once as the policy allows."""
 
     def __init__(
         self,
@@ -45,60 +45,62 @@ class Sender:
         sink: Sink,
         policy: Policy,
         totals: Totals,
-        reports: SenderCallbacks,
+        callbacks: SenderCallbacks,
     ) -> None:
         self.destination = destination
         self.limits = sink.limits
-        self.stores: set[int] = set()  # whose events go this way
-        self.problem: str | None = None
-        self.is_parked = False
+        self.views: set[int] = set()  # the store views whose events are sent here
         self._sink = sink
         self._policy = policy
-        self._tally = totals
-        self._reports = reports
+        self._totals = totals
+        self._callbacks = callbacks
         self._lane = Lane(sink.limits)
+        self._condition = Condition()
         # Tokens for a tenth of a second at a time: an even flow, small bursts.
         burst = max(1.0, policy.calls_per_second / 10)
         self._limiter = AsyncLimiter(burst, burst / policy.calls_per_second)
-        self._news = asyncio.Event()
-        self._under_way = 0
-        self._failures = 0
-        self._failed_at = float("-inf")
-        self._rests_until = 0.0
-        self._told_at = float("-inf")
+        self._wake = asyncio.Event()
+        self._in_flight = 0
         self._is_stopping = False
         self._workers = [
-            asyncio.create_task(self._work(), name=f"way to {destination}")
+            asyncio.create_task(self._work(), name=f"sender to {destination}")
             for _ in range(policy.calls_at_once)
         ]
 
     def __len__(self) -> int:
-        """How many entries wait or are under way."""
+        """Return how many entries wait or are in flight."""
         return len(self._lane)
 
     @property
-    def calls(self) -> int:
-        """How many calls are under way."""
-        return self._under_way
-
-    @property
     def is_full(self) -> bool:
-        """Whether no more should be claimed for it."""
+        """Whether no more should be claimed for this destination."""
         return (
             len(self._lane) >= self._policy.entries_per_destination
             or self._lane.bytes >= self._policy.bytes_per_destination
         )
 
+    @property
+    def status(self) -> DestinationStatus:
+        """The destination's status now."""
+        return DestinationStatus(
+            destination=self.destination,
+            views=frozenset(self.views),
+            waiting=len(self._lane),
+            calls=self._in_flight,
+            problem=self._condition.problem,
+            is_parked=self._condition.is_parked,
+        )
+
     def add(self, pending: Pending) -> None:
-        """Let an entry go this way."""
-        self.stores.add(pending.store_id)
+        """Queue an entry behind all others."""
+        self.views.add(pending.view_id)
         self._lane.add(pending)
-        self._news.set()
+        self._wake.set()
 
     async def stop(self) -> list[Pending]:
-        """Finish the calls under way, as far as time allows, and give back what is left."""
+        """Finish the calls in flight, as far as time allows, and return what is left."""
         self._is_stopping = True
-        self._news.set()
+        self._wake.set()
         await asyncio.wait(self._workers, timeout=self._policy.stop_seconds)
         for worker in self._workers:
             worker.cancel()
@@ -110,12 +112,12 @@ class Sender:
             try:
                 await self._deliver()
             except Exception:
-                # A fault of ours. What was under way stays claimed; the way stays open.
+                # A bug of ours. What was in flight stays claimed; the sender goes on.
                 log.exception("Delivery to %s failed", self.destination)
 
     async def _deliver(self) -> None:
         while batch := await self._next_batch():
-            self._under_way += 1
+            self._in_flight += 1
             try:
                 await self._limiter.acquire()
                 await self._send(batch)
@@ -123,49 +125,54 @@ class Sender:
                 self._lane.put_back(batch)
                 raise
             finally:
-                self._under_way -= 1
-                self._news.set()
-            self._reports.made_room()
+                self._in_flight -= 1
+                self._wake.set()
+            self._callbacks.made_room()
 
     async def _next_batch(self) -> list[Pending]:
-        """Wait for entries that may go; none once the way is to stop."""
-        if self._under_way and not self._lane.fills_a_call:
+        """Wait for entries that may be sent; return none once the sender is to stop."""
+        if self._in_flight and not self._lane.fills_a_call:
             await asyncio.sleep(self._policy.linger_seconds)
         while not self._is_stopping:
             now = time.monotonic()
-            # A destination in trouble is tried by one call at a time, until one succeeds.
-            is_trying = self.problem is not None and self._under_way > 0
-            if now >= self._rests_until and not is_trying and (batch := self._lane.take(now)):
+            condition = self._condition
+            if condition.allows_call(now, self._in_flight) and (batch := self._lane.take(now)):
                 return batch
             due = self._lane.next_due()
-            pause = None if due is None or is_trying else max(due, self._rests_until) - now
-            self._news.clear()
+            pause = None
+            if due is not None and not condition.waits_for_answer(self._in_flight):
+                pause = max(due, condition.rests_until) - now
+            self._wake.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), pause)
+                await asyncio.wait_for(self._wake.wait(), pause)
         return []
 
     async def _send(self, batch: list[Pending]) -> None:
         began = time.monotonic()
         try:
-            self._tally.calls += 1
+            self._totals.calls += 1
             answer = await self._sink.put(self.destination, [pending.entry for pending in batch])
             verdicts = judge(len(batch), answer, self._sink.codes)
         except Exception as error:
-            # A fault of ours: it is written down, and the events wait like in an outage.
+            # A bug of ours: it is logged, and the events wait as in an outage.
             log.exception("The sink failed")
-            answer = Answer(status=0, error_message=f"internal fault: {type(error).__name__}")
+            answer = Answer(
+                status=0,
+                error_code=ReasonKind.INTERNAL_ERROR.code,
+                error_message=type(error).__name__,
+            )
             verdicts = [Verdict(Fate.REST, answer.error)] * len(batch)
-        self._carry_out(batch, verdicts)
-        self._take_note(verdicts, answer, began)
+        self._apply(batch, verdicts)
+        self._update_condition(verdicts, answer, began)
         seconds = time.monotonic() - began
-        if self._reports.journal:
-            self._reports.journal.called(
+        if self._callbacks.observer:
+            self._callbacks.observer.called(
                 Call(time.time(), seconds, self.destination, batch, verdicts, answer)
             )
         if log.isEnabledFor(logging.DEBUG):
             _log_call(batch, verdicts, seconds)
 
-    def _carry_out(self, batch: list[Pending], verdicts: list[Verdict]) -> None:
+    def _apply(self, batch: list[Pending], verdicts: list[Verdict]) -> None:
         delivered: list[Pending] = []
         again: list[Pending] = []
         for pending, verdict in zip(batch, verdicts, strict=True):
@@ -175,7 +182,7 @@ class Sender:
                     delivered.append(pending)
                 case Fate.BURY:
                     self._lane.settle(pending)
-                    self._reports.buried(pending, verdict.reason)
+                    self._callbacks.buried(pending, verdict.reason)
                 case Fate.RETRY | Fate.PARK:
                     self._postpone(pending, verdict.reason)
                 case Fate.ISOLATE:
@@ -185,15 +192,14 @@ class Sender:
                     again.append(pending)
         self._lane.put_back(again)
         if delivered:
-            self._reports.delivered(delivered)
+            self._callbacks.delivered(delivered)
 
     def _postpone(self, pending: Pending, reason: str) -> None:
-        self._tally.retried += 1
         pending.failures += 1
         delay = self._policy.backoff.delay(pending.failures, _chance())
         self._lane.postpone(pending, time.monotonic() + delay)
         log.debug(
-            "Event '%s' %s was not taken (%s); next try in %.1f s",
+            "Event '%s' %s was not accepted (%s); next try in %.1f s",
             pending.entry.detail_type,
             pending.event_id,
             reason,
@@ -201,60 +207,38 @@ class Sender:
             extra={"event_id": pending.event_id},
         )
 
-    # How the destination fares
+    def _update_condition(self, verdicts: list[Verdict], answer: Answer, began: float) -> None:
+        former = self._condition
+        self._condition, changes = former.after(
+            verdicts,
+            began=began,
+            now=time.monotonic(),
+            policy=self._policy,
+            chance=_chance(),
+            retry_after=answer.retry_after or 0.0,
+        )
+        for change in changes:
+            self._log_change(change, verdicts)
 
-    def _take_note(self, verdicts: list[Verdict], answer: Answer, began: float) -> None:
-        refusal = next((v.reason for v in verdicts if v.fate is Fate.PARK), None)
-        took_some = any(v.fate in (Fate.DELIVERED, Fate.RETRY) for v in verdicts)
-        if refusal is not None:
-            self._park(refusal, began, takes_others=took_some)
-        elif any(v.fate is Fate.REST for v in verdicts):
-            self._rest(verdicts[0].reason, began, answer.retry_after or 0.0)
-        elif self.problem is not None:
-            self._resume()
-
-    def _rest(self, reason: str, began: float, at_least: float) -> None:
-        self._set_back(began, at_least)
-        if self.problem is None or self.is_parked:
-            log.warning(
-                "No delivery to %s (%s). Its events wait; trying until it answers.",
-                self.destination,
-                reason,
-            )
-        self.problem, self.is_parked = reason, False
-
-    def _park(self, reason: str, began: float, *, takes_others: bool) -> None:
-        now = time.monotonic()
-        if now - self._told_at >= self._policy.reminder_seconds:
-            self._told_at = now
-            log.critical(
-                "PARKED: %s refuses %s: %s. Nothing is lost, the events wait. Mend the settings or "
-                "the permissions ('magento-eventbridge doctor' looks at them); delivery then "
-                "resumes by itself.",
-                self.destination,
-                "some events" if takes_others else "all events",
-                reason,
-            )
-        if takes_others:
-            self._resume()
-        else:
-            self._set_back(began)
-            self.problem, self.is_parked = reason, True
-
-    def _set_back(self, began: float, at_least: float = 0.0) -> None:
-        # Calls that were under way together fail together: that is one failure.
-        if began >= self._failed_at:
-            self._failures += 1
-        self._failed_at = time.monotonic()
-        delay = self._policy.backoff.delay(self._failures, _chance())
-        self._rests_until = self._failed_at + max(delay, min(at_least, _LONGEST_PAUSE))
-
-    def _resume(self) -> None:
-        if self.problem is not None:
-            log.warning("Delivery to %s resumes; %d wait.", self.destination, len(self._lane))
-            self._told_at = float("-inf")
-        self.problem, self.is_parked = None, False
-        self._failures, self._failed_at, self._rests_until = 0, float("-inf"), 0.0
+    def _log_change(self, change: Change, verdicts: list[Verdict]) -> None:
+        match change:
+            case Change.PARKED | Change.REFUSING_SOME:
+                log.critical(
+                    "PARKED: %s refuses %s: %s. Nothing is lost, the events wait. Fix the settings "
+                    "or the permissions ('magento-eventbridge doctor' checks them); delivery then "
+                    "resumes by itself.",
+                    self.destination,
+                    "all events" if change is Change.PARKED else "some events",
+                    next(v.reason for v in verdicts if v.fate is Fate.PARK),
+                )
+            case Change.RESTING:
+                log.warning(
+                    "No delivery to %s (%s). Its events wait; retrying until it answers.",
+                    self.destination,
+                    self._condition.problem,
+                )
+            case Change.RESUMED:
+                log.warning("Delivery to %s resumes; %d wait.", self.destination, len(self._lane))
 
 
 def _chance() -> float:
@@ -263,9 +247,9 @@ def _chance() -> float:
 
 def _log_call(batch: list[Pending], verdicts: list[Verdict], seconds: float) -> None:
     for pending, verdict in zip(batch, verdicts, strict=True):
-        name, about = pending.entry.detail_type, {"event_id": pending.event_id}
+        name, extra = pending.entry.detail_type, {"event_id": pending.event_id}
         if verdict.fate is Fate.DELIVERED:
-            log.debug("Event '%s' sent with id '%s'", name, verdict.event_id, extra=about)
-            log.debug("Event '%s' executed in %.3fs", pending.label, seconds, extra=about)
+            log.debug("Event '%s' sent with id '%s'", name, verdict.event_id, extra=extra)
+            log.debug("Event '%s' executed in %.3fs", pending.label, seconds, extra=extra)
         else:
-            log.debug("Event '%s' not sent: %s", name, verdict.reason, extra=about)
+            log.debug("Event '%s' not sent: %s", name, verdict.reason, extra=extra)

@@ -335,7 +335,7 @@ def _row_of_call(
         entry.detail_type,
         entry.source,
         subject,
-        pending.store_id,
+        pending.view_id,
         destination,
         entry.time,
         call.at,

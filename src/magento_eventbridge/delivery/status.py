@@ -1,0 +1,37 @@
+"""What delivery reports of itself: the status of each destination, and totals since the start."""
+
+from dataclasses import dataclass
+
+from magento_eventbridge.delivery.routing import Destination
+
+
+@dataclass(frozen=True)
+class DestinationStatus:
+    """The status of one destination.
+
+    Attributes:
+        views: the store views whose events are sent there.
+        waiting: entries in memory, those in flight among them.
+        calls: calls in flight.
+        problem: why it takes no events now; None when it does.
+        is_parked: whether a person must act.
+    """
+
+    destination: Destination
+    views: frozenset[int]
+    waiting: int
+    calls: int
+    problem: str | None
+    is_parked: bool
+
+
+@dataclass
+class Totals:
+    """What was done since the start."""
+
+    claimed: int = 0
+    delivered: int = 0
+    passed_over: int = 0  # no event of ours, or switched off
+    buried: int = 0
+    calls: int = 0
+    last_delivery_at: float | None = None  # seconds since the epoch

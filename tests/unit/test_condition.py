@@ -1,0 +1,110 @@
+"""Whether a destination takes events, rests or is parked: answers and times in, next state out."""
+
+import pytest
+
+from magento_eventbridge.delivery.backoff import Backoff
+from magento_eventbridge.delivery.condition import Change, Condition
+from magento_eventbridge.delivery.policy import Policy
+from magento_eventbridge.delivery.verdicts import Fate, Verdict
+
+POLICY = Policy(backoff=Backoff(first=1.0, longest=60.0), reminder_seconds=300.0)
+DELIVERED = [Verdict(Fate.DELIVERED)]
+RESTED = [Verdict(Fate.REST, "no answer")]
+PARKED = [Verdict(Fate.PARK, "AccessDenied")]
+
+
+def after(condition, verdicts, now, *, began=None, retry_after=0.0):
+    return condition.after(
+        verdicts,
+        began=now if began is None else began,
+        now=now,
+        policy=POLICY,
+        chance=1.0,
+        retry_after=retry_after,
+    )
+
+
+def test_a_new_destination_allows_calls_at_once_and_many_in_flight():
+    assert Condition().allows_call(0.0, 0)
+    assert Condition().allows_call(0.0, 100)
+
+
+@pytest.mark.parametrize("fate", [Fate.DELIVERED, Fate.RETRY, Fate.BURY, Fate.ISOLATE])
+def test_a_verdict_on_single_entries_changes_nothing(fate):
+    assert after(Condition(), [Verdict(fate, "reason")], 10.0) == (Condition(), ())
+
+
+def test_a_failed_destination_rests_and_is_reported_once():
+    resting, changes = after(Condition(), RESTED, 10.0)
+    assert (resting.problem, resting.is_parked, changes) == ("no answer", False, (Change.RESTING,))
+    assert not resting.allows_call(10.9, 0)
+    assert resting.allows_call(11.0, 0)
+    assert after(resting, RESTED, 11.0)[1] == ()
+
+
+def test_delays_double_with_each_failure_in_a_row():
+    condition, now = Condition(), 0.0
+    for delay in (1.0, 2.0, 4.0, 8.0):
+        condition, _ = after(condition, RESTED, now)
+        assert condition.rests_until == now + delay
+        now = condition.rests_until
+
+
+def test_calls_in_flight_together_fail_as_one():
+    first, _ = after(Condition(), RESTED, 10.0, began=9.0)
+    second, _ = after(first, RESTED, 10.1, began=9.5)
+    assert (first.failures, second.failures) == (1, 1)
+    third, _ = after(second, RESTED, 12.0, began=11.5)
+    assert third.failures == 2
+
+
+@pytest.mark.parametrize(("asked", "given"), [(0.0, 1.0), (30.0, 30.0), (10_000.0, 300.0)])
+def test_a_pause_that_was_asked_for_is_kept_up_to_five_minutes(asked, given):
+    resting, _ = after(Condition(), RESTED, 0.0, retry_after=asked)
+    assert resting.rests_until == given
+
+
+def test_a_destination_with_a_problem_is_tried_by_one_call_at_a_time():
+    resting, _ = after(Condition(), RESTED, 0.0)
+    assert resting.allows_call(5.0, 0)
+    assert not resting.allows_call(5.0, 1)
+    assert resting.waits_for_answer(1)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "change"), [(RESTED, Change.RESTING), (PARKED, Change.PARKED)]
+)
+def test_success_resumes_and_forgets_all_failures(verdicts, change):
+    failed, changes = after(Condition(), verdicts, 0.0)
+    assert changes == (change,)
+    assert after(failed, DELIVERED, 2.0) == (Condition(), (Change.RESUMED,))
+
+
+def test_a_refusal_of_all_parks_and_is_repeated_as_a_reminder():
+    parked, changes = after(Condition(), PARKED, 0.0)
+    assert (parked.problem, parked.is_parked, changes) == ("AccessDenied", True, (Change.PARKED,))
+    parked, changes = after(parked, PARKED, 299.0)
+    assert changes == ()
+    assert after(parked, PARKED, 300.0)[1] == (Change.PARKED,)
+
+
+@pytest.mark.parametrize("other", [Fate.DELIVERED, Fate.RETRY])
+def test_a_refusal_of_some_is_reported_and_the_destination_goes_on(other):
+    condition, changes = after(Condition(), [Verdict(other), *PARKED], 5.0)
+    assert changes == (Change.REFUSING_SOME,)
+    assert condition == Condition(reported_at=5.0)
+    assert after(condition, DELIVERED, 6.0) == (condition, ())
+    assert after(condition, [Verdict(other), *PARKED], 100.0)[1] == ()
+
+
+def test_a_parked_destination_that_takes_some_again_resumes():
+    parked, _ = after(Condition(), PARKED, 0.0)
+    resumed, changes = after(parked, [*DELIVERED, *PARKED], 400.0)
+    assert changes == (Change.REFUSING_SOME, Change.RESUMED)
+    assert resumed == Condition()
+
+
+def test_an_outage_after_parking_is_reported_as_an_outage():
+    parked, _ = after(Condition(), PARKED, 0.0)
+    resting, changes = after(parked, RESTED, 10.0)
+    assert (resting.is_parked, changes) == (False, (Change.RESTING,))
