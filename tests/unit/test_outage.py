@@ -22,7 +22,7 @@ def test_it_is_told_once_then_each_minute_and_when_it_is_over(caplog):
             outage.goes_on("no database")
             clock.now += 5
         assert [r.getMessage() for r in caplog.records] == [
-            "Cannot read: no database. Trying until it works."
+            "Cannot read: no database. Retrying until it works."
         ] * 2
         outage.is_over()
         outage.is_over()

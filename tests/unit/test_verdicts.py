@@ -63,7 +63,7 @@ def test_an_error_without_a_message_is_told_by_its_code():
 def test_an_answer_that_tells_of_other_entries_is_no_delivery(told):
     verdicts = judge(2, Answer(200, (EntryResult("e"),) * told), CODES)
     assert {verdict.fate for verdict in verdicts} == {Fate.REST}
-    assert verdicts[0].reason == f"the answer tells of {told} entries, 2 were sent"
+    assert verdicts[0].reason == f"the answer has {told} results for 2 entries"
 
 
 @pytest.mark.parametrize(

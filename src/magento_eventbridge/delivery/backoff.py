@@ -11,7 +11,7 @@ class Backoff:
     longest: float = 60.0
 
     def delay(self, failures: int, chance: float) -> float:
-        """Give the delay after so many failures in a row (1 or more).
+        """Return the delay after so many failures in a row (1 or more).
 
         `chance` (0 to 1) picks from the upper half of the delay, so that many who failed at once
         do not come back at once.

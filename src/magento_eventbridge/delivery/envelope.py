@@ -1,4 +1,4 @@
-"""The entry that PutEvents takes: made from a capture, and measured as AWS measures it."""
+"""The entry that PutEvents accepts: built from a capture, measured as AWS measures it."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,7 +16,7 @@ _SIZE_OF_TIME = 14
 
 
 class Entry(NamedTuple):
-    """One event on its way.
+    """One event, ready to be sent.
 
     Attributes:
         detail: a JSON object as text.
@@ -43,7 +43,7 @@ class Entry(NamedTuple):
         event_bus: str | None,
         resources: tuple[str, ...] = (),
     ) -> "Entry":
-        """Make an entry and measure it."""
+        """Create an entry and measure it."""
         size = entry_size(source, detail_type, detail, resources, timed=True)
         return cls(source, detail_type, detail, time, event_bus, resources, size)
 
@@ -62,7 +62,7 @@ def entry_size(
 
 
 def metadata(identifier: str, time: float, *, queued: bool) -> dict[str, Any]:
-    """Give a detail's `metadata`; `time` in seconds since the epoch."""
+    """Return a detail's `metadata`; `time` in seconds since the epoch."""
     return {
         "id": identifier,
         "date": _date(int(time)),
@@ -77,7 +77,7 @@ def _date(seconds: int) -> str:
 
 
 def build_entry(capture: Capture, event: EventDefinition, route: Route) -> Entry:
-    """Make the entry of a capture that means the event.
+    """Build the entry of a capture that means the event.
 
     Raises:
         TranslationError: the capture's snapshot does not hold what the detail must say.
@@ -101,7 +101,7 @@ def build_entry(capture: Capture, event: EventDefinition, route: Route) -> Entry
 
 
 def sample_entry(event: EventDefinition, route: Route, identifier: str, time: float) -> Entry:
-    """Make an entry of an event's sample, marked by `"test": true` in its metadata."""
+    """Build an entry from an event's sample, marked by `"test": true` in its metadata."""
     about = metadata(identifier, time, queued=False) | {"test": True}
     return Entry.of(
         source=route.source,

@@ -1,4 +1,4 @@
-"""What waits for one destination, and which of it may go together in the next call."""
+"""What waits for one destination, and which entries may share the next call."""
 
 import heapq
 import itertools
@@ -26,8 +26,8 @@ class Pending:
 class Lane:
     """The entries bound for one destination, in order.
 
-    Of entries with the same order key only the first is ever under way: the others wait until
-    it is settled, however often it has to be tried. Entries of other keys pass them by.
+    Of entries with the same order key only the first is ever in flight: the others wait until
+    it is settled, however often it is tried. Entries of other keys go ahead of them.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -40,12 +40,12 @@ class Lane:
         self._bytes = 0
 
     def __len__(self) -> int:
-        """How many entries it holds, those under way among them."""
+        """Return how many entries it holds, those in flight among them."""
         return self._size
 
     @property
     def bytes(self) -> int:
-        """How many bytes its entries make."""
+        """The size of its entries in bytes."""
         return self._bytes
 
     @property
@@ -54,7 +54,7 @@ class Lane:
         return len(self._ready) >= self._limits.max_entries
 
     def add(self, pending: Pending) -> None:
-        """Let an entry wait behind all others."""
+        """Add an entry behind all others."""
         self._size += 1
         self._bytes += pending.entry.size
         line = self._behind.get(pending.order_key)
@@ -65,7 +65,7 @@ class Lane:
             line.append(pending)
 
     def take(self, now: float) -> list[Pending]:
-        """Take the entries of the next call: as many as are ready and fit, none if none is."""
+        """Take the entries of the next call: as many as are ready and fit, possibly none."""
         while self._postponed and self._postponed[0][0] <= now:
             self._ready.append(heapq.heappop(self._postponed)[2])
         batch: list[Pending] = []
@@ -81,7 +81,7 @@ class Lane:
         return batch
 
     def settle(self, pending: Pending) -> None:
-        """Let go of an entry that is delivered or buried; the next of its key is ready."""
+        """Remove an entry that is delivered or buried; the next of its key becomes ready."""
         self._size -= 1
         self._bytes -= pending.entry.size
         line = self._behind[pending.order_key]
@@ -95,23 +95,23 @@ class Lane:
         self._ready.extendleft(reversed(batch))
 
     def postpone(self, pending: Pending, until: float) -> None:
-        """Let an entry that was taken wait until then; those of its key wait with it."""
+        """Let an entry that was taken wait until then, and those of its key with it."""
         heapq.heappush(self._postponed, (until, next(self._tie), pending))
 
     def next_due(self) -> float | None:
-        """When the next entry may be taken: 0 for at once, None while there is none."""
+        """Return when the next entry may be taken: 0 for at once, None while there is none."""
         if self._ready:
             return 0.0
         return self._postponed[0][0] if self._postponed else None
 
     def clear(self) -> list[Pending]:
-        """Take everything that is not under way, each key's entries in their order."""
+        """Remove and return everything that is not in flight, each key's entries in order."""
         heads = [*self._ready, *(pending for _, _, pending in sorted(self._postponed))]
         cleared: list[Pending] = []
         for head in heads:
             cleared.append(head)
             cleared.extend(self._behind.pop(head.order_key))
-        # What stands behind an entry that is under way can be given back before it is settled.
+        # What waits behind an entry in flight can be given back before that one is settled.
         for line in self._behind.values():
             cleared.extend(line)
             line.clear()

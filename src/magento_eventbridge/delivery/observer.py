@@ -1,4 +1,4 @@
-"""What delivery tells of its work to whoever keeps a journal of it."""
+"""The port for observers of delivery: journal, metrics, traces."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -27,7 +27,7 @@ class Call(NamedTuple):
 
 
 class Settlement(NamedTuple):
-    """The end of a capture that came without a call.
+    """A capture that was settled without a call.
 
     Attributes:
         at: in seconds since the epoch.
@@ -44,28 +44,28 @@ class Settlement(NamedTuple):
 
 
 class Observer(Protocol):
-    """Is told of everything at once, by the loop that delivers: it may not block, nor raise."""
+    """Called at once by the loop that delivers: it must neither block nor raise."""
 
     def called(self, call: Call) -> None:
-        """Take note of a call."""
+        """Record a call."""
         ...
 
     def ended(self, end: Settlement) -> None:
-        """Take note of an end without a call."""
+        """Record what was settled without a call."""
         ...
 
 
 class Observers(tuple[Observer, ...]):
-    """Several journals that are told the same, in their order."""
+    """Several observers, called in their order."""
 
     __slots__ = ()
 
     def called(self, call: Call) -> None:
-        """Tell all of a call."""
-        for journal in self:
-            journal.called(call)
+        """Pass a call to all."""
+        for observer in self:
+            observer.called(call)
 
     def ended(self, end: Settlement) -> None:
-        """Tell all of an end without a call."""
-        for journal in self:
-            journal.ended(end)
+        """Pass a settlement to all."""
+        for observer in self:
+            observer.ended(end)

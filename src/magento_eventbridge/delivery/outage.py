@@ -1,4 +1,4 @@
-"""An outage as people are told of it: once, again at most each minute, and when it is over."""
+"""Report an outage to people: once, again at most each minute, and when it is over."""
 
 import logging
 import random
@@ -10,12 +10,12 @@ from magento_eventbridge.delivery.backoff import Backoff
 log = logging.getLogger(__name__)
 
 _REMINDS_EVERY = 60.0  # seconds
-# So that the end of it is soon noticed: by a bridge before others give away what it had claimed.
+# Short, so that a bridge notices the end before others hand out what it had claimed.
 _LONGEST_PAUSE = 2.0
 
 
 class Outage:
-    """Something that others depend on, and that may be away for a while."""
+    """Something that others depend on, and that may be unavailable for a while."""
 
     def __init__(
         self,
@@ -24,26 +24,26 @@ class Outage:
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Name what cannot be done, as `Cannot read the queue`, and what can be done again."""
+        """Say what cannot be done, as `Cannot read the queue`, and what can be done again."""
         self._lost = lost
         self._found = found
         self._backoff = backoff or Backoff(longest=_LONGEST_PAUSE)
         self._clock = clock
         self._failures = 0
-        self._told_at = float("-inf")
+        self._reported_at = float("-inf")
 
     def goes_on(self, reason: object) -> float:
-        """Take note of one more failure; gives the pause before the next try, in seconds."""
+        """Record one more failure; return the pause before the next try, in seconds."""
         self._failures += 1
         now = self._clock()
-        if now - self._told_at >= _REMINDS_EVERY:
-            self._told_at = now
-            log.error("%s: %s. Trying until it works.", self._lost, reason)
+        if now - self._reported_at >= _REMINDS_EVERY:
+            self._reported_at = now
+            log.error("%s: %s. Retrying until it works.", self._lost, reason)
         pause = self._backoff.delay(self._failures, random.random())  # noqa: S311
         return min(pause, _LONGEST_PAUSE)
 
     def is_over(self) -> None:
-        """Take note that it works, as it may have done all along."""
+        """Record a success."""
         if self._failures:
             log.warning("%s.", self._found)
-            self._failures, self._told_at = 0, float("-inf")
+            self._failures, self._reported_at = 0, float("-inf")

@@ -7,19 +7,19 @@ from magento_eventbridge.delivery.backoff import Backoff
 
 @dataclass(frozen=True)
 class Policy:
-    """How eager the dispatcher is.
+    """The options of delivery.
 
     Attributes:
         claim_size: captures to claim at once.
-        entries_per_destination, bytes_per_destination: how much of what one destination is to
-            get waits in memory; the rest stays in the queue.
+        entries_per_destination, bytes_per_destination: how much may wait in memory for one
+            destination; the rest stays in the queue.
         calls_at_once, calls_per_second: for each destination.
-        linger_seconds: how long a call that is not full waits for more while another is under
-            way: entries that come one by one soon go ten at a time.
-        poll_seconds: how long to wait for news from a queue that cannot wake us.
+        linger_seconds: how long a call that is not full waits for more entries while another is in
+            flight.
+        poll_seconds: how long to wait for a queue that cannot notify us.
         backoff: between tries of an entry or of a destination that failed.
-        stop_seconds: what calls under way are given to end once we are asked to stop.
-        reminder_seconds: how often a destination that is parked is told of again.
+        stop_seconds: how long calls in flight may take once we are asked to stop.
+        reminder_seconds: how often a parked destination is reported again.
     """
 
     claim_size: int = 1000

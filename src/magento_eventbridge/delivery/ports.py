@@ -1,4 +1,4 @@
-"""What the dispatcher asks of a queue and of a sink; every implementation is one file elsewhere."""
+"""The ports of delivery: what the dispatcher needs of a queue and of a sink."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -11,20 +11,20 @@ from magento_eventbridge.delivery.verdicts import Answer, ResultCodes
 
 
 class QueueError(Exception):
-    """The queue cannot do this now: its disk is full, its database away. Nothing is lost."""
+    """The queue cannot do this now: disk full, database unavailable. Nothing is lost."""
 
 
 class Claim(NamedTuple):
-    """A capture that a queue handed out, until it is told what became of it.
+    """A capture that a queue handed out, until its outcome is recorded.
 
-    `handle` means something to its queue only; `body` is the capture's JSON text as it came.
+    `handle` has a meaning for its queue only; `body` is the capture's JSON text as it came.
     """
 
     handle: object
     body: bytes
 
     def __repr__(self) -> str:
-        """Name it without its body, which is personal."""
+        """Show it without its body, which holds personal data."""
         return f"Claim({self.handle!r})"
 
 
@@ -32,7 +32,7 @@ class Claim(NamedTuple):
 class DeadLetter:
     """A capture that could not be delivered, and why.
 
-    `id` is the queue's own number of it; `buried_at` is in seconds since the epoch.
+    `id` is the queue's own number for it; `buried_at` is in seconds since the epoch.
     """
 
     id: int
@@ -47,7 +47,7 @@ class DeadLetter:
     def of(
         cls, number: int, store_id: int, reason: str, buried_at: float, body: bytes
     ) -> "DeadLetter":
-        """Make one of what a queue keeps; a body that is no capture has neither id nor event."""
+        """Create one from what a queue keeps; a body that is no capture has neither id nor event."""
         try:
             capture = read_capture(body)
         except InvalidCaptureError:
@@ -56,10 +56,10 @@ class DeadLetter:
 
 
 class DeadLetters(Protocol):
-    """What a queue keeps of captures that can never be delivered as they are."""
+    """The captures of a queue that can never be delivered as they are."""
 
     async def count(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         ...
 
     async def page(self, limit: int, *, after: int = 0) -> list[DeadLetter]:
@@ -71,17 +71,17 @@ class DeadLetters(Protocol):
         ...
 
     async def redrive(self, letters: Sequence[int] | None) -> int:
-        """Put letters (None: all) back into the queue; gives how many there were."""
+        """Put letters (None: all) back into the queue; return how many there were."""
         ...
 
     async def drop(self, letters: Sequence[int] | None) -> int:
-        """Delete letters (None: all) for good; gives how many there were."""
+        """Delete letters (None: all) for good; return how many there were."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """What a queue holds: waiting or claimed, and when the oldest of it happened (epoch)."""
+    """How much a queue holds, waiting or claimed, and when the oldest happened (epoch seconds)."""
 
     captures: int
     oldest: float | None
@@ -89,19 +89,19 @@ class Depth:
 
 
 class Queue(Protocol):
-    """A durable place that hands out captures and is told what became of each.
+    """A durable place that hands out captures and records the outcome of each.
 
-    Captures come out in the order in which they went in. One that was claimed is out for nobody
-    else until it is told of or its claimant is gone.
+    Captures come out in the order in which they went in. A claimed one is handed out to nobody
+    else until its outcome is recorded or its claimant is gone.
     """
 
     @property
     def name(self) -> str:
-        """The name in settings and logs, as `sqlite`."""
+        """The name in settings and logs, such as `sqlite`."""
         ...
 
     async def claim(self, limit: int, *, without_views: Collection[int] = ()) -> list[Claim]:
-        """Claim up to `limit` captures that wait, passing over those of the stores named."""
+        """Claim up to `limit` waiting captures, except those of the store views named."""
         ...
 
     async def wait(self, seconds: float) -> None:
@@ -109,7 +109,7 @@ class Queue(Protocol):
         ...
 
     async def ack(self, claims: Sequence[Claim]) -> None:
-        """Forget captures that were delivered, or that mean nothing worth telling."""
+        """Remove captures that were delivered, or that mean no event."""
         ...
 
     async def retry(self, claims: Sequence[Claim], delay: float = 0.0) -> None:
@@ -121,22 +121,22 @@ class Queue(Protocol):
         ...
 
     async def depth(self) -> Depth:
-        """Tell how much there is to do."""
+        """Return how much there is to deliver."""
         ...
 
     @property
     def dead_letters(self) -> DeadLetters:
-        """What it buried."""
+        """The captures that it buried."""
         ...
 
     async def close(self) -> None:
-        """Give back what is still claimed, and let go of files and connections."""
+        """Give back what is still claimed; close files and connections."""
         ...
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a bus takes in one call; `max_bytes` for each entry and for their sum."""
+    """What a bus accepts in one call; `max_bytes` for each entry and for their sum."""
 
     max_entries: int
     max_bytes: int
@@ -156,9 +156,9 @@ class Sink(Protocol):
         ...
 
     async def put(self, destination: Destination, entries: Sequence[Entry]) -> Answer:
-        """Send entries in one call. Never raises for what the network or AWS does: it answers."""
+        """Send entries in one call. A failure of network or AWS is an answer, not an exception."""
         ...
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         ...

@@ -1,4 +1,4 @@
-"""Where a store view's events go and what they look like there, as values."""
+"""Where the events of a store view are sent, and under which names: plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class CredentialsSource:
 
 @dataclass(frozen=True)
 class Destination:
-    """One bus as seen with one set of credentials: what may share a call shares this."""
+    """One bus, reached with one set of credentials: entries of one call share it."""
 
     region: str
     event_bus: str | None = None  # None: the account's default bus
@@ -35,7 +35,7 @@ class Destination:
     dry_run: bool = False
 
     def __hash__(self) -> int:
-        """Give the hash by which each event's way is found."""
+        """Return the hash by which the sender of each event is found."""
         return self._hash
 
     @cached_property
@@ -49,13 +49,13 @@ class Destination:
 
 @dataclass(frozen=True)
 class Route:
-    """What a store view's settings say about its events.
+    """The settings of a store view's events.
 
     Attributes:
         destination: where they go.
         source: the `Source` of its entries.
         tracking: whether a detail has `tracking`.
-        switched_off: config paths of the events that are not to be sent.
+        switched_off: config paths of the events that are not sent.
         detail_types: other names for detail-types, by their documented name.
         resources: the ARNs in every entry's `Resources`.
     """
@@ -68,5 +68,5 @@ class Route:
     resources: tuple[str, ...] = ()
 
     def detail_type(self, documented: str) -> str:
-        """Give the name under which an event is sent, by its documented one."""
+        """Return the name under which an event is sent, by its documented one."""
         return self.detail_types.get(documented, documented)

@@ -1,4 +1,4 @@
-"""What a sink's answer means for each entry of a call: a pure function from answer to verdicts."""
+"""What a sink's answer means for each entry of a call: answer in, verdicts out, no I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from msgspec import Struct
 
 
 class Fate(Enum):
-    """What is to become of an entry."""
+    """What happens to an entry next."""
 
     DELIVERED = "delivered"
-    RETRY = "retry"  # the entry alone failed: try it again, its neighbours go on
+    RETRY = "retry"  # only this entry failed: try it again, its neighbours go on
     REST = "rest"  # the destination failed: let it rest, then try again
-    PARK = "park"  # configuration is at fault: keep everything, call for a person
+    PARK = "park"  # the configuration is wrong: keep everything, ask a person to act
     ISOLATE = "isolate"  # the call was refused for one of its entries: send each alone
     BURY = "bury"  # it can never be delivered
 
@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
 
 
 class EntryResult(Struct, frozen=True):
-    """What the answer says of one entry: an id, or an error."""
+    """What the answer says about one entry: an id, or an error."""
 
     event_id: str | None = None
     error_code: str | None = None
@@ -37,7 +37,7 @@ class EntryResult(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of one call.
+    """The result of one call.
 
     Either `results`, one for each entry in its order, or an error of the whole call. `status` is
     the HTTP status, 0 when no answer came at all; `retry_after` is in seconds.
@@ -69,7 +69,7 @@ _REQUEST_TIMEOUT = 408
 
 
 def judge(entries: int, answer: Answer, codes: ResultCodes) -> list[Verdict]:
-    """Give the verdict on each of a call's entries, in their order."""
+    """Return the verdict on each of a call's entries, in their order."""
     if answer.results is not None:
         if len(answer.results) == entries:
             return [
@@ -78,8 +78,8 @@ def judge(entries: int, answer: Answer, codes: ResultCodes) -> list[Verdict]:
                 else _judge_failed_entry(result, result.error_code, codes)
                 for result in answer.results
             ]
-        told = f"the answer tells of {len(answer.results)} entries, {entries} were sent"
-        return [Verdict(Fate.REST, told)] * entries
+        reason = f"the answer has {len(answer.results)} results for {entries} entries"
+        return [Verdict(Fate.REST, reason)] * entries
     return [Verdict(_judge_call(entries, answer, codes), answer.error)] * entries
 
 
@@ -102,5 +102,5 @@ def _judge_call(entries: int, answer: Answer, codes: ResultCodes) -> Fate:
         return Fate.REST
     if not 400 <= answer.status < 500:
         return Fate.REST
-    # A refusal of the whole call may be one entry's doing: its neighbours shall not pay for it.
+    # One entry may be the cause of the refusal: its neighbours must not suffer for it.
     return Fate.ISOLATE if entries > 1 else Fate.BURY
