@@ -47,7 +47,7 @@ class DeadLetter:
     def of(
         cls, number: int, store_id: int, reason: str, buried_at: float, body: bytes
     ) -> "DeadLetter":
-        """Create one from what a queue keeps; a body that is no capture has neither id nor event."""
+        """Create one from what a queue keeps; a body that is no capture has no id and no event."""
         try:
             capture = read_capture(body)
         except InvalidCaptureError:
