@@ -49,7 +49,7 @@ class Figures:
 async def _url(log: Path) -> str:
     async with asyncio.timeout(20):
         while True:
-            told = re.findall(r"Telling metrics and health at (\S+)", _text(log))
+            told = re.findall(r"Metrics and health are at (\S+)", _text(log))
             if told:
                 return str(told[-1])
             await asyncio.sleep(0.02)
@@ -216,7 +216,7 @@ async def test_an_outbox_whose_database_is_away_is_told_without_an_inlet(
 
 async def test_nobody_listens_unless_asked_to(tmp_path: Path) -> None:
     async with put_events() as endpoint, serving(tmp_path, endpoint.url) as bridge:
-        assert "Telling metrics" not in bridge.log
+        assert "Metrics and health" not in bridge.log
 
 
 async def test_every_line_about_an_event_has_its_id_in_the_json_log(tmp_path: Path) -> None:

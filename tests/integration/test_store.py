@@ -46,7 +46,7 @@ async def test_the_root_alone_is_enough(shop: Shop, store: LiveStore) -> None:
     assert database_options(settings.outbox) == shop.outbox.options
     assert settings.options.source == "store.example.com"
     assert settings.credentials.type == "keys"
-    assert [settings.store(view).options.event_bus for view in (1, 2)] == [None, "german"]
+    assert [settings.view(view).options.event_bus for view in (1, 2)] == [None, "german"]
     assert settings.inlet.secrets == ()
     assert origins.of("outbox.password") == "env.php"
     assert origins.of("options.region") == "core_config_data, default"

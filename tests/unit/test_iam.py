@@ -249,8 +249,8 @@ def test_the_settings_of_the_tests_are_settings():
     import tomllib
 
     settings, _ = load([Layer("test", tomllib.loads(SETTINGS))])
-    assert settings.store(3).route().destination.event_bus == "b2b"
-    assert settings.store(3).route().destination.credentials == CredentialsSource()
+    assert settings.view(3).route().destination.event_bus == "b2b"
+    assert settings.view(3).route().destination.credentials == CredentialsSource()
 
 
 def test_doctor_names_the_missing_statement_from_awss_answer(command, monkeypatch):

@@ -116,18 +116,18 @@ def test_a_store_view_has_its_own_settings_over_those_of_all():
         events={"order/placed": False},
         stores={"2": {"options": {"source": "other"}, "events": {"order/saved": False}}},
     )
-    assert settings.store(2).options.source == "other"
-    assert settings.store(2).options.region == "eu-west-1"
-    assert settings.store(2).credentials.type == "env"
-    assert settings.store(2).events == {"order/placed": False, "order/saved": False}
+    assert settings.view(2).options.source == "other"
+    assert settings.view(2).options.region == "eu-west-1"
+    assert settings.view(2).credentials.type == "env"
+    assert settings.view(2).events == {"order/placed": False, "order/saved": False}
     assert settings.options.source == "shop"
     assert settings.events == {"order/placed": False}
 
 
 def test_a_store_view_that_sets_nothing_has_what_all_have():
     settings = loaded(options={"source": "shop"}, stores={"2": {}})
-    assert settings.store(1).options.source == "shop"
-    assert settings.store(2).options.source == "shop"
+    assert settings.view(1).options.source == "shop"
+    assert settings.view(2).options.source == "shop"
 
 
 def test_what_all_have_reaches_a_store_view_from_any_layer():
@@ -138,7 +138,7 @@ def test_what_all_have_reaches_a_store_view_from_any_layer():
             Layer("command line", {"stores": {"2": {"options": {"tracking": False}}}}),
         ]
     )
-    options = settings.store(2).options
+    options = settings.view(2).options
     assert (options.source, options.region, options.tracking) == ("other", "eu-west-1", False)
 
 
@@ -180,7 +180,7 @@ def test_variables_name_group_and_setting():
         },
     )
     settings, _ = load([layer])
-    assert settings.store(2).options.source == "other"
+    assert settings.view(2).options.source == "other"
     assert settings.events == {"order/placed": False}
     assert settings.detail_types == {"StateSaved": "IndexerStateSaved"}
 
@@ -248,7 +248,7 @@ def test_a_file_is_read_as_toml(tmp_path):
     settings, _ = read_settings(config=config, environment={})
     assert settings.options.resources == ("arn:aws:one",)
     assert settings.events == {"order/placed": False, "cart/product_added": False}
-    assert settings.store(2).options.source == "other"
+    assert settings.view(2).options.source == "other"
 
 
 def test_the_file_may_be_named_by_the_environment(tmp_path):
@@ -409,7 +409,7 @@ SECRETS = {
 
 def test_secrets_are_not_shown():
     settings = loaded(**SECRETS)
-    for shown in (repr(settings), str(settings), repr(settings.store(2).route())):
+    for shown in (repr(settings), str(settings), repr(settings.view(2).route())):
         assert SECRET not in shown
     assert SECRET not in settings.model_dump_json()
 
@@ -473,7 +473,7 @@ def test_a_bus_that_is_saved_empty_is_the_default_bus():
 
 def test_store_views_that_say_the_same_share_a_destination():
     settings = loaded(stores={"1": {"options": {"source": "a"}}, "2": {"options": {"source": "b"}}})
-    assert settings.store(1).route().destination == settings.store(2).route().destination
+    assert settings.view(1).route().destination == settings.view(2).route().destination
 
 
 def test_the_policy_is_as_eager_as_the_settings_say():

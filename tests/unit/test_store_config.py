@@ -75,7 +75,7 @@ def loaded(*args: Any, **kwargs: Any) -> tuple[Settings, Origins]:
 
 
 def regions(settings: Settings) -> list[str]:
-    return [settings.store(store_id).options.region for store_id in range(4)]
+    return [settings.view(store_id).options.region for store_id in range(4)]
 
 
 def of(path: str, value: Any) -> dict[str, Any]:
@@ -149,8 +149,8 @@ def test_the_admin_is_a_store_view_even_where_no_table_names_it():
         [StoreView(7, "lonely", 9)],
     )
     settings, _ = loaded(saved)
-    assert settings.store(0).options.region == "eu-west-2"
-    assert settings.store(7).options.region == "eu-west-3"
+    assert settings.view(0).options.region == "eu-west-2"
+    assert settings.view(7).options.region == "eu-west-3"
 
 
 def test_a_scope_goes_before_a_source_as_in_magento():
@@ -176,8 +176,8 @@ def test_a_store_view_may_empty_what_others_have():
         ("stores", 2, BASE_URL, "https://german.example.com/"),
     )
     settings, _ = loaded(saved)
-    assert settings.store(1).options.event_bus == "shop"
-    german = settings.store(2)
+    assert settings.view(1).options.event_bus == "shop"
+    german = settings.view(2)
     assert german.options.event_bus is None
     assert german.options.source == "german.example.com"
     assert german.options.region == "us-east-1"
@@ -248,7 +248,7 @@ def test_what_is_of_others_is_left_alone():
 def test_switches(text, is_on):
     path = "aws_eventbridge/events_order/placed"
     settings, _ = loaded(rows(("stores", 2, path, text)))
-    assert (path not in settings.store(2).route().switched_off) is is_on
+    assert (path not in settings.view(2).route().switched_off) is is_on
     assert path in settings.route().switched_off
 
 
@@ -271,7 +271,7 @@ def test_the_source_is_the_host_of_the_store_view_unless_one_is_saved():
         ("stores", 2, SOURCE, "german"),
     )
     settings, origins = loaded(saved)
-    assert [settings.store(store_id).options.source for store_id in range(4)] == [
+    assert [settings.view(store_id).options.source for store_id in range(4)] == [
         "shop.example.com",
         "shop.example.com",
         "german",
@@ -286,7 +286,7 @@ def test_the_source_is_the_host_of_the_store_view_unless_one_is_saved():
 def test_a_base_url_may_come_from_the_environment():
     environment = {"CONFIG__STORES__OUTLET__WEB__UNSECURE__BASE_URL": "http://o.example.com/"}
     settings, _ = loaded(rows(), environment=environment)
-    assert settings.store(3).options.source == "o.example.com"
+    assert settings.view(3).options.source == "o.example.com"
 
 
 @pytest.mark.parametrize("url", ["{{base_url}}", "", None, "http://[broken/", "no address"])
@@ -305,7 +305,7 @@ def test_secrets_are_opened_wherever_they_are_saved():
     }
     settings, _ = loaded(saved, environment=environment)
     secrets = [
-        settings.store(store_id).route().destination.credentials.secret_access_key
+        settings.view(store_id).route().destination.credentials.secret_access_key
         for store_id in (0, 2)
     ]
     assert secrets == [value["plaintext"], SECRET]
@@ -469,15 +469,15 @@ def test_the_store_is_below_file_environment_and_command_line():
     settings, origins = load(below(layers(saved), later))
 
     assert regions(settings) == ["file"] * 4  # 2's own in the store gives way
-    assert {settings.store(view).options.source for view in range(4)} == {"environment"}
-    assert [settings.store(view).options.event_bus for view in range(4)] == [
+    assert {settings.view(view).options.source for view in range(4)} == {"environment"}
+    assert [settings.view(view).options.event_bus for view in range(4)] == [
         "store",
         "store",
         "german",
         "file",
     ]
-    assert all(settings.store(view).options.dry_run_mode for view in range(4))
-    outlet = settings.store(3)
+    assert all(settings.view(view).options.dry_run_mode for view in range(4))
+    outlet = settings.view(3)
     assert outlet.credentials.type == "env"
     assert not outlet.events["cart/product_added"]
     assert outlet.events["cart/product_removed"]

@@ -10,7 +10,7 @@ from magento_eventbridge.aws.endpoints import RegionError
 
 @cache
 def partition(region: str) -> str:
-    """Give the partition of a region, as `aws-cn` of `cn-north-1`.
+    """Return the partition of a region, as `aws-cn` of `cn-north-1`.
 
     Raises:
         RegionError: no partition has such regions.
@@ -22,7 +22,7 @@ def partition(region: str) -> str:
 
 
 def event_bus_arn(bus: str | None, region: str, account: str) -> str:
-    """Give the ARN of an event bus by its name; None is the account's default bus.
+    """Return the ARN of an event bus by its name; None is the account's default bus.
 
     A bus that is named by its ARN has this one, whatever region and account are.
 
@@ -35,21 +35,21 @@ def event_bus_arn(bus: str | None, region: str, account: str) -> str:
 
 
 def service_of(arn: str) -> str:
-    """Give the service that an ARN is of, as `sqs`; empty if it is no ARN."""
+    """Return the service that an ARN is of, as `sqs`; empty if it is no ARN."""
     parts = arn.split(":", 5)
     return parts[2] if len(parts) == 6 and parts[0] == "arn" else ""
 
 
 def region_of(arn: str) -> str:
-    """Give the region in an ARN; may be empty."""
+    """Return the region in an ARN; may be empty."""
     return arn.split(":", 5)[3]
 
 
 def account_of(arn: str) -> str:
-    """Give the account in an ARN; may be empty."""
+    """Return the account in an ARN; may be empty."""
     return arn.split(":", 5)[4]
 
 
 def name_of(arn: str) -> str:
-    """Give the last word of an ARN: what a person calls the thing."""
+    """Return the last word of an ARN: what a person calls the thing."""
     return arn.split(":", 5)[5].replace("/", ":").removesuffix(":*").rpartition(":")[2]

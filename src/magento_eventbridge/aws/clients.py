@@ -37,7 +37,7 @@ class Clients:
         return self._destination.region
 
     def __call__(self, service: str) -> Any:
-        """Give the client of a service, as `sqs`.
+        """Return the client of a service, as `sqs`.
 
         `options.endpoint_url` is EventBridge's. Other services are where botocore's own settings
         say (AWS_ENDPOINT_URL and its like), else at AWS.
@@ -65,7 +65,7 @@ class Clients:
         return self._made[service]
 
     def account(self) -> str:
-        """Ask AWS whose credentials these are; gives the account's number.
+        """Ask AWS whose credentials these are; return the account's number.
 
         Raises:
             CredentialsError: there are none.

@@ -31,7 +31,7 @@ class CredentialsError(Exception):
 
 @dataclass(frozen=True)
 class Found:
-    """Credentials that were found, told without their secrets."""
+    """Credentials that were found, without their secrets."""
 
     method: str
     access_key: str
@@ -47,7 +47,7 @@ class CredentialsFinder:
         self._known: dict[CredentialsSource, Any] = {}
 
     async def current(self, source: CredentialsSource, region: str) -> ReadOnlyCredentials:
-        """Give credentials that are valid now.
+        """Return credentials that are valid now.
 
         Raises:
             CredentialsError: none were found, or AWS would not renew them.

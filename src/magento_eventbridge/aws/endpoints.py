@@ -12,7 +12,7 @@ class RegionError(ValueError):
 
 @cache
 def eventbridge_endpoint(region: str) -> str:
-    """Give the URL of EventBridge in a region, China and GovCloud included.
+    """Return the URL of EventBridge in a region, China and GovCloud included.
 
     Raises:
         RegionError: botocore cannot make an endpoint of that name.

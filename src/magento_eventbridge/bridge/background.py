@@ -8,7 +8,7 @@ from typing import Any
 
 @asynccontextmanager
 async def background_task(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
-    """Let something go on while the context lasts."""
+    """Run a task while the context lasts."""
     task = asyncio.create_task(work, name=name)
     try:
         yield

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def _written(journal: Recorder) -> AsyncIterator[None]:
-    """Let a journal be written while the context lasts."""
+    """Write a journal while the context lasts."""
     journal.open()
     try:
         yield
@@ -48,10 +48,10 @@ class Bridge:
     """Everything that is configured, in one process.
 
     Attributes:
-        settings, origins: what counts now; a store's configuration may change them.
+        settings, origins: in force now; a store's configuration may change them.
         views: the names of the store's views by their ids, as far as they are known.
         queues, dispatchers: what delivers, once `serve` has begun.
-        journal: what the console knows of events; None: none is kept.
+        journal: the events that the console shows; None: no journal is kept.
     """
 
     def __init__(
@@ -61,16 +61,16 @@ class Bridge:
 
         Args:
             settings: all of them; with a store, those that say how to reach it.
-            store: whose configuration counts, and is followed.
+            store: its configuration is used, and followed when it changes.
 
         Raises:
-            SettingsError: the inlet would stand open to everybody.
+            SettingsError: the inlet would accept captures from everybody.
         """
         if store is None and settings.inlet.enabled and not settings.inlet.secrets:
             raise SettingsError(
                 "inlet.secrets: the HTTP inlet needs a secret that it shares with the shop: set "
                 "MAGENTO_EVENTBRIDGE_INLET__SECRETS to at least 16 random characters (`openssl "
-                "rand -hex 32` makes some), or set inlet.enabled = false"
+                "rand -hex 32` creates some), or set inlet.enabled = false"
             )
         self.settings = settings
         self.origins = origins or Origins()
@@ -112,7 +112,7 @@ class Bridge:
             if self.monitoring:
                 await self.monitoring.open()
                 stack.push_async_callback(self.monitoring.close)
-                log.info("Telling metrics and health at %s", self.monitoring.url)
+                log.info("Metrics and health are at %s", self.monitoring.url)
             if self.store:
                 stack.push_async_callback(self.store.close)
                 await self._read(self.store)
@@ -166,7 +166,7 @@ class Bridge:
             )
 
     async def _apply(self, stack: AsyncExitStack, reading: Reading) -> None:
-        """Go by what the store's configuration has become."""
+        """Apply the store's new configuration."""
         former, settings = self.settings, reading.settings
         self._keep(reading)
         changed = self._routes.renew(settings)
@@ -175,24 +175,26 @@ class Bridge:
         for heartbeat_writer in self._heartbeats:
             heartbeat_writer.look_again()
         start_log(settings)
-        log.info("The store's configuration has changed and counts from now on")
+        log.info("The store's configuration has changed and is used from now on")
         if settings.outbox != former.outbox:
-            log.warning("Where the outbox is, as the store now says, counts from the next start")
+            log.warning("The store's new outbox settings take effect at the next start")
         if self._inlet and settings.inlet.secrets:
             self._inlet.trust(self._inlet_options().secrets)
         elif self._inlet:
-            log.warning("That the HTTP inlet has no secret any more counts from the next start")
+            log.warning(
+                "The HTTP inlet has no secret any more; this takes effect at the next start"
+            )
         if self._stopping.is_set():
             return
         try:
             await self._open(stack)
         except (ListenError, QueueError, SettingsError) as error:
-            log.error("Not all that the store now asks for can be opened: %s", error)
+            log.error("Not everything in the store's new configuration can be opened: %s", error)
 
     async def _open(self, stack: AsyncExitStack) -> None:
-        """Open what the settings ask for and is not open yet.
+        """Open what the settings require and is not open yet.
 
-        What they no longer ask for stays open: it may hold what is still to be delivered.
+        What they no longer require stays open: it may hold captures that wait.
         """
         settings = self.settings
         if self._spool is None and self._needs_spool:
@@ -250,10 +252,10 @@ class Bridge:
         return dispatcher
 
     def _observers_of(self, queue: Queue) -> Observer | None:
-        """Give who is told what becomes of a queue's captures; None while nobody wants to know."""
+        """Return the queue's observers, or None."""
         counts = self.monitoring.counts(queue) if self.monitoring else None
-        told = [journal for journal in (self.journal, counts, self._tracing) if journal]
-        return Observers(told) if len(told) > 1 else next(iter(told), None)
+        observers = [one for one in (self.journal, counts, self._tracing) if one]
+        return Observers(observers) if len(observers) > 1 else next(iter(observers), None)
 
     def _inlet_options(self) -> InletOptions:
         inlet = self.settings.inlet

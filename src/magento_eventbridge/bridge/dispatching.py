@@ -21,7 +21,7 @@ async def dispatching(
     routes: Routes | None = None,
     journal: Observer | None = None,
 ) -> AsyncIterator[Dispatcher]:
-    """Give a dispatcher over a queue; what it opened is closed at the end."""
+    """Yield a dispatcher of a queue; what it opened is closed at the end."""
     sinks = Sinks(settings)
     try:
         routes = routes or Routes(settings)
@@ -31,10 +31,10 @@ async def dispatching(
 
 
 def _policy(settings: Settings, queue: Queue, routes: Routes) -> Policy:
-    """Say how eager delivery from a queue is.
+    """Return the delivery options for a queue.
 
-    A broker leaves so many messages with us and no more: what waits for destinations that are dead
-    must not be all of them, or nothing comes for the others.
+    A broker hands out a limited number of messages: those that wait for failing destinations must
+    not be all of them, or nothing arrives for the others.
     """
     policy = settings.delivery.policy()
     destinations = len(routes.destinations)

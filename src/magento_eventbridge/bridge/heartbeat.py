@@ -15,21 +15,21 @@ from magento_eventbridge.queues.mysql.outbox import OutboxQueue
 async def heartbeat(
     routes: Routes, queue: OutboxQueue, dispatcher: Dispatcher
 ) -> AsyncIterator[Heartbeat]:
-    """Let the store know how its bridge fares while the context lasts."""
+    """Write the heartbeat to the store while the context lasts."""
     finder = CredentialsFinder()
 
-    async def look() -> str:
-        told = set()
+    async def check() -> str:
+        results = set()
         for destination in routes.destinations:
             if destination.dry_run:
-                told.add("none needed for a dry run")
+                results.add("none needed for a dry run")
                 continue
             try:
-                told.add(str(await finder.look(destination.credentials, destination.region)))
+                results.add(str(await finder.look(destination.credentials, destination.region)))
             except CredentialsError as error:
-                told.add(str(error))
-        return "; ".join(sorted(told))
+                results.add(str(error))
+        return "; ".join(sorted(results))
 
-    heartbeat_writer = Heartbeat(queue, dispatcher, look)
+    heartbeat_writer = Heartbeat(queue, dispatcher, check)
     async with background_task(heartbeat_writer.beat(), "heartbeat"):
         yield heartbeat_writer

@@ -21,7 +21,7 @@ def open_queue(
 ) -> Queue:
     """Open a queue by its name; without one, the outbox if it is enabled, else the spool.
 
-    Who claims no more than `at_most` captures says so here: more need not be fetched.
+    `at_most` is the number of captures that will be claimed: no more are fetched.
 
     Raises:
         SettingsError: there is no queue of that name.
@@ -30,7 +30,7 @@ def open_queue(
     match name or (OutboxQueue.name if settings.outbox.enabled else SqliteQueue.name):
         case SqliteQueue.name:
             if must_exist and not settings.spool.path.exists():
-                raise QueueError(f"there is no spool at {settings.spool.path}; 'serve' makes one")
+                raise QueueError(f"there is no spool at {settings.spool.path}; 'serve' creates one")
             return SqliteQueue(settings.spool.path)
         case OutboxQueue.name:
             return OutboxQueue(database_options(settings.outbox))

@@ -11,7 +11,7 @@ from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 
 
 class Sinks:
-    """The sinks of a bridge: EventBridge for what is meant, a dry run for what is not."""
+    """The sinks of a bridge: EventBridge, and the dry run."""
 
     def __init__(self, settings: Settings) -> None:
         self.credentials = CredentialsFinder()
@@ -23,14 +23,14 @@ class Sinks:
         self._dry_run = DryRunSink(self._eventbridge.limits)
 
     def of(self, destination: Destination) -> Sink:
-        """Give the sink that serves a destination."""
+        """Return the sink that serves a destination."""
         return self._dry_run if destination.dry_run else self._eventbridge
 
     async def try_out(self, route: Route, entry: Entry) -> Verdict:
-        """Send one entry, and judge the answer."""
+        """Send one entry, and return the verdict."""
         sink = self.of(route.destination)
         return judge(1, await sink.put(route.destination, [entry]), sink.codes)[0]
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         await self._eventbridge.close()

@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 
 def start_log(settings: Settings) -> None:
-    """Begin to write the log as the settings say.
+    """Start the log as the settings say.
 
     Raises:
         LogFileError: its file cannot be opened.
@@ -30,7 +30,7 @@ def start_log(settings: Settings) -> None:
 
 
 def tracing(settings: Settings) -> Tracing | None:
-    """Begin to trace, if the settings say so.
+    """Start tracing, if the settings say so.
 
     Raises:
         SettingsError: the extra `otel` is not installed.
@@ -44,10 +44,9 @@ def tracing(settings: Settings) -> Tracing | None:
 
 
 def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine as a long-lived process should: on uvloop, with a patient collector."""
-    # What was imported stays: the collector need not look at it again and again. What delivery
-    # makes is gone when its call is over, nearly always without the collector's help. So it should
-    # not look at what is merely in hand: some thousand events, of a dozen objects each.
+    """Run a coroutine as a long-lived process should: on uvloop, with rare garbage collection."""
+    # Imported modules stay, and most of what delivery creates is freed without the collector: it
+    # should not scan the thousands of events in memory again and again.
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
     return uvloop.run(main)

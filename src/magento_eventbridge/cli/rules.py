@@ -210,7 +210,7 @@ def put(
             count += 1
             if not dry_run:
                 change.make()
-            out.print(f"{'would ' if dry_run else ''}{change.told}")
+            out.print(f"{'would ' if dry_run else ''}{change.action}")
     except TargetError as error:
         raise typer.BadParameter(str(error)) from None
     if not count:
@@ -246,7 +246,7 @@ def list_rules(
 
 def _views(settings: Settings, store: int | None) -> list[ViewSettings]:
     if store is not None:
-        return [settings.store(store)]
+        return [settings.view(store)]
     return [settings, *settings.stores.values()]
 
 

@@ -61,7 +61,7 @@ def export(
 ) -> None:
     """Write schemas of all events, in all forms, and print the files' names."""
     settings, _ = settings_of(config, overrides, magento_root)
-    route = settings.store(store).route()
+    route = settings.view(store).route()
     try:
         for style in formats or list(Format):
             for name, text in _texts(style, route).items():
@@ -89,7 +89,7 @@ def publish(
 ) -> None:
     """Create the schemas of events that are on in a registry, or update those that differ."""
     settings, _ = settings_of(config, overrides, magento_root)
-    route = settings.store(store).route()
+    route = settings.view(store).route()
     subjects = [
         subject
         for event, subject in zip(EVENTS, _subjects(route), strict=True)
@@ -100,7 +100,7 @@ def publish(
         count += 1
         if not dry_run:
             change.make()
-        out.print(f"{'would ' if dry_run else ''}{change.told}")
+        out.print(f"{'would ' if dry_run else ''}{change.action}")
     if not count:
         out.print(f"registry {name} has all {len(subjects)} schemas; nothing to do")
 

@@ -64,7 +64,7 @@ def run(
 
 
 async def _send(settings: Settings, detail_type: str, store: int) -> tuple[Verdict, Entry]:
-    route = settings.store(store).route()
+    route = settings.view(store).route()
     entry = sample_entry(BY_DETAIL_TYPE[detail_type], route, str(uuid_utils.uuid7()), time.time())
     sinks = Sinks(settings)
     try:

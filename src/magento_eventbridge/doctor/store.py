@@ -81,7 +81,7 @@ def _views(reading: Reading) -> Iterator[Finding]:
     for view in reading.rows.stores:
         if view.id == 0:
             continue
-        route = reading.settings.store(view.id).route()
+        route = reading.settings.view(view.id).route()
         on = len(EVENTS) - len(route.switched_off)
         told = f"source {route.source}, {route.destination}, {on} of {len(EVENTS)} events on"
         if route.destination.dry_run:

@@ -35,7 +35,7 @@ class Grant:
     detail_types: tuple[str, ...] = ()
 
     def statement(self, sid: str) -> Json:
-        """Give it as a statement of a policy.
+        """Return it as a statement of a policy.
 
         AWS judges each entry of a call by itself, so the keys have one value each. Source:
         EventBridge user guide, "Using IAM policy conditions in Amazon EventBridge".
@@ -55,7 +55,7 @@ class Grant:
 def grants(
     routes: Iterable[Route], account: Callable[[Destination], str], *, by_detail_type: bool = False
 ) -> list[Grant]:
-    """Give the least that the routes of all store views need.
+    """Return the least that the routes of all store views need.
 
     Args:
         account: gives the account of a destination whose bus is not named by an ARN.
@@ -85,7 +85,7 @@ def _sent(route: Route) -> set[str]:
 
 
 def policy(allowed: Iterable[Grant]) -> Json:
-    """Give a policy document."""
+    """Return a policy document."""
     given = list(allowed)
     return {
         "Version": "2012-10-17",
@@ -140,7 +140,7 @@ _KIND = re.compile(r"(?:in an?|no) ([\w -]+? polic(?:y|ies)|permissions boundary
 
 
 def missing(message: str, source: str) -> str | None:
-    """Tell what AWS's refusal asks for; None where it is not about a permission.
+    """Return what AWS's refusal asks for; None where it is not about a permission.
 
     Args:
         message: AWS's own words, as `User: … is not authorized to perform: … on resource: …`.

@@ -42,12 +42,12 @@ class Known:
 
 
 def known(event: EventDefinition, name: str) -> Known:
-    """Give an event as patterns know it."""
+    """Return an event as patterns know it."""
     return Known(name, detail_schema(event))
 
 
 def everything() -> list[Known]:
-    """Give all documented events under their documented names."""
+    """Return all documented events under their documented names."""
     return [known(event, event.detail_type) for event in EVENTS]
 
 
@@ -58,7 +58,7 @@ def make(
     filters: Iterable[str] = (),
     any_of: Iterable[str] = (),
 ) -> Json:
-    """Give the pattern that matches events of these sources whose details pass all filters.
+    """Return the pattern that matches events of these sources whose details pass all filters.
 
     A filter is a field, an operator and a value: `sku=A` (equal), `sku!=A` (anything but),
     `sku^=A` (prefix), `sku!^=A` (anything but the prefix), `sku$=A` (suffix), `sku~=A*B`
@@ -77,12 +77,12 @@ def make(
         "detail-type": [event.name for event in events],
     }
     detail: Json = {}
-    for told in filters:
-        _add(detail, *_read(told, events))
+    for filter_text in filters:
+        _add(detail, *_read(filter_text, events))
     alternatives = []
-    for told in any_of:
+    for filter_text in any_of:
         alternative: Json = {}
-        _add(alternative, *_read(told, events))
+        _add(alternative, *_read(filter_text, events))
         alternatives.append(alternative)
     if len(alternatives) == 1:
         raise PatternError("$or: one alternative is none; give two or more")
@@ -94,17 +94,17 @@ def make(
     return pattern
 
 
-def _read(told: str, events: list[Known]) -> tuple[str, Any]:
-    found = _FILTER.fullmatch(told)
+def _read(filter_text: str, events: list[Known]) -> tuple[str, Any]:
+    found = _FILTER.fullmatch(filter_text)
     if not found:
         raise PatternError(
-            f"'{told}': must be a field, an operator and a value, as sku=WJ12-S-Blue"
+            f"'{filter_text}': must be a field, an operator and a value, as sku=WJ12-S-Blue"
         )
     field, operator, text = found["field"], found["operator"], found["value"]
     match operator:
         case "?" | "!?":
             if text:
-                raise PatternError(f"'{told}': nothing comes after {operator}")
+                raise PatternError(f"'{filter_text}': nothing comes after {operator}")
             return field, {"exists": operator == "?"}
         case "=":
             return field, _typed(field, text, events)
@@ -214,7 +214,7 @@ def _envelope_faults(pattern: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _named(wanted: Any, events: list[Known]) -> tuple[list[Known], list[str]]:
-    """Give the events that a pattern names; none where it takes any, or tells by an operator."""
+    """Return the events that a pattern names; none where it takes any, or tells by an operator."""
     if not isinstance(wanted, list):
         return [], []
     by_name = {event.name: event for event in events}
@@ -228,7 +228,7 @@ def _named(wanted: Any, events: list[Known]) -> tuple[list[Known], list[str]]:
 
 
 def _detail_faults(detail: Json, named: list[Known], events: list[Known]) -> list[str]:
-    """Give the faults for each event that is named; for any event, those where it fits best."""
+    """Return the faults for each event that is named; for any event, those where it fits best."""
     each = [
         list(_object_faults(detail, event, event.schema, "detail")) for event in named or events
     ]
@@ -356,7 +356,7 @@ def _anything_but_faults(at: str, operand: Any, schema: Json) -> Iterator[str]:
 
 
 def _at(schema: Json, root: Json, path: list[str]) -> Iterator[Json]:
-    """Give the schemas that a field may have, seen through references and arrays."""
+    """Return the schemas that a field may have, seen through references and arrays."""
     name, *rest = path
     for found in _objects(schema, root):
         if name in found.get("properties", {}):

@@ -17,7 +17,7 @@ _WRITERS = {"OpenApi3": open_api_3, "JSONSchemaDraft4": json_schema_draft_4}
 def changes(
     clients: Clients, registry: str, subjects: list[Subject], kind: SchemaType
 ) -> Iterator[Change]:
-    """Give what must be created or updated; nothing if all is so already.
+    """Return what must be created or updated; nothing if all is so already.
 
     Raises:
         AwsError, CredentialsError: AWS could not be asked.
@@ -42,12 +42,12 @@ def changes(
         if there is None:
             yield _change(clients, "create_schema", f"create schema {subject.schema_name}", about)
         elif there["Type"] != kind or json.loads(there["Content"]) != content:
-            told = f"update schema {subject.schema_name}, now version {there['SchemaVersion']}"
-            yield _change(clients, "update_schema", told, about)
+            action = f"update schema {subject.schema_name}, now version {there['SchemaVersion']}"
+            yield _change(clients, "update_schema", action, about)
 
 
-def _change(clients: Clients, operation: str, told: str, about: dict[str, Any]) -> Change:
-    return Change(told, lambda: clients.call("schemas", operation, **about))
+def _change(clients: Clients, operation: str, action: str, about: dict[str, Any]) -> Change:
+    return Change(action, lambda: clients.call("schemas", operation, **about))
 
 
 def _asked(clients: Clients, operation: str, **about: str) -> dict[str, Any] | None:

@@ -45,14 +45,14 @@ class Rule:
             raise TargetError(f"rule {self.name}: has {len(self.targets)} targets, may have {MOST}")
 
     def arn(self, region: str, account: str) -> str:
-        """Give its ARN; a rule of the default bus has no bus in it."""
+        """Return its ARN; a rule of the default bus has no bus in it."""
         return f"arn:{partition(region)}:events:{region}:{account}:rule/{self._path}"
 
     @property
     def sid(self) -> str:
-        """Give what marks its statements in the policies of others, where only letters may stand.
+        """Return the statement ID (letters and digits only) used in other resources' policies.
 
-        Names that differ in other characters, or in the bus, are told apart by a hash.
+        Names that differ in other characters, or in the bus, are distinguished by a hash.
         """
         letters = "".join(c for c in self._path if c.isascii() and c.isalnum())
         if letters != self._path:
@@ -67,14 +67,14 @@ class Rule:
 
 @dataclass(frozen=True)
 class Change:
-    """One thing to do, told in words."""
+    """One change to make, described in words."""
 
-    told: str
+    action: str
     make: Callable[[], Any]
 
 
 def changes(clients: Clients, rule: Rule) -> Iterator[Change]:
-    """Give what must be changed at AWS for the rule to be and to work; nothing if all is so.
+    """Return what must be changed at AWS for the rule to be and to work; nothing if all is so.
 
     Permissions come before targets, so that no event finds a closed door.
 
@@ -121,9 +121,9 @@ def _rule_changes(clients: Clients, rule: Rule) -> Iterator[Change]:
         and _json(there.get("EventPattern")) == rule.pattern
     ):
         return
-    told = f"{'change' if there else 'create'} rule {rule.name} on bus {rule.bus or 'default'}"
+    action = f"{'change' if there else 'create'} rule {rule.name} on bus {rule.bus or 'default'}"
     yield Change(
-        told,
+        action,
         lambda: clients.call(
             "events",
             "put_rule",
@@ -267,7 +267,7 @@ _PERMITS: dict[str, Callable[[Clients, Rule, Target, str], Iterator[Change]]] = 
 
 
 def _with(document: Json, wanted: Json) -> Json | None:
-    """Give a policy with a statement in it; None if it has that already."""
+    """Return a policy with a statement in it; None if it has that already."""
     others = document.get("Statement", [])
     if wanted in others:
         return None
@@ -291,7 +291,7 @@ class Found:
 
 
 def rules_of(clients: Clients, bus: str | None) -> Iterator[Found]:
-    """Give the rules of a bus with the ARNs of their targets.
+    """Return the rules of a bus with the ARNs of their targets.
 
     Raises:
         AwsError, CredentialsError: AWS could not be asked.

@@ -38,25 +38,25 @@ class Subject:
 
     @property
     def schema_name(self) -> str:
-        """Its name in a schema registry: as EventBridge names what it discovers."""
+        """The name in a schema registry: as EventBridge names what it discovers."""
         return _NOT_IN_A_NAME.sub("-", f"{self.source}@{self.sent}")
 
 
 def json_schema(subject: Subject) -> Json:
-    """Give the JSON Schema (2020-12) of an event."""
+    """Return the JSON Schema (2020-12) of an event."""
     schema = _event_schema(subject)
     return {"$schema": DIALECT, **schema, **_about(subject)}
 
 
 def json_schema_draft_4(subject: Subject) -> Json:
-    """Give the schema as a registry's type JSONSchemaDraft4 takes it."""
+    """Return the schema as a registry's type JSONSchemaDraft4 takes it."""
     schema = _rewritten(_event_schema(subject), _to_draft_4)
     definitions = schema.pop("$defs")
     return {"$schema": _DRAFT_4, **schema, **_about(subject), "definitions": definitions}
 
 
 def open_api_3(subject: Subject) -> Json:
-    """Give the schema as a registry's type OpenApi3 takes it; code bindings are made of these."""
+    """Return the schema as a registry's type OpenApi3 takes it; code bindings are made of these."""
     plain = _event_schema(subject)
     schema = _rewritten(plain, partial(_to_open_api, models=plain["$defs"]))
     models = schema.pop("$defs")
@@ -76,7 +76,7 @@ def open_api_3(subject: Subject) -> Json:
 def async_api_3(
     subjects: list[Subject], *, bus: str, host: str, examples: Mapping[str, Json]
 ) -> Json:
-    """Give one AsyncAPI 3 document of all events.
+    """Return one AsyncAPI 3 document of all events.
 
     Args:
         bus: the event bus's name or ARN.

@@ -56,7 +56,7 @@ class Target:
 
     @property
     def service(self) -> str:
-        """Its service, as `sqs`."""
+        """The service, as `sqs`."""
         return service_of(self.arn)
 
     @property
@@ -66,12 +66,12 @@ class Target:
 
     @property
     def id(self) -> str:
-        """Its id among the targets of a rule: the same for the same target."""
+        """The id among the targets of a rule: the same for the same target."""
         return re.sub(r"[^\w.-]", "-", f"{self.service}-{self.name}")[:64]
 
     @property
     def entry(self) -> Json:
-        """Give it as PutTargets takes it."""
+        """Return it as PutTargets takes it."""
         entry: Json = {"Id": self.id, "Arn": self.bare_arn}
         if self.role_arn:
             entry["RoleArn"] = self.role_arn
@@ -81,12 +81,12 @@ class Target:
 
     @property
     def bare_arn(self) -> str:
-        """Its ARN without the `:*` that CloudWatch Logs shows."""
+        """The ARN without the `:*` that CloudWatch Logs shows."""
         return self.arn.removesuffix(":*")
 
 
 def statement(target: Target, rule_arn: Any, sid: str) -> Json:
-    """Give the statement that lets one rule reach a queue or a topic."""
+    """Return the statement that lets one rule reach a queue or a topic."""
     return {
         "Sid": sid,
         "Effect": "Allow",
@@ -98,7 +98,7 @@ def statement(target: Target, rule_arn: Any, sid: str) -> Json:
 
 
 def log_policy(target: Target, rule_arn: Any) -> Json:
-    """Give the resource policy of CloudWatch Logs that lets one rule write to a log group."""
+    """Return the resource policy of CloudWatch Logs that lets one rule write to a log group."""
     common = {
         "Effect": "Allow",
         "Principal": {"Service": [SERVICE, _LOG_DELIVERY]},
@@ -122,7 +122,7 @@ def log_policy(target: Target, rule_arn: Any) -> Json:
 
 
 def role_policies(target: Target, rule_arn: Any) -> tuple[Json, Json]:
-    """Give trust and permission of the role with which a rule starts a state machine."""
+    """Return trust and permission of the role with which a rule starts a state machine."""
     trust = {
         "Version": "2012-10-17",
         "Statement": [

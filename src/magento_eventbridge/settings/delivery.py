@@ -9,7 +9,7 @@ from magento_eventbridge.settings.fields import SettingsGroup
 
 
 class DeliverySettings(SettingsGroup):
-    """How eager delivery is."""
+    """Concurrency, rate and limits of delivery."""
 
     calls_at_once: int = Field(8, ge=1, le=256, description="calls at once, a destination")
     calls_per_second: float = Field(
@@ -25,7 +25,7 @@ class DeliverySettings(SettingsGroup):
     stop_seconds: float = Field(20, ge=0, description="what calls get to end when asked to stop")
 
     def policy(self) -> Policy:
-        """Say the same as the delivery core wants to hear it."""
+        """Convert to the delivery core's `Policy`."""
         return Policy(
             calls_at_once=self.calls_at_once,
             calls_per_second=self.calls_per_second,

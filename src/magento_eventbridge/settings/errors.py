@@ -2,4 +2,4 @@
 
 
 class SettingsError(ValueError):
-    """Settings that cannot be used; the message names each fault, where it was set, and the way."""
+    """Settings that cannot be used; the message names each fault, the source, and what to do."""

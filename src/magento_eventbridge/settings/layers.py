@@ -15,7 +15,7 @@ from magento_eventbridge.settings.view import ViewSettings
 
 @dataclass(frozen=True)
 class Layer:
-    """Settings from one place: what is set there, by group, and what to call the place."""
+    """Settings from one source: its values by group, and the name of the source."""
 
     origin: str
     values: Mapping[str, Any] = field(repr=False)  # secrets among them
@@ -28,7 +28,7 @@ class Origins:
     names: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, name: str) -> str:
-        """Name the place that a value came from."""
+        """Return the name of the source of a value."""
         name = name.replace("/", ".")  # events.order/placed is events.order.placed
         places = self._around(name)
         if not places and name.startswith("stores."):
@@ -37,7 +37,7 @@ class Origins:
         return ", ".join(dict.fromkeys(places)) or "default"
 
     def _around(self, name: str) -> list[str]:
-        """Give the places of a value, of all in a group, or of what the name is a part of."""
+        """Return the places of a value, of all in a group, or of what the name is a part of."""
         within = [
             place for other, place in self.names.items() if f"{other}.".startswith(f"{name}.")
         ]
@@ -51,7 +51,7 @@ class Origins:
 
 
 def load(layers: list[Layer]) -> tuple[Settings, Origins]:
-    """Make settings of layers, the later winning, value by value.
+    """Merge layers into settings; later layers win, value by value.
 
     A store view begins with what all store views have, whichever layer that came from, and has
     its own values on top.
@@ -117,8 +117,8 @@ def _faults(error: ValidationError, origins: Origins) -> list[str]:
     faults = []
     for fault in error.errors(include_url=False, include_input=False, include_context=False):
         name = ".".join(str(part) for part in fault["loc"]).removesuffix(".[key]")
-        told = fault["msg"].removeprefix("Value error, ")
+        message = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "extra_forbidden":
-            told = "there is no such setting"
-        faults.append(f"{name}: {told} (from {origins.of(name)})")
+            message = "there is no such setting"
+        faults.append(f"{name}: {message} (from {origins.of(name)})")
     return faults

@@ -57,7 +57,7 @@ class InletSettings(SettingsGroup):
 
     @property
     def is_wanted(self) -> bool:
-        """Whether to listen: it is on, and somebody can sign."""
+        """Whether to listen: it is enabled and has a secret."""
         return self.enabled and bool(self.secrets)
 
     @model_validator(mode="after")
@@ -102,7 +102,7 @@ class ConsoleSettings(SettingsGroup):
 
 
 class MetricsSettings(SettingsGroup):
-    """Where machines ask how the bridge fares: /metrics for Prometheus, /health for probes."""
+    """The monitoring server: /metrics for Prometheus, /health for probes."""
 
     enabled: bool = Field(False, description="listen at all")
     host: str = Field("127.0.0.1", description="address to listen on; it asks nobody who they are")

@@ -21,7 +21,7 @@ from magento_eventbridge.settings.view import ViewSettings
 
 
 class Settings(ViewSettings):
-    """Everything; what stands here of a store is the default for all store views."""
+    """All settings; those of `ViewSettings` are the defaults of all store views."""
 
     stores: dict[int, ViewSettings] = Field({}, description="by store view id")
     inlet: InletSettings = InletSettings()
@@ -40,9 +40,9 @@ class Settings(ViewSettings):
         None, description="the store's folder: its configuration counts, its log is written"
     )
 
-    def store(self, store_id: int) -> ViewSettings:
-        """Give a store view's settings."""
-        return self.stores.get(store_id, self)
+    def view(self, view_id: int) -> ViewSettings:
+        """Return a store view's settings."""
+        return self.stores.get(view_id, self)
 
     @property
     def journal_file(self) -> Path | None:
@@ -53,7 +53,7 @@ class Settings(ViewSettings):
 
     @property
     def is_in_queue_mode(self) -> bool:
-        """Whether any store view hands over through Magento's queue."""
+        """Whether any store view is in queue mode."""
         return any(view.options.queue_mode for view in (self, *self.stores.values()))
 
     @property
@@ -78,7 +78,7 @@ class Settings(ViewSettings):
 
     @property
     def is_verbose(self) -> bool:
-        """Whether any store view wants each step written down."""
+        """Whether any store view wants each step logged."""
         views = [self, *self.stores.values()]
         return self.log.level == "debug" or any(
             view.options.debug_mode or view.options.dry_run_mode for view in views

@@ -54,7 +54,7 @@ class OutboxSettings(SettingsGroup):
 
 
 class MagentoDbSettings(SettingsGroup):
-    """Magento's message queue in its database; how to reach that is said in `[outbox]`."""
+    """Magento's message queue in its database; the connection is that of `[outbox]`."""
 
     enabled: bool | None = Field(
         None, description="deliver from it in `serve`; empty: if the outbox is, in queue mode"

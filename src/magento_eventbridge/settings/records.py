@@ -13,11 +13,13 @@ from magento_eventbridge.settings.fields import OptionalPath, OptionalText, Sett
 
 
 class JournalSettings(SettingsGroup):
-    """What the console knows of events: what became of each, for a while."""
+    """The journal: the outcome of each event, kept for a while, for the console."""
 
     enabled: bool = Field(True, description="keep one, while the console is on")
     path: OptionalPath = Field(None, description="its file; empty: journal.sqlite by the spool")
-    days: float = Field(14, gt=0, description="how long events are kept that are not delivered")
+    days: float = Field(
+        14, gt=0, description="how long events are are kept that were not delivered"
+    )
     delivered_days: float = Field(2, gt=0, description="how long delivered events are kept")
     events: int = Field(50_000, ge=100, description="how many are kept at most, the latest")
     personal_data: PersonalData = Field(
@@ -25,7 +27,7 @@ class JournalSettings(SettingsGroup):
     )
 
     def retention(self) -> Retention:
-        """Say the same as the journal wants to hear it."""
+        """Convert to the journal's `Retention`."""
         return Retention(
             days=self.days,
             delivered_days=self.delivered_days,

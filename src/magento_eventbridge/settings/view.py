@@ -121,7 +121,7 @@ class ViewSettings(SettingsGroup):
         return names
 
     def route(self) -> Route:
-        """Say the same as the delivery core wants to hear it."""
+        """Convert to the delivery core's `Route`."""
         options, credentials = self.options, self.credentials
         return Route(
             destination=Destination(

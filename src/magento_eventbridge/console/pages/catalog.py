@@ -64,7 +64,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
 
 async def _try(context: PageContext, event: EventDefinition, store_id: int) -> Trial:
     settings = context.bridge.settings
-    route = settings.store(store_id).route()
+    route = settings.view(store_id).route()
     identifier = str(uuid_utils.uuid7())
     entry = sample_entry(event, route, identifier, time.time())
     sinks = Sinks(settings)

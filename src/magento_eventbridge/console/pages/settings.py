@@ -22,13 +22,13 @@ def routes(context: PageContext) -> list[web.RouteDef]:
             values = [v for v in values_of(settings, origins) if not v.name.startswith("stores.")]
         else:
             prefix = f"stores.{view}."
-            own = settings.store(view)
+            own = settings.view(view)
             shared = ViewSettings(**{name: getattr(own, name) for name in _MAY_DIFFER})
             values = [
                 value._replace(name=value.name.removeprefix(prefix))
                 for value in values_of(shared, origins, prefix)
             ]
-        route = (settings if view is None else settings.store(view)).route()
+        route = (settings if view is None else settings.view(view)).route()
         return context.page(
             request,
             "settings.html",
