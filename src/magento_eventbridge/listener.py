@@ -10,6 +10,8 @@ from typing import cast
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from magento_eventbridge.errors import BridgeError
+
 log = logging.getLogger(__name__)
 
 _BACKLOG = 512
@@ -40,7 +42,7 @@ class ListenerOptions:
     idle_seconds: float = 75.0
 
 
-class ListenError(Exception):
+class ListenError(BridgeError):
     """It cannot listen; the message says why."""
 
 

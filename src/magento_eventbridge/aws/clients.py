@@ -11,6 +11,7 @@ from botocore.parsers import ResponseParserError
 from magento_eventbridge import __version__
 from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.delivery.routing import Destination
+from magento_eventbridge.errors import BridgeError
 
 _CONFIG = Config(
     connect_timeout=5,
@@ -20,7 +21,7 @@ _CONFIG = Config(
 )
 
 
-class AwsError(Exception):
+class AwsError(BridgeError):
     """AWS refused what was asked of it, or could not be reached; the message says what it said."""
 
 

@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.utils import InstanceMetadataFetcher
 
 from magento_eventbridge.delivery.routing import CredentialsSource
+from magento_eventbridge.errors import BridgeError
 
 _EC2_SECONDS = 2
 _EC2_TRIES = 3
@@ -25,7 +26,7 @@ _ROLE_SESSION = "magento-eventbridge"
 _NO_ROLE = "credentials of type 'ec2', but this machine's metadata service gives no instance role"
 
 
-class CredentialsError(Exception):
+class CredentialsError(BridgeError):
     """No usable credentials; the message says where they were looked for."""
 
 

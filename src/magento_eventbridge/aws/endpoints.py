@@ -5,8 +5,10 @@ from functools import cache
 import botocore.session
 from botocore.exceptions import BotoCoreError
 
+from magento_eventbridge.errors import BridgeError
 
-class RegionError(ValueError):
+
+class RegionError(BridgeError, ValueError):
     """No such region."""
 
 

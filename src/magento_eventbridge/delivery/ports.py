@@ -8,9 +8,10 @@ from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Answer, ResultCodes
+from magento_eventbridge.errors import BridgeError
 
 
-class QueueError(Exception):
+class QueueError(BridgeError):
     """The queue cannot do this now: disk full, database unavailable. Nothing is lost."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import aiohttp
 from pydantic import BaseModel, ValidationError
 
+from magento_eventbridge.errors import BridgeError
 from magento_eventbridge.inlets.signatures import signed_headers
 
 _BATCH = 50
@@ -14,7 +15,7 @@ _TRIES = 10
 _LONGEST_PAUSE = 30.0
 
 
-class HandOverError(Exception):
+class HandOverError(BridgeError):
     """The inlet did not take captures; the message says why."""
 
 

@@ -11,6 +11,8 @@ from typing import Literal
 
 from pythonjsonlogger.json import JsonFormatter
 
+from magento_eventbridge.errors import BridgeError
+
 LogFormat = Literal["magento", "json"]
 
 ROOT = "magento_eventbridge"
@@ -74,7 +76,7 @@ class _LogFile(logging.handlers.WatchedFileHandler):
             )
 
 
-class LogFileError(OSError):
+class LogFileError(BridgeError, OSError):
     """The log file cannot be written."""
 
 

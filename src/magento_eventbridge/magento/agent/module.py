@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from magento_eventbridge.errors import BridgeError
 from magento_eventbridge.magento.installation import AGENT
 
 PACKAGE = "magento-eventbridge/module-agent"
@@ -18,7 +19,7 @@ _CONSOLE = Path("bin/magento")
 _FOR_DEVELOPERS = "Test"
 
 
-class AgentError(Exception):
+class AgentError(BridgeError):
     """The agent cannot be put into a store, or looked at; the message says what to do."""
 
 
@@ -125,3 +126,5 @@ class StoreFolder:
 
 class NoStoreError(AgentError):
     """A folder that was taken for a store's."""
+
+    exit_status = 2

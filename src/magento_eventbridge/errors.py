@@ -1,0 +1,25 @@
+"""The errors that a command reports in one sentence, and the exit status of each.
+
+    BridgeError                        1
+    ├── AgentError                     1  the Magento module cannot be installed or checked
+    │   └── NoStoreError               2  the folder is no Magento store
+    ├── AwsError                       1  AWS refused a command's request, or was not reached
+    ├── CredentialsError               1  there are no usable AWS credentials
+    ├── HandOverError                  1  captures could not be handed to a running bridge
+    ├── ListenError                    1  an address cannot be listened on
+    ├── LogFileError                   1  the log file cannot be opened
+    ├── QueueError                     1  a queue cannot be used now
+    ├── RegionError                    1  AWS has no such region
+    └── SettingsError                  2  settings cannot be used
+
+Each class is defined where it is raised. Errors that never reach a person unexplained, such as an
+invalid capture, which becomes a dead letter, are not in this tree.
+"""
+
+from typing import ClassVar
+
+
+class BridgeError(Exception):
+    """An expected failure; its message says what is wrong, where, and what to do."""
+
+    exit_status: ClassVar[int] = 1
