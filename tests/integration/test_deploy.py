@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 import yaml
 from dockerfile_parse import DockerfileParser
 
-from magento_eventbridge.cli import app
+from magento_eventbridge.cli import all_commands
 from magento_eventbridge.cli.serve import NAME as SERVE
 from magento_eventbridge.settings.layers import load
 from magento_eventbridge.settings.model import Settings
@@ -61,7 +60,7 @@ def parses(words: Sequence[str]) -> None:
     """Let the command line parse words, without running what they ask for."""
     name, *others = words
     assert name == SERVE
-    group: Any = typer.main.get_command(app)
+    group: Any = all_commands()
     group.commands[name].make_context(name, others)
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 
 from magento_eventbridge import __version__
 from magento_eventbridge import cli as command_line
@@ -155,7 +154,7 @@ def commands() -> list[tuple[str, ...]]:
             else:
                 yield (*path, name)
 
-    return list(below(typer.main.get_command(command_line.app), ()))
+    return list(below(command_line.all_commands(), ()))
 
 
 def test_the_commands_are_those_that_are_documented():

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 from tools import docs_site
 
-from magento_eventbridge.cli import app
+from magento_eventbridge.cli import all_commands
 from tests.support.programs import program
 from tests.unit.test_cli import command, nothing_of_this_machine  # noqa: F401
 from tests.unit.test_docs import PAGES, PROJECT
@@ -96,7 +95,7 @@ def test_pages_show_commands():
 
 @pytest.mark.parametrize("words", COMMANDS)
 def test_a_command_of_a_page_has_the_arguments_that_it_shows(words):
-    at: Any = typer.main.get_command(app)
+    at: Any = all_commands()
     context = at.make_context("magento-eventbridge", list(words), resilient_parsing=True)
     rest = list(words)
     while hasattr(at, "get_command"):

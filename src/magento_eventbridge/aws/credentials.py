@@ -1,29 +1,14 @@
 """AWS credentials as the settings name them, found by botocore and renewed before they expire."""
 
 import asyncio
-import os
 from dataclasses import dataclass
-from typing import Any
-
-import botocore.session
-from botocore.credentials import (
-    AssumeRoleCredentialFetcher,
-    Credentials,
-    DeferredRefreshableCredentials,
-    EnvProvider,
-    InstanceMetadataProvider,
-    ReadOnlyCredentials,
-)
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.utils import InstanceMetadataFetcher
+from typing import TYPE_CHECKING, Any
 
 from magento_eventbridge.delivery.routing import CredentialsSource
 from magento_eventbridge.errors import BridgeError
 
-_EC2_SECONDS = 2
-_EC2_TRIES = 3
-_ROLE_SESSION = "magento-eventbridge"
-_NO_ROLE = "credentials of type 'ec2', but this machine's metadata service gives no instance role"
+if TYPE_CHECKING:
+    from botocore.credentials import ReadOnlyCredentials
 
 
 class CredentialsError(BridgeError):
@@ -47,7 +32,7 @@ class CredentialsFinder:
     def __init__(self) -> None:
         self._known: dict[CredentialsSource, Any] = {}
 
-    async def current(self, source: CredentialsSource, region: str) -> ReadOnlyCredentials:
+    async def current(self, source: CredentialsSource, region: str) -> "ReadOnlyCredentials":
         """Return credentials that are valid now.
 
         Raises:
@@ -72,9 +57,14 @@ class CredentialsFinder:
         """Find the credentials anew next time: AWS says that they have expired."""
         self._known.pop(source, None)
 
-    def _fetch(self, source: CredentialsSource, region: str) -> ReadOnlyCredentials:
+    def _fetch(self, source: CredentialsSource, region: str) -> "ReadOnlyCredentials":
+        # botocore takes a second to import: only when credentials are needed.
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        from magento_eventbridge.aws.credentials_lookup import find_credentials
+
         try:
-            credentials = self._known.get(source) or _find(source, region)
+            credentials = self._known.get(source) or find_credentials(source, region)
             frozen: ReadOnlyCredentials = credentials.get_frozen_credentials()
         except (BotoCoreError, ClientError) as error:
             raise CredentialsError(f"credentials of type '{source.type}': {error}") from error
@@ -87,68 +77,3 @@ class CredentialsFinder:
 def _needs_renewal(credentials: Any) -> bool:
     is_due = getattr(credentials, "refresh_needed", None)
     return is_due is not None and bool(is_due())
-
-
-def _find(source: CredentialsSource, region: str) -> Any:
-    credentials = _base(source)
-    if source.role_arn is None:
-        return credentials
-    session = botocore.session.Session(profile=source.profile)
-
-    def client(service: str, **options: Any) -> Any:
-        return session.create_client(service, **{"region_name": region, **options})
-
-    extra = {"RoleSessionName": _ROLE_SESSION}
-    if source.external_id:
-        extra["ExternalId"] = source.external_id
-    fetcher = AssumeRoleCredentialFetcher(client, credentials, source.role_arn, extra_args=extra)
-    return DeferredRefreshableCredentials(fetcher.fetch_credentials, method="assume-role")
-
-
-def _base(source: CredentialsSource) -> Any:
-    match source.type:
-        case "keys":
-            if not source.access_key or not source.secret_access_key:
-                raise CredentialsError(
-                    "credentials of type 'keys', but access_key or secret_access_key is empty"
-                )
-            return Credentials(source.access_key, source.secret_access_key, method="keys")
-        case "env":
-            found = EnvProvider().load()
-            if found is None:
-                raise CredentialsError(
-                    "credentials of type 'env', but AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
-                    "are not in the bridge's environment"
-                )
-            return found
-        case "ec2":
-            try:
-                found = InstanceMetadataProvider(_metadata_fetcher()).load()
-            except BotoCoreError as error:
-                raise CredentialsError(f"{_NO_ROLE} ({error})") from error
-            if found is None:
-                raise CredentialsError(_NO_ROLE)
-            return found
-        case "default":
-            found = botocore.session.Session(profile=source.profile).get_credentials()
-            if found is None:
-                raise CredentialsError(
-                    "no credentials anywhere in AWS's default chain: environment, shared "
-                    "files, SSO, container, instance role"
-                )
-            return found
-
-
-def _metadata_fetcher() -> InstanceMetadataFetcher:
-    endpoint = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT")
-    mode = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ipv4")
-    return InstanceMetadataFetcher(
-        timeout=_EC2_SECONDS,
-        num_attempts=_EC2_TRIES,
-        user_agent="magento-eventbridge",
-        config={
-            "ec2_metadata_service_endpoint": endpoint,
-            "ec2_metadata_service_endpoint_mode": mode,
-            "ec2_metadata_v1_disabled": True,
-        },
-    )

@@ -2,9 +2,6 @@
 
 from functools import cache
 
-import botocore.session
-from botocore.exceptions import BotoCoreError
-
 from magento_eventbridge.errors import BridgeError
 
 
@@ -19,6 +16,10 @@ def eventbridge_endpoint(region: str) -> str:
     Raises:
         RegionError: botocore cannot make an endpoint of that name.
     """
+    # botocore takes a second to import: only when an endpoint is needed.
+    import botocore.session
+    from botocore.exceptions import BotoCoreError
+
     try:
         client = botocore.session.Session().create_client(
             "events",

@@ -1,83 +1,117 @@
-"""The command line: one module for each command or group of commands."""
+"""The command line: one module for each command or group, imported when it is used."""
 
 import logging
 import sys
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from magento_eventbridge.aws.clients import AwsError
-from magento_eventbridge.aws.credentials import CredentialsError
-from magento_eventbridge.aws.endpoints import RegionError
-from magento_eventbridge.cli import (
-    agent,
-    consume,
-    dead_letters,
-    demo,
-    doctor,
-    events,
-    iam,
-    replay,
-    rules,
-    schemas,
-    send_test,
-    serve,
-    version,
-)
-from magento_eventbridge.delivery.ports import QueueError
-from magento_eventbridge.inlets.client import HandOverError
-from magento_eventbridge.listener import ListenError
-from magento_eventbridge.magento.agent.module import AgentError, NoStoreError
-from magento_eventbridge.observability.log import LogFileError
-from magento_eventbridge.settings.errors import SettingsError
+from magento_eventbridge import __version__
+from magento_eventbridge.errors import BridgeError
 
 log = logging.getLogger(__name__)
 
+# Each command's first sentence is repeated here, so that `--help` need not import the commands.
+COMMANDS = {
+    "serve": "Take captures and deliver them to EventBridge until stopped.",
+    "consume": "Deliver what is in a queue, then stop.",
+    "demo": "Deliver a recorded store day to a local EventBridge; needs no AWS account and no "
+    "Magento.",
+    "replay": "Hand the captures of a file to a running bridge, signed with its first secret.",
+    "send-test": 'Send an event\'s sample to the bus, marked by `"test": true` in its metadata.',
+    "doctor": "Check settings, store, credentials, bus, queues; exit 1 when something must be "
+    "fixed.",
+    "version": "Print the version.",
+    "events": "Show the events that reach the bus.",
+    "iam": "Show the permissions that the bridge needs.",
+    "rules": "Create, test, put and list rules.",
+    "schemas": "Export and publish schemas of the events.",
+    "dead-letters": "Show, redrive or drop captures that could not be delivered.",
+    "agent": "Install the Magento module into a store, and check it.",
+}
+FAILURE = 1
+
+
+class CommandLine(TyperGroup):
+    """The group of all commands; a command's module is imported when the command is run."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command: its name and help only, until it is loaded."""
+        if cmd_name in COMMANDS and cmd_name not in self.commands:
+            return TyperCommand(cmd_name, help=COMMANDS[cmd_name])
+        return super().get_command(ctx, cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Load the command that is named, then find it."""
+        if args[0] in COMMANDS:
+            self.commands[args[0]] = load(args[0])
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="magento-eventbridge",
-    help="Deliver a Magento 2 shop's events to Amazon EventBridge.",
+    cls=CommandLine,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (serve, consume, demo, replay, send_test, doctor, version):
-    app.command(command.NAME, epilog=f"Example: {command.EXAMPLE}")(command.run)
-app.add_typer(events.app, name="events")
-app.add_typer(iam.app, name="iam")
-app.add_typer(rules.app, name="rules")
-app.add_typer(schemas.app, name="schemas")
-app.add_typer(dead_letters.app, name="dead-letters")
-app.add_typer(agent.app, name="agent")
 
-FAULTS = (
-    AgentError,
-    AwsError,
-    CredentialsError,
-    HandOverError,
-    ListenError,
-    LogFileError,
-    QueueError,
-    RegionError,
-)
-FAULT = 1
-WRONG_USE = 2
+
+def load(name: str) -> Any:
+    """Import a command's module and return the command."""
+    module: Any = import_module(f"{__name__}.{name.replace('-', '_')}")
+    group = typer.Typer(rich_markup_mode="rich")
+    if hasattr(module, "app"):
+        group.add_typer(module.app, name=name)
+    else:
+        group.command(name, epilog=f"Example: {module.EXAMPLE}")(module.run)
+    return typer.main.get_group(group).commands[name]
+
+
+def all_commands() -> TyperGroup:
+    """Return the command line with all commands loaded, for whoever lists them."""
+    group = typer.main.get_group(app)
+    group.commands.update({name: load(name) for name in COMMANDS})
+    return group
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(__version__)  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Deliver a Magento 2 shop's events to Amazon EventBridge."""
 
 
 def main() -> None:
-    """Run the command; a fault is told in words and by the exit status, never by a traceback."""
+    """Run the command; report a failure in one sentence and by the exit status."""
     try:
         app()
-    except (NoStoreError, SettingsError) as error:
-        _tell(error)
-        sys.exit(WRONG_USE)
-    except FAULTS as error:
-        _tell(error)
-        sys.exit(FAULT)
+    except BridgeError as error:
+        _report(error)
+        sys.exit(error.exit_status)
     except Exception as error:
         log.debug("Internal fault", exc_info=True)
-        _tell(f"internal fault: {type(error).__name__}: {error} (log.level = debug tells more)")
-        sys.exit(FAULT)
+        _report(f"internal fault: {type(error).__name__}: {error} (log.level = debug shows more)")
+        sys.exit(FAILURE)
 
 
-def _tell(error: object) -> None:
+def _report(error: object) -> None:
     for line in str(error).splitlines():
         print(f"magento-eventbridge: {line}", file=sys.stderr)  # noqa: T201

@@ -7,14 +7,8 @@ from typing import Annotated
 
 import typer
 
-from magento_eventbridge.cli.options import (
-    AsJson,
-    Config,
-    Overrides,
-    out,
-    show_json,
-    sources_of,
-)
+from magento_eventbridge.cli.options import Config, Overrides, sources_of
+from magento_eventbridge.cli.output import AsJson, out, show_json
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.doctor.agent import bridge, files, installed
 from magento_eventbridge.doctor.findings import Finding
@@ -29,7 +23,9 @@ from magento_eventbridge.settings.errors import SettingsError
 
 _TRANSPORT = "aws_eventbridge/agent/transport"
 
-app = typer.Typer(help="Put the Magento module into a store, and check it.", no_args_is_help=True)
+app = typer.Typer(
+    help="Install the Magento module into a store, and check it.", no_args_is_help=True
+)
 
 Root = Annotated[Path, typer.Argument(metavar="MAGENTO_ROOT", help="The store's folder.")]
 Run = Annotated[bool, typer.Option("--run", help="Run Magento's commands too.")]
@@ -70,7 +66,7 @@ def install(root: Root, run: Run = False, php: Php = "php", as_json: AsJson = Fa
 def check(
     root: Root, config: Config = None, overrides: Overrides = None, as_json: AsJson = False
 ) -> None:
-    """Look at the module in a store, and at what it needs; exit 1 when something must be mended."""
+    """Check the module in a store and what it needs; exit 1 when something must be fixed."""
     folder = StoreFolder(root.absolute())
     own, _ = sources_of(config, [*(overrides or []), f"magento_root={folder.root}"], None)
     findings = asyncio.run(_look(LiveStore(folder.root, own, os.environ)))

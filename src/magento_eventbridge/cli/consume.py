@@ -10,15 +10,8 @@ import typer
 from magento_eventbridge.bridge.dispatching import dispatching
 from magento_eventbridge.bridge.queues import open_queue
 from magento_eventbridge.bridge.startup import run_loop, start_log
-from magento_eventbridge.cli.options import (
-    AsJson,
-    Config,
-    MagentoRoot,
-    Overrides,
-    out,
-    settings_of,
-    show_json,
-)
+from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
+from magento_eventbridge.cli.output import AsJson, out, show_json
 from magento_eventbridge.delivery.status import Totals
 from magento_eventbridge.settings.model import Settings
 

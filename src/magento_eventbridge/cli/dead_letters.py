@@ -9,19 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from magento_eventbridge.bridge.queues import open_queue
-from magento_eventbridge.cli.options import (
-    AsJson,
-    Config,
-    MagentoRoot,
-    Overrides,
-    out,
-    settings_of,
-    show_json,
-    table,
-)
+from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
+from magento_eventbridge.cli.output import AsJson, out, show_json, table
 from magento_eventbridge.delivery.ports import DeadLetter, DeadLetters
 
-app = typer.Typer(help="Look at captures that could not be delivered.", no_args_is_help=True)
+app = typer.Typer(
+    help="Show, redrive or drop captures that could not be delivered.", no_args_is_help=True
+)
 
 QueueName = Annotated[
     str | None,
@@ -100,7 +94,7 @@ def redrive(
     magento_root: MagentoRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put dead letters back into the queue, once their reason is mended."""
+    """Put dead letters back into the queue, once their cause is fixed."""
     chosen = _chosen(numbers, every)
     count: int = _with(config, overrides, magento_root, queue, lambda dead: dead.redrive(chosen))
     _tell("redriven", count, as_json)

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from magento_eventbridge.cli.options import out
+from magento_eventbridge.cli.output import out
 from magento_eventbridge.demo import store_day
 from magento_eventbridge.inlets.client import HandOverError, hand_over
 

@@ -4,16 +4,8 @@ import asyncio
 
 import typer
 
-from magento_eventbridge.cli.options import (
-    AsJson,
-    Config,
-    MagentoRoot,
-    Overrides,
-    out,
-    show_json,
-    sources_of,
-    table,
-)
+from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, sources_of
+from magento_eventbridge.cli.output import AsJson, out, show_json, table
 from magento_eventbridge.doctor.delivery import look
 from magento_eventbridge.doctor.settings_values import values_of
 from magento_eventbridge.doctor.store import Examination, examine
@@ -29,7 +21,7 @@ def run(
     magento_root: MagentoRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at settings, store, credentials, bus, queues; exit 1 when something must be mended."""
+    """Check settings, store, credentials, bus, queues; exit 1 when something must be fixed."""
     own, store = sources_of(config, overrides, magento_root)
     if store:
         found = asyncio.run(examine(store))

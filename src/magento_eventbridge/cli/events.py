@@ -7,7 +7,7 @@ import typer
 
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS, EventDefinition
 from magento_eventbridge.catalog.schema import detail_schema, fields
-from magento_eventbridge.cli.options import AsJson, out, show_json, table
+from magento_eventbridge.cli.output import AsJson, out, show_json, table
 
 app = typer.Typer(help="Show the events that reach the bus.", no_args_is_help=True)
 

@@ -9,15 +9,8 @@ import typer
 from magento_eventbridge.aws.arns import account_of
 from magento_eventbridge.aws.clients import AwsError, Clients
 from magento_eventbridge.aws.credentials import CredentialsError
-from magento_eventbridge.cli.options import (
-    Config,
-    MagentoRoot,
-    Overrides,
-    out,
-    settings_of,
-    show_json,
-    tell,
-)
+from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
+from magento_eventbridge.cli.output import out, show_json, tell
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.provisioning import iam
 

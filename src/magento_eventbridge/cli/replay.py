@@ -6,15 +6,8 @@ from typing import Annotated
 
 import typer
 
-from magento_eventbridge.cli.options import (
-    AsJson,
-    Config,
-    MagentoRoot,
-    Overrides,
-    out,
-    settings_of,
-    show_json,
-)
+from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
+from magento_eventbridge.cli.output import AsJson, out, show_json
 from magento_eventbridge.inlets.client import hand_over
 from magento_eventbridge.settings.errors import SettingsError
 

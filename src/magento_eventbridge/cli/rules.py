@@ -10,17 +10,8 @@ import typer
 from magento_eventbridge.aws.clients import AwsError, Clients
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS
-from magento_eventbridge.cli.options import (
-    AsJson,
-    Config,
-    MagentoRoot,
-    Overrides,
-    out,
-    settings_of,
-    show_json,
-    table,
-    tell,
-)
+from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
+from magento_eventbridge.cli.output import AsJson, out, show_json, table, tell
 from magento_eventbridge.cli.samples import SampleError, read_events, sample_event
 from magento_eventbridge.provisioning import patterns, rule_code
 from magento_eventbridge.provisioning.matching import (
@@ -34,7 +25,7 @@ from magento_eventbridge.provisioning.targets import Target, TargetError
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.settings.view import ViewSettings
 
-app = typer.Typer(help="Make, test, put and list rules.", no_args_is_help=True)
+app = typer.Typer(help="Create, test, put and list rules.", no_args_is_help=True)
 
 
 class Format(StrEnum):

@@ -12,7 +12,8 @@ import typer
 from magento_eventbridge.aws.clients import Clients
 from magento_eventbridge.aws.endpoints import eventbridge_endpoint
 from magento_eventbridge.catalog import EVENTS
-from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, out, settings_of
+from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
+from magento_eventbridge.cli.output import out
 from magento_eventbridge.cli.samples import sample_event
 from magento_eventbridge.delivery.routing import Route
 from magento_eventbridge.provisioning import registry, schemas

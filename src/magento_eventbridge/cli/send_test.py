@@ -10,15 +10,8 @@ import uuid_utils
 from magento_eventbridge.bridge.sinks import Sinks
 from magento_eventbridge.bridge.startup import start_log
 from magento_eventbridge.catalog import BY_DETAIL_TYPE
-from magento_eventbridge.cli.options import (
-    AsJson,
-    Config,
-    MagentoRoot,
-    Overrides,
-    out,
-    settings_of,
-    show_json,
-)
+from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
+from magento_eventbridge.cli.output import AsJson, out, show_json
 from magento_eventbridge.delivery.envelope import Entry, sample_entry
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
 from magento_eventbridge.settings.model import Settings

@@ -1,7 +1,7 @@
 """`version`: which version this is."""
 
 from magento_eventbridge import __version__
-from magento_eventbridge.cli.options import AsJson, out, show_json
+from magento_eventbridge.cli.output import AsJson, out, show_json
 
 NAME = "version"
 EXAMPLE = "magento-eventbridge version"

@@ -8,9 +8,12 @@ signatures equal to botocore's. Source: IAM user guide, "Create a signed AWS API
 import hashlib
 import hmac
 import time
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from botocore.credentials import ReadOnlyCredentials
+if TYPE_CHECKING:
+    from botocore.credentials import ReadOnlyCredentials
+
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -34,7 +37,7 @@ class Signer:
         self._key: tuple[str, str, bytes] = ("", "", b"")  # day, secret, key
 
     def sign(
-        self, body: bytes, credentials: ReadOnlyCredentials, now: float | None = None
+        self, body: bytes, credentials: "ReadOnlyCredentials", now: float | None = None
     ) -> dict[str, str]:
         """Give the headers of a request with this body, signed now.
 
