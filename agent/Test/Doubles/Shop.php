@@ -27,8 +27,8 @@ use MagentoEventBridge\Agent\Memory\StoredRow;
 use MagentoEventBridge\Agent\Observer\CaptureEvent;
 use MagentoEventBridge\Agent\Plugin\HandOverAtCommit;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
-use MagentoEventBridge\Agent\Watcher\StoredThing;
-use MagentoEventBridge\Agent\Watcher\Teller;
+use MagentoEventBridge\Agent\Watcher\StoredEntity;
+use MagentoEventBridge\Agent\Watcher\CaptureRecorder;
 use MagentoEventBridge\Agent\Watcher\WatcherInterface;
 
 /**
@@ -92,7 +92,7 @@ class Shop
     public $buffer;
 
     /**
-     * @var Teller
+     * @var CaptureRecorder
      */
     public $teller;
 
@@ -134,7 +134,7 @@ class Shop
             ),
             $this->fence
         );
-        $this->teller = new Teller($this->surroundings, $this->toggles, $this->captures, $this->buffer);
+        $this->teller = new CaptureRecorder($this->surroundings, $this->toggles, $this->captures, $this->buffer);
         $this->database->plugin = new HandOverAtCommit($this->buffer, $this->resource);
     }
 
@@ -154,7 +154,7 @@ class Shop
 
     public function watch(SnapshotInterface $snapshots, string $prefix, string $name, array $more = []): void
     {
-        $watcher = new StoredThing(
+        $watcher = new StoredEntity(
             $snapshots,
             $this->notes,
             new StoredRow(),

@@ -20,7 +20,7 @@ use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
  * What is announced before a save is told with the save. Of each transaction it tells each event of
  * a thing once, with the last state of it.
  */
-class StoredThing implements WatcherInterface
+class StoredEntity implements WatcherInterface
 {
     private const SAVE_BEFORE = '_save_before';
     private const SAVE_AFTER = '_save_after';
@@ -48,7 +48,7 @@ class StoredThing implements WatcherInterface
     private $surroundings;
 
     /**
-     * @var Teller
+     * @var CaptureRecorder
      */
     private $teller;
 
@@ -87,7 +87,7 @@ class StoredThing implements WatcherInterface
      * @param Notes $notes
      * @param StoredRow $rows
      * @param Surroundings $surroundings
-     * @param Teller $teller
+     * @param CaptureRecorder $teller
      * @param TransactionBuffer $buffer
      * @param string $prefix of the names of the thing's events
      * @param string $name of the thing in its events' data
@@ -100,7 +100,7 @@ class StoredThing implements WatcherInterface
         Notes $notes,
         StoredRow $rows,
         Surroundings $surroundings,
-        Teller $teller,
+        CaptureRecorder $teller,
         TransactionBuffer $buffer,
         string $prefix,
         string $name,
