@@ -8,8 +8,8 @@ use Magento\Framework\DataObject;
 use Magento\Framework\Model\AbstractModel;
 use MagentoEventBridge\Agent\Capture\Surroundings;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
-use MagentoEventBridge\Agent\Memory\Note;
-use MagentoEventBridge\Agent\Memory\Notes;
+use MagentoEventBridge\Agent\Memory\ObjectState;
+use MagentoEventBridge\Agent\Memory\ObjectStates;
 use MagentoEventBridge\Agent\Memory\StoredRow;
 use MagentoEventBridge\Agent\Snapshot\Snapshot;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
@@ -33,7 +33,7 @@ class StoredEntity implements WatcherInterface
     private $snapshots;
 
     /**
-     * @var Notes
+     * @var ObjectStates
      */
     private $notes;
 
@@ -84,7 +84,7 @@ class StoredEntity implements WatcherInterface
 
     /**
      * @param SnapshotInterface $snapshots
-     * @param Notes $notes
+     * @param ObjectStates $notes
      * @param StoredRow $rows
      * @param Surroundings $surroundings
      * @param CaptureRecorder $teller
@@ -97,7 +97,7 @@ class StoredEntity implements WatcherInterface
      */
     public function __construct(
         SnapshotInterface $snapshots,
-        Notes $notes,
+        ObjectStates $notes,
         StoredRow $rows,
         Surroundings $surroundings,
         CaptureRecorder $teller,
@@ -156,7 +156,7 @@ class StoredEntity implements WatcherInterface
     }
 
     /**
-     * Notes the thing's row, so that the save can be compared with it.
+     * ObjectStates the thing's row, so that the save can be compared with it.
      *
      * Within a transaction that is the row before the first save, by whichever object that was.
      */
@@ -231,7 +231,7 @@ class StoredEntity implements WatcherInterface
         string $event,
         AbstractModel $thing,
         Snapshot $snapshot,
-        Note $note,
+        ObjectState $note,
         bool $isNew,
         array $original,
         bool $nothing = false

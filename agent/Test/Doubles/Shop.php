@@ -22,7 +22,7 @@ use MagentoEventBridge\Agent\Fence;
 use MagentoEventBridge\Agent\Handover\Outbox;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Handover\Transports;
-use MagentoEventBridge\Agent\Memory\Notes;
+use MagentoEventBridge\Agent\Memory\ObjectStates;
 use MagentoEventBridge\Agent\Memory\StoredRow;
 use MagentoEventBridge\Agent\Observer\CaptureEvent;
 use MagentoEventBridge\Agent\Plugin\HandOverAtCommit;
@@ -67,7 +67,7 @@ class Shop
     public $fence;
 
     /**
-     * @var Notes
+     * @var ObjectStates
      */
     public $notes;
 
@@ -109,7 +109,7 @@ class Shop
         $this->state = new State();
         $this->log = new Log();
         $this->fence = new Fence($this->log);
-        $this->notes = new Notes();
+        $this->notes = new ObjectStates();
         $this->surroundings = new Surroundings($this->state, $this->stores());
         $this->toggles = new Toggles($this->settings, Wiring::toggles());
         $this->captures = new Captures(new CaptureId(), $this->surroundings, $this->context());
