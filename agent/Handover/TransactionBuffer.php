@@ -8,7 +8,7 @@ use Magento\Framework\App\ResourceConnection;
 use Magento\Framework\DB\Adapter\AdapterInterface;
 use MagentoEventBridge\Agent\Capture\Capture;
 use MagentoEventBridge\Agent\Fence;
-use MagentoEventBridge\Agent\Memory\Note;
+use MagentoEventBridge\Agent\Memory\ObjectState;
 
 /**
  * Keeps the captures of an open transaction until it commits, and forgets them if it does not.
@@ -38,7 +38,7 @@ class TransactionBuffer
     private $captures = [];
 
     /**
-     * @var Note[]
+     * @var ObjectState[]
      */
     private $notes = [];
 
@@ -67,7 +67,7 @@ class TransactionBuffer
     /**
      * Gives the note that came with the capture; null where there is none.
      */
-    public function findNote(string $key): ?Note
+    public function findNote(string $key): ?ObjectState
     {
         return $this->notes[$key] ?? null;
     }
@@ -83,7 +83,7 @@ class TransactionBuffer
     /**
      * Takes a capture, or the one of the same key again; the note is settled once it is handed over.
      */
-    public function hold(string $key, Capture $capture, ?Note $note = null): void
+    public function hold(string $key, Capture $capture, ?ObjectState $note = null): void
     {
         if ($this->resource->getConnection()->getTransactionLevel() > 0) {
             $this->captures[$key] = $capture;

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Snapshot;
 
 use Magento\Framework\DataObject;
-use MagentoEventBridge\Agent\Memory\Notes;
+use MagentoEventBridge\Agent\Memory\ObjectStates;
 
 /**
  * A line of a cart, and how many were just added to it.
@@ -30,11 +30,11 @@ class CartItem implements SnapshotInterface
     private $fields;
 
     /**
-     * @var Notes
+     * @var ObjectStates
      */
     private $notes;
 
-    public function __construct(Fields $fields, Notes $notes)
+    public function __construct(Fields $fields, ObjectStates $notes)
     {
         $this->fields = $fields;
         $this->notes = $notes;

@@ -5,19 +5,19 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Watcher;
 
 use Magento\Framework\DataObject;
-use MagentoEventBridge\Agent\Memory\Notes;
+use MagentoEventBridge\Agent\Memory\ObjectStates;
 
 /**
- * Notes how many were added to the lines of a cart; their saves tell it.
+ * ObjectStates how many were added to the lines of a cart; their saves tell it.
  */
 class CartAddition implements WatcherInterface
 {
     /**
-     * @var Notes
+     * @var ObjectStates
      */
     private $notes;
 
-    public function __construct(Notes $notes)
+    public function __construct(ObjectStates $notes)
     {
         $this->notes = $notes;
     }

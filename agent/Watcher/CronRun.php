@@ -23,7 +23,7 @@ class CronRun implements WatcherInterface
     private $snapshots;
 
     /**
-     * @var Teller
+     * @var CaptureRecorder
      */
     private $teller;
 
@@ -34,7 +34,7 @@ class CronRun implements WatcherInterface
      */
     private $running = [];
 
-    public function __construct(CronJob $snapshots, Teller $teller)
+    public function __construct(CronJob $snapshots, CaptureRecorder $teller)
     {
         $this->snapshots = $snapshots;
         $this->teller = $teller;

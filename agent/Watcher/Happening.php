@@ -18,11 +18,11 @@ class Happening implements WatcherInterface
     private $snapshots;
 
     /**
-     * @var Teller
+     * @var CaptureRecorder
      */
     private $teller;
 
-    public function __construct(SnapshotInterface $snapshots, Teller $teller)
+    public function __construct(SnapshotInterface $snapshots, CaptureRecorder $teller)
     {
         $this->snapshots = $snapshots;
         $this->teller = $teller;

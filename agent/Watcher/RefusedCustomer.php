@@ -33,7 +33,7 @@ class RefusedCustomer implements WatcherInterface
     private $surroundings;
 
     /**
-     * @var Teller
+     * @var CaptureRecorder
      */
     private $teller;
 
@@ -44,7 +44,7 @@ class RefusedCustomer implements WatcherInterface
      */
     private $former;
 
-    public function __construct(MessageManager $messages, Surroundings $surroundings, Teller $teller)
+    public function __construct(MessageManager $messages, Surroundings $surroundings, CaptureRecorder $teller)
     {
         $this->messages = $messages;
         $this->surroundings = $surroundings;

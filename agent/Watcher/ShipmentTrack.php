@@ -21,7 +21,7 @@ class ShipmentTrack implements WatcherInterface
     private $snapshots;
 
     /**
-     * @var Teller
+     * @var CaptureRecorder
      */
     private $teller;
 
@@ -30,7 +30,7 @@ class ShipmentTrack implements WatcherInterface
      */
     private $buffer;
 
-    public function __construct(Shipment $snapshots, Teller $teller, TransactionBuffer $buffer)
+    public function __construct(Shipment $snapshots, CaptureRecorder $teller, TransactionBuffer $buffer)
     {
         $this->snapshots = $snapshots;
         $this->teller = $teller;

@@ -10,7 +10,7 @@ use Magento\Framework\App\ResourceConnection;
 use Magento\Framework\Data\Form\Element\AbstractElement;
 
 /**
- * Shows in the configuration what the bridges say of themselves.
+ * Shows the status of the bridges in the configuration.
  */
 class BridgeStatus extends Field
 {
@@ -35,7 +35,7 @@ class BridgeStatus extends Field
     }
 
     /**
-     * Gives the bridges with the latest heartbeat first; the time is the database's, for both sides.
+     * Returns the bridges, latest heartbeat first. Ages use the clock of the database.
      *
      * @return array[] of id, isRunning, heartbeat (seconds ago) and status
      */
@@ -69,7 +69,7 @@ class BridgeStatus extends Field
     }
 
     /**
-     * Writes a value of a status as text; a time as a date.
+     * Formats a status value as text, and a time as a date.
      *
      * @param mixed $value
      * @param bool $isTime

@@ -22,13 +22,13 @@ use MagentoEventBridge\Agent\Fence;
 use MagentoEventBridge\Agent\Handover\Outbox;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Handover\Transports;
-use MagentoEventBridge\Agent\Memory\Notes;
+use MagentoEventBridge\Agent\Memory\ObjectStates;
 use MagentoEventBridge\Agent\Memory\StoredRow;
 use MagentoEventBridge\Agent\Observer\CaptureEvent;
 use MagentoEventBridge\Agent\Plugin\HandOverAtCommit;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
-use MagentoEventBridge\Agent\Watcher\StoredThing;
-use MagentoEventBridge\Agent\Watcher\Teller;
+use MagentoEventBridge\Agent\Watcher\StoredEntity;
+use MagentoEventBridge\Agent\Watcher\CaptureRecorder;
 use MagentoEventBridge\Agent\Watcher\WatcherInterface;
 
 /**
@@ -67,7 +67,7 @@ class Shop
     public $fence;
 
     /**
-     * @var Notes
+     * @var ObjectStates
      */
     public $notes;
 
@@ -92,7 +92,7 @@ class Shop
     public $buffer;
 
     /**
-     * @var Teller
+     * @var CaptureRecorder
      */
     public $teller;
 
@@ -109,7 +109,7 @@ class Shop
         $this->state = new State();
         $this->log = new Log();
         $this->fence = new Fence($this->log);
-        $this->notes = new Notes();
+        $this->notes = new ObjectStates();
         $this->surroundings = new Surroundings($this->state, $this->stores());
         $this->toggles = new Toggles($this->settings, Wiring::toggles());
         $this->captures = new Captures(new CaptureId(), $this->surroundings, $this->context());
@@ -134,7 +134,7 @@ class Shop
             ),
             $this->fence
         );
-        $this->teller = new Teller($this->surroundings, $this->toggles, $this->captures, $this->buffer);
+        $this->teller = new CaptureRecorder($this->surroundings, $this->toggles, $this->captures, $this->buffer);
         $this->database->plugin = new HandOverAtCommit($this->buffer, $this->resource);
     }
 
@@ -154,7 +154,7 @@ class Shop
 
     public function watch(SnapshotInterface $snapshots, string $prefix, string $name, array $more = []): void
     {
-        $watcher = new StoredThing(
+        $watcher = new StoredEntity(
             $snapshots,
             $this->notes,
             new StoredRow(),

@@ -9,7 +9,7 @@ use Magento\Cron\Model\Schedule;
 use Magento\Framework\DataObject;
 use Magento\Framework\Exception\LocalizedException;
 use Magento\Framework\Message\ManagerInterface;
-use MagentoEventBridge\Agent\Plugin\TellRefusedCustomer;
+use MagentoEventBridge\Agent\Plugin\CaptureRefusedCustomer;
 use MagentoEventBridge\Agent\Snapshot\CacheFlush;
 use MagentoEventBridge\Agent\Snapshot\CronJob;
 use MagentoEventBridge\Agent\Snapshot\Customer;
@@ -93,7 +93,7 @@ class HappeningTest extends TestCase
 
     public function testARefusedTokenIsToldAndTheExceptionGoesOn(): void
     {
-        $plugin = new TellRefusedCustomer(
+        $plugin = new CaptureRefusedCustomer(
             $this->shop->fence,
             $this->refusedCustomer($this->messages([])),
             $this->shop->surroundings

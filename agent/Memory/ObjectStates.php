@@ -9,7 +9,7 @@ use WeakReference;
 /**
  * Keeps a note for each living object, without keeping the object alive.
  */
-class Notes
+class ObjectStates
 {
     private const ROOM = 500;
 
@@ -18,7 +18,7 @@ class Notes
      */
     private $notes = [];
 
-    public function of(object $thing): Note
+    public function of(object $thing): ObjectState
     {
         $key = spl_object_id($thing);
         // The id of an object that is gone is given again.
@@ -26,7 +26,7 @@ class Notes
             if (count($this->notes) >= self::ROOM) {
                 $this->dropTheDead();
             }
-            $this->notes[$key] = [WeakReference::create($thing), new Note()];
+            $this->notes[$key] = [WeakReference::create($thing), new ObjectState()];
         }
 
         return $this->notes[$key][1];

@@ -9,7 +9,7 @@ use MagentoEventBridge\Agent\Snapshot\Snapshot;
 /**
  * What the agent remembers of one thing until its captures are handed over.
  */
-class Note
+class ObjectState
 {
     /**
      * The thing's row as the database had it; null where it had none.

@@ -11,7 +11,7 @@ use MagentoEventBridge\Agent\Watcher\CronRun;
 /**
  * Tells how a cron job ended: Magento has no event for it, only the saved schedule.
  */
-class TellCronResult
+class CaptureCronResult
 {
     /**
      * @var Fence

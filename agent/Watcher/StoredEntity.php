@@ -8,8 +8,8 @@ use Magento\Framework\DataObject;
 use Magento\Framework\Model\AbstractModel;
 use MagentoEventBridge\Agent\Capture\Surroundings;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
-use MagentoEventBridge\Agent\Memory\Note;
-use MagentoEventBridge\Agent\Memory\Notes;
+use MagentoEventBridge\Agent\Memory\ObjectState;
+use MagentoEventBridge\Agent\Memory\ObjectStates;
 use MagentoEventBridge\Agent\Memory\StoredRow;
 use MagentoEventBridge\Agent\Snapshot\Snapshot;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
@@ -20,7 +20,7 @@ use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
  * What is announced before a save is told with the save. Of each transaction it tells each event of
  * a thing once, with the last state of it.
  */
-class StoredThing implements WatcherInterface
+class StoredEntity implements WatcherInterface
 {
     private const SAVE_BEFORE = '_save_before';
     private const SAVE_AFTER = '_save_after';
@@ -33,7 +33,7 @@ class StoredThing implements WatcherInterface
     private $snapshots;
 
     /**
-     * @var Notes
+     * @var ObjectStates
      */
     private $notes;
 
@@ -48,7 +48,7 @@ class StoredThing implements WatcherInterface
     private $surroundings;
 
     /**
-     * @var Teller
+     * @var CaptureRecorder
      */
     private $teller;
 
@@ -84,10 +84,10 @@ class StoredThing implements WatcherInterface
 
     /**
      * @param SnapshotInterface $snapshots
-     * @param Notes $notes
+     * @param ObjectStates $notes
      * @param StoredRow $rows
      * @param Surroundings $surroundings
-     * @param Teller $teller
+     * @param CaptureRecorder $teller
      * @param TransactionBuffer $buffer
      * @param string $prefix of the names of the thing's events
      * @param string $name of the thing in its events' data
@@ -97,10 +97,10 @@ class StoredThing implements WatcherInterface
      */
     public function __construct(
         SnapshotInterface $snapshots,
-        Notes $notes,
+        ObjectStates $notes,
         StoredRow $rows,
         Surroundings $surroundings,
-        Teller $teller,
+        CaptureRecorder $teller,
         TransactionBuffer $buffer,
         string $prefix,
         string $name,
@@ -156,7 +156,7 @@ class StoredThing implements WatcherInterface
     }
 
     /**
-     * Notes the thing's row, so that the save can be compared with it.
+     * ObjectStates the thing's row, so that the save can be compared with it.
      *
      * Within a transaction that is the row before the first save, by whichever object that was.
      */
@@ -231,7 +231,7 @@ class StoredThing implements WatcherInterface
         string $event,
         AbstractModel $thing,
         Snapshot $snapshot,
-        Note $note,
+        ObjectState $note,
         bool $isNew,
         array $original,
         bool $nothing = false

@@ -13,7 +13,7 @@ use MagentoEventBridge\Agent\Watcher\RefusedCustomer;
 /**
  * Tells of customers' logins and sign-ups that are refused elsewhere than in the storefront's forms.
  */
-class TellRefusedCustomer
+class CaptureRefusedCustomer
 {
     private const AUTHENTICATE = 'plugin:customer_account.authenticate';
     private const CREATE = 'plugin:customer_account.create';

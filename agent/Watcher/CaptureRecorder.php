@@ -14,7 +14,7 @@ use MagentoEventBridge\Agent\Snapshot\Snapshot;
 /**
  * Makes a snapshot known as what happened in a store view, where the shop has switched the event on.
  */
-class Teller
+class CaptureRecorder
 {
     /**
      * @var Surroundings

@@ -20,7 +20,7 @@ use MagentoEventBridge\Agent\Watcher\CartAddition;
 use MagentoEventBridge\Agent\Watcher\ShipmentTrack;
 use PHPUnit\Framework\TestCase;
 
-class StoredThingTest extends TestCase
+class StoredEntityTest extends TestCase
 {
     /**
      * @var Shop
