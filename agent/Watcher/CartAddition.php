@@ -8,7 +8,7 @@ use Magento\Framework\DataObject;
 use MagentoEventBridge\Agent\Memory\ObjectStates;
 
 /**
- * ObjectStates how many were added to the lines of a cart; their saves tell it.
+ * Records how many were added to the lines of a cart; saving a line makes the capture.
  */
 class CartAddition implements WatcherInterface
 {
