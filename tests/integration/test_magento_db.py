@@ -321,12 +321,12 @@ async def test_several_bridges_share_the_queue(magento_queue: MagentoQueue) -> N
 
 CLAIMANT = """
 import asyncio, sys
-from magento_eventbridge.queues.magento_db import MagentoDbQueue
-from magento_eventbridge.queues.mysql_connection import MysqlOptions
+from magento_eventbridge.queues.mysql.magento_db import MagentoDbQueue
+from magento_eventbridge.magento.database import DatabaseOptions
 
 async def main():
     host, port, database, user, password, prefix = sys.argv[1:]
-    options = MysqlOptions(host=host, port=int(port), database=database, user=user,
+    options = DatabaseOptions(host=host, port=int(port), database=database, user=user,
                            password=password, table_prefix=prefix)
     print(len(await MagentoDbQueue(options, "aws.eventbridge.events.send").claim(10)), flush=True)
     await asyncio.sleep(600)

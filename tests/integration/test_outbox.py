@@ -115,11 +115,12 @@ async def test_two_bridges_at_once_deliver_each_row_once(
 
 _CLAIM_AND_HANG = """
 import asyncio, sys
-from magento_eventbridge.queues.outbox import MysqlOptions, OutboxQueue
+from magento_eventbridge.magento.database import DatabaseOptions
+from magento_eventbridge.queues.mysql.outbox import OutboxQueue
 
 async def run():
     host, port, user, password, database, prefix = sys.argv[1:]
-    queue = OutboxQueue(MysqlOptions(host, int(port), None, database, user, password, prefix))
+    queue = OutboxQueue(DatabaseOptions(host, int(port), None, database, user, password, prefix))
     print(len(await queue.claim(2)), flush=True)
     await asyncio.sleep(60)
 

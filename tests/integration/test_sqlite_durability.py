@@ -78,7 +78,7 @@ async def test_only_one_process_hands_out_and_the_next_takes_over(tmp_path: Path
 
 _CLAIM_AND_HANG = """
 import asyncio, sys, pathlib
-from magento_eventbridge.queues.sqlite import SqliteQueue
+from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 
 async def run():
     queue = SqliteQueue(pathlib.Path(sys.argv[1]))

@@ -14,7 +14,7 @@ COPIED_TO = Path("app/code/MagentoEventBridge/Agent")
 COMPOSER_PUTS_IT_IN = Path("vendor") / PACKAGE
 
 _IN_WHEEL = Path(__file__).with_name("module")
-_IN_CHECKOUT = Path(__file__).parents[3] / "agent"
+_IN_CHECKOUT = Path(__file__).parents[4] / "agent"
 _CONSOLE = Path("bin/magento")
 _FOR_DEVELOPERS = "Test"
 
