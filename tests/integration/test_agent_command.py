@@ -384,7 +384,7 @@ def test_the_wheel_brings_the_module_along(tmp_path: Path) -> None:
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("*.whl")
     shutil.unpack_archive(wheel, tmp_path / "wheel", "zip")
-    packed = tmp_path / "wheel/magento_eventbridge/agent/module"
+    packed = tmp_path / "wheel/magento_eventbridge/magento/agent/module"
     assert not (packed / "Test").exists()
     assert not shipped().differences(type(shipped())(packed))
 
