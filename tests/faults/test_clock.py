@@ -60,7 +60,9 @@ async def test_a_clock_that_steps_back_costs_nothing(tmp_path: Path) -> None:
 
     async with put_events(witness=ledger.witness) as bus:
         bus.script = checks_the_time
-        settings, variables = source.settings, clock.variables
+        # A faked clock makes a process slow: it must not give up on an answer that is coming.
+        settings = {**source.settings, "DELIVERY__ANSWER_SECONDS": "10"}
+        variables = clock.variables
         async with Bridge(tmp_path / "one", bus.url, settings, variables=variables) as bridge:
             await bridge.start()
             await bridge.until_told("Listening for captures")
