@@ -1,0 +1,60 @@
+"""The maps of the source, in CONTRIBUTING and above the import contracts, match the folders."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+SOURCE = PROJECT / "src/magento_eventbridge"
+WITHOUT_LAYER = {"__init__", "__main__"}
+TOP = ("agent", "tests", "examples", "packaging", "deploy", "fuzz", "tools", "benchmarks", "docs")
+
+
+def _packages_and_modules() -> set[str]:
+    packages = {path.parent.name for path in SOURCE.glob("*/__init__.py")}
+    return packages | {path.stem for path in SOURCE.glob("*.py")} - WITHOUT_LAYER
+
+
+def _layers() -> list[list[str]]:
+    contracts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (layers,) = (found["layers"] for found in contracts["contracts"] if found["type"] == "layers")
+    return [
+        [name.removeprefix("magento_eventbridge.") for name in layer.split(" : ")]
+        for layer in layers
+    ]
+
+
+def test_every_package_and_module_has_a_layer():
+    assert {name for layer in _layers() for name in layer} == _packages_and_modules()
+
+
+def test_the_picture_of_the_contracts_shows_their_layers_in_order():
+    text = (PROJECT / "pyproject.toml").read_text()
+    picture = re.search(r"# Who may import whom.*?\n#\n(.*?)\[tool", text, re.DOTALL)
+    assert picture
+    drawn = [line[4:29].split() for line in picture[1].splitlines()]
+    assert [sorted(layer) for layer in drawn] == [sorted(layer) for layer in _layers()]
+
+
+@pytest.fixture(scope="module")
+def described() -> tuple[set[str], set[str]]:
+    """The names that CONTRIBUTING describes: within the package, and beside it."""
+    text = (PROJECT / "CONTRIBUTING.md").read_text()
+    block = text.partition("## Where things are")[2].split("```")[1]
+    within = {
+        name.removesuffix("/").removesuffix(".py")
+        for name in re.findall(r"^  (\S+)", block, re.MULTILINE)
+    }
+    beside = {name.removesuffix("/") for name in re.findall(r"^(\w\S*/) ", block, re.MULTILINE)}
+    return within, beside
+
+
+def test_contributing_describes_every_package_and_module(described):
+    assert described[0] == _packages_and_modules()
+
+
+def test_contributing_describes_every_folder_of_the_project(described):
+    assert described[1] == set(TOP)
+    assert all((PROJECT / name).is_dir() for name in TOP)
