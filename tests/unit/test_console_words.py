@@ -1,4 +1,4 @@
-"""What people read in the console: reasons, lengths of time, the state, the charts."""
+"""What people read in the console: lengths of time, the state, the charts."""
 
 from collections.abc import Sequence
 
@@ -11,49 +11,7 @@ from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.status import DestinationStatus
 from magento_eventbridge.journal.archive import Count
 
-ID = "019aa1f8-5c2b-7d0e-9f3a-4b1c2d3e4f50"
 NOW = 1_795_453_984.0  # 2026-11-23 17:13:04
-
-
-@pytest.mark.parametrize(
-    ("reason", "title"),
-    [
-        ("AccessDeniedException: User: arn … is not authorized", "AWS does not permit it"),
-        ("ExpiredTokenException: The token has expired", "AWS does not accept the credentials"),
-        ("UnrecognizedClientException", "AWS does not accept the credentials"),
-        ("CredentialsNotFound: env: AWS_ACCESS_KEY_ID is not set", "There are no credentials"),
-        ("ResourceNotFoundException: Event bus nope does not exist.", "The bus does not exist"),
-        ("RegionUnknown: no region 'moon'", "AWS has no such region"),
-        ("ThrottlingException: Rate exceeded", "AWS asks to slow down"),
-        ("HTTP 429", "AWS asks to slow down"),
-        ("no answer: 127.0.0.1: connection refused", "AWS does not answer"),
-        ("HTTP 503", "AWS does not answer"),
-        ("InternalFailure", "AWS does not answer"),
-        (f"OrderPlaced {ID}: MalformedDetail: no JSON", "AWS refuses this event"),
-        ("MalformedDetail: no JSON", "AWS refuses this event"),
-        (f"OrderPlaced {ID}: too large: 2000000 bytes, the bus takes 9", "Too large for the bus"),
-        ("unknown Magento event 'tomorrow': …", "No event of the catalog"),
-        ("OrderPlaced: the snapshot has no 'x'", "The capture lacks what the event must say"),
-        ("sales_order_save_after: oops", "The capture lacks what the event must say"),
-        ("not a capture: JSON is malformed", "Not a capture"),
-        ("internal fault: KeyError", "A fault of the bridge"),
-        ("buried by the broker: maxlen", "RabbitMQ buried it"),
-        ("put there by another program", "Put there by another program"),
-    ],
-)
-def test_every_reason_is_explained_with_a_remedy(reason: str, title: str) -> None:
-    explanation = words.explain(reason)
-    assert explanation.title == title
-    assert explanation.remedy.endswith(".")
-
-
-def test_reasons_of_one_kind_differ_in_ids_and_figures_only() -> None:
-    one = words.kind_of(f"OrderPlaced {ID}: too large: 2000 bytes, the bus takes 1000")
-    other = words.kind_of(f"OrderUpdated {ID[::-1]}: too large: 3 bytes, the bus takes 1000")
-    assert one == "too large: # bytes, the bus takes #"
-    assert other != one  # that is no id
-    assert words.kind_of(f"StateSaved {ID}: too large: 9 bytes, the bus takes 7") == one
-    assert words.kind_of("MalformedDetail") != words.kind_of("InvalidArgument")
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from magento_eventbridge.console.words import count, duration, explain
+from magento_eventbridge.console.words import count, duration
 from magento_eventbridge.delivery.ports import Depth
+from magento_eventbridge.delivery.reasons import explain
 from magento_eventbridge.delivery.status import DestinationStatus
 
 # So long after the last delivery, in seconds, is it still called delivering.

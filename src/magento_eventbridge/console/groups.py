@@ -3,8 +3,13 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from magento_eventbridge.console.words import Explanation, explain, kind_of, without_whose
 from magento_eventbridge.delivery.ports import DeadLetter, Queue
+from magento_eventbridge.delivery.reasons import (
+    Explanation,
+    explain,
+    pattern_of,
+    without_event,
+)
 
 # Letters that are looked at to group them, of each queue, and those that are shown of a group.
 _LOOKED_AT = 2_000
@@ -47,9 +52,9 @@ async def grouped(queue: Queue) -> list[Group]:
     groups: dict[str, Group] = {}
     looked_at = 0
     async for letter in letters_of(queue):
-        kind = kind_of(letter.reason)
+        kind = pattern_of(letter.reason)
         if kind not in groups:
-            reason = without_whose(letter.reason)
+            reason = without_event(letter.reason)
             groups[kind] = Group(queue.name, kind, reason, explain(letter.reason))
         groups[kind].letters.append(letter)
         looked_at += 1

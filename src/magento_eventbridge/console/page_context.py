@@ -15,6 +15,7 @@ from magento_eventbridge.console.access import CSRF_FIELD, Access, Session
 from magento_eventbridge.console.bridge_status import QueueState, State, state_of
 from magento_eventbridge.console.groups import grouped
 from magento_eventbridge.delivery.ports import Queue, QueueError
+from magento_eventbridge.delivery.reasons import explain, without_event
 from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.journal.archive import Archive, Fault, JournalError
 
@@ -67,8 +68,8 @@ class PageContext:
             "duration": words.duration,
             "number": words.number,
             "bound": words.bound,
-            "explain": words.explain,
-            "plain": words.without_whose,
+            "explain": explain,
+            "plain": without_event,
             "verdict": words.VERDICTS.__getitem__,
         }
         self._templates.globals |= {"count": words.count, "version": __version__}

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from magento_eventbridge.console.groups import grouped, letters_of
 from magento_eventbridge.console.page_context import PageContext, form_of
-from magento_eventbridge.console.words import explain, kind_of
+from magento_eventbridge.delivery.reasons import explain, pattern_of
 from magento_eventbridge.journal.archive import JournalError
 
 _ACTED_ON_AT_ONCE = 500
@@ -89,7 +89,7 @@ async def _act(context: PageContext, request: web.Request) -> web.StreamResponse
             letters = [int(number) for number in form.get("letter", []) if number.isdecimal()]
         case "kind":
             letters = [
-                letter.id async for letter in letters_of(queue) if kind_of(letter.reason) == kind
+                letter.id async for letter in letters_of(queue) if pattern_of(letter.reason) == kind
             ]
         case "all":
             letters = None
@@ -139,7 +139,7 @@ async def _download(context: PageContext, request: web.Request) -> web.StreamRes
     )
     await response.prepare(request)
     async for letter in letters_of(queue):
-        if not kind or kind_of(letter.reason) == kind:
+        if not kind or pattern_of(letter.reason) == kind:
             await response.write(letter.body.replace(b"\n", b" ") + b"\n")
     await response.write_eof()
     return response
