@@ -109,7 +109,7 @@ async def test_each_store_view_goes_its_way_and_a_change_is_followed(
 
         shop.save("options/source", "moved.example.com")
         shop.save("events_order/placed", "0", "stores", 2)
-        await until(lambda: "has changed and counts" in bridge.log)
+        await until(lambda: "has changed and is used" in bridge.log)
         del endpoint.taken[:]
         orders(shop, 2, store_id=2)
         orders(shop, 3, store_id=1)
@@ -185,7 +185,7 @@ async def test_the_agents_secret_opens_the_inlet(shop: Shop, endpoint: PutEvents
         await endpoint.until_taken(4)
 
         shop.save("agent/secret", "another-secret-of-the-agent")
-        await until(lambda: "has changed and counts" in log.read_text())
+        await until(lambda: "has changed and is used" in log.read_text())
         captures.write_bytes(b"\n".join(body for _, body in recorded.orders(3)))
         code, out, _ = await ran(shop, "replay", str(captures), "--url", found[1])
         assert (code, out) == (0, "3 accepted, 0 rejected\n")
