@@ -1,4 +1,4 @@
-"""A Lambda function behind a rule: says what became of an order."""
+"""A Lambda function that a rule calls: act on an order's events."""
 
 from typing import Any
 
@@ -6,18 +6,18 @@ from magento_eventbridge.events import OrderCanceled, OrderPlaced, UnknownEventE
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Act by the kind of the event.
+    """Act on the type of the event.
 
-    A malformed event raises: Lambda tries twice more, then hands it to the function's dead-letter
-    queue. A detail-type that is new since this was written is no fault.
+    A malformed event raises an error: Lambda retries twice, then sends the event to the function's
+    dead-letter queue. A detail-type that this version does not know is not an error.
     """
     try:
-        told = parse(event)
+        parsed = parse(event)
     except UnknownEventError:
         return {"done": "nothing"}
-    if told.detail.metadata.test:  # `magento-eventbridge send-test`
+    if parsed.detail.metadata.test:  # `magento-eventbridge send-test`
         return {"done": "nothing"}
-    match told:
+    match parsed:
         case OrderPlaced(detail=order):
             articles = sum(item.qty for item in order.items)
             return {"done": "welcomed", "order": order.id, "articles": articles}

@@ -1,4 +1,4 @@
-"""A worker behind a queue: takes each event once, leaves what it cannot read.
+"""A worker for a queue: handle each event once, leave messages that cannot be read.
 
 python worker.py https://sqs.eu-west-1.amazonaws.com/123456789012/orders
 """
@@ -18,17 +18,17 @@ from magento_eventbridge.events import (
 
 
 class Worker:
-    """Works on one queue."""
+    """Handle the messages of one queue."""
 
     def __init__(self, sqs: Any, url: str) -> None:
         self._sqs = sqs
         self._url = url
-        # The bridge delivers at least once. What was done belongs where the work is kept, written
-        # in the same transaction: a set in memory is for an example.
+        # The bridge delivers at least once. Store these IDs with the results of the work, in the
+        # same transaction: a set in memory is enough only for an example.
         self._done: set[str] = set()
 
     def work(self, wait_seconds: int = 20) -> int:
-        """Take some messages and work on them; gives how many were new."""
+        """Receive some messages, handle them, and return how many were new."""
         answer = self._sqs.receive_message(
             QueueUrl=self._url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_seconds
         )
@@ -38,10 +38,10 @@ class Worker:
         try:
             event = parse(message)
         except UnknownEventError:
-            self._delete(message)  # somebody else's, or new since this was written
+            self._delete(message)  # from another source, or newer than this worker
             return False
         except MalformedEventError as error:
-            # It comes again; after some times SQS moves it to the dead-letter queue.
+            # SQS redelivers it, and after some attempts moves it to the dead-letter queue.
             print(f"left in the queue: {error}", file=sys.stderr)
             return False
         is_new = event.detail.metadata.id not in self._done
@@ -63,7 +63,7 @@ class Worker:
 
 
 def main() -> None:
-    """Work until stopped."""
+    """Handle messages until stopped."""
     worker = Worker(boto3.client("sqs"), sys.argv[1])
     while True:
         worker.work()

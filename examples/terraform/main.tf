@@ -1,4 +1,4 @@
-# A bus for the shop, a queue that gets its orders, and the permission of the bridge.
+# A bus for the shop, a queue that receives its orders, and the bridge's permission.
 
 terraform {
   required_version = ">= 1.5"
@@ -11,7 +11,7 @@ terraform {
 }
 
 variable "source_name" {
-  description = "What the bridge is set to send as options.source"
+  description = "The value of the bridge's setting options.source"
   type        = string
   default     = "shop.example.com"
 }
@@ -49,7 +49,7 @@ resource "aws_cloudwatch_event_target" "orders" {
   target_id      = "orders"
   arn            = aws_sqs_queue.orders.arn
 
-  # What EventBridge itself cannot deliver to the queue.
+  # Receives events that EventBridge cannot deliver to the queue.
   dead_letter_config {
     arn = aws_sqs_queue.orders_dead.arn
   }
@@ -72,7 +72,7 @@ resource "aws_sqs_queue_policy" "orders" {
   })
 }
 
-# magento-eventbridge iam policy --format terraform prints this for the settings of a bridge.
+# magento-eventbridge iam policy --format terraform prints this policy for a bridge's settings.
 resource "aws_iam_policy" "bridge" {
   name = "magento-eventbridge"
   policy = jsonencode({
