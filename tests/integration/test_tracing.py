@@ -27,7 +27,9 @@ from tests.support.put_events import put_events
 
 
 def call(*verdicts: Verdict) -> Call:
-    entry = Entry.of(source="s", detail_type="OrderPlaced", detail="{}", time=1.0, event_bus=None)
+    entry = Entry.of(
+        source="s", detail_type="OrderPlaced", detail="{}", time=1.0, event_bus=None, id="1"
+    )
     batch = [
         Pending(Claim(number, b""), entry, "key", f"id-{number}", "Order/Placed")
         for number in range(len(verdicts))

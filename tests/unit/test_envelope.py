@@ -60,6 +60,7 @@ def test_an_entry_knows_its_size(source, detail_type, body, resources):
         time=1.0,
         event_bus="a bus does not count",
         resources=tuple(resources),
+        id="an id does not count either",
     )
     expected = sum(map(utf_8_bytes, [source, detail_type, body, *resources]))
     assert entry.size == expected + 14

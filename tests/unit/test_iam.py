@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from magento_eventbridge.aws.arns import partition
-from magento_eventbridge.aws.endpoints import RegionError
+from magento_eventbridge.aws.arns import RegionError, partition
 from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
 from magento_eventbridge.provisioning import iam

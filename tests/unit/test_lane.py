@@ -26,7 +26,12 @@ SMALLEST = 14 + len("sd")
 
 def pending(key: str, size: int = SMALLEST, name: str = "e", *, alone: bool = False) -> Pending:
     entry = Entry.of(
-        source="s", detail_type="d", detail="x" * (size - SMALLEST), time=1.0, event_bus=None
+        source="s",
+        detail_type="d",
+        detail="x" * (size - SMALLEST),
+        time=1.0,
+        event_bus=None,
+        id=name,
     )
     return Pending(Claim(name, b""), entry, key, name, "Order/Placed", alone=alone)
 

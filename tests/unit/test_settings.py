@@ -294,6 +294,17 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 
 # What is wrong
 
+CUSTOM_BUS = f"arn:aws:events:eu-west-1:123456789012:event-busv2/shop/{'a' * 25}"
+
+
+def test_a_custom_event_bus_is_a_destination_of_its_own_kind():
+    def destination(**options):
+        return loaded(options={"region": "eu-west-1", **options}).view(0).route().destination
+
+    assert destination(event_bus=CUSTOM_BUS).is_custom_bus
+    assert not destination(event_bus="shop").is_custom_bus
+    assert not destination(event_bus=CUSTOM_BUS, cloudwatch_event_fallback=True).is_custom_bus
+
 
 @pytest.mark.parametrize(
     ("values", "name", "told"),
@@ -301,6 +312,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
         ({"options": {"region": ""}}, "options.region", "at least 1 character"),
         ({"options": {"source": "aws.shop"}}, "options.source", "reserved for AWS"),
         ({"options": {"endpoint_url": "ftp://x"}}, "options.endpoint_url", "http://"),
+        ({"options": {"event_bus": CUSTOM_BUS[:-1]}}, "options", "whole ARN of a Custom Event Bus"),
+        ({"options": {"event_bus": "shop:event-busv2"}}, "options", "whole ARN"),
+        ({"options": {"event_bus": CUSTOM_BUS, "region": "eu-west-2"}}, "options", "the same"),
         ({"options": {"tracking": "perhaps"}}, "options.tracking", "boolean"),
         ({"options": "eu-west-1"}, "options", "dictionary"),
         ({"credentials": {"type": "magic"}}, "credentials.type", "'keys'"),

@@ -2,10 +2,11 @@
 
 from functools import cache
 
-import botocore.session
-from botocore.exceptions import BotoCoreError
+from magento_eventbridge.errors import BridgeError
 
-from magento_eventbridge.aws.endpoints import RegionError
+
+class RegionError(BridgeError, ValueError):
+    """No such region."""
 
 
 @cache
@@ -15,6 +16,10 @@ def partition(region: str) -> str:
     Raises:
         RegionError: no partition has such regions.
     """
+    # botocore takes a second to import: only when a region must be looked up.
+    import botocore.session
+    from botocore.exceptions import BotoCoreError
+
     try:
         return str(botocore.session.Session().get_partition_for_region(region))
     except (BotoCoreError, ValueError) as error:

@@ -6,12 +6,13 @@ from magento_eventbridge.delivery.ports import Sink
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.delivery.verdicts import Verdict, judge
 from magento_eventbridge.settings.model import Settings
+from magento_eventbridge.sinks.custom_bus.sink import CustomBusSink
 from magento_eventbridge.sinks.dry_run import DryRunSink
 from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 
 
 class Sinks:
-    """The sinks of a bridge: EventBridge, and the dry run."""
+    """The sinks of a bridge: both kinds of event buses, and the dry run."""
 
     def __init__(self, settings: Settings) -> None:
         self.credentials = CredentialsFinder()
@@ -20,11 +21,18 @@ class Sinks:
             max_bytes=settings.delivery.max_entry_bytes,
             answer_seconds=settings.delivery.answer_seconds,
         )
+        self._custom_bus = CustomBusSink(
+            self.credentials,
+            max_bytes=settings.delivery.max_entry_bytes,
+            answer_seconds=settings.delivery.answer_seconds,
+        )
         self._dry_run = DryRunSink(self._eventbridge.limits)
 
     def of(self, destination: Destination) -> Sink:
         """Return the sink that serves a destination."""
-        return self._dry_run if destination.dry_run else self._eventbridge
+        if destination.dry_run:
+            return self._dry_run
+        return self._custom_bus if destination.is_custom_bus else self._eventbridge
 
     async def try_out(self, route: Route, entry: Entry) -> Verdict:
         """Send one entry, and return the verdict."""
@@ -34,3 +42,4 @@ class Sinks:
     async def close(self) -> None:
         """Close connections."""
         await self._eventbridge.close()
+        await self._custom_bus.close()

@@ -22,6 +22,8 @@ class Entry(NamedTuple):
         detail: a JSON object as text.
         time: seconds since the epoch.
         size: bytes, as AWS counts them.
+        id: the capture's id, which stays the same however often the event is sent.
+        order_key: events with the same one keep their order; an event without subject has its id.
     """
 
     source: str
@@ -31,6 +33,8 @@ class Entry(NamedTuple):
     event_bus: str | None
     resources: tuple[str, ...]
     size: int
+    id: str
+    order_key: str
 
     @classmethod
     def of(
@@ -42,10 +46,14 @@ class Entry(NamedTuple):
         time: float,
         event_bus: str | None,
         resources: tuple[str, ...] = (),
+        id: str,  # noqa: A002  the field's own term, as in the capture
+        order_key: str | None = None,
     ) -> "Entry":
-        """Create an entry and measure it."""
+        """Create an entry and measure it; without an order key it is ordered among no others."""
         size = entry_size(source, detail_type, detail, resources, timed=True)
-        return cls(source, detail_type, detail, time, event_bus, resources, size)
+        return cls(
+            source, detail_type, detail, time, event_bus, resources, size, id, order_key or id
+        )
 
 
 def entry_size(
@@ -97,6 +105,8 @@ def build_entry(capture: Capture, event: EventDefinition, route: Route) -> Entry
         time=capture.time,
         event_bus=route.destination.event_bus,
         resources=route.resources,
+        id=capture.id,
+        order_key=capture.order_key,
     )
 
 
@@ -110,4 +120,5 @@ def sample_entry(event: EventDefinition, route: Route, identifier: str, time: fl
         time=time,
         event_bus=route.destination.event_bus,
         resources=route.resources,
+        id=identifier,
     )

@@ -42,6 +42,11 @@ class Destination:
     def _hash(self) -> int:
         return hash((self.region, self.event_bus, self.endpoint_url, self.credentials))
 
+    @property
+    def is_custom_bus(self) -> bool:
+        """Whether the bus is a Custom Event Bus (API `eventbridgev2`): its ARN says so."""
+        return self.event_bus is not None and ":event-busv2/" in self.event_bus
+
     def __str__(self) -> str:
         where = f"bus '{self.event_bus or 'default'}' in {self.region}"
         return f"{where} at {self.endpoint_url}" if self.endpoint_url else where

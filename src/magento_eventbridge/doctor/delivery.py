@@ -4,6 +4,8 @@ import os
 import time
 from collections.abc import AsyncIterator
 
+import uuid_utils
+
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.bridge.queues import open_queue
 from magento_eventbridge.bridge.sinks import Sinks
@@ -109,6 +111,7 @@ async def _bus(sinks: Sinks, name: str, route: Route) -> Finding:
         detail=_NO_EVENT,
         time=time.time(),
         event_bus=route.destination.event_bus,
+        id=str(uuid_utils.uuid7()),
     )
     began = time.monotonic()
     answer = await sink.put(route.destination, [probe])

@@ -1,12 +1,14 @@
 """What may differ from store view to store view: credentials, bus, source, switches."""
 
+import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BeforeValidator,
     Field,
     field_validator,
+    model_validator,
 )
 
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS
@@ -22,6 +24,11 @@ from magento_eventbridge.settings.fields import (
     SettingsGroup,
     reveal,
     split_words,
+)
+
+_CUSTOM_BUS_ARN = re.compile(
+    r"arn:aws(-[a-z0-9]+)*:events:(?P<region>[a-z][a-z0-9]*(-[a-z0-9]+)*):[0-9]{12}:"
+    r"event-busv2/[A-Za-z0-9][.\-_A-Za-z0-9]{0,255}/[a-z0-9]{25}"
 )
 
 _SCOPES = sorted({event.scope for event in EVENTS})
@@ -48,7 +55,10 @@ class OptionsSettings(SettingsGroup):
         min_length=1,
         description="Source of every entry; a store's default is its host name",
     )
-    event_bus: OptionalText = Field(None, description="bus name or ARN; empty: the default bus")
+    event_bus: OptionalText = Field(
+        None,
+        description="bus name or ARN; empty: the default bus; a Custom Event Bus by its ARN",
+    )
     endpoint_url: OptionalText = Field(None, description="an endpoint other than AWS's own")
     cloudwatch_event_fallback: bool = Field(
         False, description="use the default bus whatever event_bus says"
@@ -67,6 +77,28 @@ class OptionsSettings(SettingsGroup):
         if source.startswith("aws."):
             raise ValueError("may not begin with 'aws.': that is reserved for AWS")
         return source
+
+    @model_validator(mode="after")
+    def _is_complete_custom_bus(self) -> Self:
+        """Check the ARN of a Custom Event Bus. Source: its API reference, PutEvents."""
+        bus = self.event_bus or ""
+        if "event-busv2" not in bus or self.cloudwatch_event_fallback:
+            return self
+        arn = _CUSTOM_BUS_ARN.fullmatch(bus)
+        if not arn:
+            raise ValueError(
+                f"event_bus '{bus}' must be the whole ARN of a Custom Event Bus, as "
+                "arn:aws:events:REGION:ACCOUNT:event-busv2/NAME/ID with the ID of 25 characters "
+                "that AWS gave it"
+            )
+        if arn["region"] != self.region:
+            raise ValueError(
+                f"event_bus '{bus}' is in {arn['region']} and region is '{self.region}': "
+                "they must be the same"
+            )
+        if len(self.resources) > 100:
+            raise ValueError("resources: a Custom Event Bus takes at most 100 for each event")
+        return self
 
     @field_validator("endpoint_url")
     @classmethod

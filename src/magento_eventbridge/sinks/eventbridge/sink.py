@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct, field
 
+from magento_eventbridge.aws.arns import RegionError
 from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder
-from magento_eventbridge.aws.endpoints import RegionError, eventbridge_endpoint
+from magento_eventbridge.aws.endpoints import eventbridge_endpoint
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import Limits
 from magento_eventbridge.delivery.routing import Destination
@@ -172,7 +173,7 @@ def encode(entries: Sequence[Entry]) -> bytes:
         _Call(
             [
                 _Entry(source, detail_type, detail, round(time, 3), event_bus, resources)
-                for source, detail_type, detail, time, event_bus, resources, _ in entries
+                for source, detail_type, detail, time, event_bus, resources, *_ in entries
             ]
         )
     )

@@ -1,0 +1,149 @@
+"""The Custom Event Bus sink: PutEvents of the bus that keeps order and drops duplicates.
+
+What one call answers is read in `wire`; here a call that was refused as a whole for the fault of
+some of its entries is taken apart, so that the others are delivered.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from magento_eventbridge.aws.arns import RegionError, region_of
+from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder
+from magento_eventbridge.aws.endpoints import custom_bus_endpoint
+from magento_eventbridge.delivery.envelope import Entry
+from magento_eventbridge.delivery.ports import Limits
+from magento_eventbridge.delivery.routing import Destination
+from magento_eventbridge.delivery.verdicts import Answer, EntryResult, ResultCodes
+from magento_eventbridge.sinks.custom_bus.wire import HEADERS, PATH, encode_call, read_answer
+from magento_eventbridge.sinks.eventbridge.http_client import CallError, Endpoint
+from magento_eventbridge.sinks.eventbridge.signer import Signer
+from magento_eventbridge.sinks.eventbridge.sink import CODES as CLASSIC_CODES
+
+# API reference of the Custom Event Bus, PutEvents, and what any AWS service may answer.
+CODES = ResultCodes(
+    retryable=CLASSIC_CODES.retryable | {"ConcurrentModificationException"},
+    parking=CLASSIC_CODES.parking | {"InvalidStateException"},
+)
+
+MAX_ENTRIES = 100
+# AWS takes 1,048,576 bytes a call and does not say whether it counts what CBOR adds.
+MAX_BYTES = 1_000_000
+
+# One malformed entry has its whole call refused. Source: API reference, PutEvents.
+_MALFORMED = frozenset({"InvalidInputException", "SerializationException", "ValidationException"})
+# One entry that a policy's condition does not allow has its whole call denied.
+_DENIED = frozenset({"AccessDeniedException"})
+_UNKNOWN = "InternalException"  # retryable: for an entry of a part that got no answer
+
+
+class _Line(NamedTuple):
+    """What calls to one destination need."""
+
+    host: str
+    endpoint: Endpoint
+    signer: Signer
+
+
+class CustomBusSink:
+    """Puts entries on Custom Event Buses, in any region and with any credentials."""
+
+    codes = CODES
+
+    def __init__(
+        self,
+        credentials: CredentialsFinder,
+        *,
+        max_bytes: int = MAX_BYTES,
+        connect_seconds: float = 5.0,
+        answer_seconds: float = 15.0,
+    ) -> None:
+        self.limits = Limits(max_entries=MAX_ENTRIES, max_bytes=max_bytes)
+        self._credentials = credentials
+        self._connect_seconds = connect_seconds
+        self._answer_seconds = answer_seconds
+        self._lines: dict[Destination, _Line] = {}
+
+    async def put(self, destination: Destination, entries: Sequence[Entry]) -> Answer:
+        """Send entries in one PutEvents call, or in several when it is refused for some of them."""
+        answer = await self._call(destination, entries)
+        parts = _parts(answer, entries)
+        if not parts:
+            return _blamed(answer) if len(entries) == 1 else answer
+        results: dict[int, EntryResult] = {}
+        answers = []
+        for part in parts:
+            answers.append(await self.put(destination, [entries[position] for position in part]))
+            results.update(zip(part, _results(answers[-1], len(part)), strict=True))
+        if all(each.results is None for each in answers):
+            return answer  # not one part was accepted: it is the call that is refused
+        return Answer(status=200, results=[results[position] for position in range(len(entries))])
+
+    async def close(self) -> None:
+        """Close connections."""
+        for line in self._lines.values():
+            line.endpoint.close()
+
+    async def _call(self, destination: Destination, entries: Sequence[Entry]) -> Answer:
+        try:
+            line = self._lines.get(destination) or self._new_line(destination)
+            credentials = await self._credentials.current(
+                destination.credentials, destination.region
+            )
+        except CredentialsError as error:
+            return Answer(status=0, error_code="CredentialsNotFound", error_message=str(error))
+        except RegionError as error:
+            return Answer(status=0, error_code="RegionUnknown", error_message=str(error))
+        body = encode_call(destination.event_bus or "", entries)
+        try:
+            reply = await line.endpoint.post(line.signer.sign(body, credentials), body)
+        except CallError as error:
+            return Answer(status=0, error_message=f"{line.host}: {error}")
+        return read_answer(*reply)
+
+    def _new_line(self, destination: Destination) -> _Line:
+        bus = destination.event_bus or ""
+        url = (destination.endpoint_url or custom_bus_endpoint(bus)).rstrip("/") + PATH
+        endpoint = Endpoint(
+            url, connect_seconds=self._connect_seconds, answer_seconds=self._answer_seconds
+        )
+        line = _Line(
+            urlsplit(url).hostname or url, endpoint, Signer(url, "events", region_of(bus), HEADERS)
+        )
+        self._lines[destination] = line
+        return line
+
+
+def _parts(answer: Answer, entries: Sequence[Entry]) -> list[list[int]]:
+    """Return the positions of the entries to try again together; none if the answer stands.
+
+    A malformed entry is found by halving. What is denied is denied by source and detail-type.
+    """
+    if answer.error_code in _MALFORMED and len(entries) > 1:
+        middle = len(entries) // 2
+        return [list(range(middle)), list(range(middle, len(entries)))]
+    if answer.error_code in _DENIED:
+        kinds: dict[tuple[str, str], list[int]] = {}
+        for position, entry in enumerate(entries):
+            kinds.setdefault((entry.source, entry.detail_type), []).append(position)
+        return list(kinds.values()) if len(kinds) > 1 else []
+    return []
+
+
+def _blamed(answer: Answer) -> Answer:
+    """Return an answer to a call of one entry; the fault is the entry's if it is malformed."""
+    if answer.error_code not in _MALFORMED:
+        return answer
+    fault = EntryResult(error_code=answer.error_code, error_message=answer.error_message)
+    return Answer(status=200, results=[fault])
+
+
+def _results(answer: Answer, entries: int) -> Sequence[EntryResult]:
+    """Return a part's results: its own, or the error of its call for each of its entries."""
+    if answer.results is not None:
+        return answer.results
+    is_known = answer.error_code in CODES.retryable | CODES.parking
+    code = answer.error_code if is_known else _UNKNOWN
+    return [
+        EntryResult(error_code=code, error_message=answer.error_message or answer.error)
+    ] * entries
