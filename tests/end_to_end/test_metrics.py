@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from magento_eventbridge.inlets.client import hand_over
+from magento_eventbridge.inlets.client import HandOverError, HandOverOptions, hand_over
 from tests.end_to_end.test_serve_outbox import settings as outbox_settings
 from tests.support import recorded
 from tests.support.mariadb import Outbox
@@ -188,6 +189,20 @@ async def test_a_spool_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         async with asyncio.timeout(15):
             while (await told.ready())[0] != 200:
                 await asyncio.sleep(0.1)
+
+
+async def test_a_removed_spool_is_reported_by_inlet_health_and_log(tmp_path: Path) -> None:
+    bodies = [body for _, body in recorded.orders(2)]
+    async with put_events() as endpoint, bridge_of(tmp_path, endpoint.url) as (bridge, watched):
+        await hand_over(bridge.url, SECRET, bodies[:1])
+        (tmp_path / "spool.sqlite").unlink()
+        with pytest.raises(HandOverError, match="503 .*was removed while in use"):
+            await hand_over(bridge.url, SECRET, bodies[1:], HandOverOptions(tries=1))
+        await asyncio.sleep(1.1)  # a check lasts for a second
+        status, health = await watched.ready()
+        assert status == 503
+        assert "was removed while in use" in health["faults"]["sqlite"]
+        assert "spool.sqlite was removed while in use. Nothing is accepted" in bridge.log
 
 
 async def test_an_outbox_whose_database_is_away_is_told_without_an_inlet(

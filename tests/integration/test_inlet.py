@@ -15,7 +15,7 @@ import trustme
 
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.delivery.ports import QueueError
-from magento_eventbridge.inlets.client import HandOverError, hand_over
+from magento_eventbridge.inlets.client import HandOverError, HandOverOptions, hand_over
 from magento_eventbridge.inlets.http import Inlet, InletOptions
 from magento_eventbridge.inlets.signatures import (
     SIGNATURE_HEADER,
@@ -32,15 +32,15 @@ OLD_SECRET = "the-secret-before-it-"
 
 
 class Spool:
-    """Keeps captures in memory, and fails or dawdles on command."""
+    """Keeps captures in memory, and fails or waits on command."""
 
     def __init__(self) -> None:
         self.kept: list[bytes] = []
         self.fault: QueueError | None = None
-        self.dawdles = 0.0
+        self.delay = 0.0
 
     async def put(self, captures: Sequence[tuple[Capture, bytes]]) -> None:
-        await asyncio.sleep(self.dawdles)
+        await asyncio.sleep(self.delay)
         if self.fault:
             raise self.fault
         self.kept += [body for _, body in captures]
@@ -89,8 +89,8 @@ async def post(
 ) -> tuple[int, Any, Any]:
     signed = signed_headers(SECRET, body) if headers is None else headers
     url = f"{inlet.url}/v1/captures"
-    told = {"Content-Type": content_type, **signed}
-    async with http.post(url, data=io.BytesIO(body), headers=told) as got:
+    message = {"Content-Type": content_type, **signed}
+    async with http.post(url, data=io.BytesIO(body), headers=message) as got:
         return got.status, await got.json(), got.headers
 
 
@@ -116,7 +116,7 @@ async def test_a_single_capture_may_be_pretty_json(
     assert spool.kept == [body]
 
 
-async def test_a_bad_capture_costs_its_neighbours_nothing(
+async def test_a_bad_capture_does_not_affect_the_others_of_a_body(
     http: aiohttp.ClientSession, inlet: Inlet, spool: Spool
 ) -> None:
     good = lines(2)
@@ -149,7 +149,7 @@ async def test_a_body_without_a_capture_is_a_bad_request(
     assert (status, answer) == (400, {"error": "the body holds no capture"})
 
 
-async def test_each_secret_is_good_while_one_replaces_another(
+async def test_each_secret_is_valid_while_one_replaces_another(
     http: aiohttp.ClientSession, inlet: Inlet
 ) -> None:
     body = lines(1)[0]
@@ -163,7 +163,7 @@ def _headers(secret: str, body: bytes, at: int) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("headers", "told"),
+    ("headers", "message"),
     [
         ({}, "are required"),
         (_headers("some-other-secret-", b"{}", int(time.time())), "signature is wrong"),
@@ -176,24 +176,98 @@ def _headers(secret: str, body: bytes, at: int) -> dict[str, str]:
     ],
     ids=["none", "other secret", "other body", "too old", "too new", "no time", "no digit"],
 )
-async def test_what_is_not_signed_is_refused(
-    http: aiohttp.ClientSession, inlet: Inlet, spool: Spool, headers: dict[str, str], told: str
+async def test_an_unsigned_request_is_refused(
+    http: aiohttp.ClientSession, inlet: Inlet, spool: Spool, headers: dict[str, str], message: str
 ) -> None:
     status, answer, _ = await post(http, inlet, b"{}", headers)
     assert status == 401
-    assert told in answer["error"]
+    assert message in answer["error"]
     assert SECRET not in json.dumps(answer)
     assert spool.kept == []
 
 
-async def test_a_request_that_is_replayed_is_answered_alike_and_kept_once(
+async def test_a_replayed_request_gets_the_same_answer_and_is_kept_once(
     http: aiohttp.ClientSession, inlet: Inlet, spool: Spool
 ) -> None:
     body = b"\n".join(lines(2))
     headers = signed_headers(SECRET, body)
     answers = [await post(http, inlet, body, headers) for _ in range(3)]
-    assert [(status, told["accepted"]) for status, told, _ in answers] == [(202, 2)] * 3
+    assert [(status, message["accepted"]) for status, message, _ in answers] == [(202, 2)] * 3
     assert len(spool.kept) == 2
+
+
+async def test_a_body_that_is_sent_many_times_at_once_is_kept_once(
+    http: aiohttp.ClientSession, inlet: Inlet, spool: Spool
+) -> None:
+    spool.delay = 0.2
+    body = b"\n".join(lines(2))
+    answers = await asyncio.gather(*[post(http, inlet, body) for _ in range(20)])
+    assert [(status, answer["accepted"]) for status, answer, _ in answers] == [(202, 2)] * 20
+    assert len(spool.kept) == 2
+    assert inlet.counters.accepted == 2
+
+
+async def test_a_body_that_could_not_be_kept_is_refused_for_all_who_sent_it_and_taken_later(
+    http: aiohttp.ClientSession, inlet: Inlet, spool: Spool
+) -> None:
+    spool.delay, spool.fault = 0.2, QueueError("full")
+    body = b"\n".join(lines(2))
+    answers = await asyncio.gather(*[post(http, inlet, body) for _ in range(5)])
+    assert [status for status, *_ in answers] == [503] * 5
+    spool.fault = None
+    assert (await post(http, inlet, body))[0] == 202
+    assert len(spool.kept) == 2
+
+
+async def test_a_spool_that_is_too_slow_is_reported_and_keeps_a_body_once(
+    http: aiohttp.ClientSession, spool: Spool
+) -> None:
+    spool.delay = 0.5
+    inlet = Inlet(options(body_seconds=0.2, save_seconds=0.1), spool)
+    await inlet.open()
+    body = lines(1)[0]
+    status, answer, headers = await post(http, inlet, body)
+    assert (status, headers["Retry-After"]) == (503, "30")
+    assert "did not answer" in answer["error"]
+    async with asyncio.timeout(5):
+        while (await post(http, inlet, body))[0] != 202:
+            await asyncio.sleep(0.1)
+    await inlet.close()
+    assert spool.kept == [body]
+
+
+async def test_what_a_sender_gave_up_waiting_for_is_kept_once(
+    http: aiohttp.ClientSession, inlet: Inlet, spool: Spool
+) -> None:
+    spool.delay = 0.5
+    body = lines(1)[0]
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await post(http, inlet, body)
+    assert (await post(http, inlet, body))[0] == 202
+    assert spool.kept == [body]
+
+
+@pytest.mark.parametrize("name", ["spool.sqlite", "spool.sqlite.lock"])
+async def test_a_spool_that_was_removed_accepts_nothing(
+    http: aiohttp.ClientSession, tmp_path: Path, name: str
+) -> None:
+    queue = SqliteQueue(tmp_path / "spool.sqlite")
+    inlet = Inlet(options(), queue)
+    await inlet.open()
+    assert (await post(http, inlet, lines(1)[0]))[0] == 202
+    await queue.claim(1)
+    (tmp_path / name).unlink()
+    status, answer, _ = await post(http, inlet, lines(2)[1])
+    assert status == 503
+    assert "was removed while in use" in answer["error"]
+    async with http.get(f"{inlet.url}/health/ready") as ready:
+        assert (ready.status, await ready.text()) == (
+            503,
+            json.dumps({"error": answer["error"].split("; nothing")[0]}),
+        )
+    await inlet.close()
+    await queue.close()
 
 
 async def test_a_cut_signature_is_refused(http: aiohttp.ClientSession, inlet: Inlet) -> None:
@@ -235,10 +309,10 @@ async def test_other_content_is_refused(
     assert "Content-" in answer["error"]
 
 
-async def test_overload_is_told_and_loses_nothing(
+async def test_an_overload_is_reported_and_loses_nothing(
     http: aiohttp.ClientSession, inlet: Inlet, spool: Spool
 ) -> None:
-    spool.dawdles = 0.3
+    spool.delay = 0.3
     body = lines(1)[0]
     padded = [body + b" " * (70_000 + number) for number in range(4)]
     answers = await asyncio.gather(*[post(http, inlet, one) for one in padded])
@@ -250,7 +324,7 @@ async def test_overload_is_told_and_loses_nothing(
     assert (await post(http, inlet, padded[0]))[0] == 202
 
 
-async def test_slow_senders_take_nobodys_place_and_are_given_up(
+async def test_slow_senders_block_nobody_and_are_refused(
     http: aiohttp.ClientSession, spool: Spool
 ) -> None:
     inlet = Inlet(options(body_seconds=0.5), spool)
@@ -267,7 +341,7 @@ async def test_slow_senders_take_nobodys_place_and_are_given_up(
     await inlet.close()
 
 
-async def test_a_sender_that_hangs_up_is_told_of_in_one_line(
+async def test_a_sender_that_disconnects_is_logged_in_one_line(
     inlet: Inlet, spool: Spool, caplog: pytest.LogCaptureFixture
 ) -> None:
     host, port = inlet.url.removeprefix("http://").split(":")
@@ -285,7 +359,7 @@ async def test_a_sender_that_hangs_up_is_told_of_in_one_line(
     assert spool.kept == []
 
 
-async def test_a_full_disk_is_told_with_a_time_to_come_again(
+async def test_a_full_disk_is_reported_with_a_time_to_retry(
     http: aiohttp.ClientSession, inlet: Inlet, spool: Spool
 ) -> None:
     spool.fault = QueueError("the disk that holds /spool is full; make room there")
@@ -302,12 +376,14 @@ async def test_a_full_disk_is_told_with_a_time_to_come_again(
         assert (ready.status, await ready.json()) == (200, {"status": "ready"})
 
 
-async def test_unknown_paths_are_told_in_json(http: aiohttp.ClientSession, inlet: Inlet) -> None:
+async def test_unknown_paths_are_answered_in_json(
+    http: aiohttp.ClientSession, inlet: Inlet
+) -> None:
     async with http.get(f"{inlet.url}/v2") as answer:
         assert (answer.status, await answer.json()) == (404, {"error": "Not Found"})
 
 
-async def test_a_taken_port_is_told(inlet: Inlet, spool: Spool) -> None:
+async def test_a_used_port_is_reported(inlet: Inlet, spool: Spool) -> None:
     port = int(inlet.url.rpartition(":")[2])
     with pytest.raises(ListenError, match=f"cannot listen on 127.0.0.1:{port}"):
         await Inlet(options(port=port), spool).open()
@@ -330,7 +406,7 @@ async def test_tls(spool: Spool, tmp_path: Path) -> None:
     await inlet.close()
 
 
-async def test_a_certificate_that_cannot_be_used_is_told(spool: Spool, tmp_path: Path) -> None:
+async def test_a_certificate_that_cannot_be_used_is_reported(spool: Spool, tmp_path: Path) -> None:
     nothing = tmp_path / "cert.pem"
     nothing.write_text("no certificate")
     with pytest.raises(ListenError, match="cannot use .*cert.pem"):
@@ -352,12 +428,10 @@ async def test_what_was_accepted_is_on_the_disk(
     await again.close()
 
 
-async def test_handing_over_waits_when_told_to(
-    inlet: Inlet, spool: Spool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("magento_eventbridge.inlets.client._LONGEST_PAUSE", 0.1)
+async def test_a_hand_over_retries_when_the_inlet_asks_for_it(inlet: Inlet, spool: Spool) -> None:
     spool.fault = QueueError("full")
-    handing_over = asyncio.create_task(hand_over(inlet.url, SECRET, lines(3)))
+    retrying = HandOverOptions(longest_pause=0.1)
+    handing_over = asyncio.create_task(hand_over(inlet.url, SECRET, lines(3), retrying))
     await asyncio.sleep(0.25)
     assert not handing_over.done()
     spool.fault = None
@@ -365,11 +439,11 @@ async def test_handing_over_waits_when_told_to(
     assert len(spool.kept) == 3
 
 
-async def test_handing_over_to_nobody_is_told() -> None:
+async def test_a_hand_over_to_nobody_is_reported() -> None:
     with pytest.raises(HandOverError, match="cannot reach http://127.0.0.1:9"):
         await hand_over("http://127.0.0.1:9", SECRET, lines(1))
 
 
-async def test_handing_over_with_a_wrong_secret_is_told(inlet: Inlet) -> None:
+async def test_a_hand_over_with_a_wrong_secret_is_reported(inlet: Inlet) -> None:
     with pytest.raises(HandOverError, match="401 .*signature is wrong"):
         await hand_over(inlet.url, "not-the-right-secret", lines(1))

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -306,6 +306,21 @@ async def test_a_journal_that_cannot_be_written_costs_no_event(
     await asyncio.to_thread(journal.close)
     assert await Archive(journal.path).size() == 1
     assert journal.path.stat().st_mode & 0o077 == 0
+
+
+async def test_a_journal_of_a_newer_version_is_refused_and_delivery_continues(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = _file(tmp_path)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    journal = Recorder(file, Retention())
+    journal.open()
+    async with _delivering(tmp_path, journal) as endpoint:
+        await endpoint.until_taken(30)
+    await asyncio.to_thread(journal.close)
+    assert journal.problem and "newer version" in journal.problem
+    assert "schema 99" in caplog.text
 
 
 async def test_a_journal_leaves_the_last_room_of_a_disk_to_the_spool(

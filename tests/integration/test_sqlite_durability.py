@@ -2,18 +2,23 @@
 
 import asyncio
 import os
+import sqlite3
+import stat
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
+from magento_eventbridge.sqlite_files import NewerSchemaError, migrate
 from tests.support import recorded
 
 
-async def test_a_full_disk_is_told_clearly_and_keeps_what_was_taken(tmp_path: Path) -> None:
+async def test_a_full_disk_is_reported_and_keeps_accepted_captures(tmp_path: Path) -> None:
     queue = SqliteQueue(tmp_path / "spool.sqlite")
     await queue.put(recorded.orders(5))
     # A file that may not grow is what a full disk looks like to SQLite.
@@ -51,7 +56,7 @@ async def test_a_really_full_disk_recovers_once_there_is_room(tmp_path: Path) ->
         subprocess.run(["umount", str(disk)], check=True)
 
 
-async def test_a_file_that_is_no_spool_is_told_clearly(tmp_path: Path) -> None:
+async def test_a_file_that_is_no_spool_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "spool.sqlite"
     path.write_bytes(b"this is no database, whatever its name says" * 100)
     with pytest.raises(QueueError, match="spool.sqlite: file is not a database"):
@@ -89,7 +94,7 @@ asyncio.run(run())
 """
 
 
-async def test_claims_of_a_process_that_was_killed_come_out_at_once(tmp_path: Path) -> None:
+async def test_claims_of_a_killed_process_are_handed_out_at_once(tmp_path: Path) -> None:
     path = tmp_path / "spool.sqlite"
     queue = SqliteQueue(path)
     await queue.put(recorded.orders(3))
@@ -103,3 +108,199 @@ async def test_claims_of_a_process_that_was_killed_come_out_at_once(tmp_path: Pa
     await process.wait()
     assert len(await queue.claim(10)) == 3
     await queue.close()
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o277, 0o777])
+async def test_only_our_user_can_read_the_spool_whatever_the_umask(
+    tmp_path: Path, mask: int
+) -> None:
+    path = tmp_path / "new" / "folder" / "spool.sqlite"
+    former = os.umask(mask)
+    try:
+        queue = SqliteQueue(path)
+        await queue.put(recorded.orders(2))
+        await queue.claim(1)
+        modes = {file.name: mode(file) for file in path.parent.iterdir()}
+        assert len(modes) == 5  # file, log, index, lock, reserve
+        assert set(modes.values()) == {0o600}, modes
+        assert mode(path.parent) == mode(path.parent.parent) == 0o700
+        await queue.close()
+    finally:
+        os.umask(former)
+
+
+async def test_a_spool_that_others_could_read_is_restricted(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    await SqliteQueue(path).close()
+    path.chmod(0o644)
+    queue = SqliteQueue(path)
+    assert mode(path) == 0o600
+    assert mode(tmp_path / "spool.sqlite-wal") == 0o600
+    await queue.close()
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def replace_by_a_copy(path: Path) -> None:
+    copy = path.with_name("copy")
+    copy.write_bytes(path.read_bytes())
+    copy.rename(path)
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def truncate_in_part(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def make_unreadable(path: Path) -> None:
+    path.chmod(0o000)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "message"),
+    [
+        ("spool.sqlite", remove, "spool.sqlite was removed while in use"),
+        ("spool.sqlite", replace_by_a_copy, "replaced by another file"),
+        ("spool.sqlite", truncate, "truncated while in use"),
+        ("spool.sqlite", truncate_in_part, "truncated while in use"),
+        ("spool.sqlite", make_unreadable, "check its owner and mode"),
+        ("spool.sqlite-wal", remove, "spool.sqlite-wal was removed"),
+        ("spool.sqlite-wal", truncate, "spool.sqlite-wal was truncated"),
+        ("spool.sqlite-shm", remove, "spool.sqlite-shm was removed"),
+        ("spool.sqlite.lock", remove, "spool.sqlite.lock was removed"),
+        ("spool.sqlite.lock", replace_by_a_copy, "restart this one"),
+        ("spool.sqlite.lock", make_unreadable, "check its owner and mode"),
+    ],
+)
+async def test_nothing_is_accepted_into_a_file_that_is_not_in_its_place(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    damage: Callable[[Path], None],
+    message: str,
+) -> None:
+    queue = SqliteQueue(tmp_path / "spool.sqlite")
+    await queue.put(recorded.orders(100))
+    with closing(sqlite3.connect(tmp_path / "spool.sqlite")) as another:
+        another.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    await queue.put(recorded.orders(1))
+    await queue.claim(1)
+    await queue.check()
+    damage(tmp_path / name)
+    for refused in (queue.check(), queue.put(recorded.orders(1))):
+        with pytest.raises(QueueError, match=message):
+            await refused
+    assert message in caplog.text
+    await queue.close()
+
+
+async def test_a_removed_spool_is_reported_without_anything_to_do(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue = SqliteQueue(tmp_path / "spool.sqlite")
+    (tmp_path / "spool.sqlite").unlink()
+    for _ in range(100):
+        await asyncio.sleep(0.05)
+        if "was removed while in use" in caplog.text:
+            break
+    else:
+        pytest.fail("no line in the log")
+    await queue.close()
+
+
+async def test_what_a_removed_spool_holds_is_still_delivered(tmp_path: Path) -> None:
+    queue = SqliteQueue(tmp_path / "spool.sqlite")
+    captures = recorded.orders(3)
+    await queue.put(captures)
+    (tmp_path / "spool.sqlite").unlink()
+    claims = await queue.claim(10)
+    assert [claim.body for claim in claims] == [body for _, body in captures]
+    await queue.ack(claims)
+    assert (await queue.depth()).captures == 0
+    await queue.close()
+
+
+async def test_a_spool_that_is_put_back_is_used_again(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    queue = SqliteQueue(path)
+    path.rename(tmp_path / "elsewhere")
+    with pytest.raises(QueueError):
+        await queue.check()
+    (tmp_path / "elsewhere").rename(path)
+    await queue.put(recorded.orders(1))
+    path.chmod(0o000)
+    with pytest.raises(QueueError):
+        await queue.check()
+    path.chmod(0o600)
+    await queue.put(recorded.orders(1))
+    assert len(await queue.claim(10)) == 2
+    await queue.close()
+
+
+async def test_upkeep_by_a_person_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    queue = SqliteQueue(path)
+    await queue.put(recorded.orders(200))
+    await queue.ack(await queue.claim(190))
+    await queue.check()
+    with closing(sqlite3.connect(path, isolation_level=None)) as person:
+        person.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        await queue.check()
+        length = path.stat().st_size
+        person.execute("VACUUM")
+        person.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        assert path.stat().st_size < length
+    await queue.check()
+    await queue.put(recorded.orders(1))
+    assert len(await queue.claim(100)) == 11
+    await queue.close()
+
+
+async def test_a_spool_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    await SqliteQueue(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    before = path.read_bytes()
+    with pytest.raises(QueueError, match="newer version of magento-eventbridge \\(schema 99"):
+        SqliteQueue(path)
+    assert path.read_bytes() == before
+
+
+async def test_a_spool_without_a_version_is_migrated_with_all_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    queue = SqliteQueue(path)
+    await queue.put(recorded.orders(2))
+    await queue.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 0")  # as version 0.1.0 left it
+    queue = SqliteQueue(path)
+    assert len(await queue.claim(10)) == 2
+    await queue.close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+
+
+def test_a_migration_is_done_whole_or_not_at_all(tmp_path: Path) -> None:
+    first = "CREATE TABLE IF NOT EXISTS one (a INTEGER);\n-- A comment; with a semicolon.\n"
+    second = "ALTER TABLE one ADD COLUMN b;\nINSERT INTO one VALUES (1, ';');\n"
+    with closing(sqlite3.connect(tmp_path / "file", isolation_level=None)) as connection:
+        migrate(connection, [first])
+        with pytest.raises(sqlite3.OperationalError):
+            migrate(connection, [first, second, "INSERT INTO nowhere VALUES (1);"])
+        assert connection.execute("SELECT * FROM one").fetchall() == []
+        migrate(connection, [first, second])
+        assert connection.execute("SELECT a, b FROM one").fetchall() == [(1, ";")]
+        migrate(connection, [first, second])
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        with pytest.raises(NewerSchemaError):
+            migrate(connection, [first])

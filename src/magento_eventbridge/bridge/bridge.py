@@ -233,7 +233,7 @@ class Bridge:
         stack.push_async_callback(inlet.close)
         self._inlet = inlet
         if self.monitoring:
-            self.monitoring.watch_inlet("http", inlet.intake)
+            self.monitoring.watch_inlet("http", inlet.counters)
         log.info("Listening for captures at %s", inlet.url)
 
     async def _deliver(self, stack: AsyncExitStack, queue: Queue) -> Dispatcher:

@@ -1,1 +1,1 @@
-"""Inlets: where captures come in over a wire."""
+"""Inlets: where captures arrive over a network."""

@@ -1,4 +1,4 @@
-"""Hands captures to an inlet as the agent does: signed, a line each, again when told to wait."""
+"""Hand captures to an inlet as the agent does: signed, one a line, with retries."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,67 +10,92 @@ from pydantic import BaseModel, ValidationError
 from magento_eventbridge.errors import BridgeError
 from magento_eventbridge.inlets.signatures import signed_headers
 
-_BATCH = 50
-_TRIES = 10
-_LONGEST_PAUSE = 30.0
+
+@dataclass(frozen=True)
+class HandOverOptions:
+    """How captures are handed over.
+
+    Attributes:
+        captures_per_request: at most.
+        tries: of each request, while the inlet asks for a retry.
+        longest_pause: between two tries, in seconds, whatever the inlet asks for.
+    """
+
+    captures_per_request: int = 50
+    tries: int = 10
+    longest_pause: float = 30.0
 
 
 class HandOverError(BridgeError):
-    """The inlet did not take captures; the message says why."""
+    """The inlet did not accept captures; the message says why."""
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What an inlet took, and what it refused: number of the line and reason."""
+    """How many captures an inlet accepted, and what it refused: line number and reason."""
 
     accepted: int
     rejected: tuple[tuple[int, str], ...]
 
 
-class _Fault(BaseModel):
+class _RejectedLine(BaseModel):
     line: int
     error: str
 
 
 class _Answer(BaseModel):
     accepted: int
-    rejected: list[_Fault]
+    rejected: list[_RejectedLine]
 
 
-async def hand_over(url: str, secret: str, lines: Sequence[bytes]) -> Receipt:
+_DEFAULTS = HandOverOptions()
+
+
+async def hand_over(
+    url: str, secret: str, lines: Sequence[bytes], options: HandOverOptions = _DEFAULTS
+) -> Receipt:
     """Hand captures over, in order.
 
     Raises:
-        HandOverError: the inlet cannot be reached or will not have us; what was handed over
-            before stays handed over.
+        HandOverError: the inlet cannot be reached or refuses a request; captures that it accepted
+            before stay accepted.
     """
     accepted = 0
     rejected: list[tuple[int, str]] = []
+    size = options.captures_per_request
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
-        for start in range(0, len(lines), _BATCH):
-            body = b"\n".join(lines[start : start + _BATCH])
-            answer = await _post(session, f"{url.rstrip('/')}/v1/captures", secret, body)
+        for start in range(0, len(lines), size):
+            body = b"\n".join(lines[start : start + size])
+            target = f"{url.rstrip('/')}/v1/captures"
+            answer = await _post(session, target, secret, body, options)
             accepted += answer.accepted
-            rejected += [(start + fault.line, fault.error) for fault in answer.rejected]
+            rejected += [(start + line.line, line.error) for line in answer.rejected]
     return Receipt(accepted, tuple(rejected))
 
 
-async def _post(session: aiohttp.ClientSession, url: str, secret: str, body: bytes) -> _Answer:
-    told = ""
-    for _ in range(_TRIES):
+async def _post(
+    session: aiohttp.ClientSession, url: str, secret: str, body: bytes, options: HandOverOptions
+) -> _Answer:
+    message = ""
+    for _ in range(options.tries):
         headers = {"Content-Type": "application/x-ndjson", **signed_headers(secret, body)}
         try:
             async with session.post(url, data=body, headers=headers) as response:
                 text = await response.read()
                 if response.status in (202, 422):
                     return _Answer.model_validate_json(text)
-                told = f"{response.status} {text.decode(errors='replace')[:200]}"
+                message = f"{response.status} {text.decode(errors='replace')[:200]}"
                 if response.status not in (429, 503):
-                    raise HandOverError(f"{url} answered {told}")
-                pause = float(response.headers.get("Retry-After", "1"))
+                    raise HandOverError(f"{url} answered {message}")
+                pause = _pause(response.headers.get("Retry-After"))
         except (aiohttp.ClientError, TimeoutError) as error:
             raise HandOverError(f"cannot reach {url}: {error or 'no answer'}") from error
         except ValidationError as error:
             raise HandOverError(f"{url} does not answer like an inlet") from error
-        await asyncio.sleep(min(pause, _LONGEST_PAUSE))
-    raise HandOverError(f"{url} has no room: {told}")
+        await asyncio.sleep(min(pause, options.longest_pause))
+    raise HandOverError(f"{url} has no room: {message}")
+
+
+def _pause(retry_after: str | None) -> float:
+    """Return the pause that an answer asks for; a proxy may send a date, which counts as 1 s."""
+    return float(retry_after) if retry_after and retry_after.isdecimal() else 1.0

@@ -1,4 +1,4 @@
-"""The HTTP inlet: takes signed captures, and says yes only to what is on the disk."""
+"""The HTTP inlet: accept signed captures, and confirm only those that are on disk."""
 
 import asyncio
 import hashlib
@@ -24,31 +24,31 @@ from magento_eventbridge.listener import Listener, ListenerOptions, application,
 
 log = logging.getLogger(__name__)
 
-# How long to stay away, in seconds, when there is no room: for memory, and for a full disk.
+# `Retry-After` in seconds: when memory is full, and when the spool cannot be used.
 _RETRY_SOON = 1
 _RETRY_LATER = 30
 
 _BODIES_REMEMBERED = 20_000
 
-# What is told of each line that is no capture shall not grow beyond measure.
+# Limits of what a hostile sender can make the inlet answer and log.
 _LINES_AT_ONCE = 10_000
-_FAULTS_LOGGED = 10
-_STRANGERS_A_MINUTE = 20
-_LONGEST_FAULT = 500
+_ERRORS_LOGGED = 10
+_REFUSALS_LOGGED_A_MINUTE = 20
+_LONGEST_ERROR = 500
 
 _ONE = "application/json"
 _MANY = "application/x-ndjson"
 
 
 class Spool(Protocol):
-    """Where the inlet keeps what it took."""
+    """Where the inlet saves captures."""
 
     async def put(self, captures: Sequence[tuple[Capture, bytes]]) -> None:
-        """Keep captures with their texts on the disk, or raise QueueError and keep none."""
+        """Save captures with their texts on disk, or raise QueueError and save none."""
         ...
 
     async def check(self) -> None:
-        """Raise QueueError if captures could not be kept now."""
+        """Raise QueueError if captures could not be saved now."""
         ...
 
 
@@ -57,12 +57,13 @@ class InletOptions:
     """How the inlet listens.
 
     Attributes:
-        secrets: shared with those who send; each is valid.
+        secrets: shared with the senders; each is valid.
         max_body_bytes: of one request.
-        max_waiting_bytes: of all requests that are being taken.
-        max_connections: at once.
+        max_waiting_bytes: of all requests in flight.
+        max_connections: open at the same time.
         replay_window: how old a signature may be, in seconds.
-        body_seconds: how long a body may take to come.
+        body_seconds: how long a body may take to arrive.
+        save_seconds: how long the spool may take to save captures.
         idle_seconds: how long a connection may idle, or take to send the head of a request.
         tls_certificate, tls_key: PEM files; HTTPS when given.
     """
@@ -75,14 +76,15 @@ class InletOptions:
     replay_window: float
     max_connections: int = 512
     body_seconds: float = 30.0
+    save_seconds: float = 30.0
     idle_seconds: float = 75.0
     tls_certificate: Path | None = None
     tls_key: Path | None = None
 
 
 @dataclass
-class Intake:
-    """What was taken since the start; `answers` to hand-overs, by HTTP status."""
+class InletCounters:
+    """Counts since the start; `answers` to requests with captures, by HTTP status."""
 
     accepted: int = 0
     rejected: int = 0
@@ -93,13 +95,14 @@ class Inlet:
     """Listens for captures while it is open."""
 
     def __init__(self, options: InletOptions, spool: Spool) -> None:
-        self.intake = Intake()
+        self.counters = InletCounters()
         self._options = options
         self._spool = spool
         self._waiting_bytes = 0
         self._is_ready = True
-        self._strangers = _Strangers()
-        self._taken: dict[bytes, float] = {}  # when, by the body's digest, oldest first
+        self._refusals = _RefusalLog()
+        self._saved: dict[bytes, float] = {}  # when, by the body's digest, oldest first
+        self._saving: dict[bytes, asyncio.Task[None]] = {}  # by the body's digest
         app = application(max_body_bytes=options.max_body_bytes)
         app.router.add_post("/v1/captures", self._captures)
         app.router.add_get("/health/live", self._live)
@@ -117,7 +120,7 @@ class Inlet:
         )
 
     async def open(self) -> None:
-        """Begin to listen.
+        """Start to listen.
 
         Raises:
             ListenError: the address is taken, or a certificate cannot be used.
@@ -130,17 +133,18 @@ class Inlet:
         return self._listener.url
 
     def trust(self, secrets: tuple[str, ...]) -> None:
-        """Take these shared secrets, no longer those of before."""
+        """Accept these shared secrets instead of the former ones."""
         self._options = replace(self._options, secrets=secrets)
 
     async def close(self) -> None:
-        """Answer the requests that have begun, and listen no more."""
+        """Stop listening, answer the requests in flight and finish what is being saved."""
         self._is_ready = False
         await self._listener.close()
+        await asyncio.gather(*self._saving.values(), return_exceptions=True)
 
     async def _captures(self, request: web.Request) -> web.Response:
         answer = await self._receive(request)
-        self.intake.answers[answer.status] += 1
+        self.counters.answers[answer.status] += 1
         return answer
 
     async def _receive(self, request: web.Request) -> web.Response:
@@ -152,17 +156,17 @@ class Inlet:
         try:
             async with asyncio.timeout(self._options.body_seconds):
                 async for chunk in request.content.iter_any():
-                    # What came counts, not what was announced: many who announce much and send
-                    # little take nobody's place.
+                    # Received bytes count, not announced ones: a request that announces much and
+                    # sends little takes no room from others.
                     body += chunk
                     self._waiting_bytes += len(chunk)
                     if len(body) > self._options.max_body_bytes:
                         limit = self._options.max_body_bytes
                         return refusal(413, f"a body may have {limit} bytes")
                     if self._waiting_bytes > self._options.max_waiting_bytes:
-                        told = "too much at once; nothing was taken"
-                        return refusal(429, told, retry_after=_RETRY_SOON)
-            return await self._take(request, bytes(body))
+                        reason = "too much at once; nothing was taken"
+                        return refusal(429, reason, retry_after=_RETRY_SOON)
+            return await self._accept(request, bytes(body))
         except TimeoutError:
             return refusal(408, f"the body took longer than {self._options.body_seconds:.0f} s")
         except (ClientPayloadError, ConnectionError):
@@ -170,7 +174,7 @@ class Inlet:
         finally:
             self._waiting_bytes -= len(body)
 
-    async def _take(self, request: web.Request, body: bytes) -> web.Response:
+    async def _accept(self, request: web.Request, body: bytes) -> web.Response:
         try:
             verify(
                 self._options.secrets,
@@ -181,7 +185,7 @@ class Inlet:
                 window=self._options.replay_window,
             )
         except SignatureError as error:
-            self._strangers.tell(request.remote, error)
+            self._refusals.add(request.remote, error)
             return refusal(401, str(error))
         if body.count(b"\n") > _LINES_AT_ONCE:
             return refusal(413, f"a body may have {_LINES_AT_ONCE} lines")
@@ -190,40 +194,58 @@ class Inlet:
             return refusal(400, "the body holds no capture")
         answer = {"accepted": len(accepted), "rejected": rejected}
         digest = hashlib.sha256(body).digest()
-        if self._was_taken(digest):
+        if self._was_saved(digest):
             return web.json_response(answer, status=202)
-        self._note(rejected, request.remote)
-        try:
-            if accepted:
-                await self._spool.put(accepted)
-        except QueueError as error:
-            log.error("Cannot keep captures: %s. Senders are told to come again.", error)
-            return refusal(503, f"{error}; nothing was taken", retry_after=_RETRY_LATER)
+        if digest not in self._saving:
+            self._log_rejected(rejected, request.remote)
         if not accepted:
             return web.json_response(answer, status=422)
-        self._taken[digest] = time.monotonic()
-        self.intake.accepted += len(accepted)
+        try:
+            await self._save_once(digest, accepted)
+        except QueueError as error:
+            return refusal(503, f"{error}; nothing was taken", retry_after=_RETRY_LATER)
+        except TimeoutError:
+            reason = f"the spool did not answer within {self._options.save_seconds:.0f} s"
+            return refusal(503, reason, retry_after=_RETRY_LATER)
         return web.json_response(answer, status=202)
 
-    def _note(self, faults: Sequence[dict[str, object]], sender: str | None) -> None:
-        self.intake.rejected += len(faults)
-        for fault in faults[:_FAULTS_LOGGED]:
-            log.warning(
-                "Refused a capture from %s, line %s: %s", sender, fault["line"], fault["error"]
-            )
-        if len(faults) > _FAULTS_LOGGED:
-            log.warning("Refused %d more of the same request", len(faults) - _FAULTS_LOGGED)
+    async def _save_once(self, digest: bytes, captures: Sequence[tuple[Capture, bytes]]) -> None:
+        """Save the captures of a body; requests with the same body wait for the same save."""
+        if (saving := self._saving.get(digest)) is None:
+            saving = asyncio.create_task(self._save(digest, captures))
+            self._saving[digest] = saving
+            saving.add_done_callback(lambda _: self._saving.pop(digest))
+        # A sender that stops waiting does not end it: it would not be known what was saved.
+        await asyncio.wait_for(asyncio.shield(saving), self._options.save_seconds)
 
-    def _was_taken(self, digest: bytes) -> bool:
-        """Whether a body is sent again: by a sender that missed the answer, or by somebody who
-        recorded it. It is answered alike, and its captures are kept once."""
+    async def _save(self, digest: bytes, captures: Sequence[tuple[Capture, bytes]]) -> None:
+        try:
+            await self._spool.put(captures)
+        except QueueError as error:
+            log.error("Cannot keep captures: %s. Senders are asked to retry.", error)
+            raise
+        self._saved[digest] = time.monotonic()
+        self.counters.accepted += len(captures)
+
+    def _log_rejected(self, rejected: Sequence[dict[str, object]], sender: str | None) -> None:
+        self.counters.rejected += len(rejected)
+        for line in rejected[:_ERRORS_LOGGED]:
+            log.warning(
+                "Refused a capture from %s, line %s: %s", sender, line["line"], line["error"]
+            )
+        if len(rejected) > _ERRORS_LOGGED:
+            log.warning("Refused %d more of the same request", len(rejected) - _ERRORS_LOGGED)
+
+    def _was_saved(self, digest: bytes) -> bool:
+        """Whether a body is sent again, by a sender that missed the answer or by somebody who
+        recorded the request. It gets the same answer, and its captures are saved once."""
         oldest = time.monotonic() - 2 * self._options.replay_window
-        while self._taken:
-            first = next(iter(self._taken))
-            if len(self._taken) <= _BODIES_REMEMBERED and self._taken[first] >= oldest:
+        while self._saved:
+            first = next(iter(self._saved))
+            if len(self._saved) <= _BODIES_REMEMBERED and self._saved[first] >= oldest:
                 break
-            del self._taken[first]
-        return digest in self._taken
+            del self._saved[first]
+        return digest in self._saved
 
     async def _live(self, _: web.Request) -> web.Response:
         return web.json_response({"status": "live"})
@@ -238,33 +260,33 @@ class Inlet:
         return web.json_response({"status": "ready"})
 
 
-class _Strangers:
-    """Tells of requests with a wrong signature, but fills nobody's disk with them."""
+class _RefusalLog:
+    """Logs requests with a wrong signature, a limited number each minute."""
 
     def __init__(self) -> None:
         self._since = float("-inf")
-        self._told = 0
+        self._count = 0
 
-    def tell(self, sender: str | None, error: SignatureError) -> None:
-        """Tell of one, or count it once enough were told of within a minute."""
+    def add(self, sender: str | None, error: SignatureError) -> None:
+        """Log one; beyond the limit of a minute, only count it."""
         now = time.monotonic()
         if now - self._since >= 60:
-            if self._told > _STRANGERS_A_MINUTE:
-                more = self._told - _STRANGERS_A_MINUTE
+            if self._count > _REFUSALS_LOGGED_A_MINUTE:
+                more = self._count - _REFUSALS_LOGGED_A_MINUTE
                 log.warning("Refused %d more requests since then", more)
-            self._since, self._told = now, 0
-        self._told += 1
-        if self._told <= _STRANGERS_A_MINUTE:
+            self._since, self._count = now, 0
+        self._count += 1
+        if self._count <= _REFUSALS_LOGGED_A_MINUTE:
             log.warning("Refused a request from %s: %s", sender, error)
 
 
 def read_body(
     body: bytes, *, as_lines: bool
 ) -> tuple[list[tuple[Capture, bytes]], list[dict[str, object]]]:
-    """Read the captures of a body, each with its text, and the faults of what is none.
+    """Read the captures of a body, each with its text, and the errors of the rest.
 
     Args:
-        as_lines: one capture a line, blank ones left out; else the whole is one.
+        as_lines: one capture a line, blank lines ignored; otherwise the whole body is one.
     """
     accepted: list[tuple[Capture, bytes]] = []
     rejected: list[dict[str, object]] = []
@@ -275,5 +297,5 @@ def read_body(
         try:
             accepted.append((read_capture(text), text.strip()))
         except InvalidCaptureError as error:
-            rejected.append({"line": number, "error": str(error)[:_LONGEST_FAULT]})
+            rejected.append({"line": number, "error": str(error)[:_LONGEST_ERROR]})
     return accepted, rejected

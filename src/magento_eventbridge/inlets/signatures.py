@@ -12,11 +12,11 @@ _VERSION = "v1"
 
 
 class SignatureError(Exception):
-    """The request was not signed by somebody who knows a secret; the message may be told."""
+    """The request is not signed with a known secret; the message may be sent to the client."""
 
 
 def sign(secret: str, timestamp: int, body: bytes) -> str:
-    """Give the value of the signature header.
+    """Return the value of the signature header.
 
     Args:
         timestamp: seconds since the epoch, as in the timestamp header.
@@ -27,7 +27,7 @@ def sign(secret: str, timestamp: int, body: bytes) -> str:
 
 
 def signed_headers(secret: str, body: bytes) -> dict[str, str]:
-    """Give the headers that sign a body now."""
+    """Return the headers that sign a body now."""
     timestamp = int(time.time())
     return {TIMESTAMP_HEADER: str(timestamp), SIGNATURE_HEADER: sign(secret, timestamp, body)}
 
@@ -48,15 +48,15 @@ def verify(
         window: how far the timestamp may be from now, in seconds.
 
     Raises:
-        SignatureError: saying what is wrong, though not what would be right.
+        SignatureError: the message says what is wrong, never what would be right.
     """
     if not timestamp or not signature:
         raise SignatureError(f"headers {TIMESTAMP_HEADER} and {SIGNATURE_HEADER} are required")
     if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= 12):
         raise SignatureError(f"{TIMESTAMP_HEADER} must be seconds since the epoch")
-    # A header may hold any byte; what is no text comes as surrogates.
+    # A header may hold any byte; bytes that are not text become surrogates.
     given = signature.encode(errors="surrogateescape")
-    # Each secret is tried, so that the time it takes does not tell which one was right.
+    # Every secret is tried, so that the duration does not reveal which one was right.
     is_right = False
     for secret in secrets:
         expected = sign(secret, int(timestamp), body)

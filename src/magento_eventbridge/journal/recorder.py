@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +21,7 @@ from magento_eventbridge.delivery.lane import Pending
 from magento_eventbridge.delivery.observer import Call, Settlement
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
 from magento_eventbridge.journal.personal import PersonalData, Redaction
+from magento_eventbridge.sqlite_files import make_private, migrate, schema_steps
 
 log = logging.getLogger(__name__)
 
@@ -274,15 +274,18 @@ def clear(connection: sqlite3.Connection, retention: Retention, now: float) -> N
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     # It holds what the spool holds: nobody else reads it.
-    path.chmod(0o600)
+    make_private(path)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
     connection.execute("PRAGMA page_size = 16384")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
-    connection.executescript(files(__package__).joinpath("journal.sql").read_text())
+    try:
+        migrate(connection, schema_steps(__package__))
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

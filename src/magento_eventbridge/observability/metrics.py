@@ -29,7 +29,7 @@ _COUNTS_EVERY = 5.0
 _DEPTH_SECONDS = 3.0
 
 
-class Intake(Protocol):
+class InletFigures(Protocol):
     """What an inlet did since its start."""
 
     @property
@@ -72,7 +72,7 @@ class Metrics(Collector):
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
         self._deliveries: list[_Delivery] = []
-        self._intakes: dict[str, Intake] = {}
+        self._inlet_counters: dict[str, InletFigures] = {}
         self._journal: JournalWriter | None = None
 
     def watch_delivery(self, queue: Queue, dispatcher: Dispatcher, counts: Counts) -> None:
@@ -80,9 +80,9 @@ class Metrics(Collector):
         look = Look(queue.depth, seconds=_DEPTH_SECONDS, lasts=_COUNTS_EVERY)
         self._deliveries.append(_Delivery(queue.name, counts, dispatcher, look))
 
-    def watch_inlet(self, name: str, intake: Intake) -> None:
+    def watch_inlet(self, name: str, counters: InletFigures) -> None:
         """Show what an inlet takes."""
-        self._intakes[name] = intake
+        self._inlet_counters[name] = counters
 
     def watch_journal(self, journal: JournalWriter) -> None:
         """Show what the journal missed."""
@@ -113,10 +113,10 @@ class Metrics(Collector):
         answers = _counter(
             "inlet_requests", "Requests to hand over captures, by HTTP status", "inlet", "status"
         )
-        for name, intake in self._intakes.items():
-            accepted.add_metric([name], intake.accepted)
-            rejected.add_metric([name], intake.rejected)
-            for status, count in sorted(intake.answers.items()):
+        for name, counters in self._inlet_counters.items():
+            accepted.add_metric([name], counters.accepted)
+            rejected.add_metric([name], counters.rejected)
+            for status, count in sorted(counters.answers.items()):
                 answers.add_metric([name, str(status)], count)
         yield from (accepted, rejected, answers)
 

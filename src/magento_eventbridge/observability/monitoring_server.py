@@ -9,7 +9,7 @@ from magento_eventbridge.listener import ListenerOptions
 from magento_eventbridge.observability.counts import Counts
 from magento_eventbridge.observability.endpoint import MetricsEndpoint
 from magento_eventbridge.observability.health import Health
-from magento_eventbridge.observability.metrics import Intake, JournalWriter, Metrics
+from magento_eventbridge.observability.metrics import InletFigures, JournalWriter, Metrics
 
 
 @runtime_checkable
@@ -56,9 +56,9 @@ class MonitoringServer:
         check = queue.check if isinstance(queue, Checked) else queue.depth
         self._health.watch(queue.name, check, dispatcher)
 
-    def watch_inlet(self, name: str, intake: Intake) -> None:
+    def watch_inlet(self, name: str, counters: InletFigures) -> None:
         """Tell of an inlet."""
-        self._metrics.watch_inlet(name, intake)
+        self._metrics.watch_inlet(name, counters)
 
     def is_serving(self) -> None:
         """Take note that the start is over."""

@@ -1,29 +1,46 @@
-"""A SQLite file with one writing thread that commits what many callers want in one go."""
+"""A SQLite file with one writing thread, which commits the work of many callers together."""
 
 import asyncio
 import contextlib
+import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.queues.sqlite.reserve import Reserve
+from magento_eventbridge.queues.sqlite.watch import FileWatch
+from magento_eventbridge.sqlite_files import COMPANIONS, NewerSchemaError, make_private, migrate
 
-# SQLite's own words.
-_FULL = "database or disk is full"
+log = logging.getLogger(__name__)
 
 Work = Callable[[sqlite3.Connection], Any]
+Problem = Callable[[], str | None]
+"""Return what is wrong; None: nothing."""
 
-# How much is committed in one go, at most: what is waited for by one caller delays all.
-_JOBS_AT_ONCE = 256
-# How long to wait for another process's transaction, in milliseconds.
-_BUSY_TIMEOUT = 10_000
 # A page holds several captures of usual length, so that it is not written for each.
 _PAGE = 16_384
+# The header of SQLite's log, and of each page in it.
+_LOG_HEADER, _FRAME_HEADER = 32, 24
+
+
+@dataclass(frozen=True)
+class SqliteFileOptions:
+    """Limits of a file.
+
+    Attributes:
+        jobs_at_once: committed together at most; each caller waits for all of them.
+        busy_milliseconds: how long to wait for another process's transaction.
+        check_seconds: how often an idle file is checked for being removed or replaced.
+    """
+
+    jobs_at_once: int = 256
+    busy_milliseconds: int = 10_000
+    check_seconds: float = 1.0
 
 
 @dataclass(slots=True)
@@ -35,65 +52,127 @@ class _Job:
 
 
 class SqliteFile:
-    """Runs work on a SQLite file in a thread of its own, several callers' work a transaction.
+    """Runs work on a SQLite file in a thread of its own, with the work of several callers in one
+    transaction.
 
-    All callers are on one event loop.
-    What is asked for as durable has reached the disk when its call returns; the rest may be
-    undone by a power failure, though not by a crash of the process. What needs room is refused
-    on a full disk while the rest still has some in reserve.
+    All callers are on one event loop. Durable work is on disk when its call returns; other work
+    may be undone by a power failure, but not by a crash of the process. Work that needs room is
+    refused on a full disk, and while the file is removed, replaced, truncated or unreadable; other
+    work continues, because the open file may still hold captures to deliver.
     """
 
-    def __init__(self, path: Path, schema: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: Sequence[str],
+        *,
+        also: Problem = lambda: None,
+        options: SqliteFileOptions | None = None,
+    ) -> None:
+        """Open the file; create or migrate it where necessary.
+
+        Args:
+            path: of the file.
+            schema: the steps to the newest schema.
+            also: another reason to refuse work that needs room.
+            options: its limits.
+
+        Raises:
+            QueueError: it cannot be opened or written, or was written by a newer version.
+        """
         self._path = path
+        self._also = also
+        self._options = options or SqliteFileOptions()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._problem: str | None = None
         self._connection = self._open(path, schema)
         self._thread = threading.Thread(target=self._work, name=f"sqlite {path.name}", daemon=True)
         self._thread.start()
 
-    def _open(self, path: Path, schema: str) -> sqlite3.Connection:
+    def _open(self, path: Path, schema: Sequence[str]) -> sqlite3.Connection:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(path)
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
-            connection.execute(f"PRAGMA page_size = {_PAGE}")
-            connection.execute("PRAGMA journal_mode = WAL")
-            self._reserve = Reserve(path.with_name(f"{path.name}.reserve"))
-            # Folding the log in must not take more room than there is in reserve.
-            pages = max(1, min(1000, self._reserve.size // 2 // _PAGE))
-            connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
-            connection.executescript(f"BEGIN IMMEDIATE; {schema}; COMMIT;")
-        except (sqlite3.Error, OSError) as error:
+            try:
+                connection.execute(f"PRAGMA busy_timeout = {self._options.busy_milliseconds}")
+                connection.execute(f"PRAGMA page_size = {_PAGE}")
+                connection.execute("PRAGMA journal_mode = WAL")
+                self._reserve = Reserve(path.with_name(f"{path.name}.reserve"))
+                # A checkpoint must not take more room than the reserve has.
+                pages = max(1, min(1000, self._reserve.size // 2 // _PAGE))
+                connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
+                migrate(connection, schema)
+                self._watches = self._watch(path)
+            except BaseException:
+                connection.close()
+                raise
+        except (sqlite3.Error, OSError, NewerSchemaError) as error:
             raise self._explained(error) from error
         return connection
 
+    def _watch(self, path: Path) -> list[FileWatch]:
+        log_file, index = (Path(f"{path}{suffix}") for suffix in COMPANIONS)
+        return [
+            FileWatch(path, self._holds_all_pages),
+            FileWatch(log_file, self._log_holds_all_frames),
+            FileWatch(index),
+        ]
+
+    def _holds_all_pages(self, length: int) -> bool:
+        """Whether a shorter file was made so by SQLite itself, as by a person's VACUUM."""
+        with contextlib.suppress(sqlite3.Error):
+            return 0 < self._pragma("page_count") * self._pragma("page_size") <= length
+        return False
+
+    def _log_holds_all_frames(self, length: int) -> bool:
+        """Whether a shorter log was made so by SQLite itself, as by a person's checkpoint."""
+        with contextlib.suppress(sqlite3.Error):
+            checkpoint = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            _, frames, _ = checkpoint.fetchone()
+            frame = self._pragma("page_size") + _FRAME_HEADER
+            return not frames or _LOG_HEADER + int(frames) * frame <= length
+        return False
+
+    def _pragma(self, name: str) -> int:
+        (value,) = self._connection.execute(f"PRAGMA {name}").fetchone()
+        return int(value)
+
     async def run(self, work: Work, *, durable: bool = False, needs_room: bool = False) -> Any:
-        """Do work in a transaction and give what it gives.
+        """Do work in a transaction and return its result.
 
         Args:
             work: may be done again, if its transaction failed.
-            durable: whether it is to be on the disk once this returns.
+            durable: whether it must be on disk when this returns.
             needs_room: whether it adds to what is in the file.
 
         Raises:
-            QueueError: the disk is full, the file is locked or damaged; nothing was done.
+            QueueError: the disk is full, the file is locked, damaged or removed. Work that was
+                done nevertheless, in the moment in which that happened, is not confirmed.
         """
         job = _Job(work, durable, needs_room, asyncio.get_running_loop().create_future())
         self._jobs.put(job)
         return await job.future
 
     def close(self) -> None:
-        """Finish the work that was asked for, then close the file."""
+        """Finish the jobs in hand, then close the file."""
         self._jobs.put(None)
         self._thread.join()
         self._connection.close()
         self._reserve.close()
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while True:
+            try:
+                job = self._jobs.get(timeout=self._options.check_seconds)
+            except queue.Empty:
+                self._check()
+                continue
+            if job is None:
+                return
             jobs = [job]
             is_last = False
             with contextlib.suppress(queue.Empty):
-                while len(jobs) < _JOBS_AT_ONCE:
+                while len(jobs) < self._options.jobs_at_once:
                     more = self._jobs.get_nowait()
                     if more is None:
                         is_last = True
@@ -103,11 +182,24 @@ class SqliteFile:
             if is_last:
                 return
 
+    def _check(self) -> str | None:
+        """Return why nothing may be added to the file now; log when that changes."""
+        problem = next((found for watch in self._watches if (found := watch.problem())), None)
+        problem = problem or self._also()
+        if problem and problem != self._problem:
+            log.error("%s. Nothing is accepted until that is corrected.", problem)
+        elif self._problem and not problem:
+            log.warning("%s can be used again.", self._path)
+        self._problem = problem
+        return problem
+
     def _commit(self, jobs: list[_Job], *, has_made_room: bool = False) -> None:
         try:
-            if any(job.needs_room for job in jobs):
+            needs_room = any(job.needs_room for job in jobs)
+            if needs_room:
+                self._ensure_usable()
                 self._ensure_room()
-            # FULL waits for the disk at each commit, NORMAL only when the log is folded in.
+            # FULL waits for the disk at each commit, NORMAL only at a checkpoint.
             level = "FULL" if any(job.durable for job in jobs) else "NORMAL"
             self._connection.execute(f"PRAGMA synchronous = {level}")
             self._connection.execute("BEGIN IMMEDIATE")
@@ -116,7 +208,7 @@ class SqliteFile:
         except Exception as error:
             self._roll_back()
             if len(jobs) > 1:
-                # Whose fault it was is not known: each by itself, so that none pays for another.
+                # The one that failed is not known: each alone, so that none fails with another.
                 for job in jobs:
                     self._commit([job])
                 return
@@ -124,20 +216,29 @@ class SqliteFile:
                 self._make_room()
                 self._commit(jobs, has_made_room=True)
                 return
-            self._tell(jobs, [self._explained(error)])
+            self._finish(jobs, [self._explained(error)])
             return
-        self._tell(jobs, results)
+        if needs_room and (problem := self._check()):
+            # It may be in a file that was removed during the commit: that is not confirmed.
+            results = [
+                QueueError(problem) if job.needs_room else result
+                for job, result in zip(jobs, results, strict=True)
+            ]
+        self._finish(jobs, results)
+
+    def _ensure_usable(self) -> None:
+        if problem := self._check():
+            raise QueueError(problem)
 
     def _ensure_room(self) -> None:
-        """Refuse what would use up the reserve, which is not for it."""
+        """Refuse what would use up the reserve."""
         if self._reserve.hold():
             return
-        (free_pages,) = self._connection.execute("PRAGMA freelist_count").fetchone()
-        if free_pages * _PAGE < self._reserve.size:
-            raise sqlite3.OperationalError(_FULL)
+        if self._pragma("freelist_count") * _PAGE < self._reserve.size:
+            raise _FullError
 
     def _make_room(self) -> None:
-        """Use the reserve to fold the log in: its room is then used again."""
+        """Use the reserve for a checkpoint: the log's space is then used again."""
         self._reserve.release()
         with contextlib.suppress(sqlite3.Error):  # another process is reading
             self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
@@ -147,26 +248,32 @@ class SqliteFile:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
-    def _tell(self, jobs: list[_Job], results: list[Any]) -> None:
-        def tell() -> None:
+    def _finish(self, jobs: list[_Job], results: list[Any]) -> None:
+        def finish() -> None:
             for job, result in zip(jobs, results, strict=True):
                 if job.future.done():
-                    continue  # its caller has gone
+                    continue  # its caller was cancelled
                 if isinstance(result, Exception):
                     job.future.set_exception(result)
                 else:
                     job.future.set_result(result)
 
         with contextlib.suppress(RuntimeError):  # the loop has ended, and its callers with it
-            jobs[0].future.get_loop().call_soon_threadsafe(tell)
+            jobs[0].future.get_loop().call_soon_threadsafe(finish)
 
     def _explained(self, error: Exception) -> Exception:
         if _is_full(error):
             return QueueError(f"the disk that holds {self._path} is full; make room there")
-        if isinstance(error, (sqlite3.Error, OSError)):
+        if isinstance(error, (sqlite3.Error, OSError, NewerSchemaError)):
             return QueueError(f"{self._path}: {error}")
         return error
 
 
+class _FullError(Exception):
+    """The disk has no room but the reserve."""
+
+
 def _is_full(error: Exception) -> bool:
-    return isinstance(error, sqlite3.OperationalError) and _FULL in str(error)
+    return isinstance(error, _FullError) or (
+        getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    )

@@ -9,51 +9,51 @@ import os
 import sqlite3
 import time
 from collections.abc import Collection, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import cast
 
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.delivery.ports import Claim, DeadLetter, Depth, QueueError
 from magento_eventbridge.queues.sqlite.file import SqliteFile
+from magento_eventbridge.queues.sqlite.watch import FileWatch
+from magento_eventbridge.sqlite_files import FILE_MODE, schema_steps
 
 log = logging.getLogger(__name__)
 
-# A claim stops at so many bytes: captures are small, but may be a megabyte each.
+# Where a claim stops: captures are small, but may be a megabyte each.
 _BYTES_PER_CLAIM = 16_000_000
 
 
 class SqliteQueue:
     """Captures in a SQLite file in WAL mode; several processes may share it.
 
-    All of them may put; one hands out claims: the one that holds the lock on the file beside it.
-    Claims live in its memory. The system takes the lock back when the process dies, however it
-    dies; the next one to claim then begins with the oldest capture that is left.
+    All of them may put; only the process that holds the lock on the file beside it hands out
+    claims, and keeps them in memory. The system releases the lock when the process ends, for any
+    reason; the next process to claim then begins with the oldest capture.
     """
 
     name = "sqlite"
 
     def __init__(self, path: Path) -> None:
-        """Open the file, made with its folder when missing.
+        """Open the file; create it and its folder if they are missing.
 
         Raises:
-            QueueError: it cannot be opened or written.
+            QueueError: it cannot be opened or written, or was written by a newer version.
         """
         self._path = path
-        self._file = SqliteFile(path, files(__package__).joinpath("schema.sql").read_text())
-        self._lock = _Lock(path.with_name(f"{path.name}.lock"))
+        self._lock = SpoolLock(path.with_name(f"{path.name}.lock"))
+        self._file = SqliteFile(path, schema_steps(__package__), also=self._lock.problem)
         self._claimed: set[int] = set()
         self._postponed: list[tuple[float, int]] = []
-        # How far each set of stores to pass over has been read: of all other stores, everything
-        # up to there was handed out.
+        # By the store views to pass over: up to where everything of the others was handed out.
         self._read_to: dict[frozenset[int], int] = {}
         self._news = asyncio.Event()
 
     async def put(self, captures: Sequence[tuple[Capture, bytes]]) -> None:
-        """Keep captures with their JSON texts: on the disk once this returns.
+        """Save captures with their JSON texts: they are on disk when this returns.
 
         Raises:
-            QueueError: none of them was kept.
+            QueueError: none of them was saved for certain.
         """
         # A line feed in JSON is white space; in the spool one capture is one line.
         rows = [
@@ -70,7 +70,7 @@ class SqliteQueue:
         self._news.set()
 
     async def check(self) -> None:
-        """Find out whether captures could be kept now.
+        """Check whether captures could be saved now.
 
         Raises:
             QueueError: they could not.
@@ -82,19 +82,21 @@ class SqliteQueue:
         await self._file.run(work, durable=True, needs_room=True)
 
     async def claim(self, limit: int, *, without_views: Collection[int] = ()) -> list[Claim]:
-        """Claim up to `limit` captures that wait, passing over those of the stores named.
+        """Claim up to `limit` waiting captures, except those of the store views named.
 
-        Gives none while another process hands out.
+        Return none while another process hands out.
         """
         self._news.clear()
         if not self._lock.acquire():
             return []
-        self._bring_back_postponed()
-        stores = frozenset(without_views)
-        # What was read for fewer exceptions was read for these too.
-        begin = max((seq for others, seq in self._read_to.items() if others <= stores), default=0)
+        self._return_postponed()
+        excluded_views = frozenset(without_views)
+        # What was read with fewer exceptions was read for these, too.
+        begin = max(
+            (seq for views, seq in self._read_to.items() if views <= excluded_views), default=0
+        )
         claimed_beyond = sum(seq > begin for seq in self._claimed)
-        excluded = ", ".join(str(int(store)) for store in stores)
+        excluded = ", ".join(str(int(view)) for view in excluded_views)
         waiting = (
             f"SELECT seq, body FROM captures WHERE seq > ? AND store_id NOT IN ({excluded}) "  # noqa: S608  numbers
             "ORDER BY seq LIMIT ?"
@@ -102,8 +104,8 @@ class SqliteQueue:
 
         def work(connection: sqlite3.Connection) -> tuple[bytes | None, int]:
             rows = _rows_that_fit(connection, waiting, begin, limit + claimed_beyond)
-            # All captures in one row. A thread that fetches row after row must ask the busy event
-            # loop for Python's lock each time, and waits longer for it than for the disk.
+            # All captures in one row: for each further row the thread would have to wait for
+            # Python's lock, which the busy event loop holds.
             (lines,) = connection.execute(
                 f"SELECT CAST(group_concat(seq || ' ' || body, char(10)) AS BLOB) FROM ({waiting})",  # noqa: S608
                 (begin, rows),
@@ -113,7 +115,7 @@ class SqliteQueue:
 
         lines, last = await self._file.run(work)
         if lines is None:
-            self._read_to[stores] = max(begin, last)
+            self._read_to[excluded_views] = max(begin, last)
             return []
         claims: list[Claim] = []
         for line in lines.split(b"\n"):
@@ -124,7 +126,7 @@ class SqliteQueue:
             if begin not in self._claimed:
                 claims.append(Claim(begin, body))
                 self._claimed.add(begin)
-        self._read_to[stores] = begin
+        self._read_to[excluded_views] = begin
         return claims
 
     async def wait(self, seconds: float) -> None:
@@ -133,14 +135,14 @@ class SqliteQueue:
             await asyncio.wait_for(self._news.wait(), seconds)
 
     async def ack(self, claims: Sequence[Claim]) -> None:
-        """Forget captures that were delivered, or that mean nothing worth telling."""
+        """Remove captures that were delivered, or that mean no event."""
         runs = _runs(sorted(_seq(claim) for claim in claims))
 
         def work(connection: sqlite3.Connection) -> None:
             connection.executemany("DELETE FROM captures WHERE seq BETWEEN ? AND ?", runs)
 
         await self._file.run(work)
-        self._let_go(claims)
+        self._forget(claims)
 
     async def retry(self, claims: Sequence[Claim], delay: float = 0.0) -> None:
         """Give captures back; they come out again after `delay` seconds."""
@@ -161,10 +163,10 @@ class SqliteQueue:
             connection.execute("DELETE FROM captures WHERE seq = ?", (claim.handle,))
 
         await self._file.run(work, durable=True)
-        self._let_go([claim])
+        self._forget([claim])
 
     async def depth(self) -> Depth:
-        """Tell how much there is to do."""
+        """Return how much there is to deliver."""
 
         def work(connection: sqlite3.Connection) -> Depth:
             captures, dead = connection.execute(
@@ -178,24 +180,24 @@ class SqliteQueue:
 
     @property
     def dead_letters(self) -> "SqliteDeadLetters":
-        """What it buried."""
+        """The captures that it buried."""
         return SqliteDeadLetters(self._file, self._news)
 
     async def close(self) -> None:
-        """Give back what is still claimed, and let go of the file."""
+        """Give back what is still claimed; close the file."""
         await asyncio.to_thread(self._file.close)
         self._lock.release()
 
-    def _let_go(self, claims: Sequence[Claim]) -> None:
+    def _forget(self, claims: Sequence[Claim]) -> None:
         self._claimed.difference_update(_seq(claim) for claim in claims)
 
-    def _bring_back_postponed(self) -> None:
+    def _return_postponed(self) -> None:
         now = time.monotonic()
         while self._postponed and self._postponed[0][0] <= now:
             _, seq = heapq.heappop(self._postponed)
             self._claimed.discard(seq)
-            for stores, read_to in self._read_to.items():
-                self._read_to[stores] = min(read_to, seq - 1)
+            for views, read_to in self._read_to.items():
+                self._read_to[views] = min(read_to, seq - 1)
 
 
 class SqliteDeadLetters:
@@ -206,7 +208,7 @@ class SqliteDeadLetters:
         self._news = news
 
     async def count(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
 
         def work(connection: sqlite3.Connection) -> int:
             (count,) = connection.execute("SELECT count(*) FROM dead_letters").fetchone()
@@ -221,11 +223,11 @@ class SqliteDeadLetters:
 
     async def find(self, letter: int) -> DeadLetter | None:
         """Read one by its id."""
-        found = await self._read("id = ?", (letter,))
-        return found[0] if found else None
+        letters = await self._read("id = ?", (letter,))
+        return letters[0] if letters else None
 
     async def redrive(self, letters: Sequence[int] | None) -> int:
-        """Put letters (None: all) back into the queue; gives how many there were."""
+        """Put letters (None: all) back into the queue; return how many there were."""
         which, numbers = _which(letters)
 
         def work(connection: sqlite3.Connection) -> int:
@@ -242,7 +244,7 @@ class SqliteDeadLetters:
         return redriven
 
     async def drop(self, letters: Sequence[int] | None) -> int:
-        """Delete letters (None: all) for good; gives how many there were."""
+        """Delete letters (None: all) for good; return how many there were."""
         which, numbers = _which(letters)
 
         def work(connection: sqlite3.Connection) -> int:
@@ -269,7 +271,7 @@ class SqliteDeadLetters:
 
 
 def _rows_that_fit(connection: sqlite3.Connection, query: str, begin: int, limit: int) -> int:
-    """Give how many rows to read, so that their bodies make no more bytes than a claim may have."""
+    """Return how many rows to read, so that their bodies fit the bytes that a claim may have."""
     while True:
         (size,) = connection.execute(
             f"SELECT total(length(body)) FROM ({query})",  # noqa: S608  ours
@@ -291,7 +293,7 @@ def _seq(claim: Claim) -> int:
 
 
 def _runs(numbers: list[int]) -> list[tuple[int, int]]:
-    """Give ascending numbers as runs without gaps, by their first and last."""
+    """Return ascending numbers as runs without gaps, by their first and last."""
     runs: list[tuple[int, int]] = []
     for number in numbers:
         if runs and number == runs[-1][1] + 1:
@@ -301,35 +303,50 @@ def _runs(numbers: list[int]) -> list[tuple[int, int]]:
     return runs
 
 
-class _Lock:
+class SpoolLock:
     """The right to hand out what is in the file; it ends with the process."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
-        self._has_told = False
+        self._watch: FileWatch | None = None
+        self._has_logged = False
 
     def acquire(self) -> bool:
-        """Take the lock, or tell that another process has it."""
+        """Take the lock; return False while another process has it.
+
+        Raises:
+            QueueError: its file cannot be used, or was removed while we held the lock.
+        """
         if self._descriptor is not None:
+            if problem := self.problem():
+                raise QueueError(problem)
             return True
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+            os.fchmod(descriptor, FILE_MODE)
         except OSError as error:
             raise QueueError(f"{self._path}: {error.strerror}") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            watch = FileWatch(self._path)
+        except (BlockingIOError, FileNotFoundError):
             os.close(descriptor)
-            if not self._has_told:
+            if not self._has_logged:
                 log.info("Another process delivers what is in %s; standing by.", self._path.stem)
-                self._has_told = True
+                self._has_logged = True
             return False
-        self._descriptor = descriptor
+        self._descriptor, self._watch = descriptor, watch
         return True
+
+    def problem(self) -> str | None:
+        """Return why the lock that we hold no longer keeps other processes out, if so."""
+        if self._watch is None or (problem := self._watch.problem()) is None:
+            return None
+        return f"{problem}: another bridge may deliver the same events; restart this one"
 
     def release(self) -> None:
         """Let another process hand out."""
         if self._descriptor is not None:
             os.close(self._descriptor)
-            self._descriptor = None
+            self._descriptor, self._watch = None, None

@@ -1,24 +1,26 @@
-"""Room on a disk that is set aside, so that a full one can still be told what was delivered."""
+"""Reserved disk space, so that deliveries can be recorded on a full disk."""
 
 import os
 from pathlib import Path
 
-# In bytes. More than SQLite's log holds before it is folded into the file, which may grow by as
-# much then; but no large part of a small disk.
+from magento_eventbridge.sqlite_files import FILE_MODE
+
+# In bytes. More than SQLite's log holds before a checkpoint, which may add as much to the file; but
+# no large part of a small disk.
 _WANTED = 24_000_000
 _SHARE = 8
 
-_BLOCK = 512  # what st_blocks counts, whatever the file system's own blocks are
+_BLOCK = 512  # the unit of st_blocks on every file system
 
 
 class Reserve:
-    """A file that takes up room until it is released."""
+    """A file that takes up space until it is released."""
 
     def __init__(self, path: Path) -> None:
-        """Get ready; the folder is there.
+        """Choose the size; the folder must exist.
 
         Raises:
-            OSError: the file system cannot be asked how large it is.
+            OSError: the file system's size is unknown.
         """
         disk = os.statvfs(path.parent)
         self.size = min(_WANTED, disk.f_blocks * disk.f_frsize // _SHARE)
@@ -28,17 +30,17 @@ class Reserve:
         self._is_ours = False
 
     def hold(self) -> bool:
-        """Take up the room, if it is not taken up already; tells whether it is."""
+        """Take up the space, unless it is taken already; return whether it is."""
         # Another process on the same file may have released it.
         self._is_ours = self.size > 0 and (self._is_taken_up() or self._take_up())
         return self._is_ours or self.size == 0
 
     def release(self) -> None:
-        """Give the room to whoever writes next."""
+        """Free the space for the next write."""
         self._path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Leave nothing behind; who only looked at the spool leaves it as it was."""
+        """Remove the file, if this process took up the space."""
         if self._is_ours:
             self.release()
 
@@ -46,17 +48,18 @@ class Reserve:
         try:
             return self._path.stat().st_blocks * _BLOCK >= self.size
         except OSError:
-            return False  # it is not there yet
+            return False  # it does not exist yet
 
     def _take_up(self) -> bool:
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         except OSError:
             return False
         try:
+            os.fchmod(descriptor, FILE_MODE)
             os.posix_fallocate(descriptor, 0, self.size)
         except OSError:
-            os.ftruncate(descriptor, 0)  # of what it could get, others have more need
+            os.ftruncate(descriptor, 0)  # a part of it would only take space from others
             return False
         finally:
             os.close(descriptor)

@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS dead_letters (
     buried_at REAL NOT NULL
 );
 
--- Written to find out whether the disk takes anything.
+-- Written to check whether the disk accepts anything.
 CREATE TABLE IF NOT EXISTS pulse (
     id INTEGER PRIMARY KEY,
     at REAL NOT NULL

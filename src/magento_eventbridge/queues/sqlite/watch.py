@@ -1,0 +1,54 @@
+"""Notice that a file in use was removed, replaced, truncated or made unreadable."""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+_OWNER_RIGHTS = stat.S_IRUSR | stat.S_IWUSR
+
+
+class FileWatch:
+    """Compares a file at a path with the file that was opened there.
+
+    A process keeps a removed file open and could write to it until it ends: what it then answers
+    with 202 would be lost. The file itself is never opened here, because closing it would release
+    this process's locks on it.
+    """
+
+    def __init__(self, path: Path, is_whole: Callable[[int], bool] = lambda _: False) -> None:
+        """Remember the file at `path`, which has just been opened.
+
+        Args:
+            path: of the file.
+            is_whole: asked about a file that became shorter, with its new length: whether that is
+                all that it should hold. It may raise `OSError`.
+
+        Raises:
+            OSError: there is no file any more.
+        """
+        self.path = path
+        self._is_whole = is_whole
+        found = path.stat()
+        self._identity = (found.st_dev, found.st_ino)
+        self._length = found.st_size
+
+    def problem(self) -> str | None:
+        """Return what happened to the file; None while it is as it should be."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return f"{self.path} was removed while in use"
+        except OSError as error:
+            return f"{self.path} cannot be reached any more: {error.strerror}"
+        if (found.st_dev, found.st_ino) != self._identity:
+            return f"{self.path} was replaced by another file while in use"
+        # The owner's rights, too: root could use the file without them.
+        if found.st_mode & _OWNER_RIGHTS != _OWNER_RIGHTS or not os.access(
+            self.path, os.R_OK | os.W_OK
+        ):
+            return f"{self.path} cannot be read and written any more: check its owner and mode"
+        if found.st_size < self._length and not self._is_whole(found.st_size):
+            return f"{self.path} was truncated while in use"
+        self._length = found.st_size
+        return None

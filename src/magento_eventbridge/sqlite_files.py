@@ -1,0 +1,107 @@
+"""SQLite files that only the bridge's user can read, with a numbered schema."""
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from magento_eventbridge.errors import BridgeError
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+# SQLite creates these beside a file in WAL mode, with the file's own mode.
+COMPANIONS = ("-wal", "-shm")
+
+
+class NewerSchemaError(BridgeError):
+    """The file was written by a newer version of the bridge."""
+
+
+def make_private(path: Path) -> None:
+    """Create a file and its folders for this user alone, whatever the umask.
+
+    A file that exists loses the rights of others; a folder that exists keeps its mode.
+
+    Raises:
+        OSError: it cannot be created.
+    """
+    for folder in reversed(path.parents):
+        if not folder.exists():
+            folder.mkdir(FOLDER_MODE, exist_ok=True)
+            folder.chmod(FOLDER_MODE)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+    except FileExistsError:
+        # Not opened here: closing it would release the locks of this process's other connections.
+        for existing in (path, *(Path(f"{path}{suffix}") for suffix in COMPANIONS)):
+            _restrict(existing)
+        return
+    try:
+        os.fchmod(descriptor, FILE_MODE)
+    finally:
+        os.close(descriptor)
+
+
+def _restrict(path: Path) -> None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return
+    if status.st_mode & 0o077 and os.geteuid() in {0, status.st_uid}:
+        path.chmod(FILE_MODE)
+
+
+def schema_steps(package: str, folder: str = "schema") -> list[str]:
+    """Read the numbered `.sql` files of a package: step N leads from schema version N-1 to N."""
+    scripts = [entry for entry in files(package).joinpath(folder).iterdir() if ".sql" in entry.name]
+    return [script.read_text() for script in sorted(scripts, key=lambda script: script.name)]
+
+
+def migrate(connection: sqlite3.Connection, steps: Sequence[str]) -> None:
+    """Bring a file to the newest schema, in one transaction; a new file runs all steps.
+
+    Files of version 0.1.0 have no number: the first step also accepts their tables.
+
+    Raises:
+        NewerSchemaError: the file has a newer schema; nothing was changed.
+    """
+    if _version(connection) == len(steps):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection)  # another process may have migrated it meanwhile
+        _refuse_newer(version, len(steps))
+        for number, step in enumerate(steps[version:], start=version + 1):
+            for statement in _statements(step):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _refuse_newer(version: int, known: int) -> None:
+    if version > known:
+        raise NewerSchemaError(
+            f"written by a newer version of magento-eventbridge (schema {version}; this version "
+            f"knows {known}): install that version again, or use another file"
+        )
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _statements(script: str) -> list[str]:
+    """Split a script; `executescript` would commit the transaction that it runs in."""
+    statements: list[str] = []
+    rest = ""
+    for line in script.splitlines(keepends=True):
+        rest += line
+        if sqlite3.complete_statement(rest):
+            statements.append(rest)
+            rest = ""
+    return statements
