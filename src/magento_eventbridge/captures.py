@@ -8,7 +8,7 @@ import re
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 # 9999-12-31T23:59:59Z: later times cannot be written as a date.
 _LATEST_TIME = 253402300799.0
@@ -38,7 +38,7 @@ class Context(Struct, frozen=True):
     transport: Literal["HTTP", "SHELL"]
     hostname: str | None = None
     time: int | None = None  # milliseconds since the epoch
-    store_id: int | None = None
+    view_id: int | None = field(name="store_id", default=None)
     version: Versions = Versions()
     user: dict[str, Any] | None = None
     ip: str | None = None
@@ -58,7 +58,7 @@ class Capture(Struct, frozen=True):
     time: Annotated[float, Meta(ge=0, le=_LATEST_TIME)]  # seconds since the epoch
     version: Literal[1] = 1
     area: str | None = None
-    store_id: Annotated[int, Meta(ge=0, le=2**31)] = 0
+    view_id: Annotated[int, Meta(ge=0, le=2**31)] = field(name="store_id", default=0)
     subject: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
     queued: bool = False  # it came through Magento's message queue
     is_new: bool = False
@@ -69,7 +69,7 @@ class Capture(Struct, frozen=True):
     @property
     def order_key(self) -> str:
         """What the capture keeps its place among: its subject, or nothing but itself."""
-        return f"{self.store_id}/{self.subject}" if self.subject else self.id
+        return f"{self.view_id}/{self.subject}" if self.subject else self.id
 
 
 _decoder = msgspec.json.Decoder(Capture)

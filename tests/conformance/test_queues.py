@@ -128,7 +128,7 @@ async def test_what_is_given_back_for_later_comes_out_later(subject: Subject) ->
 
 
 async def test_stores_can_be_passed_over_and_come_out_afterwards(subject: Subject) -> None:
-    one, two = recorded.orders(3, store_id=1), recorded.orders(3, store_id=2)
+    one, two = recorded.orders(3, view_id=1), recorded.orders(3, view_id=2)
     await subject.put([capture for pair in zip(one, two, strict=True) for capture in pair])
     claims = await subject.queue.claim(10, without_views={1})
     assert [claim.body for claim in claims] == ids(two)
@@ -136,7 +136,7 @@ async def test_stores_can_be_passed_over_and_come_out_afterwards(subject: Subjec
     assert await subject.queue.claim(10, without_views={1, 2}) == []
     claims = await subject.queue.claim(2)
     assert [claim.body for claim in claims] == ids(one[:2])
-    more = recorded.orders(1, store_id=2)
+    more = recorded.orders(1, view_id=2)
     await subject.put(more)
     assert [claim.body for claim in await subject.queue.claim(10)] == ids(one[2:] + more)
 

@@ -86,8 +86,8 @@ async def until(is_so: Callable[[], Any], seconds: float = NOTICES_WITHIN) -> No
             await asyncio.sleep(0.02)
 
 
-def orders(shop: Shop, count: int, store_id: int = 1) -> list[str]:
-    captures = recorded.orders(count, store_id=store_id)
+def orders(shop: Shop, count: int, view_id: int = 1) -> list[str]:
+    captures = recorded.orders(count, view_id=view_id)
     shop.outbox.put(captures)
     return [capture.id for capture, _ in captures]
 
@@ -99,8 +99,8 @@ async def test_each_store_view_goes_its_way_and_a_change_is_followed(
     shop.save("options/event_bus", "german-bus", "stores", 2)
     shop.save("options/source", "german.example.com", "stores", 2)
     async with serving(shop) as bridge:
-        orders(shop, 3, store_id=1)
-        orders(shop, 2, store_id=2)
+        orders(shop, 3, view_id=1)
+        orders(shop, 2, view_id=2)
         await endpoint.until_taken(5)
         assert where(endpoint.taken) == {
             ("store.example.com", None),
@@ -111,8 +111,8 @@ async def test_each_store_view_goes_its_way_and_a_change_is_followed(
         shop.save("events_order/placed", "0", "stores", 2)
         await until(lambda: "has changed and is used" in bridge.log)
         del endpoint.taken[:]
-        orders(shop, 2, store_id=2)
-        orders(shop, 3, store_id=1)
+        orders(shop, 2, view_id=2)
+        orders(shop, 3, view_id=1)
         await endpoint.until_taken(3)
         await until(lambda: shop.outbox.ask("SELECT COUNT(*) FROM {outbox}") == ((0,),))
         assert where(endpoint.taken) == {("moved.example.com", None)}

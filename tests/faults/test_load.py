@@ -73,13 +73,13 @@ async def test_a_dead_bus_of_one_store_view_holds_up_no_other(
     source: Source, tmp_path: Path
 ) -> None:
     backlog = _BACKLOG_OF_BROKER if source.name == "amqp" else _BACKLOG
-    living = recorded.orders(200, store_id=1)
+    living = recorded.orders(200, view_id=1)
     async with put_events() as bus, put_events(lambda *_: Stall(600)) as dead:
         settings = {**source.settings, "STORES__2__OPTIONS__ENDPOINT_URL": dead.url}
         async with Bridge(tmp_path / "one", bus.url, settings) as bridge:
             await bridge.start()
             await bridge.until_told("Delivering what is in")
-            await _put_all(source, recorded.orders(backlog, store_id=2))
+            await _put_all(source, recorded.orders(backlog, view_id=2))
             await bridge.until_told("No delivery to")
             began = time.monotonic()
             await _put_all(source, living)

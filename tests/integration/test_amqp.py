@@ -242,14 +242,14 @@ async def test_a_quorum_queue_drops_nothing_that_comes_back_often(
 async def test_looking_at_dead_letters_leaves_them_where_they_are(
     magento_broker: MagentoBroker, queue: AmqpQueue
 ) -> None:
-    captures = recorded.orders(5, store_id=3)
+    captures = recorded.orders(5, view_id=3)
     await magento_broker.put(captures)
     for claim in await claimed(queue, 5):
         await queue.bury(claim, "naïve \U0001f600 and \ud800")
     for _ in range(3):
         letters = await queue.dead_letters.page(10)
         assert [letter.body for letter in letters] == [body for _, body in captures]
-    assert {(letter.reason, letter.store_id) for letter in letters} == {
+    assert {(letter.reason, letter.view_id) for letter in letters} == {
         ("naïve \U0001f600 and ?", 3)
     }
     assert await queue.dead_letters.page(2, after=letters[1].id) == letters[2:4]
@@ -386,7 +386,7 @@ async def test_a_message_without_an_id_is_taken(
 async def test_a_store_that_must_wait_makes_room_for_others(magento_broker: MagentoBroker) -> None:
     options = replace(magento_broker.options, prefetch=5, sets_aside=True)
     queue = AmqpQueue(options)
-    one, two = recorded.orders(12, store_id=1), recorded.orders(2, store_id=2)
+    one, two = recorded.orders(12, view_id=1), recorded.orders(2, view_id=2)
     await magento_broker.put(one + two)
     claims: list[Claim] = []
     async with asyncio.timeout(15):

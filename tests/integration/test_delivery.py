@@ -45,8 +45,8 @@ class Bench:
         self.sink = sink
         self.routes: dict[int, Route] = {}
 
-    def route(self, store_id: int) -> Route:
-        return self.routes.get(store_id) or self.route_to(self.endpoint.url)
+    def route(self, view_id: int) -> Route:
+        return self.routes.get(view_id) or self.route_to(self.endpoint.url)
 
     def route_to(self, url: str, **changes: Any) -> Route:
         destination = Destination(region="eu-west-1", endpoint_url=url, credentials=KEYS)
@@ -122,8 +122,8 @@ async def test_an_entry_is_what_the_documentation_says(bench: Bench) -> None:
 async def test_what_is_switched_off_is_passed_over(bench: Bench) -> None:
     off = frozenset({"aws_eventbridge/events_order/placed"})
     bench.routes[2] = bench.route_to(bench.endpoint.url, switched_off=off)
-    on = recorded.orders(2, store_id=1)
-    await bench.queue.put(recorded.orders(3, store_id=2) + on)
+    on = recorded.orders(2, view_id=1)
+    await bench.queue.put(recorded.orders(3, view_id=2) + on)
     dispatcher = await drain(bench)
     assert sorted(bench.endpoint.ids) == sorted(ids(on))
     assert dispatcher.totals.passed_over == 3
@@ -325,7 +325,7 @@ async def test_missing_credentials_park_and_lose_nothing(
 async def test_a_dead_destination_of_one_store_does_not_hold_up_another(bench: Bench) -> None:
     few = replace(HASTY, entries_per_destination=20, claim_size=10)
     bench.routes[2] = bench.route_to("http://127.0.0.1:9")
-    dead, alive = recorded.orders(100, store_id=2), recorded.orders(40, store_id=1)
+    dead, alive = recorded.orders(100, view_id=2), recorded.orders(40, view_id=1)
     await bench.queue.put(dead + alive)
     async with bench.running(few):
         await bench.endpoint.until_taken(40)
@@ -502,7 +502,7 @@ async def test_what_was_switched_off_meanwhile_is_passed_over(bench: Bench) -> N
 
 async def test_other_destinations_go_on_while_one_changes(bench: Bench) -> None:
     bench.routes[2] = bench.route_to("http://127.0.0.1:1")
-    await bench.queue.put([*recorded.orders(5, store_id=2), *recorded.orders(5, store_id=1)])
+    await bench.queue.put([*recorded.orders(5, view_id=2), *recorded.orders(5, view_id=1)])
     async with bench.running() as dispatcher:
         await bench.endpoint.until_taken(5)
         assert dispatcher.problems

@@ -87,8 +87,8 @@ async def test_a_delivered_event_is_found_by_whatever_is_known_of_it(tmp_path: P
         (Query(detail_type="OrderPlaced"), 1),
         (Query(verdict="delivered"), 2),
         (Query(verdict="dead"), 0),
-        (Query(store_id=told["store_id"], detail_type="OrderPlaced"), 1),
-        (Query(store_id=9), 0),
+        (Query(view_id=told["store_id"], detail_type="OrderPlaced"), 1),
+        (Query(view_id=9), 0),
         (Query(since=told["time"] + 86400), 0),
         (Query(until=told["time"] + 86400), 2),
     ):
@@ -190,7 +190,7 @@ async def test_what_no_one_can_read_is_told_of_too(tmp_path: Path) -> None:
     journal.ended(Settlement(time.time(), Claim(7, b"{broken"), None, "", "not a capture"))
     await asyncio.to_thread(journal.close)
     (found,) = await Archive(_file(tmp_path)).search(Query(), 9)
-    assert (found.id, found.verdict, found.store_id) == ("claim 7", "dead", None)
+    assert (found.id, found.verdict, found.view_id) == ("claim 7", "dead", None)
     record = await Archive(_file(tmp_path)).find("claim 7")
     assert record and record.capture == ""  # what cannot be looked through is not kept
 

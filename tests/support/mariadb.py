@@ -106,7 +106,7 @@ class Outbox:
         connection: "pymysql.Connection[Cursor] | None" = None,
     ) -> None:
         """Write captures as the agent does: committed, or in the transaction of a connection."""
-        rows = [(capture.store_id, capture.subject, body) for capture, body in captures]
+        rows = [(capture.view_id, capture.subject, body) for capture, body in captures]
         statement = f"INSERT INTO {self.table} (store_id, subject, body) VALUES (%s, %s, %s)"
         if connection:
             connection.cursor().executemany(statement, rows)

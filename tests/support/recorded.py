@@ -32,10 +32,10 @@ def stored(told: Json) -> tuple[Capture, bytes]:
     return read_capture(text), text
 
 
-def orders(count: int, *, store_id: int = 1) -> list[tuple[Capture, bytes]]:
+def orders(count: int, *, view_id: int = 1) -> list[tuple[Capture, bytes]]:
     """Give captures of as many orders placed."""
     placed = of("order-guest", "sales_order_place_after")
     return [
-        stored(again(placed, subject=f"order/{number}", store_id=store_id))
+        stored(again(placed, subject=f"order/{number}", store_id=view_id))
         for number in range(count)
     ]

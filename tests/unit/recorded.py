@@ -33,7 +33,7 @@ _FIELDS = (
     "event",
     "time",
     "area",
-    "store_id",
+    "view_id",
     "subject",
     "queued",
     "is_new",

@@ -42,7 +42,7 @@ def test_what_may_be_left_out_has_a_default():
         event="cron_job_run",
         time=1795453984.4319,
         area=None,
-        store_id=0,
+        view_id=0,
         subject=None,
         queued=False,
         is_new=False,

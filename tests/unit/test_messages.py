@@ -237,7 +237,7 @@ def test_tracking_is_taken_over_where_the_message_has_it() -> None:
     message = published("CacheFlushAll", tracking=tracking)
     _, detail = told(message)
     assert detail["tracking"] == tracking | {"time": 1566594699836, "storeId": 2}
-    assert read(message).store_id == 2
+    assert read(message).view_id == 2
 
 
 def test_tracking_that_nobody_can_read_costs_only_itself() -> None:

@@ -75,7 +75,7 @@ def loaded(*args: Any, **kwargs: Any) -> tuple[Settings, Origins]:
 
 
 def regions(settings: Settings) -> list[str]:
-    return [settings.view(store_id).options.region for store_id in range(4)]
+    return [settings.view(view_id).options.region for view_id in range(4)]
 
 
 def of(path: str, value: Any) -> dict[str, Any]:
@@ -202,7 +202,7 @@ def test_files_and_variables_go_before_the_database():
     settings, origins = loaded(saved, env_php, config_php, environment)
     assert regions(settings) == ["6", "3", "2", "5"]
     assert settings.options.region == "4"
-    assert [origins.of(f"stores.{store_id}.options.region") for store_id in range(4)] == [
+    assert [origins.of(f"stores.{view_id}.options.region") for view_id in range(4)] == [
         "CONFIG__STORES__ADMIN__AWS_EVENTBRIDGE__OPTIONS__REGION",
         "env.php, website 1",
         "config.php, store view 2",
@@ -271,7 +271,7 @@ def test_the_source_is_the_host_of_the_store_view_unless_one_is_saved():
         ("stores", 2, SOURCE, "german"),
     )
     settings, origins = loaded(saved)
-    assert [settings.view(store_id).options.source for store_id in range(4)] == [
+    assert [settings.view(view_id).options.source for view_id in range(4)] == [
         "shop.example.com",
         "shop.example.com",
         "german",
@@ -305,8 +305,8 @@ def test_secrets_are_opened_wherever_they_are_saved():
     }
     settings, _ = loaded(saved, environment=environment)
     secrets = [
-        settings.view(store_id).route().destination.credentials.secret_access_key
-        for store_id in (0, 2)
+        settings.view(view_id).route().destination.credentials.secret_access_key
+        for view_id in (0, 2)
     ]
     assert secrets == [value["plaintext"], SECRET]
 

@@ -51,7 +51,7 @@ def _capture(event: _Published, identifier: str) -> Json:
         "event": event.name,  # one that nobody knows is buried under its name
         "time": data["metadata"]["timestamp"],
         "queued": True,
-        "store_id": tracking.store_id if tracking and tracking.store_id else 0,
+        "store_id": tracking.view_id if tracking and tracking.view_id else 0,
         "context": tracking,
     }
     if event.name in _EVENTS:

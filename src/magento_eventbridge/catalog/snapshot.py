@@ -190,7 +190,7 @@ def tracking(context: Context) -> Json:
         "transport": context.transport,
         "hostname": context.hostname,
         "time": context.time,
-        "storeId": context.store_id,
+        "storeId": context.view_id,
         "version": {"module": version.module, "php": version.php, "magento": version.magento},
         "user": context.user and _user(context.user),
     }

@@ -56,7 +56,7 @@ def list_letters(
     rows = table("id", "buried", "Magento event", "store", "reason")
     for letter in letters:
         rows.add_row(
-            str(letter.id), _time(letter), letter.event, str(letter.store_id), letter.reason
+            str(letter.id), _time(letter), letter.event, str(letter.view_id), letter.reason
         )
     out.print(rows, soft_wrap=False)
 
@@ -79,7 +79,7 @@ def show(
     if as_json:
         show_json(_summary(letter) | {"capture": letter.body.decode(errors="replace")})
         return
-    out.print(f"{letter.id}  {_time(letter)}  {letter.event}, store {letter.store_id}")
+    out.print(f"{letter.id}  {_time(letter)}  {letter.event}, store {letter.view_id}")
     out.print(f"reason: {letter.reason}\n")
     out.print(_pretty(letter.body))
 
@@ -156,7 +156,7 @@ def _summary(letter: DeadLetter) -> dict[str, Any]:
         "id": letter.id,
         "captureId": letter.capture_id,
         "event": letter.event,
-        "storeId": letter.store_id,
+        "storeId": letter.view_id,
         "reason": letter.reason,
         "buriedAt": _time(letter),
     }

@@ -197,7 +197,7 @@ class Dispatcher:
         try:
             capture = read_capture(claim.body)
             event = event_of(capture)
-            route = self._routes(capture.store_id)
+            route = self._routes(capture.view_id)
             if event is None or event.config_path in route.switched_off:
                 self.totals.passed_over += 1
                 self._acks.append(claim)
@@ -219,7 +219,7 @@ class Dispatcher:
             self._refuse(claim, capture, ReasonKind.INTERNAL_ERROR.reason(type(error).__name__))
         else:
             pending = Pending(
-                claim, entry, capture.order_key, capture.id, event.label, capture.store_id
+                claim, entry, capture.order_key, capture.id, event.label, capture.view_id
             )
             self._send(pending, capture, self._sender(route.destination))
 

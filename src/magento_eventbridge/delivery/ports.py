@@ -39,21 +39,21 @@ class DeadLetter:
     id: int
     capture_id: str
     event: str
-    store_id: int
+    view_id: int
     reason: str
     buried_at: float
     body: bytes = field(repr=False)
 
     @classmethod
     def of(
-        cls, number: int, store_id: int, reason: str, buried_at: float, body: bytes
+        cls, number: int, view_id: int, reason: str, buried_at: float, body: bytes
     ) -> "DeadLetter":
         """Create one from what a queue keeps; a body that is no capture has no id and no event."""
         try:
             capture = read_capture(body)
         except InvalidCaptureError:
-            return cls(number, "?", "?", store_id, reason, buried_at, body)
-        return cls(number, capture.id, capture.event, store_id, reason, buried_at, body)
+            return cls(number, "?", "?", view_id, reason, buried_at, body)
+        return cls(number, capture.id, capture.event, view_id, reason, buried_at, body)
 
 
 class DeadLetters(Protocol):

@@ -32,7 +32,7 @@ class Summary(NamedTuple):
     detail_type: str
     source: str
     subject: str | None
-    store_id: int | None
+    view_id: int | None
     destination: str
     happened_at: float | None
     told_at: float
@@ -75,7 +75,7 @@ class Query:
     text: str = ""
     detail_type: str = ""
     verdict: str = ""
-    store_id: int | None = None
+    view_id: int | None = None
     since: float | None = None
     until: float | None = None
 
@@ -200,7 +200,7 @@ class Archive:
         for column, value in (
             ("detail_type = ?", query.detail_type),
             ("verdict = ?", query.verdict),
-            ("store_id = ?", query.store_id),
+            ("store_id = ?", query.view_id),
             ("happened_at >= ?", query.since),
             ("happened_at < ?", query.until),
         ):

@@ -360,7 +360,7 @@ def _row_of_end(end: Settlement, redaction: Redaction) -> Row:
         end.detail_type or (capture.event if capture else ""),
         "",
         redaction.subject(capture.subject) if capture else None,
-        capture.store_id if capture else None,
+        capture.view_id if capture else None,
         "",
         capture.time if capture else None,
         end.at,

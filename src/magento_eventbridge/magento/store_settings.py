@@ -77,10 +77,10 @@ def store_layers(config: StoreConfig, keys: CryptKeys) -> list[Layer]:
         _put(layers, name, value)
     if secret := _agent_secret(config.default, keys):
         _put(layers, ("inlet", "secrets"), secret)
-    for store_id, values in config.stores.items():
+    for view_id, values in config.stores.items():
         for name, value in _settings(values, keys).items():
             if name not in common or common[name].value != value.value:
-                _put(layers, ("stores", str(store_id), *name), value)
+                _put(layers, ("stores", str(view_id), *name), value)
     return [Layer(origin, values) for origin, values in layers.items()]
 
 

@@ -70,8 +70,8 @@ def load(layers: list[Layer]) -> tuple[Settings, Origins]:
     common = {name: merged[name] for name in ViewSettings.model_fields if name in merged}
     if isinstance(stores, Mapping):
         stores = {
-            store_id: _overlaid(common, own) if isinstance(own, Mapping) else own
-            for store_id, own in stores.items()
+            view_id: _overlaid(common, own) if isinstance(own, Mapping) else own
+            for view_id, own in stores.items()
         }
     try:
         return Settings.model_validate({**merged, "stores": stores}), Origins(origins)

@@ -52,8 +52,8 @@ def routes(context: PageContext) -> list[web.RouteDef]:
     async def send(request: web.Request) -> web.StreamResponse:
         event = _event(request)
         store = (await form_of(request)).get("store", ["0"])[0]
-        store_id = int(store) if store.isdecimal() else 0
-        return _page(context, request, event, await _try(context, event, store_id), store_id)
+        view_id = int(store) if store.isdecimal() else 0
+        return _page(context, request, event, await _try(context, event, view_id), view_id)
 
     return [
         web.get("/catalog", show),
@@ -62,9 +62,9 @@ def routes(context: PageContext) -> list[web.RouteDef]:
     ]
 
 
-async def _try(context: PageContext, event: EventDefinition, store_id: int) -> Trial:
+async def _try(context: PageContext, event: EventDefinition, view_id: int) -> Trial:
     settings = context.bridge.settings
-    route = settings.view(store_id).route()
+    route = settings.view(view_id).route()
     identifier = str(uuid_utils.uuid7())
     entry = sample_entry(event, route, identifier, time.time())
     sinks = Sinks(settings)
@@ -81,7 +81,7 @@ def _page(
     request: web.Request,
     event: EventDefinition,
     trial: Trial | None = None,
-    store_id: int = 0,
+    view_id: int = 0,
 ) -> web.Response:
     route = context.bridge.settings.route()
     about = metadata("019aa1f8-5c2b-7d0e-9f3a-4b1c2d3e4f50", 1_795_453_984, queued=False)
@@ -97,7 +97,7 @@ def _page(
         pattern=_json({"source": [route.source], "detail-type": [name]}),
         is_on=event.config_path not in route.switched_off,
         trial=trial,
-        store_id=store_id,
+        view_id=view_id,
         views=context.views(),
     )
 

@@ -134,7 +134,7 @@ def _query(given: dict[str, str]) -> tuple[Query, dict[str, str]]:
         text=given.get("q", ""),
         detail_type=given.get("type", ""),
         verdict=given.get("verdict", ""),
-        store_id=int(store) if store.isdecimal() else None,
+        view_id=int(store) if store.isdecimal() else None,
         since=times.get("since"),
         until=times.get("until"),
     )

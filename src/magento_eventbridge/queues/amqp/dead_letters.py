@@ -151,10 +151,10 @@ def _letter(delivered: DeliveredMessage) -> DeadLetter:
     else:
         number, reason = _by_broker(headers.get("x-death"), delivered.body)
     try:
-        store_id = read_capture(body).store_id
+        view_id = read_capture(body).view_id
     except InvalidCaptureError:
-        store_id = 0
-    return DeadLetter.of(number, store_id, reason, number / _MICROSECONDS, body)
+        view_id = 0
+    return DeadLetter.of(number, view_id, reason, number / _MICROSECONDS, body)
 
 
 def _by_broker(deaths: object, body: bytes) -> tuple[int, str]:

@@ -48,7 +48,7 @@ class _Message:
 
     key: str
     number: int  # its place among all that came
-    store_id: int
+    view_id: int
     text: bytes
     delivered: DeliveredMessage
     tags: list[int] = field(default_factory=list)  # of the channel that it came by
@@ -108,7 +108,7 @@ class AmqpQueue:
         passed_over: deque[_Message] = deque()
         while self._buffer and len(claims) < limit:
             message = self._buffer.popleft()
-            if message.store_id in without_views:
+            if message.view_id in without_views:
                 passed_over.append(message)
             else:
                 message.is_claimed = True
@@ -217,7 +217,7 @@ class AmqpQueue:
         self._unacknowledged[delivered.channel].add(tag)
         message_id = delivered.header.properties.message_id or ""
         text = capture_text(delivered.body, message_id)
-        key, store_id = _head(text, message_id)
+        key, view_id = _head(text, message_id)
         if (key in self._settled or key in self._acknowledged) and not is_copy(delivered):
             await self._acknowledge(delivered.channel, [tag])
             self._settled.discard(key)
@@ -231,7 +231,7 @@ class AmqpQueue:
             message.tags.append(tag)
         else:
             self._came += 1
-            message = _Message(key, self._came, store_id, text, delivered, [tag])
+            message = _Message(key, self._came, view_id, text, delivered, [tag])
             self._known[key] = message
             self._buffer.append(message)
             self._news.set()
@@ -342,12 +342,12 @@ def _head(text: bytes, message_id: str) -> tuple[str, int]:
         head = _decoder.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         head = _Head()
-    return head.id or hashlib.sha256(message_id.encode() + text).hexdigest(), head.store_id
+    return head.id or hashlib.sha256(message_id.encode() + text).hexdigest(), head.view_id
 
 
 class _Head(msgspec.Struct):
     id: str = ""
-    store_id: int = 0
+    view_id: int = msgspec.field(name="store_id", default=0)
 
 
 _decoder = msgspec.json.Decoder(_Head)

@@ -64,7 +64,7 @@ class MysqlQueue:
         self._queries = queries
         self._text_of = text_of
         self._claimed: set[int] = set()
-        self._without_stores: list[int] = [-1]
+        self._without_views: list[int] = [-1]
         self._pause = _EAGER_PAUSE
         self._looks_at = 0.0
         # Whether rows may be ours that nobody was given: a claim was cut off in its middle.
@@ -81,7 +81,7 @@ class MysqlQueue:
     async def claim(self, limit: int, *, without_views: Collection[int] = ()) -> list[Claim]:
         """Claim up to `limit` captures that wait, passing over those of the stores named."""
         await self._bring_back_lost()
-        self._without_stores = sorted(without_views) or [-1]
+        self._without_views = sorted(without_views) or [-1]
         known = frozenset(self._claimed)
 
         def work(cursor: Cursor) -> list[Claim]:
@@ -92,7 +92,7 @@ class MysqlQueue:
                 return []
             self._has_strays = True
             with transaction(cursor):
-                values = {"without_stores": self._without_stores, "limit": limit}
+                values = {"without_views": self._without_views, "limit": limit}
                 ids = _within_bytes(self._queries.rows(cursor, "lock_waiting", values))
                 if ids:
                     self._queries.run(cursor, "mark_claimed", ids=ids, bridge=self.bridge)
@@ -174,7 +174,7 @@ class MysqlQueue:
             await self._connection.close()
 
     def _is_waiting(self, cursor: Cursor) -> bool:
-        values = {"without_stores": self._without_stores}
+        values = {"without_views": self._without_views}
         ((is_waiting,),) = self._queries.rows(cursor, "peek", values)
         return bool(is_waiting)
 
@@ -265,8 +265,8 @@ class MysqlDeadLetters:
     async def _read(self, query: str, values: Mapping[str, Any]) -> list[DeadLetter]:
         def work(cursor: Cursor) -> list[DeadLetter]:
             return [
-                DeadLetter.of(number, store_id, reason, buried_at, self._text_of(*body))
-                for number, store_id, reason, buried_at, *body in self._queries.rows(
+                DeadLetter.of(number, view_id, reason, buried_at, self._text_of(*body))
+                for number, view_id, reason, buried_at, *body in self._queries.rows(
                     cursor, query, values
                 )
             ]

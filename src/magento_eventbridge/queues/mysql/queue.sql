@@ -11,7 +11,7 @@ SELECT EXISTS (
     SELECT 1 FROM {captures}
     WHERE claimed_by IS NULL
       AND available_at <= UNIX_TIMESTAMP(NOW(6))
-      AND store_id NOT IN %(without_stores)s
+      AND store_id NOT IN %(without_views)s
 );
 
 -- name: lock_waiting
@@ -19,7 +19,7 @@ SELECT EXISTS (
 SELECT id, LENGTH(body) FROM {captures}
 WHERE claimed_by IS NULL
   AND available_at <= UNIX_TIMESTAMP(NOW(6))
-  AND store_id NOT IN %(without_stores)s
+  AND store_id NOT IN %(without_views)s
 ORDER BY id
 LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED;

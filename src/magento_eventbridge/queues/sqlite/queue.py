@@ -57,8 +57,7 @@ class SqliteQueue:
         """
         # A line feed in JSON is white space; in the spool one capture is one line.
         rows = [
-            (capture.store_id, capture.time, body.replace(b"\n", b" "))
-            for capture, body in captures
+            (capture.view_id, capture.time, body.replace(b"\n", b" ")) for capture, body in captures
         ]
 
         def work(connection: sqlite3.Connection) -> None:
@@ -262,8 +261,8 @@ class SqliteDeadLetters:
                 values,
             )
             return [
-                DeadLetter.of(number, store_id, reason, buried_at, body)
-                for number, store_id, reason, buried_at, body in rows
+                DeadLetter.of(number, view_id, reason, buried_at, body)
+                for number, view_id, reason, buried_at, body in rows
             ]
 
         letters: list[DeadLetter] = await self._file.run(work)
