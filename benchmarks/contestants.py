@@ -22,7 +22,7 @@ from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.observer import Observer
 from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.journal.recorder import Recorder, Retention
-from magento_eventbridge.observability.counts import Counts
+from magento_eventbridge.observability.counts import DeliveryCounts
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink, encode
 
@@ -86,7 +86,7 @@ def bridge(url: str, count: int, journal: Observer | None = None) -> float:
 
 def bridge_with_metrics(url: str, count: int) -> float:
     """The same, counting for Prometheus what becomes of each event."""
-    return bridge(url, count, Counts())
+    return bridge(url, count, DeliveryCounts())
 
 
 def bridge_with_journal(url: str, count: int, retention: Retention | None = None) -> float:

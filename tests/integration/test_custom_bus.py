@@ -16,7 +16,13 @@ from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
-from magento_eventbridge.demo.custom_bus import CustomBus, Refusal, Reply, accept, custom_bus
+from magento_eventbridge.demo.custom_bus import (
+    CustomBus,
+    Refusal,
+    ScriptedReply,
+    accept,
+    custom_bus,
+)
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.sinks.custom_bus.sink import CustomBusSink
@@ -109,10 +115,10 @@ async def test_a_single_malformed_entry_is_at_fault_itself(
 async def test_what_a_policy_denies_does_not_stop_the_rest(
     bus: CustomBus, sink: CustomBusSink
 ) -> None:
-    def deny_carts(_: int, call: list[dict[str, Any]]) -> Reply:
+    def deny_carts(_: int, call: list[dict[str, Any]]) -> ScriptedReply:
         if any(entry["DetailType"].startswith("Cart") for entry in call):
-            return Reply(refusal=Refusal(403, "AccessDeniedException", "not authorized"))
-        return Reply()
+            return ScriptedReply(refusal=Refusal(403, "AccessDeniedException", "not authorized"))
+        return ScriptedReply()
 
     bus.script = deny_carts
     types = ["OrderPlaced", "CartProductAdded", "OrderCreated", "CartProductRemoved"]
@@ -127,7 +133,7 @@ async def test_what_a_policy_denies_does_not_stop_the_rest(
 async def test_a_bus_that_denies_everything_refuses_the_call(
     bus: CustomBus, sink: CustomBusSink
 ) -> None:
-    bus.script = lambda _, __: Reply(refusal=Refusal(403, "AccessDeniedException", "no"))
+    bus.script = lambda _, __: ScriptedReply(refusal=Refusal(403, "AccessDeniedException", "no"))
     batch = [*entries(2), *entries(2, detail_type="OrderCreated")]
     answer = await sink.put(destination(bus), batch)
     assert (answer.results, answer.error_code, answer.status) == (
@@ -138,8 +144,8 @@ async def test_a_bus_that_denies_everything_refuses_the_call(
 
 
 async def test_a_part_without_an_answer_is_tried_again(bus: CustomBus, sink: CustomBusSink) -> None:
-    def script(number: int, call: list[dict[str, Any]]) -> Reply:
-        return Reply(hang_up=True) if number == 1 else accept(number, call)
+    def script(number: int, call: list[dict[str, Any]]) -> ScriptedReply:
+        return ScriptedReply(hang_up=True) if number == 1 else accept(number, call)
 
     bus.script = script
     batch = entries(4)
@@ -163,7 +169,7 @@ async def test_a_part_without_an_answer_is_tried_again(bus: CustomBus, sink: Cus
 async def test_an_error_of_the_call_is_reported_as_one(
     bus: CustomBus, sink: CustomBusSink, refusal: Refusal
 ) -> None:
-    bus.script = lambda _, __: Reply(refusal=refusal)
+    bus.script = lambda _, __: ScriptedReply(refusal=refusal)
     answer = await sink.put(destination(bus), entries(3))
     assert (answer.status, answer.error_code, answer.results) == (
         refusal.status,
@@ -186,8 +192,8 @@ async def test_the_kind_of_bus_decides_the_sink() -> None:
 async def test_a_backlog_arrives_once_and_in_order_although_answers_are_late(
     bus: CustomBus, sink: CustomBusSink, tmp_path: Path
 ) -> None:
-    def late(number: int, _: list[dict[str, Any]]) -> Reply:
-        return Reply(seconds=1.0) if number % 10 == 0 else Reply()
+    def late(number: int, _: list[dict[str, Any]]) -> ScriptedReply:
+        return ScriptedReply(seconds=1.0) if number % 10 == 0 else ScriptedReply()
 
     bus.script = late
     queue = SqliteQueue(tmp_path / "spool.sqlite")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from magento_eventbridge.console import charts, words
-from magento_eventbridge.console.bridge_status import QueueState, state_of
+from magento_eventbridge.console.bridge_status import QueueState, status_of
 from magento_eventbridge.delivery.ports import Depth
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.status import DestinationStatus
@@ -52,7 +52,7 @@ def _state(
     last: float | None = None,
     error: str = "",
 ) -> tuple[str, str, str]:
-    state = state_of(destinations, [QueueState("sqlite", depth, error)], last, NOW)
+    state = status_of(destinations, [QueueState("sqlite", depth, error)], last, NOW)
     return state.word, state.told, state.tone
 
 
@@ -84,7 +84,7 @@ def test_the_state_is_one_word_and_the_worst_wins() -> None:
         "Nothing waits. The last delivery was 1 min 5 s ago.",
     )
     assert _state()[0] == "Idle"
-    assert state_of([], [], None, NOW).word == "Starting"
+    assert status_of([], [], None, NOW).word == "Starting"
 
 
 def test_rates_are_stacked_with_the_largest_scopes_first() -> None:
@@ -110,7 +110,7 @@ def test_rates_are_stacked_with_the_largest_scopes_first() -> None:
     assert [bar.series for bar in latest.bars] == [0, 1, 2, 3, 4, 5]
     assert sum(bar.height for bar in latest.bars) == pytest.approx(280 / 400 * charts.HEIGHT)
     assert latest.bars[-1].y == pytest.approx(charts.HEIGHT * (1 - 280 / 400))
-    assert former.told == "17:12: 5 a minute (order 5)"
+    assert former.text == "17:12: 5 a minute (order 5)"
     assert latest.x + latest.width == pytest.approx(charts.WIDTH)
     assert rates.labels == ["16:14", "16:29", "16:44", "16:59", "now"]
     day = charts.rates(counts, charts.SPANS["day"], NOW)

@@ -16,7 +16,7 @@ class CredentialsError(BridgeError):
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCredentials:
     """Credentials that were found, without their secrets."""
 
     method: str
@@ -44,14 +44,14 @@ class CredentialsFinder:
         # Finding and renewing ask files, the instance or STS, and wait for them.
         return await asyncio.to_thread(self._fetch, source, region)
 
-    async def look(self, source: CredentialsSource, region: str) -> Found:
+    async def look(self, source: CredentialsSource, region: str) -> FoundCredentials:
         """Find credentials and tell which they are.
 
         Raises:
             CredentialsError: none were found, or AWS would not renew them.
         """
         frozen = await self.current(source, region)
-        return Found(self._known[source].method, str(frozen.access_key))
+        return FoundCredentials(self._known[source].method, str(frozen.access_key))
 
     def forget(self, source: CredentialsSource) -> None:
         """Find the credentials anew next time: AWS says that they have expired."""

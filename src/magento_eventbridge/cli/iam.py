@@ -17,7 +17,7 @@ from magento_eventbridge.provisioning import iam
 app = typer.Typer(help="Show the permissions that the bridge needs.", no_args_is_help=True)
 
 
-class Format(StrEnum):
+class PolicyFormat(StrEnum):
     """How to write a policy."""
 
     JSON = "json"
@@ -34,7 +34,9 @@ def _group() -> None:
     "policy", epilog="Example: magento-eventbridge iam policy --format terraform > policy.tf"
 )
 def policy(
-    style: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.JSON,
+    style: Annotated[
+        PolicyFormat, typer.Option("--format", help="How to write it.")
+    ] = PolicyFormat.JSON,
     by_detail_type: Annotated[
         bool,
         typer.Option("--detail-types", help="Allow only the detail-types that are switched on."),
@@ -63,16 +65,16 @@ def policy(
         role = destination.credentials.role_arn
         if account or role:
             return account or account_of(role or "")
-        return iam.ACCOUNT if style is not Format.JSON else _asked(destination)
+        return iam.ACCOUNT if style is not PolicyFormat.JSON else _asked(destination)
 
     allowed = iam.grants(routes, number, by_detail_type=by_detail_type)
     document = iam.policy(allowed)
     match style:
-        case Format.JSON:
+        case PolicyFormat.JSON:
             show_json(document)
-        case Format.TERRAFORM:
+        case PolicyFormat.TERRAFORM:
             out.print(iam.as_terraform(document), end="")
-        case Format.CLOUDFORMATION:
+        case PolicyFormat.CLOUDFORMATION:
             out.print(iam.as_cloudformation(document), end="")
     for role in roles:
         tell(

@@ -28,7 +28,7 @@ from magento_eventbridge.settings.view import ViewSettings
 app = typer.Typer(help="Create, test, put and list rules.", no_args_is_help=True)
 
 
-class Format(StrEnum):
+class RuleFormat(StrEnum):
     """Kinds of infrastructure code."""
 
     CLOUDFORMATION = "cloudformation"
@@ -38,10 +38,10 @@ class Format(StrEnum):
 
 
 _WRITERS = {
-    Format.CLOUDFORMATION: rule_code.as_cloudformation,
-    Format.TERRAFORM: rule_code.as_terraform,
-    Format.SAM: rule_code.as_sam,
-    Format.CDK: rule_code.as_cdk,
+    RuleFormat.CLOUDFORMATION: rule_code.as_cloudformation,
+    RuleFormat.TERRAFORM: rule_code.as_terraform,
+    RuleFormat.SAM: rule_code.as_sam,
+    RuleFormat.CDK: rule_code.as_cdk,
 }
 
 DetailTypes = Annotated[
@@ -173,7 +173,8 @@ def put(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     style: Annotated[
-        Format | None, typer.Option("--format", help="Print infrastructure code, change nothing.")
+        RuleFormat | None,
+        typer.Option("--format", help="Print infrastructure code, change nothing."),
     ] = None,
     store: Store = None,
     config: Config = None,

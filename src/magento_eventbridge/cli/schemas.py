@@ -22,7 +22,7 @@ from magento_eventbridge.provisioning.schemas import Subject
 app = typer.Typer(help="Export and publish schemas of the events.", no_args_is_help=True)
 
 
-class Format(StrEnum):
+class SchemaFormat(StrEnum):
     """Forms of schemas as files."""
 
     JSONSCHEMA = "jsonschema"
@@ -53,7 +53,7 @@ Store = Annotated[
 def export(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Made if it is not there.")],
     formats: Annotated[
-        list[Format] | None, typer.Option("--format", help="Only this form; may be repeated.")
+        list[SchemaFormat] | None, typer.Option("--format", help="Only this form; may be repeated.")
     ] = None,
     store: Store = 0,
     config: Config = None,
@@ -64,7 +64,7 @@ def export(
     settings, _ = settings_of(config, overrides, magento_root)
     route = settings.view(store).route()
     try:
-        for style in formats or list(Format):
+        for style in formats or list(SchemaFormat):
             for name, text in _texts(style, route).items():
                 file = folder / name
                 file.parent.mkdir(parents=True, exist_ok=True)
@@ -117,14 +117,14 @@ def _subjects(route: Route) -> list[Subject]:
     ]
 
 
-def _texts(style: Format, route: Route) -> dict[str, str]:
+def _texts(style: SchemaFormat, route: Route) -> dict[str, str]:
     """Give the files of a form by their names."""
     subjects = _subjects(route)
     match style:
-        case Format.TYPESCRIPT:
+        case SchemaFormat.TYPESCRIPT:
             text = files("magento_eventbridge.events").joinpath("events.d.ts").read_text("utf-8")
             return {"events.d.ts": text}
-        case Format.ASYNCAPI3:
+        case SchemaFormat.ASYNCAPI3:
             document = schemas.async_api_3(
                 subjects,
                 bus=route.destination.event_bus or "default",
@@ -136,9 +136,9 @@ def _texts(style: Format, route: Route) -> dict[str, str]:
             )
             return {"asyncapi.json": _text(document)}
     write = {
-        Format.JSONSCHEMA: schemas.json_schema,
-        Format.DRAFT4: schemas.json_schema_draft_4,
-        Format.OPENAPI3: schemas.open_api_3,
+        SchemaFormat.JSONSCHEMA: schemas.json_schema,
+        SchemaFormat.DRAFT4: schemas.json_schema_draft_4,
+        SchemaFormat.OPENAPI3: schemas.open_api_3,
     }[style]
     return {f"{style}/{subject.sent}.json": _text(write(subject)) for subject in subjects}
 

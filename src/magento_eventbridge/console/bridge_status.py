@@ -25,7 +25,7 @@ class QueueState:
 
 
 @dataclass(frozen=True)
-class State:
+class BridgeStatus:
     """The word, the sentence, what to do (empty: nothing), and how it is to look."""
 
     word: str
@@ -34,12 +34,12 @@ class State:
     tone: Tone
 
 
-def state_of(
+def status_of(
     destinations: Sequence[DestinationStatus],
     queues: Sequence[QueueState],
     last_delivery_at: float | None,
     now: float,
-) -> State:
+) -> BridgeStatus:
     """Say how the bridge fares; times in seconds since the epoch."""
     waiting = sum(queue.depth.captures for queue in queues if queue.depth)
     parked = [
@@ -48,29 +48,33 @@ def state_of(
     if parked:
         explanation = explain(parked[0].problem or "")
         told = f"{explanation.title}: {_named(parked)} until that is mended. Nothing is lost."
-        return State("Parked", told, explanation.remedy, "trouble")
+        return BridgeStatus("Parked", told, explanation.remedy, "trouble")
     broken = [queue for queue in queues if queue.error]
     if broken:
         told = f"The queue '{broken[0].name}' cannot be read: {broken[0].error}."
-        return State("Cut off", told, "Bring it back; delivery then goes on by itself.", "trouble")
+        return BridgeStatus(
+            "Cut off", told, "Bring it back; delivery then goes on by itself.", "trouble"
+        )
     if not queues:
         told = "The bridge has not begun to deliver: it waits for the store's database."
-        return State("Starting", told, "If it lasts, look at the log.", "wait")
+        return BridgeStatus("Starting", told, "If it lasts, look at the log.", "wait")
     with_problems = [
         destination_status for destination_status in destinations if destination_status.problem
     ]
     if with_problems:
         explanation = explain(with_problems[0].problem or "")
         told = f"{explanation.title}: {_named(with_problems)} for now. Nothing is lost."
-        return State("Waiting for AWS", told, explanation.remedy, "wait")
+        return BridgeStatus("Waiting for AWS", told, explanation.remedy, "wait")
     if waiting:
-        return State("Delivering", f"{count(waiting, 'event')} on the way.", "", "well")
+        return BridgeStatus("Delivering", f"{count(waiting, 'event')} on the way.", "", "well")
     if last_delivery_at is None:
-        return State("Idle", "Nothing waits, and nothing has come since the start.", "", "calm")
+        return BridgeStatus(
+            "Idle", "Nothing waits, and nothing has come since the start.", "", "calm"
+        )
     told = f"Nothing waits. The last delivery was {_ago(now - last_delivery_at)}."
     if now - last_delivery_at < _IS_IDLE_AFTER:
-        return State("Delivering", told, "", "well")
-    return State("Idle", told, "", "calm")
+        return BridgeStatus("Delivering", told, "", "well")
+    return BridgeStatus("Idle", told, "", "calm")
 
 
 def _named(destinations: Sequence[DestinationStatus]) -> str:

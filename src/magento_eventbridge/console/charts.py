@@ -50,11 +50,11 @@ class Bar:
 
 @dataclass(frozen=True)
 class Column:
-    """All of one step, with the text that tells it."""
+    """The bars of one step, with the text that describes them."""
 
     x: float
     width: float
-    told: str
+    text: str
     bars: list[Bar]
 
 
@@ -117,8 +117,8 @@ def _column(
         bars.append(Bar(step * room, y, room * (1 - _GAP), height, series))
     rate = counts.total() / (span.seconds / 60)
     parts = ", ".join(f"{name} {events:,}" for name, events in counts.most_common())
-    told = f"{clock(start + step * span.seconds)}: {number(rate)} a minute ({parts})"
-    return Column(step * room, room, told, bars)
+    text = f"{clock(start + step * span.seconds)}: {number(rate)} a minute ({parts})"
+    return Column(step * room, room, text, bars)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ _READ_AT_ONCE = 500
 
 
 @dataclass
-class Group:
+class DeadLetterGroup:
     """Dead letters of one queue that have one kind of reason."""
 
     queue: str
@@ -47,15 +47,15 @@ async def letters_of(queue: Queue) -> AsyncIterator[DeadLetter]:
         after = letters[-1].id
 
 
-async def grouped(queue: Queue) -> list[Group]:
+async def grouped(queue: Queue) -> list[DeadLetterGroup]:
     """Group a queue's letters, the largest group first."""
-    groups: dict[str, Group] = {}
+    groups: dict[str, DeadLetterGroup] = {}
     looked_at = 0
     async for letter in letters_of(queue):
         kind = pattern_of(letter.reason)
         if kind not in groups:
             reason = without_event(letter.reason)
-            groups[kind] = Group(queue.name, kind, reason, explain(letter.reason))
+            groups[kind] = DeadLetterGroup(queue.name, kind, reason, explain(letter.reason))
         groups[kind].letters.append(letter)
         looked_at += 1
         if looked_at == _LOOKED_AT:

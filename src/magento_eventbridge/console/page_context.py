@@ -12,7 +12,7 @@ from magento_eventbridge import __version__
 from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.console import words
 from magento_eventbridge.console.access import CSRF_FIELD, Access, Session
-from magento_eventbridge.console.bridge_status import QueueState, State, state_of
+from magento_eventbridge.console.bridge_status import BridgeStatus, QueueState, status_of
 from magento_eventbridge.console.groups import grouped
 from magento_eventbridge.delivery.ports import Queue, QueueError
 from magento_eventbridge.delivery.reasons import explain, without_event
@@ -112,7 +112,7 @@ class PageContext:
             self._depths_count_until = time.monotonic() + min(rest, _LONGEST_REST)
         return self._depths
 
-    async def state(self) -> State:
+    async def state(self) -> BridgeStatus:
         """Tell how the bridge fares."""
         dispatchers = self.bridge.dispatchers
         times = [d.totals.last_delivery_at for d in dispatchers if d.totals.last_delivery_at]
@@ -121,7 +121,7 @@ class PageContext:
             for dispatcher in dispatchers
             for destination_status in dispatcher.destinations
         ]
-        return state_of(destinations, await self.depths(), max(times, default=None), time.time())
+        return status_of(destinations, await self.depths(), max(times, default=None), time.time())
 
     async def dead_faults(self) -> list[Fault]:
         """Tell what made dead letters, of those that are there now."""

@@ -52,11 +52,11 @@ class Console:
         self._options = bridge.settings.console
         journal = bridge.settings.journal
         archive = Archive(bridge.journal.path, journal.personal_data) if bridge.journal else None
-        self._desk = PageContext(bridge, Access(self._options), examine, archive)
+        self._context = PageContext(bridge, Access(self._options), examine, archive)
         app = web.Application(middlewares=[self._guard, self._tell], client_max_size=1_000_000)
         app.router.add_static("/static", _STATIC)
         for page in (overview, events, dead_letters, settings, doctor, catalog, login):
-            app.router.add_routes(page.routes(self._desk))
+            app.router.add_routes(page.routes(self._context))
         app.on_response_prepare.append(_add_headers)
         app.on_shutdown.append(self._end_tails)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
@@ -94,12 +94,12 @@ class Console:
             is_known = await self._check(request)
         except AccessError as error:
             log.warning("Console: refused %s from %s: %s", request.path, request.remote, error)
-            return self._desk.page(
+            return self._context.page(
                 request, "fault.html", status=403, title="Not allowed", told=str(error)
             )
         if not is_known:
             raise web.HTTPSeeOther(login.way_back_to(request))
-        await self._desk.depths()  # every page tells how many dead letters there are
+        await self._context.depths()  # every page tells how many dead letters there are
         response = await handler(request)
         if not response.prepared:
             _set_cookie(request, response)
@@ -111,7 +111,7 @@ class Console:
         Raises:
             AccessError: the request may not be served at all.
         """
-        access = self._desk.access
+        access = self._context.access
         session = access.session_of(request)
         request[SESSION] = session
         is_reading = request.method in ("GET", "HEAD")
@@ -144,10 +144,10 @@ class Console:
             log.exception("Console: a page failed")
             title, status = "A fault of the console", 500
             told = f"{type(error).__name__}. The log has more. Delivery is not touched."
-        return self._desk.page(request, "fault.html", status=status, title=title, told=told)
+        return self._context.page(request, "fault.html", status=status, title=title, told=told)
 
     async def _end_tails(self, _: web.Application) -> None:
-        self._desk.is_closing = True
+        self._context.is_closing = True
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:

@@ -52,7 +52,7 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class Reply:
+class ScriptedReply:
     """How to answer a call: entries by position that fail with a code, late, or not at all.
 
     Attributes:
@@ -68,13 +68,13 @@ class Reply:
     refusal: Refusal | None = None
 
 
-Script = Callable[[int, list[Json]], Reply]
+Script = Callable[[int, list[Json]], ScriptedReply]
 """Returns how to answer a call, by its number (from 0) and its entries."""
 
 
-def accept(_: int, __: list[Json]) -> Reply:
+def accept(_: int, __: list[Json]) -> ScriptedReply:
     """Answer every call at once."""
-    return Reply()
+    return ScriptedReply()
 
 
 class CustomBus:

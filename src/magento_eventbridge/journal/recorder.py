@@ -88,7 +88,7 @@ ON CONFLICT (minute, kind, name) DO UPDATE SET count = count + excluded.count
 """
 
 Row = tuple[Any, ...]
-Counts = Counter[tuple[int, str, str]]
+MinuteCounts = Counter[tuple[int, str, str]]
 
 
 class _Note(NamedTuple):
@@ -133,7 +133,7 @@ class Recorder:
         self._taken = 0  # bytes, by the loop only
         self._done = 0  # bytes, by the thread only
         self._waiting: deque[_Note] = deque()  # counted, not written
-        self._counts: Counts = Counter()
+        self._counts: MinuteCounts = Counter()
         self._redaction: Redaction | None = None
         self._told_at = float("-inf")
         self._stopping = threading.Event()
@@ -382,8 +382,8 @@ def _went_well(note: Call | Settlement) -> bool:
     )
 
 
-def _counted(notes: Iterable[Call | Settlement]) -> Counts:
-    counts: Counts = Counter()
+def _counted(notes: Iterable[Call | Settlement]) -> MinuteCounts:
+    counts: MinuteCounts = Counter()
     for note in notes:
         minute = int(note.at) // 60 * 60
         if isinstance(note, Settlement):

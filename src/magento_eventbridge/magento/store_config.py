@@ -62,7 +62,7 @@ class StoreRows:
 
 
 @dataclass(frozen=True)
-class Value:
+class StoreValue:
     """A saved value, and what to call its place."""
 
     text: str = field(repr=False)
@@ -73,8 +73,8 @@ class Value:
 class StoreConfig:
     """Values by their path: what the default scope has, and what each store view has in all."""
 
-    default: Mapping[str, Value]
-    stores: Mapping[int, Mapping[str, Value]]
+    default: Mapping[str, StoreValue]
+    stores: Mapping[int, Mapping[str, StoreValue]]
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def read_store_config(
     stores = {_ADMIN_STORE.id: _ADMIN_STORE, **{store.id: store for store in rows.stores}}
     sources = _Sources(deployment, rows.config, environment)
     default = {
-        **{path: Value(text, "default of the module") for path, text in _DEFAULTS.items()},
+        **{path: StoreValue(text, "default of the module") for path, text in _DEFAULTS.items()},
         **sources.at(_DEFAULT_SCOPE),
     }
     of_website = {
@@ -157,10 +157,10 @@ class _Sources:
         for row in rows:
             self._rows.setdefault((row.scope, row.scope_id), []).append(row)
 
-    def at(self, place: _Place) -> dict[str, Value]:
+    def at(self, place: _Place) -> dict[str, StoreValue]:
         """Give what is saved for a scope itself."""
         return {
-            path: Value(text, origin)
+            path: StoreValue(text, origin)
             for values in (self._database(place), self._in_files(place), self._variables(place))
             for path, text, origin in values
         }

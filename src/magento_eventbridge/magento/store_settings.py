@@ -14,7 +14,7 @@ from magento_eventbridge.magento.store_config import (
     SECTION,
     StoreConfig,
     StoreConfigError,
-    Value,
+    StoreValue,
 )
 from magento_eventbridge.settings.layers import Layer
 from magento_eventbridge.settings.listeners import SHORTEST_SECRET
@@ -171,7 +171,7 @@ def below(store: Sequence[Layer], later: Sequence[Layer]) -> list[Layer]:
     ]
 
 
-def _settings(values: Mapping[str, Value], keys: CryptKeys) -> dict[_Name, _Setting]:
+def _settings(values: Mapping[str, StoreValue], keys: CryptKeys) -> dict[_Name, _Setting]:
     settings: dict[_Name, _Setting] = {}
     has_keys = _kind(values) == "keys"
     for path, value in values.items():
@@ -193,7 +193,7 @@ def _settings(values: Mapping[str, Value], keys: CryptKeys) -> dict[_Name, _Sett
     return settings
 
 
-def _kind(values: Mapping[str, Value]) -> str:
+def _kind(values: Mapping[str, StoreValue]) -> str:
     """Give the type of credentials: the default, keys, says nothing without any."""
     kind, key = values.get(_TYPE), values.get(_ACCESS_KEY)
     if kind is None:
@@ -201,7 +201,7 @@ def _kind(values: Mapping[str, Value]) -> str:
     return kind.text
 
 
-def _revealed(path: str, value: Value, keys: CryptKeys, *, is_needed: bool) -> str | None:
+def _revealed(path: str, value: StoreValue, keys: CryptKeys, *, is_needed: bool) -> str | None:
     """Give a secret in plain text; None when it cannot be opened, but nobody asks for it."""
     try:
         return keys.reveal(value.text)
@@ -211,7 +211,7 @@ def _revealed(path: str, value: Value, keys: CryptKeys, *, is_needed: bool) -> s
         raise StoreConfigError(f"{path} ({value.origin}): {error}") from None
 
 
-def _agent_secret(values: Mapping[str, Value], keys: CryptKeys) -> _Setting | None:
+def _agent_secret(values: Mapping[str, StoreValue], keys: CryptKeys) -> _Setting | None:
     """Give what the agent signs with; None when it cannot be used, but the agent does not."""
     value = values.get(_AGENT_SECRET)
     if value is None or not value.text:
@@ -229,7 +229,7 @@ def _agent_secret(values: Mapping[str, Value], keys: CryptKeys) -> _Setting | No
     return _Setting((secret,), value.origin)  # one, whatever stands in it
 
 
-def _yes_no(path: str, value: Value) -> bool:
+def _yes_no(path: str, value: StoreValue) -> bool:
     match value.text.strip().lower():
         case "1" | "true" | "yes":
             return True
@@ -238,7 +238,7 @@ def _yes_no(path: str, value: Value) -> bool:
     raise StoreConfigError(f"{path} ({value.origin}): must be 1 or 0")
 
 
-def _host(values: Mapping[str, Value]) -> _Setting | None:
+def _host(values: Mapping[str, StoreValue]) -> _Setting | None:
     for path in BASE_URLS:
         value = values.get(path)
         if value is None:

@@ -16,7 +16,7 @@ _CHECK_SECONDS = 3.0
 _CHECK_LASTS = 1.0
 
 
-class Look(Generic[Result]):
+class CachedCheck(Generic[Result]):
     """A look at something that may take its time: one at once, however many want to know.
 
     Attributes:
@@ -68,14 +68,14 @@ class Health:
 
     def __init__(self) -> None:
         self.phase: str | None = "starting"  # why it does not work at all; None: it does
-        self._checks: dict[str, Look[object]] = {}
+        self._checks: dict[str, CachedCheck[object]] = {}
         self._dispatchers: list[Dispatcher] = []
 
     def watch(
         self, name: str, check: Callable[[], Awaitable[object]], dispatcher: Dispatcher
     ) -> None:
         """Let a queue count: `check` raises QueueError when it cannot be used."""
-        self._checks[name] = Look(check, seconds=_CHECK_SECONDS, lasts=_CHECK_LASTS)
+        self._checks[name] = CachedCheck(check, seconds=_CHECK_SECONDS, lasts=_CHECK_LASTS)
         self._dispatchers.append(dispatcher)
 
     async def faults(self) -> dict[str, str]:

@@ -18,8 +18,8 @@ from prometheus_client.registry import Collector
 from magento_eventbridge import __version__
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.ports import Depth, Queue
-from magento_eventbridge.observability.counts import Counts, Histogram
-from magento_eventbridge.observability.health import Look
+from magento_eventbridge.observability.counts import DeliveryCounts, Histogram
+from magento_eventbridge.observability.health import CachedCheck
 
 PREFIX = "magento_eventbridge"
 
@@ -59,9 +59,9 @@ class JournalWriter(Protocol):
 
 class _Delivery(NamedTuple):
     queue: str
-    counts: Counts
+    counts: DeliveryCounts
     dispatcher: Dispatcher
-    depth: Look[Depth]
+    depth: CachedCheck[Depth]
 
 
 class Metrics(Collector):
@@ -75,9 +75,9 @@ class Metrics(Collector):
         self._inlet_counters: dict[str, InletFigures] = {}
         self._journal: JournalWriter | None = None
 
-    def watch_delivery(self, queue: Queue, dispatcher: Dispatcher, counts: Counts) -> None:
+    def watch_delivery(self, queue: Queue, dispatcher: Dispatcher, counts: DeliveryCounts) -> None:
         """Show what a dispatcher does with a queue; `counts` is the journal that it was given."""
-        look = Look(queue.depth, seconds=_DEPTH_SECONDS, lasts=_COUNTS_EVERY)
+        look = CachedCheck(queue.depth, seconds=_DEPTH_SECONDS, lasts=_COUNTS_EVERY)
         self._deliveries.append(_Delivery(queue.name, counts, dispatcher, look))
 
     def watch_inlet(self, name: str, counters: InletFigures) -> None:

@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.ports import Queue
 from magento_eventbridge.listener import ListenerOptions
-from magento_eventbridge.observability.counts import Counts
+from magento_eventbridge.observability.counts import DeliveryCounts
 from magento_eventbridge.observability.endpoint import MetricsEndpoint
 from magento_eventbridge.observability.health import Health
 from magento_eventbridge.observability.metrics import InletFigures, JournalWriter, Metrics
@@ -28,7 +28,7 @@ class MonitoringServer:
         self._metrics = Metrics()
         self._health = Health()
         self._endpoint = MetricsEndpoint(options, self._metrics, self._health)
-        self._counts: dict[str, Counts] = {}
+        self._counts: dict[str, DeliveryCounts] = {}
         if journal:
             self._metrics.watch_journal(journal)
 
@@ -45,9 +45,9 @@ class MonitoringServer:
         """Where it listens."""
         return self._endpoint.url
 
-    def counts(self, queue: Queue) -> Counts:
+    def counts(self, queue: Queue) -> DeliveryCounts:
         """Give the journal that counts what becomes of a queue's captures."""
-        return self._counts.setdefault(queue.name, Counts())
+        return self._counts.setdefault(queue.name, DeliveryCounts())
 
     def watch_delivery(self, queue: Queue, dispatcher: Dispatcher) -> None:
         """Tell of a queue and of what is delivered from it."""

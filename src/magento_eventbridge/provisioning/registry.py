@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from magento_eventbridge.aws.clients import AwsError, Clients
 from magento_eventbridge.catalog import BY_DETAIL_TYPE
-from magento_eventbridge.provisioning.rules import Change
+from magento_eventbridge.provisioning.rules import AwsChange
 from magento_eventbridge.provisioning.schemas import Subject, json_schema_draft_4, open_api_3
 
 SchemaType = Literal["OpenApi3", "JSONSchemaDraft4"]
@@ -16,14 +16,14 @@ _WRITERS = {"OpenApi3": open_api_3, "JSONSchemaDraft4": json_schema_draft_4}
 
 def changes(
     clients: Clients, registry: str, subjects: list[Subject], kind: SchemaType
-) -> Iterator[Change]:
+) -> Iterator[AwsChange]:
     """Return what must be created or updated; nothing if all is so already.
 
     Raises:
         AwsError, CredentialsError: AWS could not be asked.
     """
     if _asked(clients, "describe_registry", RegistryName=registry) is None:
-        yield Change(
+        yield AwsChange(
             f"create registry {registry}",
             lambda: clients.call("schemas", "create_registry", RegistryName=registry),
         )
@@ -46,8 +46,8 @@ def changes(
             yield _change(clients, "update_schema", action, about)
 
 
-def _change(clients: Clients, operation: str, action: str, about: dict[str, Any]) -> Change:
-    return Change(action, lambda: clients.call("schemas", operation, **about))
+def _change(clients: Clients, operation: str, action: str, about: dict[str, Any]) -> AwsChange:
+    return AwsChange(action, lambda: clients.call("schemas", operation, **about))
 
 
 def _asked(clients: Clients, operation: str, **about: str) -> dict[str, Any] | None:

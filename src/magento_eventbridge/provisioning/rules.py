@@ -66,14 +66,14 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Change:
+class AwsChange:
     """One change to make, described in words."""
 
     action: str
     make: Callable[[], Any]
 
 
-def changes(clients: Clients, rule: Rule) -> Iterator[Change]:
+def changes(clients: Clients, rule: Rule) -> Iterator[AwsChange]:
     """Return what must be changed at AWS for the rule to be and to work; nothing if all is so.
 
     Permissions come before targets, so that no event finds a closed door.
@@ -113,7 +113,7 @@ def _asked(clients: Clients, absent: str, service: str, operation: str, **about:
 _ABSENT = "ResourceNotFoundException"
 
 
-def _rule_changes(clients: Clients, rule: Rule) -> Iterator[Change]:
+def _rule_changes(clients: Clients, rule: Rule) -> Iterator[AwsChange]:
     there = _asked(clients, _ABSENT, "events", "describe_rule", Name=rule.name, **_of(rule))
     if (
         there
@@ -122,7 +122,7 @@ def _rule_changes(clients: Clients, rule: Rule) -> Iterator[Change]:
     ):
         return
     action = f"{'change' if there else 'create'} rule {rule.name} on bus {rule.bus or 'default'}"
-    yield Change(
+    yield AwsChange(
         action,
         lambda: clients.call(
             "events",
@@ -137,12 +137,12 @@ def _rule_changes(clients: Clients, rule: Rule) -> Iterator[Change]:
     )
 
 
-def _target_changes(clients: Clients, rule: Rule) -> Iterator[Change]:
+def _target_changes(clients: Clients, rule: Rule) -> Iterator[AwsChange]:
     there = {target["Id"]: target for target in _targets(clients, rule.name, _of(rule))}
     for target in rule.targets:
         if there.get(target.id) == target.entry:
             continue
-        yield Change(
+        yield AwsChange(
             f"send events of rule {rule.name} to {target.arn}",
             lambda entry=target.entry: _put_target(clients, rule, entry),  # type: ignore[misc]
         )
@@ -165,7 +165,7 @@ def _targets(clients: Clients, name: str, of: Json) -> list[Json]:
         more = {"NextToken": answer["NextToken"]}
 
 
-def _permit_queue(clients: Clients, rule: Rule, target: Target, arn: str) -> Iterator[Change]:
+def _permit_queue(clients: Clients, rule: Rule, target: Target, arn: str) -> Iterator[AwsChange]:
     account = target.arn.split(":")[4]
     url = clients.call(
         "sqs", "get_queue_url", QueueName=target.name, QueueOwnerAWSAccountId=account
@@ -175,7 +175,7 @@ def _permit_queue(clients: Clients, rule: Rule, target: Target, arn: str) -> Ite
     ).get("Attributes", {})
     document = _with(_json(attributes.get("Policy")), statement(target, arn, rule.sid))
     if document:
-        yield Change(
+        yield AwsChange(
             f"let rule {rule.name} send to queue {target.name}",
             lambda: clients.call(
                 "sqs",
@@ -186,11 +186,11 @@ def _permit_queue(clients: Clients, rule: Rule, target: Target, arn: str) -> Ite
         )
 
 
-def _permit_topic(clients: Clients, rule: Rule, target: Target, arn: str) -> Iterator[Change]:
+def _permit_topic(clients: Clients, rule: Rule, target: Target, arn: str) -> Iterator[AwsChange]:
     attributes = clients.call("sns", "get_topic_attributes", TopicArn=target.arn)["Attributes"]
     document = _with(_json(attributes.get("Policy")), statement(target, arn, rule.sid))
     if document:
-        yield Change(
+        yield AwsChange(
             f"let rule {rule.name} publish to topic {target.name}",
             lambda: clients.call(
                 "sns",
@@ -202,14 +202,14 @@ def _permit_topic(clients: Clients, rule: Rule, target: Target, arn: str) -> Ite
         )
 
 
-def _permit_function(clients: Clients, rule: Rule, target: Target, arn: str) -> Iterator[Change]:
+def _permit_function(clients: Clients, rule: Rule, target: Target, arn: str) -> Iterator[AwsChange]:
     there = _asked(clients, _ABSENT, "lambda", "get_policy", FunctionName=target.arn)
     if any(
         known.get("Sid") == rule.sid and arn in json.dumps(known)
         for known in _json(there.get("Policy")).get("Statement", [])
     ):
         return
-    yield Change(
+    yield AwsChange(
         f"let rule {rule.name} invoke function {target.name}",
         lambda: clients.call(
             "lambda",
@@ -223,7 +223,7 @@ def _permit_function(clients: Clients, rule: Rule, target: Target, arn: str) -> 
     )
 
 
-def _permit_logs(clients: Clients, rule: Rule, target: Target, arn: str) -> Iterator[Change]:
+def _permit_logs(clients: Clients, rule: Rule, target: Target, arn: str) -> Iterator[AwsChange]:
     document = log_policy(target, arn)
     if rule.sid in {
         known["policyName"]
@@ -231,7 +231,7 @@ def _permit_logs(clients: Clients, rule: Rule, target: Target, arn: str) -> Iter
         if _json(known["policyDocument"]) == document
     }:
         return
-    yield Change(
+    yield AwsChange(
         f"let rule {rule.name} write to log group {target.name}",
         lambda: clients.call(
             "logs",
@@ -252,12 +252,12 @@ def _log_policies(clients: Clients) -> Iterator[Json]:
         more = {"nextToken": answer["nextToken"]}
 
 
-def _permit_machine(_: Clients, __: Rule, ___: Target, ____: str) -> Iterator[Change]:
+def _permit_machine(_: Clients, __: Rule, ___: Target, ____: str) -> Iterator[AwsChange]:
     """Change nothing: the role that the target has is the permission."""
     yield from ()
 
 
-_PERMITS: dict[str, Callable[[Clients, Rule, Target, str], Iterator[Change]]] = {
+_PERMITS: dict[str, Callable[[Clients, Rule, Target, str], Iterator[AwsChange]]] = {
     "lambda": _permit_function,
     "logs": _permit_logs,
     "sns": _permit_topic,
@@ -281,7 +281,7 @@ def _json(text: str | None) -> Json:
 
 
 @dataclass(frozen=True)
-class Found:
+class ExistingRule:
     """A rule that is there."""
 
     name: str
@@ -290,7 +290,7 @@ class Found:
     targets: tuple[str, ...]
 
 
-def rules_of(clients: Clients, bus: str | None) -> Iterator[Found]:
+def rules_of(clients: Clients, bus: str | None) -> Iterator[ExistingRule]:
     """Return the rules of a bus with the ARNs of their targets.
 
     Raises:
@@ -303,7 +303,7 @@ def rules_of(clients: Clients, bus: str | None) -> Iterator[Found]:
         for rule in answer["Rules"]:
             targets = tuple(target["Arn"] for target in _targets(clients, rule["Name"], of))
             text = rule.get("EventPattern")
-            yield Found(rule["Name"], rule["State"], _json(text) if text else None, targets)
+            yield ExistingRule(rule["Name"], rule["State"], _json(text) if text else None, targets)
         if not answer.get("NextToken"):
             return
         more = {"NextToken": answer["NextToken"]}

@@ -13,45 +13,45 @@ from magento_eventbridge.journal.archive import Count, JournalError
 _FAULTS_SHOWN = 5
 
 
-def routes(desk: PageContext) -> list[web.RouteDef]:
+def routes(context: PageContext) -> list[web.RouteDef]:
     """Give the page's routes."""
 
     async def show(request: web.Request) -> web.StreamResponse:
-        return desk.page(request, "overview.html", **await _context(desk, request))
+        return context.page(request, "overview.html", **await _values(context, request))
 
     async def live(request: web.Request) -> web.StreamResponse:
-        return desk.page(request, "overview_live.html", **await _context(desk, request))
+        return context.page(request, "overview_live.html", **await _values(context, request))
 
     return [web.get("/", show), web.get("/overview/live", live)]
 
 
-async def _context(desk: PageContext, request: web.Request) -> dict[str, Any]:
+async def _values(context: PageContext, request: web.Request) -> dict[str, Any]:
     now = time.time()
     span = charts.SPANS.get(request.query.get("span", "hour"), charts.SPANS["hour"])
-    dead = await desk.dead_faults()
-    context: dict[str, Any] = {
+    dead = await context.dead_faults()
+    values: dict[str, Any] = {
         "now": now,
-        "state": await desk.state(),
-        "queues": await desk.depths(),
+        "state": await context.state(),
+        "queues": await context.depths(),
         "destinations": [
             destination_status
-            for dispatcher in desk.bridge.dispatchers
+            for dispatcher in context.bridge.dispatchers
             for destination_status in dispatcher.destinations
         ],
         "span": span,
         "spans": charts.SPANS.values(),
-        "journal": desk.bridge.journal,
+        "journal": context.bridge.journal,
         "journal_fault": "",
         "width": charts.WIDTH,
         "height": charts.HEIGHT,
     }
     try:
-        archive = desk.archived()
+        archive = context.archived()
         counts = await archive.counts(min(span.start(now), int(now) - 360))
         faults = await archive.faults(_FAULTS_SHOWN)
     except JournalError as error:
-        return context | {"journal_fault": str(error), "faults": dead}
-    return context | {
+        return values | {"journal_fault": str(error), "faults": dead}
+    return values | {
         "rates": charts.rates(counts, span, now),
         "latencies": charts.latencies(counts, span, now),
         "last_minute": _in_last_minute(counts, now),

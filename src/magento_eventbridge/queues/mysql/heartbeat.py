@@ -18,14 +18,16 @@ log = logging.getLogger(__name__)
 _BEATS_EVERY = 5.0
 _LOOKS_FOR_CREDENTIALS_EVERY = 60.0
 
-Look = Callable[[], Awaitable[str]]
+CredentialsCheck = Callable[[], Awaitable[str]]
 """Says in words which credentials there are."""
 
 
 class Heartbeat:
     """Writes the row of a bridge in the store's database; admin pages show it."""
 
-    def __init__(self, queue: OutboxQueue, dispatcher: Dispatcher, credentials: Look) -> None:
+    def __init__(
+        self, queue: OutboxQueue, dispatcher: Dispatcher, credentials: CredentialsCheck
+    ) -> None:
         self._queue = queue
         self._dispatcher = dispatcher
         self._look = credentials
