@@ -1,9 +1,12 @@
 """Look up AWS credentials with botocore, as a `CredentialsSource` describes them."""
 
+import json
+import logging
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
+from botocore.config import Config
 from botocore.credentials import (
     AssumeRoleCredentialFetcher,
     Credentials,
@@ -17,10 +20,32 @@ from botocore.utils import InstanceMetadataFetcher
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.delivery.routing import CredentialsSource
 
+if TYPE_CHECKING:
+    from botocore.credentials import ReadOnlyCredentials
+
 _EC2_SECONDS = 2
 _EC2_TRIES = 3
+_STS = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
 _ROLE_SESSION = "magento-eventbridge"
-_NO_ROLE = "credentials of type 'ec2', but this machine's metadata service gives no instance role"
+_NO_ROLE = "credentials of type 'ec2', but this machine's metadata service has no instance role"
+_LONGEST_REASON = 300
+
+_FIELDS = ("access_key", "secret_key", "token")
+# The names of the fields where each of botocore's methods reads them.
+_NAMES = {
+    "keys": ("credentials.access_key", "credentials.secret_access_key", ""),
+    "env": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    "shared-credentials-file": (
+        "aws_access_key_id in the shared credentials file",
+        "aws_secret_access_key in the shared credentials file",
+        "aws_session_token in the shared credentials file",
+    ),
+    "config-file": (
+        "aws_access_key_id in the AWS config file",
+        "aws_secret_access_key in the AWS config file",
+        "aws_session_token in the AWS config file",
+    ),
+}
 
 
 def find_credentials(source: CredentialsSource, region: str) -> Any:
@@ -28,12 +53,14 @@ def find_credentials(source: CredentialsSource, region: str) -> Any:
 
     Raises:
         CredentialsError: there are none.
-        BotoCoreError, ClientError: looking them up failed.
+        Exception: a provider failed; botocore lets all kinds of exceptions through.
     """
-    credentials = _base(source)
+    credentials = _base(source, region)
     if source.role_arn is None:
         return credentials
-    session = botocore.session.Session(profile=source.profile)
+    if type(credentials) is Credentials:  # others are loaded when the role is assumed
+        check_characters(credentials.get_frozen_credentials(), credentials.method)
+    session = _session(source, region)
 
     def client(service: str, **options: Any) -> Any:
         return session.create_client(service, **{"region_name": region, **options})
@@ -45,7 +72,59 @@ def find_credentials(source: CredentialsSource, region: str) -> Any:
     return DeferredRefreshableCredentials(fetcher.fetch_credentials, method="assume-role")
 
 
-def _base(source: CredentialsSource) -> Any:
+def check_characters(values: "ReadOnlyCredentials", method: str) -> None:
+    """Check that keys and token can be sent in a header.
+
+    Line ends get into them from files that are mounted as secrets.
+
+    Raises:
+        CredentialsError: one has a character that no key or token has, or a key is empty.
+    """
+    if not values.access_key or not values.secret_key:
+        raise CredentialsError(f"the credentials found by {method} are empty")
+    names = _NAMES.get(method) or tuple(
+        f"the {field.replace('_', ' ')} found by {method}" for field in _FIELDS
+    )
+    for field, name in zip(_FIELDS, names, strict=True):
+        value = str(getattr(values, field) or "")
+        for position, character in enumerate(value):
+            if not "!" <= character <= "~":
+                kind = _kind_of(character)
+                where = "ends with" if position == len(value.rstrip()) else "contains"
+                raise CredentialsError(f"{name} {where} {kind}: remove it")
+
+
+def in_one_sentence(error: Exception) -> str:
+    """Return what is wrong, in one line."""
+    if isinstance(error, json.JSONDecodeError):
+        return "the credentials provider's answer is not JSON"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    text = " ".join(str(error).split())[:_LONGEST_REASON]
+    if isinstance(error, (BotoCoreError, CredentialsError, ValueError)) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _kind_of(character: str) -> str:
+    if character in "\r\n":
+        return "a line end"
+    if character == " ":
+        return "a space"
+    if character.isascii():
+        return "a control character"
+    return "a character that is not ASCII"
+
+
+def _session(source: CredentialsSource, region: str) -> botocore.session.Session:
+    session = botocore.session.Session(profile=source.profile)
+    # STS is asked in the region of the bus, and not waited for as long as botocore would.
+    session.set_config_variable("region", region)
+    session.set_default_client_config(_STS)
+    return session
+
+
+def _base(source: CredentialsSource, region: str) -> Any:
     match source.type:
         case "keys":
             if not source.access_key or not source.secret_access_key:
@@ -54,29 +133,43 @@ def _base(source: CredentialsSource) -> Any:
                 )
             return Credentials(source.access_key, source.secret_access_key, method="keys")
         case "env":
-            found = EnvProvider().load()
-            if found is None:
+            credentials = EnvProvider().load()
+            if credentials is None:
                 raise CredentialsError(
                     "credentials of type 'env', but AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
                     "are not in the bridge's environment"
                 )
-            return found
+            return credentials
         case "ec2":
             try:
-                found = InstanceMetadataProvider(_metadata_fetcher()).load()
+                credentials = InstanceMetadataProvider(_metadata_fetcher()).load()
             except BotoCoreError as error:
                 raise CredentialsError(f"{_NO_ROLE} ({error})") from error
-            if found is None:
+            if credentials is None:
                 raise CredentialsError(_NO_ROLE)
-            return found
+            return credentials
         case "default":
-            found = botocore.session.Session(profile=source.profile).get_credentials()
-            if found is None:
-                raise CredentialsError(
-                    "no credentials anywhere in AWS's default chain: environment, shared "
-                    "files, SSO, container, instance role"
-                )
-            return found
+            return _from_chain(_session(source, region))
+
+
+def _from_chain(session: botocore.session.Session) -> Any:
+    """Return the first credentials in AWS's default chain; an error names its provider."""
+    for provider in session.get_component("credential_provider").providers:
+        try:
+            credentials = provider.load()
+        except BotoCoreError:
+            raise  # its message names the provider
+        except Exception as error:
+            raise CredentialsError(
+                f"credentials of type 'default', provider '{provider.METHOD}': "
+                f"{in_one_sentence(error)}"
+            ) from error
+        if credentials is not None:
+            return credentials
+    raise CredentialsError(
+        "no credentials anywhere in AWS's default chain: environment, shared files, SSO, "
+        "container, instance role"
+    )
 
 
 def _metadata_fetcher() -> InstanceMetadataFetcher:
@@ -92,3 +185,15 @@ def _metadata_fetcher() -> InstanceMetadataFetcher:
             "ec2_metadata_v1_disabled": True,
         },
     )
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Shorten botocore's report of a failed renewal to one line: it comes with each try."""
+    if record.exc_info and isinstance(record.exc_info[1], Exception):
+        record.msg = f"{record.getMessage()} {in_one_sentence(record.exc_info[1])}"
+        record.args, record.exc_info, record.exc_text = (), None, None
+    return True
+
+
+for _name in ("botocore.credentials", "botocore.tokens"):
+    logging.getLogger(_name).addFilter(_without_traceback)

@@ -25,7 +25,7 @@ async def heartbeat(
                 results.add("none needed for a dry run")
                 continue
             try:
-                results.add(str(await finder.look(destination.credentials, destination.region)))
+                results.add(str(await finder.summary(destination.credentials, destination.region)))
             except CredentialsError as error:
                 results.add(str(error))
         return "; ".join(sorted(results))

@@ -95,7 +95,7 @@ async def _destination(sinks: Sinks, name: str, route: Route) -> AsyncIterator[F
         yield Finding(f"bus of {name}", "ok", "dry run: nothing is sent")
         return
     try:
-        found = await sinks.credentials.look(destination.credentials, destination.region)
+        found = await sinks.credentials.summary(destination.credentials, destination.region)
     except CredentialsError as error:
         yield Finding(f"credentials of {name}", "FAIL", _with_advice(str(error), route))
         return

@@ -19,6 +19,7 @@ from magento_eventbridge.sinks.custom_bus.wire import HEADERS, PATH, encode_call
 from magento_eventbridge.sinks.eventbridge.http_client import CallError, Endpoint
 from magento_eventbridge.sinks.eventbridge.signer import Signer
 from magento_eventbridge.sinks.eventbridge.sink import CODES as CLASSIC_CODES
+from magento_eventbridge.sinks.eventbridge.sink import caller_is_refused
 
 # API reference of the Custom Event Bus, PutEvents, and what any AWS service may answer.
 CODES = ResultCodes(
@@ -99,7 +100,10 @@ class CustomBusSink:
             reply = await line.endpoint.post(line.signer.sign(body, credentials), body)
         except CallError as error:
             return Answer(status=0, error_message=f"{line.host}: {error}")
-        return read_answer(*reply)
+        answer = read_answer(*reply)
+        if caller_is_refused(answer):
+            self._credentials.reload(destination.credentials, destination.region)
+        return answer
 
     def _new_line(self, destination: Destination) -> _Line:
         bus = destination.event_bus or ""

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct, field
 
 from magento_eventbridge.aws.arns import RegionError
-from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder
+from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder, refuses_caller
 from magento_eventbridge.aws.endpoints import eventbridge_endpoint
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import Limits
@@ -62,7 +62,6 @@ CODES = ResultCodes(
 MAX_ENTRIES = 10
 MAX_BYTES = 1_000_000
 
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 _HEADERS = {
     "Content-Type": "application/x-amz-json-1.1",
     "X-Amz-Target": "AWSEvents.PutEvents",
@@ -147,8 +146,8 @@ class EventBridgeSink:
         except CallError as error:
             return Answer(status=0, error_message=f"{line.host}: {error}")
         answer = read_answer(*reply)
-        if answer.error_code in _EXPIRED:
-            self._credentials.forget(destination.credentials)
+        if caller_is_refused(answer):
+            self._credentials.reload(destination.credentials, destination.region)
         return answer
 
     async def close(self) -> None:
@@ -165,6 +164,13 @@ class EventBridgeSink:
         line = _Line(urlsplit(url).hostname or url, endpoint, signer)
         self._lines[destination] = line
         return line
+
+
+def caller_is_refused(answer: Answer) -> bool:
+    """Return whether the call, or one of its entries, was refused to these credentials."""
+    if answer.results is None:
+        return refuses_caller(answer.status, answer.error_code)
+    return any(refuses_caller(0, result.error_code) for result in answer.results)
 
 
 def encode(entries: Sequence[Entry]) -> bytes:
