@@ -14,7 +14,7 @@ from aiormq import spec
 
 from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.queues.amqp.dead_letters import AmqpDeadLetters
-from magento_eventbridge.queues.amqp.queue import AmqpQueue
+from magento_eventbridge.queues.amqp.queue import AmqpQueue, AmqpTiming, _returns
 from tests.support import recorded
 from tests.support.delivering import delivering
 from tests.support.magento_broker import MagentoBroker
@@ -52,6 +52,15 @@ async def claimed(queue: AmqpQueue, count: int, seconds: float = 15.0) -> list[C
 async def until(broker: MagentoBroker, count: int, suffix: str = "") -> None:
     async with asyncio.timeout(15):
         while await broker.count(suffix) != count:
+            await asyncio.sleep(0.05)
+
+
+async def until_copied(queue: AmqpQueue) -> None:
+    """Wait until the queue holds no returned message without a safe copy."""
+    async with asyncio.timeout(15):
+        while queue._renewing or any(
+            not message.tags or _returns(message.delivered) for message in queue._known.values()
+        ):
             await asyncio.sleep(0.05)
 
 
@@ -124,7 +133,7 @@ async def test_a_dead_letter_of_a_lost_channel_can_be_sent_again(
     assert [again.body for again in await claimed(queue, 1)] == [body]
 
 
-async def test_a_restart_of_the_broker_loses_and_doubles_nothing(
+async def test_a_restart_of_the_broker_loses_and_repeats_nothing(
     magento_broker: MagentoBroker,
 ) -> None:
     captures = recorded.orders(300)
@@ -141,7 +150,7 @@ async def test_a_restart_of_the_broker_loses_and_doubles_nothing(
     await until(magento_broker, 0)
 
 
-async def test_a_broker_that_is_away_is_told_of(
+async def test_an_unavailable_broker_is_reported(
     magento_broker: MagentoBroker, queue: AmqpQueue
 ) -> None:
     await asyncio.to_thread(magento_broker.broker.stop)
@@ -154,17 +163,17 @@ async def test_a_broker_that_is_away_is_told_of(
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
-        ({"password": "wrong"}, "look at user and password"),
+        ({"password": "wrong"}, "check user and password"),
         ({"virtual_host": "nowhere"}, "virtual host"),
     ],
 )
-async def test_a_broker_that_does_not_let_us_in_is_told_of(
-    magento_broker: MagentoBroker, changes: dict[str, Any], told: str
+async def test_a_refused_login_is_reported(
+    magento_broker: MagentoBroker, changes: dict[str, Any], message: str
 ) -> None:
     queue = AmqpQueue(replace(magento_broker.options, **changes))
-    with pytest.raises(QueueError, match=told) as fault:
+    with pytest.raises(QueueError, match=message) as fault:
         await queue.claim(10)
     assert magento_broker.options.password not in str(fault.value)
     await queue.close()
@@ -187,7 +196,7 @@ async def test_the_connection_is_encrypted_and_the_broker_checked(
     await queue.close()
 
 
-async def test_a_queue_that_is_not_there_yet_is_waited_for_with_one_line(
+async def test_a_missing_queue_is_waited_for_with_one_line(
     magento_broker: MagentoBroker, queue: AmqpQueue, caplog: pytest.LogCaptureFixture
 ) -> None:
     await magento_broker.delete()
@@ -204,7 +213,7 @@ async def test_a_queue_that_is_not_there_yet_is_waited_for_with_one_line(
     assert len(await claimed(queue, 1)) == 1
 
 
-async def test_a_queue_that_is_deleted_and_made_again_is_found(
+async def test_a_queue_that_is_deleted_and_created_again_is_found(
     magento_broker: MagentoBroker, queue: AmqpQueue
 ) -> None:
     assert await queue.claim(10) == []
@@ -217,7 +226,7 @@ async def test_a_queue_that_is_deleted_and_made_again_is_found(
 # Quorum queues
 
 
-async def test_a_quorum_queue_drops_nothing_that_comes_back_often(
+async def test_a_quorum_queue_drops_nothing_that_is_returned_often(
     magento_broker: MagentoBroker,
 ) -> None:
     await magento_broker.delete()
@@ -233,7 +242,75 @@ async def test_a_quorum_queue_drops_nothing_that_comes_back_often(
     await queue.ack(await claimed(queue, 3))
     await queue.close()
     await asyncio.sleep(0.5)
-    assert await magento_broker.count() == 0
+    assert await magento_broker.count() + await magento_broker.count(".returned") == 0
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+@pytest.mark.parametrize("by_policy", [True, False], ids=["policy", "argument"])
+async def test_no_delivery_limit_drops_what_waits_for_aws(
+    magento_broker: MagentoBroker, limit: int, by_policy: bool
+) -> None:
+    await magento_broker.delete()
+    name = magento_broker.options.queue
+    arguments: dict[str, str | int] = {"x-queue-type": "quorum"}
+    if by_policy:
+        policy = json.dumps({"delivery-limit": limit})
+        magento_broker.broker.control(
+            "set_policy", name, name.replace(".", "[.]"), policy, "--apply-to", "queues"
+        )
+    else:
+        arguments["x-delivery-limit"] = limit
+    await magento_broker.declare(arguments)
+    captures = recorded.orders(30)
+    await magento_broker.put(captures)
+    # The same bridge loses its channel often, as by the broker's time limit.
+    queue = AmqpQueue(magento_broker.options)
+    held = await claimed(queue, 20)
+    for _ in range(6):
+        await break_channel(queue)
+        assert await queue.claim(0) == []
+        await until_copied(queue)
+    held += await claimed(queue, 10)
+    # Then others start and end, without an order.
+    await queue.close()
+    for _ in range(6):
+        queue = AmqpQueue(magento_broker.options)
+        claims = await claimed(queue, 30)
+        assert [claim.body for claim in claims] == [body for _, body in captures]
+        await until_copied(queue)
+        await queue.close()
+    queue = AmqpQueue(magento_broker.options)
+    await queue.ack(await claimed(queue, 30))
+    assert (await queue.depth()).captures == 0
+    await queue.close()
+    await asyncio.sleep(0.5)
+    assert await magento_broker.count() + await magento_broker.count(".returned") == 0
+    if by_policy:
+        magento_broker.broker.control("clear_policy", name)
+
+
+async def test_returned_messages_of_a_bridge_that_ended_are_found_by_another(
+    magento_broker: MagentoBroker,
+) -> None:
+    await magento_broker.delete()
+    await magento_broker.declare({"x-queue-type": "quorum"})
+    soon = AmqpTiming(finds_returned_every=0.2)
+    other = AmqpQueue(replace(magento_broker.options, prefetch=1), soon)
+    first = AmqpQueue(magento_broker.options)
+    captures = recorded.orders(3)
+    await magento_broker.put(captures)
+    await claimed(other, 1)
+    await claimed(first, 2)
+    await break_channel(first)
+    await first.claim(0)
+    await until(magento_broker, 0)
+    await until_copied(first)
+    await first.close()
+    await until(magento_broker, 2, ".returned")
+    for _ in range(2):
+        await other.ack(await claimed(other, 1))
+    await until(magento_broker, 0, ".returned")
+    await other.close()
 
 
 # Dead letters
@@ -258,7 +335,7 @@ async def test_looking_at_dead_letters_leaves_them_where_they_are(
     assert await queue.dead_letters.page(10) == letters[:2] + letters[3:]
 
 
-async def test_many_are_buried_at_once_without_a_fault(
+async def test_many_are_buried_at_once_without_an_error(
     magento_broker: MagentoBroker, queue: AmqpQueue, caplog: pytest.LogCaptureFixture
 ) -> None:
     await magento_broker.put(recorded.orders(1000))
@@ -400,6 +477,76 @@ async def test_a_store_that_must_wait_makes_room_for_others(magento_broker: Mage
     assert await magento_broker.count() + await magento_broker.count(".aside") == 14
 
 
+async def test_messages_that_cannot_be_moved_aside_stay_in_hand(
+    magento_broker: MagentoBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = replace(magento_broker.options, prefetch=10, sets_aside=True)
+    name, policy = options.queue, json.dumps({"max-length": 3, "overflow": "reject-publish"})
+    pattern = f"{name.replace('.', '[.]')}[.]aside"
+    magento_broker.broker.control("set_policy", name, pattern, policy, "--apply-to", "queues")
+    queue = AmqpQueue(options, AmqpTiming(aside_retry=0.2))
+    one, two = recorded.orders(20, view_id=1), recorded.orders(2, view_id=2)
+    await magento_broker.put(one + two)
+    async with asyncio.timeout(15):
+        while "could not all be moved" not in caplog.text:
+            assert await queue.claim(10, without_views={1}) == []
+            await queue.wait(0.05)
+    assert (await queue.depth()).captures == 22
+    magento_broker.broker.control("clear_policy", name)
+    claims: list[Claim] = []
+    async with asyncio.timeout(15):
+        while len(claims) < 2:
+            claims += await queue.claim(10, without_views={1})
+            await queue.wait(0.05)
+    assert [claim.body for claim in claims] == [body for _, body in two]
+    await queue.ack(claims)
+    assert caplog.text.count("could not all be moved") == 1
+    assert (await queue.depth()).captures == 20
+    await queue.close()
+
+
+async def test_a_broker_short_of_memory_still_receives_acknowledgements(
+    magento_broker: MagentoBroker,
+) -> None:
+    options = replace(magento_broker.options, prefetch=4, sets_aside=True)
+    queue = AmqpQueue(options, AmqpTiming(aside_retry=0.2, closes_within=0.1))
+    await magento_broker.put(recorded.orders(4, view_id=1) + recorded.orders(4, view_id=2))
+    claims = await claimed(queue, 4)
+    magento_broker.broker.control("set_vm_memory_high_watermark", "0.000001")
+    try:
+        burying = asyncio.create_task(queue.bury(claims[0], "for a test"))
+        await asyncio.sleep(0.5)
+        assert not burying.done()
+        await queue.ack(claims[1:])
+        assert len(await claimed(queue, 3)) == 3
+    finally:
+        magento_broker.broker.control("set_vm_memory_high_watermark", "0.4")
+    await burying
+    assert await queue.dead_letters.count() == 1
+    await queue.close()
+
+
+async def test_two_messages_with_one_id_are_two_captures(
+    magento_broker: MagentoBroker, queue: AmqpQueue
+) -> None:
+    ((first, _),) = recorded.orders(1)
+    bodies = [
+        json.dumps({"id": first.id, "event": "some_event", "time": 1.0, "subject": subject})
+        for subject in ("one", "two")
+    ]
+    bodies += ['{"id": "1", "hello": "first"}', '{"id": "1", "hello": "second"}']
+    for body in bodies:  # one after the other, so that each is settled before the next
+        await magento_broker.publish([json.dumps(body)])
+        (claim,) = await claimed(queue, 1)
+        assert claim.body == body.encode()
+        await queue.ack([claim])
+    await queue.close()
+    again = AmqpQueue(magento_broker.options)
+    await magento_broker.publish([json.dumps(body) for body in bodies])
+    assert [claim.body.decode() for claim in await claimed(again, 4)] == bodies
+    await again.close()
+
+
 async def test_several_bridges_share_the_queue(magento_broker: MagentoBroker) -> None:
     captures = recorded.orders(3000)
     await magento_broker.put(captures)
@@ -415,6 +562,7 @@ async def test_several_bridges_share_the_queue(magento_broker: MagentoBroker) ->
         return count
 
     counts = await asyncio.gather(*map(drain, queues))
+    assert await queues[0].consumers() == 3
     assert bodies == Counter(body for _, body in captures)
     assert sum(counts) == 3000
     for queue in queues:

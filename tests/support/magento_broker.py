@@ -70,7 +70,7 @@ class MagentoBroker:
     async def delete(self) -> None:
         """Take all queues away."""
         async with self.channel() as channel:
-            for suffix in ("", ".aside", ".dead-letters"):
+            for suffix in ("", ".aside", ".returned", ".dead-letters"):
                 await channel.queue_delete(f"{self.options.queue}{suffix}")
             await channel.exchange_delete(f"{self.options.queue}.dead-letters")
 

@@ -15,6 +15,7 @@ from magento_eventbridge.delivery.routing import Route
 from magento_eventbridge.delivery.verdicts import Fate, judge
 from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.provisioning import iam
+from magento_eventbridge.queues.amqp.queue import AmqpQueue
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.model import Settings
 
@@ -82,11 +83,22 @@ async def _queue(settings: Settings, name: str) -> Finding:
         return Finding(name, "FAIL", str(error))
     try:
         depth = await queue.depth()
+        consumers = await queue.consumers() if isinstance(queue, AmqpQueue) else 0
     except QueueError as error:
         return Finding(name, "FAIL", str(error))
     finally:
         await queue.close()
-    return Finding(name, "ok", f"{depth.captures} captures wait, {depth.dead} dead letters")
+    waiting = f"{depth.captures} captures wait, {depth.dead} dead letters"
+    if consumers > 1:
+        # Bridges of one shop may share a queue; nothing in it says which shop a message is from.
+        return Finding(
+            name,
+            "warn",
+            f"{waiting}; {consumers} consumers share the queue on virtual host "
+            f"'{settings.amqp.virtual_host}': if they are of several shops, these receive each "
+            "other's events; configure a virtual host for each shop",
+        )
+    return Finding(name, "ok", waiting)
 
 
 async def _destination(sinks: Sinks, name: str, route: Route) -> AsyncIterator[Finding]:

@@ -1,4 +1,4 @@
-"""A connection to RabbitMQ, and what its faults mean in words."""
+"""Connect to RabbitMQ, publish copies of messages, and explain errors."""
 
 import asyncio
 import logging
@@ -23,30 +23,31 @@ from yarl import URL
 
 from magento_eventbridge.delivery.ports import QueueError
 
-# Seconds. A broker that is silent for so long is taken for gone.
+# In seconds: a broker that is silent for longer counts as unavailable.
 _CONNECT_SECONDS = 10
 _ANSWER_SECONDS = 30
 _HEARTBEAT_SECONDS = 20
 _PERSISTENT = 2
 
 OURS = "eventbridge-"
-"""How the headers begin that we give to a message."""
+"""The prefix of headers that the bridge adds to a message."""
 _COPY = f"{OURS}copy"
+_RENEWAL = f"{OURS}renewal"
 _HEADERS_NOT_COPIED = ("x-", OURS)
 
-# What goes wrong reaches us as an exception, and is told of in our words.
+# Errors reach us as exceptions, and are explained in our own messages.
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
 class AmqpOptions:
-    """Where Magento's broker is, who we are there, and what we want of it.
+    """How to reach Magento's broker, and how to consume from it.
 
     Attributes:
         queue: the queue that Magento publishes to.
-        prefetch: how many messages may be with us at once, claimed or not.
-        sets_aside: messages of a store view that is passed over make room for those of others,
-            for a minute at a time, when they fill all of `prefetch`.
+        prefetch: how many messages a bridge may hold at once, claimed or not.
+        sets_aside: whether messages of a store view that must wait are moved out of the way, for a
+            minute at a time, when they fill all of `prefetch`.
     """
 
     host: str = "127.0.0.1"
@@ -58,7 +59,7 @@ class AmqpOptions:
     prefetch: int = 1000
     sets_aside: bool = False
     tls: bool = False
-    tls_ca: Path | None = None  # else the system's
+    tls_ca: Path | None = None  # None: the system's
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     tls_verify: bool = True
@@ -70,7 +71,7 @@ class AmqpOptions:
 
 
 class AmqpConnection:
-    """Opens channels on one connection, which is made anew whenever it is lost."""
+    """Opens channels on one connection, which is opened again whenever it is lost."""
 
     def __init__(self, options: AmqpOptions) -> None:
         self._options = options
@@ -81,7 +82,7 @@ class AmqpConnection:
         """Open a channel that waits for the broker to confirm what is published.
 
         Raises:
-            QueueError: the broker is away, or does not let us in.
+            QueueError: the broker is unavailable, or refuses the login.
         """
         with self.explained():
             async with asyncio.timeout(_CONNECT_SECONDS):
@@ -90,10 +91,10 @@ class AmqpConnection:
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[AbstractChannel]:
-        """Give a channel for a moment: what was got on it and not acknowledged goes back.
+        """Yield a channel for a moment: unacknowledged messages go back when it closes.
 
         Raises:
-            QueueError: the broker is away, or goes away.
+            QueueError: the broker is unavailable, or becomes so.
         """
         channel = await self.channel()
         with self.explained():
@@ -104,28 +105,36 @@ class AmqpConnection:
                     await channel.close()
 
     async def count(self, queue: str) -> int | None:
-        """Count the messages of a queue that nobody has; None when there is no such queue."""
+        """Return how many messages of a queue are ready; None when there is no such queue."""
+        declared = await self._inspect(queue)
+        return None if declared is None else declared.message_count or 0
+
+    async def consumers(self, queue: str) -> int:
+        """Return how many consumers a queue has."""
+        declared = await self._inspect(queue)
+        return 0 if declared is None else declared.consumer_count or 0
+
+    async def _inspect(self, queue: str) -> spec.Queue.DeclareOk | None:
         async with self.asking() as channel:
             try:
-                declared = await channel.queue_declare(queue, passive=True)
+                return await channel.queue_declare(queue, passive=True)
             except ChannelNotFoundEntity:
                 return None
-            return declared.message_count or 0
 
     async def declare(self, queue: str, arguments: dict[str, str | int]) -> None:
-        """Make a queue of our own, unless it is there: its arguments are then the operator's."""
+        """Create a queue of our own, unless it exists: its arguments are then the operator's."""
         if await self.count(queue) is None:
             async with self.asking() as channel:
                 await channel.queue_declare(queue, durable=True, arguments={**arguments})
 
     async def close(self) -> None:
-        """Hang up: the broker takes back what was not acknowledged."""
+        """Disconnect: the broker takes back unacknowledged messages."""
         if self._connection is not None and not self._connection.is_closed:
             await self._connection.close()
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """Tell what goes wrong as a `QueueError`."""
+        """Raise errors of the connection as a `QueueError` with an explanation."""
         try:
             yield
         except (AMQPError, ChannelInvalidStateError, OSError, TimeoutError) as error:
@@ -166,16 +175,50 @@ class AmqpConnection:
     def _explanation(self, error: Exception) -> str:
         match error:
             case TimeoutError():
-                told = "no answer in time"
+                reason = "no answer in time"
             case ProbableAuthenticationError() | AuthenticationError():
-                told = "it does not let us in; look at user and password in the settings"
-            case InvalidFrameError():  # a refusal where a welcome is expected
-                told = "it does not let this user into the virtual host; look at the settings"
-            case OSError(strerror=str(reason)):
-                told = reason
+                reason = "it refuses the login; check user and password in the settings"
+            case InvalidFrameError():  # it disconnects instead of opening the virtual host
+                reason = "it refuses this user the virtual host; check the settings"
+            case OSError(strerror=str(text)):
+                reason = text
             case _:
-                told = str(error) or type(error).__name__
-        return f"{self._options}: {told}"
+                reason = str(error) or type(error).__name__
+        return f"{self._options}: {reason}"
+
+
+class Publisher:
+    """Publishes copies of messages on a channel of its own, opened when it is needed."""
+
+    def __init__(self, connection: AmqpConnection) -> None:
+        self._connection = connection
+        self._channel: AbstractChannel | None = None
+        self._opening = asyncio.Lock()
+
+    async def copy(self, queue: str, delivered: DeliveredMessage) -> None:
+        """Publish a copy to a queue; it is safe there when this returns.
+
+        Raises:
+            QueueError: the broker refused it, or is unavailable.
+        """
+        await self._publish(queue, delivered, {})
+
+    async def renew(self, queue: str, delivered: DeliveredMessage) -> None:
+        """Publish a copy that takes the place of the message; otherwise as `copy`."""
+        await self._publish(queue, delivered, {_RENEWAL: 1})
+
+    async def _publish(
+        self, queue: str, delivered: DeliveredMessage, added: Mapping[str, str | int]
+    ) -> None:
+        channel = await self._opened()
+        with self._connection.explained():
+            await publish(channel, "", queue, delivered, added)
+
+    async def _opened(self) -> AbstractChannel:
+        async with self._opening:
+            if self._channel is None or self._channel.is_closed:
+                self._channel = await self._connection.channel()
+            return self._channel
 
 
 async def publish(
@@ -185,9 +228,9 @@ async def publish(
     delivered: DeliveredMessage,
     added: Mapping[str, str | int] | None = None,
 ) -> None:
-    """Publish a copy of a message, with its headers but for the broker's and with those added.
+    """Publish a copy of a message, with its own headers (not the broker's) and those added.
 
-    It is in a queue, on the disk, once this returns.
+    It is in a queue, on disk, when this returns.
     """
     properties = delivered.header.properties
     headers = {
@@ -211,5 +254,10 @@ async def publish(
 
 
 def is_copy(delivered: DeliveredMessage) -> bool:
-    """Tell whether we published a message: it may be a dead letter that is sent again."""
+    """Whether the bridge itself published a message."""
     return _COPY in (delivered.header.properties.headers or {})
+
+
+def is_renewal(delivered: DeliveredMessage) -> bool:
+    """Whether a message is a copy that took the place of a returned one."""
+    return _RENEWAL in (delivered.header.properties.headers or {})

@@ -1,4 +1,4 @@
-"""Dead letters in RabbitMQ: a queue of their own behind an exchange, each with its reason."""
+"""Dead letters in RabbitMQ: a separate queue behind an exchange, each letter with its reason."""
 
 import asyncio
 import bisect
@@ -17,17 +17,17 @@ from magento_eventbridge.delivery.ports import DeadLetter
 from magento_eventbridge.queues.amqp.connection import OURS, AmqpConnection, publish
 
 _REASON = f"{OURS}reason"
-_BURIED_AT = f"{OURS}buried-at"  # in microseconds since the epoch: its id, too
+_BURIED_AT = f"{OURS}buried-at"  # in microseconds since the epoch; also its ID
 _MICROSECONDS = 1_000_000
-# Letters are looked at so many at a time, and each is given so many seconds to come.
+# How many letters to read together, and how long to wait for each, in seconds.
 _AT_ONCE = 200
 _FOLLOWS_WITHIN = 1.0
 
 
 class AmqpDeadLetters:
-    """The dead letters of a queue; looking at them leaves them where they are.
+    """The dead letters of a queue; reading leaves them in place.
 
-    The broker's own dead letters can be led there too, by a policy with `dead-letter-exchange`.
+    A policy with `dead-letter-exchange` can send the broker's own dead letters there, too.
     """
 
     def __init__(self, connection: AmqpConnection, queue: str) -> None:
@@ -39,30 +39,30 @@ class AmqpDeadLetters:
         self._last_id = 0
 
     async def bury(self, delivered: DeliveredMessage, reason: str) -> None:
-        """Put a copy of a message there; it is safe once this returns."""
+        """Publish a copy of a message there; it is safe when this returns."""
         channel = await self._opened()
-        # An id of its own, and greater than those before: two may come within a microsecond.
+        # Each ID is greater than those before: two letters may have one microsecond.
         self._last_id = max(self._last_id + 1, int(time.time() * _MICROSECONDS))
-        told: dict[str, str | int] = {
+        added: dict[str, str | int] = {
             _REASON: reason.encode(errors="replace").decode(),
             _BURIED_AT: self._last_id,
         }
         with self._connection.explained():
             try:
-                await publish(channel, self._name, "", delivered, told)
+                await publish(channel, self._name, "", delivered, added)
             except (ChannelNotFoundEntity, ChannelInvalidStateError, PublishError):
-                # Somebody deleted the place.
+                # Somebody deleted the queue.
                 channel = await self._opened(but_not=channel)
-                await publish(channel, self._name, "", delivered, told)
+                await publish(channel, self._name, "", delivered, added)
 
     async def _opened(self, but_not: AbstractChannel | None = None) -> AbstractChannel:
-        """Give the channel by which letters go; when it is a new one, the place is made first.
+        """Return the channel for all letters; with a new one, the queue is created first.
 
-        They all go by one, so that they lie in the order in which they were buried.
+        One channel keeps the letters in the order in which they were buried.
         """
         async with self._opening:
             if self._channel is None or self._channel.is_closed or self._channel is but_not:
-                # Of the classic type: a quorum queue counts each look at a letter as a failed
+                # Of the classic type: a quorum queue counts each reading of a letter as a failed
                 # delivery.
                 await self._connection.declare(self._name, {"x-queue-type": "classic"})
                 channel = await self._connection.channel()
@@ -73,14 +73,14 @@ class AmqpDeadLetters:
             return self._channel
 
     async def count(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return await self._connection.count(self._name) or 0
 
     async def page(self, limit: int, *, after: int = 0) -> list[DeadLetter]:
         """Read up to `limit`, oldest first, those with a greater id than `after`."""
         letters: list[DeadLetter] = []
         async with self._connection.asking() as channel:
-            # Each bridge writes by its own clock: an older one may lie behind a newer one.
+            # Each bridge uses its own clock: an older letter may lie behind a newer one.
             async for letter, _ in self._all(channel):
                 if letter.id > after:
                     bisect.insort(letters, letter, key=lambda other: other.id)
@@ -90,17 +90,17 @@ class AmqpDeadLetters:
     async def find(self, letter: int) -> DeadLetter | None:
         """Read one by its id."""
         async with self._connection.asking() as channel:
-            async for found, _ in self._all(channel):
-                if found.id == letter:
-                    return found
+            async for candidate, _ in self._all(channel):
+                if candidate.id == letter:
+                    return candidate
         return None
 
     async def redrive(self, letters: Sequence[int] | None) -> int:
-        """Put letters (None: all) back into the queue; gives how many there were."""
+        """Put letters (None: all) back into the queue; return how many there were."""
         return await self._take(letters, is_redriven=True)
 
     async def drop(self, letters: Sequence[int] | None) -> int:
-        """Delete letters (None: all) for good; gives how many there were."""
+        """Delete letters (None: all) for good; return how many there were."""
         return await self._take(letters, is_redriven=False)
 
     async def _take(self, letters: Sequence[int] | None, *, is_redriven: bool) -> int:
@@ -117,7 +117,7 @@ class AmqpDeadLetters:
     async def _all(
         self, channel: AbstractChannel
     ) -> AsyncIterator[tuple[DeadLetter, DeliveredMessage]]:
-        """Go through all of now; those that are not acknowledged go back when the channel ends."""
+        """Iterate over all present letters; unacknowledged ones go back when the channel closes."""
         left = await self.count()
         while left > 0:
             some = await self._some(channel, min(left, _AT_ONCE))
@@ -125,20 +125,20 @@ class AmqpDeadLetters:
                 yield _letter(delivered), delivered
             left -= _AT_ONCE
             if len(some) < _AT_ONCE:
-                return  # all, or another command has the others
+                return  # all were read, or another command holds the rest
 
     async def _some(self, channel: AbstractChannel, count: int) -> list[DeliveredMessage]:
-        """Take the next letters; none is acknowledged meanwhile, so no more than these come."""
-        came: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
+        """Fetch the next letters; none is acknowledged meanwhile, so that no more arrive."""
+        arrived: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
         await channel.basic_qos(prefetch_count=count)
-        consumer = await channel.basic_consume(self._name, came.put)
+        consumer = await channel.basic_consume(self._name, arrived.put)
         some: list[DeliveredMessage] = []
         with contextlib.suppress(TimeoutError):
             while len(some) < count:
-                some.append(await asyncio.wait_for(came.get(), _FOLLOWS_WITHIN))
+                some.append(await asyncio.wait_for(arrived.get(), _FOLLOWS_WITHIN))
         await channel.basic_cancel(consumer.consumer_tag or "")
-        while not came.empty():
-            some.append(came.get_nowait())
+        while not arrived.empty():
+            some.append(arrived.get_nowait())
         return some
 
 
@@ -158,8 +158,8 @@ def _letter(delivered: DeliveredMessage) -> DeadLetter:
 
 
 def _by_broker(deaths: object, body: bytes) -> tuple[int, str]:
-    """Give an id and the reason of a letter that RabbitMQ itself buried, or a person put there."""
-    # The broker tells whole seconds only: what is in the letter makes up the rest of the id.
+    """Return the ID and reason of a letter from RabbitMQ itself or another program."""
+    # The broker's time has whole seconds only: a hash of the letter completes the ID.
     rest = int.from_bytes(hashlib.sha256(body).digest()[:4]) % _MICROSECONDS
     match deaths:
         case [{"reason": str(reason), "time": datetime() as at}, *_]:

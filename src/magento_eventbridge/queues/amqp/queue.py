@@ -20,88 +20,130 @@ from aiormq.exceptions import ChannelNotFoundEntity
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.catalog.messages import capture_text
 from magento_eventbridge.delivery.ports import Claim, Depth, QueueError
-from magento_eventbridge.queues.amqp.connection import AmqpConnection, AmqpOptions, is_copy, publish
+from magento_eventbridge.queues.amqp.connection import (
+    AmqpConnection,
+    AmqpOptions,
+    Publisher,
+    is_copy,
+    is_renewal,
+)
 from magento_eventbridge.queues.amqp.dead_letters import AmqpDeadLetters
 
 log = logging.getLogger(__name__)
 
-# Seconds that a message that the broker says is there is given to arrive, and the next one.
-_ARRIVES_WITHIN = 1.0
-_FOLLOWS_WITHIN = 0.01
-# Seconds between two looks for a queue that is not there yet.
-_LOOKS_EVERY = 2.0
-# Milliseconds for which messages of a store view that is passed over make room.
-_ASIDE_FOR = 60_000
-# A quorum queue drops a message that came back too often, from RabbitMQ 4 on after 20 times. One
-# that came back as often as this is published anew, which begins the count again.
-_RENEWED_AFTER = 5
-_RENEWS_WITHIN = 5.0
-# Seconds for which a new channel is given to bring again what was told of without one.
-_COMES_AGAIN_WITHIN = 60.0
-# Of so many messages it is remembered that they were acknowledged: of the last second or two.
+# A queue's name with this ending: messages of store views that must wait, moved out of the way.
+_ASIDE = ".aside"
+# A queue's name with this ending: messages that came back, safe from the queue's delivery limit.
+_RETURNED = ".returned"
+
+
+@dataclass(frozen=True)
+class AmqpTiming:
+    """How long the queue waits for what; in seconds.
+
+    Attributes:
+        arrives_within: for a message that the broker counts as ready to arrive.
+        follows_within: for the next message to follow it.
+        checks_every: between two checks for a queue that does not exist yet.
+        finds_returned_every: between two checks for returned messages of other bridges.
+        aside_for: how long moved messages stay out of the way.
+        aside_retry: until the next try, when messages could not be moved out of the way.
+        closes_within: for messages that are being published when the queue closes.
+        redelivers_within: for a new channel to redeliver messages settled while no channel was
+            open.
+    """
+
+    arrives_within: float = 1.0
+    follows_within: float = 0.01
+    checks_every: float = 2.0
+    finds_returned_every: float = 10.0
+    aside_for: float = 60.0
+    aside_retry: float = 5.0
+    closes_within: float = 5.0
+    redelivers_within: float = 60.0
+
+
+# How many acknowledged messages to remember: those of the last second or two.
 _REMEMBERS = 20_000
 
 
 @dataclass(eq=False)
 class _Message:
-    """A message that is with us: in the buffer, claimed, or put off."""
+    """A message that this bridge holds: in the buffer, claimed, or postponed."""
 
     key: str
-    number: int  # its place among all that came
+    number: int  # its place in the order of arrival
     view_id: int
     text: bytes
     delivered: DeliveredMessage
-    tags: list[int] = field(default_factory=list)  # of the channel that it came by
+    tags: list[int] = field(default_factory=list)  # of the channel that it arrived by
     is_claimed: bool = False
 
 
 class AmqpQueue:
     """A queue of RabbitMQ; several bridges may share it.
 
-    What a bridge has is not acknowledged yet: the broker gives it to another bridge once the
-    connection ends. What comes again while its claim is still out is not handed out a second time.
+    Messages that a bridge holds are not acknowledged yet: the broker redelivers them, to any
+    bridge, once the connection ends. A message that is redelivered while its claim is still out is
+    not handed out a second time.
+
+    A quorum queue drops a message that was returned too often, and does not say how often that is.
+    So a message that was returned once is copied to a queue of ours, and acknowledged when the copy
+    is safe; the copy takes its place when it arrives.
     """
 
     name = "amqp"
 
-    def __init__(self, options: AmqpOptions) -> None:
-        """Get ready; the broker is asked for the first time when something is wanted of it."""
+    def __init__(self, options: AmqpOptions, timing: AmqpTiming | None = None) -> None:
+        """Prepare; the broker is contacted at the first use."""
         self._options = options
+        self._timing = timing or AmqpTiming()
         self._connection = AmqpConnection(options)
-        self.dead_letters = AmqpDeadLetters(self._connection, options.queue)
+        # A connection of its own: a broker that is short of memory or disk stops reading from
+        # connections that publish, and acknowledgements must still reach it.
+        self._publishing = AmqpConnection(options)
+        self._publisher = Publisher(self._publishing)
+        self.dead_letters = AmqpDeadLetters(self._publishing, options.queue)
+        self._aside = f"{options.queue}{_ASIDE}"
+        self._returned = f"{options.queue}{_RETURNED}"
         self._channel: AbstractChannel | None = None
+        self._consumed: set[str] = set()  # queues that the channel consumes
         self._is_cancelled = False
-        self._looks_at = 0.0
-        self._has_told_of_absence = False
+        self._checks_at = 0.0
+        self._finds_returned_at = 0.0
+        self._has_logged_absence = False
+        self._aside_at = 0.0
+        self._has_logged_aside = False
         self._news = asyncio.Event()
-        self._came = 0
+        self._arrived = 0
         self._known: dict[str, _Message] = {}
         self._buffer: deque[_Message] = deque()
         self._postponed: list[tuple[float, int, _Message]] = []
-        # Told of when the channel that they came by was gone: acknowledged when they come again.
+        # Settled while the channel that they came by was closed: acknowledged when redelivered.
         self._settled: set[str] = set()
-        # Acknowledged lately, in their order: a broker that crashes may forget that it was told.
+        # Acknowledged lately, in order: a broker that crashes may forget acknowledgements.
         self._acknowledged: dict[str, None] = {}
-        self._forgets_at = 0.0
-        # By channel: the next channel's tags begin anew.
+        self._forgets_at = math.inf
+        # By channel: the next channel's tags start from the beginning.
         self._unacknowledged: defaultdict[AbstractChannel, set[int]] = defaultdict(set)
         self._acknowledging = asyncio.Lock()
+        self._opening_returned = asyncio.Lock()
         self._renewing: set[asyncio.Task[None]] = set()
 
     @property
     def prefetch(self) -> int:
-        """How many messages may be with us at once, claimed or not."""
+        """How many messages a bridge may hold at once, claimed or not."""
         return self._options.prefetch
 
     async def claim(self, limit: int, *, without_views: Collection[int] = ()) -> list[Claim]:
-        """Claim up to `limit` captures that wait, passing over those of the stores named."""
+        """Claim up to `limit` waiting captures, except those of the store views named."""
         self._news.clear()
         channel = await self._consuming()
         if channel is None:
             return []
         if time.monotonic() > self._forgets_at:
             self._settled.clear()
-        self._bring_back_postponed()
+        self._return_postponed()
         if not self._buffer:
             await self._let_arrive(channel)
         claims: list[Claim] = []
@@ -115,7 +157,7 @@ class AmqpQueue:
                 claims.append(Claim(message.key, message.text))
         self._buffer.extendleft(reversed(passed_over))
         if passed_over and not claims and self._options.sets_aside and self._is_full:
-            await self._set_aside(channel)
+            await self._set_aside()
         return claims
 
     async def wait(self, seconds: float) -> None:
@@ -126,7 +168,7 @@ class AmqpQueue:
             await asyncio.wait_for(self._news.wait(), seconds)
 
     async def ack(self, claims: Sequence[Claim]) -> None:
-        """Forget captures that were delivered, or that mean nothing worth telling."""
+        """Remove captures that were delivered, or that mean no event."""
         await self._settle(self._claimed(claims))
 
     async def retry(self, claims: Sequence[Claim], delay: float = 0.0) -> None:
@@ -144,18 +186,23 @@ class AmqpQueue:
             await self._settle([message])
 
     async def depth(self) -> Depth:
-        """Tell how much there is to do; of messages, only those with us are known by their age."""
-        names = (self._options.queue, f"{self._options.queue}.aside")
+        """Return how much there is to deliver; the age is that of the oldest message held."""
+        names = (self._options.queue, self._aside, self._returned)
         waiting = sum([await self._connection.count(name) or 0 for name in names])
         dead = await self.dead_letters.count()
         ours = min(self._known.values(), key=lambda message: message.number, default=None)
         return Depth(waiting + len(self._known), _time(ours.text) if ours else None, dead)
 
+    async def consumers(self) -> int:
+        """Return how many consumers the queue has, this bridge included while it consumes."""
+        return await self._connection.consumers(self._options.queue)
+
     async def close(self) -> None:
-        """Give back what is still claimed, and let go of the connection."""
-        if self._renewing:  # half done it would leave two of a message
-            await asyncio.wait(self._renewing, timeout=_RENEWS_WITHIN)
+        """Give back what is still claimed; close the connections."""
+        if self._renewing:  # a renewal that is cut short leaves a message twice
+            await asyncio.wait(self._renewing, timeout=self._timing.closes_within)
         await self._connection.close()
+        await self._publishing.close()
 
     # From the broker to the buffer
 
@@ -164,32 +211,75 @@ class AmqpQueue:
         return len(self._known) >= self._options.prefetch
 
     async def _consuming(self) -> AbstractChannel | None:
-        """Give the channel by which messages come; None while there is no such queue."""
+        """Return the channel by which messages arrive; None while their queue does not exist."""
         if self._channel is not None and self._is_cancelled:
             await self._channel.close()
-        if self._channel is not None and not self._channel.is_closed:
-            return self._channel
-        self._lose_channel()
-        if time.monotonic() < self._looks_at:
-            return None
+        if self._channel is None or self._channel.is_closed:
+            self._forget_channel()
+            if time.monotonic() < self._checks_at:
+                return None
+            if await self._connection.count(self._options.queue) is None:
+                self._report_absence()
+                return None
+            self._has_logged_absence = False
+            await self._open_channel()
+        if self._channel is not None:
+            await self._find_returned(self._channel)
+            await self._consume(self._channel)
+        return self._channel
+
+    async def _open_channel(self) -> None:
         channel = await self._connection.channel()
+        channel.closing.add_done_callback(lambda _: self._news.set())
+        channel.on_consumer_cancel_callbacks.add(self._cancel)
         with self._connection.explained():
             await channel.basic_qos(prefetch_count=self._options.prefetch)
-            try:
-                await channel.basic_consume(self._options.queue, self._arrive)
-            except ChannelNotFoundEntity:
-                self._tell_of_absence()
-                return None
-        channel.on_consumer_cancel_callbacks.add(self._cancel)
-        channel.closing.add_done_callback(lambda _: self._news.set())
-        self._has_told_of_absence = False
-        self._channel = channel
-        self._forgets_at = time.monotonic() + _COMES_AGAIN_WITHIN
-        await self._let_arrive(channel)
-        return channel
+        self._channel, self._consumed = channel, set()
+        self._forgets_at = math.inf
+        self._finds_returned_at = 0.0
 
-    def _lose_channel(self) -> None:
-        """What is claimed stays so; what was not claimed comes again."""
+    async def _find_returned(self, channel: AbstractChannel) -> None:
+        """Consume returned messages, which another bridge may have left behind."""
+        if self._returned in self._consumed or time.monotonic() < self._finds_returned_at:
+            return
+        self._finds_returned_at = time.monotonic() + self._timing.finds_returned_every
+        if await self._connection.count(self._returned) is not None:
+            await self._consume_returned(channel)
+            await self._let_arrive(channel, self._returned)
+
+    async def _consume(self, channel: AbstractChannel) -> None:
+        """Consume the queue, as soon as the older messages, which were returned, are all held."""
+        if self._options.queue in self._consumed:
+            return
+        if self._returned in self._consumed and await self._ready(channel, self._returned):
+            return
+        try:
+            with self._connection.explained():
+                await channel.basic_consume(self._options.queue, self._arrive)
+        except ChannelNotFoundEntity:
+            self._report_absence()
+            return
+        self._consumed.add(self._options.queue)
+        self._forgets_at = time.monotonic() + self._timing.redelivers_within
+        await self._let_arrive(channel)
+
+    async def _consume_returned(self, channel: AbstractChannel) -> None:
+        """Consume the returned messages; their queue is created where necessary."""
+        async with self._opening_returned:
+            if self._returned in self._consumed or channel is not self._channel:
+                return
+            await self._publishing.declare(self._returned, {"x-queue-type": "quorum"})
+            with self._connection.explained():
+                await channel.basic_consume(self._returned, self._arrive)
+            self._consumed.add(self._returned)
+
+    async def _ready(self, channel: AbstractChannel, queue: str) -> int:
+        with self._connection.explained():
+            declared = await channel.queue_declare(queue, passive=True)
+        return declared.message_count or 0
+
+    def _forget_channel(self) -> None:
+        """Drop messages that nobody claimed, which are redelivered; claims stay."""
         self._channel, self._is_cancelled = None, False
         self._unacknowledged.clear()
         for message in self._buffer:
@@ -197,17 +287,17 @@ class AmqpQueue:
         self._buffer.clear()
 
     def _cancel(self, _: object) -> None:
-        """Note that no more messages will come by this channel: their queue was deleted."""
+        """Record that no more messages arrive by this channel: their queue was deleted."""
         self._is_cancelled = True
         self._news.set()
 
-    def _tell_of_absence(self) -> None:
-        self._looks_at = time.monotonic() + _LOOKS_EVERY
-        if not self._has_told_of_absence:
-            self._has_told_of_absence = True
+    def _report_absence(self) -> None:
+        self._checks_at = time.monotonic() + self._timing.checks_every
+        if not self._has_logged_absence:
+            self._has_logged_absence = True
             log.warning(
-                "The broker at %s has no queue '%s' yet. 'bin/magento setup:upgrade' makes it, "
-                "once the module that publishes to it is there. Waiting for it.",
+                "The broker at %s has no queue '%s' yet. 'bin/magento setup:upgrade' creates it, "
+                "once the module that publishes to it is installed. Waiting for it.",
                 self._options,
                 self._options.queue,
             )
@@ -215,55 +305,73 @@ class AmqpQueue:
     async def _arrive(self, delivered: DeliveredMessage) -> None:
         tag = cast("int", delivered.delivery_tag)
         self._unacknowledged[delivered.channel].add(tag)
-        message_id = delivered.header.properties.message_id or ""
-        text = capture_text(delivered.body, message_id)
-        key, view_id = _head(text, message_id)
-        if (key in self._settled or key in self._acknowledged) and not is_copy(delivered):
+        key, view_id, text = _read(delivered)
+        if message := self._known.get(key):
+            if message.delivered.channel is not delivered.channel:
+                message.tags = []
+            message.delivered = delivered
+            message.tags.append(tag)
+        elif self._is_settled(key, delivered):
             await self._acknowledge(delivered.channel, [tag])
             self._settled.discard(key)
-        elif _returns(delivered) >= _RENEWED_AFTER:
-            task = asyncio.create_task(self._renew(delivered))
-            self._renewing.add(task)
-            task.add_done_callback(self._renewing.discard)
-        elif message := self._known.get(key):
-            if message.delivered.channel is not delivered.channel:
-                message.delivered, message.tags = delivered, []
-            message.tags.append(tag)
+            return
         else:
-            self._came += 1
-            message = _Message(key, self._came, view_id, text, delivered, [tag])
+            self._arrived += 1
+            message = _Message(key, self._arrived, view_id, text, delivered, [tag])
             self._known[key] = message
             self._buffer.append(message)
             self._news.set()
+        if _returns(delivered):
+            task = asyncio.create_task(self._renew(delivered, tag))
+            self._renewing.add(task)
+            task.add_done_callback(self._renewing.discard)
 
-    async def _renew(self, delivered: DeliveredMessage) -> None:
+    def _is_settled(self, key: str, delivered: DeliveredMessage) -> bool:
+        """Whether a message was settled before it arrived again."""
+        if is_copy(delivered) and not is_renewal(delivered):
+            # Sent again on purpose: a dead letter, or a message that was out of the way.
+            self._settled.discard(key)
+            self._acknowledged.pop(key, None)
+        return key in self._settled or key in self._acknowledged
+
+    async def _renew(self, delivered: DeliveredMessage, tag: int) -> None:
+        """Copy a message that was returned to where no delivery limit can drop it."""
+        channel = delivered.channel
         try:
-            with self._connection.explained():
-                await publish(delivered.channel, "", self._options.queue, delivered)
-                await self._acknowledge(delivered.channel, [cast("int", delivered.delivery_tag)])
+            await self._consume_returned(channel)
+            if tag not in self._unacknowledged[channel]:
+                return  # settled meanwhile
+            await self._publisher.renew(self._returned, delivered)
+            await self._acknowledge(channel, [tag])
         except QueueError as error:
-            # It is not lost: it comes again once this channel has ended.
-            log.warning("A message that came back often could not be published anew: %s", error)
+            # It is not lost: the broker redelivers it once this channel has ended.
+            log.warning(
+                "A message that was returned could not be copied to '%s': %s. A delivery limit of "
+                "its queue may drop it.",
+                self._returned,
+                error,
+            )
 
-    async def _let_arrive(self, channel: AbstractChannel) -> None:
-        """Wait for what is on its way: who finds nothing may end."""
-        patience = _ARRIVES_WITHIN
+    async def _let_arrive(self, channel: AbstractChannel, queue: str | None = None) -> None:
+        """Wait for messages that are on their way: a caller that gets none may stop."""
+        queue = queue or self._options.queue
+        patience = self._timing.arrives_within
         while not self._is_full:
-            self._news.clear()  # before the questions: with the answers it may all be here
+            self._news.clear()  # before the questions: with the answers all may have arrived
+            ready = await self._ready(channel, queue)
             with self._connection.explained():
-                declared = await channel.queue_declare(self._options.queue, passive=True)
-                # The broker's answer may overtake what it has sent us, but not that to a second
-                # question.
+                # The broker's answer may overtake messages that it has sent, but not the answer to
+                # a second question.
                 await channel.basic_qos(prefetch_count=self._options.prefetch)
-            if not declared.message_count:
+            if not ready:
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), patience)
             if not self._news.is_set():
                 return  # another bridge has it
-            patience = _FOLLOWS_WITHIN
+            patience = self._timing.follows_within
 
-    def _bring_back_postponed(self) -> None:
+    def _return_postponed(self) -> None:
         now = time.monotonic()
         due: list[_Message] = []
         while self._postponed and self._postponed[0][0] <= now:
@@ -271,30 +379,65 @@ class AmqpQueue:
         if due:
             self._buffer = deque(sorted([*self._buffer, *due], key=lambda message: message.number))
 
-    async def _set_aside(self, channel: AbstractChannel) -> None:
-        """Let messages that must wait wait at the broker, so that those behind them come.
+    async def _set_aside(self) -> None:
+        """Move messages that must wait out of the way, so that those behind them arrive.
 
-        They come back at the end of the queue: the order of events about one thing may suffer.
+        They come back at the end of the queue: events about one thing may change their order. What
+        cannot be moved stays in the buffer.
         """
-        aside = f"{self._options.queue}.aside"
-        back = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": self._options.queue}
-        await self._connection.declare(aside, {"x-message-ttl": _ASIDE_FOR, **back})
-        messages, self._buffer = self._buffer, deque()
-        with self._connection.explained():
-            await asyncio.gather(
-                *(publish(channel, "", aside, message.delivered) for message in messages)
+        if time.monotonic() < self._aside_at:
+            return
+        messages = list(self._buffer)
+        moved, problem = await self._move_aside(messages)
+        self._buffer = deque(message for message in self._buffer if message not in moved)
+        await self._settle(moved)
+        if problem is None:
+            self._has_logged_aside = False
+            return
+        self._aside_at = time.monotonic() + self._timing.aside_retry
+        if not self._has_logged_aside:
+            self._has_logged_aside = True
+            log.warning(
+                "Messages of store views that must wait could not all be moved to '%s': %s. They "
+                "hold up messages of other store views. Retrying until it works.",
+                self._aside,
+                problem,
             )
-        await self._settle(messages)
+
+    async def _move_aside(
+        self, messages: Sequence[_Message]
+    ) -> tuple[set[_Message], QueueError | None]:
+        """Return the messages that are safe in the other queue, and why others are not."""
+        back = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": self._options.queue}
+        milliseconds = int(self._timing.aside_for * 1000)
+        try:
+            await self._publishing.declare(self._aside, {"x-message-ttl": milliseconds, **back})
+        except QueueError as error:
+            return set(), error
+        results = await asyncio.gather(
+            *(self._publisher.copy(self._aside, message.delivered) for message in messages),
+            return_exceptions=True,
+        )
+        problem: QueueError | None = None
+        moved: set[_Message] = set()
+        for message, result in zip(messages, results, strict=True):
+            if result is None:
+                moved.add(message)
+            elif isinstance(result, QueueError):
+                problem = result
+            else:
+                raise result
+        return moved, problem
 
     # From a claim's end to the broker
 
     def _claimed(self, claims: Sequence[Claim]) -> list[_Message]:
-        """Give the messages of claims that were not told of yet."""
+        """Return the messages of claims that are not settled yet."""
         messages = [self._known.get(_key(claim)) for claim in claims]
         return [message for message in messages if message and message.is_claimed]
 
     async def _settle(self, messages: Collection[_Message]) -> None:
-        """Acknowledge messages, at once or, if their channel has gone, when they come again."""
+        """Acknowledge messages, at once or, if their channel is closed, when redelivered."""
         for message in messages:
             self._known.pop(message.key, None)
         channel = self._channel
@@ -305,7 +448,7 @@ class AmqpQueue:
         try:
             await self._acknowledge(channel, [tag for message in here for tag in message.tags])
         except QueueError as error:
-            log.info("What was delivered is acknowledged when it comes again: %s", error)
+            log.info("Delivered messages are acknowledged when they are redelivered: %s", error)
         else:
             self._settled.difference_update(message.key for message in here)
             self._acknowledged.update((message.key, None) for message in here)
@@ -314,11 +457,12 @@ class AmqpQueue:
                 del self._acknowledged[key]
 
     async def _acknowledge(self, channel: AbstractChannel, tags: list[int]) -> None:
-        """Acknowledge all up to the first that is still out at once, the others one by one."""
-        # One after the other: of two that overtake each other, the second would name messages that
-        # the broker no longer knows, for which it ends the channel.
+        """Acknowledge all up to the first unacknowledged one together, the others one by one."""
+        # One call after the other: of two that overtake each other, the second would name messages
+        # that the broker no longer knows, for which it closes the channel.
         async with self._acknowledging:
             left = self._unacknowledged[channel]
+            tags = [tag for tag in tags if tag in left]
             left.difference_update(tags)
             first_left = min(left, default=math.inf)
             tags.sort()
@@ -331,26 +475,34 @@ class AmqpQueue:
 
 
 def _returns(delivered: DeliveredMessage) -> int:
-    """Give how often a message of a quorum queue came back unacknowledged."""
+    """Return how often a message of a quorum queue was returned unacknowledged."""
     count = (delivered.header.properties.headers or {}).get("x-delivery-count", 0)
     return count if isinstance(count, int) else 0
 
 
-def _head(text: bytes, message_id: str) -> tuple[str, int]:
-    """Give what tells a message from others, and its store view."""
+def _read(delivered: DeliveredMessage) -> tuple[str, int, bytes]:
+    """Return what distinguishes a message from others, its store view and its capture's text.
+
+    Two messages are the same only if their content is: two captures may have one ID.
+    """
+    message_id = str(delivered.header.properties.message_id or "")
     try:
-        head = _decoder.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        head = _Head()
-    return head.id or hashlib.sha256(message_id.encode() + text).hexdigest(), head.view_id
+        text = capture_text(delivered.body, message_id)
+        identity = _decoder.decode(text)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        text, identity = delivered.body, _Identity()
+    digest = hashlib.sha256(text).hexdigest()
+    return f"{identity.id or message_id} {digest}", identity.store_id, text
 
 
-class _Head(msgspec.Struct):
+class _Identity(msgspec.Struct):
+    """The fields of a capture that the queue needs."""
+
     id: str = ""
-    view_id: int = msgspec.field(name="store_id", default=0)
+    store_id: int = 0
 
 
-_decoder = msgspec.json.Decoder(_Head)
+_decoder = msgspec.json.Decoder(_Identity)
 
 
 def _time(text: bytes) -> float | None:
