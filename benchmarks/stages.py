@@ -24,7 +24,7 @@ from magento_eventbridge.delivery.lane import Lane, Pending
 from magento_eventbridge.delivery.ports import Claim, Limits
 from magento_eventbridge.inlets.signatures import signed_headers, verify
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
-from magento_eventbridge.sinks.eventbridge.http_client import Endpoint
+from magento_eventbridge.sinks.eventbridge.http_client import Endpoint, Reply
 from magento_eventbridge.sinks.eventbridge.signer import Signer
 from magento_eventbridge.sinks.eventbridge.sink import encode, read_answer
 
@@ -107,7 +107,9 @@ async def stages(url: str, folder: Path, waiting: int) -> dict[str, float]:
         "encode the call": at_once(lambda: [encode(ten) for ten in _tens(entries)]),
         "sign the call": at_once(lambda: [signer.sign(body, keys) for body in bodies]),
         "post the call": post,
-        "read the answer": at_once(lambda: [read_answer(200, answer) for answer in answers]),
+        "read the answer": at_once(
+            lambda: [read_answer(Reply(200, answer, {})) for answer in answers]
+        ),
         "acknowledge it": ack,
     }
     costs = {name: float("inf") for name in ways}

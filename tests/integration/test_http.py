@@ -87,7 +87,7 @@ async def test_a_call_is_a_post_with_the_headers_and_the_body_given() -> None:
         writer.write(OK)
 
     async with server(talk) as port:
-        assert await ask(f"http://127.0.0.1:{port}/bus", b"entries") == Reply(200, b"ok", None)
+        assert await ask(f"http://127.0.0.1:{port}/bus", b"entries") == Reply(200, b"ok", {})
     first, headers, body = seen[0]
     assert first == "POST /bus HTTP/1.1"
     assert headers["host"] == "aws"
@@ -98,17 +98,17 @@ async def test_a_call_is_a_post_with_the_headers_and_the_body_given() -> None:
 @pytest.mark.parametrize(
     ("answer", "reply"),
     [
-        (OK, Reply(200, b"ok", None)),
+        (OK, Reply(200, b"ok", {})),
         (
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n",
-            Reply(200, b"ok", None),
+            Reply(200, b"ok", {}),
         ),
-        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, Reply(200, b"ok", None)),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, Reply(200, b"ok", {})),
         (
             b"HTTP/1.1 503 Slow Down\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n",
-            Reply(503, b"", "7"),
+            Reply(503, b"", {"retry-after": "7"}),
         ),
-        (b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", Reply(302, b"", None)),
+        (b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", Reply(302, b"", {})),
     ],
 )
 async def test_answers_are_understood(answer: bytes, reply: Reply) -> None:

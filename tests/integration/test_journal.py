@@ -121,7 +121,7 @@ async def test_each_try_is_kept_with_its_answer(tmp_path: Path) -> None:
             case 1:
                 return Take({0: "ThrottlingException"})
             case 2:
-                return Take({0: "AccessDeniedException"})
+                return Refuse("AccessDeniedException")
         return Take()
 
     told = recorded.of("order-guest", "sales_order_place_after")
@@ -130,7 +130,7 @@ async def test_each_try_is_kept_with_its_answer(tmp_path: Path) -> None:
     record = await archive.find(told["id"])
     assert record
     tried = [(attempt.status, attempt.verdict) for attempt in record.attempts]
-    assert tried == [(500, "waiting"), (200, "waiting"), (200, "parked"), (200, "delivered")]
+    assert tried == [(500, "waiting"), (200, "waiting"), (400, "parked"), (200, "delivered")]
     assert record.attempts[2].reason == "AccessDeniedException: AccessDeniedException on command"
     assert (record.summary.verdict, record.summary.tries) == ("delivered", 4)
 

@@ -29,7 +29,9 @@ def test_a_new_destination_allows_calls_at_once_and_many_in_flight():
     assert Condition().allows_call(0.0, 100)
 
 
-@pytest.mark.parametrize("fate", [Fate.DELIVERED, Fate.RETRY, Fate.BURY, Fate.ISOLATE])
+@pytest.mark.parametrize(
+    "fate", [Fate.DELIVERED, Fate.RETRY, Fate.BURY, Fate.ISOLATE, Fate.DENY, Fate.WAIT]
+)
 def test_a_verdict_on_single_entries_changes_nothing(fate):
     assert after(Condition(), [Verdict(fate, "reason")], 10.0) == (Condition(), ())
 
@@ -80,28 +82,18 @@ def test_success_resumes_and_forgets_all_failures(verdicts, change):
     assert after(failed, DELIVERED, 2.0) == (Condition(), (Change.RESUMED,))
 
 
+def test_an_answer_that_nobody_documents_parks():
+    parked, changes = after(Condition(), [Verdict(Fate.SUSPECT, "unexpected answer")], 0.0)
+    assert (parked.problem, parked.is_parked) == ("unexpected answer", True)
+    assert changes == (Change.PARKED,)
+
+
 def test_a_refusal_of_all_parks_and_is_repeated_as_a_reminder():
     parked, changes = after(Condition(), PARKED, 0.0)
     assert (parked.problem, parked.is_parked, changes) == ("AccessDenied", True, (Change.PARKED,))
     parked, changes = after(parked, PARKED, 299.0)
     assert changes == ()
     assert after(parked, PARKED, 300.0)[1] == (Change.PARKED,)
-
-
-@pytest.mark.parametrize("other", [Fate.DELIVERED, Fate.RETRY])
-def test_a_refusal_of_some_is_reported_and_the_destination_goes_on(other):
-    condition, changes = after(Condition(), [Verdict(other), *PARKED], 5.0)
-    assert changes == (Change.REFUSING_SOME,)
-    assert condition == Condition(reported_at=5.0)
-    assert after(condition, DELIVERED, 6.0) == (condition, ())
-    assert after(condition, [Verdict(other), *PARKED], 100.0)[1] == ()
-
-
-def test_a_parked_destination_that_takes_some_again_resumes():
-    parked, _ = after(Condition(), PARKED, 0.0)
-    resumed, changes = after(parked, [*DELIVERED, *PARKED], 400.0)
-    assert changes == (Change.REFUSING_SOME, Change.RESUMED)
-    assert resumed == Condition()
 
 
 def test_an_outage_after_parking_is_reported_as_an_outage():

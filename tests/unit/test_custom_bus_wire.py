@@ -20,6 +20,7 @@ from magento_eventbridge.sinks.custom_bus.wire import (
     group_of,
     read_answer,
 )
+from magento_eventbridge.sinks.eventbridge.http_client import Reply
 from magento_eventbridge.sinks.eventbridge.signer import Signer
 
 ACCOUNT = "123456789012"
@@ -188,7 +189,7 @@ def test_an_event_without_subject_is_a_group_of_its_own():
 
 
 def answered(status: int, content: Any) -> Any:
-    return read_answer(status, cbor2.dumps(content))
+    return read_answer(Reply(status, cbor2.dumps(content), {}))
 
 
 def test_published_and_deduplicated_are_delivered():
@@ -207,9 +208,10 @@ def test_published_and_deduplicated_are_delivered():
     ]
 
 
-def test_a_result_without_any_code_is_no_delivery():
-    [result] = answered(200, {"Entries": [{}]}).results
-    assert result.error_code is not None
+@pytest.mark.parametrize("result", [{}, {"EventId": "e"}, {"SuccessCode": "MAYBE", "EventId": "e"}])
+def test_a_result_without_a_code_of_success_is_no_delivery(result):
+    [read] = answered(200, {"Entries": [result]}).results
+    assert (read.event_id, read.error_code) == (None, None)
 
 
 def test_a_failed_entry_has_its_code_and_message():
@@ -232,13 +234,16 @@ def test_an_error_of_the_call_has_the_code_behind_the_namespace(key):
     [b"", b"<html>", b"\xff", b'{"Entries":[]}', cbor2.dumps([1]), cbor2.dumps({"Entries": 1})],
     ids=["empty", "html", "break", "json", "list", "no list"],
 )
-def test_what_is_not_cbor_of_put_events_is_no_answer(body):
-    answer = read_answer(200, body)
-    assert (answer.status, answer.results, answer.error_code) == (0, None, None)
-    refused = read_answer(403, body)
+def test_what_is_not_cbor_of_put_events_is_described(body):
+    headers = {"server": "squid", "content-type": "text/html"}
+    answer = read_answer(Reply(200, body, headers))
+    assert (answer.status, answer.results, answer.error_code) == (200, None, None)
+    assert answer.answered_by is not None
+    assert answer.answered_by.startswith("squid, text/html")
+    refused = read_answer(Reply(403, body, headers))
     assert (refused.status, refused.results, refused.error_code) == (403, None, None)
 
 
 def test_a_pause_that_is_asked_for_is_read():
-    assert read_answer(503, b"", "7").retry_after == 7
-    assert read_answer(503, b"", "soon").retry_after is None
+    assert read_answer(Reply(503, b"", {"retry-after": "7"})).retry_after == 7
+    assert read_answer(Reply(503, b"", {"retry-after": "soon"})).retry_after is None

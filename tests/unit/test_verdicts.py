@@ -1,6 +1,10 @@
 """Verdicts: what an answer means for each entry of a call."""
 
+import itertools
+
+import botocore.session
 import pytest
+from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,13 +14,21 @@ from magento_eventbridge.delivery.verdicts import (
     Fate,
     ResultCodes,
     Verdict,
+    is_throttled,
     judge,
 )
+from magento_eventbridge.sinks.custom_bus.sink import CustomBusSink
+from magento_eventbridge.sinks.eventbridge.codes import CLASSIC
 
 CODES = ResultCodes(
-    retryable=frozenset({"InternalFailure", "ThrottlingException"}),
-    parking=frozenset({"AccessDeniedException", "NotAuthorizedForSourceException"}),
+    entry_faults=frozenset({"MalformedDetail", "InvalidArgument"}),
+    denied_entries=frozenset({"NotAuthorizedForSourceException"}),
+    call_faults=frozenset({"ValidationException"}),
+    throttling=frozenset({"ThrottlingException"}),
+    unavailable=frozenset({"InternalFailure", "ServiceUnavailable"}),
+    unauthorized=frozenset({"AccessDeniedException"}),
 )
+UNKNOWN = "NeverHeardOf"
 
 
 def fates(entries: int, answer: Answer) -> list[Fate]:
@@ -29,19 +41,28 @@ def test_an_entry_with_an_id_is_delivered():
     ]
 
 
+@pytest.mark.parametrize("results", [EntryResult(), EntryResult(error_message="odd")])
+def test_an_entry_with_neither_id_nor_code_is_not_delivered(results):
+    (verdict,) = judge(1, Answer(200, (results,)), CODES)
+    assert verdict.fate is Fate.WAIT
+    assert "neither an event id nor an error code" in verdict.reason
+
+
 @pytest.mark.parametrize(
-    ("code", "fate"),
+    ("code", "fate", "reason"),
     [
-        ("InternalFailure", Fate.RETRY),
-        ("ThrottlingException", Fate.RETRY),
-        ("AccessDeniedException", Fate.PARK),
-        ("NotAuthorizedForSourceException", Fate.PARK),
-        ("MalformedDetail", Fate.BURY),
-        ("InvalidArgument", Fate.BURY),
-        ("NeverHeardOf", Fate.BURY),
+        ("InternalFailure", Fate.RETRY, "InternalFailure: why"),
+        ("ThrottlingException", Fate.RETRY, "ThrottlingException: why"),
+        ("AccessDeniedException", Fate.DENY, "AccessDeniedException: why"),
+        ("NotAuthorizedForSourceException", Fate.DENY, "NotAuthorizedForSourceException: why"),
+        ("MalformedDetail", Fate.BURY, "MalformedDetail: why"),
+        ("InvalidArgument", Fate.BURY, "InvalidArgument: why"),
+        ("ValidationException", Fate.WAIT, "unknown code: ValidationException: why"),
+        (UNKNOWN, Fate.WAIT, f"unknown code: {UNKNOWN}: why"),
+        ("", Fate.WAIT, "unknown code: : why"),
     ],
 )
-def test_an_entrys_error_decides_its_fate_and_no_others(code, fate):
+def test_an_entrys_error_decides_its_fate_and_no_others(code, fate, reason):
     results = (
         EntryResult("e-1"),
         EntryResult(error_code=code, error_message="why"),
@@ -49,7 +70,7 @@ def test_an_entrys_error_decides_its_fate_and_no_others(code, fate):
     )
     assert judge(3, Answer(200, results), CODES) == [
         Verdict(Fate.DELIVERED, event_id="e-1"),
-        Verdict(fate, f"{code}: why"),
+        Verdict(fate, reason),
         Verdict(Fate.DELIVERED, event_id="e-3"),
     ]
 
@@ -71,21 +92,27 @@ def test_an_answer_that_tells_of_other_entries_is_no_delivery(told):
     [
         (Answer(0), Fate.REST, Fate.REST),
         (Answer(0, error_message="connection refused"), Fate.REST, Fate.REST),
-        (Answer(200), Fate.REST, Fate.REST),
-        (Answer(302), Fate.REST, Fate.REST),
         (Answer(500), Fate.REST, Fate.REST),
+        (Answer(511), Fate.REST, Fate.REST),
         (Answer(503, error_code="ServiceUnavailable"), Fate.REST, Fate.REST),
-        (Answer(500, error_code="NeverHeardOf"), Fate.REST, Fate.REST),
+        (Answer(500, error_code=UNKNOWN), Fate.REST, Fate.REST),
         (Answer(408), Fate.REST, Fate.REST),
         (Answer(429), Fate.REST, Fate.REST),
         (Answer(400, error_code="ThrottlingException"), Fate.REST, Fate.REST),
+        (Answer(400, error_code="InternalFailure"), Fate.REST, Fate.REST),
         (Answer(400, error_code="AccessDeniedException"), Fate.PARK, Fate.PARK),
+        (Answer(403, error_code="NotAuthorizedForSourceException"), Fate.PARK, Fate.PARK),
         (Answer(0, error_code="AccessDeniedException"), Fate.PARK, Fate.PARK),
         (Answer(503, error_code="AccessDeniedException"), Fate.PARK, Fate.PARK),
         (Answer(400, error_code="ValidationException"), Fate.ISOLATE, Fate.BURY),
-        (Answer(400), Fate.ISOLATE, Fate.BURY),
-        (Answer(413), Fate.ISOLATE, Fate.BURY),
-        (Answer(499), Fate.ISOLATE, Fate.BURY),
+        (Answer(400, error_code="MalformedDetail"), Fate.ISOLATE, Fate.BURY),
+        (Answer(413), Fate.ISOLATE, Fate.SUSPECT),
+        *(
+            (Answer(status), Fate.SUSPECT, Fate.SUSPECT)
+            for status in (200, 204, 301, 302, 400, 401, 403, 404, 405, 407, 410, 421, 451, 499)
+        ),
+        (Answer(400, error_code=UNKNOWN), Fate.SUSPECT, Fate.SUSPECT),
+        (Answer(403, error_code="UnknownOperationException"), Fate.SUSPECT, Fate.SUSPECT),
     ],
     ids=lambda value: f"{value.status} {value.error_code}" if isinstance(value, Answer) else "",
 )
@@ -101,7 +128,7 @@ def test_a_call_that_failed_as_a_whole(answer, several, one):
         (Answer(0, error_message="refused"), "no answer: refused"),
         (Answer(503), "HTTP 503"),
         (Answer(400, error_code="ValidationException"), "ValidationException"),
-        (Answer(400, error_code="X", error_message="why"), "X: why"),
+        (Answer(503, error_code="X", error_message="why"), "X: why"),
     ],
 )
 def test_an_error_is_told_in_one_line(answer, told):
@@ -109,7 +136,35 @@ def test_an_error_is_told_in_one_line(answer, told):
     assert judge(1, answer, CODES)[0].reason == told
 
 
-codes = st.none() | st.sampled_from([*CODES.retryable, *CODES.parking, "Other"])
+def test_what_is_not_awss_is_described():
+    answer = Answer(403, answered_by="nginx, text/html: '<html>'")
+    (verdict,) = judge(1, answer, CODES)
+    assert verdict.reason == "unexpected answer: HTTP 403: nginx, text/html: '<html>'"
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_throttling"),
+    [
+        (Answer(429), True),
+        (Answer(400, error_code="ThrottlingException"), True),
+        (Answer(503, error_code="ServiceUnavailable"), False),
+        (Answer(200, (EntryResult("e"), EntryResult(error_code="ThrottlingException"))), True),
+        (Answer(200, (EntryResult("e"), EntryResult(error_code="InternalFailure"))), False),
+    ],
+)
+def test_throttling_is_recognized_in_calls_and_entries(answer, is_throttling):
+    assert is_throttled(answer, CODES) is is_throttling
+
+
+every_code = [
+    *CODES.entry_faults,
+    *CODES.denied_entries,
+    *CODES.call_faults,
+    *CODES.transient,
+    *CODES.unauthorized,
+    UNKNOWN,
+]
+codes = st.none() | st.sampled_from(every_code)
 results = st.builds(EntryResult, st.none() | st.text(), codes, st.none() | st.text())
 answers = st.builds(
     Answer,
@@ -126,16 +181,81 @@ def test_every_entry_gets_a_verdict(entries, answer):
 
 
 @given(st.integers(1, 10), answers)
-def test_only_an_answer_that_says_so_delivers(entries, answer):
+def test_only_an_id_without_an_error_is_a_delivery(entries, answer):
     for place, verdict in enumerate(judge(entries, answer, CODES)):
         if verdict.fate is Fate.DELIVERED:
             assert answer.results is not None
-            assert not answer.results[place].error_code
+            assert answer.results[place].error_code is None
+            assert answer.results[place].event_id is not None
 
 
-@given(st.integers(2, 10), answers)
-def test_an_entry_is_buried_for_its_own_fault_only(entries, answer):
+@given(st.integers(1, 10), answers)
+def test_only_a_documented_fault_of_an_entry_buries_it(entries, answer):
     for place, verdict in enumerate(judge(entries, answer, CODES)):
-        if verdict.fate is Fate.BURY:
-            assert answer.results is not None
-            assert answer.results[place].error_code == "Other"
+        if verdict.fate is not Fate.BURY:
+            continue
+        if answer.results is not None:
+            assert answer.results[place].error_code in CODES.entry_faults
+        else:
+            assert entries == 1
+            assert answer.error_code in CODES.entry_faults | CODES.call_faults
+
+
+# The codes of EventBridge
+
+SINKS = {"classic": CLASSIC, "custom": CustomBusSink.codes}
+
+
+def codes_that_botocore_retries() -> set[str]:
+    """Return the codes that AWS's SDK takes for throttling or transient, for any service."""
+    found = {*TransientRetryableChecker._TRANSIENT_ERROR_CODES}
+    found |= {*ThrottledRetryableChecker._THROTTLED_ERROR_CODES}
+
+    def walk(node: object) -> None:
+        if isinstance(node, dict):
+            if "service_error_code" in node:
+                found.add(node["service_error_code"])
+            for value in node.values():
+                walk(value)
+
+    retry = botocore.session.Session().get_component("data_loader").load_data("_retry")
+    walk(retry["definitions"])
+    walk(retry["retry"]["__default__"])
+    return found
+
+
+@pytest.mark.parametrize("sink", SINKS)
+@pytest.mark.parametrize("code", sorted(codes_that_botocore_retries()))
+def test_what_awss_sdk_tries_again_is_tried_again(sink, code):
+    assert code in SINKS[sink].transient
+
+
+@pytest.mark.parametrize("sink", SINKS)
+def test_no_code_means_two_things(sink):
+    codes = SINKS[sink]
+    kinds = [codes.entry_faults, codes.throttling, codes.unavailable, codes.unauthorized]
+    for one, other in itertools.combinations([*kinds, codes.call_faults], 2):
+        assert not one & other
+
+
+@pytest.mark.parametrize("sink", SINKS)
+@pytest.mark.parametrize(
+    "code",
+    [
+        "UnknownOperationException",
+        "IncompleteSignatureException",
+        "InvalidToken",
+        "ThrottledException",
+        "SlowDown",
+        "PriorRequestNotComplete",
+        "SubscriptionRequiredException",
+        "SomethingOf2031",
+    ],
+)
+def test_codes_that_are_not_about_an_event_never_bury_it(sink, code):
+    for entries in (1, 10):
+        for status in (200, 400, 403, 404, 500):
+            verdicts = judge(entries, Answer(status, error_code=code), SINKS[sink])
+            assert Fate.BURY not in {verdict.fate for verdict in verdicts}
+    (verdict,) = judge(1, Answer(200, (EntryResult(error_code=code),)), SINKS[sink])
+    assert verdict.fate is not Fate.BURY

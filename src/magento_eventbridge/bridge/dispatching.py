@@ -38,7 +38,14 @@ def _policy(settings: Settings, queue: Queue, routes: Routes) -> Policy:
     """
     policy = settings.delivery.policy()
     destinations = len(routes.destinations)
-    if not isinstance(queue, AmqpQueue) or destinations == 1:
+    if not isinstance(queue, AmqpQueue):
         return policy
     share = max(1, queue.prefetch // (destinations + 1))
-    return replace(policy, entries_per_destination=min(policy.entries_per_destination, share))
+    entries_apart = min(policy.entries_apart, share // 2)
+    if destinations == 1:
+        return replace(policy, entries_apart=entries_apart)
+    return replace(
+        policy,
+        entries_per_destination=min(policy.entries_per_destination, share),
+        entries_apart=entries_apart,
+    )

@@ -49,6 +49,17 @@ def status_of(
         explanation = explain(parked[0].problem or "")
         told = f"{explanation.title}: {_named(parked)} until that is mended. Nothing is lost."
         return BridgeStatus("Parked", told, explanation.remedy, "trouble")
+    refused = [group for status in destinations for group in status.refused]
+    if refused:
+        explanation = explain(refused[0].reason)
+        waiting_apart = sum(group.waiting for group in refused)
+        what = str(refused[0].group) if len(refused) == 1 else f"{len(refused)} kinds of events"
+        told = (
+            f"{explanation.title}: {what}. {count(waiting_apart, 'event')} "
+            f"wait{'s' if waiting_apart == 1 else ''} until that is fixed, all others are "
+            "delivered. Nothing is lost."
+        )
+        return BridgeStatus("Refused", told, explanation.remedy, "trouble")
     broken = [queue for queue in queues if queue.error]
     if broken:
         told = f"The queue '{broken[0].name}' cannot be read: {broken[0].error}."

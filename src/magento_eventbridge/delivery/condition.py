@@ -10,6 +10,7 @@ from magento_eventbridge.delivery.verdicts import Fate, Verdict
 # A destination may ask for a pause, but for no longer than this, in seconds.
 _LONGEST_PAUSE = 300.0
 _NEVER = float("-inf")
+_PARKING = (Fate.PARK, Fate.SUSPECT)
 
 
 class Change(Enum):
@@ -17,7 +18,6 @@ class Change(Enum):
 
     RESTING = "the destination takes no events for now"
     PARKED = "the destination refuses all events until a person acts"
-    REFUSING_SOME = "the destination refuses some events until a person acts"
     RESUMED = "the destination takes events again"
 
 
@@ -70,14 +70,9 @@ class Condition:
             chance: 0 to 1, spreads the delays.
             retry_after: the pause that the destination asked for, in seconds.
         """
-        refusal = next((v.reason for v in verdicts if v.fate is Fate.PARK), None)
+        refusal = next((v.reason for v in verdicts if v.fate in _PARKING), None)
         if refusal is not None:
-            takes_others = any(v.fate in (Fate.DELIVERED, Fate.RETRY) for v in verdicts)
-            kind = Change.REFUSING_SOME if takes_others else Change.PARKED
-            reported, changes = self._reported(kind, now, policy)
-            if takes_others:
-                resumed, more = reported._resumed()
-                return resumed, changes + more
+            reported, changes = self._reported(now, policy)
             parked = reported._set_back(began, now, policy, chance)
             return replace(parked, problem=refusal, is_parked=True), changes
         if any(v.fate is Fate.REST for v in verdicts):
@@ -87,12 +82,10 @@ class Condition:
             return replace(resting, problem=verdicts[0].reason, is_parked=False), changes
         return self._resumed()
 
-    def _reported(
-        self, change: Change, now: float, policy: Policy
-    ) -> tuple["Condition", tuple[Change, ...]]:
+    def _reported(self, now: float, policy: Policy) -> tuple["Condition", tuple[Change, ...]]:
         if now - self.reported_at < policy.reminder_seconds:
             return self, ()
-        return replace(self, reported_at=now), (change,)
+        return replace(self, reported_at=now), (Change.PARKED,)
 
     def _set_back(
         self, began: float, now: float, policy: Policy, chance: float, at_least: float = 0.0

@@ -58,11 +58,13 @@ class Dispatcher:
         self._callbacks = SenderCallbacks(
             delivered=self._delivered,
             buried=self._buried,
+            given_back=self._gave_back,
             made_room=self._made_room,
             observer=observer,
         )
         self._acks: list[Claim] = []
         self._burials: list[tuple[Claim, str]] = []
+        self._returns: list[tuple[list[Claim], float]] = []
         self._has_settled = asyncio.Event()
         self._settling = asyncio.Lock()
         self._has_room = asyncio.Event()
@@ -86,21 +88,27 @@ class Dispatcher:
 
     @property
     def problems(self) -> dict[str, str]:
-        """Destinations that do not accept events now, and why."""
-        return {
-            str(status.destination): status.problem
-            for status in self.destinations
-            if status.problem
-        }
+        """Destinations that do not accept events now, or not all of them, and why."""
+        problems = {}
+        for status in self.destinations:
+            if status.problem:
+                problems[str(status.destination)] = status.problem
+            for refused in status.refused:
+                problems[f"{status.destination}, {refused.group}"] = refused.reason
+        return problems
 
     @property
     def parked(self) -> list[str]:
-        """Destinations that refuse all events until a person acts, each with the reason."""
-        return [
-            f"{status.destination}: {status.problem}"
-            for status in self.destinations
-            if status.is_parked
-        ]
+        """What destinations refuse until a person acts, each with the reason."""
+        parked = []
+        for status in self.destinations:
+            if status.is_parked:
+                parked.append(f"{status.destination}: {status.problem}")
+            parked += [
+                f"{status.destination}, {refused.group}: {refused.reason}"
+                for refused in status.refused
+            ]
+        return parked
 
     async def run(self, *, until_empty: bool = False, at_most: int | None = None) -> None:
         """Dispatch until asked to stop.
@@ -264,6 +272,11 @@ class Dispatcher:
         reason = f"{pending.entry.detail_type} {pending.event_id}: {reason}"
         self._bury(pending.claim, reason, pending.event_id)
 
+    def _gave_back(self, waiting: list[Pending], seconds: float) -> None:
+        self._returns.append(([pending.claim for pending in waiting], seconds))
+        self._has_settled.set()
+        self._has_room.set()
+
     def _made_room(self) -> None:
         self._has_room.set()
 
@@ -303,7 +316,7 @@ class Dispatcher:
 
     async def _settled_more(self) -> bool:
         """Settle what is still open; return whether that may have made room in the queue."""
-        if not (self._acks or self._burials or self._settling.locked()):
+        if not (self._acks or self._burials or self._returns or self._settling.locked()):
             return False
         try:
             await self._settle()
@@ -315,7 +328,11 @@ class Dispatcher:
         async with self._settling:
             acks, self._acks = self._acks, []
             burials, self._burials = self._burials, []
+            returns, self._returns = self._returns, []
             try:
+                while returns:
+                    await self._queue.retry(*returns[0])
+                    del returns[0]
                 if acks:
                     await self._queue.ack(acks)
                     acks = []
@@ -325,6 +342,7 @@ class Dispatcher:
                 # When it was cut short they are settled again, which a queue accepts.
                 self._acks.extend(acks)
                 self._burials.extend(burials)
+                self._returns.extend(returns)
 
     async def _bury_some(self, burials: list[tuple[Claim, str]]) -> None:
         """Bury the first of them; what fails stays in the list, and its error is raised."""

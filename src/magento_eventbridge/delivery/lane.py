@@ -5,6 +5,7 @@ import itertools
 from collections import deque
 from dataclasses import dataclass
 
+from magento_eventbridge.delivery.apart import Apart, Group
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import Claim, Limits
 
@@ -21,16 +22,19 @@ class Pending:
     view_id: int = 0
     failures: int = 0
     alone: bool = False  # a call with neighbours was refused: it goes by itself
+    probes: Group | None = None  # it is sent to try whether its group is still refused
 
 
 class Lane:
     """The entries bound for one destination, in order.
 
     Of entries with the same order key only the first is ever in flight: the others wait until
-    it is settled, however often it is tried. Entries of other keys go ahead of them.
+    it is settled, however often it is tried. Entries of other keys go ahead of them. Entries of a
+    group that the destination refuses are `apart`: they are not counted among those of the lane.
     """
 
     def __init__(self, limits: Limits) -> None:
+        self.apart = Apart()
         self._limits = limits
         self._ready: deque[Pending] = deque()
         self._postponed: list[tuple[float, int, Pending]] = []
@@ -66,12 +70,18 @@ class Lane:
 
     def take(self, now: float) -> list[Pending]:
         """Take the entries of the next call: as many as are ready and fit, possibly none."""
+        if probe := self.apart.take_probe(now):
+            return [probe]
         while self._postponed and self._postponed[0][0] <= now:
             self._ready.append(heapq.heappop(self._postponed)[2])
         batch: list[Pending] = []
         size = 0
         while self._ready and len(batch) < self._limits.max_entries:
             pending = self._ready[0]
+            if group := self.apart.group_of(pending):
+                self._ready.popleft()
+                self.move_apart(group, pending)
+                continue
             size += pending.entry.size
             if batch and (pending.alone or size > self._limits.max_bytes):
                 break
@@ -90,6 +100,16 @@ class Lane:
         else:
             del self._behind[pending.order_key]
 
+    def move_apart(self, group: Group, pending: Pending) -> None:
+        """Let an entry that was taken wait with its group; the next of its key becomes ready."""
+        self.settle(pending)
+        self.apart.add(group, pending)
+
+    def release(self, group: Group) -> None:
+        """Let a group wait apart no more: its entries are added again, in their order."""
+        for pending in self.apart.release(group):
+            self.add(pending)
+
     def put_back(self, batch: list[Pending]) -> None:
         """Put entries that were taken back to the front, in their order."""
         self._ready.extendleft(reversed(batch))
@@ -102,7 +122,11 @@ class Lane:
         """Return when the next entry may be taken: 0 for at once, None while there is none."""
         if self._ready:
             return 0.0
-        return self._postponed[0][0] if self._postponed else None
+        probe = self.apart.next_probe()
+        if not self._postponed:
+            return probe
+        due = self._postponed[0][0]
+        return due if probe is None else min(due, probe)
 
     def clear(self) -> list[Pending]:
         """Remove and return everything that is not in flight, each key's entries in order."""
@@ -119,4 +143,4 @@ class Lane:
         self._postponed.clear()
         self._size -= len(cleared)
         self._bytes -= sum(pending.entry.size for pending in cleared)
-        return cleared
+        return [*cleared, *self.apart.drain()]

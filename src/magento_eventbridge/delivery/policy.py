@@ -13,6 +13,9 @@ class Policy:
         claim_size: captures to claim at once.
         entries_per_destination, bytes_per_destination: how much may wait in memory for one
             destination; the rest stays in the queue.
+        entries_apart, bytes_apart: how much may wait in memory, beside that, of what a destination
+            refuses by its kind; the rest goes back to the queue for `apart_seconds` or longer.
+        probe_seconds: how often a store view whose events are all refused is tried.
         calls_at_once, calls_per_second: for each destination.
         linger_seconds: how long a call that is not full waits for more entries while another is in
             flight.
@@ -25,6 +28,10 @@ class Policy:
     claim_size: int = 1000
     entries_per_destination: int = 3000
     bytes_per_destination: int = 32_000_000
+    entries_apart: int = 1000
+    bytes_apart: int = 8_000_000
+    apart_seconds: float = 60.0
+    probe_seconds: float = 60.0
     calls_at_once: int = 8
     calls_per_second: float = 300.0
     linger_seconds: float = 0.005

@@ -60,6 +60,25 @@ class ReasonKind(Enum):
         "A bug in the bridge",
         "The log has a traceback: report it. Redrive with a version that fixes it.",
     )
+    UNEXPECTED_ANSWER = (
+        ("unexpected answer",),
+        "Something other than EventBridge answers",
+        "Check options.endpoint_url and what is between this machine and AWS: a proxy, a firewall, "
+        "a load balancer. The events wait; delivery resumes by itself.",
+    )
+    UNKNOWN_CODE = (
+        ("unknown code",),
+        "AWS answers with a code that this version does not know",
+        "Look the code up in AWS's documentation and upgrade the bridge. The events wait and are "
+        "tried again.",
+    )
+    VIEW_REFUSED = (
+        ("one event after the other is refused",),
+        "AWS refuses every event of a store view",
+        "The settings are at fault, not the events: check options.source, detail_types, "
+        "options.event_bus and options.resources of the store view. Its events wait; delivery "
+        "resumes by itself.",
+    )
     NO_CREDENTIALS = (
         ("CredentialsNotFound",),
         "There are no credentials",

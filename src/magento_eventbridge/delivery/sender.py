@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from aiolimiter import AsyncLimiter
 
+from magento_eventbridge.delivery.apart import Group, Kind, Refusals, View
 from magento_eventbridge.delivery.condition import Change, Condition
 from magento_eventbridge.delivery.lane import Lane, Pending
 from magento_eventbridge.delivery.observer import Call, Observer
@@ -23,15 +24,26 @@ from magento_eventbridge.delivery.verdicts import Answer, Fate, Verdict, judge
 log = logging.getLogger(__name__)
 
 
+_PARKED = (
+    "PARKED: %s refuses %s: %s. Nothing is lost, the events wait. Fix the settings or the "
+    "permissions ('magento-eventbridge doctor' checks them); delivery then resumes by itself."
+)
+_OF_GROUPS = (Fate.DENY, Fate.HOLD)
+# In seconds: how long events that wait apart may stay in the queue before they are read again.
+_LONGEST_APART = 3600.0
+
+
 @dataclass(frozen=True)
 class SenderCallbacks:
     """What a sender calls: for delivered entries, for a buried one, and when there is room again.
 
-    The observer, if there is one, is called with each call to the destination.
+    `given_back` gets entries that must wait in the queue, and for how many seconds. The observer,
+    if there is one, is called with each call to the destination.
     """
 
     delivered: Callable[[list[Pending]], None]
     buried: Callable[[Pending, str], None]
+    given_back: Callable[[list[Pending], float], None]
     made_room: Callable[[], None]
     observer: Observer | None = None
 
@@ -56,6 +68,9 @@ class Sender:
         self._callbacks = callbacks
         self._lane = Lane(sink.limits)
         self._condition = Condition()
+        self._refusals = Refusals()
+        self._reminded_at: dict[Group, float] = {}
+        self._given_back = 0  # entries of groups that wait apart, since the last one was released
         # Tokens for a tenth of a second at a time: an even flow, small bursts.
         burst = max(1.0, policy.calls_per_second / 10)
         self._limiter = AsyncLimiter(burst, burst / policy.calls_per_second)
@@ -68,7 +83,7 @@ class Sender:
         ]
 
     def __len__(self) -> int:
-        """Return how many entries wait or are in flight."""
+        """Return how many entries wait or are in flight, without those that wait apart."""
         return len(self._lane)
 
     @property
@@ -89,6 +104,7 @@ class Sender:
             calls=self._in_flight,
             problem=self._condition.problem,
             is_parked=self._condition.is_parked,
+            refused=tuple(self._lane.apart.groups),
         )
 
     def add(self, pending: Pending) -> None:
@@ -122,12 +138,18 @@ class Sender:
                 await self._limiter.acquire()
                 await self._send(batch)
             except asyncio.CancelledError:
-                self._lane.put_back(batch)
+                self._take_back(batch)
                 raise
             finally:
                 self._in_flight -= 1
                 self._wake.set()
             self._callbacks.made_room()
+
+    def _take_back(self, batch: list[Pending]) -> None:
+        if batch[0].probes:
+            self._lane.apart.put_back_probe(batch[0], time.monotonic())
+        else:
+            self._lane.put_back(batch)
 
     async def _next_batch(self) -> list[Pending]:
         """Wait for entries that may be sent; return none once the sender is to stop."""
@@ -136,7 +158,7 @@ class Sender:
         while not self._is_stopping:
             now = time.monotonic()
             condition = self._condition
-            if condition.allows_call(now, self._in_flight) and (batch := self._lane.take(now)):
+            if condition.allows_call(now, self._in_flight) and (batch := self._take(now)):
                 return batch
             due = self._lane.next_due()
             pause = None
@@ -146,6 +168,17 @@ class Sender:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), pause)
         return []
+
+    def _take(self, now: float) -> list[Pending]:
+        batch = self._lane.take(now)
+        apart, policy = self._lane.apart, self._policy
+        if len(apart) > policy.entries_apart or apart.bytes > policy.bytes_apart:
+            left_over = apart.take_last(len(apart) - policy.entries_apart // 2)
+            self._given_back += len(left_over)
+            # The more there are, the longer: or a bridge would do nothing but look at them again.
+            delay = max(policy.apart_seconds, min(self._given_back / 100, _LONGEST_APART))
+            self._callbacks.given_back(left_over, delay)
+        return batch
 
     async def _send(self, batch: list[Pending]) -> None:
         began = time.monotonic()
@@ -162,6 +195,7 @@ class Sender:
                 error_message=type(error).__name__,
             )
             verdicts = [Verdict(Fate.REST, answer.error)] * len(batch)
+        verdicts = [self._refusals.weigh(*pair) for pair in zip(batch, verdicts, strict=True)]
         self._apply(batch, verdicts)
         self._update_condition(verdicts, answer, began)
         seconds = time.monotonic() - began
@@ -176,6 +210,9 @@ class Sender:
         delivered: list[Pending] = []
         again: list[Pending] = []
         for pending, verdict in zip(batch, verdicts, strict=True):
+            if pending.probes:
+                self._apply_to_probe(pending, pending.probes, verdict, delivered)
+                continue
             match verdict.fate:
                 case Fate.DELIVERED:
                     self._lane.settle(pending)
@@ -183,9 +220,24 @@ class Sender:
                 case Fate.BURY:
                     self._lane.settle(pending)
                     self._callbacks.buried(pending, verdict.reason)
+                case Fate.DENY | Fate.HOLD:
+                    group = _group_of(pending, verdict)
+                    self._wait_apart(group, verdict.reason)
+                    self._lane.move_apart(group, pending)
                 case Fate.RETRY | Fate.PARK:
                     self._postpone(pending, verdict.reason)
-                case Fate.ISOLATE:
+                case Fate.WAIT:
+                    log.warning(
+                        "Event '%s' %s waits: %s",
+                        pending.entry.detail_type,
+                        pending.event_id,
+                        verdict.reason,
+                        extra={"event_id": pending.event_id},
+                    )
+                    self._postpone(pending, verdict.reason)
+                case Fate.SUSPECT if len(batch) == 1:
+                    self._postpone(pending, verdict.reason)
+                case Fate.ISOLATE | Fate.SUSPECT:
                     pending.alone = True
                     again.append(pending)
                 case Fate.REST:
@@ -193,6 +245,52 @@ class Sender:
         self._lane.put_back(again)
         if delivered:
             self._callbacks.delivered(delivered)
+
+    def _apply_to_probe(
+        self, pending: Pending, group: Group, verdict: Verdict, delivered: list[Pending]
+    ) -> None:
+        apart, now = self._lane.apart, time.monotonic()
+        if verdict.fate in _OF_GROUPS and _group_of(pending, verdict) == group:
+            apart.refuse_probe(pending, verdict.reason, now + self._probe_delay(group))
+            self._remind(group, verdict.reason, now)
+            return
+        if verdict.fate not in (Fate.DELIVERED, Fate.BURY, *_OF_GROUPS):
+            # The destination is at fault, or the way to it: this says nothing of the group.
+            apart.put_back_probe(pending, now + self._probe_delay(group))
+            return
+        pending.probes = None
+        self._release(group)
+        if verdict.fate is Fate.DELIVERED:
+            delivered.append(pending)
+        elif verdict.fate is Fate.BURY:
+            self._callbacks.buried(pending, verdict.reason)
+        else:
+            other = _group_of(pending, verdict)
+            self._wait_apart(other, verdict.reason)
+            apart.add(other, pending)
+
+    def _wait_apart(self, group: Group, reason: str) -> None:
+        now = time.monotonic()
+        if self._lane.apart.refuse(group, reason, now, now + self._probe_delay(group)):
+            self._remind(group, reason, now)
+
+    def _release(self, group: Group) -> None:
+        self._lane.release(group)
+        self._reminded_at.pop(group, None)
+        self._given_back = 0
+        if isinstance(group, View):
+            self._refusals.forget(group.id)
+        log.warning("Delivery of %s to %s resumes.", group, self.destination)
+
+    def _probe_delay(self, group: Group) -> float:
+        if isinstance(group, View):
+            return self._policy.probe_seconds
+        return self._policy.backoff.delay(self._lane.apart.failures(group) + 1, _chance())
+
+    def _remind(self, group: Group, reason: str, now: float) -> None:
+        if now - self._reminded_at.get(group, float("-inf")) >= self._policy.reminder_seconds:
+            self._reminded_at[group] = now
+            log.critical(_PARKED, self.destination, group, reason)
 
     def _postpone(self, pending: Pending, reason: str) -> None:
         pending.failures += 1
@@ -218,19 +316,12 @@ class Sender:
             retry_after=answer.retry_after or 0.0,
         )
         for change in changes:
-            self._log_change(change, verdicts)
+            self._log_change(change)
 
-    def _log_change(self, change: Change, verdicts: list[Verdict]) -> None:
+    def _log_change(self, change: Change) -> None:
         match change:
-            case Change.PARKED | Change.REFUSING_SOME:
-                log.critical(
-                    "PARKED: %s refuses %s: %s. Nothing is lost, the events wait. Fix the settings "
-                    "or the permissions ('magento-eventbridge doctor' checks them); delivery then "
-                    "resumes by itself.",
-                    self.destination,
-                    "all events" if change is Change.PARKED else "some events",
-                    next(v.reason for v in verdicts if v.fate is Fate.PARK),
-                )
+            case Change.PARKED:
+                log.critical(_PARKED, self.destination, "all events", self._condition.problem)
             case Change.RESTING:
                 log.warning(
                     "No delivery to %s (%s). Its events wait; retrying until it answers.",
@@ -239,6 +330,13 @@ class Sender:
                 )
             case Change.RESUMED:
                 log.warning("Delivery to %s resumes; %d wait.", self.destination, len(self._lane))
+
+
+def _group_of(pending: Pending, verdict: Verdict) -> Group:
+    """Return the group that a verdict lets wait apart."""
+    if verdict.fate is Fate.HOLD:
+        return View(pending.view_id)
+    return Kind(pending.entry.source, pending.entry.detail_type)
 
 
 def _chance() -> float:

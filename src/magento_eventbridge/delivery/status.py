@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from magento_eventbridge.delivery.apart import GroupStatus
 from magento_eventbridge.delivery.routing import Destination
 
 
@@ -15,6 +16,7 @@ class DestinationStatus:
         calls: calls in flight.
         problem: why it takes no events now; None when it does.
         is_parked: whether a person must act.
+        refused: what of its events waits apart, because the destination refuses just these.
     """
 
     destination: Destination
@@ -23,6 +25,7 @@ class DestinationStatus:
     calls: int
     problem: str | None
     is_parked: bool
+    refused: tuple[GroupStatus, ...] = ()
 
 
 @dataclass

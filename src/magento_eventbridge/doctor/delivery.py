@@ -9,8 +9,9 @@ import uuid_utils
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.bridge.queues import open_queue
 from magento_eventbridge.bridge.sinks import Sinks
+from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.delivery.envelope import Entry
-from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.delivery.ports import QueueError, Sink
 from magento_eventbridge.delivery.routing import Route
 from magento_eventbridge.delivery.verdicts import Fate, judge
 from magento_eventbridge.doctor.findings import Finding
@@ -22,6 +23,7 @@ from magento_eventbridge.settings.model import Settings
 # An entry that every bus refuses as malformed, once it has accepted caller, source and
 # detail-type: the bus has answered, and no event was put on it.
 _NO_EVENT = "this is no JSON object"
+_TAKEN = ("InvalidArgument", "InvalidInputException", "MalformedDetail", "ValidationException")
 
 
 async def look(settings: Settings) -> list[Finding]:
@@ -117,27 +119,53 @@ async def _destination(sinks: Sinks, name: str, route: Route) -> AsyncIterator[F
 
 async def _bus(sinks: Sinks, name: str, route: Route) -> Finding:
     sink = sinks.of(route.destination)
-    probe = Entry.of(
+    began = time.monotonic()
+    answer = await sink.put(route.destination, [_probe(route, "OrderPlaced")])
+    seconds = time.monotonic() - began
+    code = answer.results[0].error_code if answer.results else answer.error_code
+    verdict = judge(1, answer, sink.codes)[0]
+    is_taken = verdict.fate is Fate.DELIVERED or code in _TAKEN
+    if not is_taken and verdict.fate is not Fate.DENY:
+        told = _with_advice(f"{route.destination}: {verdict.reason}", route)
+        return Finding(f"bus of {name}", "FAIL", told)
+    if denied := await _denied(sink, route):
+        types = ", ".join(denied)
+        reason = _with_advice(next(iter(denied.values())), route)
+        told = f"{route.destination} refuses {types} of source '{route.source}': {reason}"
+        return Finding(f"bus of {name}", "FAIL", told)
+    return Finding(
+        f"bus of {name}", "ok", f"{route.destination} answers in {seconds * 1000:.0f} ms"
+    )
+
+
+async def _denied(sink: Sink, route: Route) -> dict[str, str]:
+    """Return the detail-types that are switched on and not permitted, each with AWS's words."""
+    types = [
+        route.detail_type(event.detail_type)
+        for event in EVENTS
+        if event.config_path not in route.switched_off
+    ]
+    denied = {}
+    # A malformed entry would spoil a whole call of a Custom Event Bus.
+    size = 1 if route.destination.is_custom_bus else sink.limits.max_entries
+    for start in range(0, len(types), size):
+        some = types[start : start + size]
+        answer = await sink.put(route.destination, [_probe(route, name) for name in some])
+        for name, verdict in zip(some, judge(len(some), answer, sink.codes), strict=True):
+            if verdict.fate is Fate.DENY:
+                denied[name] = verdict.reason
+    return denied
+
+
+def _probe(route: Route, detail_type: str) -> Entry:
+    return Entry.of(
         source=route.source,
-        detail_type="OrderPlaced",
+        detail_type=detail_type,
         detail=_NO_EVENT,
         time=time.time(),
         event_bus=route.destination.event_bus,
         id=str(uuid_utils.uuid7()),
     )
-    began = time.monotonic()
-    answer = await sink.put(route.destination, [probe])
-    seconds = time.monotonic() - began
-    code = answer.results[0].error_code if answer.results else answer.error_code
-    if code in ("MalformedDetail", "InvalidArgument", "ValidationException"):
-        return Finding(
-            f"bus of {name}", "ok", f"{route.destination} answers in {seconds * 1000:.0f} ms"
-        )
-    verdict = judge(1, answer, sink.codes)[0]
-    if verdict.fate is Fate.DELIVERED:
-        return Finding(f"bus of {name}", "ok", f"{route.destination} answers")
-    told = _with_advice(f"{route.destination}: {verdict.reason}", route)
-    return Finding(f"bus of {name}", "FAIL", told)
 
 
 def _with_advice(refusal: str, route: Route) -> str:

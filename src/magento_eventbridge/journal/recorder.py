@@ -54,7 +54,11 @@ _VERDICTS = {
     Fate.RETRY: "waiting",
     Fate.REST: "waiting",
     Fate.ISOLATE: "waiting",
+    Fate.WAIT: "waiting",
     Fate.PARK: "parked",
+    Fate.SUSPECT: "parked",
+    Fate.DENY: "parked",
+    Fate.HOLD: "parked",
     Fate.BURY: "dead",
 }
 

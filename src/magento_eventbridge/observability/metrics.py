@@ -193,6 +193,12 @@ class Metrics(Collector):
         calls = _gauge("destination_calls_in_flight", "PutEvents calls under way", *labels)
         problem = _gauge("destination_in_trouble", "Whether it takes no events now", *labels)
         parked = _gauge("destination_parked", "Whether a person must act", *labels)
+        refused = _gauge(
+            "refused_events",
+            "Events in memory that wait apart, because the destination refuses just these",
+            *labels,
+            "events",
+        )
         for name, _, dispatcher, _ in self._deliveries:
             for destination_status in dispatcher.destinations:
                 values = [name, str(destination_status.destination)]
@@ -200,7 +206,9 @@ class Metrics(Collector):
                 calls.add_metric(values, destination_status.calls)
                 problem.add_metric(values, destination_status.problem is not None)
                 parked.add_metric(values, destination_status.is_parked)
-        yield from (waiting, calls, problem, parked)
+                for group in destination_status.refused:
+                    refused.add_metric([*values, str(group.group)], group.waiting)
+        yield from (waiting, calls, problem, parked, refused)
 
 
 def _counter(name: str, about: str, *labels: str) -> CounterMetricFamily:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import (
     BeforeValidator,
     Field,
+    StringConstraints,
     field_validator,
     model_validator,
 )
@@ -31,6 +32,12 @@ _CUSTOM_BUS_ARN = re.compile(
     r"event-busv2/[A-Za-z0-9][.\-_A-Za-z0-9]{0,255}/[a-z0-9]{25}"
 )
 
+# EventBridge API reference, PutEventsRequestEntry: EventBusName and Resources.
+_BUS = re.compile(
+    r"(arn:aws[\w-]*:events:[a-z]+-[a-z]+-[\w-]+:[0-9]{12}:event-bus/)?[/.\-_A-Za-z0-9]{1,256}"
+)
+_Resource = Annotated[str, StringConstraints(max_length=2048)]
+
 _SCOPES = sorted({event.scope for event in EVENTS})
 _TOGGLES = {event.config_path.removeprefix("aws_eventbridge/events_") for event in EVENTS}
 
@@ -53,6 +60,7 @@ class OptionsSettings(SettingsGroup):
     source: str = Field(
         "magento",
         min_length=1,
+        max_length=256,
         description="Source of every entry; a store's default is its host name",
     )
     event_bus: OptionalText = Field(
@@ -67,7 +75,7 @@ class OptionsSettings(SettingsGroup):
     queue_mode: bool = Field(False, description="the store hands over through Magento's queue")
     debug_mode: bool = Field(False, description="write down each step of each event")
     dry_run_mode: bool = Field(False, description="do everything but the call")
-    resources: Annotated[tuple[str, ...], BeforeValidator(split_words)] = Field(
+    resources: Annotated[tuple[_Resource, ...], BeforeValidator(split_words)] = Field(
         (), description="ARNs for `Resources` of every entry; in one text: with spaces between"
     )
 
@@ -79,10 +87,17 @@ class OptionsSettings(SettingsGroup):
         return source
 
     @model_validator(mode="after")
-    def _is_complete_custom_bus(self) -> Self:
-        """Check the ARN of a Custom Event Bus. Source: its API reference, PutEvents."""
-        bus = self.event_bus or ""
-        if "event-busv2" not in bus or self.cloudwatch_event_fallback:
+    def _is_event_bus(self) -> Self:
+        """Check name or ARN. Source: API references of both kinds of buses, PutEvents."""
+        bus = self.event_bus
+        if bus is None or self.cloudwatch_event_fallback:
+            return self
+        if "event-busv2" not in bus:
+            if not _BUS.fullmatch(bus):
+                raise ValueError(
+                    f"event_bus '{bus}' is no name of an event bus (letters, digits, '/', '.', "
+                    "'-' and '_', at most 256) and no ARN of one"
+                )
             return self
         arn = _CUSTOM_BUS_ARN.fullmatch(bus)
         if not arn:

@@ -19,7 +19,7 @@ _EVENT_ID = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
 class DryRunSink:
     """Takes every entry and sends none; needs no credentials."""
 
-    codes = ResultCodes(retryable=frozenset(), parking=frozenset())
+    codes = ResultCodes()
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits

@@ -16,25 +16,25 @@ from magento_eventbridge.delivery.ports import Limits
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Answer, EntryResult, ResultCodes
 from magento_eventbridge.sinks.custom_bus.wire import HEADERS, PATH, encode_call, read_answer
+from magento_eventbridge.sinks.eventbridge.codes import THROTTLING, UNAUTHORIZED, UNAVAILABLE
 from magento_eventbridge.sinks.eventbridge.http_client import CallError, Endpoint
 from magento_eventbridge.sinks.eventbridge.signer import Signer
-from magento_eventbridge.sinks.eventbridge.sink import CODES as CLASSIC_CODES
 from magento_eventbridge.sinks.eventbridge.sink import caller_is_refused
 
 # API reference of the Custom Event Bus, PutEvents, and what any AWS service may answer.
 CODES = ResultCodes(
-    retryable=CLASSIC_CODES.retryable | {"ConcurrentModificationException"},
-    parking=CLASSIC_CODES.parking | {"InvalidStateException"},
+    entry_faults=frozenset({"InvalidInputException"}),
+    denied_entries=frozenset({"AccessDeniedException"}),
+    call_faults=frozenset(),  # a call that one entry spoiled is taken apart here
+    throttling=THROTTLING,
+    unavailable=UNAVAILABLE,
+    unauthorized=UNAUTHORIZED | {"InvalidStateException"},
 )
 
 MAX_ENTRIES = 100
 # AWS takes 1,048,576 bytes a call and does not say whether it counts what CBOR adds.
 MAX_BYTES = 1_000_000
 
-# One malformed entry has its whole call refused. Source: API reference, PutEvents.
-_MALFORMED = frozenset({"InvalidInputException", "SerializationException", "ValidationException"})
-# One entry that a policy's condition does not allow has its whole call denied.
-_DENIED = frozenset({"AccessDeniedException"})
 _UNKNOWN = "InternalException"  # retryable: for an entry of a part that got no answer
 
 
@@ -70,14 +70,11 @@ class CustomBusSink:
         answer = await self._call(destination, entries)
         parts = _parts(answer, entries)
         if not parts:
-            return _blamed(answer) if len(entries) == 1 else answer
+            return _blamed(answer, len(entries))
         results: dict[int, EntryResult] = {}
-        answers = []
         for part in parts:
-            answers.append(await self.put(destination, [entries[position] for position in part]))
-            results.update(zip(part, _results(answers[-1], len(part)), strict=True))
-        if all(each.results is None for each in answers):
-            return answer  # not one part was accepted: it is the call that is refused
+            of_part = await self.put(destination, [entries[position] for position in part])
+            results.update(zip(part, _results(of_part, len(part)), strict=True))
         return Answer(status=200, results=[results[position] for position in range(len(entries))])
 
     async def close(self) -> None:
@@ -100,7 +97,7 @@ class CustomBusSink:
             reply = await line.endpoint.post(line.signer.sign(body, credentials), body)
         except CallError as error:
             return Answer(status=0, error_message=f"{line.host}: {error}")
-        answer = read_answer(*reply)
+        answer = read_answer(reply)
         if caller_is_refused(answer):
             self._credentials.reload(destination.credentials, destination.region)
         return answer
@@ -123,10 +120,10 @@ def _parts(answer: Answer, entries: Sequence[Entry]) -> list[list[int]]:
 
     A malformed entry is found by halving. What is denied is denied by source and detail-type.
     """
-    if answer.error_code in _MALFORMED and len(entries) > 1:
+    if answer.error_code in CODES.entry_faults and len(entries) > 1:
         middle = len(entries) // 2
         return [list(range(middle)), list(range(middle, len(entries)))]
-    if answer.error_code in _DENIED:
+    if answer.error_code in CODES.denied_entries:
         kinds: dict[tuple[str, str], list[int]] = {}
         for position, entry in enumerate(entries):
             kinds.setdefault((entry.source, entry.detail_type), []).append(position)
@@ -134,19 +131,19 @@ def _parts(answer: Answer, entries: Sequence[Entry]) -> list[list[int]]:
     return []
 
 
-def _blamed(answer: Answer) -> Answer:
-    """Return an answer to a call of one entry; the fault is the entry's if it is malformed."""
-    if answer.error_code not in _MALFORMED:
+def _blamed(answer: Answer, entries: int) -> Answer:
+    """Return an answer that cannot be taken apart further: its fault is then its entries' own."""
+    if answer.error_code not in CODES.entry_faults | CODES.denied_entries:
         return answer
     fault = EntryResult(error_code=answer.error_code, error_message=answer.error_message)
-    return Answer(status=200, results=[fault])
+    return Answer(status=200, results=[fault] * entries)
 
 
 def _results(answer: Answer, entries: int) -> Sequence[EntryResult]:
     """Return a part's results: its own, or the error of its call for each of its entries."""
     if answer.results is not None:
         return answer.results
-    is_known = answer.error_code in CODES.retryable | CODES.parking
+    is_known = answer.error_code in CODES.transient | CODES.unauthorized
     code = answer.error_code if is_known else _UNKNOWN
     return [
         EntryResult(error_code=code, error_message=answer.error_message or answer.error)

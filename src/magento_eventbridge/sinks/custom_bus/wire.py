@@ -3,6 +3,7 @@
 Sources: API reference of Amazon EventBridge Custom Event Bus, PutEvents; Smithy RPC v2 CBOR.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,8 @@ from msgspec import Struct, field
 
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.verdicts import Answer, EntryResult
+from magento_eventbridge.sinks.eventbridge.http_client import Reply
+from magento_eventbridge.sinks.eventbridge.sink import describe
 
 PATH = "/service/AWSEventsV2/operation/PutEvents"
 HEADERS = {
@@ -23,7 +26,7 @@ HEADERS = {
 
 _EPOCH_TIME = 1  # the CBOR tag of a time in seconds since the epoch (RFC 8949, 3.4.2)
 _LONGEST_GROUP = 128  # characters of EventGroupId
-_UNSPECIFIED = "UnspecifiedError"
+_SUCCESSES = frozenset({"PUBLISHED", "DEDUPLICATED"})
 
 
 class _Result(Struct, rename="pascal"):
@@ -75,33 +78,35 @@ def _encode_entry(entry: Entry) -> dict[str, Any]:
     return encoded
 
 
-def read_answer(status: int, body: bytes, retry_after: str | None = None) -> Answer:
+def read_answer(reply: Reply) -> Answer:
     """Read what the bus, or something on the way to it, answered."""
-    pause = float(retry_after) if retry_after and retry_after.isdecimal() else None
+    content: Any = None
+    with contextlib.suppress(cbor2.CBORDecodeError, UnicodeError, RecursionError):
+        content = cbor2.loads(reply.body)
     try:
-        content = cbor2.loads(body)
-        if status == 200:
+        if reply.status == 200:
             results = msgspec.convert(content, _Response).entries
-            return Answer(status=status, results=[_result_of(result) for result in results])
+            return Answer(status=200, results=[_result_of(result) for result in results])
         error = msgspec.convert(content, _Error)
-    except (cbor2.CBORDecodeError, msgspec.ValidationError, UnicodeError, RecursionError):
-        if status == 200:
-            return Answer(status=0, error_message="the answer is not one of PutEvents")
-        return Answer(status=status, retry_after=pause)
+    except msgspec.ValidationError:
+        if reply.status == 200:
+            return Answer(status=200, answered_by=describe(reply))
+        error = _Error()
     # "com.amazonaws.eventbridgev2#ThrottlingException" is a ThrottlingException.
+    code = (error.type or reply.error_type).rpartition("#")[2].partition(":")[0]
     return Answer(
-        status=status,
-        error_code=error.type.rpartition("#")[2] or None,
+        status=reply.status,
+        error_code=code or None,
         error_message=error.message or error.capital_message or None,
-        retry_after=pause,
+        retry_after=reply.pause,
+        answered_by=None if code else describe(reply),
     )
 
 
 def _result_of(result: _Result) -> EntryResult:
-    if result.error_code is None and result.success_code is None:
-        # Neither a success nor a failure: whatever this is, it is no proof of delivery.
-        return EntryResult(error_code=_UNSPECIFIED, error_message="the answer has no success code")
     if result.error_code is not None:
         return EntryResult(error_code=result.error_code, error_message=result.error_message)
-    # PUBLISHED, or DEDUPLICATED: the bus has it from a call whose answer did not reach us.
+    if result.success_code not in _SUCCESSES:
+        return EntryResult()
+    # Deduplicated: the bus has it from a call whose answer did not reach us.
     return EntryResult(event_id=result.event_id or "")

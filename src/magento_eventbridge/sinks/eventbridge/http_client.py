@@ -22,6 +22,7 @@ _PORTS = {"http": 80, "https": 443}
 # AWS closes a connection that rested a minute; one that is about to be closed is not used.
 _LONGEST_REST = 30.0  # seconds
 _LONGEST_ANSWER = 16_000_000  # bytes
+_USED_HEADERS = frozenset({b"content-type", b"retry-after", b"server", b"x-amzn-errortype"})
 
 
 class CallError(Exception):
@@ -29,11 +30,22 @@ class CallError(Exception):
 
 
 class Reply(NamedTuple):
-    """What the endpoint answered; `retry_after` as it stands in the header."""
+    """What the endpoint answered; of its headers, by their names in small letters, what is used."""
 
     status: int
     body: bytes
-    retry_after: str | None
+    headers: Mapping[str, str]
+
+    @property
+    def pause(self) -> float | None:
+        """The pause that the endpoint asks for in seconds; a date is passed over."""
+        text = self.headers.get("retry-after", "")
+        return float(text) if text.isdecimal() else None
+
+    @property
+    def error_type(self) -> str:
+        """AWS's error code as its header has it; empty without one."""
+        return self.headers.get("x-amzn-errortype", "")
 
 
 class Endpoint:
@@ -139,7 +151,6 @@ class _Connection(asyncio.Protocol):
 
     is_open = False
     used_at = 0.0
-    _retry_after: str | None
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -186,8 +197,8 @@ class _Connection(asyncio.Protocol):
     # What the parser says
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == b"retry-after":
-            self._retry_after = value.decode("latin-1")
+        if name.lower() in _USED_HEADERS:
+            self._headers[name.lower().decode()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         if not self._has_body:
@@ -213,14 +224,14 @@ class _Connection(asyncio.Protocol):
     def _expect(self) -> None:
         self._body: list[bytes] = []
         self._length = 0
-        self._retry_after = None
+        self._headers: dict[str, str] = {}
 
     def _complete(self) -> None:
         waiter, self._waiter = self._waiter, None
         self.used_at = self._loop.time()
         if waiter and not waiter.done():
             status = self._parser.get_status_code()
-            waiter.set_result(Reply(status, b"".join(self._body), self._retry_after))
+            waiter.set_result(Reply(status, b"".join(self._body), self._headers))
 
     def _fail(self, reason: str) -> None:
         waiter, self._waiter = self._waiter, None

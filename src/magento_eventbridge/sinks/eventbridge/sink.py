@@ -13,54 +13,15 @@ from magento_eventbridge.aws.endpoints import eventbridge_endpoint
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import Limits
 from magento_eventbridge.delivery.routing import Destination
-from magento_eventbridge.delivery.verdicts import Answer, EntryResult, ResultCodes
-from magento_eventbridge.sinks.eventbridge.http_client import CallError, Endpoint
+from magento_eventbridge.delivery.verdicts import Answer, EntryResult
+from magento_eventbridge.sinks.eventbridge.codes import CLASSIC
+from magento_eventbridge.sinks.eventbridge.http_client import CallError, Endpoint, Reply
 from magento_eventbridge.sinks.eventbridge.signer import Signer
-
-# EventBridge API reference, PutEvents and PutEventsResultEntry, and the common errors of AWS
-# services. What is not here is the entry's own fault: it is buried.
-CODES = ResultCodes(
-    retryable=frozenset(
-        {
-            "InternalException",
-            "InternalFailure",
-            "LimitExceededException",
-            "OperationDisabledException",
-            "RequestLimitExceeded",
-            "RequestTimeout",
-            "ServiceUnavailable",
-            "Throttling",
-            "ThrottlingException",
-            "TooManyRequestsException",
-        }
-    ),
-    parking=frozenset(
-        {
-            "AccessDenied",
-            "AccessDeniedException",
-            "CredentialsNotFound",
-            "ExpiredToken",
-            "ExpiredTokenException",
-            "IncompleteSignature",
-            "InvalidAccountIdException",
-            "InvalidClientTokenId",
-            "InvalidSignatureException",
-            "MissingAuthenticationToken",
-            "MissingAuthenticationTokenException",
-            "NotAuthorizedForDetailTypeException",
-            "NotAuthorizedForSourceException",
-            "OptInRequired",
-            "RegionUnknown",
-            "RequestExpired",
-            "ResourceNotFoundException",
-            "SignatureDoesNotMatch",
-            "UnrecognizedClientException",
-        }
-    ),
-)
 
 MAX_ENTRIES = 10
 MAX_BYTES = 1_000_000
+
+_SHOWN = 120  # bytes of an answer that is not AWS's
 
 _HEADERS = {
     "Content-Type": "application/x-amz-json-1.1",
@@ -113,7 +74,7 @@ class _Line(NamedTuple):
 class EventBridgeSink:
     """Puts entries on classic buses of EventBridge, in any region and with any credentials."""
 
-    codes = CODES
+    codes = CLASSIC
 
     def __init__(
         self,
@@ -145,7 +106,7 @@ class EventBridgeSink:
             reply = await line.endpoint.post(line.signer.sign(body, credentials), body)
         except CallError as error:
             return Answer(status=0, error_message=f"{line.host}: {error}")
-        answer = read_answer(*reply)
+        answer = read_answer(reply)
         if caller_is_refused(answer):
             self._credentials.reload(destination.credentials, destination.region)
         return answer
@@ -185,24 +146,39 @@ def encode(entries: Sequence[Entry]) -> bytes:
     )
 
 
-def read_answer(status: int, text: bytes, retry_after: str | None = None) -> Answer:
+def read_answer(reply: Reply) -> Answer:
     """Read what EventBridge, or something on the way to it, answered."""
-    pause = float(retry_after) if retry_after and retry_after.isdecimal() else None
-    if status == 200:
+    if reply.status == 200:
         try:
-            result = _result_decoder.decode(text)
+            result = _result_decoder.decode(reply.body)
         except (msgspec.DecodeError, UnicodeError):
-            return Answer(status=0, error_message="the answer is not one of PutEvents")
-        return Answer(status=status, results=result.entries)
+            return Answer(status=200, answered_by=describe(reply))
+        return Answer(status=200, results=[_without_empty_id(entry) for entry in result.entries])
     try:
-        error = _error_decoder.decode(text)
+        error = _error_decoder.decode(reply.body)
     except (msgspec.DecodeError, UnicodeError):
-        return Answer(status=status, retry_after=pause)
+        error = _Error()
     # "com.amazonaws.events#ThrottlingException:http://…" is a ThrottlingException.
-    code = error.type.rpartition("#")[2].partition(":")[0]
+    code = (error.type or reply.error_type).rpartition("#")[2].partition(":")[0]
     return Answer(
-        status=status,
+        status=reply.status,
         error_code=code or None,
         error_message=error.message or error.capital_message or None,
-        retry_after=pause,
+        retry_after=reply.pause,
+        answered_by=None if code else describe(reply),
     )
+
+
+def describe(reply: Reply) -> str:
+    """Say what an answer looks like that is none of AWS's: its server, its type, how it begins."""
+    server = reply.headers.get("server", "an unnamed server")
+    kind = reply.headers.get("content-type", "no content type")
+    text = reply.body[:_SHOWN].decode(errors="replace")
+    shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return f"{server}, {kind}" + (f": '{shown}'" if shown else ", empty")
+
+
+def _without_empty_id(result: _EntryResult) -> _EntryResult:
+    if result.event_id == "":
+        return _EntryResult(error_code=result.error_code, error_message=result.error_message)
+    return result

@@ -1,0 +1,245 @@
+"""What waits apart: events that a destination refuses by their kind, not one by one. Pure.
+
+A permission can be missing for one source and detail-type, and a wrong setting can spoil all
+events of one store view. Such events leave the lane, so that they take neither room nor calls from
+the others. From time to time one of them is sent as a probe; once a probe is accepted, all of its
+group go back into the lane.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from magento_eventbridge.delivery.reasons import ReasonKind
+from magento_eventbridge.delivery.verdicts import Fate, Verdict
+
+if TYPE_CHECKING:
+    from magento_eventbridge.delivery.lane import Pending
+
+# Of so many different subjects in a row: then it is not the events that are at fault.
+_MOST_REFUSALS = 10
+
+
+class Kind(NamedTuple):
+    """The events that one permission of AWS is about."""
+
+    source: str
+    detail_type: str
+
+    def __str__(self) -> str:
+        return f"{self.detail_type} of source '{self.source}'"
+
+
+class View(NamedTuple):
+    """The events of one store view."""
+
+    id: int
+
+    def __str__(self) -> str:
+        return f"all events of store view {self.id}"
+
+
+Group = Kind | View
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStatus:
+    """A group that waits apart.
+
+    Attributes:
+        reason: why the destination refuses it.
+        waiting: how many of its events are in memory.
+        since: when it was refused first, in seconds of a monotonic clock.
+        next_probe: when one of its events is tried again, by the same clock.
+    """
+
+    group: Group
+    reason: str
+    waiting: int
+    since: float
+    next_probe: float
+
+
+@dataclass(slots=True)
+class _Waiting:
+    reason: str
+    since: float
+    next_probe: float
+    failures: int = 1
+    is_probing: bool = False
+    entries: deque["Pending"] = field(default_factory=deque)
+
+
+class Apart:
+    """The groups that wait apart, each with its events in order."""
+
+    def __init__(self) -> None:
+        self._groups: dict[Group, _Waiting] = {}
+        self._size = 0
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        """Return how many events wait, without a probe in flight."""
+        return self._size
+
+    @property
+    def bytes(self) -> int:
+        """The size of what waits, in bytes."""
+        return self._bytes
+
+    @property
+    def groups(self) -> list[GroupStatus]:
+        """Each group that waits."""
+        return [
+            GroupStatus(
+                group,
+                waiting.reason,
+                len(waiting.entries) + waiting.is_probing,
+                waiting.since,
+                waiting.next_probe,
+            )
+            for group, waiting in self._groups.items()
+        ]
+
+    def group_of(self, pending: "Pending") -> Group | None:
+        """Return the group with which an entry has to wait, if there is one."""
+        if not self._groups:  # nearly always
+            return None
+        for group in (View(pending.view_id), Kind(pending.entry.source, pending.entry.detail_type)):
+            if group in self._groups:
+                return group
+        return None
+
+    def failures(self, group: Group) -> int:
+        """Return how often a group was refused in a row; 0 if it does not wait."""
+        return self._groups[group].failures if group in self._groups else 0
+
+    def refuse(self, group: Group, reason: str, now: float, next_probe: float) -> bool:
+        """Let a group wait; return whether it did not before.
+
+        A refusal that is not a probe's says nothing new of a group that waits.
+        """
+        if group in self._groups:
+            return False
+        self._groups[group] = _Waiting(reason, now, next_probe)
+        return True
+
+    def add(self, group: Group, pending: "Pending") -> None:
+        """Add an entry behind the others of its group."""
+        self._groups[group].entries.append(pending)
+        self._count(pending, 1)
+
+    def next_probe(self) -> float | None:
+        """Return when the next probe may be sent; None while there is none to send."""
+        return min(
+            (w.next_probe for w in self._groups.values() if w.entries and not w.is_probing),
+            default=None,
+        )
+
+    def take_probe(self, now: float) -> "Pending | None":
+        """Take the entry to be sent as a probe now, if one is due."""
+        for group, waiting in self._groups.items():
+            if waiting.entries and not waiting.is_probing and waiting.next_probe <= now:
+                pending = waiting.entries.popleft()
+                self._count(pending, -1)
+                waiting.is_probing = True
+                pending.probes = group
+                return pending
+        return None
+
+    def put_back_probe(self, pending: "Pending", next_probe: float) -> None:
+        """Put a probe back that was not answered: it says nothing of its group."""
+        group = _probed(pending)
+        waiting = self._groups[group]
+        waiting.is_probing = False
+        waiting.next_probe = next_probe
+        waiting.entries.appendleft(pending)
+        self._count(pending, 1)
+
+    def refuse_probe(self, pending: "Pending", reason: str, next_probe: float) -> None:
+        """Let a probe's group wait on; the next probe is about something else, if there is any.
+
+        A single event that is refused for its own fault must not hold up its whole store view.
+        """
+        group = _probed(pending)
+        waiting = self._groups[group]
+        waiting.is_probing = False
+        waiting.next_probe = next_probe
+        waiting.reason = reason
+        waiting.failures += 1
+        of_its_subject = [pending]
+        others: deque[Pending] = deque()
+        for entry in waiting.entries:
+            (of_its_subject if entry.order_key == pending.order_key else others).append(entry)
+        waiting.entries = others + deque(of_its_subject)
+        self._count(pending, 1)
+
+    def take_last(self, count: int) -> list["Pending"]:
+        """Remove and return up to `count` entries: the last of the largest groups, in order."""
+        taken: deque[Pending] = deque()
+        while len(taken) < count and self._size:
+            largest = max(self._groups.values(), key=lambda waiting: len(waiting.entries))
+            pending = largest.entries.pop()
+            self._count(pending, -1)
+            taken.appendleft(pending)
+        return list(taken)
+
+    def release(self, group: Group) -> list["Pending"]:
+        """Return the entries of a group, in their order, and let it wait no more."""
+        waiting = self._groups.pop(group, None)
+        released = list(waiting.entries) if waiting else []
+        for pending in released:
+            self._count(pending, -1)
+        return released
+
+    def drain(self) -> Iterator["Pending"]:
+        """Remove and yield everything; the groups stay refused."""
+        for waiting in self._groups.values():
+            while waiting.entries:
+                pending = waiting.entries.popleft()
+                self._count(pending, -1)
+                yield pending
+
+    def _count(self, pending: "Pending", number: int) -> None:
+        self._size += number
+        self._bytes += number * pending.entry.size
+
+
+def _probed(pending: "Pending") -> Group:
+    """Return the group that a probe was taken from; it is no probe any more."""
+    group, pending.probes = pending.probes, None
+    assert group is not None  # noqa: S101  only what take_probe returned comes here
+    return group
+
+
+class Refusals:
+    """Notices when a store view's settings are at fault, and not its events.
+
+    AWS refuses a malformed event for its own sake. Events of many subjects, refused one after the
+    other for one reason with nothing accepted in between, have something else in common.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[int, tuple[str, set[str]]] = {}
+
+    def weigh(self, pending: "Pending", verdict: Verdict) -> Verdict:
+        """Return the verdict on an entry, or the one that holds its store view in place of it."""
+        if verdict.fate is Fate.DELIVERED:
+            self._rows.pop(pending.view_id, None)
+        if verdict.fate is not Fate.BURY:
+            return verdict
+        code = verdict.reason.partition(":")[0]
+        former, keys = self._rows.get(pending.view_id, (code, set()))
+        if former != code:
+            keys = set()
+        if len(keys) < _MOST_REFUSALS:
+            keys.add(pending.order_key)
+        self._rows[pending.view_id] = (code, keys)
+        if len(keys) < _MOST_REFUSALS:
+            return verdict
+        return Verdict(Fate.HOLD, ReasonKind.VIEW_REFUSED.reason(verdict.reason))
+
+    def forget(self, view_id: int) -> None:
+        """Begin again with a store view: one of its events was not refused."""
+        self._rows.pop(view_id, None)
