@@ -292,6 +292,7 @@ async def test_doctor_looks_at_everything(shop: Shop, endpoint: PutEvents) -> No
     )
     assert "german-bus" in lines["store view 2 'german'"]
     assert "37 of 37 events on" in lines["store view 1 'default'"]
+    assert "source store.example.com (core_config_data, default), bus" in out
     assert lines["credentials of all store views"].startswith("ok")
     assert lines["bus of store view 2"].startswith("ok")
     assert re.search(r"stores\.2\.options\.event_bus +german-bus +core_config_data, store", out)

@@ -583,6 +583,12 @@ def test_a_state_is_told_in_words_whether_it_is_a_number_or_a_text(capture, stat
         assert detail(varied(capture, snapshot={"state": str(state)}))["status"] == status
 
 
+@pytest.mark.parametrize("state", [None, 0, "0", ""])
+@pytest.mark.parametrize("capture", [INVOICED, REFUNDED], ids=["invoice", "memo"])
+def test_a_state_that_rest_left_unset_is_open(capture, state):
+    assert detail(varied(capture, snapshot={"state": state}))["status"] == "OPEN"
+
+
 def test_an_invoice_of_an_order_without_a_billing_address_has_none():
     assert detail(without(INVOICED, "billing_address"))["billingAddress"] is None
 

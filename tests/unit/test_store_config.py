@@ -289,7 +289,21 @@ def test_a_base_url_may_come_from_the_environment():
     assert settings.view(3).options.source == "o.example.com"
 
 
-@pytest.mark.parametrize("url", ["{{base_url}}", "", None, "http://[broken/", "no address"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "{{base_url}}",
+        "{{unsecure_base_url}}",
+        "http://{{base_url}}/",
+        "https://{{base_url}}:8443/de/",
+        "//{{unsecure_base_url}}",
+        "http://shop.{{domain}}/",
+        "",
+        None,
+        "http://[broken/",
+        "no address",
+    ],
+)
 def test_without_an_address_the_source_is_the_bridges_own_default(url):
     assert loaded(rows(("default", 0, BASE_URL, url)))[0].options.source == "magento"
 

@@ -6,7 +6,7 @@ from magento_eventbridge.catalog.order import is_changed, is_created
 from magento_eventbridge.catalog.snapshot import Json, bought, named, number, text
 from magento_eventbridge.events.creditmemo import Creditmemo, Status
 
-# Magento\Sales\Model\Order\Creditmemo::STATE_*
+# Magento\Sales\Model\Order\Creditmemo::STATE_*; entity calls of REST leave it unset.
 _STATUSES: dict[str, Status] = {"1": "OPEN", "2": "REFUNDED", "3": "CANCELED"}
 
 
@@ -17,7 +17,7 @@ def _creditmemo(capture: Capture) -> Json:
         "shippingAmount": number(creditmemo, "shipping_amount", None),
         "taxAmount": number(creditmemo, "tax_amount", None),
         "total": number(creditmemo, "grand_total"),
-        "status": named(_STATUSES, creditmemo, "state"),
+        "status": named(_STATUSES, creditmemo, "state", unset="OPEN"),
         "items": [
             {
                 "sku": text(item, "sku"),

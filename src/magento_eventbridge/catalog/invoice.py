@@ -6,7 +6,7 @@ from magento_eventbridge.catalog.order import is_changed, is_created
 from magento_eventbridge.catalog.snapshot import Json, address, line_items, named, number, text
 from magento_eventbridge.events.invoice import Invoice, Status
 
-# Magento\Sales\Model\Order\Invoice::STATE_*
+# Magento\Sales\Model\Order\Invoice::STATE_*; entity calls of REST leave it unset.
 _STATUSES: dict[str, Status] = {"1": "OPEN", "2": "PAID", "3": "CANCELED"}
 
 
@@ -14,7 +14,7 @@ def _invoice(capture: Capture) -> Json:
     invoice = capture.snapshot
     return {
         "orderId": text(invoice["order"], "increment_id"),
-        "status": named(_STATUSES, invoice, "state"),
+        "status": named(_STATUSES, invoice, "state", unset="OPEN"),
         "billingAddress": address(invoice, "billing_address", "countryId"),
         "shippingAmount": number(invoice, "shipping_amount", None),
         "taxAmount": number(invoice, "tax_amount", None),

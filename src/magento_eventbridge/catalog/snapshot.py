@@ -109,13 +109,23 @@ def identifier(source: Mapping[str, Any], key: str) -> int:
     return value
 
 
-def named(names: Mapping[str, Name], source: Mapping[str, Any], key: str) -> Name:
+def named(
+    names: Mapping[str, Name], source: Mapping[str, Any], key: str, unset: Name | None = None
+) -> Name:
     """Read the name of one of Magento's numbered statuses.
 
+    Args:
+        names: of the statuses, by their numbers.
+        source: what has the status.
+        key: of the field.
+        unset: the name when the field is null, 0 or empty; None: it must be set.
+
     Raises:
-        KeyError: the field is not there.
+        KeyError: the field is missing.
         ValueError: Magento has no such status.
     """
+    if unset is not None and str(source[key] or "0") == "0":
+        return unset
     name = names.get(str(source[key]))
     if name is None:
         raise ValueError(f"{key}: its status is none of {', '.join(names)}")

@@ -83,10 +83,19 @@ def _views(reading: Reading) -> Iterator[Finding]:
             continue
         route = reading.settings.view(view.id).route()
         on = len(EVENTS) - len(route.switched_off)
-        told = f"source {route.source}, {route.destination}, {on} of {len(EVENTS)} events on"
+        source = f"source {route.source} ({_source_origin(reading, view.id)})"
+        told = f"{source}, {route.destination}, {on} of {len(EVENTS)} events on"
         if route.destination.dry_run:
             told += ", dry run"
         yield Finding(f"store view {view.id} '{view.code}'", "ok" if on else "warn", told)
+
+
+def _source_origin(reading: Reading, view_id: int) -> str:
+    """Return where the source of a store view comes from."""
+    origin = reading.origins.of(f"stores.{view_id}.options.source")
+    if origin != "default":
+        return origin
+    return "the bridge's default: no source is saved, and no base URL has a host"
 
 
 def _line(error: Exception) -> str:

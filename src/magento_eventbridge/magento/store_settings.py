@@ -239,6 +239,7 @@ def _yes_no(path: str, value: StoreValue) -> bool:
 
 
 def _host(values: Mapping[str, StoreValue]) -> _Setting | None:
+    """Return the host of the first base URL that has one; `{{base_url}}` stands for any host."""
     for path in BASE_URLS:
         value = values.get(path)
         if value is None:
@@ -246,8 +247,8 @@ def _host(values: Mapping[str, StoreValue]) -> _Setting | None:
         try:
             host = urlsplit(value.text.strip()).hostname
         except ValueError:
-            continue  # no address; a placeholder as {{base_url}} has no host either
-        if host:
+            continue  # not a URL
+        if host and not set(host) & set("{}"):
             return _Setting(host, f"host of {path}, {value.origin}")
     return None
 
