@@ -77,6 +77,9 @@ class PutEvents:
         self.taken: list[Json] = []
         self.headers: list[dict[str, str]] = []
         self.sizes: list[int] = []
+        self.missing: set[str] = set()  # buses: PutEvents answers for them as for others
+        self.describes: Behaviour = Take()
+        self.described: list[str] = []
 
     @property
     def details(self) -> list[Json]:
@@ -92,6 +95,8 @@ class PutEvents:
                 await asyncio.sleep(0.01)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("x-amz-target") == "AWSEvents.DescribeEventBus":
+            return self._describe(json.loads(await request.read())["Name"])
         entries = json.loads(await request.read())["Entries"]
         number, self.calls = self.calls, self.calls + 1
         self.headers.append({name.lower(): value for name, value in request.headers.items()})
@@ -99,8 +104,7 @@ class PutEvents:
         behaviour = self.script(number, entries)
         match behaviour:
             case Refuse(code, status):
-                told = {"__type": f"com.amazonaws.events#{code}", "message": f"{code} on command"}
-                return web.json_response(told, status=status)
+                return _refusal(code, status)
             case Answer(status, body):
                 return web.Response(status=status, body=body)
             case HangUp(after_taking):
@@ -127,6 +131,25 @@ class PutEvents:
         self.witness(taken, is_there)
         failed = len(behaviour.failing)
         return web.json_response({"FailedEntryCount": failed, "Entries": results})
+
+    def _describe(self, bus: str) -> web.Response:
+        self.described.append(bus)
+        match self.describes:
+            case Refuse(code, status):
+                return _refusal(code, status)
+            case Answer(status, body):
+                return web.Response(status=status, body=body)
+        if bus in self.missing:
+            return _refusal("ResourceNotFoundException", 400)
+        name = bus.rpartition("/")[2]
+        return web.json_response(
+            {"Name": name, "Arn": f"arn:aws:events:eu-west-1:1:event-bus/{name}"}
+        )
+
+
+def _refusal(code: str, status: int) -> web.Response:
+    content = {"__type": f"com.amazonaws.events#{code}", "message": f"{code} on command"}
+    return web.json_response(content, status=status)
 
 
 @asynccontextmanager

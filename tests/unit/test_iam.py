@@ -56,6 +56,15 @@ TWO_BUSES = {
             "Resource": "arn:aws:events:eu-west-1:210987654321:event-bus/b2b",
             "Condition": {"StringEquals": {"events:source": ["b2b.example.com"]}},
         },
+        {
+            "Sid": "CheckMagentoBuses",
+            "Effect": "Allow",
+            "Action": "events:DescribeEventBus",
+            "Resource": [
+                "arn:aws:events:eu-west-1:210987654321:event-bus/b2b",
+                "arn:aws:events:eu-west-1:210987654321:event-bus/default",
+            ],
+        },
     ],
 }
 
@@ -77,7 +86,7 @@ def test_only_detail_types_that_are_on_under_the_names_they_are_sent_by(command,
     ran = command(
         "iam", "policy", "--detail-types", "--account", "210987654321", "--config", config
     )
-    shop, b2b = ran.json["Statement"]
+    shop, b2b, _ = ran.json["Statement"]
     allowed = b2b["Condition"]["StringEquals"]["events:detail-type"]
     assert len(shop["Condition"]["StringEquals"]["events:detail-type"]) == 37
     assert len(allowed) == 32

@@ -8,7 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.bridge.background import background_task
+from magento_eventbridge.bridge.bus_watch import watch_buses
 from magento_eventbridge.bridge.dispatching import dispatching
 from magento_eventbridge.bridge.heartbeat import heartbeat
 from magento_eventbridge.bridge.queues import open_queue
@@ -30,6 +32,7 @@ from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import Origins
 from magento_eventbridge.settings.listeners import InletSettings
 from magento_eventbridge.settings.model import Settings
+from magento_eventbridge.sinks.eventbridge.buses import EventBuses
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +90,7 @@ class Bridge:
         self._tracing = tracing(settings)
         self.store = store
         self._routes = Routes(settings)
+        self._buses = EventBuses(CredentialsFinder())
         self._deliveries: dict[str, asyncio.Task[None]] = {}  # by the queue's name
         self._heartbeats: list[Heartbeat] = []
         self._spool: SqliteQueue | None = None
@@ -146,6 +150,9 @@ class Bridge:
 
     async def _run(self, stack: AsyncExitStack) -> None:
         try:
+            stack.push_async_callback(self._buses.close)
+            watch = watch_buses(self._routes, self._buses)
+            await stack.enter_async_context(background_task(watch, "event buses"))
             await self._open(stack)
             if not self._inlet:
                 log.info("No HTTP inlet: %s", _why_off(self.settings.inlet))
@@ -240,7 +247,7 @@ class Bridge:
         """Deliver from a queue until the bridge is to stop; the queue is closed at the end."""
         stack.push_async_callback(queue.close)
         dispatcher = await stack.enter_async_context(
-            dispatching(self.settings, queue, self._routes, self._observers_of(queue))
+            dispatching(self.settings, queue, self._routes, self._observers_of(queue), self._buses)
         )
         if self.monitoring:
             self.monitoring.watch_delivery(queue, dispatcher)

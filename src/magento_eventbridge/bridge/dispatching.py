@@ -12,6 +12,7 @@ from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.ports import Queue
 from magento_eventbridge.queues.amqp.queue import AmqpQueue
 from magento_eventbridge.settings.model import Settings
+from magento_eventbridge.sinks.eventbridge.buses import EventBuses
 
 
 @asynccontextmanager
@@ -20,9 +21,10 @@ async def dispatching(
     queue: Queue,
     routes: Routes | None = None,
     journal: Observer | None = None,
+    buses: EventBuses | None = None,
 ) -> AsyncIterator[Dispatcher]:
     """Yield a dispatcher of a queue; what it opened is closed at the end."""
-    sinks = Sinks(settings)
+    sinks = Sinks(settings, buses)
     try:
         routes = routes or Routes(settings)
         yield Dispatcher(queue, routes, sinks.of, _policy(settings, queue, routes), journal)

@@ -8,16 +8,20 @@ from magento_eventbridge.delivery.verdicts import Verdict, judge
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.sinks.custom_bus.sink import CustomBusSink
 from magento_eventbridge.sinks.dry_run import DryRunSink
+from magento_eventbridge.sinks.eventbridge.buses import EventBuses
 from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 
 
 class Sinks:
     """The sinks of a bridge: both kinds of event buses, and the dry run."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, buses: EventBuses | None = None) -> None:
         self.credentials = CredentialsFinder()
+        self.buses = buses or EventBuses(self.credentials)
+        self._owns_buses = buses is None
         self._eventbridge = EventBridgeSink(
             self.credentials,
+            self.buses,
             max_bytes=settings.delivery.max_entry_bytes,
             answer_seconds=settings.delivery.answer_seconds,
         )
@@ -41,5 +45,7 @@ class Sinks:
 
     async def close(self) -> None:
         """Close connections."""
+        if self._owns_buses:
+            await self.buses.close()
         await self._eventbridge.close()
         await self._custom_bus.close()

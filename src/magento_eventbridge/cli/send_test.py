@@ -11,10 +11,11 @@ from magento_eventbridge.bridge.sinks import Sinks
 from magento_eventbridge.bridge.startup import start_log
 from magento_eventbridge.catalog import BY_DETAIL_TYPE
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
-from magento_eventbridge.cli.output import AsJson, out, show_json
+from magento_eventbridge.cli.output import AsJson, out, show_json, tell
 from magento_eventbridge.delivery.envelope import Entry, sample_entry
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
 from magento_eventbridge.settings.model import Settings
+from magento_eventbridge.sinks.eventbridge.buses import BusCheck, BusState
 
 NAME = "send-test"
 EXAMPLE = "magento-eventbridge send-test OrderPlaced"
@@ -36,7 +37,7 @@ def run(
         raise typer.BadParameter(f"there is no event '{detail_type}'; 'events list' lists all")
     settings, _ = settings_of(config, overrides, magento_root)
     start_log(settings)
-    verdict, entry = asyncio.run(_send(settings, detail_type, store))
+    verdict, entry, bus = asyncio.run(_send(settings, detail_type, store))
     is_delivered = verdict.fate is Fate.DELIVERED
     if as_json:
         show_json(
@@ -46,21 +47,30 @@ def run(
                 "reason": verdict.reason,
                 "source": entry.source,
                 "detailType": entry.detail_type,
+                "bus": bus.state.value,
             }
         )
     elif is_delivered:
         out.print(f"{entry.detail_type} of {entry.source} delivered, id {verdict.event_id}")
     else:
         out.print(f"{entry.detail_type} of {entry.source} NOT delivered: {verdict.reason}")
+    if is_delivered and bus.state is BusState.UNKNOWN:
+        tell(
+            "it is not known whether the bus exists, and EventBridge may answer like this if it "
+            f"does not: {bus.reason}"
+        )
     if not is_delivered:
         raise typer.Exit(1)
 
 
-async def _send(settings: Settings, detail_type: str, store: int) -> tuple[Verdict, Entry]:
+async def _send(
+    settings: Settings, detail_type: str, store: int
+) -> tuple[Verdict, Entry, BusCheck]:
     route = settings.view(store).route()
     entry = sample_entry(BY_DETAIL_TYPE[detail_type], route, str(uuid_utils.uuid7()), time.time())
     sinks = Sinks(settings)
     try:
-        return await sinks.try_out(route, entry), entry
+        verdict = await sinks.try_out(route, entry)
+        return verdict, entry, await sinks.buses.known(route.destination)
     finally:
         await sinks.close()

@@ -19,6 +19,7 @@ from magento_eventbridge.provisioning import iam
 from magento_eventbridge.queues.amqp.queue import AmqpQueue
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.model import Settings
+from magento_eventbridge.sinks.eventbridge.buses import BusState
 
 # An entry that every bus refuses as malformed, once it has accepted caller, source and
 # detail-type: the bus has answered, and no event was put on it.
@@ -114,6 +115,16 @@ async def _destination(sinks: Sinks, name: str, route: Route) -> AsyncIterator[F
         yield Finding(f"credentials of {name}", "FAIL", _with_advice(str(error), route))
         return
     yield Finding(f"credentials of {name}", "ok", str(found))
+    check = await sinks.buses.check(destination)
+    if check.state is BusState.MISSING:
+        yield Finding(f"bus of {name}", "FAIL", check.reason)
+        return
+    if check.state is BusState.UNKNOWN:
+        unknown = (
+            f"it is not known whether {destination} exists; if it is missing, EventBridge may "
+            f"answer as if it had accepted the events: {_with_advice(check.reason, route)}"
+        )
+        yield Finding(f"existence of the bus of {name}", "warn", unknown)
     yield await _bus(sinks, name, route)
 
 

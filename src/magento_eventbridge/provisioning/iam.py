@@ -14,6 +14,7 @@ from magento_eventbridge.provisioning.infrastructure import cloudformation, terr
 Json = dict[str, Any]
 
 ACTION = "events:PutEvents"
+CHECK_ACTION = "events:DescribeEventBus"
 
 # Stands for the account's number where the infrastructure's own tool will put it. A character
 # of Unicode's private use area: nobody's source has it in its name.
@@ -85,15 +86,28 @@ def _sent(route: Route) -> set[str]:
 
 
 def policy(allowed: Iterable[Grant]) -> Json:
-    """Return a policy document."""
-    given = list(allowed)
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            grant.statement("PutMagentoEvents" + (str(number) if len(given) > 1 else ""))
-            for number, grant in enumerate(given, 1)
-        ],
-    }
+    """Return a policy document: put events on the buses, and check that the buses exist."""
+    grants = list(allowed)
+    statements = [
+        grant.statement("PutMagentoEvents" + (str(number) if len(grants) > 1 else ""))
+        for number, grant in enumerate(grants, 1)
+    ]
+    buses = sorted({grant.bus for grant in grants if not _is_custom(grant.bus)})
+    if buses:
+        statements.append(
+            {
+                "Sid": "CheckMagentoBuses",
+                "Effect": "Allow",
+                "Action": CHECK_ACTION,
+                "Resource": buses[0] if len(buses) == 1 else buses,
+            }
+        )
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _is_custom(bus: str) -> bool:
+    """Return whether a bus is a Custom Event Bus: PutEvents says if it is missing."""
+    return ":event-busv2/" in bus
 
 
 def as_terraform(document: Json) -> str:
@@ -115,8 +129,10 @@ def as_cloudformation(document: Json) -> str:
     """Write a policy as a CloudFormation template."""
     for statement in document["Statement"]:
         resource = statement["Resource"]
-        if ACCOUNT in resource:
-            statement["Resource"] = {"Fn::Sub": resource.replace(ACCOUNT, "${AWS::AccountId}")}
+        if isinstance(resource, list):
+            statement["Resource"] = [_with_account(each) for each in resource]
+        else:
+            statement["Resource"] = _with_account(resource)
     return cloudformation(
         "Permission to put the events of a Magento shop on EventBridge",
         {
@@ -129,6 +145,10 @@ def as_cloudformation(document: Json) -> str:
             }
         },
     )
+
+
+def _with_account(arn: str) -> Json | str:
+    return {"Fn::Sub": arn.replace(ACCOUNT, "${AWS::AccountId}")} if ACCOUNT in arn else arn
 
 
 _DENIED = re.compile(

@@ -14,6 +14,7 @@ from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import Limits
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Answer, EntryResult
+from magento_eventbridge.sinks.eventbridge.buses import MISSING_BUS, BusState, EventBuses
 from magento_eventbridge.sinks.eventbridge.codes import CLASSIC
 from magento_eventbridge.sinks.eventbridge.http_client import CallError, Endpoint, Reply
 from magento_eventbridge.sinks.eventbridge.signer import Signer
@@ -79,6 +80,7 @@ class EventBridgeSink:
     def __init__(
         self,
         credentials: CredentialsFinder,
+        buses: EventBuses | None = None,
         *,
         max_bytes: int = MAX_BYTES,
         connect_seconds: float = 5.0,
@@ -86,6 +88,8 @@ class EventBridgeSink:
     ) -> None:
         self.limits = Limits(max_entries=MAX_ENTRIES, max_bytes=max_bytes)
         self._credentials = credentials
+        self._buses = buses or EventBuses(credentials)
+        self._owns_buses = buses is None
         self._connect_seconds = connect_seconds
         self._answer_seconds = answer_seconds
         self._lines: dict[Destination, _Line] = {}
@@ -101,18 +105,25 @@ class EventBridgeSink:
             return Answer(status=0, error_code="CredentialsNotFound", error_message=str(error))
         except RegionError as error:
             return Answer(status=0, error_code="RegionUnknown", error_message=str(error))
+        bus = await self._buses.known(destination)
+        if bus.state is BusState.MISSING:
+            return Answer(status=400, error_code=MISSING_BUS, error_message=bus.reason)
         body = encode(entries)
         try:
             reply = await line.endpoint.post(line.signer.sign(body, credentials), body)
         except CallError as error:
             return Answer(status=0, error_message=f"{line.host}: {error}")
         answer = read_answer(reply)
+        if answer.results is not None:
+            self._buses.accepted(destination)
         if caller_is_refused(answer):
             self._credentials.reload(destination.credentials, destination.region)
         return answer
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
+        if self._owns_buses:
+            await self._buses.close()
         for line in self._lines.values():
             line.endpoint.close()
 
