@@ -88,7 +88,7 @@ async def test_one_check_serves_all_calls_that_wait_for_it() -> None:
 
 
 @pytest.fixture
-async def queue(tmp_path: Path):  # type: ignore[no-untyped-def]
+async def queue(tmp_path: Path):
     made = SqliteQueue(tmp_path / "spool.sqlite")
     yield made
     await made.close()

@@ -13,7 +13,7 @@ from magento_eventbridge.aws.arns import RegionError
 from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder
 from magento_eventbridge.aws.endpoints import eventbridge_endpoint
 from magento_eventbridge.delivery.routing import Destination
-from magento_eventbridge.sinks.eventbridge.http_client import CallError, Endpoint
+from magento_eventbridge.sinks.eventbridge.http_client import CallError, Endpoint, Reply
 from magento_eventbridge.sinks.eventbridge.signer import Signer
 
 log = logging.getLogger(__name__)
@@ -168,11 +168,12 @@ class EventBuses:
             return BusCheck(BusState.UNKNOWN, str(error), is_answered=False)
         finally:
             endpoint.close()
-        return read_check(destination, reply.status, reply.body)
+        return read_check(destination, reply)
 
 
-def read_check(destination: Destination, status: int, body: bytes) -> BusCheck:
+def read_check(destination: Destination, reply: Reply) -> BusCheck:
     """Read the answer to DescribeEventBus."""
+    status, body = reply.status, reply.body
     if status == 200:
         try:
             content = msgspec.json.decode(body)
@@ -185,7 +186,7 @@ def read_check(destination: Destination, status: int, body: bytes) -> BusCheck:
         error = msgspec.json.decode(body, type=_Error)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         error = _Error()
-    code = error.type.rpartition("#")[2].partition(":")[0]
+    code = (error.type or reply.error_type).rpartition("#")[2].partition(":")[0]
     if code == MISSING_BUS:
         return BusCheck(BusState.MISSING, f"{destination} does not exist (DescribeEventBus)")
     reason = f"{code or f'HTTP {status}'}: {error.message or error.capital_message or 'no reason'}"
