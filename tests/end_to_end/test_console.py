@@ -107,23 +107,23 @@ async def test_one_event_shows_everything_that_is_known_of_it(tmp_path: Path) ->
         await expect(main).to_contain_text("InternalException on command")
         await expect(page.get_by_label("Detail as sent, JSON")).to_contain_text(detail["id"])
         await expect(page.get_by_label("Capture, JSON")).to_contain_text("sales_order_place_after")
-        pattern = await page.get_by_label("A rule pattern that matches it, JSON").inner_text()
+        pattern = await page.get_by_label("Rule pattern that matches it, JSON").inner_text()
         assert json.loads(pattern) == {
             "source": ["shop.example.com"],
             "detail-type": ["OrderPlaced"],
         }
         await page.goto("/events?q=nothing-has-this")
-        await expect(main).to_contain_text("No event that is kept fits")
+        await expect(main).to_contain_text("No event in the journal matches")
         await page.goto("/events?since=yesterday")
-        await expect(page.get_by_role("alert")).to_contain_text("'yesterday' is no time")
+        await expect(page.get_by_role("alert")).to_contain_text("'yesterday' is not a time")
         assert watched.complaints == []
 
 
 async def test_redrive_brings_dead_letters_to_the_bus(tmp_path: Path) -> None:
-    is_mended = False
+    is_fixed = False
 
     def script(_: int, entries: list[dict[str, Any]]) -> Behaviour:
-        return Take() if is_mended else Take(dict.fromkeys(range(len(entries)), "MalformedDetail"))
+        return Take() if is_fixed else Take(dict.fromkeys(range(len(entries)), "MalformedDetail"))
 
     async with _opened(tmp_path, script) as (watched, bridge, endpoint):
         page = watched.page
@@ -146,9 +146,9 @@ async def test_redrive_brings_dead_letters_to_the_bus(tmp_path: Path) -> None:
             told["id"] for told in (*orders, unknown)
         }
 
-        is_mended = True
+        is_fixed = True
         await groups.first.locator("input[type=checkbox]").first.check()
-        await groups.first.get_by_role("button", name="Redrive ticked").click()
+        await groups.first.get_by_role("button", name="Redrive selected").click()
         await expect(page.get_by_role("status")).to_have_text("1 redriven.")
         await endpoint.until_taken(1)
         await groups.first.get_by_role("button", name="Redrive all of these").click()
@@ -162,8 +162,8 @@ async def test_redrive_brings_dead_letters_to_the_bus(tmp_path: Path) -> None:
         await expect(page.locator("h1")).to_have_text("Drop 1 dead letter?")
         await page.click("text=Keep them")
         await expect(groups).to_have_count(1)
-        await groups.get_by_role("button", name="Redrive ticked").click()
-        await expect(page.get_by_role("status")).to_have_text("Nothing was ticked.")
+        await groups.get_by_role("button", name="Redrive selected").click()
+        await expect(page.get_by_role("status")).to_have_text("Nothing was selected.")
         await page.get_by_role("button", name="Drop all…").click()
         await page.get_by_role("button", name="Drop for good").click()
         await expect(page.get_by_role("status")).to_have_text("1 dropped.")
@@ -187,7 +187,7 @@ async def _shown(page: Page) -> str:
     return f"dead-letters.{shown.split()[0]}"
 
 
-async def test_a_parked_bus_is_told_in_a_word_with_what_to_do(tmp_path: Path) -> None:
+async def test_a_parked_bus_is_shown_with_what_to_do(tmp_path: Path) -> None:
     async with _opened(tmp_path, lambda *_: Refuse("AccessDeniedException")) as opened:
         watched, bridge, endpoint = opened
         page = watched.page
@@ -198,7 +198,7 @@ async def test_a_parked_bus_is_told_in_a_word_with_what_to_do(tmp_path: Path) ->
         await expect(page.get_by_role("status")).to_have_text("Parked", timeout=15_000)
         await expect(page.locator("main")).to_contain_text("permission events:PutEvents")
         await page.goto("/dead-letters")
-        await expect(page.locator("main")).to_contain_text("they wait for you")
+        await expect(page.locator("main")).to_contain_text("these wait until you act")
         endpoint.script = takes_all
         await page.goto("/")
         await expect(page.get_by_role("status")).to_have_text("Delivering", timeout=30_000)
@@ -221,8 +221,8 @@ async def test_a_test_event_really_goes_to_the_bus(tmp_path: Path) -> None:
         await page.click("text=Send a test event")
         await expect(page.get_by_role("status")).to_contain_text("AWS does not permit it")
         await page.goto("/doctor")
-        await page.click("text=Look now")
-        await expect(page.locator("main")).to_contain_text("Something must be mended")
+        await page.click("text=Check now")
+        await expect(page.locator("main")).to_contain_text("Problems to fix")
         await expect(page.locator("main")).to_contain_text("AccessDeniedException")
         assert watched.complaints == []
 
@@ -264,7 +264,7 @@ async def test_the_password_opens_it_and_nothing_else_does(tmp_path: Path) -> No
         await page.goto("/events?q=000000123")
         await page.fill("#password", "a wrong password")
         await page.click("main button")
-        await expect(page.get_by_role("alert")).to_have_text("That is not the password.")
+        await expect(page.get_by_role("alert")).to_have_text("The password is wrong.")
         before = (await page.context.cookies())[0]["value"]
         await page.fill("#password", PASSWORD)
         await page.click("main button")
@@ -392,7 +392,7 @@ async def test_a_tail_that_somebody_watches_does_not_hold_up_the_end(tmp_path: P
             assert time.monotonic() - began < 5
 
 
-async def test_a_journal_that_cannot_be_written_is_told_of_and_costs_nothing(
+async def test_a_journal_that_cannot_be_written_is_reported_and_costs_nothing(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "occupied").write_text("a file where a folder must be")

@@ -18,11 +18,11 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
     return source_of(request, tmp_path)
 
 
-async def test_what_is_stuck_in_a_queue_is_seen_and_mended(source: Source, tmp_path: Path) -> None:
-    is_mended = False
+async def test_what_is_stuck_in_a_queue_is_seen_and_fixed(source: Source, tmp_path: Path) -> None:
+    is_fixed = False
 
     def script(_: int, entries: list[dict[str, Any]]) -> Behaviour:
-        return Take() if is_mended else Take(dict.fromkeys(range(len(entries)), "MalformedDetail"))
+        return Take() if is_fixed else Take(dict.fromkeys(range(len(entries)), "MalformedDetail"))
 
     captures = recorded.orders(5)
     settings = {**source.settings, "INLET__ENABLED": "1"}  # `serving` waits for its address
@@ -43,17 +43,17 @@ async def test_what_is_stuck_in_a_queue_is_seen_and_mended(source: Source, tmp_p
         # The page renews itself every five seconds.
         await expect(queue.locator("[data-label='Dead letters']")).to_have_text("5", timeout=15_000)
 
-        is_mended = True
+        is_fixed = True
         await page.goto("/dead-letters")
         group = page.locator("main form:has(table)")
         await group.locator(f"tbody a[href^='/dead-letters/{source.name}/']").first.click()
         await expect(page.locator("main")).to_contain_text("sales_order_place_after")
         await page.go_back()
         await group.locator("input[type=checkbox]").nth(1).check()
-        await group.get_by_role("button", name="Redrive ticked").click()
+        await group.get_by_role("button", name="Redrive selected").click()
         await expect(page.get_by_role("status")).to_have_text("1 redriven.")
         await group.locator("input[type=checkbox]").first.check()
-        await group.get_by_role("button", name="Drop ticked").click()
+        await group.get_by_role("button", name="Drop selected").click()
         await page.get_by_role("button", name="Drop for good").click()
         await expect(page.get_by_role("status")).to_have_text("1 dropped.")
         await group.get_by_role("button", name="Redrive all of these").click()

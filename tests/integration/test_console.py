@@ -10,8 +10,7 @@ import pytest
 from aiohttp import ClientSession, CookieJar
 
 from magento_eventbridge.bridge.bridge import Bridge
-from magento_eventbridge.console import access as module
-from magento_eventbridge.console.access import COOKIE, Access
+from magento_eventbridge.console.access import COOKIE, Access, AccessLimits
 from magento_eventbridge.console.server import Console, ConsoleError
 from magento_eventbridge.delivery.ports import Depth, QueueError
 from magento_eventbridge.doctor.findings import Finding
@@ -94,7 +93,7 @@ async def test_a_forged_form_does_nothing(tmp_path: Path, path: str) -> None:
         status, _ = await _post(http, path, {"csrf": token}, Origin="http://evil.example")
         assert status == 403
         async with http.get("/doctor") as answer:
-            assert "Nobody has asked" in await answer.text()
+            assert "No check has been run" in await answer.text()
         url = str(http._base_url).rstrip("/")
         assert (await _post(http, "/doctor", {"csrf": token}, Origin=url))[0] == 303
 
@@ -120,13 +119,10 @@ async def test_without_a_password_only_this_machines_names_count(tmp_path: Path)
                 assert (host, answer.status) == (host, status)
 
 
-async def test_guessing_passwords_ends_soon(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_MOST_FAILURES", 3)
+async def test_guessing_passwords_ends_soon(tmp_path: Path) -> None:
     async with _console(tmp_path, password=PASSWORD) as http:
         token = await _csrf(http, "/login")
-        for status in (401, 401, 401, 429):
+        for status in (*[401] * 10, 429):
             form = {"csrf": token, "password": "a wrong guess"}
             assert (await _post(http, "/login", form))[0] == status
         status, text = await _post(http, "/login", {"csrf": token, "password": PASSWORD})
@@ -177,7 +173,7 @@ async def test_a_proxys_word_counts_from_the_proxy_only(tmp_path: Path) -> None:
             assert (answer.status, "ada" in await answer.text()) == (200, True)
         http.cookie_jar.clear()
         async with http.get("/") as answer:
-            assert (answer.status, "reverse proxy only" in await answer.text()) == (403, True)
+            assert (answer.status, "only through its reverse proxy" in await answer.text()) == (403, True)
     elsewhere = {"proxy_header": "X-Remote-User", "proxies": ["192.0.2.7"]}
     async with _console(tmp_path, None, **elsewhere) as http:
         async with http.get("/", headers=named) as answer:
@@ -187,12 +183,10 @@ async def test_a_proxys_word_counts_from_the_proxy_only(tmp_path: Path) -> None:
             assert answer.headers["Location"] == "/login"
 
 
-async def test_sessions_end_and_are_not_without_number(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_MOST_SESSIONS", 3)
+async def test_sessions_expire_and_their_number_is_limited() -> None:
     clock = [0.0]
-    access = Access(ConsoleSettings.model_validate({"password": PASSWORD}), clock=lambda: clock[0])
+    settings = ConsoleSettings.model_validate({"password": PASSWORD})
+    access = Access(settings, lambda: clock[0], AccessLimits(sessions=3))
     session = access.log_in(access._new(), PASSWORD)
     assert session
     for _ in range(5):
@@ -232,7 +226,7 @@ def test_what_is_protected_may_open(tmp_path: Path, console: Any) -> None:
     assert _bridge(tmp_path, console).settings.console.host == console["host"]
 
 
-async def test_what_is_away_is_told_in_words(tmp_path: Path) -> None:
+async def test_errors_are_explained_on_a_page(tmp_path: Path) -> None:
     bridge = _bridge(tmp_path, {}, journal={"enabled": False})
     assert bridge.journal is None
     async with _console(tmp_path, bridge) as http:
@@ -289,7 +283,7 @@ async def test_a_fault_of_ours_shows_no_traceback(
     async with _console(tmp_path, bridge) as http:
         async with http.get("/") as answer:
             text = await answer.text()
-            assert (answer.status, "A fault of the console" in text) == (500, True)
+            assert (answer.status, "Internal error" in text) == (500, True)
             assert "Traceback" not in text
     assert "Console: a page failed" in caplog.text
 

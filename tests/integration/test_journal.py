@@ -22,7 +22,7 @@ from magento_eventbridge.delivery.ports import Claim
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
 from magento_eventbridge.journal import recorder as module
 from magento_eventbridge.journal.archive import Archive, JournalError, Query, quantile
-from magento_eventbridge.journal.recorder import Recorder, Retention, bound, clear
+from magento_eventbridge.journal.recorder import Recorder, Retention, WriteOptions, bound, clear
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 from tests.support import recorded
@@ -283,11 +283,12 @@ async def test_age_and_count_end_what_is_kept(tmp_path: Path) -> None:
 
 
 async def test_a_journal_that_cannot_be_written_costs_no_event(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "_WRITES_EVERY", 0.02)
     (tmp_path / "occupied").write_text("a file where a folder must be")
-    journal = Recorder(tmp_path / "occupied" / "journal.sqlite", Retention())
+    journal = Recorder(
+        tmp_path / "occupied" / "journal.sqlite", Retention(), WriteOptions(every=0.02)
+    )
     journal.open()
     end = Settlement(time.time(), Claim(1, b"{}"), None, "", "reason")
     async with _delivering(tmp_path, journal) as endpoint:
@@ -326,11 +327,11 @@ async def test_a_journal_of_a_newer_version_is_refused_and_delivery_continues(
 async def test_a_journal_leaves_the_last_room_of_a_disk_to_the_spool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_WRITES_EVERY", 0.02)
-    monkeypatch.setattr(module, "_LEAVES_FREE", 10**18)
     usage = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    journal = Recorder(tmp_path / "journal.sqlite", Retention())
+    journal = Recorder(
+        tmp_path / "journal.sqlite", Retention(), WriteOptions(every=0.02, leaves_free=10**18)
+    )
     journal.open()
     journal.ended(Settlement(time.time(), Claim(1, b"{}"), None, "", "reason"))
     async with asyncio.timeout(10):
@@ -340,11 +341,9 @@ async def test_a_journal_leaves_the_last_room_of_a_disk_to_the_spool(
     journal.close()
 
 
-async def test_notes_are_dropped_and_counted_when_too_many_wait(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_MOST_WAITING", 1_000)
-    journal = Recorder(_file(tmp_path), Retention())  # and nobody writes
+async def test_notes_are_dropped_and_counted_when_too_many_wait(tmp_path: Path) -> None:
+    options = WriteOptions(most_waiting=1_000)
+    journal = Recorder(_file(tmp_path), Retention(), options)  # not opened: nothing is written
     async with _delivering(tmp_path, journal) as endpoint:
         await endpoint.until_taken(30)
     assert 10 <= journal.dropped < 30
@@ -353,14 +352,11 @@ async def test_notes_are_dropped_and_counted_when_too_many_wait(
     assert await Archive(journal.path).size() == 30 - journal.dropped
 
 
-async def test_when_too_many_come_plain_deliveries_are_left_out_and_counted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # All notes fit in hand, and half of them may wait.
+async def test_when_too_many_come_plain_deliveries_are_left_out_and_counted(tmp_path: Path) -> None:
+    # All notes fit in memory, and half of them may wait.
     most = sum(len(body) for _, body in recorded.orders(30)) * 3 // 2
-    monkeypatch.setattr(module, "_MOST_WAITING", most)
-    monkeypatch.setattr(module, "_WRITES_AT_ONCE", 5)
-    journal = Recorder(_file(tmp_path), Retention())
+    options = WriteOptions(every=0.01, events_at_once=5, most_waiting=most)
+    journal = Recorder(_file(tmp_path), Retention(), options)
     failing: list[str] = []
 
     def script(number: int, entries: list[dict[str, Any]]) -> Take:
@@ -370,8 +366,7 @@ async def test_when_too_many_come_plain_deliveries_are_left_out_and_counted(
         return Take(dict.fromkeys(range(len(entries)), "InternalFailure"))
 
     async with _delivering(tmp_path, journal, script):
-        pass  # nobody has written yet
-    monkeypatch.setattr(module, "_WRITES_EVERY", 0.01)
+        pass  # nothing is written yet
     journal.open()
     async with asyncio.timeout(10):
         while not journal.dropped:

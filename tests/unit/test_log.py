@@ -181,8 +181,8 @@ def test_a_log_on_a_full_disk_is_told_of_once_and_in_words(capsys):
     logger().info("two")
     told = capsys.readouterr().err
     assert told == (
-        "magento-eventbridge: cannot write the log /dev/full: No space left on device; its lines "
-        "are lost until that is mended\n"
+        "magento-eventbridge: cannot write the log /dev/full: No space left on device; log lines "
+        "are lost until this is fixed\n"
     )
 
 

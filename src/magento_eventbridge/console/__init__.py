@@ -1,1 +1,1 @@
-"""The console: a web page on which people see what the bridge does, and mend it."""
+"""The console: web pages that show what the bridge does and let people act on it."""

@@ -1,4 +1,4 @@
-"""Who may use the console: sessions, the password, a reverse proxy's word, forged requests."""
+"""Decide who may use the console: sessions, password, reverse proxy, forged requests."""
 
 import hashlib
 import hmac
@@ -17,19 +17,23 @@ from magento_eventbridge.settings.listeners import ConsoleSettings
 COOKIE = "magento_eventbridge_console"
 CSRF_FIELD = "csrf"
 
-_MOST_SESSIONS = 1_000
-# Guessing: after so many wrong passwords within the time, in seconds, nobody is asked for a while.
-_MOST_FAILURES = 10
-_FAILURES_COUNT_FOR = 60.0
-
 
 class AccessError(Exception):
-    """The request may not be served; the message tells people why, and what to do."""
+    """The request must be refused; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class AccessLimits:
+    """Limits against guessing passwords and against filling the memory with sessions."""
+
+    failures: int = 10  # wrong passwords within `failure_seconds`; then logins are refused
+    failure_seconds: float = 60.0
+    sessions: int = 1_000
 
 
 @dataclass
 class Session:
-    """One browser."""
+    """A browser's session."""
 
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     user: str | None = None  # None: not logged in
@@ -38,14 +42,18 @@ class Session:
 
 
 class Access:
-    """Knows who has logged in; sessions live as long as the process."""
+    """Keep the sessions of browsers, in memory, and check who is logged in."""
 
     def __init__(
-        self, settings: ConsoleSettings, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: ConsoleSettings,
+        clock: Callable[[], float] = time.monotonic,
+        limits: AccessLimits | None = None,
     ) -> None:
         self._settings = settings
+        self._limits = limits or AccessLimits()
         self._clock = clock
-        self._sessions: OrderedDict[str, Session] = OrderedDict()  # the longest unused first
+        self._sessions: OrderedDict[str, Session] = OrderedDict()  # least recently used first
         self._failures: list[float] = []
         password = settings.password
         self._digest = _digest(password.get_secret_value()) if password else None
@@ -56,10 +64,10 @@ class Access:
         return self._digest is not None
 
     def session_of(self, request: web.Request) -> Session:
-        """Give a request's session, a new one if it has none that counts.
+        """Return the session of a request, or a new one.
 
         Raises:
-            AccessError: nobody may come this way.
+            AccessError: the request must be refused.
         """
         proxied = self._proxied_user(request)
         if self._digest is None and self._settings.proxy_header is None:
@@ -74,14 +82,14 @@ class Access:
         return session
 
     def log_in(self, session: Session, password: str) -> Session | None:
-        """Give the session of somebody who knows the password, under another token; else None.
+        """Return a new session if the password is right, else None.
 
         Raises:
-            AccessError: there were too many wrong ones.
+            AccessError: there were too many wrong passwords.
         """
         now = self._clock()
-        self._failures = [at for at in self._failures if now - at < _FAILURES_COUNT_FOR]
-        if len(self._failures) >= _MOST_FAILURES:
+        self._failures = [at for at in self._failures if now - at < self._limits.failure_seconds]
+        if len(self._failures) >= self._limits.failures:
             raise AccessError("Too many wrong passwords. Wait a minute, then try again.")
         if self._digest is None or not hmac.compare_digest(_digest(password), self._digest):
             self._failures.append(now)
@@ -96,10 +104,10 @@ class Access:
         self._sessions.pop(session.token, None)
 
     def check_form(self, request: web.Request, session: Session, token: str) -> None:
-        """Let pass only what a page of ours sent.
+        """Accept a form only if one of our own pages sent it.
 
         Raises:
-            AccessError: another site may have made the browser send it.
+            AccessError: another site may have sent it.
         """
         origin = request.headers.get("Origin")
         is_ours = origin in (None, "null") or urlsplit(origin or "").netloc == request.host
@@ -117,9 +125,9 @@ class Access:
         if user and request.remote in self._settings.proxies:
             return user
         if self._digest is not None:
-            return None  # who does not come by the proxy may log in
+            return None  # without the proxy, people can log in with the password
         raise AccessError(
-            "The console is reached through its reverse proxy only, by people whom that names in "
+            "The console is available only through its reverse proxy, which must name the user in "
             f"the header {header}."
         )
 
@@ -138,8 +146,8 @@ class Access:
     def _new(self) -> Session:
         session = Session(used_at=self._clock())
         self._sessions[session.token] = session
-        while len(self._sessions) > _MOST_SESSIONS:
-            # Whoever did not log in goes first: strangers must not end others' sessions.
+        while len(self._sessions) > self._limits.sessions:
+            # Sessions without a login go first: strangers must not end the sessions of others.
             stranger = next((s for s in self._sessions.values() if s.user is None), None)
             self.log_out(stranger or next(iter(self._sessions.values())))
         return session
@@ -150,7 +158,7 @@ def _digest(password: str) -> bytes:
 
 
 def _check_host(host: str) -> None:
-    """Refuse names that are not this machine's: a foreign site may have pointed its own here."""
+    """Refuse names of other machines: another site may have pointed its own name here."""
     name = urlsplit(f"//{host}").hostname or ""
     try:
         is_local = ip_address(name).is_loopback
@@ -158,6 +166,6 @@ def _check_host(host: str) -> None:
         is_local = name == "localhost"
     if not is_local:
         raise AccessError(
-            f"Without a password the console answers to this machine's own names only, as "
-            f"localhost, not to '{name}'. Set console.password to reach it by another name."
+            f"Without a password the console answers only to this machine's own names, such as "
+            f"localhost, not to '{name}'. Set console.password to use another name."
         )

@@ -1,4 +1,4 @@
-"""The charts' geometry: figures by the minute as bars and lines in a box of fixed size."""
+"""Compute the charts: figures by the minute as bars and lines in a box of fixed size."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,17 +9,17 @@ from magento_eventbridge.journal.archive import Count, quantile
 from magento_eventbridge.journal.recorder import LATENCIES
 
 WIDTH, HEIGHT = 1200, 200
-"""Of a chart's box; it is stretched to the room that there is."""
+"""The size of a chart's box; the browser stretches it to the available width."""
 
 _SHOWN_SCOPES = 5
 _OTHERS = "other"
-_GAP = 0.2  # between bars, of a bar's room
+_GAP = 0.2  # between bars, as a share of a bar's width
 _NICE = (1, 2, 4, 5, 10)
 
 
 @dataclass(frozen=True)
 class Span:
-    """What a chart shows: how many steps of how many seconds."""
+    """The time that a chart shows: a number of steps of some seconds each."""
 
     name: str
     title: str
@@ -27,7 +27,7 @@ class Span:
     seconds: int
 
     def start(self, now: float) -> int:
-        """Give the beginning of the first step, in seconds since the epoch."""
+        """Return the start of the first step, in seconds since the epoch."""
         return int(now) // self.seconds * self.seconds - (self.steps - 1) * self.seconds
 
 
@@ -39,7 +39,7 @@ SPANS = {
 
 @dataclass(frozen=True)
 class Bar:
-    """A piece of a column: its box, and which series it belongs to."""
+    """A part of a column: its box, and the series it belongs to."""
 
     x: float
     y: float
@@ -60,7 +60,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Series:
-    """One colour: its name, and how many events it stands for."""
+    """A series, drawn in one colour: its name and number of events."""
 
     name: str
     events: int
@@ -68,7 +68,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Rates:
-    """Events a minute by scope. `top` is what the chart's upper edge stands for."""
+    """Events a minute by scope. `top` is the value at the chart's upper edge."""
 
     top: float
     columns: list[Column]
@@ -173,7 +173,7 @@ def _labels(span: Span, start: int) -> list[str]:
 
 
 def _nice(value: float) -> float:
-    """Give a round number that is not less."""
+    """Return the next round number that is not less than the value."""
     power = 1.0
     while value > 10 * power:
         power *= 10

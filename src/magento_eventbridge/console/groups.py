@@ -1,4 +1,4 @@
-"""Dead letters by the kind of their reason."""
+"""Group dead letters by the kind of their reason."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -11,15 +11,15 @@ from magento_eventbridge.delivery.reasons import (
     without_event,
 )
 
-# Letters that are looked at to group them, of each queue, and those that are shown of a group.
-_LOOKED_AT = 2_000
+# How many letters of each queue are read to group them, and how many of a group are shown.
+_READ_AT_MOST = 2_000
 _SHOWN = 10
 _READ_AT_ONCE = 500
 
 
 @dataclass
 class DeadLetterGroup:
-    """Dead letters of one queue that have one kind of reason."""
+    """The dead letters of one queue with the same kind of reason."""
 
     queue: str
     kind: str
@@ -29,17 +29,17 @@ class DeadLetterGroup:
 
     @property
     def last_at(self) -> float:
-        """When the latest was buried, in seconds since the epoch."""
+        """The time of the latest dead letter, in seconds since the epoch."""
         return max(letter.buried_at for letter in self.letters)
 
     @property
     def shown(self) -> list[DeadLetter]:
-        """The first of them."""
+        """The letters that the page shows: the first ones."""
         return self.letters[:_SHOWN]
 
 
 async def letters_of(queue: Queue) -> AsyncIterator[DeadLetter]:
-    """Read all of a queue, oldest first."""
+    """Read all dead letters of a queue, oldest first."""
     after = 0
     while letters := await queue.dead_letters.page(_READ_AT_ONCE, after=after):
         for letter in letters:
@@ -48,16 +48,16 @@ async def letters_of(queue: Queue) -> AsyncIterator[DeadLetter]:
 
 
 async def grouped(queue: Queue) -> list[DeadLetterGroup]:
-    """Group a queue's letters, the largest group first."""
+    """Group the dead letters of a queue, the largest group first."""
     groups: dict[str, DeadLetterGroup] = {}
-    looked_at = 0
+    read = 0
     async for letter in letters_of(queue):
         kind = pattern_of(letter.reason)
         if kind not in groups:
             reason = without_event(letter.reason)
             groups[kind] = DeadLetterGroup(queue.name, kind, reason, explain(letter.reason))
         groups[kind].letters.append(letter)
-        looked_at += 1
-        if looked_at == _LOOKED_AT:
+        read += 1
+        if read == _READ_AT_MOST:
             break
     return sorted(groups.values(), key=lambda group: -len(group.letters))

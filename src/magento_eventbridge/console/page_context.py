@@ -21,12 +21,12 @@ from magento_eventbridge.journal.archive import Archive, Fault, JournalError
 
 SESSION = web.RequestKey("session", Session)
 
-# Depths are asked for anew after so many seconds, and after so many times as long as it took:
-# counting a backlog of millions must not become the queue's work.
+# Depths are read again after this many seconds, or this many times as long as reading took:
+# counting a backlog of millions must not keep the queue busy.
 _DEPTHS_COUNT_FOR = 1.0
 _REST_AFTER_COUNTING = 20
 _LONGEST_REST = 30.0
-# Dead letters are read again when there are more or fewer, or after so many seconds.
+# Dead letters are read again when their number has changed, or after this many seconds.
 _FAULTS_COUNT_FOR = 60.0
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -34,11 +34,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class PageContext:
-    """What a page is made with.
+    """What pages need: the bridge, the access rules, the journal and the templates.
 
     Attributes:
-        examine: looks at everything that the doctor looks at.
-        archive: reads the journal; None when none is kept.
+        examine: runs all checks of `doctor`.
+        archive: reads the journal; None when it is disabled.
     """
 
     bridge: Bridge
@@ -54,7 +54,7 @@ class PageContext:
     _faults_count_until: float = 0.0
 
     def __post_init__(self) -> None:
-        """Make ready to write pages."""
+        """Prepare the templates."""
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("magento_eventbridge.console"),
             autoescape=True,
@@ -77,12 +77,12 @@ class PageContext:
     def page(
         self, request: web.Request, template: str, *, status: int = 200, **context: Any
     ) -> web.Response:
-        """Write a whole page, or a part of one."""
+        """Render a template as a response."""
         text = self.part(template, request=request, **context)
         return web.Response(text=text, status=status, content_type="text/html")
 
     def part(self, template: str, request: web.Request | None = None, **context: Any) -> str:
-        """Write text by a template."""
+        """Render a template as text."""
         session = request.get(SESSION) if request else None
         return self._templates.get_template(template).render(
             session=session,
@@ -93,18 +93,18 @@ class PageContext:
         )
 
     def archived(self) -> Archive:
-        """Give what reads the journal.
+        """Return the reader of the journal.
 
         Raises:
-            JournalError: none is kept.
+            JournalError: the journal is disabled.
         """
         if self.archive is None:
-            raise JournalError("no journal is kept: journal.enabled is off")
+            raise JournalError("the journal is disabled: journal.enabled is off")
         return self.archive
 
-    async def depths(self, *, anew: bool = False) -> list[QueueState]:
-        """Tell what each queue holds."""
-        if anew or time.monotonic() >= self._depths_count_until:
+    async def depths(self, *, refresh: bool = False) -> list[QueueState]:
+        """Return what each queue holds."""
+        if refresh or time.monotonic() >= self._depths_count_until:
             began = time.monotonic()
             self._depths = [await _state_of(queue) for queue in self.bridge.queues]
             took = time.monotonic() - began
@@ -113,7 +113,7 @@ class PageContext:
         return self._depths
 
     async def state(self) -> BridgeStatus:
-        """Tell how the bridge fares."""
+        """Return the status of the bridge."""
         dispatchers = self.bridge.dispatchers
         times = [d.totals.last_delivery_at for d in dispatchers if d.totals.last_delivery_at]
         destinations = [
@@ -124,7 +124,7 @@ class PageContext:
         return status_of(destinations, await self.depths(), max(times, default=None), time.time())
 
     async def dead_faults(self) -> list[Fault]:
-        """Tell what made dead letters, of those that are there now."""
+        """Return the reasons of the present dead letters, with their numbers."""
         counted = [(queue.name, queue.depth.dead) for queue in await self.depths() if queue.depth]
         if counted != self._faults_of or time.monotonic() > self._faults_count_until:
             groups = [
@@ -138,10 +138,10 @@ class PageContext:
         return self._faults
 
     def queue(self, name: str) -> Queue:
-        """Give a queue by its name.
+        """Return a queue by its name.
 
         Raises:
-            web.HTTPNotFound: there is none.
+            web.HTTPNotFound: there is no such queue.
         """
         for queue in self.bridge.queues:
             if queue.name == name:
@@ -149,7 +149,7 @@ class PageContext:
         raise web.HTTPNotFound(text=f"There is no queue '{name}' here.")
 
     def views(self) -> dict[int, str]:
-        """Give the store views that are known, by their ids, with what to call them."""
+        """Return the titles of the known store views, by id."""
         named = {0: "admin"} | self.bridge.views
         ids = sorted(self.bridge.settings.stores.keys() | named.keys())
         return {
@@ -159,7 +159,7 @@ class PageContext:
 
 
 async def form_of(request: web.Request) -> dict[str, list[str]]:
-    """Read a form's fields; that it is ours has been checked."""
+    """Read the fields of a form that has passed `check_form`."""
     form = await request.post()
     return {
         name: [value for value in form.getall(name) if isinstance(value, str)]

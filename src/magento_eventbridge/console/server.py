@@ -1,4 +1,4 @@
-"""The console's server: who may come in, what browsers are told, and how faults look."""
+"""The console's server: access, security headers, and the pages for errors."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 _STATIC = Path(__file__).with_name("static")
 _OPEN_PATHS = frozenset({"/login"})
-# Nothing comes from elsewhere, and nothing that stands in a page is run.
+# Pages load nothing from other sites and run no inline scripts.
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -46,14 +46,16 @@ class ConsoleError(Exception):
 
 
 class Console:
-    """Listens for people while it is open."""
+    """Serve the console's pages while it is open."""
 
     def __init__(self, bridge: Bridge, examine: Callable[[], Awaitable[list[Finding]]]) -> None:
         self._options = bridge.settings.console
         journal = bridge.settings.journal
         archive = Archive(bridge.journal.path, journal.personal_data) if bridge.journal else None
         self._context = PageContext(bridge, Access(self._options), examine, archive)
-        app = web.Application(middlewares=[self._guard, self._tell], client_max_size=1_000_000)
+        app = web.Application(
+            middlewares=[self._guard, self._explain_errors], client_max_size=1_000_000
+        )
         app.router.add_static("/static", _STATIC)
         for page in (overview, events, dead_letters, settings, doctor, catalog, login):
             app.router.add_routes(page.routes(self._context))
@@ -62,10 +64,10 @@ class Console:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
 
     async def open(self) -> None:
-        """Begin to listen.
+        """Start to listen.
 
         Raises:
-            ConsoleError: the address is taken.
+            ConsoleError: the address cannot be used.
         """
         host, port = self._options.host, self._options.port
         await self._runner.setup()
@@ -77,17 +79,17 @@ class Console:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The address at which it listens."""
         host, port = self._runner.addresses[0][:2]
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     async def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         await self._runner.cleanup()
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let pass who may, with a session, and only forms that a page of ours sent."""
+        """Check the session, and accept only forms that our own pages sent."""
         if request.path.startswith("/static/"):
             return await handler(request)
         try:
@@ -95,21 +97,21 @@ class Console:
         except AccessError as error:
             log.warning("Console: refused %s from %s: %s", request.path, request.remote, error)
             return self._context.page(
-                request, "fault.html", status=403, title="Not allowed", told=str(error)
+                request, "fault.html", status=403, title="Not allowed", message=str(error)
             )
         if not is_known:
-            raise web.HTTPSeeOther(login.way_back_to(request))
-        await self._context.depths()  # every page tells how many dead letters there are
+            raise web.HTTPSeeOther(login.login_path_for(request))
+        await self._context.depths()  # every page shows the number of dead letters
         response = await handler(request)
         if not response.prepared:
             _set_cookie(request, response)
         return response
 
     async def _check(self, request: web.Request) -> bool:
-        """Find the session; tell whether its owner may see the page.
+        """Find the session; return whether it is logged in or need not be.
 
         Raises:
-            AccessError: the request may not be served at all.
+            AccessError: the request must be refused.
         """
         access = self._context.access
         session = access.session_of(request)
@@ -125,9 +127,9 @@ class Console:
         raise AccessError("You are not logged in.")
 
     @web.middleware
-    async def _tell(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Tell of faults in words."""
-        title, status = "Something is away", 503
+    async def _explain_errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer errors with a page that explains them."""
+        title, status = "Not available", 503
         try:
             return await handler(request)
         except web.HTTPRedirection:
@@ -135,16 +137,18 @@ class Console:
         except web.HTTPException as error:
             if request.path.startswith("/static/"):
                 raise
-            title, status, told = error.reason, error.status, error.text or ""
+            title, status, message = error.reason, error.status, error.text or ""
         except (QueueError, JournalError) as error:
-            told = f"{error}."
+            message = f"{error}."
         except ConnectionResetError:
-            raise  # whoever looked has gone
+            raise  # the browser has disconnected
         except Exception as error:
             log.exception("Console: a page failed")
-            title, status = "A fault of the console", 500
-            told = f"{type(error).__name__}. The log has more. Delivery is not touched."
-        return self._context.page(request, "fault.html", status=status, title=title, told=told)
+            title, status = "Internal error", 500
+            message = f"{type(error).__name__}. See the log. Delivery is not affected."
+        return self._context.page(
+            request, "fault.html", status=status, title=title, message=message
+        )
 
     async def _end_tails(self, _: web.Application) -> None:
         self._context.is_closing = True

@@ -1,4 +1,4 @@
-"""How times, durations and numbers are written for people."""
+"""Format times, durations and numbers for people."""
 
 from datetime import UTC, datetime
 
@@ -16,19 +16,19 @@ VERDICTS = {
 
 
 def when(at: float | None) -> str:
-    """Write a time as logs and `dead-letters` do: UTC, to the second."""
+    """Format a time as logs and `dead-letters` do: UTC, to the second."""
     if at is None:
         return NONE
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def clock(at: float) -> str:
-    """Write the hour and minute, UTC."""
+    """Format hour and minute, UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%H:%M")
 
 
 def duration(seconds: float | None) -> str:
-    """Write a length of time with one unit or two: `12 ms`, `3.5 s`, `2 h 5 min`."""
+    """Format a duration with one or two units: `12 ms`, `3.5 s`, `2 h 5 min`."""
     if seconds is None:
         return NONE
     if seconds < 1:
@@ -48,15 +48,15 @@ def duration(seconds: float | None) -> str:
 
 
 def bound(seconds: float | None) -> str:
-    """Write the upper bound of a latency; the last one is none."""
+    """Format the upper bound of a latency; the last bound is infinite."""
     return "more than 1 h" if seconds == float("inf") else duration(seconds)
 
 
 def number(value: float) -> str:
-    """Write a number with its thousands apart."""
+    """Format a number with separators between thousands."""
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:,.1f}"
 
 
 def count(value: int, thing: str) -> str:
-    """Write how many of a thing, as `1 event` or `1,200 events`."""
+    """Format a number of things: `1 event`, `1,200 events`."""
     return f"{value:,} {thing}" if value == 1 else f"{value:,} {thing}s"

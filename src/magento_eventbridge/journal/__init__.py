@@ -1,1 +1,1 @@
-"""The delivery log: what became of each event, kept for people for a while, never for delivery."""
+"""The journal: the outcome of each event, kept for people for a while; delivery never reads it."""

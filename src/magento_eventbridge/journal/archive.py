@@ -1,4 +1,4 @@
-"""Reads the journal: search, one event, what has changed, figures by the minute."""
+"""Read the journal: search, single events, changes, and figures by the minute."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ class JournalError(Exception):
 
 
 class Summary(NamedTuple):
-    """An event in a list. Times are in seconds since the epoch; `verdict` is what is known last:
+    """An event in a list. Times are in seconds since the epoch; `verdict` is the latest one:
     delivered, waiting, parked, dead (a dead letter) or off (switched off)."""
 
     seq: int
@@ -35,7 +35,7 @@ class Summary(NamedTuple):
     view_id: int | None
     destination: str
     happened_at: float | None
-    told_at: float
+    changed_at: float
     verdict: str
     reason: str
     event_id: str | None
@@ -55,7 +55,7 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True)
 class Record:
-    """Everything that is kept of one event; `detail` and `capture` are JSON texts."""
+    """All that the journal has of one event; `detail` and `capture` are JSON texts."""
 
     summary: Summary
     attempts: list[Attempt]
@@ -65,10 +65,10 @@ class Record:
 
 @dataclass(frozen=True)
 class Query:
-    """Which events are meant; what is None or empty does not count.
+    """Conditions on events; those that are None or empty do not apply.
 
     Attributes:
-        text: part of an id, order number, SKU, e-mail address or anything in detail or capture.
+        text: a part of an id, an order number or any other text in detail or capture.
         since, until: when they happened, in seconds since the epoch.
     """
 
@@ -81,7 +81,7 @@ class Query:
 
 
 class Fault(NamedTuple):
-    """What went wrong alike with several events, and is not mended yet."""
+    """A reason that keeps several events from being delivered."""
 
     verdict: str
     reason: str
@@ -90,7 +90,7 @@ class Fault(NamedTuple):
 
 
 class Count(NamedTuple):
-    """How many in one minute (seconds since the epoch), by kind: scope, latency or verdict."""
+    """Events in one minute (seconds since the epoch), by kind: scope, latency or verdict."""
 
     minute: int
     kind: str
@@ -99,14 +99,14 @@ class Count(NamedTuple):
 
 
 class Archive:
-    """A journal's file, read while it is written."""
+    """Reads a journal file while it is being written."""
 
     def __init__(self, path: Path, personal_data: PersonalData = "keep") -> None:
         self._path = path
         self._personal_data: PersonalData = personal_data
 
     async def search(self, query: Query, limit: int, *, before: int | None = None) -> list[Summary]:
-        """Find events, newest first, those first met before the one with the `seq` given."""
+        """Find events, newest first; with `before`, only those with a smaller `seq`."""
 
         def work(connection: sqlite3.Connection) -> list[Summary]:
             condition, values = self._condition(connection, query)
@@ -119,7 +119,7 @@ class Archive:
         return await self._read(work)
 
     async def changed(self, query: Query, since: float, limit: int) -> list[Summary]:
-        """Find events of which something new is known, the newest `limit` of them, oldest first."""
+        """Find events that changed since a time: the newest `limit` of them, oldest first."""
 
         def work(connection: sqlite3.Connection) -> list[Summary]:
             condition, values = self._condition(connection, query)
@@ -133,7 +133,7 @@ class Archive:
         return await self._read(work)
 
     async def find(self, identifier: str) -> Record | None:
-        """Read everything of one event, by the capture's id."""
+        """Read one event by its capture's id."""
 
         def work(connection: sqlite3.Connection) -> Record | None:
             row = connection.execute(
@@ -149,7 +149,7 @@ class Archive:
         return await self._read(work)
 
     async def faults(self, limit: int) -> list[Fault]:
-        """Give what keeps events from their destination for now, the latest first."""
+        """Return the reasons for which events wait, the latest first."""
 
         def work(connection: sqlite3.Connection) -> list[Fault]:
             rows = connection.execute(
@@ -163,7 +163,7 @@ class Archive:
         return await self._read(work)
 
     async def counts(self, since: float) -> list[Count]:
-        """Give the figures of each minute from then on."""
+        """Return the figures of each minute since a time."""
 
         def work(connection: sqlite3.Connection) -> list[Count]:
             rows = connection.execute(
@@ -175,7 +175,7 @@ class Archive:
         return await self._read(work)
 
     async def size(self) -> int:
-        """Tell how many events it holds."""
+        """Return the number of events in the journal."""
 
         def work(connection: sqlite3.Connection) -> int:
             return int(connection.execute("SELECT count(*) FROM events").fetchone()[0])
@@ -225,7 +225,7 @@ class Archive:
 
 
 def quantile(counts: list[tuple[float, int]], share: float) -> float | None:
-    """Give the bound under which the share of all lies; of (upper bound, count), None of none."""
+    """Return the bound below which a share of the (upper bound, count) lies; None without any."""
     total = sum(count for _, count in counts)
     seen = 0
     for upper, count in sorted(counts):
@@ -237,7 +237,7 @@ def quantile(counts: list[tuple[float, int]], share: float) -> float | None:
 
 def _pattern(word: str, place: str) -> str:
     if place in ("detail", "capture"):
-        word = json.dumps(word, ensure_ascii=False)[1:-1]  # as it stands in a JSON text
+        word = json.dumps(word, ensure_ascii=False)[1:-1]  # as it is written in a JSON text
     for special in ("\\", "%", "_"):
         word = word.replace(special, f"\\{special}")
     return f"%{word}%"

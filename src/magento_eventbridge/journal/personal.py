@@ -1,4 +1,4 @@
-"""Personal data in details and captures: kept, replaced by a hash, or left out."""
+"""Keep, hash or leave out the personal data in details and captures."""
 
 import hashlib
 import hmac
@@ -10,7 +10,7 @@ import msgspec
 
 PersonalData = Literal["keep", "hash", "leave_out"]
 
-# Names as captures and details have them, without case and underscores.
+# Field names of captures and details, in lower case and without underscores.
 _PERSONAL = frozenset(
     {
         "city",
@@ -49,7 +49,7 @@ _PERSONAL = frozenset(
         "xforwardedfor",
     }
 )
-# Everything in these is of a person, their ids excepted.
+# Everything in these objects is personal, except their ids.
 _PERSONS = frozenset({"user"})
 
 _PREFIX = "sha256:"
@@ -57,21 +57,21 @@ _ADDRESS = re.compile(r"[^\s/@<>\"',;:]+@[^\s/@<>\"',;:]+")
 
 
 class Redaction:
-    """Does with personal data what the settings say; with `keep` nothing."""
+    """Treats personal data as the settings say; `keep` changes nothing."""
 
     def __init__(self, mode: PersonalData, key: bytes) -> None:
         self.mode = mode
         self._key = key
-        # Cities, regions, clients come again and again.
+        # Cities, regions and clients repeat.
         self.hash = lru_cache(maxsize=10_000)(self._hash)
 
     def _hash(self, value: str) -> str:
-        """Give what stands for a value: the same for the same value, whatever its case."""
+        """Return the hash of a value, which ignores its case."""
         digest = hmac.digest(self._key, value.strip().lower().encode(), hashlib.sha256)
         return _PREFIX + digest.hex()[:32]
 
     def subject(self, subject: str | None) -> str | None:
-        """Give a capture's subject as it may be kept: admins' are their names, some e-mail."""
+        """Return a subject as it may be kept: some contain admin names or e-mail addresses."""
         if self.mode == "keep" or subject is None:
             return subject
         kind, _, of = subject.partition("/")
@@ -82,7 +82,7 @@ class Redaction:
         )
 
     def of(self, text: str) -> str:
-        """Give a JSON text as it may be kept; what is no JSON cannot be looked through."""
+        """Return a JSON text as it may be kept; a text that is not JSON is left out."""
         if self.mode == "keep":
             return text
         try:
@@ -113,13 +113,13 @@ class Redaction:
         return self.hash(value) if self.mode == "hash" else None
 
     def _without_addresses(self, text: str) -> str:
-        """Replace e-mail addresses, wherever they stand."""
+        """Replace e-mail addresses anywhere in a text."""
         if "@" not in text:
             return text
         return _ADDRESS.sub(lambda found: self._instead(found[0]) or "", text)
 
 
-@lru_cache(maxsize=10_000)  # names are few; those that a hostile sender makes up are forgotten
+@lru_cache(maxsize=10_000)  # names are few; the bound protects against made-up ones
 def _is_personal(name: str) -> bool:
     plain = name.replace("_", "").lower()
     return plain in _PERSONAL or plain in _PERSONS

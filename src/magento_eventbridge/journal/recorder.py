@@ -1,4 +1,4 @@
-"""Writes the journal: takes note in the loop that delivers, and writes in a thread of its own."""
+"""Write the journal: collect notes in delivery's loop, and write them in a thread."""
 
 import json
 import logging
@@ -25,28 +25,18 @@ from magento_eventbridge.sqlite_files import make_private, migrate, schema_steps
 
 log = logging.getLogger(__name__)
 
-# How often is written, in seconds: a live tail is late by as much, and a batch is worth its commit.
-_WRITES_EVERY = 0.25
 _CLEARS_EVERY = 10.0
-# So many events at a time: 4,000 a second, more than AWS takes by the default limit of calls. More
-# would take the processor from delivery.
-_WRITES_AT_ONCE = 1_000
-# What may wait to be written, in bytes. Beyond it deliveries at the first try are left out of the
-# journal, beyond the double whatever comes; no event is ever.
-_MOST_WAITING = 32_000_000
-# With so many rows in one statement SQLite asks for Python's lock once and not for each row.
+# With this many rows in one statement SQLite takes Python's lock once, not once a row.
 _ROWS_AT_ONCE = 64
 _DELETED_AT_ONCE = 2_000
-# An outage of days must not make a row of megabytes: the last try replaces the one before it.
+# A row must not grow during an outage of days: the last try replaces the one before it.
 _ATTEMPTS_KEPT = 100
-# In bytes, or an eighth of a small disk.
-_LEAVES_FREE = 64_000_000
 _BUSY_TIMEOUT = 2_000  # milliseconds; another bridge may write the same file
-_TELLS_EVERY = 60.0
+_WARNS_EVERY = 60.0
 _MINUTES_KEPT = 8 * 24 * 60
 
 LATENCIES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
-"""Upper bounds, in seconds, of the latencies that are counted together; beyond the last: `inf`."""
+"""Upper bounds of the latency buckets, in seconds; the last bucket is `inf`."""
 _BOUNDS = (*(json.dumps(latency) for latency in LATENCIES), "inf")
 
 _VERDICTS = {
@@ -96,7 +86,7 @@ MinuteCounts = Counter[tuple[int, str, str]]
 
 
 class _Note(NamedTuple):
-    """What was noted, with the bytes that it keeps in memory and the events that it tells of."""
+    """A call or settlement to write, with its size in memory and its number of events."""
 
     size: int
     events: int
@@ -108,10 +98,10 @@ class Retention:
     """How much of a journal is kept.
 
     Attributes:
-        days: of events that are not delivered, from their last try on.
-        delivered_days: of events that are delivered or switched off.
-        events: in all; the oldest go first.
-        personal_data: what is done with it.
+        days: how long undelivered events are kept after their last try.
+        delivered_days: how long events are kept that are delivered or switched off.
+        events: how many are kept; the oldest are deleted first.
+        personal_data: whether it is kept, hashed or left out.
     """
 
     days: float = 14.0
@@ -120,61 +110,83 @@ class Retention:
     personal_data: PersonalData = "keep"
 
 
-class Recorder:
-    """The journal that delivery is given; it never holds delivery up.
+@dataclass(frozen=True)
+class WriteOptions:
+    """How the journal is written.
 
-    What the loop hands over are references to what it had in hand anyway. The thread counts all of
-    it at once and writes as much as leaves the processor to delivery; the rest waits. When too much
-    waits or the disk is full, notes are dropped and counted.
+    Attributes:
+        every: seconds between writes: the delay of a live tail.
+        events_at_once: events per write. 1,000 make 4,000 a second, more than the default quota
+            of PutEvents; more would take processor time from delivery.
+        most_waiting: bytes that may wait to be written. Beyond it events delivered at the first
+            try are left out of the journal; beyond the double, everything is.
+        leaves_free: bytes of the disk that stay free, or an eighth of a small disk.
     """
 
-    def __init__(self, path: Path, retention: Retention) -> None:
+    every: float = 0.25
+    events_at_once: int = 1_000
+    most_waiting: int = 32_000_000
+    leaves_free: int = 64_000_000
+
+
+class Recorder:
+    """The observer that writes the journal; it never slows delivery.
+
+    The loop only appends references. The thread counts everything at once and writes a limited
+    number of rows at a time. When too much waits or the disk is full, notes are dropped and
+    counted.
+    """
+
+    def __init__(
+        self, path: Path, retention: Retention, options: WriteOptions | None = None
+    ) -> None:
         self.path = path
+        self._options = options or WriteOptions()
         self.dropped = 0
         self.problem: str | None = None
         self._retention = retention
         self._notes: deque[_Note] = deque()
-        self._taken = 0  # bytes, by the loop only
-        self._done = 0  # bytes, by the thread only
+        self._taken = 0  # bytes; changed by the loop only
+        self._done = 0  # bytes; changed by the thread only
         self._waiting: deque[_Note] = deque()  # counted, not written
         self._counts: MinuteCounts = Counter()
         self._redaction: Redaction | None = None
-        self._told_at = float("-inf")
+        self._warned_at = float("-inf")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
 
     def open(self) -> None:
-        """Begin to write."""
+        """Start writing."""
         self._thread.start()
 
     def close(self) -> None:
-        """Write what waits, and end."""
+        """Write what waits, and stop."""
         self._stopping.set()
         self._thread.join()
 
     def called(self, call: Call) -> None:
-        """Take note of a call."""
+        """Note a call."""
         size = sum(pending.entry.size + len(pending.claim.body) for pending in call.batch)
         self._take(_Note(size, len(call.batch), call))
 
     def ended(self, end: Settlement) -> None:
-        """Take note of an end without a call."""
+        """Note a capture that was settled without a call."""
         self._take(_Note(len(end.claim.body), 1, end))
 
     def _take(self, note: "_Note") -> None:
-        if self._taken - self._done > 2 * _MOST_WAITING:
+        if self._taken - self._done > 2 * self._options.most_waiting:
             self.dropped += note.events
             return
         self._taken += note.size
         self._notes.append(note)
 
-    # In the thread
+    # In the thread:
 
     def _work(self) -> None:
         connection: sqlite3.Connection | None = None
         cleared_at = time.monotonic()
         while True:
-            is_last = self._stopping.wait(_WRITES_EVERY)
+            is_last = self._stopping.wait(self._options.every)
             self._collect()
             if not is_last:
                 self._leave_out()
@@ -182,18 +194,18 @@ class Recorder:
             try:
                 connection = connection or _connect(self.path)
                 if notes:
-                    _leave_room(self.path)
+                    _check_free_space(self.path, self._options.leaves_free)
                 self._write(connection, notes)
                 if time.monotonic() - cleared_at > _CLEARS_EVERY:
                     clear(connection, self._retention, time.time())
                     cleared_at = time.monotonic()
                 self._is_well()
             except Exception as error:
-                # Whatever it is: people miss a line in the console, delivery goes on.
+                # Any error costs lines in the console, never delivery.
                 self._fails(error, notes)
                 if connection:
                     connection.close()
-                # Another file may be there when it is opened again, with another key.
+                # The file may be another one when it is opened again, with another key.
                 connection, self._redaction = None, None
             self._done += sum(note.size for note in notes)
             if is_last and not self._waiting:
@@ -202,19 +214,19 @@ class Recorder:
                 return
 
     def _collect(self) -> None:
-        """Count what has come, and let it wait."""
+        """Count the new notes, and keep them for writing."""
         came = [self._notes.popleft() for _ in range(len(self._notes))]
         self._counts.update(_counted(note.of for note in came))
         self._waiting.extend(came)
 
     def _leave_out(self) -> None:
-        """Drop the oldest of those that nobody has to look into, when too much waits."""
-        too_much = sum(note.size for note in self._waiting) - _MOST_WAITING
+        """When too much waits, drop the oldest notes of plain successes."""
+        too_much = sum(note.size for note in self._waiting) - self._options.most_waiting
         if too_much <= 0:
             return
         kept: deque[_Note] = deque()
         for note in self._waiting:
-            if too_much > 0 and _went_well(note.of):
+            if too_much > 0 and _is_plain_success(note.of):
                 self.dropped += note.events
                 too_much -= note.size
                 self._done += note.size
@@ -223,10 +235,10 @@ class Recorder:
         self._waiting = kept
 
     def _next(self) -> list["_Note"]:
-        """Take what is written next."""
+        """Return the notes to write next."""
         notes: list[_Note] = []
         events = 0
-        while self._waiting and events < _WRITES_AT_ONCE:
+        while self._waiting and events < self._options.events_at_once:
             notes.append(note := self._waiting.popleft())
             events += note.events
         return notes
@@ -242,7 +254,7 @@ class Recorder:
             connection.executemany(_COUNT, [(*key, n) for key, n in self._counts.items()])
             connection.execute("COMMIT")
         except BaseException:
-            if connection.in_transaction:  # a full disk has ended it already
+            if connection.in_transaction:  # after a full disk SQLite has rolled back already
                 connection.execute("ROLLBACK")
             raise
         self._counts.clear()
@@ -250,18 +262,18 @@ class Recorder:
     def _fails(self, error: Exception, notes: list["_Note"]) -> None:
         self.dropped += sum(note.events for note in notes)
         self.problem = f"{self.path}: {error}"
-        if time.monotonic() - self._told_at > _TELLS_EVERY:
-            self._told_at = time.monotonic()
+        if time.monotonic() - self._warned_at > _WARNS_EVERY:
+            self._warned_at = time.monotonic()
             log.warning("Cannot write the journal %s: %s. Delivery goes on.", self.path, error)
 
     def _is_well(self) -> None:
         if self.problem:
             log.warning("The journal %s is written again.", self.path)
-            self.problem, self._told_at = None, float("-inf")
+            self.problem, self._warned_at = None, float("-inf")
 
 
 def clear(connection: sqlite3.Connection, retention: Retention, now: float) -> None:
-    """Delete what is not to be kept any longer; `now` in seconds since the epoch."""
+    """Delete what is too old or too much; `now` in seconds since the epoch."""
     day = 86_400.0
     oldest, oldest_delivered = now - retention.days * day, now - retention.delivered_days * day
     condition = (
@@ -278,7 +290,7 @@ def clear(connection: sqlite3.Connection, retention: Retention, now: float) -> N
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    # It holds what the spool holds: nobody else reads it.
+    # It contains the same data as the spool: private.
     make_private(path)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
@@ -293,10 +305,10 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _leave_room(path: Path) -> None:
-    """Refuse to take the last room of a disk: the spool may be there too, and goes first."""
+def _check_free_space(path: Path, leaves_free: int) -> None:
+    """Refuse to fill the disk: the spool may be on it, and comes first."""
     disk = shutil.disk_usage(path.parent)
-    if disk.free < min(_LEAVES_FREE, disk.total // 8):
+    if disk.free < min(leaves_free, disk.total // 8):
         raise OSError(f"its disk has {disk.free // 1_000_000} MB left, which are not for it")
 
 
@@ -378,8 +390,8 @@ def _row_of_end(end: Settlement, redaction: Redaction) -> Row:
     )
 
 
-def _went_well(note: Call | Settlement) -> bool:
-    """Whether nothing but success, at the first try, is told."""
+def _is_plain_success(note: Call | Settlement) -> bool:
+    """Return whether all events were delivered at the first try."""
     return isinstance(note, Call) and all(
         verdict.fate is Fate.DELIVERED and not pending.failures
         for pending, verdict in zip(note.batch, note.verdicts, strict=True)
@@ -408,5 +420,5 @@ def _scope(label: str) -> str:
 
 
 def bound(latency: float) -> str:
-    """Give the upper bound, as the journal names it, under which a latency is counted."""
+    """Return the name of the bucket in which a latency is counted."""
     return _BOUNDS[bisect_left(LATENCIES, latency)]

@@ -1,1 +1,1 @@
-"""What the bridge writes down about itself."""
+"""What the bridge shows of itself: log, metrics, health and traces."""

@@ -1,4 +1,4 @@
-"""What delivery from one queue did, counted as it happens: a journal that keeps figures only."""
+"""Count the results of delivery from one queue, as an observer."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -12,15 +12,15 @@ _FINAL = frozenset({Fate.DELIVERED, Fate.BURY})
 
 
 class Histogram:
-    """How often a figure was within each of some bounds."""
+    """How often a value was within each of several bounds."""
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)  # the last: beyond all bounds
+        self.counts = [0] * (len(bounds) + 1)  # the last one: beyond all bounds
         self.sum = 0.0
 
     def add(self, value: float) -> None:
-        """Count a figure."""
+        """Count a value."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
 
@@ -33,11 +33,11 @@ class DeliveryCounts:
     """The figures of one queue since the start.
 
     Attributes:
-        events: by detail-type and verdict; one that is tried again has a verdict for each try.
-        retries: tries that were not the last of their entry.
-        calls: by destination and HTTP status, 0 when no answer came.
-        call_seconds: how long calls took, by destination.
-        event_seconds: from what happened in the store to the answer of the call that delivered it.
+        events: by detail-type and verdict; an event has one verdict for each try.
+        retries: tries that were not the last one of their event.
+        calls: by destination and HTTP status; 0 without an answer.
+        call_seconds: duration of calls, by destination.
+        event_seconds: time from the capture to the answer of the call that delivered it.
         billed: chunks of 64 KB, by destination.
     """
 
@@ -69,6 +69,6 @@ class DeliveryCounts:
             self.billed[destination] += chunks
 
     def ended(self, end: Settlement) -> None:
-        """Count an end without a call."""
+        """Count a capture that was settled without a call."""
         verdict = "switched_off" if end.reason is None else Fate.BURY.value
         self.events[end.detail_type or "unknown", verdict] += 1

@@ -1,4 +1,4 @@
-"""Where machines ask how the bridge fares: metrics and health, on a small listener of their own."""
+"""Serve metrics and health checks, on a listener of their own."""
 
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -9,35 +9,35 @@ from magento_eventbridge.observability.metrics import Metrics
 
 
 class MetricsEndpoint:
-    """Answers at /metrics, /health/live and /health/ready while it is open."""
+    """Serves /metrics, /health/live and /health/ready while it is open."""
 
     def __init__(self, options: ListenerOptions, metrics: Metrics, health: Health) -> None:
         self._metrics = metrics
         self._health = health
         app = application()
-        app.router.add_get("/metrics", self._tell_metrics)
+        app.router.add_get("/metrics", self._metrics_text)
         app.router.add_get("/health/live", self._live)
         app.router.add_get("/health/ready", self._ready)
         self._listener = Listener(app, options)
 
     async def open(self) -> None:
-        """Begin to listen.
+        """Start to listen.
 
         Raises:
-            ListenError: the address is taken.
+            ListenError: the address cannot be used.
         """
         await self._listener.open()
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The address at which it listens."""
         return self._listener.url
 
     async def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         await self._listener.close()
 
-    async def _tell_metrics(self, _: web.Request) -> web.Response:
+    async def _metrics_text(self, _: web.Request) -> web.Response:
         return web.Response(
             body=await self._metrics.text(), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
         )
@@ -47,9 +47,9 @@ class MetricsEndpoint:
 
     async def _ready(self, _: web.Request) -> web.Response:
         faults = await self._health.faults()
-        told = {
+        report = {
             "status": "not ready" if faults else "ready",
             "faults": faults,
             "destinations in trouble": self._health.problems,
         }
-        return web.json_response(told, status=503 if faults else 200)
+        return web.json_response(report, status=503 if faults else 200)

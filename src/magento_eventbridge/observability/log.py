@@ -1,4 +1,4 @@
-"""The log: in the line format of Magento's own logs, or as JSON for machines that collect it."""
+"""Set up the log: in the line format of Magento's logs, or as JSON."""
 
 import contextlib
 import json
@@ -19,10 +19,10 @@ ROOT = "magento_eventbridge"
 
 
 class MagentoFormatter(logging.Formatter):
-    """Lines as Magento's logger writes them: `[2020-08-26 10:49:36] report.DEBUG: … [] []`.
+    """Format lines as Magento's logger does: `[2020-08-26 10:49:36] report.DEBUG: … [] []`.
 
     The first pair of brackets is the context: `{"event_id":"…"}` in lines about one event. Lines of
-    the debug mode keep the documented form to the letter.
+    the debug mode keep exactly the documented form.
     """
 
     def __init__(self) -> None:
@@ -32,47 +32,47 @@ class MagentoFormatter(logging.Formatter):
         self.converter = time.gmtime
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
-        """Write a record's line, with its context and its empty `extra`."""
+        """Format a record with its context and an empty `extra`."""
         event_id = getattr(record, "event_id", None)
-        is_told = event_id is not None and record.levelno > logging.DEBUG
-        context = json.dumps({"event_id": event_id}, separators=(",", ":")) if is_told else "[]"
+        has_context = event_id is not None and record.levelno > logging.DEBUG
+        context = json.dumps({"event_id": event_id}, separators=(",", ":")) if has_context else "[]"
         return f"{super().formatMessage(record)} {context} []"
 
 
 class _LogFile(logging.handlers.WatchedFileHandler):
-    """A file that is opened anew when logrotate has moved it away.
+    """A log file that is opened again when logrotate has moved it.
 
-    When it cannot be written, as on a full disk, that is nobody's fault who logs: standard error is
-    told, once for each time.
+    When it cannot be written, as on a full disk, the code that logs goes on; one line on standard
+    error reports it.
     """
 
-    _has_told = False
+    _has_reported = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record's line, if that can be."""
+        """Write a record's line if possible."""
         self._has_failed = False
         try:
             super().emit(record)
-        except OSError:  # opening it anew
+        except OSError:  # from opening it again
             self.handleError(record)
-        self._has_told = self._has_failed
+        self._has_reported = self._has_failed
 
     def close(self) -> None:
-        """Close the file; what could not be written to it was told of then."""
+        """Close the file; lines that it could not write have been reported."""
         with contextlib.suppress(OSError):
             super().close()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's name
-        """Say in words what keeps the file from being written."""
+        """Report on standard error why the file cannot be written."""
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             super().handleError(record)
             return
         self._has_failed = True
-        if not self._has_told:
-            told = f"cannot write the log {self.baseFilename}: {error.strerror}"
+        if not self._has_reported:
+            message = f"cannot write the log {self.baseFilename}: {error.strerror}"
             sys.stderr.write(
-                f"magento-eventbridge: {told}; its lines are lost until that is mended\n"
+                f"magento-eventbridge: {message}; log lines are lost until this is fixed\n"
             )
 
 

@@ -1,4 +1,4 @@
-"""What operators see of a bridge: its figures, as Prometheus asks for them."""
+"""Collect the figures of a bridge for Prometheus."""
 
 import math
 import time
@@ -23,37 +23,37 @@ from magento_eventbridge.observability.health import CachedCheck
 
 PREFIX = "magento_eventbridge"
 
-# Counting a long queue is work for its disk: once in so many seconds is enough.
+# Counting a long queue loads its disk: once in this many seconds is enough.
 _COUNTS_EVERY = 5.0
-# Then a queue does not answer; Prometheus itself waits ten seconds by default.
+# After this time a queue counts as down; Prometheus itself waits ten seconds by default.
 _DEPTH_SECONDS = 3.0
 
 
 class InletFigures(Protocol):
-    """What an inlet did since its start."""
+    """The counters of an inlet since its start."""
 
     @property
     def accepted(self) -> int:
-        """Captures that it kept."""
+        """Captures that it accepted."""
         ...
 
     @property
     def rejected(self) -> int:
-        """What it refused as no capture."""
+        """Bodies that it refused because they are not captures."""
         ...
 
     @property
     def answers(self) -> Mapping[int, int]:
-        """Requests to hand over captures, by the HTTP status of the answer."""
+        """Requests to hand over captures, by HTTP status of the answer."""
         ...
 
 
 class JournalWriter(Protocol):
-    """What keeps the journal."""
+    """The writer of the journal."""
 
     @property
     def dropped(self) -> int:
-        """Notes that could not be written."""
+        """Events that were left out of the journal."""
         ...
 
 
@@ -65,7 +65,7 @@ class _Delivery(NamedTuple):
 
 
 class Metrics(Collector):
-    """The figures of one bridge, in a registry of their own."""
+    """The metrics of one bridge, in a registry of their own."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -76,26 +76,26 @@ class Metrics(Collector):
         self._journal: JournalWriter | None = None
 
     def watch_delivery(self, queue: Queue, dispatcher: Dispatcher, counts: DeliveryCounts) -> None:
-        """Show what a dispatcher does with a queue; `counts` is the journal that it was given."""
-        look = CachedCheck(queue.depth, seconds=_DEPTH_SECONDS, lasts=_COUNTS_EVERY)
-        self._deliveries.append(_Delivery(queue.name, counts, dispatcher, look))
+        """Include a queue and its dispatcher; `counts` is one of the dispatcher's observers."""
+        depth = CachedCheck(queue.depth, seconds=_DEPTH_SECONDS, lasts=_COUNTS_EVERY)
+        self._deliveries.append(_Delivery(queue.name, counts, dispatcher, depth))
 
     def watch_inlet(self, name: str, counters: InletFigures) -> None:
-        """Show what an inlet takes."""
+        """Include an inlet."""
         self._inlet_counters[name] = counters
 
     def watch_journal(self, journal: JournalWriter) -> None:
-        """Show what the journal missed."""
+        """Include the journal."""
         self._journal = journal
 
     async def text(self) -> bytes:
-        """Give all figures, in Prometheus's text format 0.0.4."""
+        """Return all metrics in Prometheus's text format 0.0.4."""
         for delivery in self._deliveries:
-            await delivery.depth.take()
+            await delivery.depth.refresh()
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
-        """Give all figures as they are now; of queues, as they were when last looked at."""
+        """Yield all metrics as they are now; those of queues as they were at their last check."""
         yield InfoMetricFamily(PREFIX, "The bridge", {"version": __version__})
         yield from self._inlets()
         yield from self._queues()
@@ -108,8 +108,12 @@ class Metrics(Collector):
         yield dropped
 
     def _inlets(self) -> Iterator[Metric]:
-        accepted = _counter("captures_received", "Captures kept by an inlet", "inlet")
-        rejected = _counter("captures_rejected", "What an inlet refused as no capture", "inlet")
+        accepted = _counter("captures_received", "Captures accepted by an inlet", "inlet")
+        rejected = _counter(
+            "captures_rejected",
+            "Bodies that an inlet refused because they are not captures",
+            "inlet",
+        )
         answers = _counter(
             "inlet_requests", "Requests to hand over captures, by HTTP status", "inlet", "status"
         )
@@ -123,33 +127,33 @@ class Metrics(Collector):
     def _queues(self) -> Iterator[Metric]:
         up = _gauge("queue_up", "Whether the queue answers", "queue")
         depth = _gauge("queue_depth", "Captures that wait or are claimed", "queue")
-        oldest = _gauge(
-            "queue_oldest_seconds", "Seconds since the oldest of them happened", "queue"
-        )
+        oldest = _gauge("queue_oldest_seconds", "Age of the oldest of them", "queue")
         dead = _gauge("dead_letters", "Dead letters that are kept", "queue")
-        for name, _, _, look in self._deliveries:
-            told = look.result
-            up.add_metric([name], 0.0 if told is None else 1.0)
-            if told:
-                age = max(0.0, time.time() - told.oldest) if told.oldest is not None else 0.0
-                depth.add_metric([name], told.captures)
+        for name, _, _, check in self._deliveries:
+            found = check.result
+            up.add_metric([name], 0.0 if found is None else 1.0)
+            if found:
+                age = max(0.0, time.time() - found.oldest) if found.oldest is not None else 0.0
+                depth.add_metric([name], found.captures)
                 oldest.add_metric([name], age)
-                dead.add_metric([name], told.dead)
+                dead.add_metric([name], found.dead)
         yield from (up, depth, oldest, dead)
 
     def _events(self) -> Iterator[Metric]:
         claimed = _counter("captures_claimed", "Captures taken from a queue", "queue")
         passed = _counter(
-            "captures_passed_over", "Captures that mean no event, or one switched off", "queue"
+            "captures_passed_over",
+            "Captures of no documented event, or of one that is switched off",
+            "queue",
         )
         buried = _counter("captures_buried", "Captures that became dead letters", "queue")
         events = _counter(
             "events", "Verdicts on events, one for each try", "queue", "detail_type", "verdict"
         )
-        retries = _counter("retries", "Tries after which an event had to be tried again", "queue")
+        retries = _counter("retries", "Tries that were followed by another one", "queue")
         seconds = HistogramMetricFamily(
             f"{PREFIX}_event_seconds",
-            "From what happened in the store to the answer that it was delivered",
+            "From the capture in the store to the answer that it was delivered",
             labels=["queue"],
         )
         for name, counts, dispatcher, _ in self._deliveries:
@@ -190,7 +194,7 @@ class Metrics(Collector):
     def _destinations(self) -> Iterator[Metric]:
         labels = ("queue", "destination")
         waiting = _gauge("destination_waiting", "Events in memory for a destination", *labels)
-        calls = _gauge("destination_calls_in_flight", "PutEvents calls under way", *labels)
+        calls = _gauge("destination_calls_in_flight", "PutEvents calls in flight", *labels)
         problem = _gauge("destination_in_trouble", "Whether it takes no events now", *labels)
         parked = _gauge("destination_parked", "Whether a person must act", *labels)
         refused = _gauge(

@@ -1,4 +1,4 @@
-"""What operators are told of a running bridge: figures and health, of all its queues and inlets."""
+"""Serve metrics and health of all queues and inlets of a running bridge."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol, runtime_checkable
@@ -14,15 +14,15 @@ from magento_eventbridge.observability.metrics import InletFigures, JournalWrite
 
 @runtime_checkable
 class Checked(Protocol):
-    """A queue that can find out whether it could be used now, writing included."""
+    """A queue that can check whether it is usable now, including writes."""
 
     async def check(self) -> None:
-        """Raise QueueError if it could not."""
+        """Raise QueueError if it is not usable."""
         ...
 
 
 class MonitoringServer:
-    """Gathers what a bridge tells of itself, and answers who asks."""
+    """Serves metrics and health of what it is given to watch."""
 
     def __init__(self, options: ListenerOptions, journal: JournalWriter | None = None) -> None:
         self._metrics = Metrics()
@@ -33,38 +33,38 @@ class MonitoringServer:
             self._metrics.watch_journal(journal)
 
     async def open(self) -> None:
-        """Begin to answer: that the bridge is not ready yet.
+        """Start to answer, with "not ready" until `is_serving`.
 
         Raises:
-            ListenError: the address is taken.
+            ListenError: the address cannot be used.
         """
         await self._endpoint.open()
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The address at which it listens."""
         return self._endpoint.url
 
     def counts(self, queue: Queue) -> DeliveryCounts:
-        """Give the journal that counts what becomes of a queue's captures."""
+        """Return the observer that counts the results of a queue's captures."""
         return self._counts.setdefault(queue.name, DeliveryCounts())
 
     def watch_delivery(self, queue: Queue, dispatcher: Dispatcher) -> None:
-        """Tell of a queue and of what is delivered from it."""
+        """Include a queue and its dispatcher."""
         self._metrics.watch_delivery(queue, dispatcher, self.counts(queue))
         check: Callable[[], Awaitable[object]]
         check = queue.check if isinstance(queue, Checked) else queue.depth
         self._health.watch(queue.name, check, dispatcher)
 
     def watch_inlet(self, name: str, counters: InletFigures) -> None:
-        """Tell of an inlet."""
+        """Include an inlet."""
         self._metrics.watch_inlet(name, counters)
 
     def is_serving(self) -> None:
-        """Take note that the start is over."""
+        """Report the bridge as ready from now on."""
         self._health.phase = None
 
     async def close(self) -> None:
-        """Answer no more."""
+        """Stop answering."""
         self._health.phase = "closing"
         await self._endpoint.close()

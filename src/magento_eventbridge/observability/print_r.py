@@ -1,10 +1,10 @@
-"""PHP's print_r for decoded JSON: how shops' logs have always shown an event's data."""
+"""PHP's print_r for decoded JSON, the form in which shops' logs show an event's data."""
 
 from pydantic import JsonValue
 
 
 def print_r(value: JsonValue) -> str:
-    """Write a value as the logs of the original module show it: `print_r` less its blank lines."""
+    """Format a value as in the logs of the original module: `print_r` without its blank lines."""
     return _print(value, "")
 
 

@@ -1,4 +1,4 @@
-"""A span of OpenTelemetry for each PutEvents call; off unless configured, its library an extra."""
+"""Send an OpenTelemetry span for each PutEvents call; optional, and its library is an extra."""
 
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -14,18 +14,18 @@ _NANOSECONDS = 1_000_000_000
 
 
 class TracingError(Exception):
-    """Nothing can be traced; the message says why."""
+    """Tracing cannot start; the message says why."""
 
 
 class Tracing:
-    """Tells a collector of each call once it is over; a journal among others.
+    """An observer that sends a span to a collector after each call.
 
-    Spans go out in a thread of their own, many at once. A collector that is away costs spans,
+    Spans are sent in batches by a thread. When the collector is unavailable, spans are lost,
     never events.
     """
 
     def __init__(self, processor: "SpanProcessor") -> None:
-        """Hand spans to a processor.
+        """Send spans to a processor.
 
         Raises:
             TracingError: the extra `otel` is not installed.
@@ -45,7 +45,7 @@ class Tracing:
 
     @classmethod
     def to_collector(cls, endpoint: str | None) -> "Tracing":
-        """Send spans by OTLP over HTTP to a URL, else to where OpenTelemetry's variables say.
+        """Send spans by OTLP over HTTP to a URL, else to the address in OpenTelemetry's variables.
 
         Raises:
             TracingError: the extra `otel` is not installed.
@@ -60,7 +60,7 @@ class Tracing:
         return cls(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
 
     def called(self, call: Call) -> None:
-        """Make the span of a call."""
+        """Create the span of a call."""
         ended = int(call.at * _NANOSECONDS)
         delivered = sum(verdict.fate is Fate.DELIVERED for verdict in call.verdicts)
         destination = call.destination
@@ -97,12 +97,12 @@ class Tracing:
         span.end(end_time=ended)
 
     def ended(self, end: Settlement) -> None:
-        """Nothing: there was no call."""
+        """Do nothing: there was no call."""
 
     def close(self) -> None:
-        """Send what waits, as far as the collector takes it, and end."""
+        """Send the remaining spans, and stop."""
         self._provider.shutdown()
 
 
 def _missing() -> TracingError:
-    return TracingError("needs OpenTelemetry, an extra: pip install 'magento-eventbridge[otel]'")
+    return TracingError("needs the extra 'otel': pip install 'magento-eventbridge[otel]'")

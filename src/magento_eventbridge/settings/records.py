@@ -17,9 +17,7 @@ class JournalSettings(SettingsGroup):
 
     enabled: bool = Field(True, description="keep one, while the console is on")
     path: OptionalPath = Field(None, description="its file; empty: journal.sqlite by the spool")
-    days: float = Field(
-        14, gt=0, description="how long events are are kept that were not delivered"
-    )
+    days: float = Field(14, gt=0, description="how long events that were not delivered are kept")
     delivered_days: float = Field(2, gt=0, description="how long delivered events are kept")
     events: int = Field(50_000, ge=100, description="how many are kept at most, the latest")
     personal_data: PersonalData = Field(

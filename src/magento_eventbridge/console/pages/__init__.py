@@ -1,1 +1,1 @@
-"""The console's pages, one module each: what it shows, and what can be done there."""
+"""The console's pages, one module each: what a page shows and the actions on it."""

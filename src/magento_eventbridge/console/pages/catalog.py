@@ -1,4 +1,4 @@
-"""The catalog: each event with its sample and schema, and a test event that really is sent."""
+"""The catalog page: each event with its sample and schema, and a button that sends a test event."""
 
 import json
 import time
@@ -21,7 +21,7 @@ from magento_eventbridge.delivery.verdicts import Fate, Verdict
 
 @dataclass(frozen=True)
 class Trial:
-    """A test event, and what AWS answered."""
+    """A test event, and the answer of AWS."""
 
     verdict: Verdict
     seconds: float
@@ -30,12 +30,12 @@ class Trial:
 
     @property
     def is_delivered(self) -> bool:
-        """Whether the bus has it."""
+        """Whether the bus took it."""
         return self.verdict.fate is Fate.DELIVERED
 
 
 def routes(context: PageContext) -> list[web.RouteDef]:
-    """Give the page's routes."""
+    """Return the page's routes."""
 
     async def show(request: web.Request) -> web.StreamResponse:
         route = context.bridge.settings.route()

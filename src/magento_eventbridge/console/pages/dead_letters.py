@@ -1,4 +1,4 @@
-"""Dead letters and parked events: grouped by reason, with the remedy, redriven or dropped."""
+"""The dead letters page: dead letters and parked events by reason, to redrive or drop."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ _FAULTS_SHOWN = 20
 
 
 def routes(context: PageContext) -> list[web.RouteDef]:
-    """Give the page's routes."""
+    """Return the page's routes."""
 
     async def show(request: web.Request) -> web.StreamResponse:
         return await _page(context, request)
@@ -27,7 +27,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
         queue = context.queue(request.match_info["queue"])
         letter = await queue.dead_letters.find(int(request.match_info["id"]))
         if letter is None:
-            raise web.HTTPNotFound(text="This dead letter is gone: redriven or dropped.")
+            raise web.HTTPNotFound(text="This dead letter no longer exists.")
         return context.page(
             request,
             "dead_letter.html",
@@ -51,34 +51,34 @@ def routes(context: PageContext) -> list[web.RouteDef]:
 async def _page(context: PageContext, request: web.Request) -> web.Response:
     groups = [group for queue in context.bridge.queues for group in await grouped(queue)]
     totals = {queue.name: await queue.dead_letters.count() for queue in context.bridge.queues}
-    looked_at = sum(len(group.letters) for group in groups)
+    read = sum(len(group.letters) for group in groups)
     try:
         faults = await context.archived().faults(_FAULTS_SHOWN)
     except JournalError:
-        faults = []  # parked destinations are known without a journal
+        faults = []  # parked destinations are known even without a journal
     destinations = [
         destination_status
         for dispatcher in context.bridge.dispatchers
         for destination_status in dispatcher.destinations
         if destination_status.is_parked
     ]
-    told = {destination_status.problem for destination_status in destinations}
-    await context.depths(anew=True)
+    problems = {destination_status.problem for destination_status in destinations}
+    await context.depths(refresh=True)
     return context.page(
         request,
         "dead_letters.html",
         groups=groups,
         total=sum(totals.values()),
-        looked_at=looked_at,
+        read=read,
         destinations=destinations,
-        faults=[f for f in faults if f.verdict == "parked" and f.reason not in told],
+        faults=[f for f in faults if f.verdict == "parked" and f.reason not in problems],
         done=request.query.get("done", ""),
         queues=list(totals),
     )
 
 
 async def _act(context: PageContext, request: web.Request) -> web.StreamResponse:
-    """Redrive or drop: the letters that are ticked, those of one kind, or all of a queue."""
+    """Redrive or drop the selected dead letters, those of one kind, or all of a queue."""
     form = await form_of(request)
     queue = context.queue(form.get("queue", [""])[0])
     action, _, scope = form.get("act", [""])[0].partition("-")
@@ -94,14 +94,14 @@ async def _act(context: PageContext, request: web.Request) -> web.StreamResponse
         case "all":
             letters = None
         case _:
-            raise web.HTTPBadRequest(text="Say which dead letters: selected, kind or all.")
+            raise web.HTTPBadRequest(text="Name the dead letters: selected, kind or all.")
     if letters == []:
         raise web.HTTPSeeOther("/dead-letters?done=none")
     if action == "redrive":
         count = await _in_parts(queue.dead_letters.redrive, letters)
         raise web.HTTPSeeOther(f"/dead-letters?done={count}-redriven")
     if action != "drop":
-        raise web.HTTPBadRequest(text="Say what to do: redrive or drop.")
+        raise web.HTTPBadRequest(text="Name the action: redrive or drop.")
     if form.get("confirmed") != ["yes"]:
         count = await queue.dead_letters.count() if letters is None else len(letters)
         return context.page(
@@ -118,7 +118,7 @@ async def _act(context: PageContext, request: web.Request) -> web.StreamResponse
 
 
 async def _in_parts(act: Any, letters: list[int] | None) -> int:
-    """Do it to so many at a time as a database takes in one statement."""
+    """Act on the letters in parts, each small enough for one database statement."""
     if letters is None:
         return int(await act(None))
     done = 0
@@ -128,7 +128,7 @@ async def _in_parts(act: Any, letters: list[int] | None) -> int:
 
 
 async def _download(context: PageContext, request: web.Request) -> web.StreamResponse:
-    """Send the captures, one a line, as `replay` takes them."""
+    """Send the captures, one a line, in the format of `replay`."""
     kind = request.query.get("kind", "")
     queue = context.queue(request.query.get("queue", ""))
     response = web.StreamResponse(

@@ -1,4 +1,4 @@
-"""The doctor: what must be mended before events arrive."""
+"""The doctor page: the checks of `doctor`, run on request."""
 
 import time
 
@@ -8,21 +8,21 @@ from magento_eventbridge.console.page_context import PageContext
 
 
 def routes(context: PageContext) -> list[web.RouteDef]:
-    """Give the page's routes."""
+    """Return the page's routes."""
 
     async def show(request: web.Request) -> web.StreamResponse:
-        looked_at, findings = context.findings or (None, [])
+        checked_at, findings = context.findings or (None, [])
         return context.page(
             request,
             "doctor.html",
             findings=findings,
-            looked_at=looked_at,
+            checked_at=checked_at,
             is_well=all(finding.is_well for finding in findings),
         )
 
-    async def look(_: web.Request) -> web.StreamResponse:
-        # It asks AWS, so it is done when somebody says so, and not by whoever loads the page.
+    async def check(_: web.Request) -> web.StreamResponse:
+        # The checks call AWS: they run on request, not whenever the page is loaded.
         context.findings = (time.time(), await context.examine())
         raise web.HTTPSeeOther("/doctor")
 
-    return [web.get("/doctor", show), web.post("/doctor", look)]
+    return [web.get("/doctor", show), web.post("/doctor", check)]

@@ -1,4 +1,4 @@
-"""Events: the live tail, the search, and everything that is known of one."""
+"""The events pages: the live tail, the search, and all that is known of one event."""
 
 import asyncio
 import json
@@ -16,20 +16,20 @@ from magento_eventbridge.journal.archive import JournalError, Query
 
 _FIELDS = ("q", "type", "verdict", "store", "since", "until")
 _ON_A_PAGE = 50
-# How often a tail looks for news, in seconds, and how many events it shows at a time.
-_LOOKS_EVERY = 0.25
+# How often a tail reads the journal, in seconds, and how many events it sends at a time.
+_READS_EVERY = 0.25
 _AT_A_TIME = 50
-# So that a proxy between does not take a quiet tail for a dead one.
-_SIGN_OF_LIFE_EVERY = 15.0
+# Keeps proxies from closing a quiet tail as idle.
+_KEEP_ALIVE_EVERY = 15.0
 
 
 def routes(context: PageContext) -> list[web.RouteDef]:
-    """Give the page's routes."""
+    """Return the page's routes."""
 
     async def show(request: web.Request) -> web.StreamResponse:
         given = _given(request)
         query, faults = _query(given)
-        # Taken before the search: what is written meanwhile comes twice rather than never.
+        # Taken before the search: what is written meanwhile is sent twice rather than not at all.
         since = time.time() - 1
         before = request.query.get("before", "")
         found = await context.archived().search(
@@ -64,8 +64,8 @@ def routes(context: PageContext) -> list[web.RouteDef]:
         record = await context.archived().find(request.match_info["id"])
         if record is None:
             raise web.HTTPNotFound(
-                text="The journal does not hold this event: it is too old, or it has not been "
-                "tried yet."
+                text="The journal does not have this event: it is too old, or delivery has not "
+                "tried it yet."
             )
         summary = record.summary
         pattern = {"source": [summary.source], "detail-type": [summary.detail_type]}
@@ -88,7 +88,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
 
 
 async def _tail(context: PageContext, request: web.Request) -> web.StreamResponse:
-    """Send events as they become known, as server-sent events, until the browser goes."""
+    """Send new results as server-sent events until the browser disconnects."""
     query, _ = _query(_given(request))
     try:
         since = float(request.query.get("from", ""))
@@ -98,21 +98,21 @@ async def _tail(context: PageContext, request: web.Request) -> web.StreamRespons
         headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
     )
     await response.prepare(request)
-    told_at = 0.0
+    sent_at = 0.0
     while not context.is_closing:
         try:
             changed = await context.archived().changed(query, since, _AT_A_TIME)
         except JournalError:
-            changed = []  # a page that is loaded anew tells why
+            changed = []  # the page explains it when it is loaded again
         for event in changed:
-            since = max(since, event.told_at)
+            since = max(since, event.changed_at)
             row = context.part("event_row.html", event=event, now=time.time())
             lines = "".join(f"data: {line}\n" for line in row.splitlines() if line.strip())
             await response.write(f"event: row\n{lines}\n".encode())
-        if changed or time.monotonic() - told_at > _SIGN_OF_LIFE_EVERY:
-            told_at = time.monotonic()
+        if changed or time.monotonic() - sent_at > _KEEP_ALIVE_EVERY:
+            sent_at = time.monotonic()
             await response.write(b": here\n\n")
-        await asyncio.sleep(_LOOKS_EVERY)
+        await asyncio.sleep(_READS_EVERY)
     return response
 
 
@@ -121,14 +121,14 @@ def _given(request: web.Request) -> dict[str, str]:
 
 
 def _query(given: dict[str, str]) -> tuple[Query, dict[str, str]]:
-    """Read the search form; gives what of it cannot be read too, by field."""
+    """Return the search form's query, and the error of each field that cannot be read."""
     faults = {}
     times: dict[str, float | None] = {}
     for name in ("since", "until"):
         try:
             times[name] = _time(given.get(name, ""))
         except ValueError:
-            faults[name] = f"'{given[name]}' is no time; write it as 2026-11-23 17:13"
+            faults[name] = f"'{given[name]}' is not a time; write it as 2026-11-23 17:13"
     store = given.get("store", "")
     query = Query(
         text=given.get("q", ""),
@@ -142,7 +142,7 @@ def _query(given: dict[str, str]) -> tuple[Query, dict[str, str]]:
 
 
 def _time(text: str) -> float | None:
-    """Read a time as browsers and people write it, UTC."""
+    """Parse a time as browsers and people write it, in UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() if text else None
 
 

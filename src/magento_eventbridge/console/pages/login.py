@@ -1,4 +1,4 @@
-"""Logging in and out."""
+"""The login page: log in and out."""
 
 from urllib.parse import quote, urlsplit
 
@@ -9,7 +9,7 @@ from magento_eventbridge.console.page_context import SESSION, PageContext, form_
 
 
 def routes(context: PageContext) -> list[web.RouteDef]:
-    """Give the page's routes."""
+    """Return the page's routes."""
 
     async def show(request: web.Request) -> web.StreamResponse:
         if request[SESSION].user:
@@ -24,7 +24,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
         except AccessError as error:
             return _page(context, request, goal, str(error), status=429)
         if session is None:
-            return _page(context, request, goal, "That is not the password.", status=401)
+            return _page(context, request, goal, "The password is wrong.", status=401)
         request[SESSION] = session
         return web.Response(status=303, headers={"Location": goal})
 
@@ -35,8 +35,8 @@ def routes(context: PageContext) -> list[web.RouteDef]:
     return [web.get("/login", show), web.post("/login", log_in), web.post("/logout", log_out)]
 
 
-def way_back_to(request: web.Request) -> str:
-    """Give the login's address, from which the browser comes back to what it asked for."""
+def login_path_for(request: web.Request) -> str:
+    """Return the address of the login page that leads back to the requested page."""
     return f"/login?next={quote(request.path_qs)}" if request.path != "/" else "/login"
 
 
@@ -47,7 +47,7 @@ def _page(
 
 
 def _safe(goal: str) -> str:
-    """Take only ways within the console."""
+    """Accept only addresses within the console."""
     parts = urlsplit(goal)
     is_ours = goal.startswith("/") and not goal.startswith(("//", "/\\"))
     return goal if is_ours and not parts.netloc else "/"

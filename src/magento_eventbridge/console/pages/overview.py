@@ -1,4 +1,4 @@
-"""The overview: is it working, how fast, what is wrong."""
+"""The overview page: status, throughput, latency and problems."""
 
 import time
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _FAULTS_SHOWN = 5
 
 
 def routes(context: PageContext) -> list[web.RouteDef]:
-    """Give the page's routes."""
+    """Return the page's routes."""
 
     async def show(request: web.Request) -> web.StreamResponse:
         return context.page(request, "overview.html", **await _values(context, request))
@@ -60,7 +60,7 @@ async def _values(context: PageContext, request: web.Request) -> dict[str, Any]:
 
 
 def _in_last_minute(counts: Sequence[Count], now: float) -> int:
-    """Give how many were delivered in 60 seconds: this minute's, and the rest of the last one's."""
+    """Return the deliveries of 60 s: those of this minute, and a share of the last one's."""
     begun = int(now) // 60 * 60
     still_counts = 1 - (now - begun) / 60
     shares = {begun: 1.0, begun - 60: still_counts}

@@ -1,4 +1,4 @@
-"""Settings: every value and where it came from, for all store views and for each."""
+"""The settings page: every value and its origin, for all store views and for each."""
 
 from aiohttp import web
 
@@ -12,7 +12,7 @@ _MAY_DIFFER = tuple(ViewSettings.model_fields)
 
 
 def routes(context: PageContext) -> list[web.RouteDef]:
-    """Give the page's routes."""
+    """Return the page's routes."""
 
     async def show(request: web.Request) -> web.StreamResponse:
         settings, origins = context.bridge.settings, context.bridge.origins
@@ -53,8 +53,8 @@ def _grouped(values: list[Value]) -> dict[str, list[Value]]:
     groups: dict[str, list[Value]] = {}
     for value in values:
         if value.name in _ELSEWHERE:
-            continue  # none is set
-        group = value.name.partition(".")[0] if "." in value.name else "the rest"
+            continue  # empty groups
+        group = value.name.partition(".")[0] if "." in value.name else "other"
         groups.setdefault(group, []).append(value)
     return groups
 

@@ -1,8 +1,8 @@
--- What became of each event. A row is written when the bridge first knows something of an event,
--- and again at each try. `seq` tells the order in which events were first met, `told_at` when the
+-- The outcome of each event. A row is written when the bridge first tries an event, and again at
+-- each try. `seq` is the order in which events were first tried, `told_at` the time at which the
 -- row was last written. `attempts` is a JSON array of [at, seconds, HTTP status, verdict, reason,
--- EventBridge event id]. The long columns stand last: who lists events does not read them.
--- `detail_type` is the Magento event's name where it is not known which event that means.
+-- EventBridge event id]. The long columns come last: lists do not read them.
+-- `detail_type` is the Magento event's name where the detail-type is not known.
 CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -22,9 +22,9 @@ CREATE TABLE IF NOT EXISTS events (
     capture TEXT
 );
 
--- For the live tail, and for what has become too old.
+-- For the live tail, and for deleting old rows.
 CREATE INDEX IF NOT EXISTS events_by_told_at ON events (told_at);
--- For what is in trouble, which is rare among what is delivered.
+-- For undelivered events, which are few among the delivered ones.
 CREATE INDEX IF NOT EXISTS events_in_trouble ON events (verdict, told_at)
     WHERE verdict IN ('waiting', 'parked');
 
@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS minutes (
     PRIMARY KEY (minute, kind, name)
 ) WITHOUT ROWID;
 
--- The key of the hashes that stand for personal data, made once for a file.
+-- The key for hashes of personal data, created once per file.
 CREATE TABLE IF NOT EXISTS secrets (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     hash_key BLOB NOT NULL
