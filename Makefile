@@ -21,8 +21,9 @@ $(VENV)/installed: pyproject.toml requirements.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
+# make demo DETAIL=full: with full details.
 demo: install
-	$(BIN)/magento-eventbridge demo
+	$(BIN)/magento-eventbridge demo $(if $(DETAIL),--detail $(DETAIL))
 
 test: install
 	$(BIN)/coverage erase

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from magento_eventbridge.catalog import EVENTS, EventDefinition
 from magento_eventbridge.catalog.schema import detail_schema
-from magento_eventbridge.delivery.envelope import metadata
+from magento_eventbridge.delivery.envelope import full_metadata, metadata
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.settings.sources import ENVIRONMENT_PREFIX
 from magento_eventbridge.settings.view import ViewSettings
@@ -124,9 +124,29 @@ def event_page(event: EventDefinition) -> str:
         "<details>\n<summary>Draft 2020-12</summary>",
         _fenced("json", _json(schema)),
         "</details>",
+        *_full_parts(event),
         "[All events](README.md)",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _full_parts(event: EventDefinition) -> Iterator[str]:
+    schema = detail_schema(event, "full")
+    documented = dict(_rows(detail_schema(event), detail_schema(event)))
+    additions = [
+        [f"`{name}`", kind] for name, kind in _rows(schema, schema) if name not in documented
+    ]
+    metadata = SAMPLE_METADATA | full_metadata(f"{event.scope}/1")
+    yield "## Full details"
+    yield (
+        "With [`options.detail`](../settings.md) set to `full` the detail also has these fields. "
+        "A value that the shop does not know is null; `previous` holds only what changed."
+    )
+    yield _table(["field", "type"], additions)
+    yield _fenced("json", _json({**event.sample_at("full"), "metadata": metadata}))
+    yield "<details>\n<summary>JSON Schema, draft 2020-12</summary>"
+    yield _fenced("json", _json(schema))
+    yield "</details>"
 
 
 def events_page() -> str:

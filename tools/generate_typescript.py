@@ -6,6 +6,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from magento_eventbridge.events import CLASSES
+from magento_eventbridge.events.detail import FULL_ONLY
 
 Json = dict[str, Any]
 
@@ -70,6 +71,8 @@ def _members(schema: Json) -> Iterator[str]:
         mark = "" if name in schema.get("required", []) else "?"
         # `tracking` is left out when there is none: absent, never null.
         kind = "Tracking" if name == "tracking" else _type(of)
+        if of.get(FULL_ONLY):
+            yield "  /** Only in full details. */\n"
         yield f"  {name}{mark}: {kind};\n"
 
 

@@ -48,6 +48,11 @@ class Capture
     private $context;
 
     /**
+     * @var array|null
+     */
+    private $viewCodes;
+
+    /**
      * @var array
      */
     private $snapshot = [];
@@ -79,7 +84,8 @@ class Capture
         ?string $area,
         int $storeId,
         ?string $subject,
-        ?array $context
+        ?array $context,
+        ?array $viewCodes = null
     ) {
         $this->id = $id;
         $this->event = $event;
@@ -88,6 +94,7 @@ class Capture
         $this->storeId = $storeId;
         $this->subject = $subject === null ? null : $this->writable($subject);
         $this->context = $context;
+        $this->viewCodes = $viewCodes;
     }
 
     /**
@@ -169,7 +176,7 @@ class Capture
                 'original' => (object)$this->original,
                 'snapshot' => (object)$this->snapshot,
                 'context' => $this->context,
-            ],
+            ] + ($this->viewCodes === null ? [] : ['view' => $this->viewCodes]),
             JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE | JSON_THROW_ON_ERROR
         );
     }

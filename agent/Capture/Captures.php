@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Capture;
 
+use MagentoEventBridge\Agent\FullDetail\ViewCodes;
+
 /**
  * Makes a capture of what happens now.
  */
@@ -24,11 +26,17 @@ class Captures
      */
     private $context;
 
-    public function __construct(CaptureId $ids, Surroundings $surroundings, Context $context)
+    /**
+     * @var ViewCodes
+     */
+    private $views;
+
+    public function __construct(CaptureId $ids, Surroundings $surroundings, Context $context, ViewCodes $views)
     {
         $this->ids = $ids;
         $this->surroundings = $surroundings;
         $this->context = $context;
+        $this->views = $views;
     }
 
     public function make(string $event, int $storeId, ?string $subject): Capture
@@ -42,7 +50,8 @@ class Captures
             $this->surroundings->getArea(),
             $storeId,
             $subject,
-            $this->context->at($time, $storeId)
+            $this->context->at($time, $storeId),
+            $this->views->of($storeId)
         );
     }
 }

@@ -10,6 +10,7 @@ use Magento\Framework\Exception\LocalizedException;
 use Magento\Framework\HTTP\Header;
 use Magento\Framework\HTTP\PhpEnvironment\RemoteAddress;
 use Magento\Store\Model\ScopeInterface;
+use MagentoEventBridge\Agent\FullDetail\DetailLevel;
 
 /**
  * Says who and what is at work, for stores that have tracking on.
@@ -54,6 +55,11 @@ class Context
     private $header;
 
     /**
+     * @var DetailLevel
+     */
+    private $level;
+
+    /**
      * @var array|null
      */
     private $unchanging;
@@ -64,7 +70,8 @@ class Context
         CurrentUser $user,
         ProductMetadataInterface $magento,
         RemoteAddress $remoteAddress,
-        Header $header
+        Header $header,
+        DetailLevel $level
     ) {
         $this->config = $config;
         $this->surroundings = $surroundings;
@@ -72,6 +79,7 @@ class Context
         $this->magento = $magento;
         $this->remoteAddress = $remoteAddress;
         $this->header = $header;
+        $this->level = $level;
     }
 
     /**
@@ -97,6 +105,9 @@ class Context
             'store_id' => $this->surroundings->getStoreId(),
             'user' => $this->currentUser(),
         ];
+        if ($this->level->isFull($storeId)) {
+            $context['impersonated_by'] = $this->user->impersonatedBy();
+        }
         if ($this->surroundings->isShell()) {
             return ['transport' => 'SHELL'] + $context;
         }

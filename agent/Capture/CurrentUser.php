@@ -85,6 +85,19 @@ class CurrentUser
         }
     }
 
+    /**
+     * Returns the ID of the admin user who is logged in as the customer; null where nobody is.
+     */
+    public function impersonatedBy(): ?int
+    {
+        if ($this->surroundings->isShell() || $this->surroundings->getArea() !== Area::AREA_FRONTEND) {
+            return null;
+        }
+
+        // Magento's own spelling.
+        return (int)$this->customerSession->getData('logged_as_customer_admind_id') ?: null;
+    }
+
     private function apiUser(): ?array
     {
         $id = (int)$this->apiUser->getUserId();

@@ -24,11 +24,21 @@ class Snapshot
      */
     private $isNew;
 
-    public function __construct(?string $subject, array $fields, bool $isNew = false)
-    {
+    /**
+     * @var bool
+     */
+    private $hasPartsSavedLater;
+
+    public function __construct(
+        ?string $subject,
+        array $fields,
+        bool $isNew = false,
+        bool $hasPartsSavedLater = false
+    ) {
         $this->subject = $subject;
         $this->fields = $fields;
         $this->isNew = $isNew;
+        $this->hasPartsSavedLater = $hasPartsSavedLater;
     }
 
     public function getSubject(): ?string
@@ -47,6 +57,14 @@ class Snapshot
     }
 
     /**
+     * Says whether it is whole only at the end of the transaction.
+     */
+    public function hasPartsSavedLater(): bool
+    {
+        return $this->hasPartsSavedLater;
+    }
+
+    /**
      * Gives the same with other values for some of its fields; fields it does not have stay away.
      */
     public function with(array $values): self
@@ -54,7 +72,8 @@ class Snapshot
         return new self(
             $this->subject,
             array_replace($this->fields, array_intersect_key($values, $this->fields)),
-            $this->isNew
+            $this->isNew,
+            $this->hasPartsSavedLater
         );
     }
 }

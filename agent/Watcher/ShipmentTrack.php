@@ -6,7 +6,7 @@ namespace MagentoEventBridge\Agent\Watcher;
 
 use Magento\Framework\DataObject;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
-use MagentoEventBridge\Agent\Snapshot\Shipment;
+use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
 
 /**
  * Tells of a shipment whose track was added or taken away, unless its own save tells of it.
@@ -16,7 +16,7 @@ class ShipmentTrack implements WatcherInterface
     private const SHIPMENT_SAVED = 'sales_order_shipment_save_after';
 
     /**
-     * @var Shipment
+     * @var SnapshotInterface
      */
     private $snapshots;
 
@@ -30,8 +30,11 @@ class ShipmentTrack implements WatcherInterface
      */
     private $buffer;
 
-    public function __construct(Shipment $snapshots, CaptureRecorder $teller, TransactionBuffer $buffer)
-    {
+    public function __construct(
+        SnapshotInterface $snapshots,
+        CaptureRecorder $teller,
+        TransactionBuffer $buffer
+    ) {
         $this->snapshots = $snapshots;
         $this->teller = $teller;
         $this->buffer = $buffer;

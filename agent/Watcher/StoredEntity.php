@@ -246,7 +246,7 @@ class StoredEntity implements WatcherInterface
         }
         $capture->show($snapshot->getFields(), $original, $isNew);
         $capture->setTellsNothing($nothing);
-        if ($this->hasPartsSavedLater && $snapshot !== $note->last) {
+        if (($this->hasPartsSavedLater || $snapshot->hasPartsSavedLater()) && $snapshot !== $note->last) {
             $capture->setLastLook(function () use ($thing, $note): array {
                 return $this->snapshots->of($thing, $note->before ?? [])->getFields();
             });

@@ -43,6 +43,14 @@ class Context(Struct, frozen=True):
     user: dict[str, Any] | None = None
     ip: str | None = None
     user_agent: str | None = None
+    impersonated_by: int | None = None  # the admin user who is logged in as the customer
+
+
+class ViewCodes(Struct, frozen=True):
+    """The codes of a store view and its website, where `options.detail` is `full`."""
+
+    code: str | None = None
+    website_code: str | None = None
 
 
 class Capture(Struct, frozen=True):
@@ -65,6 +73,7 @@ class Capture(Struct, frozen=True):
     original: dict[str, Any] = {}
     snapshot: dict[str, Any] = {}
     context: Context | None = None
+    view: ViewCodes | None = None
 
     @property
     def order_key(self) -> str:

@@ -40,6 +40,7 @@ _FIELDS = (
     "original",
     "snapshot",
     "context",
+    "view",
 )
 
 

@@ -19,6 +19,8 @@ use MagentoEventBridge\Agent\Capture\CurrentUser;
 use MagentoEventBridge\Agent\Capture\Surroundings;
 use MagentoEventBridge\Agent\Capture\Toggles;
 use MagentoEventBridge\Agent\Fence;
+use MagentoEventBridge\Agent\FullDetail\DetailLevel;
+use MagentoEventBridge\Agent\FullDetail\ViewCodes;
 use MagentoEventBridge\Agent\Handover\Outbox;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Handover\Transports;
@@ -82,6 +84,11 @@ class Shop
     public $toggles;
 
     /**
+     * @var DetailLevel
+     */
+    public $level;
+
+    /**
      * @var Captures
      */
     public $captures;
@@ -112,7 +119,13 @@ class Shop
         $this->notes = new ObjectStates();
         $this->surroundings = new Surroundings($this->state, $this->stores());
         $this->toggles = new Toggles($this->settings, Wiring::toggles());
-        $this->captures = new Captures(new CaptureId(), $this->surroundings, $this->context());
+        $this->level = new DetailLevel($this->settings);
+        $this->captures = new Captures(
+            new CaptureId(),
+            $this->surroundings,
+            $this->context(),
+            new ViewCodes($this->level, $this->stores(), $this->fence)
+        );
         $this->handOverBy($otherTransports);
     }
 
@@ -206,7 +219,11 @@ class Shop
         return new class implements StoreManagerInterface {
             public function getStore($storeId = null)
             {
-                return new \Magento\Framework\DataObject(['id' => 3]);
+                return new \Magento\Framework\DataObject([
+                    'id' => 3,
+                    'code' => 'default',
+                    'website' => new \Magento\Framework\DataObject(['code' => 'base']),
+                ]);
             }
         };
     }
@@ -241,7 +258,8 @@ class Shop
             $user,
             $magento,
             new RemoteAddress(),
-            new Header()
+            new Header(),
+            $this->level
         );
     }
 }

@@ -1,6 +1,7 @@
 """Cart events: what a shopper puts into the cart, changes there and takes out."""
 
 from magento_eventbridge.captures import Capture
+from magento_eventbridge.catalog import full
 from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.snapshot import Json, as_number, number, text
 from magento_eventbridge.events.cart import CartProduct, CartProductUpdate
@@ -54,6 +55,41 @@ def _removed(capture: Capture) -> Json:
     return {"sku": text(capture.snapshot, "sku"), "qty": number(capture.snapshot, "qty")}
 
 
+def _full(capture: Capture) -> Json:
+    item = capture.snapshot
+    return {
+        **full.view(capture),
+        "cartId": full.identifier(item, "quote_id"),
+        "itemId": full.identifier(item, "item_id"),
+        "productId": full.identifier(item, "product_id"),
+        "productType": full.text(item, "product_type"),
+        "name": full.text(item, "name"),
+        "price": full.number(item, "price"),
+        "rowTotal": full.number(item, "row_total"),
+        "discountAmount": full.number(item, "discount_amount"),
+        "currency": full.text(item, "quote_currency_code"),
+        "baseCurrency": full.text(item, "base_currency_code"),
+        "customer": full.buyer(item),
+        **full.times(item),
+    }
+
+
+_FULL = {
+    **full.SAMPLE_VIEW,
+    "cartId": 12,
+    "itemId": 41,
+    "productId": 7,
+    "productType": "simple",
+    "name": "Fusion Backpack",
+    "price": 59,
+    "rowTotal": 59,
+    "discountAmount": 0,
+    "currency": "EUR",
+    "baseCurrency": "EUR",
+    "customer": full.SAMPLE_BUYER,
+    **full.SAMPLE_TIMES,
+}
+
 EVENTS = (
     EventDefinition(
         detail_type="CartProductAdded",
@@ -62,6 +98,8 @@ EVENTS = (
         when="A shopper added a product to the cart; `qty` is how many were added.",
         detail=CartProduct,
         translate=_added,
+        add_full=_full,
+        full_sample=_FULL,
         applies=_is_added,
         sample={"sku": "abc-123", "qty": 1},
     ),
@@ -72,6 +110,8 @@ EVENTS = (
         when="A shopper changed the quantity of a product in the cart.",
         detail=CartProductUpdate,
         translate=_updated,
+        add_full=_full,
+        full_sample=_FULL,
         applies=_is_updated,
         sample={"sku": "abc-123", "operation": "add", "value": 1, "qty": {"from": 1, "to": 2}},
     ),
@@ -82,6 +122,8 @@ EVENTS = (
         when="A shopper took a product out of the cart; `qty` is how many there were.",
         detail=CartProduct,
         translate=_removed,
+        add_full=_full,
+        full_sample=_FULL,
         applies=_by_shopper,
         sample={"sku": "abc-123", "qty": 2},
     ),

@@ -1,6 +1,10 @@
 """Credit memo events: created, updated, refunded, deleted."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from magento_eventbridge.captures import Capture
+from magento_eventbridge.catalog import full
 from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.order import is_changed, is_created
 from magento_eventbridge.catalog.snapshot import Json, bought, named, number, text
@@ -8,6 +12,10 @@ from magento_eventbridge.events.creditmemo import Creditmemo, Status
 
 # Magento\Sales\Model\Order\Creditmemo::STATE_*; entity calls of REST leave it unset.
 _STATUSES: dict[str, Status] = {"1": "OPEN", "2": "REFUNDED", "3": "CANCELED"}
+
+
+def _status(source: Mapping[str, Any], key: str) -> Status | None:
+    return full.named(_STATUSES, source, key, unset="OPEN")
 
 
 def _creditmemo(capture: Capture) -> Json:
@@ -18,25 +26,62 @@ def _creditmemo(capture: Capture) -> Json:
         "taxAmount": number(creditmemo, "tax_amount", None),
         "total": number(creditmemo, "grand_total"),
         "status": named(_STATUSES, creditmemo, "state", unset="OPEN"),
-        "items": [
-            {
-                "sku": text(item, "sku"),
-                "name": text(item, "name"),
-                "price": number(item, "price"),
-                "quantity": number(item, "qty"),
-            }
-            for item in bought(creditmemo)
-        ],
+        "items": _items(creditmemo),
     }
 
 
+def _items(creditmemo: Mapping[str, Any]) -> list[Json]:
+    return [
+        {
+            "sku": text(item, "sku"),
+            "name": text(item, "name"),
+            "price": number(item, "price"),
+            "quantity": number(item, "qty"),
+        }
+        for item in bought(creditmemo)
+    ]
+
+
+_COLUMNS: Mapping[str, tuple[str, full.Read]] = {
+    "state": ("status", _status),
+    **full.AMOUNTS,
+}
+
+
+def _full(capture: Capture) -> Json:
+    creditmemo = capture.snapshot
+    return {
+        **full.document(capture),
+        **full.amounts(creditmemo),
+        "items": full.items(creditmemo, _items(creditmemo)),
+        "previous": full.previous(capture, _COLUMNS),
+    }
+
+
+_ITEM = {"sku": "WS12-M-Purple", "name": "Radiant Tee", "price": 22, "quantity": 1}
 _CREDITMEMO = {
     "orderId": "000000001",
     "shippingAmount": 10,
     "taxAmount": 0,
     "total": 77,
     "status": "REFUNDED",
-    "items": [{"sku": "WS12-M-Purple", "name": "Radiant Tee", "price": 22, "quantity": 1}],
+    "items": [_ITEM],
+}
+_CREDITMEMO_FULL = {
+    **full.SAMPLE_VIEW,
+    "items": [full.sample_item(_ITEM, id=21)],
+    "id": "000000004",
+    "entityId": 4,
+    "orderEntityId": 1,
+    "currency": "EUR",
+    "baseCurrency": "EUR",
+    "customer": full.SAMPLE_BUYER,
+    "subtotal": 67,
+    "discountAmount": 0,
+    "paymentMethod": "checkmo",
+    "shippingMethod": "flatrate_flatrate",
+    **full.SAMPLE_TIMES,
+    "previous": {},
 }
 
 EVENTS = (
@@ -47,8 +92,10 @@ EVENTS = (
         when="A credit memo was saved for the first time.",
         detail=Creditmemo,
         translate=_creditmemo,
+        add_full=_full,
         applies=is_created,
         sample=_CREDITMEMO | {"status": "OPEN"},
+        full_sample=_CREDITMEMO_FULL,
     ),
     EventDefinition(
         detail_type="CreditmemoUpdated",
@@ -57,8 +104,10 @@ EVENTS = (
         when="A saved credit memo changed.",
         detail=Creditmemo,
         translate=_creditmemo,
+        add_full=_full,
         applies=is_changed,
         sample=_CREDITMEMO,
+        full_sample=_CREDITMEMO_FULL,
     ),
     EventDefinition(
         detail_type="CreditmemoRefunded",
@@ -67,7 +116,9 @@ EVENTS = (
         when="A credit memo was refunded.",
         detail=Creditmemo,
         translate=_creditmemo,
+        add_full=_full,
         sample=_CREDITMEMO,
+        full_sample=_CREDITMEMO_FULL,
     ),
     EventDefinition(
         detail_type="CreditmemoDeleted",
@@ -76,6 +127,8 @@ EVENTS = (
         when="A credit memo was deleted; the detail is what it was.",
         detail=Creditmemo,
         translate=_creditmemo,
+        add_full=_full,
         sample=_CREDITMEMO,
+        full_sample=_CREDITMEMO_FULL,
     ),
 )

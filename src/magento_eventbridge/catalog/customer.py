@@ -1,6 +1,7 @@
 """Customer events: sign-up, login, logout, and the failures of the first two."""
 
 from magento_eventbridge.captures import Capture
+from magento_eventbridge.catalog import full
 from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.snapshot import Json, identifier, text, texts
 from magento_eventbridge.events.customer import Customer, FailedCustomerLogin, FailedSignUp
@@ -36,6 +37,15 @@ def _failed_sign_up(capture: Capture) -> Json:
     }
 
 
+def _full(capture: Capture) -> Json:
+    customer = capture.snapshot
+    return {
+        **full.view(capture),
+        "groupId": full.group(customer, "group_id"),
+        "updatedAt": full.time(customer, "updated_at"),
+    }
+
+
 def _signed_up(capture: Capture) -> bool:
     # An admin who makes an account signs nobody up.
     return capture.is_new and capture.area != "adminhtml"
@@ -58,6 +68,8 @@ _CUSTOMER = {
     "suffix": "",
 }
 
+_CUSTOMER_FULL = {**full.SAMPLE_VIEW, "groupId": 1, "updatedAt": "2020-08-26T10:49:36Z"}
+
 EVENTS = (
     EventDefinition(
         detail_type="CustomerLoggedIn",
@@ -66,6 +78,8 @@ EVENTS = (
         when="A customer logged in: on the storefront, by a token, or by signing up.",
         detail=Customer,
         translate=_customer,
+        add_full=_full,
+        full_sample=_CUSTOMER_FULL,
         sample=_CUSTOMER,
     ),
     EventDefinition(
@@ -75,6 +89,8 @@ EVENTS = (
         when="A customer logged out.",
         detail=Customer,
         translate=_customer,
+        add_full=_full,
+        full_sample=_CUSTOMER_FULL,
         sample=_CUSTOMER,
     ),
     EventDefinition(
@@ -89,6 +105,8 @@ EVENTS = (
         "`messages` is what the shop answered.",
         detail=FailedCustomerLogin,
         translate=_failed_login,
+        add_full=full.view,
+        full_sample=full.SAMPLE_VIEW,
         applies=_failed,
         sample={
             "username": "test@example.com",
@@ -105,6 +123,8 @@ EVENTS = (
         when="A customer signed up: on the storefront, at checkout, by REST or GraphQL.",
         detail=Customer,
         translate=_customer,
+        add_full=_full,
+        full_sample=_CUSTOMER_FULL,
         applies=_signed_up,
         sample=_CUSTOMER,
     ),
@@ -118,6 +138,8 @@ EVENTS = (
         when="A sign-up failed; `messages` are the shop's answers or their identifiers.",
         detail=FailedSignUp,
         translate=_failed_sign_up,
+        add_full=full.view,
+        full_sample=full.SAMPLE_VIEW,
         applies=_failed,
         sample={
             "email": "test@example.com",

@@ -1,13 +1,16 @@
 """The words in which the catalog tells of an event: what it is, and how a capture becomes it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.catalog.snapshot import Json
 from magento_eventbridge.events.detail import Detail
+
+DetailLevel = Literal["documented", "full"]
+"""How much a detail says: the fields of the reference documentation, or more beside them."""
 
 
 class TranslationError(ValueError):
@@ -17,6 +20,11 @@ class TranslationError(ValueError):
 def always(_: Capture) -> bool:
     """Tell of every capture of the event's Magento events."""
     return True
+
+
+def nothing(_: Capture) -> Json:
+    """Return no fields: a full detail of the event is the documented one."""
+    return {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +40,8 @@ class EventDefinition:
         translate: gives the detail of a capture.
         applies: tells whether a capture of one of its Magento events means it.
         sample: a detail as consumers see it, without metadata.
+        add_full: returns what a full detail has beside, or in the place of, documented fields.
+        full_sample: the same of the sample.
     """
 
     detail_type: str
@@ -42,6 +52,8 @@ class EventDefinition:
     translate: Callable[[Capture], Json]
     sample: Mapping[str, Any]
     applies: Callable[[Capture], bool] = always
+    add_full: Callable[[Capture], Json] = nothing
+    full_sample: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def scope(self) -> str:
@@ -54,14 +66,19 @@ class EventDefinition:
         words = self.config_path.split("/")[-1].split("_")
         return f"{self.scope.capitalize()}/{''.join(word.capitalize() for word in words)}"
 
-    def detail_of(self, capture: Capture) -> Json:
-        """Give the detail of a capture, as JSON holds it, without metadata and tracking.
+    def sample_at(self, level: DetailLevel) -> Json:
+        """Return a sample of the detail of one level, without metadata."""
+        return {**self.sample, **(self.full_sample if level == "full" else {})}
+
+    def detail_of(self, capture: Capture, level: DetailLevel = "documented") -> Json:
+        """Return the detail of a capture, as JSON holds it, without metadata and tracking.
 
         Raises:
             TranslationError: saying what in the snapshot is missing or wrong.
         """
         try:
-            return self.translate(capture)
+            detail = self.translate(capture)
+            return {**detail, **self.add_full(capture)} if level == "full" else detail
         except KeyError as error:
             raise TranslationError(
                 f"{self.detail_type}: the snapshot has no {error.args[0]!r}"

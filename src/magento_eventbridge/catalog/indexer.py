@@ -1,6 +1,7 @@
 """Indexer events: an index changed its state."""
 
 from magento_eventbridge.captures import Capture
+from magento_eventbridge.catalog import full
 from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.snapshot import Json, text
 from magento_eventbridge.events.indexer import IndexerState
@@ -11,6 +12,10 @@ def _state(capture: Capture) -> Json:
         "index": text(capture.snapshot, "indexer_id"),
         "status": text(capture.snapshot, "status"),
     }
+
+
+def _full(capture: Capture) -> Json:
+    return {"previous": full.previous(capture, {"status": ("status", full.text)})}
 
 
 def _status_changed(capture: Capture) -> bool:
@@ -25,6 +30,8 @@ EVENTS = (
         when="An index changed its state; once for each change.",
         detail=IndexerState,
         translate=_state,
+        add_full=_full,
+        full_sample={"previous": {"status": "invalid"}},
         applies=_status_changed,
         sample={"index": "catalog_product_price", "status": "working"},
     ),

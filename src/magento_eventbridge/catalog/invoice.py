@@ -1,6 +1,10 @@
 """Invoice events: created, updated, payed, registered, deleted."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from magento_eventbridge.captures import Capture
+from magento_eventbridge.catalog import full
 from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.order import is_changed, is_created
 from magento_eventbridge.catalog.snapshot import Json, address, line_items, named, number, text
@@ -8,6 +12,10 @@ from magento_eventbridge.events.invoice import Invoice, Status
 
 # Magento\Sales\Model\Order\Invoice::STATE_*; entity calls of REST leave it unset.
 _STATUSES: dict[str, Status] = {"1": "OPEN", "2": "PAID", "3": "CANCELED"}
+
+
+def _status(source: Mapping[str, Any], key: str) -> Status | None:
+    return full.named(_STATUSES, source, key, unset="OPEN")
 
 
 def _invoice(capture: Capture) -> Json:
@@ -23,6 +31,23 @@ def _invoice(capture: Capture) -> Json:
     }
 
 
+_COLUMNS: Mapping[str, tuple[str, full.Read]] = {
+    "state": ("status", _status),
+    **full.AMOUNTS,
+}
+
+
+def _full(capture: Capture) -> Json:
+    invoice = capture.snapshot
+    return {
+        **full.document(capture),
+        **full.amounts(invoice),
+        "items": full.items(invoice, line_items(invoice, qty="qty")),
+        "previous": full.previous(capture, _COLUMNS),
+    }
+
+
+_ITEM = {"sku": "WS12-M-Purple", "name": "Radiant Tee", "price": 22, "qty": 1}
 _INVOICE = {
     "orderId": "000000001",
     "status": "PAID",
@@ -36,7 +61,23 @@ _INVOICE = {
     "shippingAmount": 10,
     "taxAmount": 0,
     "total": 77,
-    "items": [{"sku": "WS12-M-Purple", "name": "Radiant Tee", "price": 22, "qty": 1}],
+    "items": [_ITEM],
+}
+_INVOICE_FULL = {
+    **full.SAMPLE_VIEW,
+    "items": [full.sample_item(_ITEM, id=21)],
+    "id": "000000004",
+    "entityId": 4,
+    "orderEntityId": 1,
+    "currency": "EUR",
+    "baseCurrency": "EUR",
+    "customer": full.SAMPLE_BUYER,
+    "subtotal": 67,
+    "discountAmount": 0,
+    "paymentMethod": "checkmo",
+    "shippingMethod": "flatrate_flatrate",
+    **full.SAMPLE_TIMES,
+    "previous": {},
 }
 
 EVENTS = (
@@ -47,8 +88,10 @@ EVENTS = (
         when="An invoice was saved for the first time.",
         detail=Invoice,
         translate=_invoice,
+        add_full=_full,
         applies=is_created,
         sample=_INVOICE | {"status": "OPEN"},
+        full_sample=_INVOICE_FULL,
     ),
     EventDefinition(
         detail_type="InvoiceUpdated",
@@ -57,8 +100,10 @@ EVENTS = (
         when="A saved invoice changed.",
         detail=Invoice,
         translate=_invoice,
+        add_full=_full,
         applies=is_changed,
         sample=_INVOICE,
+        full_sample=_INVOICE_FULL,
     ),
     EventDefinition(
         detail_type="InvoicePayed",
@@ -67,7 +112,9 @@ EVENTS = (
         when="An invoice was payed.",
         detail=Invoice,
         translate=_invoice,
+        add_full=_full,
         sample=_INVOICE,
+        full_sample=_INVOICE_FULL,
     ),
     EventDefinition(
         detail_type="InvoiceRegistered",
@@ -76,7 +123,9 @@ EVENTS = (
         when="An invoice was registered with its order.",
         detail=Invoice,
         translate=_invoice,
+        add_full=_full,
         sample=_INVOICE,
+        full_sample=_INVOICE_FULL,
     ),
     EventDefinition(
         detail_type="InvoiceDeleted",
@@ -85,6 +134,8 @@ EVENTS = (
         when="An invoice was deleted; the detail is what it was.",
         detail=Invoice,
         translate=_invoice,
+        add_full=_full,
         sample=_INVOICE,
+        full_sample=_INVOICE_FULL,
     ),
 )

@@ -1,6 +1,10 @@
 """Newsletter events: a subscription that began, ended or waits for its confirmation."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from magento_eventbridge.captures import Capture
+from magento_eventbridge.catalog import full
 from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.snapshot import Json, identifier, named, text
 from magento_eventbridge.events.newsletter import Status, Subscription
@@ -30,6 +34,20 @@ def _subscription(capture: Capture) -> Json:
     return subscription
 
 
+def _status(source: Mapping[str, Any], key: str) -> Status | None:
+    return full.named(_STATUSES, source, key)
+
+
+def _full(capture: Capture) -> Json:
+    subscriber = capture.snapshot
+    return {
+        **full.view(capture),
+        "subscriberId": full.identifier(subscriber, "subscriber_id"),
+        "updatedAt": full.time(subscriber, "change_status_at"),
+        "previous": full.previous(capture, {"subscriber_status": ("status", _status)}),
+    }
+
+
 def _status_changed(capture: Capture) -> bool:
     former = capture.original.get("subscriber_status")
     return capture.is_new or (
@@ -45,6 +63,13 @@ EVENTS = (
         when="Somebody subscribed to the newsletter or unsubscribed; once for each real change.",
         detail=Subscription,
         translate=_subscription,
+        add_full=_full,
+        full_sample={
+            **full.SAMPLE_VIEW,
+            "subscriberId": 3,
+            "updatedAt": "2020-08-26T10:49:36Z",
+            "previous": {"status": "UNSUBSCRIBED"},
+        },
         applies=_status_changed,
         sample={
             "customerId": 1,

@@ -1,6 +1,9 @@
 """Order events: placed, created, updated, canceled, deleted."""
 
+from collections.abc import Mapping
+
 from magento_eventbridge.captures import Capture
+from magento_eventbridge.catalog import full
 from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.snapshot import (
     Json,
@@ -28,6 +31,38 @@ def _order(capture: Capture) -> Json:
     }
 
 
+_COLUMNS: Mapping[str, tuple[str, full.Read]] = {
+    "status": ("status", full.text),
+    "state": ("state", full.text),
+    "coupon_code": ("coupon", full.text),
+    **full.AMOUNTS,
+    "total_paid": ("totalPaid", full.number),
+    "total_refunded": ("totalRefunded", full.number),
+    "total_due": ("totalDue", full.number),
+    "shipping_method": ("shippingMethod", full.text),
+}
+
+
+def _full(capture: Capture) -> Json:
+    order = capture.snapshot
+    return {
+        **full.view(capture),
+        "items": full.items(order, line_items(order, qty="qty_ordered")),
+        "entityId": full.identifier(order, "entity_id"),
+        "quoteId": full.identifier(order, "quote_id"),
+        "state": full.text(order, "state"),
+        **full.amounts(order),
+        "customer": full.buyer(order),
+        "totalPaid": full.number(order, "total_paid"),
+        "totalRefunded": full.number(order, "total_refunded"),
+        "totalDue": full.number(order, "total_due"),
+        "paymentMethod": full.text(order, "payment_method"),
+        "shippingMethod": full.text(order, "shipping_method"),
+        **full.times(order),
+        "previous": full.previous(capture, _COLUMNS),
+    }
+
+
 def is_created(capture: Capture) -> bool:
     """Tell whether the save made the thing."""
     return capture.is_new
@@ -45,6 +80,7 @@ _ADDRESS = {
     "city": "Test",
     "postCode": "12345",
 }
+_ITEM = {"sku": "24-MB02", "name": "Fusion Backpack", "price": 59, "qty": 1}
 _ORDER = {
     "id": "000000001",
     "status": "pending",
@@ -54,7 +90,26 @@ _ORDER = {
     "shippingAmount": 5,
     "taxAmount": 0,
     "total": 64,
-    "items": [{"sku": "24-MB02", "name": "Fusion Backpack", "price": 59, "qty": 1}],
+    "items": [_ITEM],
+}
+_ORDER_FULL = {
+    **full.SAMPLE_VIEW,
+    "items": [full.sample_item(_ITEM)],
+    "entityId": 1,
+    "quoteId": 12,
+    "state": "new",
+    "currency": "EUR",
+    "baseCurrency": "EUR",
+    "customer": full.SAMPLE_BUYER,
+    "subtotal": 59,
+    "discountAmount": 0,
+    "totalPaid": 0,
+    "totalRefunded": 0,
+    "totalDue": 64,
+    "paymentMethod": "checkmo",
+    "shippingMethod": "flatrate_flatrate",
+    **full.SAMPLE_TIMES,
+    "previous": {},
 }
 
 EVENTS = (
@@ -65,7 +120,9 @@ EVENTS = (
         when="An order was placed and saved, by whichever way it came.",
         detail=Order,
         translate=_order,
+        add_full=_full,
         sample=_ORDER,
+        full_sample=_ORDER_FULL,
     ),
     EventDefinition(
         detail_type="OrderCreated",
@@ -74,8 +131,10 @@ EVENTS = (
         when="An order was saved for the first time.",
         detail=Order,
         translate=_order,
+        add_full=_full,
         applies=is_created,
         sample=_ORDER,
+        full_sample=_ORDER_FULL,
     ),
     EventDefinition(
         detail_type="OrderUpdated",
@@ -84,8 +143,11 @@ EVENTS = (
         when="A saved order changed; once for each transaction, with its last state.",
         detail=Order,
         translate=_order,
+        add_full=_full,
         applies=is_changed,
         sample=_ORDER | {"status": "processing"},
+        full_sample=_ORDER_FULL
+        | {"state": "processing", "previous": {"status": "pending", "state": "new"}},
     ),
     EventDefinition(
         detail_type="OrderCanceled",
@@ -94,7 +156,10 @@ EVENTS = (
         when="An order was canceled.",
         detail=Order,
         translate=_order,
+        add_full=_full,
         sample=_ORDER | {"status": "canceled"},
+        full_sample=_ORDER_FULL
+        | {"state": "canceled", "previous": {"status": "pending", "state": "new"}},
     ),
     EventDefinition(
         detail_type="OrderDeleted",
@@ -103,6 +168,8 @@ EVENTS = (
         when="An order was deleted; the detail is what it was.",
         detail=Order,
         translate=_order,
+        add_full=_full,
         sample=_ORDER,
+        full_sample=_ORDER_FULL,
     ),
 )

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from magento_eventbridge.catalog.event import EventDefinition
-from magento_eventbridge.events.detail import Detail
+from magento_eventbridge.catalog.event import DetailLevel, EventDefinition
+from magento_eventbridge.events.detail import FULL_ONLY, Detail
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -11,9 +11,9 @@ COMMON = tuple(Detail.model_fields)
 """What every detail has besides the fields of its own event."""
 
 
-def detail_schema(event: EventDefinition) -> dict[str, Any]:
-    """Give the JSON Schema (2020-12) of an event's detail."""
-    model = event.detail.model_json_schema(mode="serialization")
+def detail_schema(event: EventDefinition, level: DetailLevel = "documented") -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of an event's detail."""
+    model = at_level(event.detail.model_json_schema(mode="serialization"), level)
     own, common = _parted(model["properties"])
     return {
         "$schema": DIALECT,
@@ -27,9 +27,59 @@ def detail_schema(event: EventDefinition) -> dict[str, Any]:
     }
 
 
-def fields(event: EventDefinition) -> list[tuple[str, str]]:
-    """Give the names of an event's own fields and their JSON types, in order."""
-    schema = detail_schema(event)
+def at_level(schema: dict[str, Any], level: DetailLevel) -> dict[str, Any]:
+    """Return the schema of models as details of one level have them.
+
+    Fields that only full details have are required there, and absent from documented ones.
+    """
+    models = {name: _at_level(of, level) for name, of in schema.get("$defs", {}).items()}
+    changed = _at_level(schema, level)
+    if "$defs" in schema:
+        changed["$defs"] = _reachable(changed, models)
+    return changed
+
+
+def _at_level(model: dict[str, Any], level: DetailLevel) -> dict[str, Any]:
+    properties = model.get("properties", {})
+    additions = [name for name, of in properties.items() if of.get(FULL_ONLY)]
+    if not additions:
+        return dict(model)
+    kept = {
+        name: _without_marker(of) if name in additions else of
+        for name, of in properties.items()
+        if level == "full" or name not in additions
+    }
+    changed = {**model, "properties": kept}
+    if level == "full":
+        changed["required"] = [*model.get("required", []), *additions]
+    return changed
+
+
+def _without_marker(schema: dict[str, Any]) -> dict[str, Any]:
+    return {name: of for name, of in schema.items() if name not in (FULL_ONLY, "default")}
+
+
+def _reachable(schema: dict[str, Any], models: dict[str, Any]) -> dict[str, Any]:
+    """Return the models that a schema refers to, also by way of one another."""
+    names: set[str] = set()
+    unread: list[Any] = [{name: of for name, of in schema.items() if name != "$defs"}]
+    while unread:
+        match unread.pop():
+            case {"$ref": str(reference)}:
+                name = reference.rpartition("/")[2]
+                if name not in names:
+                    names.add(name)
+                    unread.append(models[name])
+            case dict(members):
+                unread.extend(members.values())
+            case list(members):
+                unread.extend(members)
+    return {name: of for name, of in models.items() if name in names}
+
+
+def fields(event: EventDefinition, level: DetailLevel = "documented") -> list[tuple[str, str]]:
+    """Return the names of an event's own fields and their JSON types, in order."""
+    schema = detail_schema(event, level)
     own, _ = _parted(schema["properties"])
     return [
         (name, _type(value) + ("" if name in schema["required"] else ", not always there"))

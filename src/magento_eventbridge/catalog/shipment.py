@@ -1,6 +1,9 @@
 """Shipment events: saved, deleted."""
 
+from collections.abc import Mapping
+
 from magento_eventbridge.captures import Capture
+from magento_eventbridge.catalog import full
 from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.snapshot import (
     Json,
@@ -32,13 +35,43 @@ def _shipment(capture: Capture) -> Json:
     }
 
 
+_COLUMNS: Mapping[str, tuple[str, full.Read]] = {
+    "total_qty": ("qty", full.number),
+    "total_weight": ("weight", full.number),
+}
+
+
+def _full(capture: Capture) -> Json:
+    shipment = capture.snapshot
+    added = full.document(capture) | {
+        "orderId": full.text(shipment["order"], "increment_id"),
+        "items": full.items(shipment, line_items(shipment, qty="qty")),
+        "previous": full.previous(capture, _COLUMNS),
+    }
+    del added["id"]  # documented
+    return added
+
+
+_ITEM = {"sku": "MT07-M-Gray", "name": "Argus All-Weather Tank", "price": 22, "qty": 1}
 _SHIPMENT = {
     "id": "000000016",
     "tracks": [{"title": "DHL", "carrier": "dhl", "number": "123346457"}],
     "comments": ["this is a comment"],
     "qty": 1,
     "weight": None,
-    "items": [{"sku": "MT07-M-Gray", "name": "Argus All-Weather Tank", "price": 22, "qty": 1}],
+    "items": [_ITEM],
+}
+_SHIPMENT_FULL = {
+    **full.SAMPLE_VIEW,
+    "items": [full.sample_item(_ITEM, id=31)],
+    "entityId": 16,
+    "orderId": "000000001",
+    "orderEntityId": 1,
+    "customer": full.SAMPLE_BUYER,
+    "paymentMethod": "checkmo",
+    "shippingMethod": "flatrate_flatrate",
+    **full.SAMPLE_TIMES,
+    "previous": {},
 }
 
 EVENTS = (
@@ -54,7 +87,9 @@ EVENTS = (
         "each transaction.",
         detail=Shipment,
         translate=_shipment,
+        add_full=_full,
         sample=_SHIPMENT,
+        full_sample=_SHIPMENT_FULL,
     ),
     EventDefinition(
         detail_type="ShipmentDeleted",
@@ -63,6 +98,8 @@ EVENTS = (
         when="A shipment was deleted; the detail is what it was.",
         detail=Shipment,
         translate=_shipment,
+        add_full=_full,
         sample=_SHIPMENT,
+        full_sample=_SHIPMENT_FULL,
     ),
 )

@@ -193,7 +193,7 @@ _USER_FIELDS = frozenset(
 )
 
 
-def tracking(context: Context) -> Json:
+def tracking(context: Context, level: str = "documented") -> Json:
     """Give a capture's context as the value of a detail's `tracking`."""
     version = context.version
     shown: Json = {
@@ -207,6 +207,8 @@ def tracking(context: Context) -> Json:
     if context.transport == "HTTP":
         shown["ip"] = context.ip
         shown["userAgent"] = context.user_agent
+    if level == "full":
+        shown["impersonatedBy"] = context.impersonated_by
     return shown
 
 

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
+from magento_eventbridge.catalog.event import DetailLevel
 from magento_eventbridge.cli.output import out
 from magento_eventbridge.demo import store_day
 from magento_eventbridge.inlets.client import HandOverError, hand_over
@@ -26,6 +27,7 @@ NAME = "demo"
 EXAMPLE = "magento-eventbridge demo"
 
 Keep = Annotated[bool, typer.Option("--keep", help="Leave all running, to play with.")]
+Detail = Annotated[DetailLevel, typer.Option("--detail", help="How much a detail says.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Do not show each event.")]
 
 _REGION = "eu-west-1"
@@ -38,7 +40,7 @@ _DAY_SECONDS = 60.0
 _AT_A_TIME = 4
 
 
-def run(keep: Keep = False, quiet: Quiet = False) -> None:
+def run(keep: Keep = False, quiet: Quiet = False, detail: Detail = "documented") -> None:
     """Deliver a recorded store day to a local EventBridge; needs no AWS account and no Magento.
 
     Ends with one line that says what arrived, and with exit status 1 if it is not everything.
@@ -50,7 +52,7 @@ def run(keep: Keep = False, quiet: Quiet = False) -> None:
         endpoint = stack.enter_context(_local_aws())
         bus = _Bus(endpoint)
         secret = secrets.token_hex(32)
-        url, console = stack.enter_context(_bridge(folder, endpoint, secret))
+        url, console = stack.enter_context(_bridge(folder, endpoint, secret, detail))
         _say(f"A local EventBridge (moto) answers at {endpoint}; all it gets goes to an SQS queue.")
         _say(f"The bridge takes captures at {url}.")
         _say(f"Its console is at {console}" + (": watch the day go by there." if keep else "."))
@@ -169,7 +171,9 @@ def _local_aws() -> Iterator[str]:
 
 
 @contextmanager
-def _bridge(folder: Path, endpoint: str, secret: str) -> Iterator[tuple[str, str]]:
+def _bridge(
+    folder: Path, endpoint: str, secret: str, detail: DetailLevel
+) -> Iterator[tuple[str, str]]:
     """Run the installed command, as an operator would; gives where its inlet and console are."""
     log = folder / "bridge.log"
     surroundings = {
@@ -184,6 +188,7 @@ def _bridge(folder: Path, endpoint: str, secret: str) -> Iterator[tuple[str, str
         "MAGENTO_EVENTBRIDGE_OPTIONS__REGION": _REGION,
         "MAGENTO_EVENTBRIDGE_OPTIONS__SOURCE": _SOURCE,
         "MAGENTO_EVENTBRIDGE_OPTIONS__ENDPOINT_URL": endpoint,
+        "MAGENTO_EVENTBRIDGE_OPTIONS__DETAIL": detail,
         "MAGENTO_EVENTBRIDGE_INLET__SECRETS": secret,
         "MAGENTO_EVENTBRIDGE_INLET__PORT": "0",
         "MAGENTO_EVENTBRIDGE_CONSOLE__PORT": "0",

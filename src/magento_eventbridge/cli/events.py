@@ -6,11 +6,14 @@ from typing import Annotated
 import typer
 
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS, EventDefinition
+from magento_eventbridge.catalog.event import DetailLevel
 from magento_eventbridge.catalog.schema import detail_schema, fields
 from magento_eventbridge.cli.output import AsJson, out, show_json, table
 
 app = typer.Typer(help="Show the events that reach the bus.", no_args_is_help=True)
 
+
+Detail = Annotated[DetailLevel, typer.Option("--detail", help="As the setting options.detail.")]
 DetailType = Annotated[str, typer.Argument(metavar="DETAIL_TYPE", help="As OrderPlaced.")]
 
 
@@ -27,27 +30,34 @@ def list_events(as_json: AsJson = False) -> None:
 
 
 @app.command("show", epilog="Example: magento-eventbridge events show OrderPlaced")
-def show(detail_type: DetailType, as_json: AsJson = False) -> None:
+def show(detail_type: DetailType, as_json: AsJson = False, detail: Detail = "documented") -> None:
     """Show one event: when it is sent, its fields, its JSON Schema with --json."""
     event = _find(detail_type)
     if as_json:
-        show_json(_summary(event) | {"schema": detail_schema(event), "sample": dict(event.sample)})
+        show_json(
+            _summary(event)
+            | {
+                "schema": detail_schema(event, detail),
+                "sample": event.sample_at(detail),
+            }
+        )
         return
     out.print(f"{event.detail_type}: {event.when}\n")
     out.print(f"setting         {event.config_path}")
     out.print(f"Magento events  {', '.join(event.magento_events)}\n")
     rows = table("field", "type")
-    for name, kind in fields(event):
+    for name, kind in fields(event, detail):
         rows.add_row(name, kind)
-    rows.add_row("metadata", "object: id, date, timestamp, async")
+    more = ", version, subject" if detail == "full" else ""
+    rows.add_row("metadata", f"object: id, date, timestamp, async{more}")
     rows.add_row("tracking", "object, when tracking is on")
     out.print(rows, soft_wrap=False)
 
 
 @app.command("sample", epilog="Example: magento-eventbridge events sample OrderPlaced")
-def sample(detail_type: DetailType) -> None:
+def sample(detail_type: DetailType, detail: Detail = "documented") -> None:
     """Print a sample of an event's detail as JSON."""
-    out.print(json.dumps(_find(detail_type).sample, indent=2, ensure_ascii=False))
+    out.print(json.dumps(_find(detail_type).sample_at(detail), indent=2, ensure_ascii=False))
 
 
 def _find(detail_type: str) -> EventDefinition:

@@ -10,6 +10,7 @@ import typer
 from magento_eventbridge.aws.clients import AwsError, Clients
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS
+from magento_eventbridge.catalog.event import DetailLevel
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
 from magento_eventbridge.cli.output import AsJson, out, show_json, table, tell
 from magento_eventbridge.cli.samples import SampleError, read_events, sample_event
@@ -245,12 +246,17 @@ def _views(settings: Settings, store: int | None) -> list[ViewSettings]:
 def _known(views: list[ViewSettings]) -> list[Known]:
     """Give the events under the names that these store views send them by."""
     return [
-        patterns.known(event, name)
+        patterns.known(event, name, _level(views))
         for event in EVENTS
         for name in dict.fromkeys(
             view.detail_types.get(event.detail_type, event.detail_type) for view in views
         )
     ]
+
+
+def _level(views: list[ViewSettings]) -> DetailLevel:
+    """Return how much the details of these store views say at most."""
+    return "full" if any(view.options.detail == "full" for view in views) else "documented"
 
 
 def _pattern(
@@ -265,7 +271,7 @@ def _pattern(
         if given not in BY_DETAIL_TYPE:
             raise typer.BadParameter(f"there is no event '{given}'; 'events list' lists all")
     meant = [
-        patterns.known(BY_DETAIL_TYPE[given], name)
+        patterns.known(BY_DETAIL_TYPE[given], name, _level(views))
         for given in dict.fromkeys(detail_types)
         for name in dict.fromkeys(view.detail_types.get(given, given) for view in views)
     ]

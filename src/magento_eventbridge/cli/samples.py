@@ -9,7 +9,7 @@ from typing import Any
 from magento_eventbridge.aws.arns import account_of, service_of
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, TranslationError, event_of
-from magento_eventbridge.delivery.envelope import build_entry, metadata
+from magento_eventbridge.delivery.envelope import build_entry, full_metadata, metadata
 from magento_eventbridge.delivery.routing import Route
 
 Json = dict[str, Any]
@@ -26,9 +26,11 @@ class SampleError(ValueError):
 def sample_event(detail_type: str, route: Route) -> Json:
     """Give the sample of an event as EventBridge hands it to a target."""
     detail = {
-        **BY_DETAIL_TYPE[detail_type].sample,
+        **BY_DETAIL_TYPE[detail_type].sample_at(route.detail),
         "metadata": metadata(_ID, _TIME, queued=False),
     }
+    if route.detail == "full":
+        detail["metadata"] |= full_metadata(None)
     sent = route.detail_types.get(detail_type, detail_type)
     return _envelope(route, sent, detail, _TIME, _ID)
 

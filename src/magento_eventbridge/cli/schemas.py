@@ -112,6 +112,7 @@ def _subjects(route: Route) -> list[Subject]:
             event.detail_type,
             route.detail_types.get(event.detail_type, event.detail_type),
             route.source,
+            route.detail,
         )
         for event in EVENTS
     ]

@@ -14,6 +14,9 @@ from magento_eventbridge.delivery.routing import Route
 # EventBridge user guide, "Calculating PutEvents event entry size".
 _SIZE_OF_TIME = 14
 
+FULL_DETAIL_VERSION = 1
+"""The `metadata.version` of full details; it grows when a field changes its meaning."""
+
 
 class Entry(NamedTuple):
     """One event, ready to be sent.
@@ -79,6 +82,11 @@ def metadata(identifier: str, time: float, *, queued: bool) -> dict[str, Any]:
     }
 
 
+def full_metadata(subject: str | None) -> dict[str, Any]:
+    """Return what a full detail's `metadata` has beside the documented fields."""
+    return {"version": FULL_DETAIL_VERSION, "subject": subject}
+
+
 @lru_cache(maxsize=256)  # events come in bursts, many in one second
 def _date(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
@@ -90,10 +98,12 @@ def build_entry(capture: Capture, event: EventDefinition, route: Route) -> Entry
     Raises:
         TranslationError: the capture's snapshot does not hold what the detail must say.
     """
-    content = event.detail_of(capture)
+    content = event.detail_of(capture, route.detail)
     content["metadata"] = metadata(capture.id, capture.time, queued=capture.queued)
+    if route.detail == "full":
+        content["metadata"] |= full_metadata(capture.subject)
     if route.tracking and capture.context:
-        content["tracking"] = tracking(capture.context)
+        content["tracking"] = tracking(capture.context, route.detail)
     try:
         detail = msgspec.json.encode(content)
     except RecursionError:
@@ -113,10 +123,12 @@ def build_entry(capture: Capture, event: EventDefinition, route: Route) -> Entry
 def sample_entry(event: EventDefinition, route: Route, identifier: str, time: float) -> Entry:
     """Build an entry from an event's sample, marked by `"test": true` in its metadata."""
     about = metadata(identifier, time, queued=False) | {"test": True}
+    if route.detail == "full":
+        about |= full_metadata(None)
     return Entry.of(
         source=route.source,
         detail_type=route.detail_type(event.detail_type),
-        detail=msgspec.json.encode({**event.sample, "metadata": about}).decode(),
+        detail=msgspec.json.encode({**event.sample_at(route.detail), "metadata": about}).decode(),
         time=time,
         event_bus=route.destination.event_bus,
         resources=route.resources,

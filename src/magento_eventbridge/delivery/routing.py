@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from magento_eventbridge.catalog.event import DetailLevel
+
 CredentialsType = Literal["keys", "env", "ec2", "default"]
 
 
@@ -63,6 +65,7 @@ class Route:
         switched_off: config paths of the events that are not sent.
         detail_types: other names for detail-types, by their documented name.
         resources: the ARNs in every entry's `Resources`.
+        detail: how much a detail says.
     """
 
     destination: Destination
@@ -71,6 +74,7 @@ class Route:
     switched_off: frozenset[str] = frozenset()
     detail_types: Mapping[str, str] = field(default_factory=dict)
     resources: tuple[str, ...] = ()
+    detail: DetailLevel = "documented"
 
     def detail_type(self, documented: str) -> str:
         """Return the name under which an event is sent, by its documented one."""

@@ -4,11 +4,29 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from magento_eventbridge.events.detail import Detail, Number, Part
+from magento_eventbridge.events.detail import Buyer, Identifier, Number, Part, ViewDetail, full_only
 from magento_eventbridge.events.event import DETAIL_TYPE, EventBridgeEvent
 
 
-class CartProduct(Detail):
+class CartDetail(ViewDetail):
+    """What full details add to a cart event."""
+
+    cart_id: Identifier | None = full_only()
+    item_id: Identifier | None = full_only()
+    product_id: Identifier | None = full_only()
+    product_type: str | None = full_only()
+    name: str | None = full_only()
+    price: Number | None = full_only()
+    row_total: Number | None = full_only()
+    discount_amount: Number | None = full_only()
+    currency: str | None = full_only()
+    base_currency: str | None = full_only()
+    customer: Buyer | None = full_only()
+    created_at: str | None = full_only()
+    updated_at: str | None = full_only()
+
+
+class CartProduct(CartDetail):
     """A product and how many of it were put in or taken out."""
 
     sku: str
@@ -22,7 +40,7 @@ class QuantityChange(Part):
     to: Number
 
 
-class CartProductUpdate(Detail):
+class CartProductUpdate(CartDetail):
     """A product whose quantity in the cart changed by `value`."""
 
     sku: str

@@ -2,13 +2,22 @@
 
 from typing import Annotated, Literal
 
-from magento_eventbridge.events.detail import Detail, Number, Part
+from magento_eventbridge.events.detail import (
+    Buyer,
+    Identifier,
+    ItemDetail,
+    Number,
+    Part,
+    ViewDetail,
+    former,
+    full_only,
+)
 from magento_eventbridge.events.event import DETAIL_TYPE, EventBridgeEvent
 
 Status = Literal["OPEN", "REFUNDED", "CANCELED"]
 
 
-class CreditmemoItem(Part):
+class CreditmemoItem(ItemDetail):
     """One thing that was given back; its quantity's field is `quantity`."""
 
     sku: str
@@ -17,7 +26,18 @@ class CreditmemoItem(Part):
     quantity: Number
 
 
-class Creditmemo(Detail):
+class PreviousCreditmemo(Part):
+    """The former values of the fields that changed; only these are present."""
+
+    status: Status | None = former()
+    shipping_amount: Number | None = former()
+    tax_amount: Number | None = former()
+    total: Number | None = former()
+    subtotal: Number | None = former()
+    discount_amount: Number | None = former()
+
+
+class Creditmemo(ViewDetail):
     """A credit memo; amounts in the order's currency."""
 
     order_id: str
@@ -26,6 +46,19 @@ class Creditmemo(Detail):
     total: Number
     status: Status
     items: list[CreditmemoItem]
+    id: str | None = full_only()
+    entity_id: Identifier | None = full_only()
+    order_entity_id: Identifier | None = full_only()
+    currency: str | None = full_only()
+    base_currency: str | None = full_only()
+    customer: Buyer | None = full_only()
+    subtotal: Number | None = full_only()
+    discount_amount: Number | None = full_only()
+    payment_method: str | None = full_only()
+    shipping_method: str | None = full_only()
+    created_at: str | None = full_only()
+    updated_at: str | None = full_only()
+    previous: PreviousCreditmemo | None = full_only()
 
 
 class CreditmemoCreated(EventBridgeEvent[Creditmemo]):

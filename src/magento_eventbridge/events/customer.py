@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from magento_eventbridge.events.detail import Detail, Identifier
+from magento_eventbridge.events.detail import Identifier, ViewDetail, full_only
 from magento_eventbridge.events.event import DETAIL_TYPE, EventBridgeEvent
 
 
-class Customer(Detail):
+class Customer(ViewDetail):
     """A customer's account; what the customer left empty is the empty text."""
 
     id: Identifier
@@ -18,16 +18,18 @@ class Customer(Detail):
     middlename: str
     prefix: str
     suffix: str
+    group_id: Identifier | None = full_only()
+    updated_at: str | None = full_only()
 
 
-class FailedCustomerLogin(Detail):
+class FailedCustomerLogin(ViewDetail):
     """The name with which somebody tried to log in, and what the shop answered."""
 
     username: str
     messages: list[str]
 
 
-class FailedSignUp(Detail):
+class FailedSignUp(ViewDetail):
     """With which data somebody tried to sign up, and what the shop answered."""
 
     email: str

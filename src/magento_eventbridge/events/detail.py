@@ -1,6 +1,6 @@
 """What every event's detail is made of: its base model, the types of its fields, tracking."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -24,6 +24,20 @@ Identifier = Annotated[int, Field(ge=0, le=2**63 - 1)]
 """A row's id."""
 
 
+FULL_ONLY = "x-full-only"
+"""Marks, in a model's schema, a field that only full details have."""
+
+
+def full_only() -> Any:
+    """Declare a field that a detail has only where the shop's `options.detail` is `full`."""
+    return Field(None, exclude_if=lambda value: value is None, json_schema_extra={FULL_ONLY: True})
+
+
+def former() -> Any:
+    """Declare the former value of a field; absent where the field did not change."""
+    return Field(None, exclude_if=lambda value: value is None)
+
+
 class Address(Part):
     """A postal address as order events give it."""
 
@@ -44,13 +58,47 @@ class InvoiceAddress(Part):
     post_code: str
 
 
-class LineItem(Part):
+class ItemOption(Part):
+    """What the shopper chose of a product: `Color` is `Blue`."""
+
+    label: str
+    value: str
+
+
+class ItemDetail(Part):
+    """What full details add to an item of an order, an invoice, a credit memo or a shipment.
+
+    Attributes:
+        id: the item's own ID.
+        order_item_id: the ID of the order's item; for an order the same as `id`.
+    """
+
+    id: Identifier | None = full_only()
+    order_item_id: Identifier | None = full_only()
+    product_id: Identifier | None = full_only()
+    product_type: str | None = full_only()
+    options: list[ItemOption] | None = full_only()
+    row_total: Number | None = full_only()
+    discount_amount: Number | None = full_only()
+    tax_amount: Number | None = full_only()
+
+
+class LineItem(ItemDetail):
     """One thing that was bought: of a configurable or bundle product only the whole."""
 
     sku: str
     name: str
     price: Number
     qty: Number
+
+
+class Buyer(Part):
+    """Who an order or a cart belongs to; a guest has no ID."""
+
+    id: Identifier | None
+    email: str | None
+    group_id: Identifier | None
+    is_guest: bool | None
 
 
 class Metadata(Part):
@@ -62,6 +110,10 @@ class Metadata(Part):
     async_: Annotated[bool, Field(alias="async")]  # it came through Magento's queue
     # By `magento-eventbridge send-test`: nothing of the kind happened.
     test: bool = Field(False, exclude_if=lambda test: not test)
+    # Of the full detail's schema; it grows when a field changes its meaning.
+    version: int | None = full_only()
+    # What the event is about, as `order/000000123`; null for an event about nothing in particular.
+    subject: str | None = full_only()
 
 
 class TrackingVersion(Part):
@@ -87,6 +139,8 @@ class Tracking(Part):
     user: dict[str, JsonValue] | None
     ip: str | None = None
     user_agent: str | None = None
+    # The ID of the admin user who is logged in as this customer.
+    impersonated_by: Identifier | None = full_only()
 
 
 class Detail(Part):
@@ -94,3 +148,10 @@ class Detail(Part):
 
     metadata: Metadata
     tracking: Tracking | None = Field(None, exclude_if=lambda tracking: tracking is None)
+
+
+class ViewDetail(Detail):
+    """A detail about something that belongs to a store view."""
+
+    store_view_code: str | None = full_only()
+    website_code: str | None = full_only()

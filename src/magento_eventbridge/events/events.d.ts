@@ -26,10 +26,48 @@ export interface Address {
   postCode: string;
 }
 
+/** Who an order or a cart belongs to; a guest has no ID. */
+export interface Buyer {
+  id: number | null;
+  email: string | null;
+  groupId: number | null;
+  isGuest: boolean | null;
+}
+
 /** A product and how many of it were put in or taken out. */
 export interface CartProduct {
   metadata: Metadata;
   tracking?: Tracking;
+  /** Only in full details. */
+  storeViewCode?: string | null;
+  /** Only in full details. */
+  websiteCode?: string | null;
+  /** Only in full details. */
+  cartId?: number | null;
+  /** Only in full details. */
+  itemId?: number | null;
+  /** Only in full details. */
+  productId?: number | null;
+  /** Only in full details. */
+  productType?: string | null;
+  /** Only in full details. */
+  name?: string | null;
+  /** Only in full details. */
+  price?: number | null;
+  /** Only in full details. */
+  rowTotal?: number | null;
+  /** Only in full details. */
+  discountAmount?: number | null;
+  /** Only in full details. */
+  currency?: string | null;
+  /** Only in full details. */
+  baseCurrency?: string | null;
+  /** Only in full details. */
+  customer?: Buyer | null;
+  /** Only in full details. */
+  createdAt?: string | null;
+  /** Only in full details. */
+  updatedAt?: string | null;
   sku: string;
   qty: number;
 }
@@ -38,6 +76,36 @@ export interface CartProduct {
 export interface CartProductUpdate {
   metadata: Metadata;
   tracking?: Tracking;
+  /** Only in full details. */
+  storeViewCode?: string | null;
+  /** Only in full details. */
+  websiteCode?: string | null;
+  /** Only in full details. */
+  cartId?: number | null;
+  /** Only in full details. */
+  itemId?: number | null;
+  /** Only in full details. */
+  productId?: number | null;
+  /** Only in full details. */
+  productType?: string | null;
+  /** Only in full details. */
+  name?: string | null;
+  /** Only in full details. */
+  price?: number | null;
+  /** Only in full details. */
+  rowTotal?: number | null;
+  /** Only in full details. */
+  discountAmount?: number | null;
+  /** Only in full details. */
+  currency?: string | null;
+  /** Only in full details. */
+  baseCurrency?: string | null;
+  /** Only in full details. */
+  customer?: Buyer | null;
+  /** Only in full details. */
+  createdAt?: string | null;
+  /** Only in full details. */
+  updatedAt?: string | null;
   sku: string;
   operation: "add" | "remove";
   value: number;
@@ -48,16 +116,62 @@ export interface CartProductUpdate {
 export interface Creditmemo {
   metadata: Metadata;
   tracking?: Tracking;
+  /** Only in full details. */
+  storeViewCode?: string | null;
+  /** Only in full details. */
+  websiteCode?: string | null;
   orderId: string;
   shippingAmount: number;
   taxAmount: number;
   total: number;
   status: "OPEN" | "REFUNDED" | "CANCELED";
   items: Array<CreditmemoItem>;
+  /** Only in full details. */
+  id?: string | null;
+  /** Only in full details. */
+  entityId?: number | null;
+  /** Only in full details. */
+  orderEntityId?: number | null;
+  /** Only in full details. */
+  currency?: string | null;
+  /** Only in full details. */
+  baseCurrency?: string | null;
+  /** Only in full details. */
+  customer?: Buyer | null;
+  /** Only in full details. */
+  subtotal?: number | null;
+  /** Only in full details. */
+  discountAmount?: number | null;
+  /** Only in full details. */
+  paymentMethod?: string | null;
+  /** Only in full details. */
+  shippingMethod?: string | null;
+  /** Only in full details. */
+  createdAt?: string | null;
+  /** Only in full details. */
+  updatedAt?: string | null;
+  /** Only in full details. */
+  previous?: PreviousCreditmemo | null;
 }
 
 /** One thing that was given back; its quantity's field is `quantity`. */
 export interface CreditmemoItem {
+  /** Only in full details. */
+  id?: number | null;
+  /** Only in full details. */
+  orderItemId?: number | null;
+  /** Only in full details. */
+  productId?: number | null;
+  /** Only in full details. */
+  productType?: string | null;
+  /** Only in full details. */
+  options?: Array<ItemOption> | null;
+  /** Only in full details. */
+  rowTotal?: number | null;
+  /** Only in full details. */
+  discountAmount?: number | null;
+  /** Only in full details. */
+  taxAmount?: number | null;
   sku: string;
   name: string;
   price: number;
@@ -79,6 +193,10 @@ export interface CronJob {
 export interface Customer {
   metadata: Metadata;
   tracking?: Tracking;
+  /** Only in full details. */
+  storeViewCode?: string | null;
+  /** Only in full details. */
+  websiteCode?: string | null;
   id: number;
   createdAt: string;
   email: string;
@@ -88,6 +206,10 @@ export interface Customer {
   middlename: string;
   prefix: string;
   suffix: string;
+  /** Only in full details. */
+  groupId?: number | null;
+  /** Only in full details. */
+  updatedAt?: string | null;
 }
 
 /** The name with which somebody tried to log in. */
@@ -101,6 +223,10 @@ export interface FailedAdminLogin {
 export interface FailedCustomerLogin {
   metadata: Metadata;
   tracking?: Tracking;
+  /** Only in full details. */
+  storeViewCode?: string | null;
+  /** Only in full details. */
+  websiteCode?: string | null;
   username: string;
   messages: Array<string>;
 }
@@ -109,6 +235,10 @@ export interface FailedCustomerLogin {
 export interface FailedSignUp {
   metadata: Metadata;
   tracking?: Tracking;
+  /** Only in full details. */
+  storeViewCode?: string | null;
+  /** Only in full details. */
+  websiteCode?: string | null;
   email: string;
   firstname: string;
   lastname: string;
@@ -127,12 +257,18 @@ export interface IndexerState {
   tracking?: Tracking;
   index: string;
   status: string;
+  /** Only in full details. */
+  previous?: PreviousState | null;
 }
 
 /** An invoice; amounts in the order's currency. */
 export interface Invoice {
   metadata: Metadata;
   tracking?: Tracking;
+  /** Only in full details. */
+  storeViewCode?: string | null;
+  /** Only in full details. */
+  websiteCode?: string | null;
   orderId: string;
   status: "OPEN" | "PAID" | "CANCELED";
   billingAddress: InvoiceAddress | null;
@@ -140,6 +276,32 @@ export interface Invoice {
   taxAmount: number;
   total: number;
   items: Array<LineItem>;
+  /** Only in full details. */
+  id?: string | null;
+  /** Only in full details. */
+  entityId?: number | null;
+  /** Only in full details. */
+  orderEntityId?: number | null;
+  /** Only in full details. */
+  currency?: string | null;
+  /** Only in full details. */
+  baseCurrency?: string | null;
+  /** Only in full details. */
+  customer?: Buyer | null;
+  /** Only in full details. */
+  subtotal?: number | null;
+  /** Only in full details. */
+  discountAmount?: number | null;
+  /** Only in full details. */
+  paymentMethod?: string | null;
+  /** Only in full details. */
+  shippingMethod?: string | null;
+  /** Only in full details. */
+  createdAt?: string | null;
+  /** Only in full details. */
+  updatedAt?: string | null;
+  /** Only in full details. */
+  previous?: PreviousInvoice | null;
 }
 
 /** A postal address as invoice events give it: the country's field is `countryId`. */
@@ -151,12 +313,34 @@ export interface InvoiceAddress {
   postCode: string;
 }
 
+/** What the shopper chose of a product: `Color` is `Blue`. */
+export interface ItemOption {
+  label: string;
+  value: string;
+}
+
 /**  */
 export interface JsonValue {
 }
 
 /** One thing that was bought: of a configurable or bundle product only the whole. */
 export interface LineItem {
+  /** Only in full details. */
+  id?: number | null;
+  /** Only in full details. */
+  orderItemId?: number | null;
+  /** Only in full details. */
+  productId?: number | null;
+  /** Only in full details. */
+  productType?: string | null;
+  /** Only in full details. */
+  options?: Array<ItemOption> | null;
+  /** Only in full details. */
+  rowTotal?: number | null;
+  /** Only in full details. */
+  discountAmount?: number | null;
+  /** Only in full details. */
+  taxAmount?: number | null;
   sku: string;
   name: string;
   price: number;
@@ -170,12 +354,20 @@ export interface Metadata {
   timestamp: number;
   async: boolean;
   test?: boolean;
+  /** Only in full details. */
+  version?: number | null;
+  /** Only in full details. */
+  subject?: string | null;
 }
 
 /** An order; amounts in the order's currency. A virtual order has no shipping address. */
 export interface Order {
   metadata: Metadata;
   tracking?: Tracking;
+  /** Only in full details. */
+  storeViewCode?: string | null;
+  /** Only in full details. */
+  websiteCode?: string | null;
   id: string;
   status: string;
   coupon: string | null;
@@ -185,6 +377,90 @@ export interface Order {
   taxAmount: number;
   total: number;
   items: Array<LineItem>;
+  /** Only in full details. */
+  entityId?: number | null;
+  /** Only in full details. */
+  quoteId?: number | null;
+  /** Only in full details. */
+  state?: string | null;
+  /** Only in full details. */
+  currency?: string | null;
+  /** Only in full details. */
+  baseCurrency?: string | null;
+  /** Only in full details. */
+  customer?: Buyer | null;
+  /** Only in full details. */
+  subtotal?: number | null;
+  /** Only in full details. */
+  discountAmount?: number | null;
+  /** Only in full details. */
+  totalPaid?: number | null;
+  /** Only in full details. */
+  totalRefunded?: number | null;
+  /** Only in full details. */
+  totalDue?: number | null;
+  /** Only in full details. */
+  paymentMethod?: string | null;
+  /** Only in full details. */
+  shippingMethod?: string | null;
+  /** Only in full details. */
+  createdAt?: string | null;
+  /** Only in full details. */
+  updatedAt?: string | null;
+  /** Only in full details. */
+  previous?: PreviousOrder | null;
+}
+
+/** The former values of the fields that changed; only these are present. */
+export interface PreviousCreditmemo {
+  status?: "OPEN" | "REFUNDED" | "CANCELED" | null;
+  shippingAmount?: number | null;
+  taxAmount?: number | null;
+  total?: number | null;
+  subtotal?: number | null;
+  discountAmount?: number | null;
+}
+
+/** The former values of the fields that changed; only these are present. */
+export interface PreviousInvoice {
+  status?: "OPEN" | "PAID" | "CANCELED" | null;
+  shippingAmount?: number | null;
+  taxAmount?: number | null;
+  total?: number | null;
+  subtotal?: number | null;
+  discountAmount?: number | null;
+}
+
+/** The former values of the fields that changed; only these are present. */
+export interface PreviousOrder {
+  status?: string | null;
+  state?: string | null;
+  coupon?: string | null;
+  shippingAmount?: number | null;
+  taxAmount?: number | null;
+  total?: number | null;
+  subtotal?: number | null;
+  discountAmount?: number | null;
+  totalPaid?: number | null;
+  totalRefunded?: number | null;
+  totalDue?: number | null;
+  shippingMethod?: string | null;
+}
+
+/** The former values of the fields that changed; only these are present. */
+export interface PreviousShipment {
+  qty?: number | null;
+  weight?: number | null;
+}
+
+/** The former values of the fields that changed; only these are present. */
+export interface PreviousState {
+  status?: string | null;
+}
+
+/** The former values of the fields that changed; only these are present. */
+export interface PreviousSubscription {
+  status?: "SUBSCRIBED" | "NOT_ACTIVE" | "UNSUBSCRIBED" | "UNCONFIRMED" | null;
 }
 
 /** A quantity before and after. */
@@ -197,24 +473,56 @@ export interface QuantityChange {
 export interface Shipment {
   metadata: Metadata;
   tracking?: Tracking;
+  /** Only in full details. */
+  storeViewCode?: string | null;
+  /** Only in full details. */
+  websiteCode?: string | null;
   id: string;
   tracks: Array<Track>;
   comments: Array<string>;
   qty: number;
   weight: number | null;
   items: Array<LineItem>;
+  /** Only in full details. */
+  entityId?: number | null;
+  /** Only in full details. */
+  orderId?: string | null;
+  /** Only in full details. */
+  orderEntityId?: number | null;
+  /** Only in full details. */
+  customer?: Buyer | null;
+  /** Only in full details. */
+  paymentMethod?: string | null;
+  /** Only in full details. */
+  shippingMethod?: string | null;
+  /** Only in full details. */
+  createdAt?: string | null;
+  /** Only in full details. */
+  updatedAt?: string | null;
+  /** Only in full details. */
+  previous?: PreviousShipment | null;
 }
 
 /** A subscription; link and code to end it only while it is `SUBSCRIBED`. */
 export interface Subscription {
   metadata: Metadata;
   tracking?: Tracking;
+  /** Only in full details. */
+  storeViewCode?: string | null;
+  /** Only in full details. */
+  websiteCode?: string | null;
   customerId: number | null;
   email: string;
   isSubscribed: boolean;
   status: "SUBSCRIBED" | "NOT_ACTIVE" | "UNSUBSCRIBED" | "UNCONFIRMED";
   unsubscriptionLink?: string;
   code?: string;
+  /** Only in full details. */
+  subscriberId?: number | null;
+  /** Only in full details. */
+  updatedAt?: string | null;
+  /** Only in full details. */
+  previous?: PreviousSubscription | null;
 }
 
 /** One tracking number and whose it is. */
@@ -239,6 +547,8 @@ export interface Tracking {
   user: Record<string, unknown> | null;
   ip?: string | null;
   userAgent?: string | null;
+  /** Only in full details. */
+  impersonatedBy?: number | null;
 }
 
 /** Versions of the agent, of PHP and of Magento. */

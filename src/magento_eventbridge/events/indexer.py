@@ -2,8 +2,14 @@
 
 from typing import Annotated, Literal
 
-from magento_eventbridge.events.detail import Detail
+from magento_eventbridge.events.detail import Detail, Part, former, full_only
 from magento_eventbridge.events.event import DETAIL_TYPE, EventBridgeEvent
+
+
+class PreviousState(Part):
+    """The former values of the fields that changed; only these are present."""
+
+    status: str | None = former()
 
 
 class IndexerState(Detail):
@@ -11,6 +17,7 @@ class IndexerState(Detail):
 
     index: str
     status: str
+    previous: PreviousState | None = full_only()
 
 
 class StateSaved(EventBridgeEvent[IndexerState]):

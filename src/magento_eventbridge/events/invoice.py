@@ -2,13 +2,34 @@
 
 from typing import Annotated, Literal
 
-from magento_eventbridge.events.detail import Detail, InvoiceAddress, LineItem, Number
+from magento_eventbridge.events.detail import (
+    Buyer,
+    Identifier,
+    InvoiceAddress,
+    LineItem,
+    Number,
+    Part,
+    ViewDetail,
+    former,
+    full_only,
+)
 from magento_eventbridge.events.event import DETAIL_TYPE, EventBridgeEvent
 
 Status = Literal["OPEN", "PAID", "CANCELED"]
 
 
-class Invoice(Detail):
+class PreviousInvoice(Part):
+    """The former values of the fields that changed; only these are present."""
+
+    status: Status | None = former()
+    shipping_amount: Number | None = former()
+    tax_amount: Number | None = former()
+    total: Number | None = former()
+    subtotal: Number | None = former()
+    discount_amount: Number | None = former()
+
+
+class Invoice(ViewDetail):
     """An invoice; amounts in the order's currency."""
 
     order_id: str
@@ -18,6 +39,19 @@ class Invoice(Detail):
     tax_amount: Number
     total: Number
     items: list[LineItem]
+    id: str | None = full_only()
+    entity_id: Identifier | None = full_only()
+    order_entity_id: Identifier | None = full_only()
+    currency: str | None = full_only()
+    base_currency: str | None = full_only()
+    customer: Buyer | None = full_only()
+    subtotal: Number | None = full_only()
+    discount_amount: Number | None = full_only()
+    payment_method: str | None = full_only()
+    shipping_method: str | None = full_only()
+    created_at: str | None = full_only()
+    updated_at: str | None = full_only()
+    previous: PreviousInvoice | None = full_only()
 
 
 class InvoiceCreated(EventBridgeEvent[Invoice]):

@@ -2,11 +2,38 @@
 
 from typing import Annotated, Literal
 
-from magento_eventbridge.events.detail import Address, Detail, LineItem, Number
+from magento_eventbridge.events.detail import (
+    Address,
+    Buyer,
+    Identifier,
+    LineItem,
+    Number,
+    Part,
+    ViewDetail,
+    former,
+    full_only,
+)
 from magento_eventbridge.events.event import DETAIL_TYPE, EventBridgeEvent
 
 
-class Order(Detail):
+class PreviousOrder(Part):
+    """The former values of the fields that changed; only these are present."""
+
+    status: str | None = former()
+    state: str | None = former()
+    coupon: str | None = former()
+    shipping_amount: Number | None = former()
+    tax_amount: Number | None = former()
+    total: Number | None = former()
+    subtotal: Number | None = former()
+    discount_amount: Number | None = former()
+    total_paid: Number | None = former()
+    total_refunded: Number | None = former()
+    total_due: Number | None = former()
+    shipping_method: str | None = former()
+
+
+class Order(ViewDetail):
     """An order; amounts in the order's currency. A virtual order has no shipping address."""
 
     id: str
@@ -18,6 +45,22 @@ class Order(Detail):
     tax_amount: Number
     total: Number
     items: list[LineItem]
+    entity_id: Identifier | None = full_only()
+    quote_id: Identifier | None = full_only()
+    state: str | None = full_only()
+    currency: str | None = full_only()
+    base_currency: str | None = full_only()
+    customer: Buyer | None = full_only()
+    subtotal: Number | None = full_only()
+    discount_amount: Number | None = full_only()
+    total_paid: Number | None = full_only()
+    total_refunded: Number | None = full_only()
+    total_due: Number | None = full_only()
+    payment_method: str | None = full_only()
+    shipping_method: str | None = full_only()
+    created_at: str | None = full_only()
+    updated_at: str | None = full_only()
+    previous: PreviousOrder | None = full_only()
 
 
 class OrderPlaced(EventBridgeEvent[Order]):

@@ -2,7 +2,16 @@
 
 from typing import Annotated, Literal
 
-from magento_eventbridge.events.detail import Detail, LineItem, Number, Part
+from magento_eventbridge.events.detail import (
+    Buyer,
+    Identifier,
+    LineItem,
+    Number,
+    Part,
+    ViewDetail,
+    former,
+    full_only,
+)
 from magento_eventbridge.events.event import DETAIL_TYPE, EventBridgeEvent
 
 
@@ -14,7 +23,14 @@ class Track(Part):
     number: str
 
 
-class Shipment(Detail):
+class PreviousShipment(Part):
+    """The former values of the fields that changed; only these are present."""
+
+    qty: Number | None = former()
+    weight: Number | None = former()
+
+
+class Shipment(ViewDetail):
     """A shipment; `qty` is the number of things in it, `weight` null where nobody weighed it."""
 
     id: str
@@ -23,6 +39,15 @@ class Shipment(Detail):
     qty: Number
     weight: Number | None
     items: list[LineItem]
+    entity_id: Identifier | None = full_only()
+    order_id: str | None = full_only()
+    order_entity_id: Identifier | None = full_only()
+    customer: Buyer | None = full_only()
+    payment_method: str | None = full_only()
+    shipping_method: str | None = full_only()
+    created_at: str | None = full_only()
+    updated_at: str | None = full_only()
+    previous: PreviousShipment | None = full_only()
 
 
 class ShipmentSaved(EventBridgeEvent[Shipment]):

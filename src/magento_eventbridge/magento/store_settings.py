@@ -31,7 +31,7 @@ _REGION = f"{SECTION}/options/region"
 _SOURCE = f"{SECTION}/options/source"
 _AGENT_SECRET = f"{SECTION}/agent/secret"
 _AGENT_TRANSPORT = f"{SECTION}/agent/transport"
-_IF_EMPTY = {_TYPE: "default", _REGION: "us-east-1"}
+_IF_EMPTY = {_TYPE: "default", _REGION: "us-east-1", f"{SECTION}/options/detail": "documented"}
 
 _SWITCHES = {
     event.config_path: ("events", *event.config_path.removeprefix(f"{SECTION}/events_").split("/"))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from magento_eventbridge.catalog import EVENTS, EventDefinition
+from magento_eventbridge.catalog.event import DetailLevel
 from magento_eventbridge.catalog.schema import detail_schema
 
 Json = dict[str, Any]
@@ -41,9 +42,9 @@ class Known:
     schema: Json
 
 
-def known(event: EventDefinition, name: str) -> Known:
+def known(event: EventDefinition, name: str, level: DetailLevel = "documented") -> Known:
     """Return an event as patterns know it."""
-    return Known(name, detail_schema(event))
+    return Known(name, detail_schema(event, level))
 
 
 def everything() -> list[Known]:

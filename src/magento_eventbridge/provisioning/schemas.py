@@ -13,7 +13,8 @@ from pydantic.json_schema import models_json_schema
 
 from magento_eventbridge import __version__
 from magento_eventbridge.catalog import BY_DETAIL_TYPE
-from magento_eventbridge.catalog.schema import DIALECT
+from magento_eventbridge.catalog.event import DetailLevel
+from magento_eventbridge.catalog.schema import DIALECT, at_level
 from magento_eventbridge.events import CLASSES
 
 Json = dict[str, Any]
@@ -30,11 +31,13 @@ class Subject:
         documented: its name in the catalog.
         sent: its detail-type on the bus.
         source: its source on the bus.
+        level: how much its detail says.
     """
 
     documented: str
     sent: str
     source: str
+    level: DetailLevel = "documented"
 
     @property
     def schema_name(self) -> str:
@@ -87,7 +90,9 @@ def async_api_3(
         [(CLASSES[subject.documented], "serialization") for subject in subjects],
         ref_template="#/components/schemas/{model}",
     )
-    models: Json = schema["$defs"]
+    level = subjects[0].level if subjects else "documented"
+    roots = [{"$ref": subject.documented} for subject in subjects]
+    models: Json = at_level({**schema, "anyOf": roots}, level)["$defs"]
     for subject in subjects:
         models[subject.documented]["properties"]["detail-type"]["const"] = subject.sent
     messages = {
@@ -129,7 +134,8 @@ def async_api_3(
 
 
 def _event_schema(subject: Subject) -> Json:
-    schema = CLASSES[subject.documented].model_json_schema(mode="serialization")
+    plain = CLASSES[subject.documented].model_json_schema(mode="serialization")
+    schema = at_level(plain, subject.level)
     schema["properties"]["detail-type"]["const"] = subject.sent
     return schema
 

@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS
+from magento_eventbridge.catalog.event import DetailLevel
 from magento_eventbridge.delivery.routing import (
     CredentialsSource,
     CredentialsType,
@@ -70,6 +71,11 @@ class OptionsSettings(SettingsGroup):
     endpoint_url: OptionalText = Field(None, description="an endpoint other than AWS's own")
     cloudwatch_event_fallback: bool = Field(
         False, description="use the default bus whatever event_bus says"
+    )
+    detail: DetailLevel = Field(
+        "documented",
+        description="how much a detail says: `documented`, or `full`, which adds currency, "
+        "customer, IDs, totals, former values",
     )
     tracking: bool = Field(True, description="add `tracking` to details")
     queue_mode: bool = Field(False, description="the store hands over through Magento's queue")
@@ -192,4 +198,5 @@ class ViewSettings(SettingsGroup):
             ),
             detail_types=self.detail_types,
             resources=options.resources,
+            detail=options.detail,
         )

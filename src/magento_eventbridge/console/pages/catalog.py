@@ -14,7 +14,7 @@ from magento_eventbridge.bridge.sinks import Sinks
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS, EventDefinition
 from magento_eventbridge.catalog.schema import detail_schema, fields
 from magento_eventbridge.console.page_context import PageContext, form_of
-from magento_eventbridge.delivery.envelope import metadata, sample_entry
+from magento_eventbridge.delivery.envelope import full_metadata, metadata, sample_entry
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
 
@@ -85,15 +85,17 @@ def _page(
 ) -> web.Response:
     route = context.bridge.settings.route()
     about = metadata("019aa1f8-5c2b-7d0e-9f3a-4b1c2d3e4f50", 1_795_453_984, queued=False)
+    if route.detail == "full":
+        about |= full_metadata(None)
     name = route.detail_type(event.detail_type)
     return context.page(
         request,
         "catalog_event.html",
         event=event,
         name=name,
-        fields=fields(event),
-        sample=_json({**event.sample, "metadata": about}),
-        schema=_json(detail_schema(event)),
+        fields=fields(event, route.detail),
+        sample=_json({**event.sample_at(route.detail), "metadata": about}),
+        schema=_json(detail_schema(event, route.detail)),
         pattern=_json({"source": [route.source], "detail-type": [name]}),
         is_on=event.config_path not in route.switched_off,
         trial=trial,

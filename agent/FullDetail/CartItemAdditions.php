@@ -1,0 +1,49 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\FullDetail;
+
+use Magento\Framework\DataObject;
+use MagentoEventBridge\Agent\Snapshot\Fields;
+
+/**
+ * Reads what a full detail says of a cart's item and of the cart.
+ */
+class CartItemAdditions implements AdditionsInterface
+{
+    private const FIELDS = ['row_total', 'discount_amount', 'created_at', 'updated_at'];
+    private const CART = [
+        'quote_currency_code',
+        'base_currency_code',
+        'customer_id',
+        'customer_email',
+        'customer_group_id',
+        'customer_is_guest',
+    ];
+
+    /**
+     * @var Fields
+     */
+    private $fields;
+
+    public function __construct(Fields $fields)
+    {
+        $this->fields = $fields;
+    }
+
+    /**
+     * Reads the additions of a cart's item.
+     *
+     * @param DataObject|\Magento\Quote\Model\Quote\Item $thing
+     * @param array $stored
+     * @return array
+     */
+    public function of(DataObject $thing, array $stored): array
+    {
+        $cart = $thing->getQuote();
+
+        return $this->fields->of($thing, self::FIELDS, $stored)
+            + ($cart ? $this->fields->of($cart, self::CART) : []);
+    }
+}

@@ -1,0 +1,32 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\FullDetail;
+
+use Magento\Framework\App\Config\ScopeConfigInterface;
+use Magento\Store\Model\ScopeInterface;
+
+/**
+ * Reads how much the details of a store view say.
+ */
+class DetailLevel
+{
+    private const PATH = 'aws_eventbridge/options/detail';
+    private const FULL = 'full';
+
+    /**
+     * @var ScopeConfigInterface
+     */
+    private $config;
+
+    public function __construct(ScopeConfigInterface $config)
+    {
+        $this->config = $config;
+    }
+
+    public function isFull(int $storeId): bool
+    {
+        return $this->config->getValue(self::PATH, ScopeInterface::SCOPE_STORE, $storeId) === self::FULL;
+    }
+}

@@ -1,0 +1,21 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Model\Config\Source;
+
+use Magento\Framework\Data\OptionSourceInterface;
+
+/**
+ * How much a detail says.
+ */
+class Detail implements OptionSourceInterface
+{
+    public function toOptionArray(): array
+    {
+        return [
+            ['value' => 'documented', 'label' => __('Documented fields')],
+            ['value' => 'full', 'label' => __('Full')],
+        ];
+    }
+}
