@@ -97,6 +97,26 @@ def rule_pattern(events: list[EventDefinition]) -> Json:
     return {"source": [SOURCE], "detail-type": [event.detail_type for event in events]}
 
 
+_SUBJECTS = {
+    "cart": "its cart",
+    "creditmemo": "its order",
+    "cron": "its cron job",
+    "customer": "its customer",
+    "indexer": "its indexer",
+    "invoice": "its order",
+    "newsletter": "its subscriber",
+    "order": "its order",
+    "shipment": "its order",
+    "user": "its admin user",
+}
+
+
+def _order(event: EventDefinition) -> str:
+    if event.unordered:
+        return f"none: {event.unordered}"
+    return f"kept among the events of {_SUBJECTS[event.scope]} in one store view"
+
+
 def event_page(event: EventDefinition) -> str:
     """Write the page of one event."""
     schema = detail_schema(event)
@@ -110,6 +130,7 @@ def event_page(event: EventDefinition) -> str:
             [
                 ["switched by", f"`{event.config_path}` in Magento, `events.{setting}` here"],
                 ["Magento events", ", ".join(f"`{name}`" for name in event.magento_events)],
+                ["order", _order(event)],
             ],
         ),
         "## Detail",

@@ -8,17 +8,25 @@ from typing import cast
 
 import pytest
 
+from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.delivery.ports import Queue
+from magento_eventbridge.delivery.dispatcher import Dispatcher
+from magento_eventbridge.delivery.policy import Policy
+from magento_eventbridge.delivery.ports import Claim, Queue
+from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
 from magento_eventbridge.queues.amqp.queue import AmqpQueue
 from magento_eventbridge.queues.mysql.magento_db import MagentoDbQueue
 from magento_eventbridge.queues.mysql.outbox import OutboxQueue
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from magento_eventbridge.settings.queues import QUEUE
+from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 from tests.support import recorded
 from tests.support.magento_broker import MagentoBroker
 from tests.support.magento_queue import MagentoQueue
 from tests.support.mariadb import Outbox
+from tests.support.put_events import Stall, put_events
+
+KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="a-test-secret")
 
 
 @dataclass
@@ -115,6 +123,59 @@ async def test_what_is_given_back_comes_out_again_in_its_place(subject: Subject)
     first = await subject.queue.claim(2)
     await subject.queue.retry(first)
     assert [claim.body for claim in await subject.queue.claim(10)] == ids(captures)
+
+
+async def test_deferred_claims_stay_claimed_and_are_recalled_with_their_bodies(
+    subject: Subject,
+) -> None:
+    captures = recorded.orders(30)
+    await subject.put(captures)
+    claims = [Claim(claim.handle, b"") for claim in await subject.queue.claim(30)]
+    await subject.queue.defer(claims)
+    assert await subject.queue.claim(30) == []
+    recalled = await subject.queue.recall(claims[5:15])
+    assert [claim.body for claim in recalled] == ids(captures)[5:15]
+    assert [claim.handle for claim in recalled] == [claim.handle for claim in claims[5:15]]
+    await subject.queue.ack(recalled)
+    await subject.queue.retry(claims[:5])
+    assert [claim.body for claim in await subject.queue.claim(30)] == ids(captures)[:5]
+
+
+async def test_what_is_gone_is_not_recalled(subject: Subject) -> None:
+    await subject.put(recorded.orders(2))
+    claims = await subject.queue.claim(2)
+    await subject.queue.ack(claims[:1])
+    assert await subject.queue.recall(claims) == claims[1:]
+
+
+async def test_a_subject_with_very_many_events_holds_up_no_other(subject: Subject) -> None:
+    """More than RabbitMQ hands out at once, each after the answer to the one before it."""
+    placed = recorded.of("order-guest", "sales_order_place_after")
+    hot = [recorded.stored(recorded.again(placed, subject="order/hot")) for _ in range(1100)]
+    async with put_events(lambda _, __: Stall(0.004)) as endpoint:
+        await subject.put(hot)
+        destination = Destination("eu-west-1", endpoint_url=endpoint.url, credentials=KEYS)
+        route = Route(destination, "shop.example.com")
+        sink = EventBridgeSink(CredentialsFinder())
+        dispatcher = Dispatcher(subject.queue, lambda _: route, lambda _: sink, Policy())
+        running = asyncio.create_task(dispatcher.run())
+        try:
+            await endpoint.until_taken(5)
+            others = recorded.orders(50)
+            await subject.put(others)
+            expected = {capture.id for capture, _ in others}
+            async with asyncio.timeout(20):
+                while not expected <= set(endpoint.ids):
+                    await asyncio.sleep(0.02)
+            assert len(endpoint.taken) < 1100  # the hot one is still being delivered
+            await endpoint.until_taken(1150, seconds=90)
+        finally:
+            dispatcher.stop()
+            await running
+            await sink.close()
+    arrived = [event_id for event_id in endpoint.ids if event_id not in expected]
+    assert arrived == [capture.id for capture, _ in hot]
+    assert (await subject.queue.depth()).captures == 0
 
 
 async def test_what_is_given_back_for_later_comes_out_later(subject: Subject) -> None:

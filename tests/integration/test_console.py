@@ -173,7 +173,10 @@ async def test_a_proxys_word_counts_from_the_proxy_only(tmp_path: Path) -> None:
             assert (answer.status, "ada" in await answer.text()) == (200, True)
         http.cookie_jar.clear()
         async with http.get("/") as answer:
-            assert (answer.status, "only through its reverse proxy" in await answer.text()) == (403, True)
+            assert (answer.status, "only through its reverse proxy" in await answer.text()) == (
+                403,
+                True,
+            )
     elsewhere = {"proxy_header": "X-Remote-User", "proxies": ["192.0.2.7"]}
     async with _console(tmp_path, None, **elsewhere) as http:
         async with http.get("/", headers=named) as answer:

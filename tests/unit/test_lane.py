@@ -248,3 +248,64 @@ AnyInterleaving.TestCase.settings = settings(
     max_examples=150, stateful_step_count=40, deadline=None
 )
 TestAnyInterleaving = AnyInterleaving.TestCase
+
+
+# Very many of one key
+
+
+def deferring_lane(count: int) -> tuple[Lane, list[Claim]]:
+    """Return a lane with 100 entries behind the first of a key, and as many claims as told."""
+    lane = lane_of(*(pending("k", name=f"e{number}") for number in range(101)))
+    claims = [Claim(number, b"") for number in range(count)]
+    for claim in claims:
+        assert lane.defers("k")
+        lane.defer("k", claim)
+    return lane, claims
+
+
+def settle(lane: Lane, count: int) -> None:
+    for _ in range(count):
+        (entry,) = lane.take(0)
+        lane.settle(entry)
+
+
+def test_a_key_defers_what_is_beyond_a_hundred_and_no_other_key_does():
+    lane, _ = deferring_lane(3)
+    assert not lane.defers("other")
+    assert (len(lane), lane.deferred) == (101, 3)
+    assert not lane_of(*(pending("k") for _ in range(100))).defers("k")
+
+
+def test_claims_are_recalled_when_few_entries_are_left():
+    lane, claims = deferring_lane(70)
+    assert lane.take_recalls() == []
+    settle(lane, 50)
+    assert lane.take_recalls() == [("k", claims[:50])]
+    assert lane.take_recalls() == []  # one at a time
+    assert lane.defers("k")
+    for claim in claims[:50]:
+        lane.add(pending("k", name=str(claim.handle)))
+    lane.end_recall("k")
+    settle(lane, 50)
+    assert lane.take_recalls() == [("k", claims[50:])]
+    assert (lane.deferred, lane.defers("k")) == (0, True)  # what comes now is behind these
+    lane.end_recall("k")
+    assert not lane.defers("k")
+
+
+def test_claims_that_could_not_be_read_wait_on():
+    lane, claims = deferring_lane(60)
+    settle(lane, 50)
+    ((key, some),) = lane.take_recalls()
+    lane.end_recall(key, some)
+    assert lane.deferred == 60
+    assert lane.take_recalls() == [("k", claims[:50])]
+
+
+def test_deferred_claims_are_given_back_at_the_end():
+    lane, claims = deferring_lane(60)
+    settle(lane, 50)
+    ((key, some),) = lane.take_recalls()
+    assert lane.clear_deferred() == claims[50:]
+    lane.end_recall(key, some)
+    assert (lane.deferred, lane.take_recalls()) == (0, [])

@@ -19,6 +19,7 @@ def _event(detail_type: str, setting: str, magento_event: str, when: str) -> Eve
         detail=Flush,
         translate=_flush,
         sample={},
+        unordered="each flush stands for itself",
     )
 
 

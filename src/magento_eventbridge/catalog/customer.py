@@ -108,6 +108,7 @@ EVENTS = (
         add_full=full.view,
         full_sample=full.SAMPLE_VIEW,
         applies=_failed,
+        unordered="a failed login changes nothing, and anyone can cause thousands for one name",
         sample={
             "username": "test@example.com",
             "messages": [
@@ -141,6 +142,7 @@ EVENTS = (
         add_full=full.view,
         full_sample=full.SAMPLE_VIEW,
         applies=_failed,
+        unordered="a failed sign-up changes nothing, and anyone can cause thousands for one name",
         sample={
             "email": "test@example.com",
             "firstname": "Test",

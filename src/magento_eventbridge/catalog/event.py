@@ -42,6 +42,7 @@ class EventDefinition:
         sample: a detail as consumers see it, without metadata.
         add_full: returns what a full detail has beside, or in the place of, documented fields.
         full_sample: the same of the sample.
+        unordered: why it needs no place among the events of its subject; empty: it keeps its place.
     """
 
     detail_type: str
@@ -54,6 +55,12 @@ class EventDefinition:
     applies: Callable[[Capture], bool] = always
     add_full: Callable[[Capture], Json] = nothing
     full_sample: Mapping[str, Any] = field(default_factory=dict)
+    unordered: str = ""
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether it keeps its place among the events of its subject."""
+        return not self.unordered
 
     @property
     def scope(self) -> str:

@@ -65,6 +65,7 @@ class Dispatcher:
         self._acks: list[Claim] = []
         self._burials: list[tuple[Claim, str]] = []
         self._returns: list[tuple[list[Claim], float]] = []
+        self._deferred: list[Claim] = []  # the queue does not know of these yet
         self._has_settled = asyncio.Event()
         self._settling = asyncio.Lock()
         self._has_room = asyncio.Event()
@@ -124,10 +125,10 @@ class Dispatcher:
         try:
             await self._keep_claiming(until_empty, at_most)
         finally:
-            left = [await sender.stop() for sender in self._senders.values()]
+            left = await asyncio.gather(*(sender.stop() for sender in self._senders.values()))
             settler.cancel()
             await asyncio.gather(settler, return_exceptions=True)
-            await self._settle_last([pending.claim for waiting in left for pending in waiting])
+            await self._settle_last([claim for claims in left for claim in claims])
 
     # From the queue to a sender
 
@@ -164,6 +165,8 @@ class Dispatcher:
                 self._admit(claim)
                 if number % _ADMITTED_AT_A_TIME == 0:
                     await asyncio.sleep(0)
+            await self._defer()
+            await self._recall()
             if not claims:
                 # What was passed over for want of room is still in the queue.
                 is_all = (until_empty and not full) or limit == 0
@@ -176,6 +179,29 @@ class Dispatcher:
     async def _claim(self, limit: int, without_views: set[int]) -> list[Claim]:
         return await self._queue.claim(limit, without_views=without_views) if limit > 0 else []
 
+    async def _defer(self) -> None:
+        """Let the queue know which claims wait behind many others of their subject."""
+        deferred, self._deferred = self._deferred, []
+        if deferred:
+            try:
+                await self._queue.defer(deferred)
+            except QueueError as error:
+                log.warning("Captures wait in memory: %s", error)
+
+    async def _recall(self) -> None:
+        """Read deferred captures whose turn comes."""
+        for sender in list(self._senders.values()):
+            for order_key, claims in sender.take_recalls():
+                try:
+                    recalled = await self._queue.recall(claims)
+                except QueueError as error:
+                    log.debug("Deferred captures cannot be read now: %s", error)
+                    sender.end_recall(order_key, claims)
+                    continue
+                for claim in recalled:
+                    self._admit(claim, is_recalled=True)
+                sender.end_recall(order_key)
+
     async def _follow_routes(self) -> None:
         """Stop the senders of store views with a new route; what waits there takes the new one.
 
@@ -186,8 +212,15 @@ class Dispatcher:
         left = await asyncio.gather(*(sender.stop() for sender in ended))
         for sender in ended:
             del self._senders[sender.destination]
-        for pending in (pending for waiting in left for pending in waiting):
-            self._admit(pending.claim)
+        claims = [claim for some in left for claim in some]
+        # What was deferred has no body: it comes out of the queue again, behind the others.
+        deferred = [claim for claim in claims if not claim.body]
+        for claim in claims:
+            if claim.body:
+                self._admit(claim)
+        if deferred:
+            self._returns.append((deferred, 0.0))
+            self._has_settled.set()
 
     async def _until_news(self) -> None:
         """Wait for something to claim, for room to claim more, or for the end."""
@@ -200,7 +233,7 @@ class Dispatcher:
             wait.cancel()
         await asyncio.gather(*waits, return_exceptions=True)
 
-    def _admit(self, claim: Claim) -> None:
+    def _admit(self, claim: Claim, *, is_recalled: bool = False) -> None:
         capture: Capture | None = None
         try:
             capture = read_capture(claim.body)
@@ -212,6 +245,13 @@ class Dispatcher:
                 self._has_settled.set()
                 if event:
                     self._report_settled(claim, capture, route.detail_type(event.detail_type), None)
+                return
+            sender = self._sender(route.destination)
+            order_key = capture.order_key if event.is_ordered else capture.id
+            if not is_recalled and sender.defers(order_key):
+                bodiless = Claim(claim.handle, b"")
+                sender.defer(order_key, capture.view_id, bodiless)
+                self._deferred.append(bodiless)
                 return
             if log.isEnabledFor(logging.DEBUG):
                 extra = {"event_id": capture.id}
@@ -226,10 +266,8 @@ class Dispatcher:
             log.exception("A capture could not be translated", extra={"event_id": _id_of(capture)})
             self._refuse(claim, capture, ReasonKind.INTERNAL_ERROR.reason(type(error).__name__))
         else:
-            pending = Pending(
-                claim, entry, capture.order_key, capture.id, event.label, capture.view_id
-            )
-            self._send(pending, capture, self._sender(route.destination))
+            pending = Pending(claim, entry, order_key, capture.id, event.label, capture.view_id)
+            self._send(pending, capture, sender)
 
     def _send(self, pending: Pending, capture: Capture, sender: Sender) -> None:
         size, limit = pending.entry.size, sender.limits.max_bytes

@@ -116,7 +116,7 @@ def build_entry(capture: Capture, event: EventDefinition, route: Route) -> Entry
         event_bus=route.destination.event_bus,
         resources=route.resources,
         id=capture.id,
-        order_key=capture.order_key,
+        order_key=capture.order_key if event.is_ordered else capture.id,
     )
 
 

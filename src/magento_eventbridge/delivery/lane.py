@@ -3,6 +3,7 @@
 import heapq
 import itertools
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from magento_eventbridge.delivery.apart import Apart, Group
@@ -25,12 +26,20 @@ class Pending:
     probes: Group | None = None  # it is sent to try whether its group is still refused
 
 
+# Of one subject: so many entries are kept, and so many claims are recalled at a time.
+_MOST_OF_A_KEY = 100
+_RECALLED_AT_ONCE = 50
+
+
 class Lane:
     """The entries bound for one destination, in order.
 
     Of entries with the same order key only the first is ever in flight: the others wait until
     it is settled, however often it is tried. Entries of other keys go ahead of them. Entries of a
     group that the destination refuses are `apart`: they are not counted among those of the lane.
+
+    Of a key with very many entries only the first are kept. The others are deferred: just their
+    claims are kept, until they are recalled from the queue.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -39,9 +48,12 @@ class Lane:
         self._ready: deque[Pending] = deque()
         self._postponed: list[tuple[float, int, Pending]] = []
         self._behind: dict[str, deque[Pending]] = {}  # by key; the key's first is not in here
+        self._deferred: dict[str, deque[Claim]] = {}  # by key; empty while the last are recalled
+        self._recalled: set[str] = set()  # keys of which claims are being recalled
         self._tie = itertools.count()
         self._size = 0
         self._bytes = 0
+        self._deferred_size = 0
 
     def __len__(self) -> int:
         """Return how many entries it holds, those in flight among them."""
@@ -67,6 +79,50 @@ class Lane:
             self._ready.append(pending)
         else:
             line.append(pending)
+
+    @property
+    def deferred(self) -> int:
+        """How many claims are deferred."""
+        return self._deferred_size
+
+    def defers(self, key: str) -> bool:
+        """Return whether further claims of a key must be deferred."""
+        return key in self._deferred or len(self._behind.get(key, ())) >= _MOST_OF_A_KEY
+
+    def defer(self, key: str, claim: Claim) -> None:
+        """Keep a claim behind all others of its key."""
+        self._deferred.setdefault(key, deque()).append(claim)
+        self._deferred_size += 1
+
+    def take_recalls(self) -> list[tuple[str, list[Claim]]]:
+        """Take the claims that should be recalled now: keys of which few entries are left."""
+        recalls = []
+        for key, claims in self._deferred.items():
+            few = _MOST_OF_A_KEY - _RECALLED_AT_ONCE
+            if key not in self._recalled and len(self._behind.get(key, ())) <= few:
+                some = [claims.popleft() for _ in range(min(_RECALLED_AT_ONCE, len(claims)))]
+                self._recalled.add(key)
+                self._deferred_size -= len(some)
+                recalls.append((key, some))
+        return recalls
+
+    def end_recall(self, key: str, not_recalled: Sequence[Claim] = ()) -> None:
+        """Record that the claims taken last were added; those that could not be read wait on."""
+        self._recalled.discard(key)
+        claims = self._deferred.get(key)
+        if claims is None:
+            return  # cleared meanwhile
+        claims.extendleft(reversed(not_recalled))
+        self._deferred_size += len(not_recalled)
+        if not claims:
+            del self._deferred[key]
+
+    def clear_deferred(self) -> list[Claim]:
+        """Remove and return all deferred claims, each key's in order."""
+        claims = [claim for some in self._deferred.values() for claim in some]
+        self._deferred.clear()
+        self._deferred_size = 0
+        return claims
 
     def take(self, now: float) -> list[Pending]:
         """Take the entries of the next call: as many as are ready and fit, possibly none."""

@@ -117,6 +117,21 @@ class Queue(Protocol):
         """Give captures back; they come out again after `delay` seconds."""
         ...
 
+    async def defer(self, claims: Sequence[Claim]) -> None:
+        """Keep captures claimed that wait behind many others of their subject.
+
+        Their bodies are not needed until they are recalled; what waits behind them in the queue
+        must not be held up by them.
+        """
+        ...
+
+    async def recall(self, claims: Sequence[Claim]) -> list[Claim]:
+        """Read claimed captures again, in their order: deferred claims have no body.
+
+        One that is no longer in the queue is left out.
+        """
+        ...
+
     async def bury(self, claim: Claim, reason: str) -> None:
         """Move a capture that can never be delivered to the dead letters."""
         ...

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aiolimiter import AsyncLimiter
@@ -15,7 +15,7 @@ from magento_eventbridge.delivery.condition import Change, Condition
 from magento_eventbridge.delivery.lane import Lane, Pending
 from magento_eventbridge.delivery.observer import Call, Observer
 from magento_eventbridge.delivery.policy import Policy
-from magento_eventbridge.delivery.ports import Sink
+from magento_eventbridge.delivery.ports import Claim, Sink
 from magento_eventbridge.delivery.reasons import ReasonKind
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.status import DestinationStatus, Totals
@@ -84,7 +84,7 @@ class Sender:
 
     def __len__(self) -> int:
         """Return how many entries wait or are in flight, without those that wait apart."""
-        return len(self._lane)
+        return len(self._lane) + self._lane.deferred
 
     @property
     def is_full(self) -> bool:
@@ -92,6 +92,7 @@ class Sender:
         return (
             len(self._lane) >= self._policy.entries_per_destination
             or self._lane.bytes >= self._policy.bytes_per_destination
+            or self._lane.deferred >= self._policy.claims_deferred
         )
 
     @property
@@ -100,7 +101,7 @@ class Sender:
         return DestinationStatus(
             destination=self.destination,
             views=frozenset(self.views),
-            waiting=len(self._lane),
+            waiting=len(self),
             calls=self._in_flight,
             problem=self._condition.problem,
             is_parked=self._condition.is_parked,
@@ -113,15 +114,36 @@ class Sender:
         self._lane.add(pending)
         self._wake.set()
 
-    async def stop(self) -> list[Pending]:
-        """Finish the calls in flight, as far as time allows, and return what is left."""
+    def defers(self, order_key: str) -> bool:
+        """Return whether a subject has so many events here that further ones must be deferred."""
+        return self._lane.defers(order_key)
+
+    def defer(self, order_key: str, view_id: int, claim: Claim) -> None:
+        """Keep a claim without its body behind all others of its subject."""
+        self.views.add(view_id)
+        self._lane.defer(order_key, claim)
+
+    def take_recalls(self) -> list[tuple[str, list[Claim]]]:
+        """Take the deferred claims whose turn comes, by their subject."""
+        return self._lane.take_recalls()
+
+    def end_recall(self, order_key: str, not_recalled: Sequence[Claim] = ()) -> None:
+        """Record that a subject's claims were added, but for those that could not be read."""
+        self._lane.end_recall(order_key, not_recalled)
+
+    async def stop(self) -> list[Claim]:
+        """Finish the calls in flight, as far as time allows, and return what is left, in order.
+
+        What was deferred comes last, and without bodies.
+        """
         self._is_stopping = True
         self._wake.set()
         await asyncio.wait(self._workers, timeout=self._policy.stop_seconds)
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
-        return self._lane.clear()
+        left = [pending.claim for pending in self._lane.clear()]
+        return left + self._lane.clear_deferred()
 
     async def _work(self) -> None:
         while not self._is_stopping:

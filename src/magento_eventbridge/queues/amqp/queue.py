@@ -65,6 +65,8 @@ class AmqpTiming:
 
 # How many acknowledged messages to remember: those of the last second or two.
 _REMEMBERS = 20_000
+# Consumers of the queue beside the first, while many messages are deferred.
+_MOST_MORE_CONSUMERS = 9
 
 
 @dataclass(eq=False)
@@ -78,6 +80,7 @@ class _Message:
     delivered: DeliveredMessage
     tags: list[int] = field(default_factory=list)  # of the channel that it arrived by
     is_claimed: bool = False
+    is_deferred: bool = False
 
 
 class AmqpQueue:
@@ -108,6 +111,7 @@ class AmqpQueue:
         self._returned = f"{options.queue}{_RETURNED}"
         self._channel: AbstractChannel | None = None
         self._consumed: set[str] = set()  # queues that the channel consumes
+        self._more_consumers = 0  # of the queue, beside the first
         self._is_cancelled = False
         self._checks_at = 0.0
         self._finds_returned_at = 0.0
@@ -174,10 +178,43 @@ class AmqpQueue:
     async def retry(self, claims: Sequence[Claim], delay: float = 0.0) -> None:
         """Give captures back; they come out again after `delay` seconds."""
         due = time.monotonic() + delay
-        for message in self._claimed(claims):
-            message.is_claimed = False
+        messages = self._claimed(claims)
+        if delay >= self._timing.aside_for and self._options.sets_aside:
+            # They would hold up those behind them: a bridge may hold a limited number.
+            moved, _ = await self._move_aside(messages)
+            await self._settle(moved)
+            messages = [message for message in messages if message not in moved]
+        for message in messages:
+            message.is_claimed = message.is_deferred = False
             heapq.heappush(self._postponed, (due, message.number, message))
         self._news.set()
+
+    async def defer(self, claims: Sequence[Claim]) -> None:
+        """Keep messages claimed; another consumer makes room for those behind them.
+
+        Each consumer may hold as many messages as `prefetch`. Deferred ones stay with the bridge,
+        unacknowledged, up to ten times that; from then on the queue waits for them.
+        """
+        for message in self._claimed(claims):
+            message.is_deferred = True
+        deferred = sum(message.is_deferred for message in self._known.values())
+        prefetch = self._options.prefetch
+        channel = self._channel
+        if channel is None or channel.is_closed or self._options.queue not in self._consumed:
+            return
+        while deferred > (self._more_consumers + 0.5) * prefetch and (
+            self._more_consumers < _MOST_MORE_CONSUMERS
+        ):
+            self._more_consumers += 1
+            with self._connection.explained():
+                await channel.basic_consume(self._options.queue, self._arrive)
+
+    async def recall(self, claims: Sequence[Claim]) -> list[Claim]:
+        """Return claimed messages with their bodies, which are still held here."""
+        messages = self._claimed(claims)
+        for message in messages:
+            message.is_deferred = False
+        return [Claim(message.key, message.text) for message in messages]
 
     async def bury(self, claim: Claim, reason: str) -> None:
         """Move a capture that can never be delivered to the dead letters."""
@@ -208,7 +245,7 @@ class AmqpQueue:
 
     @property
     def _is_full(self) -> bool:
-        return len(self._known) >= self._options.prefetch
+        return len(self._known) >= self._options.prefetch * (1 + self._more_consumers)
 
     async def _consuming(self) -> AbstractChannel | None:
         """Return the channel by which messages arrive; None while their queue does not exist."""
@@ -234,7 +271,7 @@ class AmqpQueue:
         channel.on_consumer_cancel_callbacks.add(self._cancel)
         with self._connection.explained():
             await channel.basic_qos(prefetch_count=self._options.prefetch)
-        self._channel, self._consumed = channel, set()
+        self._channel, self._consumed, self._more_consumers = channel, set(), 0
         self._forgets_at = math.inf
         self._finds_returned_at = 0.0
 

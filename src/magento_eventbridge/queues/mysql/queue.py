@@ -133,6 +133,20 @@ class MysqlQueue:
         await self._connection.run(lambda cursor: self._give_back(cursor, ids, delay))
         self._claimed.difference_update(ids)
 
+    async def defer(self, claims: Sequence[Claim]) -> None:
+        """Keep captures claimed without their bodies; they hold up nothing here."""
+
+    async def recall(self, claims: Sequence[Claim]) -> list[Claim]:
+        """Read claimed captures again, in their order; one that is gone is left out."""
+        ids = json.dumps([_id(claim) for claim in claims])
+
+        def work(cursor: Cursor) -> list[Claim]:
+            with transaction(cursor):
+                rows = self._queries.rows(cursor, "read", {"ids": ids})
+            return [Claim(number, self._text_of(*body)) for number, *body in rows]
+
+        return await self._connection.run(work)
+
     async def bury(self, claim: Claim, reason: str) -> None:
         """Move a capture that can never be delivered to the dead letters."""
         number = _id(claim)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import heapq
+import json
 import logging
 import os
 import sqlite3
@@ -149,6 +150,24 @@ class SqliteQueue:
         for claim in claims:
             heapq.heappush(self._postponed, (due, _seq(claim)))
         self._news.set()
+
+    async def defer(self, claims: Sequence[Claim]) -> None:
+        """Keep captures claimed without their bodies; they hold up nothing here."""
+
+    async def recall(self, claims: Sequence[Claim]) -> list[Claim]:
+        """Read claimed captures again, in their order; one that is gone is left out."""
+        numbers = json.dumps([_seq(claim) for claim in claims])
+
+        def work(connection: sqlite3.Connection) -> list[Claim]:
+            rows = connection.execute(
+                "SELECT seq, CAST(body AS BLOB) FROM captures "
+                "WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq",
+                (numbers,),
+            )
+            return [Claim(seq, body) for seq, body in rows]
+
+        recalled: list[Claim] = await self._file.run(work)
+        return recalled
 
     async def bury(self, claim: Claim, reason: str) -> None:
         """Move a capture that can never be delivered to the dead letters."""
