@@ -5,6 +5,7 @@
     │   └── NoStoreError               2  the folder is no Magento store
     ├── AwsError                       1  AWS refused a command's request, or was not reached
     ├── CredentialsError               1  there are no usable AWS credentials
+    ├── DatabaseError                  1  the store's database is unavailable or refuses
     ├── HandOverError                  1  captures could not be handed to a running bridge
     ├── ListenError                    1  an address cannot be listened on
     ├── LogFileError                   1  the log file cannot be opened

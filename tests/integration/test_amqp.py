@@ -15,6 +15,7 @@ from aiormq import spec
 from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.queues.amqp.dead_letters import AmqpDeadLetters
 from magento_eventbridge.queues.amqp.queue import AmqpQueue, AmqpTiming, _returns
+from magento_eventbridge.tls import TlsOptions
 from tests.support import recorded
 from tests.support.delivering import delivering
 from tests.support.magento_broker import MagentoBroker
@@ -184,9 +185,12 @@ async def test_the_connection_is_encrypted_and_the_broker_checked(
 ) -> None:
     broker = magento_broker.broker
     assert broker.tls_port
-    encrypted = replace(magento_broker.options, port=broker.tls_port, tls=True)
+    encrypted = replace(magento_broker.options, port=broker.tls_port, tls=TlsOptions(enabled=True))
     await magento_broker.put(recorded.orders(1))
-    for options in (replace(encrypted, tls_ca=broker.ca), replace(encrypted, tls_verify=False)):
+    for options in (
+        replace(encrypted, tls=TlsOptions(ca=broker.ca)),
+        replace(encrypted, tls=TlsOptions(enabled=True, verify=False)),
+    ):
         queue = AmqpQueue(options)
         assert len(await queue.claim(10)) == 1
         await queue.close()

@@ -233,7 +233,7 @@ async def test_a_queue_that_is_not_there_yet_is_waited_for_with_one_line(
 
 async def test_tables_of_another_prefix_are_told_of(magento_queue: MagentoQueue) -> None:
     queue = MagentoDbQueue(replace(magento_queue.options, table_prefix="nobodys_"), QUEUE)
-    with pytest.raises(QueueError, match="look at the table prefix"):
+    with pytest.raises(QueueError, match="check the table prefix"):
         await queue.claim(10)
     await queue.close()
     for table in ("message", "dead_letter"):

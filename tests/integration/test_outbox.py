@@ -16,6 +16,7 @@ from pymysql.cursors import Cursor
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.magento.database import DatabaseOptions
 from magento_eventbridge.queues.mysql.outbox import OutboxQueue
+from magento_eventbridge.tls import TlsOptions
 from tests.support import recorded
 from tests.support.delivering import delivering
 from tests.support.mariadb import Outbox, Server
@@ -117,6 +118,7 @@ _CLAIM_AND_HANG = """
 import asyncio, sys
 from magento_eventbridge.magento.database import DatabaseOptions
 from magento_eventbridge.queues.mysql.outbox import OutboxQueue
+from magento_eventbridge.tls import TlsOptions
 
 async def run():
     host, port, user, password, database, prefix = sys.argv[1:]
@@ -176,7 +178,7 @@ async def test_a_claim_that_was_cut_off_leaves_nothing_behind(
 ) -> None:
     captures = recorded.orders(3)
     outbox.put(captures)
-    statements = queue._queries._statements
+    statements = queue._statements._statements
     monkeypatch.setitem(statements, "read", ["SELECT no_such_function(%(ids)s)"])
     with pytest.raises(QueueError, match="no_such_function"):
         await queue.claim(3)
@@ -224,10 +226,10 @@ async def test_what_is_wrong_with_the_connection_is_told_without_the_password(
 ) -> None:
     options = replace(mariadb.options, password="not-this-one")
     for wrong, told in (
-        (options, "Access denied.*look at user, password"),
+        (options, "Access denied.*check user, password"),
         (replace(mariadb.options, database="nowhere"), "nowhere"),
         (replace(mariadb.options, port=1), "127.0.0.1:1/"),
-        (replace(mariadb.options, tls=True), "certificate verify failed|SSL"),
+        (replace(mariadb.options, tls=TlsOptions(enabled=True)), "certificate verify failed|SSL"),
     ):
         queue = OutboxQueue(wrong)
         with pytest.raises(QueueError, match=told) as raised:
@@ -252,7 +254,7 @@ async def test_the_unix_socket_goes_before_the_port(outbox: Outbox) -> None:
 async def test_a_connection_is_encrypted_when_asked_for(outbox: Outbox) -> None:
     if outbox.server.folder is None:
         pytest.skip("the certificate of a server that is not ours is not known")
-    queue = OutboxQueue(replace(outbox.options, tls_ca=outbox.server.folder / "ca.pem"))
+    queue = OutboxQueue(replace(outbox.options, tls=TlsOptions(ca=outbox.server.folder / "ca.pem")))
 
     def cipher(cursor: Cursor) -> Any:
         cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")

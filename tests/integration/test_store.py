@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.magento import live_store as module
+from magento_eventbridge.magento.database import DatabaseError, database_options
 from magento_eventbridge.magento.installation import AGENT, ORIGINAL
-from magento_eventbridge.magento.live_store import LiveStore, Reading, database_options, follow
+from magento_eventbridge.magento.live_store import LiveStore, Reading, follow
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import Layer
 from magento_eventbridge.settings.model import Settings
+from magento_eventbridge.tls import TlsOptions
 from tests.support.mariadb import Server
 from tests.support.shop import Shop
 
@@ -136,7 +137,7 @@ async def test_a_change_is_noticed_and_nothing_else(shop: Shop, store: LiveStore
 async def test_a_database_that_moved_is_followed(shop: Shop, store: LiveStore) -> None:
     await store.read()
     shop.write_env_php(dbname="'elsewhere'")
-    with pytest.raises(QueueError, match="elsewhere"):
+    with pytest.raises(DatabaseError, match="elsewhere"):
         await store.read_if_changed()
     shop.write_env_php()
     assert await store.read_if_changed() is None
@@ -171,7 +172,7 @@ async def test_a_folder_that_is_no_store_is_told(tmp_path: Path) -> None:
 
 async def test_a_wrong_prefix_is_told(shop: Shop, store: LiveStore) -> None:
     shop.write_env_php(table_prefix="'other_'")
-    with pytest.raises(QueueError, match="is this the store's database, and its table prefix"):
+    with pytest.raises(DatabaseError, match="is this the store's database, and its table prefix"):
         await store.read()
 
 
@@ -232,9 +233,12 @@ async def test_looking_again_costs_three_queries(shop: Shop, store: LiveStore) -
     assert count() - before <= 3 + 1  # ours and, with another test's server, none to speak of
 
 
-def test_options_say_the_same_as_the_settings(mariadb: Server) -> None:
-    options = replace(mariadb.options, tls=True, tls_verify=False, tls_ciphers="HIGH")
-    values = {name: value for name, value in vars(options).items() if value is not None}
+def test_database_options_are_those_of_the_settings(mariadb: Server) -> None:
+    tls = TlsOptions(enabled=True, ca_folder=Path("/cas"), ciphers="HIGH", verify=False)
+    options = replace(mariadb.options, tls=tls)
+    names = ("host", "port", "database", "user", "password", "table_prefix")
+    values = {name: getattr(options, name) for name in names}
+    values |= {"tls": True, "tls_ca_folder": "/cas", "tls_ciphers": "HIGH", "tls_verify": False}
     assert database_options(Settings.model_validate({"outbox": values}).outbox) == options
 
 

@@ -9,7 +9,6 @@ from magento_eventbridge.magento.connections import (
     Amqp,
     ConnectionSettingsError,
     Database,
-    DatabaseTls,
     amqp_of,
     crypt_keys_of,
     database_of,
@@ -22,6 +21,7 @@ from magento_eventbridge.magento.env_php import (
     PhpFileError,
     read_deployment,
 )
+from magento_eventbridge.tls import TlsOptions
 
 STORE = Path(__file__).parents[1] / "fixtures/magento"
 SECRET = "hunter2"
@@ -94,13 +94,17 @@ def test_another_connection_may_be_the_default():
     ],
 )
 def test_tls_by_number_and_by_name(options):
-    assert database(driver_options=options).tls == DatabaseTls(ca="/ca.pem", verify=False)
+    assert database(driver_options=options).tls == TlsOptions(
+        enabled=True, ca=Path("/ca.pem"), verify=False
+    )
 
 
 def test_tls_with_everything_and_without():
     everything = {1007: "k", 1008: "c", 1009: "a", 1010: "f", 1011: "ECDHE"}
-    assert database(driver_options=everything).tls == DatabaseTls("a", "f", "c", "k", "ECDHE")
-    assert database(driver_options={1014: True, 1009: ""}).tls is None
+    assert database(driver_options=everything).tls == TlsOptions(
+        True, Path("a"), Path("f"), Path("c"), Path("k"), "ECDHE"
+    )
+    assert database(driver_options={1014: True, 1009: ""}).tls == TlsOptions()
 
 
 @pytest.mark.parametrize(
@@ -125,11 +129,11 @@ def test_the_broker():
     options = {"cafile": "/ca.pem", "verify_peer": True, "nested": {}, 0: "x"}
     more = {"virtualhost": "shop", "ssl": "true", "ssl_options": options}
     assert amqp_of(deployment(queue={"amqp": given | more})) == Amqp(
-        "mq", 5671, "guest", SECRET, "shop", True, {"cafile": "/ca.pem", "verify_peer": True}
+        "mq", 5671, "guest", SECRET, "shop", TlsOptions(True, Path("/ca.pem"))
     )
     broker = amqp_of(deployment(queue={"amqp": given | {"port": "5673", "ssl": True}}))
     assert broker is not None
-    assert (broker.port, broker.tls) == (5673, True)
+    assert (broker.port, broker.tls) == (5673, TlsOptions(enabled=True))
 
 
 def test_secrets_are_not_shown():
@@ -160,7 +164,7 @@ def test_what_others_say_of_the_database_need_not_be_in_the_file():
 def test_a_computed_option_of_tls_is_told(option):
     with pytest.raises(PhpFileError, match="line 3: a function call"):
         database(driver_options={option: COMPUTED})
-    assert database(driver_options={1002: COMPUTED}).tls is None
+    assert database(driver_options={1002: COMPUTED}).tls == TlsOptions()
 
 
 def test_a_computed_option_of_the_brokers_tls_is_told():
@@ -184,3 +188,11 @@ def test_a_broker_of_another_name_is_found():
     assert (found.host, found.port, found.user) == ("mq2", 5672, "u")
     assert amqp_of(env) is None
     assert amqp_of(env, "third") is None
+
+
+@pytest.mark.parametrize(("value", "verify"), [(False, False), ("0", False), (1, True), ([], True)])
+def test_whether_the_brokers_certificate_is_checked(value, verify):
+    given = {"host": "mq", "ssl": "true", "ssl_options": {"verify_peer": value, "capath": "/cas"}}
+    broker = amqp_of(deployment(queue={"amqp": given}))
+    assert broker is not None
+    assert broker.tls == TlsOptions(True, ca_folder=Path("/cas"), verify=verify)

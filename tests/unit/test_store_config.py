@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from magento_eventbridge.catalog import EVENTS
-from magento_eventbridge.magento.connections import Database, DatabaseTls, crypt_keys_of
+from magento_eventbridge.magento.connections import Database, crypt_keys_of
 from magento_eventbridge.magento.encryption import CryptKeys
 from magento_eventbridge.magento.env_php import (
     Computed,
@@ -34,6 +34,7 @@ from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import Layer, Origins, load
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.settings.sources import environment_layer
+from magento_eventbridge.tls import TlsOptions
 
 STORE = Path(__file__).parents[1] / "fixtures/magento"
 ENCRYPTED = json.loads((STORE / "encrypted-values.json").read_text("utf-8"))
@@ -418,7 +419,7 @@ def test_the_outbox_is_where_the_store_is():
 
 
 def test_tls_to_the_database_is_as_the_store_has_it():
-    tls = DatabaseTls(ca="/ca.pem", ca_folder="/cas", ciphers="HIGH", verify=False)
+    tls = TlsOptions(True, Path("/ca.pem"), Path("/cas"), ciphers="HIGH", verify=False)
     outbox = load([database_layer(Database("db", 1, "s", "me", "", tls=tls))])[0].outbox
     assert (outbox.tls, str(outbox.tls_ca), str(outbox.tls_ca_folder)) == (True, "/ca.pem", "/cas")
     assert (outbox.tls_ciphers, outbox.tls_verify) == ("HIGH", False)

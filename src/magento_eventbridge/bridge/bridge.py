@@ -23,7 +23,8 @@ from magento_eventbridge.delivery.ports import Queue, QueueError
 from magento_eventbridge.inlets.http import Inlet, InletOptions
 from magento_eventbridge.journal.recorder import Recorder
 from magento_eventbridge.listener import ListenerOptions, ListenError
-from magento_eventbridge.magento.live_store import LiveStore, Reading, database_options, follow
+from magento_eventbridge.magento.database import DatabaseError, database_options
+from magento_eventbridge.magento.live_store import LiveStore, Reading, follow
 from magento_eventbridge.observability.monitoring_server import MonitoringServer
 from magento_eventbridge.queues.mysql.heartbeat import Heartbeat
 from magento_eventbridge.queues.mysql.outbox import OutboxQueue
@@ -134,7 +135,7 @@ class Bridge:
         while not self._stopping.is_set():
             try:
                 reading = await store.read()
-            except QueueError as error:
+            except DatabaseError as error:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), outage.goes_on(error))
                 continue

@@ -2,7 +2,7 @@
 
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.delivery.ports import Queue, QueueError
-from magento_eventbridge.magento.live_store import database_options
+from magento_eventbridge.magento.database import database_options
 from magento_eventbridge.queues.amqp.connection import AmqpOptions
 from magento_eventbridge.queues.amqp.queue import AmqpQueue
 from magento_eventbridge.queues.mysql.magento_db import MagentoDbQueue
@@ -62,10 +62,5 @@ def _amqp_options(settings: Settings, at_most: int | None = None) -> AmqpOptions
         queue=amqp.queue,
         prefetch=min(amqp.prefetch, at_most or amqp.prefetch),
         sets_aside=len(destinations) > 1,
-        tls=amqp.tls,
-        tls_ca=amqp.tls_ca,
-        tls_certificate=amqp.tls_certificate,
-        tls_key=amqp.tls_key,
-        tls_verify=amqp.tls_verify,
-        tls_verify_host=amqp.tls_verify_host,
+        tls=amqp.tls_options,
     )

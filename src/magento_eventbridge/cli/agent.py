@@ -9,13 +9,13 @@ import typer
 
 from magento_eventbridge.cli.options import Config, Overrides, sources_of
 from magento_eventbridge.cli.output import AsJson, out, show_json
-from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.doctor.agent import bridge, files, installed
 from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.magento.agent import commands, copying
 from magento_eventbridge.magento.agent.commands import Plan
 from magento_eventbridge.magento.agent.copying import Copy
 from magento_eventbridge.magento.agent.module import PACKAGE, StoreFolder, shipped
+from magento_eventbridge.magento.database import DatabaseError
 from magento_eventbridge.magento.env_php import ENV_PHP, PhpFileError, read_deployment
 from magento_eventbridge.magento.installation import module_switches
 from magento_eventbridge.magento.live_store import LiveStore
@@ -90,7 +90,7 @@ async def _look(store: LiveStore) -> list[Finding]:
         switches = module_switches(store.files())
         installation = await store.installation()
         transport = (await store.read()).config.default.get(_TRANSPORT)
-    except (PhpFileError, QueueError, SettingsError) as error:
+    except (PhpFileError, DatabaseError, SettingsError) as error:
         return [*found, Finding("store", "FAIL", "; ".join(str(error).splitlines()))]
     finally:
         await store.close()

@@ -50,7 +50,7 @@ def settings_of(
 
     Raises:
         SettingsError: with every fault and its origin.
-        QueueError: the store's database cannot be read.
+        DatabaseError: the store's database cannot be read.
     """
     own, store = sources_of(config, overrides, magento_root)
     if store is None:

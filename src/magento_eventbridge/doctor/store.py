@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from magento_eventbridge.catalog import EVENTS
-from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.doctor.agent import files, installed
 from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.magento.agent.module import StoreFolder
 from magento_eventbridge.magento.connections import ConnectionSettingsError, crypt_keys_of
+from magento_eventbridge.magento.database import DatabaseError, database_options
 from magento_eventbridge.magento.env_php import ENV_PHP, PhpFileError
 from magento_eventbridge.magento.installation import module_switches
-from magento_eventbridge.magento.live_store import LiveStore, Reading, database_options
+from magento_eventbridge.magento.live_store import LiveStore, Reading
 from magento_eventbridge.magento.store_settings import closed_values
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import Origins
@@ -50,7 +50,7 @@ async def _examine(store: LiveStore, found: Examination) -> None:
         found.findings += files(StoreFolder(store.root))
     try:
         installation = await store.installation()
-    except QueueError as error:
+    except DatabaseError as error:
         found.findings.append(Finding("database", "FAIL", _line(error)))
         return
     options = database_options(found.settings.outbox)
@@ -64,7 +64,7 @@ async def _configured(store: LiveStore, found: Examination) -> None:
     try:
         reading = await store.read()
         opened, closed = closed_values(reading.config, crypt_keys_of(store.files()))
-    except (SettingsError, QueueError, ConnectionSettingsError, PhpFileError) as error:
+    except (SettingsError, DatabaseError, ConnectionSettingsError, PhpFileError) as error:
         found.findings.append(Finding("store's configuration", "FAIL", _line(error)))
         return
     found.settings, found.origins, found.is_read = reading.settings, reading.origins, True

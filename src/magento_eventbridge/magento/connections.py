@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from magento_eventbridge.magento.encryption import CryptKeys
@@ -14,6 +15,7 @@ from magento_eventbridge.magento.env_php import (
     PhpKey,
     section,
 )
+from magento_eventbridge.tls import TlsOptions
 
 _DATABASE_PORT = 3306
 _AMQP_PORT = 5672
@@ -23,33 +25,22 @@ _AMQPS_PORT = 5671
 _SETTINGS: Mapping[PhpKey, PhpKey] = {"dbname": "database", "username": "user"}
 
 # PDO's numbers, which `bin/magento` writes, and names, which people write (before and since 8.4).
-_TLS_OPTIONS = {1007: "key", 1008: "certificate", 1009: "ca", 1010: "ca_folder", 1011: "ciphers"}
+_KEY, _CERTIFICATE, _CA, _CA_FOLDER, _CIPHERS = range(1007, 1012)
 _VERIFY_OPTION = 1014
 _OPTION_NUMBERS = {
-    "SSL_KEY": 1007,
-    "SSL_CERT": 1008,
-    "SSL_CA": 1009,
-    "SSL_CAPATH": 1010,
-    "SSL_CIPHER": 1011,
+    "SSL_KEY": _KEY,
+    "SSL_CERT": _CERTIFICATE,
+    "SSL_CA": _CA,
+    "SSL_CAPATH": _CA_FOLDER,
+    "SSL_CIPHER": _CIPHERS,
     "SSL_VERIFY_SERVER_CERT": _VERIFY_OPTION,
 }
+_FALSE = ("", "0", "false")
 _OPTION_PREFIXES = ("PDO::MYSQL_ATTR_", "Pdo\\Mysql::ATTR_")
 
 
 class ConnectionSettingsError(ValueError):
     """A connection that `env.php` does not describe; the message names what is missing."""
-
-
-@dataclass(frozen=True)
-class DatabaseTls:
-    """TLS to the database: files, and whether the server must prove who it is."""
-
-    ca: str | None = None
-    ca_folder: str | None = None
-    certificate: str | None = None
-    key: str | None = None
-    ciphers: str | None = None
-    verify: bool = True
 
 
 @dataclass(frozen=True)
@@ -63,7 +54,7 @@ class Database:
     password: str = field(repr=False)
     socket: str | None = None
     table_prefix: str = ""
-    tls: DatabaseTls | None = None
+    tls: TlsOptions = field(default_factory=TlsOptions)
 
     def table(self, name: str) -> str:
         """Name a table as it is called in this store."""
@@ -79,8 +70,7 @@ class Amqp:
     user: str
     password: str = field(repr=False)
     virtual_host: str = "/"
-    tls: bool = False
-    tls_options: Mapping[str, str | int | bool] = field(default_factory=dict, repr=False)
+    tls: TlsOptions = field(default_factory=TlsOptions)
 
 
 def database_of(deployment: Deployment, said: Collection[str] = ()) -> Database:
@@ -134,10 +124,7 @@ def amqp_of(deployment: Deployment, connection: str = "amqp") -> Amqp | None:
     host = _text(given, "host", at)
     if not host:
         return None
-    tls_options = section(given, "ssl_options")
-    for value in tls_options.values():
-        if isinstance(value, Computed):
-            value.fail()
+    options = _broker_tls(section(given, "ssl_options"))
     tls = _text(given, "ssl", at).strip().lower() in {"true", "1"}
     return Amqp(
         host=host,
@@ -145,12 +132,7 @@ def amqp_of(deployment: Deployment, connection: str = "amqp") -> Amqp | None:
         user=_text(given, "user", at),
         password=_text(given, "password", at),
         virtual_host=_text(given, "virtualhost", at) or "/",
-        tls=tls,
-        tls_options={
-            name: value
-            for name, value in tls_options.items()
-            if isinstance(name, str) and isinstance(value, str | int)
-        },
+        tls=options if tls else TlsOptions(),
     )
 
 
@@ -174,19 +156,51 @@ def _address(host: str, at: str) -> tuple[str, int | None, str | None]:
     return name.strip("[]") or "localhost", int(port) if port else None, None
 
 
-def _tls(options: PhpArray) -> DatabaseTls | None:
+def _broker_tls(options: PhpArray) -> TlsOptions:
+    for value in options.values():
+        if isinstance(value, Computed):
+            value.fail()
+    return TlsOptions(
+        enabled=True,
+        ca=_file(options.get("cafile")),
+        ca_folder=_file(options.get("capath")),
+        certificate=_file(options.get("local_cert")),
+        key=_file(options.get("local_pk")),
+        ciphers=_filled(options.get("ciphers")),
+        verify=_is_on(options.get("verify_peer")),
+        verify_host=_is_on(options.get("verify_peer_name")),
+    )
+
+
+def _tls(options: PhpArray) -> TlsOptions:
     named = {_option(key): value for key, value in options.items()}
-    for number in (*_TLS_OPTIONS, _VERIFY_OPTION):
+    numbers = (_KEY, _CERTIFICATE, _CA, _CA_FOLDER, _CIPHERS)
+    for number in (*numbers, _VERIFY_OPTION):
         if isinstance(value := named.get(number), Computed):
             value.fail()
-    files = {
-        name: str(named[number])
-        for number, name in _TLS_OPTIONS.items()
-        if isinstance(named.get(number), str) and named[number]
-    }
-    if not files:
-        return None  # as PHP: who only says how to check a server does not ask for TLS
-    return DatabaseTls(**files, verify=bool(named.get(_VERIFY_OPTION, True)))
+    if not any(_filled(named.get(number)) for number in numbers):
+        return TlsOptions()  # as in PHP, the option to check the server alone enables no TLS
+    return TlsOptions(
+        enabled=True,
+        ca=_file(named.get(_CA)),
+        ca_folder=_file(named.get(_CA_FOLDER)),
+        certificate=_file(named.get(_CERTIFICATE)),
+        key=_file(named.get(_KEY)),
+        ciphers=_filled(named.get(_CIPHERS)),
+        verify=bool(named.get(_VERIFY_OPTION, True)),
+    )
+
+
+def _filled(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _file(value: object) -> Path | None:
+    return Path(text) if (text := _filled(value)) else None
+
+
+def _is_on(value: object) -> bool:
+    return not isinstance(value, str | int) or str(value).lower() not in _FALSE
 
 
 def _option(key: PhpKey) -> PhpKey:

@@ -1,9 +1,8 @@
-"""A connection to MySQL or MariaDB in a thread of its own, made anew whenever it is lost."""
+"""A connection to MySQL or MariaDB in a thread of its own, opened again whenever it is lost."""
 
 import asyncio
 import contextlib
 import re
-import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,62 +15,74 @@ import pymysql
 from pymysql.constants import ER
 from pymysql.cursors import Cursor
 
-from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.errors import BridgeError
+from magento_eventbridge.settings.queues import OutboxSettings
+from magento_eventbridge.tls import TlsOptions, tls_context
 
 Result = TypeVar("Result")
 
-# Seconds. A server that is silent for so long is taken for gone; one that hears nothing of us for
-# so long takes us for gone, and with the connection ends the lock.
-_CONNECT_SECONDS = 5
-_SILENCE_SECONDS = 30
-_LOCK_WAIT_SECONDS = 5
 _TRIES = 3
-# After these the connection is as good as before, and the same work may be done again.
+# After these errors the connection is still usable, and the same work may be done again.
 _COLLISIONS = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT}
 
-_SESSION = (
-    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    f"SET SESSION innodb_lock_wait_timeout = {_LOCK_WAIT_SECONDS}",
-    f"SET SESSION wait_timeout = {2 * _SILENCE_SECONDS}",
-    "SET SESSION time_zone = '+00:00'",
-)
+
+class DatabaseError(BridgeError):
+    """The store's database is unavailable, or cannot do this now. Nothing is lost."""
 
 
 @dataclass(frozen=True)
 class DatabaseOptions:
-    """Where Magento's database is, and who we are there."""
+    """How to reach Magento's database.
+
+    Attributes:
+        unix_socket: takes precedence over host and port.
+        connect_seconds: how long to wait for a connection.
+        silence_seconds: a server that is silent for longer counts as unavailable; the server closes
+            a connection that was idle for twice as long.
+        lock_wait_seconds: how long a statement waits for a row that another session has locked.
+    """
 
     host: str = "127.0.0.1"
     port: int = 3306
-    unix_socket: Path | None = None  # goes before host and port
+    unix_socket: Path | None = None
     database: str = "magento"
     user: str = "magento"
     password: str = field(default="", repr=False)
     table_prefix: str = ""
-    tls: bool = False
-    tls_ca: Path | None = None  # else the system's
-    tls_ca_folder: Path | None = None
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
-    tls_ciphers: str | None = None
-    tls_verify: bool = True
-    tls_verify_host: bool = True
+    tls: TlsOptions = field(default_factory=TlsOptions)
+    connect_seconds: int = 5
+    silence_seconds: int = 30
+    lock_wait_seconds: int = 5
 
     def __str__(self) -> str:
         """Name the database as logs do."""
         return f"{self.unix_socket or f'{self.host}:{self.port}'}/{self.database}"
 
 
-_MADE_BY_AGENT = (
-    "the module MagentoEventBridge_Agent makes it: run 'bin/magento setup:upgrade' in the store, "
-    "and look at the table prefix"
+def database_options(outbox: OutboxSettings) -> DatabaseOptions:
+    """Convert the settings to the options of a connection."""
+    return DatabaseOptions(
+        host=outbox.host,
+        port=outbox.port,
+        unix_socket=outbox.unix_socket,
+        database=outbox.database,
+        user=outbox.user,
+        password=outbox.password.get_secret_value() if outbox.password else "",
+        table_prefix=outbox.table_prefix,
+        tls=outbox.tls_options,
+    )
+
+
+_CREATED_BY_AGENT = (
+    "the module MagentoEventBridge_Agent creates it: run 'bin/magento setup:upgrade' in the store, "
+    "and check the table prefix"
 )
 
 
 class DatabaseConnection:
-    """Runs work on one connection, which may hold a named lock as long as it lives.
+    """Runs work on one connection, which may hold a named lock.
 
-    The server lets go of the lock when the connection ends, however it ends.
+    The server releases the lock when the connection ends, for any reason.
     """
 
     def __init__(
@@ -79,13 +90,16 @@ class DatabaseConnection:
         options: DatabaseOptions,
         lock: str | None = None,
         *,
-        if_absent: str = _MADE_BY_AGENT,
+        if_absent: str = _CREATED_BY_AGENT,
         prepare: Callable[[Cursor], None] | None = None,
     ) -> None:
-        """Get ready to connect.
+        """Create it; it connects when the first work is run.
 
-        `if_absent` says what to do about a table that is not there; `prepare` is run on each new
-        connection.
+        Args:
+            options: how to reach the database.
+            lock: the name of the lock to hold.
+            if_absent: what to do about a missing table, for the error message.
+            prepare: is run on each new connection.
         """
         self._options = options
         self._lock = lock
@@ -95,18 +109,18 @@ class DatabaseConnection:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mysql")
 
     async def run(self, work: Callable[[Cursor], Result]) -> Result:
-        """Do work and give what it gives.
+        """Run work and return its result.
 
-        It is done again after a deadlock or a lost connection: work must bear that.
+        It is run again after a deadlock or a lost connection, so it must be repeatable.
 
         Raises:
-            QueueError: the database is away, or cannot do this now.
+            DatabaseError: the database is unavailable, or cannot do this now.
         """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
 
     async def close(self) -> None:
-        """Finish the work that was asked for, then hang up."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._hang_up)
+        """Finish the work that was requested, then disconnect."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
         self._thread.shutdown()
 
     def _run(self, work: Callable[[Cursor], Result]) -> Result:
@@ -120,16 +134,16 @@ class DatabaseConnection:
                 if code in _COLLISIONS:
                     self._roll_back()
                 else:
-                    # Whatever happened: a new connection has nothing left over from it.
-                    self._hang_up()
+                    # A new connection has no state left from the failed one.
+                    self._disconnect()
                     if is_new or _is_refusal(error):
                         raise self._explained(error) from error
                 if not tries_left:
                     raise self._explained(error) from error
             except BaseException:
-                self._hang_up()
+                self._disconnect()
                 raise
-        raise AssertionError  # the last try gives or raises
+        raise AssertionError  # the last try returns or raises
 
     def _opened(self) -> "pymysql.Connection[Cursor]":
         if self._connection is None:
@@ -143,15 +157,15 @@ class DatabaseConnection:
                 database=options.database,
                 charset="utf8mb4",
                 autocommit=True,
-                connect_timeout=_CONNECT_SECONDS,
-                read_timeout=_SILENCE_SECONDS,
-                write_timeout=_SILENCE_SECONDS,
+                connect_timeout=options.connect_seconds,
+                read_timeout=options.silence_seconds,
+                write_timeout=options.silence_seconds,
                 program_name="magento-eventbridge",
-                ssl=self._tls(),
+                ssl=tls_context(options.tls),
             )
             try:
                 with connection.cursor() as cursor:
-                    for statement in _SESSION:
+                    for statement in _session(options):
                         cursor.execute(statement)
                     if self._lock is not None:
                         self._take_lock(cursor)
@@ -163,58 +177,52 @@ class DatabaseConnection:
             self._connection = connection
         return self._connection
 
-    def _tls(self) -> ssl.SSLContext | None:
-        options = self._options
-        certificates = (options.tls_ca, options.tls_ca_folder, options.tls_certificate)
-        if not options.tls and not any(certificates):
-            return None
-        context = ssl.create_default_context(cafile=options.tls_ca, capath=options.tls_ca_folder)
-        context.check_hostname = options.tls_verify and options.tls_verify_host
-        if not options.tls_verify:
-            context.verify_mode = ssl.CERT_NONE
-        if options.tls_ciphers:
-            context.set_ciphers(options.tls_ciphers)
-        if options.tls_certificate:
-            context.load_cert_chain(options.tls_certificate, options.tls_key)
-        return context
-
     def _take_lock(self, cursor: Cursor) -> None:
         cursor.execute("SELECT GET_LOCK(%s, 0), IS_USED_LOCK(%s)", (self._lock, self._lock))
         is_ours, holder = cursor.fetchone() or (0, None)
         if is_ours == 1:
             return
-        # A former connection of ours, of which the server does not know yet that it is dead.
+        # An earlier connection of this bridge, whose end the server has not noticed yet.
         if holder is not None:
-            with contextlib.suppress(pymysql.MySQLError):  # it has gone meanwhile
+            with contextlib.suppress(pymysql.MySQLError):  # it has ended meanwhile
                 cursor.execute("KILL CONNECTION %s", (holder,))
-        cursor.execute("SELECT GET_LOCK(%s, %s)", (self._lock, _LOCK_WAIT_SECONDS))
+        cursor.execute("SELECT GET_LOCK(%s, %s)", (self._lock, self._options.lock_wait_seconds))
         if cursor.fetchone() != (1,):
-            raise QueueError(f"{self._options}: a former connection of ours is still there")
+            raise DatabaseError(f"{self._options}: an earlier connection of this bridge is open")
 
     def _roll_back(self) -> None:
         try:
             if self._connection is not None:
                 self._connection.rollback()
         except (pymysql.MySQLError, OSError):
-            self._hang_up()
+            self._disconnect()
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(pymysql.MySQLError, OSError):
                 connection.close()
 
-    def _explained(self, error: Exception) -> QueueError:
+    def _explained(self, error: Exception) -> DatabaseError:
         code = error.args[0] if error.args else None
-        told = f"{self._options}: {error.args[1] if len(error.args) > 1 else error}"
+        message = f"{self._options}: {error.args[1] if len(error.args) > 1 else error}"
         match code:
             case ER.NO_SUCH_TABLE | ER.BAD_FIELD_ERROR:
-                told += f"; {self._if_absent}"
+                message += f"; {self._if_absent}"
             case ER.TABLEACCESS_DENIED_ERROR:
-                told += "; grant it to the user in the settings"
+                message += "; grant it to the user in the settings"
             case ER.ACCESS_DENIED_ERROR | ER.DBACCESS_DENIED_ERROR | ER.BAD_DB_ERROR:
-                told += "; look at user, password and database in the settings"
-        return QueueError(told)
+                message += "; check user, password and database in the settings"
+        return DatabaseError(message)
+
+
+def _session(options: DatabaseOptions) -> tuple[str, ...]:
+    return (
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+        f"SET SESSION innodb_lock_wait_timeout = {options.lock_wait_seconds}",
+        f"SET SESSION wait_timeout = {2 * options.silence_seconds}",
+        "SET SESSION time_zone = '+00:00'",
+    )
 
 
 _QUERY = re.compile(
@@ -223,24 +231,24 @@ _QUERY = re.compile(
 
 
 def named_queries(package: str, file: str) -> dict[str, str]:
-    """Read the queries of a `.sql` file, by the names that stand above them.
+    """Read the queries of a `.sql` file, by the names in the comments above them.
 
-    One name may have several statements, with semicolons between.
+    One name may have several statements, separated by semicolons.
     """
     return dict(_QUERY.findall(files(package).joinpath(file).read_text()))
 
 
 @contextmanager
 def transaction(cursor: Cursor) -> Iterator[None]:
-    """Commit all that is done in it, or nothing."""
+    """Commit everything that is done in it, or nothing."""
     cursor.execute("BEGIN")
     yield
-    # When it was left by an exception the connection is rolled back or given up.
+    # After an exception the connection is rolled back or closed.
     cursor.execute("COMMIT")
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether the server would say the same again."""
+    """Return whether the server would answer the same again."""
     return isinstance(
         error, pymysql.ProgrammingError | pymysql.DataError | pymysql.NotSupportedError
     )

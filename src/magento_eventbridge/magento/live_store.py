@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pymysql.cursors import Cursor
 
-from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.magento.connections import (
     ConnectionSettingsError,
     Database,
@@ -17,7 +16,13 @@ from magento_eventbridge.magento.connections import (
     database_of,
 )
 from magento_eventbridge.magento.consumers_runner import consumers_runner_of
-from magento_eventbridge.magento.database import DatabaseConnection, DatabaseOptions, named_queries
+from magento_eventbridge.magento.database import (
+    DatabaseConnection,
+    DatabaseError,
+    DatabaseOptions,
+    database_options,
+    named_queries,
+)
 from magento_eventbridge.magento.env_php import (
     CONFIG_PHP,
     ENV_PHP,
@@ -52,7 +57,6 @@ from magento_eventbridge.magento.store_settings import (
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import Layer, Origins, load
 from magento_eventbridge.settings.model import Settings
-from magento_eventbridge.settings.queues import OutboxSettings
 
 log = logging.getLogger(__name__)
 
@@ -84,27 +88,6 @@ class Reading:
     origins: Origins
     config: StoreConfig
     rows: StoreRows
-
-
-def database_options(outbox: OutboxSettings) -> DatabaseOptions:
-    """Say the same as a connection wants to hear it."""
-    return DatabaseOptions(
-        host=outbox.host,
-        port=outbox.port,
-        unix_socket=outbox.unix_socket,
-        database=outbox.database,
-        user=outbox.user,
-        password=outbox.password.get_secret_value() if outbox.password else "",
-        table_prefix=outbox.table_prefix,
-        tls=outbox.tls,
-        tls_ca=outbox.tls_ca,
-        tls_ca_folder=outbox.tls_ca_folder,
-        tls_certificate=outbox.tls_certificate,
-        tls_key=outbox.tls_key,
-        tls_ciphers=outbox.tls_ciphers,
-        tls_verify=outbox.tls_verify,
-        tls_verify_host=outbox.tls_verify_host,
-    )
 
 
 class LiveStore:
@@ -152,7 +135,7 @@ class LiveStore:
 
         Raises:
             SettingsError: something there cannot be used.
-            QueueError: its database cannot be read.
+            DatabaseError: its database cannot be read.
         """
         return self._made(self.files(), await (await self._opened()).rows())
 
@@ -226,7 +209,7 @@ class StoreTables:
         """Read websites, store views, and the configuration that counts.
 
         Raises:
-            QueueError: the database is away, or does not let us.
+            DatabaseError: the database is unavailable, or refuses access.
         """
 
         def work(cursor: Cursor) -> StoreRows:
@@ -276,7 +259,7 @@ async def follow(store: LiveStore, apply: Callable[[Reading], Awaitable[None]]) 
         try:
             if reading := await store.read_if_changed():
                 await apply(reading)
-        except (SettingsError, QueueError) as error:
+        except (SettingsError, DatabaseError) as error:
             reason = "; ".join(str(error).splitlines())
             if reason != told:
                 log.error("The store's configuration cannot be used: %s. The former stays.", reason)

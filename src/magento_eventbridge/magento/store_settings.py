@@ -19,6 +19,7 @@ from magento_eventbridge.magento.store_config import (
 from magento_eventbridge.settings.layers import Layer
 from magento_eventbridge.settings.listeners import SHORTEST_SECRET
 from magento_eventbridge.settings.view import CredentialsSettings, OptionsSettings
+from magento_eventbridge.tls import TlsOptions
 
 _Name = tuple[str, ...]  # options.region as its parts
 
@@ -41,14 +42,6 @@ _FIELDS = {
     f"{SECTION}/{group}/{name}": (group, name)
     for group, model in (("credentials", CredentialsSettings), ("options", OptionsSettings))
     for name in model.model_fields
-}
-# PHP's names in `ssl_options`.
-_TLS_NAMES = {
-    "cafile": "tls_ca",
-    "local_cert": "tls_certificate",
-    "local_pk": "tls_key",
-    "verify_peer": "tls_verify",
-    "verify_peer_name": "tls_verify_host",
 }
 _YES_NO = _SWITCHES | {
     path: name
@@ -96,18 +89,21 @@ def database_layer(database: Database) -> Layer:
         "password": database.password,
         "table_prefix": database.table_prefix,
     }
-    if tls := database.tls:
-        values |= {
-            "tls": True,
-            "tls_ca": tls.ca,
-            "tls_ca_folder": tls.ca_folder,
-            "tls_certificate": tls.certificate,
-            "tls_key": tls.key,
-            "tls_ciphers": tls.ciphers,
-            "tls_verify": tls.verify,
-        }
+    if database.tls.enabled:
+        values |= _tls_values(database.tls)
     given = {name: value for name, value in values.items() if value is not None}
     return Layer("env.php", {"outbox": given})
+
+
+def _tls_values(tls: TlsOptions) -> dict[str, Any]:
+    """Return the settings of TLS, without those that are as by default."""
+    default = TlsOptions()
+    changed = {
+        f"tls_{name}": value
+        for name, value in vars(tls).items()
+        if name != "enabled" and value != getattr(default, name)
+    }
+    return {"tls": tls.enabled, **changed}
 
 
 def queue_layer(broker: Amqp | None, runner: ConsumersRunner) -> Layer:
@@ -120,15 +116,13 @@ def queue_layer(broker: Amqp | None, runner: ConsumersRunner) -> Layer:
         }
     }
     if broker:
-        tls = broker.tls_options if broker.tls else {}
         groups["amqp"] = {
             "host": broker.host,
             "port": broker.port,
             "user": broker.user,
             "password": broker.password,
             "virtual_host": broker.virtual_host,
-            "tls": broker.tls,
-            **{_TLS_NAMES[name]: value for name, value in tls.items() if name in _TLS_NAMES},
+            **_tls_values(broker.tls),
         }
     return Layer(
         "env.php",

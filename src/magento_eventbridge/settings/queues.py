@@ -17,6 +17,7 @@ from magento_eventbridge.settings.fields import (
     empty_as_none,
     split_words,
 )
+from magento_eventbridge.tls import TlsOptions
 
 QUEUE = "aws.eventbridge.events.send"
 """The queue's name in Magento, and the topic's, since the original module."""
@@ -52,6 +53,20 @@ class OutboxSettings(SettingsGroup):
     tls_verify: bool = Field(True, description="check the server's certificate")
     tls_verify_host: bool = Field(True, description="its certificate must name the host")
 
+    @property
+    def tls_options(self) -> TlsOptions:
+        """The options of TLS in one value."""
+        return TlsOptions(
+            enabled=self.tls,
+            ca=self.tls_ca,
+            ca_folder=self.tls_ca_folder,
+            certificate=self.tls_certificate,
+            key=self.tls_key,
+            ciphers=self.tls_ciphers,
+            verify=self.tls_verify,
+            verify_host=self.tls_verify_host,
+        )
+
 
 class MagentoDbSettings(SettingsGroup):
     """Magento's message queue in its database; the connection is that of `[outbox]`."""
@@ -84,8 +99,10 @@ class AmqpSettings(SettingsGroup):
     )
     tls: bool = Field(False, description="encrypt the connection and check the broker")
     tls_ca: OptionalPath = Field(None, description="PEM file, else the system's; implies tls")
+    tls_ca_folder: OptionalPath = Field(None, description="folder of such; implies tls")
     tls_certificate: OptionalPath = Field(None, description="PEM file of our own; implies tls")
     tls_key: OptionalPath = Field(None, description="PEM file, for tls_certificate")
+    tls_ciphers: OptionalText = Field(None, description="in OpenSSL's notation")
     tls_verify: bool = Field(True, description="check the broker's certificate")
     tls_verify_host: bool = Field(True, description="its certificate must name the host")
 
@@ -93,6 +110,20 @@ class AmqpSettings(SettingsGroup):
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return empty_as_none(value)
+
+    @property
+    def tls_options(self) -> TlsOptions:
+        """The options of TLS in one value."""
+        return TlsOptions(
+            enabled=self.tls,
+            ca=self.tls_ca,
+            ca_folder=self.tls_ca_folder,
+            certificate=self.tls_certificate,
+            key=self.tls_key,
+            ciphers=self.tls_ciphers,
+            verify=self.tls_verify,
+            verify_host=self.tls_verify_host,
+        )
 
 
 class CronConsumersRunnerSettings(SettingsGroup):

@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import aiormq
 from aiormq import spec
@@ -22,6 +20,7 @@ from aiormq.exceptions import (
 from yarl import URL
 
 from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.tls import TlsOptions, tls_context
 
 # In seconds: a broker that is silent for longer counts as unavailable.
 _CONNECT_SECONDS = 10
@@ -58,12 +57,7 @@ class AmqpOptions:
     queue: str = "aws.eventbridge.events.send"
     prefetch: int = 1000
     sets_aside: bool = False
-    tls: bool = False
-    tls_ca: Path | None = None  # None: the system's
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
-    tls_verify: bool = True
-    tls_verify_host: bool = True
+    tls: TlsOptions = field(default_factory=TlsOptions)
 
     def __str__(self) -> str:
         """Name the broker as logs do."""
@@ -143,15 +137,17 @@ class AmqpConnection:
     async def _opened(self) -> aiormq.Connection:
         async with self._connecting:
             if self._connection is None or not self._connection.is_opened:
-                connection = aiormq.Connection(self._url(), context=self._tls())
+                tls = tls_context(self._options.tls)
+                scheme = "amqps" if tls else "amqp"
+                connection = aiormq.Connection(self._url(scheme), context=tls)
                 await connection.connect()
                 self._connection = connection
             return self._connection
 
-    def _url(self) -> URL:
+    def _url(self, scheme: str) -> URL:
         options = self._options
         return URL.build(
-            scheme="amqps" if self._tls() else "amqp",
+            scheme=scheme,
             host=options.host,
             port=options.port,
             user=options.user,
@@ -159,18 +155,6 @@ class AmqpConnection:
             path="/" if options.virtual_host == "/" else f"/{options.virtual_host}",
             query={"heartbeat": str(_HEARTBEAT_SECONDS), "name": "magento-eventbridge"},
         )
-
-    def _tls(self) -> ssl.SSLContext | None:
-        options = self._options
-        if not (options.tls or options.tls_ca or options.tls_certificate):
-            return None
-        context = ssl.create_default_context(cafile=options.tls_ca)
-        context.check_hostname = options.tls_verify and options.tls_verify_host
-        if not options.tls_verify:
-            context.verify_mode = ssl.CERT_NONE
-        if options.tls_certificate:
-            context.load_cert_chain(options.tls_certificate, options.tls_key)
-        return context
 
     def _explanation(self, error: Exception) -> str:
         match error:

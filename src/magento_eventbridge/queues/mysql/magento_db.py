@@ -11,7 +11,8 @@ from pymysql.cursors import Cursor
 from magento_eventbridge.catalog.messages import capture_text
 from magento_eventbridge.delivery.ports import Claim
 from magento_eventbridge.magento.database import DatabaseOptions, transaction
-from magento_eventbridge.queues.mysql.queue import MysqlQueue, Queries
+from magento_eventbridge.queues.mysql.queue import MysqlQueue
+from magento_eventbridge.queues.mysql.statements import Statements
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +48,8 @@ class MagentoDbQueue(MysqlQueue):
         }
         tables = {name: f"`{table}`" for name, table in {**ours, **magentos}.items()}
         names = {f"{name}_name": table for name, table in ours.items()}
-        queries = Queries(["queue.sql", "magento_db.sql"], tables, queue=queue, **names)
-        super().__init__(options, queries, text_of=_text_of, prepare=self._make_tables)
+        statements = Statements(["queue.sql", "magento_db.sql"], tables, queue=queue, **names)
+        super().__init__(options, statements, text_of=_text_of, prepare=self._make_tables)
         self._queue = queue
         self._looks_at_all_at = 0.0
         # The message up to which nothing that waits was left; None: who knows.
@@ -66,9 +67,9 @@ class MagentoDbQueue(MysqlQueue):
         return await super().claim(limit, without_views=without_views)
 
     def _make_tables(self, cursor: Cursor) -> None:
-        ((count,),) = self._queries.rows(cursor, "tables")
+        ((count,),) = self._statements.rows(cursor, "tables")
         if count < 2:
-            self._queries.run(cursor, "make_tables")
+            self._statements.run(cursor, "make_tables")
 
     def _is_waiting(self, cursor: Cursor) -> bool:
         return super()._is_waiting(cursor) or bool(self._look(cursor, 1).found)
@@ -81,8 +82,8 @@ class MagentoDbQueue(MysqlQueue):
             self._tell_of_age(cursor)
             with transaction(cursor):
                 ids = json.dumps([number for number, _ in look.found])
-                held = self._queries.rows(cursor, "hold", {"ids": ids})
-                self._queries.run(cursor, "take", ids=[number for (number,) in held])
+                held = self._statements.rows(cursor, "hold", {"ids": ids})
+                self._statements.run(cursor, "take", ids=[number for (number,) in held])
             if len(held) < len(look.found):
                 return  # others take them, or let go of them
         self._beyond = beyond
@@ -92,13 +93,13 @@ class MagentoDbQueue(MysqlQueue):
         began = time.monotonic()
         if self._beyond is not None and began < self._looks_at_all_at:
             values = {"beyond": self._beyond, "limit": limit}
-            found = self._queries.rows(cursor, "waiting_beyond", values)
+            found = self._statements.rows(cursor, "waiting_beyond", values)
             if not self._is_backlog or len(found) == limit:
                 return _Look(found)
         if not self._is_known(cursor):
             return _Look(())
-        ((newest,),) = self._queries.rows(cursor, "newest")
-        found = self._queries.rows(cursor, "waiting", {"limit": limit})
+        ((newest,),) = self._statements.rows(cursor, "newest")
+        found = self._statements.rows(cursor, "waiting", {"limit": limit})
         return _Look(found, newest or 0, time.monotonic() - began)
 
     def _noted(self, look: "_Look", limit: int) -> int | None:
@@ -118,7 +119,7 @@ class MagentoDbQueue(MysqlQueue):
         return beyond
 
     def _is_known(self, cursor: Cursor) -> bool:
-        ((is_known,),) = self._queries.rows(cursor, "known")
+        ((is_known,),) = self._statements.rows(cursor, "known")
         if is_known:
             self._has_told_of_absence = False
         elif not self._has_told_of_absence:
@@ -135,7 +136,7 @@ class MagentoDbQueue(MysqlQueue):
         if self._has_told_of_age:
             return
         self._has_told_of_age = True
-        ((age,),) = self._queries.rows(cursor, "new_since")
+        ((age,),) = self._statements.rows(cursor, "new_since")
         if age is not None and age > _LONG_WAIT_SECONDS:
             log.warning(
                 "Messages have waited in Magento's queue for %.1f days. Magento deletes new ones "

@@ -7,7 +7,8 @@ from typing import Any
 from pymysql.cursors import Cursor
 
 from magento_eventbridge.magento.database import DatabaseOptions
-from magento_eventbridge.queues.mysql.queue import MysqlQueue, Queries
+from magento_eventbridge.queues.mysql.queue import MysqlQueue
+from magento_eventbridge.queues.mysql.statements import Statements
 
 
 class OutboxQueue(MysqlQueue):
@@ -23,7 +24,7 @@ class OutboxQueue(MysqlQueue):
             "dead_letters": f"`{prefix}eventbridge_dead_letter`",
             "bridges": f"`{prefix}eventbridge_bridge`",
         }
-        super().__init__(options, Queries(["queue.sql", "outbox.sql"], tables))
+        super().__init__(options, Statements(["queue.sql", "outbox.sql"], tables))
 
     async def figures(self) -> tuple[int, int]:
         """Tell how many captures and dead letters there are, up to 100,000 each.
@@ -32,7 +33,7 @@ class OutboxQueue(MysqlQueue):
         """
 
         def work(cursor: Cursor) -> tuple[int, int]:
-            ((captures, dead),) = self._queries.rows(cursor, "figures")
+            ((captures, dead),) = self._statements.rows(cursor, "figures")
             return int(captures), int(dead)
 
         return await self._connection.run(work)
@@ -42,7 +43,7 @@ class OutboxQueue(MysqlQueue):
         text = json.dumps(status)
 
         def work(cursor: Cursor) -> None:
-            self._queries.run(cursor, "beat", bridge=self.bridge, status=text)
-            self._queries.run(cursor, "forget_bridges")
+            self._statements.run(cursor, "beat", bridge=self.bridge, status=text)
+            self._statements.run(cursor, "forget_bridges")
 
         await self._connection.run(work)

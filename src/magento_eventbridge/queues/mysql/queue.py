@@ -7,19 +7,20 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import cast
 
 from pymysql.cursors import Cursor
 
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
-from magento_eventbridge.delivery.ports import Claim, DeadLetter, Depth, QueueError
+from magento_eventbridge.delivery.ports import Claim, Depth, QueueError
 from magento_eventbridge.magento.database import (
-    DatabaseConnection,
     DatabaseOptions,
-    named_queries,
     transaction,
 )
+from magento_eventbridge.queues.mysql.connection import QueueConnection
+from magento_eventbridge.queues.mysql.dead_letters import MysqlDeadLetters, TextOf
+from magento_eventbridge.queues.mysql.statements import Statements
 
 # A claim stops at so many bytes: captures are small, but may be a megabyte each.
 _BYTES_PER_CLAIM = 16_000_000
@@ -30,9 +31,6 @@ _IDLE_PAUSE = 0.1
 # has to come back for its claims.
 _LOOKS_EVERY = 2.0
 _GRACE = 3.0
-
-TextOf = Callable[..., bytes]
-"""Gives the capture of a body as a table has it, and of the columns that follow it."""
 
 
 class MysqlQueue:
@@ -47,7 +45,7 @@ class MysqlQueue:
     def __init__(
         self,
         options: DatabaseOptions,
-        queries: "Queries",
+        statements: Statements,
         *,
         text_of: TextOf = lambda body: body,
         prepare: Callable[[Cursor], None] | None = None,
@@ -58,10 +56,8 @@ class MysqlQueue:
         """
         host = re.sub(r"[^\w.-]", "-", socket.gethostname(), flags=re.ASCII)[:24]
         self.bridge = f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
-        self._connection = DatabaseConnection(
-            options, f"eventbridge/{self.bridge}", prepare=prepare
-        )
-        self._queries = queries
+        self._connection = QueueConnection(options, f"eventbridge/{self.bridge}", prepare=prepare)
+        self._statements = statements
         self._text_of = text_of
         self._claimed: set[int] = set()
         self._without_views: list[int] = [-1]
@@ -93,10 +89,10 @@ class MysqlQueue:
             self._has_strays = True
             with transaction(cursor):
                 values = {"without_views": self._without_views, "limit": limit}
-                ids = _within_bytes(self._queries.rows(cursor, "lock_waiting", values))
+                ids = _within_bytes(self._statements.rows(cursor, "lock_waiting", values))
                 if ids:
-                    self._queries.run(cursor, "mark_claimed", ids=ids, bridge=self.bridge)
-            rows = self._queries.rows(cursor, "read", {"ids": json.dumps(ids)}) if ids else []
+                    self._statements.run(cursor, "mark_claimed", ids=ids, bridge=self.bridge)
+            rows = self._statements.rows(cursor, "read", {"ids": json.dumps(ids)}) if ids else []
             return [Claim(number, self._text_of(*body)) for number, *body in rows]
 
         claims = await self._connection.run(work)
@@ -122,7 +118,7 @@ class MysqlQueue:
 
         def work(cursor: Cursor) -> None:
             with transaction(cursor):
-                self._queries.run(cursor, "delivered", ids=ids)
+                self._statements.run(cursor, "delivered", ids=ids)
 
         await self._connection.run(work)
         self._claimed.difference_update(ids)
@@ -153,7 +149,7 @@ class MysqlQueue:
 
         def work(cursor: Cursor) -> None:
             with transaction(cursor):
-                self._queries.run(cursor, "bury", id=number, reason=_storable(reason))
+                self._statements.run(cursor, "bury", id=number, reason=_storable(reason))
 
         await self._connection.run(work)
         self._claimed.discard(number)
@@ -162,8 +158,8 @@ class MysqlQueue:
         """Tell how much there is to do."""
 
         def work(cursor: Cursor) -> Depth:
-            ((captures, dead),) = self._queries.rows(cursor, "depth")
-            oldest = self._queries.rows(cursor, "oldest")
+            ((captures, dead),) = self._statements.rows(cursor, "depth")
+            oldest = self._statements.rows(cursor, "oldest")
             for written_at, *body in oldest:
                 return Depth(captures, _time(self._text_of(*body), written_at), dead)
             return Depth(captures, None, dead)
@@ -171,9 +167,9 @@ class MysqlQueue:
         return await self._connection.run(work)
 
     @property
-    def dead_letters(self) -> "MysqlDeadLetters":
+    def dead_letters(self) -> MysqlDeadLetters:
         """What it buried."""
-        return MysqlDeadLetters(self._connection, self._queries, self._text_of)
+        return MysqlDeadLetters(self._connection, self._statements, self._text_of)
 
     async def close(self) -> None:
         """Give back what is still claimed, and let go of the connection."""
@@ -189,19 +185,19 @@ class MysqlQueue:
 
     def _is_waiting(self, cursor: Cursor) -> bool:
         values = {"without_views": self._without_views}
-        ((is_waiting,),) = self._queries.rows(cursor, "peek", values)
+        ((is_waiting,),) = self._statements.rows(cursor, "peek", values)
         return bool(is_waiting)
 
     def _ids_of(self, cursor: Cursor, bridge: str) -> list[int]:
         return [
-            number for (number,) in self._queries.rows(cursor, "claimed_by", {"bridge": bridge})
+            number for (number,) in self._statements.rows(cursor, "claimed_by", {"bridge": bridge})
         ]
 
     def _give_back(
         self, cursor: Cursor, ids: Iterable[int], delay: float = 0.0, bridge: str | None = None
     ) -> None:
         values = {"ids": list(ids), "delay": delay, "bridge": bridge or self.bridge}
-        self._queries.run(cursor, "give_back", **values)
+        self._statements.run(cursor, "give_back", **values)
 
     async def _bring_back_lost(self) -> None:
         """Give back what bridges that are gone had claimed.
@@ -217,110 +213,12 @@ class MysqlQueue:
         self._looks_at = time.monotonic() + _LOOKS_EVERY
 
     def _lost(self, cursor: Cursor) -> set[str]:
-        rows = self._queries.rows(cursor, "lost_bridges", {"bridge": self.bridge})
+        rows = self._statements.rows(cursor, "lost_bridges", {"bridge": self.bridge})
         return {bridge for (bridge,) in rows}
 
     def _release(self, cursor: Cursor, lost: set[str]) -> None:
         for bridge in lost & self._lost(cursor):
             self._give_back(cursor, self._ids_of(cursor, bridge), bridge=bridge)
-
-
-class MysqlDeadLetters:
-    """The dead letters of such a queue."""
-
-    def __init__(self, connection: DatabaseConnection, queries: "Queries", text_of: TextOf) -> None:
-        self._connection = connection
-        self._queries = queries
-        self._text_of = text_of
-
-    async def count(self) -> int:
-        """How many there are."""
-
-        def work(cursor: Cursor) -> int:
-            ((count,),) = self._queries.rows(cursor, "dead_count")
-            return int(count)
-
-        return await self._connection.run(work)
-
-    async def page(self, limit: int, *, after: int = 0) -> list[DeadLetter]:
-        """Read up to `limit`, oldest first, those with a greater id than `after`."""
-        return await self._read("dead_page", {"after": after, "limit": limit})
-
-    async def find(self, letter: int) -> DeadLetter | None:
-        """Read one by its id."""
-        found = await self._read("dead_one", {"id": letter})
-        return found[0] if found else None
-
-    async def redrive(self, letters: Sequence[int] | None) -> int:
-        """Put letters (None: all) back into the queue; gives how many there were."""
-        return await self._take("dead_redrive", letters)
-
-    async def drop(self, letters: Sequence[int] | None) -> int:
-        """Delete letters (None: all) for good; gives how many there were."""
-        return await self._take(None, letters)
-
-    async def _take(self, query: str | None, letters: Sequence[int] | None) -> int:
-        """Delete letters, once a query has made something of them."""
-
-        def work(cursor: Cursor) -> int:
-            with transaction(cursor):
-                if letters is None:
-                    held = self._queries.rows(cursor, "dead_lock_all")
-                else:
-                    held = self._queries.rows(cursor, "dead_lock", {"ids": json.dumps(letters)})
-                ids = [number for (number,) in held]
-                if query:
-                    self._queries.run(cursor, query, ids=ids)
-                self._queries.run(cursor, "dead_delete", ids=ids)
-            return len(ids)
-
-        return await self._connection.run(work)
-
-    async def _read(self, query: str, values: Mapping[str, Any]) -> list[DeadLetter]:
-        def work(cursor: Cursor) -> list[DeadLetter]:
-            return [
-                DeadLetter.of(number, view_id, reason, buried_at, self._text_of(*body))
-                for number, view_id, reason, buried_at, *body in self._queries.rows(
-                    cursor, query, values
-                )
-            ]
-
-        return await self._connection.run(work)
-
-
-class Queries:
-    """Named queries of SQL files, over tables that have a prefix in each store."""
-
-    def __init__(
-        self, sources: Sequence[str], tables: Mapping[str, str], **values: str | int
-    ) -> None:
-        """Read files, the later going before the earlier; `values` are those of every query."""
-        texts: dict[str, str] = {}
-        for source in sources:
-            texts |= named_queries(__package__, source)
-        self._statements = {
-            name: [part for part in text.format(**tables).split(";") if part.strip()]
-            for name, text in texts.items()
-        }
-        self._values = values
-
-    def rows(
-        self, cursor: Cursor, name: str, values: Mapping[str, Any] | None = None
-    ) -> Sequence[tuple[Any, ...]]:
-        """Run a query and give its rows."""
-        (statement,) = self._statements[name]
-        cursor.execute(statement, {**self._values, **(values or {})})
-        return cursor.fetchall()
-
-    def run(self, cursor: Cursor, name: str, **values: Any) -> None:
-        """Run statements; ids are handed over as a JSON array, none of them: nothing is run."""
-        ids = values.get("ids")
-        if ids is not None:
-            if not ids:
-                return
-            values["ids"] = json.dumps(sorted(ids))
-        for statement in self._statements[name]:
-            cursor.execute(statement, {**self._values, **values})
 
 
 def _within_bytes(rows: Iterable[tuple[int, int]]) -> list[int]:
