@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
 
 from magento_eventbridge.magento.installation import ORIGINAL
 from tests.support import recorded
+from tests.support.magento_broker import MagentoBroker
 from tests.support.magento_queue import queue_tables
 from tests.support.mariadb import Server
 from tests.support.process import COMMAND, Serving
@@ -229,6 +231,83 @@ async def test_queue_mode_that_is_switched_on_while_running_is_followed(
             queue.put(recorded.orders(3))
             await endpoint.until_taken(5, NOTICES_WITHIN)
             assert "Delivering what is in Magento's queue (magento-db)" in bridge.log
+
+
+async def test_a_rotated_database_password_needs_no_restart(
+    shop: Shop, endpoint: PutEvents
+) -> None:
+    server, user = shop.outbox.server, "rotating"
+
+    def ask(statement: str) -> list[tuple[object, ...]]:
+        assert server.folder
+        socket = str(server.folder / "socket")
+        with pymysql.connect(unix_socket=socket, user="root") as root, root.cursor() as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+
+    if server.folder is None:
+        pytest.skip("the server's root is not ours")
+
+    ask(f"CREATE OR REPLACE USER '{user}'@'%' IDENTIFIED BY 'old'")
+    ask(f"GRANT ALL ON `{shop.outbox.options.database}`.* TO '{user}'@'%'")
+    shop.write_env_php(username=f"'{user}'", password="'old'")
+    prefix = shop.outbox.options.table_prefix
+    with queue_tables(server, prefix) as queue:
+        shop.save("options/queue_mode", "1")
+        async with serving(shop, until="(magento-db)") as bridge:
+            orders(shop, 2)
+            await endpoint.until_taken(2)
+            ask(f"ALTER USER '{user}'@'%' IDENTIFIED BY 'new'")
+            ask(f"KILL USER '{user}'")
+            await until(lambda: "Access denied for user" in bridge.log)
+            shop.write_env_php(username=f"'{user}'", password="'new'")
+            orders(shop, 2)
+            queue.put(recorded.orders(3))
+            await endpoint.until_taken(7, NOTICES_WITHIN)
+            assert "next start" not in bridge.log
+    ask(f"DROP USER '{user}'@'%'")
+
+
+async def test_a_broker_is_followed_through_a_new_password_and_out_of_env_php(
+    shop: Shop, endpoint: PutEvents, magento_broker: MagentoBroker
+) -> None:
+    options, control = magento_broker.options, magento_broker.broker.control
+    control("add_user", "rotating", "old")
+    control("set_permissions", "rotating", ".*", ".*", ".*")
+
+    def write(password: str | None) -> None:
+        shop.write_env_php()
+        if password is not None:
+            text = shop.env_php.read_text()
+            before = "'consumers_wait_for_messages' => 0"
+            assert before in text
+            broker = (
+                f"'amqp' => ['host' => '{options.host}', 'port' => '{options.port}', "
+                f"'user' => 'rotating', 'password' => '{password}', 'virtualhost' => '/']"
+            )
+            shop.env_php.write_text(text.replace(before, broker))
+
+    write("old")
+    words = ("--set", f"amqp.queue={options.queue}", "--set", "magento_db.enabled=false")
+    shop.save("options/queue_mode", "1")
+    async with serving(shop, *words, until="Magento's queue (amqp)") as bridge:
+        await magento_broker.put(recorded.orders(2))
+        await endpoint.until_taken(2)
+        control("change_password", "rotating", "new")
+        control("close_all_connections", "a test")
+        await until(lambda: "it refuses the login" in bridge.log)
+        write("new")
+        await magento_broker.put(recorded.orders(2))
+        await endpoint.until_taken(4, NOTICES_WITHIN)
+        write(None)
+        await until(lambda: "delivery from RabbitMQ ends" in bridge.log)
+        await magento_broker.put(recorded.orders(1))
+        orders(shop, 1)  # the other queue goes on
+        await endpoint.until_taken(5)
+        assert await magento_broker.count() == 1
+        write("new")
+        await endpoint.until_taken(6, NOTICES_WITHIN)
+    control("delete_user", "rotating")
 
 
 async def test_a_bridge_that_starts_before_its_database_waits_for_it(

@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
 
-from magento_eventbridge.magento import live_store as module
 from magento_eventbridge.magento.database import DatabaseError, database_options
 from magento_eventbridge.magento.installation import AGENT, ORIGINAL
-from magento_eventbridge.magento.live_store import LiveStore, Reading, follow
+from magento_eventbridge.magento.live_store import LiveStore, LiveStoreOptions, Reading, follow
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import Layer
 from magento_eventbridge.settings.model import Settings
@@ -79,22 +79,24 @@ async def test_who_says_where_the_database_is_need_not_deny_the_stores_socket(sh
 
 
 async def test_localhost_is_the_servers_socket_as_in_php(
-    shop: Shop, store: LiveStore, monkeypatch: pytest.MonkeyPatch
+    shop: Shop,
 ) -> None:
     shop.write_env_php(host="'localhost'")
     folder = shop.outbox.server.folder
     if folder is None:
         pytest.skip("the server is not ours: where its socket is, is not known")
-    monkeypatch.setattr(module, "_SOCKETS", ("/nowhere/mysqld.sock", str(folder / "socket")))
+    sockets = ("/nowhere/mysqld.sock", str(folder / "socket"))
+    store = LiveStore(shop.root, [], {}, LiveStoreOptions(sockets=sockets))
     settings = (await store.read()).settings
+    await store.close()
     assert settings.outbox.unix_socket == folder / "socket"
 
 
 async def test_a_store_without_a_socket_on_this_machine_is_reached_by_its_port(
-    shop: Shop, store: LiveStore, monkeypatch: pytest.MonkeyPatch
+    shop: Shop,
 ) -> None:
     shop.write_env_php(host="'localhost'")
-    monkeypatch.setattr(module, "_SOCKETS", ())
+    store = LiveStore(shop.root, [], {}, LiveStoreOptions(sockets=()))
     outbox = store.reach()[0].outbox
     assert (outbox.host, outbox.port, outbox.unix_socket) == ("localhost", 3306, None)
 
@@ -176,6 +178,27 @@ async def test_a_wrong_prefix_is_told(shop: Shop, store: LiveStore) -> None:
         await store.read()
 
 
+async def test_a_login_plugin_whose_package_is_missing_is_reported(shop: Shop) -> None:
+    server = shop.outbox.server
+    if server.folder is None:
+        pytest.skip("the server's root is not ours")
+    socket = str(server.folder / "socket")
+    with pymysql.connect(unix_socket=socket, user="root") as root, root.cursor() as cursor:
+        cursor.execute("INSTALL SONAME 'auth_ed25519'")
+        try:
+            cursor.execute(
+                "CREATE USER 'modern'@'%' IDENTIFIED VIA ed25519 USING PASSWORD('a-password')"
+            )
+            shop.write_env_php(username="'modern'", password="'a-password'")
+            store = LiveStore(shop.root, [], {})
+            with pytest.raises(DatabaseError, match="'modern' logs in by a plugin .* PyNaCl"):
+                await store.read()
+            await store.close()
+        finally:
+            cursor.execute("DROP USER IF EXISTS 'modern'@'%'")
+            cursor.execute("UNINSTALL SONAME 'auth_ed25519'")
+
+
 async def test_what_is_installed_is_found(shop: Shop, store: LiveStore) -> None:
     found = await store.installation()
     assert str(found.versions[ORIGINAL]) == "1.0.0"
@@ -192,9 +215,9 @@ async def test_what_is_installed_is_found(shop: Shop, store: LiveStore) -> None:
 
 
 async def test_what_becomes_unreadable_is_told_once_and_the_former_stays(
-    shop: Shop, store: LiveStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "_LOOKS_EVERY", 0.02)
+    store = LiveStore(shop.root, [], {}, LiveStoreOptions(check_seconds=0.02))
     applied: list[Reading] = []
 
     async def apply(reading: Reading) -> None:
@@ -220,6 +243,7 @@ async def test_what_becomes_unreadable_is_told_once_and_the_former_stays(
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
+        await store.close()
 
 
 async def test_looking_again_costs_three_queries(shop: Shop, store: LiveStore) -> None:

@@ -13,7 +13,7 @@ from magento_eventbridge.bridge.background import background_task
 from magento_eventbridge.bridge.bus_watch import watch_buses
 from magento_eventbridge.bridge.dispatching import dispatching
 from magento_eventbridge.bridge.heartbeat import heartbeat
-from magento_eventbridge.bridge.queues import open_queue
+from magento_eventbridge.bridge.queues import open_queue, renew_login
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.bridge.startup import start_log, tracing
 from magento_eventbridge.delivery.dispatcher import Dispatcher
@@ -26,6 +26,7 @@ from magento_eventbridge.listener import ListenerOptions, ListenError
 from magento_eventbridge.magento.database import DatabaseError, database_options
 from magento_eventbridge.magento.live_store import LiveStore, Reading, follow
 from magento_eventbridge.observability.monitoring_server import MonitoringServer
+from magento_eventbridge.queues.amqp.queue import AmqpQueue
 from magento_eventbridge.queues.mysql.heartbeat import Heartbeat
 from magento_eventbridge.queues.mysql.outbox import OutboxQueue
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
@@ -92,7 +93,10 @@ class Bridge:
         self.store = store
         self._routes = Routes(settings)
         self._buses = EventBuses(CredentialsFinder())
-        self._deliveries: dict[str, asyncio.Task[None]] = {}  # by the queue's name
+        # By the queue's name; what a queue opened is closed with its stack.
+        self._deliveries: dict[str, asyncio.Task[None]] = {}
+        self._stacks: dict[str, AsyncExitStack] = {}
+        self._former_dispatchers: list[Dispatcher] = []
         self._heartbeats: list[Heartbeat] = []
         self._spool: SqliteQueue | None = None
         self._inlet: Inlet | None = None
@@ -166,7 +170,8 @@ class Bridge:
         finally:
             self.stop()
             await asyncio.gather(*self._deliveries.values())
-            totals = [dispatcher.totals for dispatcher in self.dispatchers]
+            all_dispatchers = [*self._former_dispatchers, *self.dispatchers]
+            totals = [dispatcher.totals for dispatcher in all_dispatchers]
             log.info(
                 "Stopped: %d delivered, %d buried",
                 sum(totals.delivered for totals in totals),
@@ -175,7 +180,7 @@ class Bridge:
 
     async def _apply(self, stack: AsyncExitStack, reading: Reading) -> None:
         """Apply the store's new configuration."""
-        former, settings = self.settings, reading.settings
+        settings = reading.settings
         self._keep(reading)
         changed = self._routes.renew(settings)
         for dispatcher in self.dispatchers:
@@ -184,8 +189,7 @@ class Bridge:
             heartbeat_writer.look_again()
         start_log(settings)
         log.info("The store's configuration has changed and is used from now on")
-        if settings.outbox != former.outbox:
-            log.warning("The store's new outbox settings take effect at the next start")
+        await self._renew_logins(settings)
         if self._inlet and settings.inlet.secrets:
             self._inlet.trust(self._inlet_options().secrets)
         elif self._inlet:
@@ -198,6 +202,45 @@ class Bridge:
             await self._open(stack)
         except (ListenError, QueueError, SettingsError) as error:
             log.error("Not everything in the store's new configuration can be opened: %s", error)
+
+    async def _renew_logins(self, settings: Settings) -> None:
+        """Let the queues use the present logins; end RabbitMQ's where it is no longer wanted."""
+        for queue in list(self.queues):
+            if isinstance(queue, AmqpQueue) and settings.amqp.host is None:
+                log.warning(
+                    "The store no longer names a broker: delivery from RabbitMQ ends. Messages "
+                    "that are still there stay there."
+                )
+                await self._end(queue)
+            elif renew_login(queue, settings):
+                continue
+            elif isinstance(queue, AmqpQueue):
+                log.warning("The store's broker is another one: delivery from the former ends")
+                await self._end(queue)
+            else:
+                log.warning(
+                    "The store's database is another one: the queue '%s' uses it from the next "
+                    "start on",
+                    queue.name,
+                )
+
+    async def _end(self, queue: Queue) -> None:
+        """End delivery from one queue: calls in flight finish, the rest stays in the queue."""
+        index = self.queues.index(queue)
+        dispatcher = self.dispatchers[index]
+        delivery = self._deliveries.pop(queue.name)
+        delivery.remove_done_callback(self._delivery_ended)
+        dispatcher.stop()
+        await delivery
+        del self.queues[index], self.dispatchers[index]
+        self._former_dispatchers.append(dispatcher)
+        if self.monitoring:
+            self.monitoring.forget_delivery(queue)
+        await self._stacks.pop(queue.name).aclose()
+
+    def _delivery_ended(self, _: "asyncio.Task[None]") -> None:
+        """Stop everything: a delivery ends when asked to, or by a bug."""
+        self.stop()
 
     async def _open(self, stack: AsyncExitStack) -> None:
         """Open what the settings require and is not open yet.
@@ -246,8 +289,9 @@ class Bridge:
 
     async def _deliver(self, stack: AsyncExitStack, queue: Queue) -> Dispatcher:
         """Deliver from a queue until the bridge is to stop; the queue is closed at the end."""
-        stack.push_async_callback(queue.close)
-        dispatcher = await stack.enter_async_context(
+        own = await stack.enter_async_context(AsyncExitStack())
+        own.push_async_callback(queue.close)
+        dispatcher = await own.enter_async_context(
             dispatching(self.settings, queue, self._routes, self._observers_of(queue), self._buses)
         )
         if self.monitoring:
@@ -255,8 +299,9 @@ class Bridge:
         self.queues.append(queue)
         self.dispatchers.append(dispatcher)
         delivery = asyncio.create_task(dispatcher.run(), name=f"delivery from {queue.name}")
-        delivery.add_done_callback(lambda _: self.stop())  # it ends when asked to, or by a fault
+        delivery.add_done_callback(self._delivery_ended)
         self._deliveries[queue.name] = delivery
+        self._stacks[queue.name] = own
         return dispatcher
 
     def _observers_of(self, queue: Queue) -> Observer | None:

@@ -42,6 +42,26 @@ def open_queue(
     raise SettingsError(f"there is no queue '{name}'; there are: {known}")
 
 
+def renew_login(queue: Queue, settings: Settings) -> bool:
+    """Let a queue use the present login; return whether its captures are where they were.
+
+    Raises:
+        SettingsError: the settings do not say where the queue is.
+    """
+    match queue:
+        case OutboxQueue() | MagentoDbQueue():
+            options = database_options(settings.outbox)
+            if queue.place != options.place:
+                return False
+            queue.use(options)
+        case AmqpQueue():
+            broker = _amqp_options(settings)
+            if queue.place != broker.place:
+                return False
+            queue.use(broker)
+    return True
+
+
 _QUEUES = (SqliteQueue, OutboxQueue, MagentoDbQueue, AmqpQueue)
 
 

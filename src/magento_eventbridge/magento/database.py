@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pymysql
-from pymysql.constants import ER
+from pymysql.constants import CR, ER
 from pymysql.cursors import Cursor
 
 from magento_eventbridge.errors import BridgeError
@@ -53,6 +53,12 @@ class DatabaseOptions:
     connect_seconds: int = 5
     silence_seconds: int = 30
     lock_wait_seconds: int = 5
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Where the tables are; the rest is how to log in."""
+        server = (self.unix_socket,) if self.unix_socket else (self.host, self.port)
+        return (*server, self.database, self.table_prefix)
 
     def __str__(self) -> str:
         """Name the database as logs do."""
@@ -108,6 +114,15 @@ class DatabaseConnection:
         self._connection: pymysql.Connection[Cursor] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mysql")
 
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Where the tables are."""
+        return self._options.place
+
+    def use(self, options: DatabaseOptions) -> None:
+        """Connect with other options from the next connection on, as after a new password."""
+        self._options = options
+
     async def run(self, work: Callable[[Cursor], Result]) -> Result:
         """Run work and return its result.
 
@@ -148,7 +163,24 @@ class DatabaseConnection:
     def _opened(self) -> "pymysql.Connection[Cursor]":
         if self._connection is None:
             options = self._options
-            connection = pymysql.connect(
+            connection = self._connect(options)
+            try:
+                with connection.cursor() as cursor:
+                    for statement in _session(options):
+                        cursor.execute(statement)
+                    if self._lock is not None:
+                        self._take_lock(cursor)
+                    if self._prepare:
+                        self._prepare(cursor)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    def _connect(self, options: DatabaseOptions) -> "pymysql.Connection[Cursor]":
+        try:
+            return pymysql.connect(
                 host=options.host,
                 port=options.port,
                 unix_socket=str(options.unix_socket) if options.unix_socket else None,
@@ -163,19 +195,10 @@ class DatabaseConnection:
                 program_name="magento-eventbridge",
                 ssl=tls_context(options.tls),
             )
-            try:
-                with connection.cursor() as cursor:
-                    for statement in _session(options):
-                        cursor.execute(statement)
-                    if self._lock is not None:
-                        self._take_lock(cursor)
-                    if self._prepare:
-                        self._prepare(cursor)
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
-        return self._connection
+        except RuntimeError as error:  # a login plugin whose package is not installed
+            raise self._explained(
+                pymysql.OperationalError(CR.CR_AUTH_PLUGIN_CANNOT_LOAD, str(error))
+            ) from error
 
     def _take_lock(self, cursor: Cursor) -> None:
         cursor.execute("SELECT GET_LOCK(%s, 0), IS_USED_LOCK(%s)", (self._lock, self._lock))
@@ -211,6 +234,12 @@ class DatabaseConnection:
                 message += f"; {self._if_absent}"
             case ER.TABLEACCESS_DENIED_ERROR:
                 message += "; grant it to the user in the settings"
+            case CR.CR_AUTH_PLUGIN_CANNOT_LOAD:
+                message += (
+                    f"; the user '{self._options.user}' logs in by a plugin that is not available "
+                    "here: install its package (for ed25519: pip install PyNaCl), or give the user "
+                    "another one, such as caching_sha2_password or mysql_native_password"
+                )
             case ER.ACCESS_DENIED_ERROR | ER.DBACCESS_DENIED_ERROR | ER.BAD_DB_ERROR:
                 message += "; check user, password and database in the settings"
         return DatabaseError(message)

@@ -108,12 +108,15 @@ class Deployment:
 
     env: PhpArray
     config: PhpArray
+    files: frozenset[Path] = frozenset()
 
     def __repr__(self) -> str:
         return "Deployment(…)"  # passwords and keys among it
 
 
-def read_deployment(root: Path, environment: Mapping[str, str]) -> Deployment:
+def read_deployment(
+    root: Path, environment: Mapping[str, str], *, php: str | None = None
+) -> Deployment:
     """Read the files of the store in a folder; it may have no `config.php`.
 
     Raises:

@@ -60,28 +60,37 @@ from magento_eventbridge.settings.model import Settings
 
 log = logging.getLogger(__name__)
 
-# Seconds between two looks at a running store: three small queries and two file dates.
-_LOOKS_EVERY = 10.0
-
-# Where servers have it, and PHP looks for it.
-_SOCKETS = (
-    "/run/mysqld/mysqld.sock",
-    "/var/lib/mysql/mysql.sock",
-    "/tmp/mysql.sock",  # noqa: S108
-)
-
 _QUERIES = named_queries(__package__, "live_store.sql")
 _UNREADABLE = (PhpFileError, ConnectionSettingsError, StoreConfigError)
 
-Stamp = tuple[tuple[int, int] | None, ...]
-"""When each file was last changed, and its length; None for one that is not there."""
+Stamp = tuple[int, ...] | None
+"""What changes with a file's content: times, length and inode; None: there is no file."""
+
+
+@dataclass(frozen=True)
+class LiveStoreOptions:
+    """How a store is read.
+
+    Attributes:
+        check_seconds: between two checks for changes: three small queries and some file dates.
+        sockets: of a database server on this machine, where PHP looks for them.
+        php: the program that evaluates `env.php` where the bridge cannot; None: none is run.
+    """
+
+    check_seconds: float = 10.0
+    sockets: tuple[str, ...] = (
+        "/run/mysqld/mysqld.sock",
+        "/var/lib/mysql/mysql.sock",
+        "/tmp/mysql.sock",  # noqa: S108
+    )
+    php: str | None = None
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a store and the bridge's own settings say together, and where each value came from.
+    """The settings of a store together with the bridge's own, with the origin of each value.
 
-    `config` is what the store alone says.
+    `config` holds the store's values alone.
     """
 
     settings: Settings
@@ -91,39 +100,52 @@ class Reading:
 
 
 class LiveStore:
-    """A store in a folder, with the bridge's own settings above what it says."""
+    """A store in a folder; the bridge's own settings override its values."""
 
-    def __init__(self, root: Path, own: Sequence[Layer], environment: Mapping[str, str]) -> None:
-        """Get ready; nothing is read yet."""
+    def __init__(
+        self,
+        root: Path,
+        own: Sequence[Layer],
+        environment: Mapping[str, str],
+        options: LiveStoreOptions | None = None,
+    ) -> None:
+        """Prepare; nothing is read yet."""
         self.root = root
+        self.options = options or LiveStoreOptions()
         self._own = own
         self._environment = environment
-        self._stamp: Stamp = ()
+        self._stamps: dict[Path, Stamp] = {}
         self._deployment: Deployment | None = None
         self._tables: StoreTables | None = None
         self._last: tuple[Deployment, StoreRows] | None = None
 
     def again(self) -> "LiveStore":
-        """Give the same store with a connection of its own."""
-        return LiveStore(self.root, self._own, self._environment)
+        """Return the same store with a connection of its own."""
+        return LiveStore(self.root, self._own, self._environment, self.options)
 
     def files(self) -> Deployment:
-        """Read `env.php` and `config.php`, if they have changed.
+        """Read `env.php` and `config.php`, if they or files that they read have changed.
 
         Raises:
             SettingsError: they cannot be read.
         """
-        stamp = tuple(_stamp(self.root / file) for file in (ENV_PHP, CONFIG_PHP))
-        if self._deployment is None or stamp != self._stamp:
+        if self._deployment is None or any(
+            _stamp(file) != stamp for file, stamp in self._stamps.items()
+        ):
+            files = {self.root / ENV_PHP, self.root / CONFIG_PHP}
+            stamps = {file: _stamp(file) for file in files}
             try:
-                self._deployment = read_deployment(self.root, self._environment)
+                self._deployment = read_deployment(
+                    self.root, self._environment, php=self.options.php
+                )
             except PhpFileError as error:
                 raise SettingsError(str(error)) from None
-            self._stamp = stamp
+            more = {file: _stamp(file) for file in self._deployment.files if file not in files}
+            self._stamps = stamps | more
         return self._deployment
 
     def reach(self) -> tuple[Settings, Origins]:
-        """Read what tells how to reach its database: `env.php` and the bridge's own settings.
+        """Read how to reach its database, from `env.php` and the bridge's own settings.
 
         Raises:
             SettingsError: that cannot be used.
@@ -145,11 +167,11 @@ class LiveStore:
         return None if (deployment, rows) == self._last else self._made(deployment, rows)
 
     async def installation(self) -> Installation:
-        """Find out what is installed."""
+        """Read what is installed."""
         return await (await self._opened()).installation()
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         tables, self._tables = self._tables, None
         if tables:
             await tables.close()
@@ -157,12 +179,13 @@ class LiveStore:
     def _database(self) -> Layer:
         try:
             said = {name for layer in self._own for name in layer.values.get("outbox", {})}
-            return database_layer(_as_php_connects(database_of(self.files(), said)))
+            database = database_of(self.files(), said)
+            return database_layer(_as_php_connects(database, self.options.sockets))
         except _UNREADABLE as error:
             raise SettingsError(str(error)) from None
 
     def _queue(self, settings: Settings) -> list[Layer]:
-        """Read what concerns Magento's queue; a fault there is one for who uses it only."""
+        """Read how to reach Magento's queue; an error matters only where it is used."""
         try:
             deployment = self.files()
             return [queue_layer(amqp_of(deployment), consumers_runner_of(deployment))]
@@ -195,10 +218,10 @@ class StoreTables:
     """Reads the tables of a store."""
 
     def __init__(self, options: DatabaseOptions) -> None:
-        """Get ready to connect."""
+        """Prepare to connect."""
         self.options = options
-        told = "is this the store's database, and its table prefix?"
-        self._connection = DatabaseConnection(options, if_absent=told)
+        advice = "is this the store's database, and its table prefix?"
+        self._connection = DatabaseConnection(options, if_absent=advice)
         paths = " OR ".join(["path LIKE %s"] * len(PATHS))
         self._texts = {
             name: text.format(prefix=options.table_prefix, paths=paths)
@@ -224,7 +247,7 @@ class StoreTables:
         return await self._connection.run(work)
 
     async def installation(self) -> Installation:
-        """Read what tells of modules, tables and cron."""
+        """Read the state of modules, tables and cron."""
         prefix = self.options.table_prefix
 
         def seconds(cursor: Cursor, query: str) -> float | None:
@@ -244,46 +267,47 @@ class StoreTables:
         return await self._connection.run(work)
 
     async def close(self) -> None:
-        """Hang up."""
+        """Disconnect."""
         await self._connection.close()
 
 
 async def follow(store: LiveStore, apply: Callable[[Reading], Awaitable[None]]) -> None:
-    """Hand over what is read each time that the store's have changed, until cancelled.
+    """Call `apply` with the store's settings whenever they have changed, until cancelled.
 
-    While they cannot be read, the former ones stay.
+    While they cannot be read, the former ones stay in use.
     """
-    told = ""
+    reported = ""
     while True:
-        await asyncio.sleep(_LOOKS_EVERY)
+        await asyncio.sleep(store.options.check_seconds)
         try:
             if reading := await store.read_if_changed():
                 await apply(reading)
         except (SettingsError, DatabaseError) as error:
             reason = "; ".join(str(error).splitlines())
-            if reason != told:
+            if reason != reported:
                 log.error("The store's configuration cannot be used: %s. The former stays.", reason)
-            told = reason
+            reported = reason
         except Exception:
-            log.exception("Looking at the store's configuration failed")
+            log.exception("Checking the store's configuration failed")
         else:
-            if told:
+            if reported:
                 log.warning("The store's configuration can be used again.")
-                told = ""
+                reported = ""
 
 
-def _as_php_connects(database: Database) -> Database:
-    """Take `localhost` for the server's socket, where there is one, as PHP does."""
+def _as_php_connects(database: Database, sockets: Sequence[str]) -> Database:
+    """Replace `localhost` by the server's socket, where there is one, as PHP does."""
     if database.host == "localhost" and database.socket is None:
-        for socket in _SOCKETS:
+        for socket in sockets:
             if Path(socket).is_socket():
                 return replace(database, socket=socket)
     return database
 
 
-def _stamp(file: Path) -> tuple[int, int] | None:
+def _stamp(file: Path) -> Stamp:
     try:
-        found = file.stat()
+        status = file.stat()
     except OSError:
-        return None  # reading it tells why
-    return found.st_mtime_ns, found.st_size
+        return None  # reading it reports why
+    # A file may be replaced by one with the same date and length.
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino

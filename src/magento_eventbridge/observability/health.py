@@ -69,14 +69,18 @@ class Health:
     def __init__(self) -> None:
         self.phase: str | None = "starting"  # why the bridge does not work; None: it works
         self._checks: dict[str, CachedCheck[object]] = {}
-        self._dispatchers: list[Dispatcher] = []
+        self._dispatchers: dict[str, Dispatcher] = {}
 
     def watch(
         self, name: str, check: Callable[[], Awaitable[object]], dispatcher: Dispatcher
     ) -> None:
         """Check a queue too: `check` raises QueueError when it cannot be used."""
         self._checks[name] = CachedCheck(check, seconds=_CHECK_SECONDS, lasts=_CHECK_LASTS)
-        self._dispatchers.append(dispatcher)
+        self._dispatchers[name] = dispatcher
+
+    def forget(self, name: str) -> None:
+        """Stop checking a queue."""
+        del self._checks[name], self._dispatchers[name]
 
     async def faults(self) -> dict[str, str]:
         """Return the present faults by the name of the faulty part."""
@@ -90,6 +94,6 @@ class Health:
         """Destinations that take no events now, and the reasons."""
         return {
             name: reason
-            for dispatcher in self._dispatchers
+            for dispatcher in self._dispatchers.values()
             for name, reason in dispatcher.problems.items()
         }

@@ -80,6 +80,10 @@ class Metrics(Collector):
         depth = CachedCheck(queue.depth, seconds=_DEPTH_SECONDS, lasts=_COUNTS_EVERY)
         self._deliveries.append(_Delivery(queue.name, counts, dispatcher, depth))
 
+    def forget_delivery(self, queue: Queue) -> None:
+        """Stop reporting a queue."""
+        self._deliveries = [found for found in self._deliveries if found.queue != queue.name]
+
     def watch_inlet(self, name: str, counters: InletFigures) -> None:
         """Include an inlet."""
         self._inlet_counters[name] = counters

@@ -56,6 +56,11 @@ class MonitoringServer:
         check = queue.check if isinstance(queue, Checked) else queue.depth
         self._health.watch(queue.name, check, dispatcher)
 
+    def forget_delivery(self, queue: Queue) -> None:
+        """Stop reporting a queue, whose delivery has ended."""
+        self._metrics.forget_delivery(queue)
+        self._health.forget(queue.name)
+
     def watch_inlet(self, name: str, counters: InletFigures) -> None:
         """Include an inlet."""
         self._metrics.watch_inlet(name, counters)

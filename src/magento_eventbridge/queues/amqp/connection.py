@@ -59,6 +59,11 @@ class AmqpOptions:
     sets_aside: bool = False
     tls: TlsOptions = field(default_factory=TlsOptions)
 
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Where the messages are; the rest is how to log in."""
+        return (self.host, self.port, self.virtual_host, self.queue)
+
     def __str__(self) -> str:
         """Name the broker as logs do."""
         return f"{self.host}:{self.port}/{self.virtual_host.strip('/')}"
@@ -71,6 +76,10 @@ class AmqpConnection:
         self._options = options
         self._connection: aiormq.Connection | None = None
         self._connecting = asyncio.Lock()
+
+    def use(self, options: AmqpOptions) -> None:
+        """Connect with other options from the next connection on, as after a new password."""
+        self._options = options
 
     async def channel(self) -> AbstractChannel:
         """Open a channel that waits for the broker to confirm what is published.

@@ -139,6 +139,17 @@ class AmqpQueue:
         """How many messages a bridge may hold at once, claimed or not."""
         return self._options.prefetch
 
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Where the messages are."""
+        return self._options.place
+
+    def use(self, options: AmqpOptions) -> None:
+        """Log in with other options from the next connection on; the place stays."""
+        self._options = options
+        self._connection.use(options)
+        self._publishing.use(options)
+
     async def claim(self, limit: int, *, without_views: Collection[int] = ()) -> list[Claim]:
         """Claim up to `limit` waiting captures, except those of the store views named."""
         self._news.clear()

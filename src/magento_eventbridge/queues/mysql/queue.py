@@ -66,6 +66,15 @@ class MysqlQueue:
         # Whether rows may be ours that nobody was given: a claim was cut off in its middle.
         self._has_strays = False
 
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Where the tables are."""
+        return self._connection.place
+
+    def use(self, options: DatabaseOptions) -> None:
+        """Log in with other options from the next connection on; the place stays."""
+        self._connection.use(options)
+
     async def check(self) -> None:
         """Find out whether the tables are there.
 
