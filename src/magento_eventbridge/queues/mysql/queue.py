@@ -147,7 +147,7 @@ class MysqlQueue:
 
         def work(cursor: Cursor) -> list[Claim]:
             with transaction(cursor):
-                rows = self._queries.rows(cursor, "read", {"ids": ids})
+                rows = self._statements.rows(cursor, "read", {"ids": ids})
             return [Claim(number, self._text_of(*body)) for number, *body in rows]
 
         return await self._connection.run(work)
