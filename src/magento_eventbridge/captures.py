@@ -1,7 +1,7 @@
-"""A capture: what the store saw of one Magento event, raw, before it means anything to AWS.
+"""Captures: what the store recorded of one Magento event, before it becomes an event for AWS.
 
-The agent writes captures, queues keep them as they came, the dispatcher reads them. The format
-is described for its readers and writers in `docs/captures.md`; this module is its definition.
+The agent writes captures, queues store them unchanged, and the dispatcher reads them. This module
+defines the format; `docs/captures.md` describes it.
 """
 
 import re
@@ -13,19 +13,19 @@ from msgspec import Meta, Struct, field
 # 9999-12-31T23:59:59Z: later times cannot be written as a date.
 _LATEST_TIME = 253402300799.0
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z"
-# msgspec's words for a value that is none of those allowed; the value may be personal or secret.
+# msgspec's message for a value that is not allowed; the value may be personal or secret.
 _VALUE = re.compile(r"(?<=Invalid enum value) .*(?= - at )", re.DOTALL)
 
 
 class InvalidCaptureError(ValueError):
-    """The text is not a capture; the message says what is wrong with it, and where."""
+    """The text is not a capture; the message says what is wrong, and where."""
 
 
-# Fields that a newer agent adds are no fault: msgspec passes over what it does not know.
+# Fields that a newer agent adds are ignored.
 
 
 class Versions(Struct, frozen=True):
-    """Which software made the capture."""
+    """The versions of the software that wrote the capture."""
 
     module: str | None = None
     php: str | None = None
@@ -33,7 +33,7 @@ class Versions(Struct, frozen=True):
 
 
 class Context(Struct, frozen=True):
-    """Who and what was at work when the event happened; the source of a detail's `tracking`."""
+    """The circumstances of the event: the source of a detail's `tracking`."""
 
     transport: Literal["HTTP", "SHELL"]
     hostname: str | None = None
@@ -56,9 +56,9 @@ class ViewCodes(Struct, frozen=True):
 class Capture(Struct, frozen=True):
     """One Magento event, a snapshot of the thing it is about, and its context.
 
-    `subject` names the thing (`order/000000123`): captures with the same store and subject are
-    handed to the bus in the order in which they happened. `original` has the former values of
-    the fields that a save changed.
+    `subject` names the thing (`order/000000123`): captures with the same store view and subject
+    are sent in the order in which they happened. `original` has the former values of the fields
+    that a save changed.
     """
 
     id: Annotated[str, Meta(pattern=_UUID)]
@@ -77,7 +77,7 @@ class Capture(Struct, frozen=True):
 
     @property
     def order_key(self) -> str:
-        """What the capture keeps its place among: its subject, or nothing but itself."""
+        """The key of captures whose order is kept: the subject, or the capture alone."""
         return f"{self.view_id}/{self.subject}" if self.subject else self.id
 
 
@@ -88,7 +88,7 @@ def read_capture(text: bytes | str) -> Capture:
     """Read one capture from its JSON text.
 
     Raises:
-        InvalidCaptureError: telling the first fault and its place (`$.id`).
+        InvalidCaptureError: with the first error and its place (`$.id`).
     """
     try:
         return _decoder.decode(text)

@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from magento_eventbridge.errors import BridgeError
+from magento_eventbridge.visible_text import visible
 
 log = logging.getLogger(__name__)
 
@@ -150,8 +151,7 @@ def _in_words(record: logging.LogRecord) -> bool:
 
 def _one_line(text: str) -> str:
     """Give a text that a stranger had a hand in as one that forges no line and colours none."""
-    words = " ".join(text.split())[:_LONGEST_TOLD]
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in words)
+    return visible(" ".join(text.split())[:_LONGEST_TOLD])
 
 
 def _tls(options: ListenerOptions) -> ssl.SSLContext | None:

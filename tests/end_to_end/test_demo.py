@@ -4,6 +4,9 @@ import re
 import signal
 import subprocess
 import urllib.request
+from pathlib import Path
+
+import pytest
 
 from tests.support.process import COMMAND
 
@@ -19,8 +22,11 @@ def test_the_demo_delivers_the_store_day() -> None:
     assert any("OrderPlaced" in line and '"id": "000000' in line for line in lines)
 
 
-def test_whoever_keeps_it_can_watch_the_day_in_the_console() -> None:
-    demo = subprocess.Popen([COMMAND, "demo", "--keep"], stdout=subprocess.PIPE, text=True)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_kept_demo_shows_the_day_in_the_console_and_stops_cleanly(number: int) -> None:
+    demo = subprocess.Popen(
+        [COMMAND, "demo", "--keep"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert demo.stdout
     try:
         console = next(
@@ -33,7 +39,14 @@ def test_whoever_keeps_it_can_watch_the_day_in_the_console() -> None:
             shown = page.read().decode()
         assert "OrderPlaced" in shown
         assert "Delivering" in urllib.request.urlopen(console, timeout=10).read().decode()
+        bridges = _children(demo.pid)
+        assert bridges
     finally:
-        demo.send_signal(signal.SIGINT)
-        demo.communicate(timeout=60)
-    assert demo.returncode != 0  # it was cut short
+        demo.send_signal(number)
+        _, errors = demo.communicate(timeout=60)
+    assert (demo.returncode, errors) == (130, "")  # the day was not over
+    assert not [pid for pid in bridges if Path(f"/proc/{pid}").exists()]
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -439,6 +439,17 @@ async def test_a_hand_over_retries_when_the_inlet_asks_for_it(inlet: Inlet, spoo
     assert len(spool.kept) == 3
 
 
+@pytest.mark.parametrize("count", [49, 50, 100])
+async def test_a_hand_over_passes_over_blank_lines_and_counts_them(
+    inlet: Inlet, count: int
+) -> None:
+    captures = [body for _, body in recorded.orders(count)]
+    lines = [*captures[:1], b"", *captures[1:], b"broken", b""]
+    receipt = await hand_over(inlet.url, SECRET, lines)
+    assert receipt.accepted == count
+    assert [line for line, _ in receipt.rejected] == [count + 2]
+
+
 async def test_a_hand_over_to_nobody_is_reported() -> None:
     with pytest.raises(HandOverError, match="cannot reach http://127.0.0.1:9"):
         await hand_over("http://127.0.0.1:9", SECRET, lines(1))

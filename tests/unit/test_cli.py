@@ -18,6 +18,7 @@ from magento_eventbridge import __version__
 from magento_eventbridge import cli as command_line
 from magento_eventbridge.captures import read_capture
 from magento_eventbridge.catalog import EVENTS
+from magento_eventbridge.cli.output import DataTable, out, show_json, table
 from magento_eventbridge.demo import store_day
 from magento_eventbridge.observability.log import ROOT
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
@@ -393,6 +394,22 @@ def test_a_dead_letter_is_shown_with_its_capture(command, letters):
 def test_a_dead_letter_is_shown_for_programs_with_its_capture_as_it_came(command, letters):
     shown = command("dead-letters", "show", 1, "--json").json
     assert shown["capture"].encode() == lines("order-guest")[-3]
+
+
+def test_output_shows_data_as_it_is(capsys):
+    value = {"sku": ":x: [red]x[/red]", "name": "\x1b[31m\x9b\u202e"}
+    show_json(value)
+    text = capsys.readouterr().out
+    assert json.loads(text) == value
+    assert ":x: [red]x[/red]" in text
+    assert "\u202e" not in text
+    for shown in (":x: [red]x[/red]", table("reason")):
+        if isinstance(shown, DataTable):
+            shown.add_row(":x: [red]x[/red]\n\x1b[31m")
+        with out.capture() as captured:
+            out.print(shown)
+        assert ":x: [red]x[/red]" in captured.get()
+        assert "\x1b[31m" not in captured.get()
 
 
 def test_a_dead_letter_that_is_not_there_is_named(command, letters):

@@ -11,21 +11,23 @@ from pathlib import Path
 import pytest
 
 from magento_eventbridge.observability.log import ROOT, LogFileError, MagentoFormatter, set_up
+from magento_eventbridge.observability.print_r import print_r
 
 LINE = re.compile(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] report\.[A-Z]+: .* \[\] \[\]\n")
 
 
 @pytest.fixture(autouse=True)
 def the_log_as_it_was() -> Iterator[None]:
-    logger = logging.getLogger(ROOT)
-    before = (logger.handlers[:], logger.level, logger.propagate)
+    loggers = [logging.getLogger(name) for name in (ROOT, "aiohttp", "asyncio")]
+    before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     yield
-    for handler in logger.handlers[:]:
-        if handler not in before[0]:
-            logger.removeHandler(handler)
-            handler.close()
-    logger.handlers, logger.propagate = before[0], before[2]
-    logger.setLevel(before[1])
+    for logger, handlers, level, propagate in before:
+        for handler in logger.handlers[:]:
+            if handler not in handlers:
+                logger.removeHandler(handler)
+                handler.close()
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 @pytest.fixture
@@ -55,9 +57,9 @@ def test_a_line_is_written_as_magento_writes_it():
 
 
 def test_data_over_several_lines_end_as_in_the_reference():
-    line = MagentoFormatter().format(
-        record("[DryRun] Sending event '%s' with data: %s", "UserLoginFailed", "Array\n(\n)\n")
-    )
+    data = record("[DryRun] Sending event '%s' with data: %s", "UserLoginFailed", "Array\n(\n)\n")
+    data.is_block = True
+    line = MagentoFormatter().format(data)
     assert line == (
         "[2020-08-26 10:49:36] report.DEBUG: [DryRun] Sending event 'UserLoginFailed' with data: "
         "Array\n(\n)\n [] []"
@@ -198,3 +200,35 @@ def test_a_log_whose_folder_has_gone_harms_nobody_who_logs(tmp_path, capsys):
     folder.rename(tmp_path / "elsewhere2")
     logger().info("lost again")
     assert "cannot write the log" in capsys.readouterr().err
+
+
+FORGED = "x\n[2020-08-26 10:49:36] report.CRITICAL: forged [] []\r\x1b[31m\u202e"
+
+
+@pytest.mark.parametrize("style", ["magento", "json"])
+def test_foreign_text_cannot_forge_a_line(style, capsys):
+    set_up(level=logging.INFO, style=style, file=None)
+    logger().warning("refused %s", FORGED)
+    logging.getLogger("aiohttp.server").error("Bad request %s", FORGED)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all("forged" in line and "\x1b" not in line for line in lines)
+
+
+def test_a_traceback_is_part_of_its_line(capsys):
+    set_up(level=logging.INFO, style="magento", file=None)
+    try:
+        int(FORGED)
+    except ValueError:
+        logger().exception("It broke")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(" [] []")
+    assert r"It broke\nTraceback" in line
+    assert "ValueError" in line
+
+
+def test_values_of_a_dry_run_cannot_forge_a_line():
+    data = record("[DryRun] Sending event '%s' with data: %s", "X", print_r({FORGED: FORGED}))
+    data.is_block = True
+    lines = MagentoFormatter().format(data).splitlines()
+    assert [line for line in lines if line.startswith("[2020")] == lines[:1]

@@ -1,4 +1,4 @@
-"""The event catalog: every event that reaches the bus, one module for each scope."""
+"""The event catalog: every event that is sent, one module for each scope."""
 
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.catalog import (
@@ -47,7 +47,7 @@ class UnknownMagentoEventError(TranslationError):
 
 
 def event_of(capture: Capture) -> EventDefinition | None:
-    """Give the documented event that a capture means; none where nothing worth telling happened.
+    """Return the documented event that a capture means; None when it means none.
 
     Raises:
         UnknownMagentoEventError: the catalog has no such Magento event at all.

@@ -8,7 +8,7 @@ from magento_eventbridge.events.cart import CartProduct, CartProductUpdate
 
 
 def _by_shopper(capture: Capture) -> bool:
-    # An admin who prepares an order has a cart too; it is no customer's. The parts of a
+    # Carts of admins who prepare orders are not customers' carts. The parts of a
     # configurable or a bundle are items of their own, but the shopper chose the whole.
     return capture.area != "adminhtml" and not capture.snapshot.get("has_parent")
 
@@ -20,7 +20,7 @@ def _quantities(capture: Capture) -> tuple[int | float, int | float]:
 
 
 def _is_added(capture: Capture) -> bool:
-    # The item edit page adds the product anew and then sets its quantity. It was an addition
+    # The item edit page adds the product again and then sets its quantity. It was an addition
     # only where the quantity grew by just what was added.
     if capture.snapshot.get("added_qty") is None or not _by_shopper(capture):
         return False
@@ -30,7 +30,7 @@ def _is_added(capture: Capture) -> bool:
 
 
 def _is_updated(capture: Capture) -> bool:
-    # A new item that nobody added is a guest's cart merged into the customer's at login.
+    # A new item that was not added comes from a guest's cart merged at login.
     if capture.is_new or not _by_shopper(capture) or _is_added(capture):
         return False
     before, after = _quantities(capture)

@@ -7,7 +7,7 @@ from magento_eventbridge.catalog.event import EventDefinition
 from magento_eventbridge.catalog.snapshot import Json, number_or_null, text, text_or_null
 from magento_eventbridge.events.cron import CronJob
 
-# No Magento event tells how a job ended: the agent sees the model Magento\Cron\Model\Schedule
+# No Magento event reports how a job ended: the agent sees the model Magento\Cron\Model\Schedule
 # being saved with its last status.
 _SAVED = "plugin:cron_schedule.save"
 

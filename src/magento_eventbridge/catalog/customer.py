@@ -47,7 +47,7 @@ def _full(capture: Capture) -> Json:
 
 
 def _signed_up(capture: Capture) -> bool:
-    # An admin who makes an account signs nobody up.
+    # An account that an admin creates is not a sign-up.
     return capture.is_new and capture.area != "adminhtml"
 
 
@@ -98,7 +98,7 @@ EVENTS = (
         config_path="aws_eventbridge/events_customer/login_failed",
         magento_events=(
             "controller_action_postdispatch_customer_account_loginpost",
-            # No Magento event tells of a token that was refused: the agent sees the call fail.
+            # No Magento event reports a refused token: the agent sees the call fail.
             "plugin:customer_account.authenticate",
         ),
         when="A customer's login failed: on the storefront, or by a REST or GraphQL token; "

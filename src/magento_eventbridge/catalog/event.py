@@ -1,4 +1,4 @@
-"""The words in which the catalog tells of an event: what it is, and how a capture becomes it."""
+"""Define an event of the catalog: its names, and how a capture becomes its detail."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ DetailLevel = Literal["documented", "full"]
 
 
 class TranslationError(ValueError):
-    """The capture's snapshot does not hold what the event's detail must say."""
+    """The capture's snapshot lacks something that the event's detail needs."""
 
 
 def always(_: Capture) -> bool:
-    """Tell of every capture of the event's Magento events."""
+    """Apply to every capture of the event's Magento events."""
     return True
 
 
@@ -37,8 +37,8 @@ class EventDefinition:
         magento_events: the captured Magento events that can mean it.
         when: one sentence: when it is sent.
         detail: the model of its detail.
-        translate: gives the detail of a capture.
-        applies: tells whether a capture of one of its Magento events means it.
+        translate: returns the detail of a capture.
+        applies: returns whether a capture of one of its Magento events means it.
         sample: a detail as consumers see it, without metadata.
         add_full: returns what a full detail has beside, or in the place of, documented fields.
         full_sample: the same of the sample.
@@ -64,7 +64,7 @@ class EventDefinition:
 
     @property
     def scope(self) -> str:
-        """The part of the shop it tells of, as `order`."""
+        """The part of the shop that it is about, as `order`."""
         return self.config_path.split("/")[1].removeprefix("events_")
 
     @cached_property
@@ -78,10 +78,10 @@ class EventDefinition:
         return {**self.sample, **(self.full_sample if level == "full" else {})}
 
     def detail_of(self, capture: Capture, level: DetailLevel = "documented") -> Json:
-        """Return the detail of a capture, as JSON holds it, without metadata and tracking.
+        """Return the detail of a capture as JSON values, without metadata and tracking.
 
         Raises:
-            TranslationError: saying what in the snapshot is missing or wrong.
+            TranslationError: with what is missing or wrong in the snapshot.
         """
         try:
             detail = self.translate(capture)

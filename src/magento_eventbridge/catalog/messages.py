@@ -1,8 +1,8 @@
 """Messages of Magento's queue, read as captures: the agent's and those of the original module.
 
 The original (bitbull/magento2-module-awseventbridge) publishes `["{\\"name\\":…,\\"data\\":…}"]`: a
-detail-type and a detail, with field names and types of its own. They are put back under the names
-that Magento has for them, so that the catalog tells of them as of any capture.
+detail-type and a detail, with field names and types of its own. They get Magento's names
+back, so that the catalog treats them like any capture.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ _Reading = Callable[[Json], Json]
 
 
 def capture_text(message: bytes, key: str) -> bytes:
-    """Give the capture that a message holds, as JSON text; of anything else the message itself.
+    """Return the capture in a message, as JSON text; other messages are returned unchanged.
 
     Magento writes a message of the type `string` as a JSON string, which holds the agent's capture.
-    The original's events have no id: one is made of the message, the same each time it is read.
-    `key` tells messages of the same text apart: the queue's own id of the message.
+    The original's events have no id: it is computed from the message, the same at each reading.
+    `key`, the queue's id of the message, distinguishes messages of the same text.
     """
     begin = message.lstrip()[:1]
     if begin not in (b'"', b"["):
@@ -35,7 +35,7 @@ def capture_text(message: bytes, key: str) -> bytes:
         event = msgspec.json.decode(text, type=_Published)
         return msgspec.json.encode(_capture(event, _identifier(event, message, key)))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
-        return message  # who reads it as a capture says what it is not
+        return message  # reading it as a capture then reports the error
 
 
 class _Published(msgspec.Struct):
@@ -48,7 +48,7 @@ def _capture(event: _Published, identifier: str) -> Json:
     tracking = _context(data.get("tracking"))
     capture: Json = {
         "id": identifier,
-        "event": event.name,  # one that nobody knows is buried under its name
+        "event": event.name,  # an unknown one is buried under its name
         "time": data["metadata"]["timestamp"],
         "queued": True,
         "store_id": tracking.view_id if tracking and tracking.view_id else 0,
@@ -60,7 +60,7 @@ def _capture(event: _Published, identifier: str) -> Json:
 
 
 def _identifier(event: _Published, message: bytes, key: str) -> str:
-    """Make a UUIDv7 of the message's time and its digest."""
+    """Compute a UUIDv7 from the message's time and digest."""
     milliseconds = int(event.data["metadata"]["timestamp"]) * 1000
     digest = hashlib.sha256(key.encode() + b"\0" + message).digest()
     octets = bytearray(milliseconds.to_bytes(6) + digest[:10])
@@ -74,16 +74,15 @@ def _context(tracking: object) -> Context | None:
     if not isinstance(tracking, Mapping):
         return None
     try:
-        told = {_CONTEXT_NAMES.get(key, key): value for key, value in tracking.items()}
-        return msgspec.convert(told, Context, strict=False)
+        values = {_CONTEXT_NAMES.get(key, key): value for key, value in tracking.items()}
+        return msgspec.convert(values, Context, strict=False)
     except msgspec.ValidationError:
-        return None  # what the original could not tell costs nobody the event
+        return None  # unreadable tracking does not cost the event
 
 
 _CONTEXT_NAMES = {"storeId": "store_id", "userAgent": "user_agent"}
 
-# What each event's data are called by Magento. A field that is absent stays so, for the catalog to
-# say what it misses.
+# Magento's names of each event's data. An absent field stays absent, for the catalog to report.
 
 
 def _renamed(names: Mapping[str, str]) -> _Reading:
@@ -93,12 +92,12 @@ def _renamed(names: Mapping[str, str]) -> _Reading:
     return read
 
 
-def _address(told: Json | None) -> Json | None:
-    return told and _ADDRESS(told)
+def _address(data: Json | None) -> Json | None:
+    return data and _ADDRESS(data)
 
 
 def _items(data: Json, qty: str) -> Json:
-    """Read items; the original tells the parts of a configurable or a bundle like the whole."""
+    """Read items; the original lists the parts of a configurable or a bundle like the whole."""
     item = _renamed({"sku": "sku", "name": "name", "price": "price", "qty": qty, "quantity": qty})
     return {"items": [item(told) for told in members(data, "items")]} if "items" in data else {}
 
@@ -154,7 +153,7 @@ _JOB = _renamed(
     }
 )
 
-# Magento's numbers of what the original tells in words.
+# Magento's numbers for the original's words.
 _INVOICE_STATES = {"OPEN": 1, "PAID": 2, "CANCELED": 3}
 _CREDITMEMO_STATES = {"OPEN": 1, "REFUNDED": 2, "CANCELED": 3}
 _SUBSCRIBER_STATUSES = {"SUBSCRIBED": 1, "NOT_ACTIVE": 2, "UNSUBSCRIBED": 3, "UNCONFIRMED": 4}
@@ -213,7 +212,7 @@ def _failed_job(data: Json) -> Json:
     return _JOB(data) | {"status": "error", "messages": error if isinstance(error, str) else None}
 
 
-# From a detail-type to what a capture of it holds.
+# From a detail-type to the contents of its capture.
 
 
 def _event(
@@ -245,7 +244,7 @@ _ITS_ORDER = ("order", "orderId")
 _THE_CUSTOMER = ("customer", "id")
 _THE_USER = ("user", "username")
 _THE_INDEX = ("indexer", "index")
-# The original does not tell what a save changed; that it did is all that counts.
+# The original does not say what a save changed, only that it did.
 _CHANGED: Json = {"original": {"state": None}}
 _NEW: Json = {"is_new": True}
 
@@ -294,7 +293,7 @@ _EVENTS: dict[str, _Reading] = {
     ),
     "CreditmemoRefunded": _event("sales_order_creditmemo_refund", _creditmemo, _ITS_ORDER),
     "CreditmemoDeleted": _event("sales_order_creditmemo_delete_after", _creditmemo, _ITS_ORDER),
-    # A shipment's data do not say of which order it is.
+    # A shipment's data do not name its order.
     "ShipmentSaved": _event("sales_order_shipment_save_after", _shipment, ("shipment", "id")),
     "ShipmentDeleted": _event("sales_order_shipment_delete_after", _shipment, ("shipment", "id")),
     "CacheFlushAll": _event("adminhtml_cache_flush_all", _renamed({})),
@@ -303,7 +302,7 @@ _EVENTS: dict[str, _Reading] = {
     "CacheFlushMedia": _event("clean_media_cache_after", _renamed({})),
     "CacheFlushStaticFiles": _event("clean_static_files_cache_after", _renamed({})),
     "StateSaved": _event("indexer_state_save_after", _INDEX, _THE_INDEX, **_NEW),
-    # What the original really calls it.
+    # The name that the original really uses.
     "IndexerStateSaved": _event("indexer_state_save_after", _INDEX, _THE_INDEX, **_NEW),
     "CronStarted": _event("cron_job_run", _JOB),
     "CronFinishedSuccess": _event(

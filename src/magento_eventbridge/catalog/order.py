@@ -64,12 +64,12 @@ def _full(capture: Capture) -> Json:
 
 
 def is_created(capture: Capture) -> bool:
-    """Tell whether the save made the thing."""
+    """Return whether the save created the thing."""
     return capture.is_new
 
 
 def is_changed(capture: Capture) -> bool:
-    """Tell whether the save changed something that was there; its time stamp does not count."""
+    """Return whether the save changed an existing thing; its time stamp does not count."""
     return not capture.is_new and bool(capture.original.keys() - {"updated_at"})
 
 

@@ -1,4 +1,4 @@
-"""JSON Schema of each event's detail, as consumers get it: with metadata and tracking."""
+"""The JSON Schema of each event's detail, with metadata and tracking."""
 
 from typing import Any
 

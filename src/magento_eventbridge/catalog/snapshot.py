@@ -1,7 +1,7 @@
-"""Reading snapshots: whatever way Magento gives a value, each field of a detail has one type.
+"""Read snapshots: whatever form Magento gives a value, each field of a detail has one type.
 
-Runs for every event on its way, so it is plain functions over plain values. The models in
-`detail.py` say the same to consumers and schemas; tests hold the two together.
+It runs for every event, so it is plain functions over plain values. The models in `events/` state
+the same for consumers and schemas; tests compare the two.
 """
 
 import math
@@ -17,17 +17,17 @@ Name = TypeVar("Name")
 # Magento stores amounts and quantities with four decimals (its db_schema.xml: scale="4"). A new
 # order holds PHP floats, the same order loaded again decimal strings: both must read alike.
 _DECIMALS = 4
-# Beyond this a float no longer tells neighbouring whole numbers apart.
+# Beyond this a float cannot distinguish neighbouring whole numbers.
 _EXACT_FLOAT = 2**53
 _LARGEST_ID = 2**63 - 1
 _REQUIRED: Any = object()
 
 
 def text(source: Mapping[str, Any], key: str, absent: object = _REQUIRED) -> str:
-    """Read a text; Magento's null is the empty text, a number in its place is written out.
+    """Read a text; null becomes the empty text, a number becomes its digits.
 
     Raises:
-        KeyError: the field is not there, and `absent` does not say what then.
+        KeyError: the field is absent, and `absent` gives no value for that.
         ValueError: it is neither text nor number.
     """
     value = source[key] if absent is _REQUIRED else source.get(key, absent)
@@ -46,11 +46,11 @@ def text_or_null(source: Mapping[str, Any], key: str) -> str | None:
 
 
 def number(source: Mapping[str, Any], key: str, absent: object = _REQUIRED) -> int | float:
-    """Read an amount or a quantity, as `as_number` has it; Magento's null is 0.
+    """Read an amount or a quantity with `as_number`; null is 0.
 
     Raises:
-        KeyError: the field is not there, and `absent` does not say what then.
-        ValueError: it is no number.
+        KeyError: the field is absent, and `absent` gives no value for that.
+        ValueError: it is not a number.
     """
     try:
         return as_number(source[key] if absent is _REQUIRED else source.get(key, absent))
@@ -59,18 +59,18 @@ def number(source: Mapping[str, Any], key: str, absent: object = _REQUIRED) -> i
 
 
 def number_or_null(source: Mapping[str, Any], key: str) -> int | float | None:
-    """Read a figure that Magento may not know, as a weight."""
+    """Read a number that Magento may not know, as a weight."""
     return None if source.get(key) is None else number(source, key)
 
 
 def as_number(value: object) -> int | float:
-    """Give a decimal string, an int or a float as the one JSON number that equals it.
+    """Convert a decimal string, an int or a float to the JSON number that equals it.
 
     A whole number is an int, so that `"10.0000"`, `10.0` and `10` are all written `10`: an
     EventBridge pattern compares how a number is written, not what it is worth.
 
     Raises:
-        ValueError: it is no number.
+        ValueError: it is not a number.
     """
     if value is None or value == "":
         return 0
@@ -95,11 +95,11 @@ def _decimal(value: float | str) -> int | float:
 
 
 def identifier(source: Mapping[str, Any], key: str) -> int:
-    """Read a row's id, which Magento gives as a string or an int.
+    """Read a row's id, a string or an int in Magento.
 
     Raises:
-        KeyError: the field is not there.
-        ValueError: it is no id.
+        KeyError: the field is absent.
+        ValueError: it is not an id.
     """
     value = source[key]
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 19:
@@ -136,8 +136,8 @@ def members(source: Mapping[str, Any], key: str, absent: object = _REQUIRED) -> 
     """Read the members of a PHP array, which is a list or, keyed by id, an object.
 
     Raises:
-        KeyError: the field is not there, and `absent` does not say what then.
-        ValueError: it is no array.
+        KeyError: the field is absent, and `absent` gives no value for that.
+        ValueError: it is not an array.
     """
     value = source[key] if absent is _REQUIRED else source.get(key, absent)
     if type(value) is list:
@@ -155,12 +155,12 @@ def texts(source: Mapping[str, Any], key: str) -> list[str]:
 
 
 def bought(source: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    """Read the items that were bought as such, without the parts of configurables and bundles."""
+    """Read the items that were bought, without the parts of configurables and bundles."""
     return (item for item in members(source, "items") if not item.get("has_parent"))
 
 
 def line_items(source: Mapping[str, Any], qty: str) -> list[Json]:
-    """Read items, whose quantity stands in the field `qty`, as line items."""
+    """Read items, whose quantity is in the field `qty`, as line items."""
     return [
         {
             "sku": text(item, "sku"),
@@ -173,7 +173,7 @@ def line_items(source: Mapping[str, Any], qty: str) -> list[Json]:
 
 
 def address(source: Mapping[str, Any], key: str, country: str) -> Json | None:
-    """Read an address, null where there is none; `country` is its name for the country."""
+    """Read an address, or null; `country` is the name of its country field."""
     value = source.get(key)
     if value is None:
         return None
@@ -187,14 +187,14 @@ def address(source: Mapping[str, Any], key: str, country: str) -> Json | None:
     }
 
 
-# What a user may be told by; anything else (a password hash, a token) stays here.
+# The fields of a user that may be sent; others (a password hash, a token) may not.
 _USER_FIELDS = frozenset(
     {"id", "username", "email", "name", "passwd", "uid", "gid", "gecos", "dir", "shell"}
 )
 
 
 def tracking(context: Context, level: str = "documented") -> Json:
-    """Give a capture's context as the value of a detail's `tracking`."""
+    """Return a capture's context as the value of a detail's `tracking`."""
     version = context.version
     shown: Json = {
         "transport": context.transport,

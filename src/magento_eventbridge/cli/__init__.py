@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from magento_eventbridge import __version__
 from magento_eventbridge.errors import BridgeError
+from magento_eventbridge.visible_text import visible
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ def load(name: str) -> Any:
 
 
 def all_commands() -> TyperGroup:
-    """Return the command line with all commands loaded, for whoever lists them."""
+    """Return the command line with all commands loaded, for documentation."""
     group = typer.main.get_group(app)
     group.commands.update({name: load(name) for name in COMMANDS})
     return group
@@ -107,11 +108,11 @@ def main() -> None:
         _report(error)
         sys.exit(error.exit_status)
     except Exception as error:
-        log.debug("Internal fault", exc_info=True)
-        _report(f"internal fault: {type(error).__name__}: {error} (log.level = debug shows more)")
+        log.debug("Internal error", exc_info=True)
+        _report(f"internal error: {type(error).__name__}: {error} (log.level = debug shows more)")
         sys.exit(FAILURE)
 
 
 def _report(error: object) -> None:
     for line in str(error).splitlines():
-        print(f"magento-eventbridge: {line}", file=sys.stderr)  # noqa: T201
+        print(f"magento-eventbridge: {visible(line)}", file=sys.stderr)  # noqa: T201

@@ -1,4 +1,4 @@
-"""`agent`: put the Magento module into a store, and look at it there."""
+"""`agent`: install the Magento module into a store, and check it there."""
 
 import asyncio
 import os
@@ -34,12 +34,12 @@ Php = Annotated[str, typer.Option("--php", help="PHP's command, for --run.")]
 
 @app.command("install", epilog="Example: magento-eventbridge agent install /var/www/html --run")
 def install(root: Root, run: Run = False, php: Php = "php", as_json: AsJson = False) -> None:
-    """Copy the module into a store, or update it there, and say what Magento needs to be told."""
+    """Copy the module into a store, or update it, and print the commands that Magento needs."""
     store = StoreFolder(root.absolute())
     plan = _plan(store)
     copied = copying.copy(shipped(), store)
     if not as_json:
-        out.print(_told(copied))
+        out.print(_describe(copied))
     ran = []
     for command in commands.run(store, plan.commands, php) if run else ():
         ran.append(" ".join(command))
@@ -102,7 +102,7 @@ async def _look(store: LiveStore) -> list[Finding]:
 
 
 def _plan(store: StoreFolder) -> Plan:
-    """Say what Magento needs to be told, before anything of the store is changed."""
+    """Return the commands that Magento needs, before anything in the store is changed."""
     if not (store.root / ENV_PHP).exists():
         return Plan((), "not installed")
     try:
@@ -111,7 +111,7 @@ def _plan(store: StoreFolder) -> Plan:
         raise SettingsError(str(error)) from None
 
 
-def _told(copied: Copy) -> str:
+def _describe(copied: Copy) -> str:
     match copied:
         case Copy(is_composers=True):
             return (
@@ -129,7 +129,7 @@ def _told(copied: Copy) -> str:
 
 def _show(plan: Plan, store: StoreFolder) -> None:
     if not plan.commands:
-        out.print("This Magento is not set up yet; its setup:install takes the module along.")
+        out.print("This Magento is not set up yet; its setup:install will install the module.")
         return
     out.print(f"\nNow, in {store.root} (mode: {plan.mode}), as the owner of its files:\n")
     for command in plan.commands:

@@ -32,8 +32,8 @@ MaxMessages = Annotated[
     typer.Option(
         "--max-messages",
         min=1,
-        help="Stop after so many; without it: when empty, or as the store's cron_consumers_runner "
-        "says.",
+        help="Stop after this many; else when the queue is empty, or as the store's "
+        "cron_consumers_runner says.",
         show_default=False,
     ),
 ]
@@ -49,7 +49,7 @@ def run(
 ) -> None:
     """Deliver what is in a queue, then stop.
 
-    For Magento's own queues the store's cron_consumers_runner is obeyed.
+    For Magento's own queues the store's cron_consumers_runner settings apply.
     """
     settings, _ = settings_of(config, overrides, magento_root)
     start_log(settings)
@@ -63,15 +63,15 @@ def run(
         totals = Totals()
     else:
         totals = run_loop(_consume(settings, queue, at_most))
-    told = {
+    result = {
         "delivered": totals.delivered,
         "passed_over": totals.passed_over,
         "buried": totals.buried,
     }
     if as_json:
-        show_json(told)
+        show_json(result)
     else:
-        out.print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in told.items()))
+        out.print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in result.items()))
 
 
 _MAGENTOS: dict[str | None, Callable[[Settings], str]] = {
@@ -81,7 +81,7 @@ _MAGENTOS: dict[str | None, Callable[[Settings], str]] = {
 
 
 def _objection(settings: Settings, consumer: str) -> str:
-    """Say why the store does not want cron to consume, if it does not."""
+    """Return why the store's settings forbid cron to consume, or nothing."""
     runner = settings.cron_consumers_runner
     if not runner.cron_run:
         return "cron_consumers_runner.cron_run is off"

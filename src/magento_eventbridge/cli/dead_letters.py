@@ -1,4 +1,4 @@
-"""`dead-letters`: look at what could not be delivered, send it again, or let it go."""
+"""`dead-letters`: show what could not be delivered, redrive it, or drop it."""
 
 import asyncio
 import json
@@ -21,13 +21,13 @@ QueueName = Annotated[
     str | None,
     typer.Option(
         "--queue",
-        help="Which queue's: sqlite, outbox, magento-db or amqp; the outbox's if it is enabled.",
+        help="Queue: sqlite, outbox, magento-db or amqp; by default the outbox if it is enabled.",
         show_default=False,
     ),
 ]
-Number = Annotated[int, typer.Argument(metavar="ID", help="As 'list' shows it.")]
+Number = Annotated[int, typer.Argument(metavar="ID", help="The id that 'list' shows.")]
 Numbers = Annotated[
-    list[int] | None, typer.Argument(metavar="[ID]...", help="As 'list' shows them.")
+    list[int] | None, typer.Argument(metavar="[ID]...", help="The ids that 'list' shows.")
 ]
 All = Annotated[bool, typer.Option("--all", help="All of them.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -36,7 +36,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 @app.command("list", epilog="Example: magento-eventbridge dead-letters list --limit 20")
 def list_letters(
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many.")] = 50,
-    after: Annotated[int, typer.Option("--after", min=0, help="Only greater ids.")] = 0,
+    after: Annotated[int, typer.Option("--after", min=0, help="Only ids greater than this.")] = 0,
     queue: QueueName = None,
     config: Config = None,
     overrides: Overrides = None,
@@ -79,7 +79,7 @@ def show(
     if as_json:
         show_json(_summary(letter) | {"capture": letter.body.decode(errors="replace")})
         return
-    out.print(f"{letter.id}  {_time(letter)}  {letter.event}, store {letter.view_id}")
+    out.print(f"{letter.id}  {_time(letter)}  {letter.event}, store view {letter.view_id}")
     out.print(f"reason: {letter.reason}\n")
     out.print(_pretty(letter.body))
 
@@ -97,7 +97,7 @@ def redrive(
     """Put dead letters back into the queue, once their cause is fixed."""
     chosen = _chosen(numbers, every)
     count: int = _with(config, overrides, magento_root, queue, lambda dead: dead.redrive(chosen))
-    _tell("redriven", count, as_json)
+    _report("redriven", count, as_json)
 
 
 @app.command("drop", epilog="Example: magento-eventbridge dead-letters drop 3 4")
@@ -116,7 +116,7 @@ def drop(
     if not yes:
         typer.confirm("These events will never be delivered. Delete them?", abort=True, err=True)
     count: int = _with(config, overrides, magento_root, queue, lambda dead: dead.drop(chosen))
-    _tell("dropped", count, as_json)
+    _report("dropped", count, as_json)
 
 
 def _with(
@@ -140,11 +140,11 @@ def _with(
 
 def _chosen(numbers: list[int] | None, every: bool) -> list[int] | None:
     if every == bool(numbers):
-        raise typer.BadParameter("name the dead letters by their ids, or all of them by --all")
+        raise typer.BadParameter("name the dead letters by their ids, or use --all")
     return numbers
 
 
-def _tell(done: str, count: int, as_json: bool) -> None:
+def _report(done: str, count: int, as_json: bool) -> None:
     if as_json:
         show_json({done: count})
     else:

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,25 +26,38 @@ from magento_eventbridge.inlets.client import HandOverError, hand_over
 NAME = "demo"
 EXAMPLE = "magento-eventbridge demo"
 
-Keep = Annotated[bool, typer.Option("--keep", help="Leave all running, to play with.")]
+Keep = Annotated[
+    bool, typer.Option("--keep", help="Keep everything running to try it out, until Ctrl-C.")
+]
 Detail = Annotated[DetailLevel, typer.Option("--detail", help="How much a detail says.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Do not show each event.")]
 
 _REGION = "eu-west-1"
 _SOURCE = "shop.example.com"
 _START_SECONDS = 20.0
-# Nothing new for so long: what has not arrived by then is lost.
+# With nothing new for this many seconds, what has not arrived is lost.
 _QUIET_SECONDS = 10.0
-# For those who watch: how long the day takes, and how many captures come at a time.
+# With --keep: how long the day takes, and how many captures are handed over at a time.
 _DAY_SECONDS = 60.0
 _AT_A_TIME = 4
+# How long the bridge may take to stop.
+_STOP_SECONDS = 30.0
+_INTERRUPTED = 130
 
 
 def run(keep: Keep = False, quiet: Quiet = False, detail: Detail = "documented") -> None:
     """Deliver a recorded store day to a local EventBridge; needs no AWS account and no Magento.
 
-    Ends with one line that says what arrived, and with exit status 1 if it is not everything.
+    The last line says what arrived; the exit status is 1 if it is not everything.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        _run(keep=keep, quiet=quiet, detail=detail)
+    except KeyboardInterrupt:
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+def _run(*, keep: bool, quiet: bool, detail: DetailLevel) -> None:
     with ExitStack() as stack:
         folder = Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="magento-eventbridge-"))
@@ -53,13 +66,18 @@ def run(keep: Keep = False, quiet: Quiet = False, detail: Detail = "documented")
         bus = _Bus(endpoint)
         secret = secrets.token_hex(32)
         url, console = stack.enter_context(_bridge(folder, endpoint, secret, detail))
-        _say(f"A local EventBridge (moto) answers at {endpoint}; all it gets goes to an SQS queue.")
+        _say(
+            f"A local EventBridge (moto) is at {endpoint}; a rule sends all events to an SQS queue."
+        )
         _say(f"The bridge takes captures at {url}.")
-        _say(f"Its console is at {console}" + (": watch the day go by there." if keep else "."))
+        _say(f"Its console is at {console}" + (": watch the day there." if keep else "."))
         lines = [capture.line for capture in store_day.captures()]
         _say(f"Replaying {len(lines)} captures of a recorded store day, signed, over HTTP.\n")
         if keep:
-            threading.Thread(target=_replay_slowly, args=(url, secret, lines), daemon=True).start()
+            stopping = threading.Event()
+            stack.callback(stopping.set)
+            replaying = (url, secret, lines, stopping)
+            threading.Thread(target=_replay_slowly, args=replaying, daemon=True).start()
         else:
             _replay(url, secret, lines)
         arrived = []
@@ -83,16 +101,22 @@ def _replay(url: str, secret: str, lines: list[bytes]) -> None:
     try:
         asyncio.run(hand_over(url, secret, lines))
     except HandOverError as error:
-        _say(f"The bridge did not take them: {error}")
+        _say(f"The bridge did not take the captures: {error}")
         raise typer.Exit(1) from None
 
 
-def _replay_slowly(url: str, secret: str, lines: list[bytes]) -> None:
-    """Let the day happen now, in a minute, for people who watch."""
+def _replay_slowly(url: str, secret: str, lines: list[bytes], stopping: threading.Event) -> None:
+    """Replay the day within a minute, with the present time, until told to stop."""
     for start in range(0, len(lines), _AT_A_TIME):
         some = [json.loads(line) | {"time": time.time()} for line in lines[start:][:_AT_A_TIME]]
-        _replay(url, secret, [json.dumps(told).encode() for told in some])
-        time.sleep(_DAY_SECONDS / len(lines) * _AT_A_TIME)
+        try:
+            asyncio.run(hand_over(url, secret, [json.dumps(line).encode() for line in some]))
+        except HandOverError as error:
+            if not stopping.is_set():
+                _say(f"The bridge did not take the captures: {error}")
+            return
+        if stopping.wait(_DAY_SECONDS / len(lines) * _AT_A_TIME):
+            return
 
 
 def _show(event: dict[str, Any]) -> None:
@@ -125,10 +149,10 @@ class _Bus:
         )
 
     def events(self, expected: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Give events as they come out, until all have or none came for long."""
+        """Yield events as they arrive, until all have arrived or none has for long."""
         missing = sum(counter.total() for counter in expected.values())
         last = time.monotonic()
-        # Once all are there, one more look: what comes too much must be seen too.
+        # When all have arrived, check once more: surplus events must be seen too.
         while missing > 0 or time.monotonic() - last < 1.0:
             got = self._sqs.receive_message(
                 QueueUrl=self._url, MaxNumberOfMessages=10, WaitTimeSeconds=0
@@ -159,7 +183,7 @@ def _local_aws() -> Iterator[str]:
         raise typer.BadParameter(
             "the demo needs moto: pip install 'magento-eventbridge[demo]'"
         ) from None
-    # The stand-in writes a line for each request, amid what the demo has to show.
+    # The stand-in logs each request, between the lines of the demo.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -174,14 +198,14 @@ def _local_aws() -> Iterator[str]:
 def _bridge(
     folder: Path, endpoint: str, secret: str, detail: DetailLevel
 ) -> Iterator[tuple[str, str]]:
-    """Run the installed command, as an operator would; gives where its inlet and console are."""
+    """Run the installed command, as an operator would; yield the URLs of inlet and console."""
     log = folder / "bridge.log"
-    surroundings = {
+    environment = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("MAGENTO_EVENTBRIDGE_", "AWS_"))
     }
-    surroundings |= {
+    environment |= {
         "MAGENTO_EVENTBRIDGE_CREDENTIALS__TYPE": "keys",
         "MAGENTO_EVENTBRIDGE_CREDENTIALS__ACCESS_KEY": "demo",
         "MAGENTO_EVENTBRIDGE_CREDENTIALS__SECRET_ACCESS_KEY": "demo",
@@ -196,18 +220,32 @@ def _bridge(
         "MAGENTO_EVENTBRIDGE_LOG__FILE": str(log),
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "magento_eventbridge", "serve"], env=surroundings
+        [sys.executable, "-m", "magento_eventbridge", "serve"],
+        env=environment,
+        # Ctrl-C in a terminal reaches the demo only, which then ends the bridge.
+        start_new_session=True,
     )
     try:
         inlet = _address(process, log, "Listening for captures at ")
         yield inlet, _address(process, log, "The console is at ")
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
+        _stop(process)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """End the bridge; a second Ctrl-C must not leave it behind."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    process.terminate()
+    try:
+        process.wait(timeout=_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _address(process: "subprocess.Popen[bytes]", log: Path, words: str) -> str:
-    """Read from its log where the bridge listens."""
+    """Read the address at which the bridge listens from its log."""
     until = time.monotonic() + _START_SECONDS
     while time.monotonic() < until and process.poll() is None:
         text = log.read_text() if log.exists() else ""
@@ -227,7 +265,5 @@ def _wait_for_interrupt(url: str, console: str, endpoint: str, secret: str, fold
         f"AWS: --endpoint-url {endpoint} (queue 'demo'). The bridge's log and spool: {folder}\n"
         "Ctrl-C ends it."
     )
-    try:
+    with suppress(KeyboardInterrupt):
         signal.pause()
-    except KeyboardInterrupt:
-        return

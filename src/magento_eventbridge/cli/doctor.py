@@ -1,4 +1,4 @@
-"""`doctor`: what is set and from where, how the store fares, whether the bus answers."""
+"""`doctor`: show the settings and their origins, and check store, queues and buses."""
 
 import asyncio
 

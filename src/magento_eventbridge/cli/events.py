@@ -1,4 +1,4 @@
-"""`events`: the catalog, for people."""
+"""`events`: list and show the events of the catalog."""
 
 import json
 from typing import Annotated

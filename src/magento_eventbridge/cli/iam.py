@@ -1,4 +1,4 @@
-"""`iam`: the permissions that the bridge needs, ready to be given to it."""
+"""`iam`: print the permissions that the bridge needs."""
 
 from enum import StrEnum
 from functools import cache
@@ -10,7 +10,7 @@ from magento_eventbridge.aws.arns import account_of
 from magento_eventbridge.aws.clients import AwsError, Clients
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
-from magento_eventbridge.cli.output import out, show_json, tell
+from magento_eventbridge.cli.output import note, out, show_json
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.provisioning import iam
 
@@ -18,7 +18,7 @@ app = typer.Typer(help="Show the permissions that the bridge needs.", no_args_is
 
 
 class PolicyFormat(StrEnum):
-    """How to write a policy."""
+    """The formats of a policy."""
 
     JSON = "json"
     TERRAFORM = "terraform"
@@ -27,7 +27,7 @@ class PolicyFormat(StrEnum):
 
 @app.callback()
 def _group() -> None:
-    """Keep `policy` a command of its own, though it is the only one."""
+    """Make `policy` a subcommand, although it is the only one."""
 
 
 @app.command(
@@ -35,7 +35,7 @@ def _group() -> None:
 )
 def policy(
     style: Annotated[
-        PolicyFormat, typer.Option("--format", help="How to write it.")
+        PolicyFormat, typer.Option("--format", help="Format of the policy.")
     ] = PolicyFormat.JSON,
     by_detail_type: Annotated[
         bool,
@@ -53,9 +53,9 @@ def policy(
     overrides: Overrides = None,
     magento_root: MagentoRoot = None,
 ) -> None:
-    """Print the least policy for the present settings, of all store views together."""
+    """Print the least policy for the present settings of all store views."""
     if account is not None and not (account.isascii() and account.isdigit() and len(account) == 12):
-        raise typer.BadParameter(f"--account {account}: an account's number has 12 digits")
+        raise typer.BadParameter(f"--account {account}: an account number has 12 digits")
     settings, _ = settings_of(config, overrides, magento_root)
     routes = [view.route() for view in (settings, *settings.stores.values())]
     roles = sorted({r.destination.credentials.role_arn or "" for r in routes} - {""})
@@ -77,7 +77,7 @@ def policy(
         case PolicyFormat.CLOUDFORMATION:
             out.print(iam.as_cloudformation(document), end="")
     for role in roles:
-        tell(
+        note(
             f"the policy belongs to {role}; who assumes it needs sts:AssumeRole on it, and its "
             "trust policy must name them"
         )

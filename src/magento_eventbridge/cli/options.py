@@ -1,4 +1,4 @@
-"""Options that many commands share, and the settings that they select."""
+"""Define the options that commands share, and load the settings that they select."""
 
 import asyncio
 import os
@@ -35,7 +35,7 @@ MagentoRoot = Annotated[
     Path | None,
     typer.Option(
         "--magento-root",
-        help="The store's folder: its configuration counts, the log goes to its var/log.",
+        help="The store's folder: its configuration is used, and its var/log for the log.",
         show_default=False,
     ),
 ]
@@ -46,10 +46,10 @@ def settings_of(
     overrides: list[str] | None = None,
     magento_root: Path | None = None,
 ) -> tuple[Settings, Origins]:
-    """Read settings: what the store says, if one is named, and the bridge's own above it.
+    """Load the settings: the store's, if one is named, and above them the bridge's own.
 
     Raises:
-        SettingsError: with every fault and its origin.
+        SettingsError: with every error and its origin.
         DatabaseError: the store's database cannot be read.
     """
     own, store = sources_of(config, overrides, magento_root)
@@ -69,10 +69,10 @@ async def _read(store: LiveStore) -> Reading:
 def sources_of(
     config: Path | None, overrides: list[str] | None, magento_root: Path | None
 ) -> tuple[list[Layer], LiveStore | None]:
-    """Give the bridge's own settings, those of the command line last, and the store they name.
+    """Return the layers of the bridge's own settings, and the store that they name.
 
     Raises:
-        SettingsError: with every fault and its origin.
+        SettingsError: with every error and its origin.
     """
     given = _of_command_line(overrides or [])
     if magento_root:

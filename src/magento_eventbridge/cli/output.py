@@ -1,4 +1,4 @@
-"""How commands print: answers on standard output, notes on standard error."""
+"""Print answers on standard output and notes on standard error."""
 
 import json
 import sys
@@ -8,32 +8,58 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from magento_eventbridge.visible_text import json_visible, visible
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
-out = Console(
-    soft_wrap=True,
-    highlight=False,
-    markup=False,
-    # Where nobody looks, no line is broken for want of room.
-    width=None if sys.stdout.isatty() else 400,
-)
+
+class Output(Console):
+    """A terminal that shows data as it is: no markup, no emoji codes, no control characters."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            soft_wrap=True,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            # Without a terminal, lines are not wrapped.
+            width=None if sys.stdout.isatty() else 400,
+        )
+
+    def print(self, *values: Any, **options: Any) -> None:
+        """Print texts and tables; texts keep their line breaks."""
+        shown = (visible(v, keep="\n\t") if isinstance(v, str) else v for v in values)
+        super().print(*shown, **options)
+
+
+class DataTable(Table):
+    """A table of data; long values are wrapped, not cut."""
+
+    def add_row(self, *values: Any, **options: Any) -> None:
+        """Add a row of texts."""
+        super().add_row(*(Text(visible(str(value))) for value in values), **options)
+
+
+out = Output()
 """Standard output: the answer, and nothing else."""
 
 
-def table(*columns: str) -> Table:
-    """Make a table that breaks long values over lines rather than cut them."""
-    made = Table(box=None, pad_edge=False)
+def table(*columns: str) -> DataTable:
+    """Create a table with these columns."""
+    created = DataTable(box=None, pad_edge=False)
     for column in columns:
-        made.add_column(column, overflow="fold")
-    return made
+        created.add_column(column, overflow="fold")
+    return created
 
 
 def show_json(value: Mapping[str, Any] | list[Any]) -> None:
-    """Print a value as JSON."""
-    out.print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    """Print a value as JSON, unchanged by the terminal's renderer."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    print(json_visible(text), flush=True)  # noqa: T201
 
 
-def tell(text: str) -> None:
-    """Say something beside the answer, on standard error."""
-    print(f"magento-eventbridge: {text}", file=sys.stderr)  # noqa: T201
+def note(text: str) -> None:
+    """Print a note beside the answer, on standard error."""
+    print(f"magento-eventbridge: {visible(text)}", file=sys.stderr)  # noqa: T201

@@ -1,4 +1,4 @@
-"""`replay`: hand captures from a file to a running bridge, through its inlet."""
+"""`replay`: hand the captures of a file to a running bridge, through its inlet."""
 
 import asyncio
 from pathlib import Path
@@ -18,7 +18,8 @@ File = Annotated[
     Path, typer.Argument(help="Captures, one a line (NDJSON).", exists=True, dir_okay=False)
 ]
 Url = Annotated[
-    str | None, typer.Option("--url", help="The bridge; else what inlet.host and inlet.port say.")
+    str | None,
+    typer.Option("--url", help="The bridge's URL; by default from inlet.host and inlet.port."),
 ]
 
 
@@ -33,7 +34,7 @@ def run(
     """Hand the captures of a file to a running bridge, signed with its first secret."""
     settings, _ = settings_of(config, overrides, magento_root)
     if not settings.inlet.secrets:
-        raise SettingsError("inlet.secrets: a secret that the bridge knows is needed to sign")
+        raise SettingsError("inlet.secrets: signing needs a secret that the bridge knows")
     scheme = "https" if settings.inlet.tls_certificate else "http"
     target = url or f"{scheme}://{settings.inlet.host}:{settings.inlet.port}"
     secret = settings.inlet.secrets[0].get_secret_value()

@@ -1,4 +1,4 @@
-"""`rules`: event patterns and rules for those who consume the events."""
+"""`rules`: event patterns and rules for consumers of the events."""
 
 import json
 from enum import StrEnum
@@ -12,7 +12,7 @@ from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS
 from magento_eventbridge.catalog.event import DetailLevel
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
-from magento_eventbridge.cli.output import AsJson, out, show_json, table, tell
+from magento_eventbridge.cli.output import AsJson, note, out, show_json, table
 from magento_eventbridge.cli.samples import SampleError, read_events, sample_event
 from magento_eventbridge.provisioning import patterns, rule_code
 from magento_eventbridge.provisioning.matching import (
@@ -30,7 +30,7 @@ app = typer.Typer(help="Create, test, put and list rules.", no_args_is_help=True
 
 
 class RuleFormat(StrEnum):
-    """Kinds of infrastructure code."""
+    """The kinds of infrastructure code."""
 
     CLOUDFORMATION = "cloudformation"
     TERRAFORM = "terraform"
@@ -53,23 +53,29 @@ Filters = Annotated[
     typer.Option(
         "--detail",
         metavar="FILTER",
-        help="A condition on a field of the detail: sku=A equals, != anything but, ^= prefix, "
+        help="A condition on a field of the detail: sku=A equal, != anything but, ^= prefix, "
         "!^= anything but the prefix, $= suffix, ~= wildcard, > >= < <= numeric, coupon? exists, "
-        "coupon!? does not. May be repeated; of one field: any of them is enough.",
+        "coupon!? does not. May be repeated; of several conditions on one field, one must hold.",
     ),
 ]
 AnyOf = Annotated[
     list[str] | None,
-    typer.Option("--or", metavar="FILTER", help="Of these filters one is enough; give several."),
+    typer.Option(
+        "--or", metavar="FILTER", help="A filter of which only one must hold; give several."
+    ),
 ]
 Store = Annotated[
     int | None,
-    typer.Option("--store", min=0, help="A store view's id: its source and bus; else all sources."),
+    typer.Option(
+        "--store", min=0, help="A store view's id, for its source and bus; by default all sources."
+    ),
 ]
 PatternFile = Annotated[
     str | None,
     typer.Option(
-        "--pattern", metavar="FILE", help="A pattern in a file, or as JSON; in place of the others."
+        "--pattern",
+        metavar="FILE",
+        help="A pattern in a file, or as JSON; replaces the other options.",
     ),
 ]
 
@@ -113,7 +119,7 @@ def test(
     magento_root: MagentoRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say which events a pattern matches; exit 1 when it matches none."""
+    """Print which events a pattern matches; exit 1 when it matches none."""
     settings, _ = settings_of(config, overrides, magento_root)
     views = _views(settings, store)
     wanted = _checked(pattern, views)
@@ -172,7 +178,9 @@ def put(
     role_arn: Annotated[
         str | None, typer.Option("--role-arn", help="The role that starts a state machine.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print what would change.")
+    ] = False,
     style: Annotated[
         RuleFormat | None,
         typer.Option("--format", help="Print infrastructure code, change nothing."),
@@ -182,12 +190,12 @@ def put(
     overrides: Overrides = None,
     magento_root: MagentoRoot = None,
 ) -> None:
-    """Create a rule with its targets and their permissions, or change what is not as told."""
+    """Create a rule with its targets and their permissions, or update what differs."""
     settings, _ = settings_of(config, overrides, magento_root)
     views = _views(settings, store)
     destination = views[0].route().destination
     if pattern and (detail_types or filters or any_of):
-        raise typer.BadParameter("--pattern stands in place of detail-types, --detail and --or")
+        raise typer.BadParameter("--pattern replaces detail-types, --detail and --or")
     wanted = _checked(pattern, views) if pattern else _pattern(views, detail_types, filters, any_of)
     if not targets:
         raise typer.BadParameter("a rule without a target does nothing: give --target")
@@ -207,7 +215,7 @@ def put(
     except TargetError as error:
         raise typer.BadParameter(str(error)) from None
     if not count:
-        out.print(f"rule {name} is as told; nothing to do")
+        out.print(f"rule {name} is up to date")
 
 
 @app.command("list", epilog="Example: magento-eventbridge rules list --json")
@@ -244,7 +252,7 @@ def _views(settings: Settings, store: int | None) -> list[ViewSettings]:
 
 
 def _known(views: list[ViewSettings]) -> list[Known]:
-    """Give the events under the names that these store views send them by."""
+    """Return the events under the names that these store views send."""
     return [
         patterns.known(event, name, _level(views))
         for event in EVENTS
@@ -304,7 +312,7 @@ def _matched(
         except (AwsError, CredentialsError) as error:
             if "InvalidEventPatternException" in str(error):
                 raise
-            tell(f"AWS could not be asked ({error}); matching on this machine")
+            note(f"AWS cannot be asked ({error}); the pattern is tested on this machine")
     try:
         return "moto on this machine", [matches_here(wanted, event) for _, event in told]
     except MatcherMissingError as error:

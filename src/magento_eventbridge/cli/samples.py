@@ -1,4 +1,4 @@
-"""Events to try a pattern on: the catalog's samples, and files of events or captures."""
+"""Read events to test a pattern with: samples, and files of events or captures."""
 
 import json
 from collections.abc import Iterator
@@ -14,17 +14,17 @@ from magento_eventbridge.delivery.routing import Route
 
 Json = dict[str, Any]
 
-_ACCOUNT = "123456789012"  # where the bus does not tell it; AWS's own for examples
+_ACCOUNT = "123456789012"  # when the bus does not name one; AWS's own for examples
 _TIME = 1598438976.0
 _ID = "01742a63-2a00-7d0e-9f3a-4b1c2d3e4f50"
 
 
 class SampleError(ValueError):
-    """A file that holds no events."""
+    """The file contains no events."""
 
 
 def sample_event(detail_type: str, route: Route) -> Json:
-    """Give the sample of an event as EventBridge hands it to a target."""
+    """Return the sample of an event as EventBridge sends it to a target."""
     detail = {
         **BY_DETAIL_TYPE[detail_type].sample_at(route.detail),
         "metadata": metadata(_ID, _TIME, queued=False),
@@ -36,17 +36,17 @@ def sample_event(detail_type: str, route: Route) -> Json:
 
 
 def read_events(file: Path, route: Route) -> Iterator[tuple[str, Json]]:
-    """Give the events in a file with a name for each.
+    """Return the events in a file with a name for each.
 
-    The file holds one event as a target gets it, or captures or such events, one on each line.
+    The file contains one event as a target receives it, or one event or capture on each line.
 
     Raises:
-        SampleError: it cannot be read, or a line of it is neither.
+        SampleError: it cannot be read, or a line is neither event nor capture.
     """
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SampleError(f"{file}: {error}; nor is it a detail-type") from None
+        raise SampleError(f"{file}: {error}, and it is not a detail-type") from None
     whole = _json(text)
     if whole is not None:
         yield from _read(f"{file}", text, whole, route)
@@ -61,22 +61,22 @@ def read_events(file: Path, route: Route) -> Iterator[tuple[str, Json]]:
 
 def _json(text: str) -> Json | None:
     try:
-        told = json.loads(text)
+        value = json.loads(text)
     except ValueError:
         return None
-    return told if isinstance(told, dict) else None
+    return value if isinstance(value, dict) else None
 
 
-def _read(where: str, text: str, told: Json, route: Route) -> Iterator[tuple[str, Json]]:
-    if "detail-type" in told:
-        yield f"{told['detail-type']} ({where})", told
+def _read(where: str, text: str, event: Json, route: Route) -> Iterator[tuple[str, Json]]:
+    if "detail-type" in event:
+        yield f"{event['detail-type']} ({where})", event
         return
     try:
         capture = read_capture(text.encode())
-        event = event_of(capture)
-        if event is None:
+        definition = event_of(capture)
+        if definition is None:
             return
-        entry = build_entry(capture, event, route)
+        entry = build_entry(capture, definition, route)
     except (InvalidCaptureError, TranslationError) as error:
         raise SampleError(f"{where}: neither an event nor a capture: {error}") from None
     yield (

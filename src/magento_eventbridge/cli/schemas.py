@@ -1,4 +1,4 @@
-"""`schemas`: schemas of the events as files, and in an EventBridge schema registry."""
+"""`schemas`: write the events' schemas to files, and publish them in a schema registry."""
 
 import json
 from enum import StrEnum
@@ -23,7 +23,7 @@ app = typer.Typer(help="Export and publish schemas of the events.", no_args_is_h
 
 
 class SchemaFormat(StrEnum):
-    """Forms of schemas as files."""
+    """The formats of schema files."""
 
     JSONSCHEMA = "jsonschema"
     DRAFT4 = "jsonschema-draft4"
@@ -33,7 +33,7 @@ class SchemaFormat(StrEnum):
 
 
 class RegistryFormat(StrEnum):
-    """Forms of schemas that a registry takes."""
+    """The formats that a registry accepts."""
 
     OPENAPI3 = "openapi3"
     DRAFT4 = "jsonschema-draft4"
@@ -45,22 +45,23 @@ _TYPES: dict[RegistryFormat, registry.SchemaType] = {
 }
 
 Store = Annotated[
-    int, typer.Option("--store", min=0, help="Whose source and names: a store view's id.")
+    int, typer.Option("--store", min=0, help="A store view's id, for its source and names.")
 ]
 
 
 @app.command("export", epilog="Example: magento-eventbridge schemas export schemas/")
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Made if it is not there.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder; created if needed.")],
     formats: Annotated[
-        list[SchemaFormat] | None, typer.Option("--format", help="Only this form; may be repeated.")
+        list[SchemaFormat] | None,
+        typer.Option("--format", help="Only this format; may be repeated."),
     ] = None,
     store: Store = 0,
     config: Config = None,
     overrides: Overrides = None,
     magento_root: MagentoRoot = None,
 ) -> None:
-    """Write schemas of all events, in all forms, and print the files' names."""
+    """Write the schemas of all events, in all formats, and print the files' names."""
     settings, _ = settings_of(config, overrides, magento_root)
     route = settings.view(store).route()
     try:
@@ -80,9 +81,11 @@ def publish(
         str, typer.Argument(metavar="REGISTRY", help="The registry's name; created if needed.")
     ] = "magento-eventbridge",
     style: Annotated[
-        RegistryFormat, typer.Option("--format", help="Form of the schemas.")
+        RegistryFormat, typer.Option("--format", help="Format of the schemas.")
     ] = RegistryFormat.OPENAPI3,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print what would change.")
+    ] = False,
     store: Store = 0,
     config: Config = None,
     overrides: Overrides = None,
@@ -119,7 +122,7 @@ def _subjects(route: Route) -> list[Subject]:
 
 
 def _texts(style: SchemaFormat, route: Route) -> dict[str, str]:
-    """Give the files of a form by their names."""
+    """Return the files of a format by name."""
     subjects = _subjects(route)
     match style:
         case SchemaFormat.TYPESCRIPT:

@@ -1,4 +1,4 @@
-"""`send-test`: put one sample event on the bus, and show what AWS answers."""
+"""`send-test`: send one sample event to the bus, and print AWS's answer."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ from magento_eventbridge.bridge.sinks import Sinks
 from magento_eventbridge.bridge.startup import start_log
 from magento_eventbridge.catalog import BY_DETAIL_TYPE
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
-from magento_eventbridge.cli.output import AsJson, out, show_json, tell
+from magento_eventbridge.cli.output import AsJson, note, out, show_json
 from magento_eventbridge.delivery.envelope import Entry, sample_entry
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
 from magento_eventbridge.settings.model import Settings
@@ -20,8 +20,12 @@ from magento_eventbridge.sinks.eventbridge.buses import BusCheck, BusState
 NAME = "send-test"
 EXAMPLE = "magento-eventbridge send-test OrderPlaced"
 
-DetailType = Annotated[str, typer.Argument(metavar="[DETAIL_TYPE]", help="Which event's sample.")]
-Store = Annotated[int, typer.Option("--store", min=0, help="Whose settings: a store view's id.")]
+DetailType = Annotated[
+    str, typer.Argument(metavar="[DETAIL_TYPE]", help="The event whose sample is sent.")
+]
+Store = Annotated[
+    int, typer.Option("--store", min=0, help="The store view whose settings are used.")
+]
 
 
 def run(
@@ -55,7 +59,7 @@ def run(
     else:
         out.print(f"{entry.detail_type} of {entry.source} NOT delivered: {verdict.reason}")
     if is_delivered and bus.state is BusState.UNKNOWN:
-        tell(
+        note(
             "it is not known whether the bus exists, and EventBridge may answer like this if it "
             f"does not: {bus.reason}"
         )

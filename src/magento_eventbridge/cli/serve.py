@@ -1,4 +1,4 @@
-"""`serve`: everything that is configured, in one process, until it is asked to stop."""
+"""`serve`: run everything that is configured, in one process, until stopped."""
 
 import asyncio
 import logging
@@ -24,8 +24,8 @@ def run(
 ) -> None:
     """Take captures and deliver them to EventBridge until stopped.
 
-    What the store's configuration says is followed while it runs.
-    SIGTERM and SIGINT end it: calls under way are finished, the rest stays in the queue.
+    Changes of the store's configuration apply while it runs.
+    SIGTERM and SIGINT stop it: calls in flight are finished, the rest stays in the queue.
     """
     own, store = sources_of(config, overrides, magento_root)
     settings, origins = store.reach() if store else load(own)
@@ -49,8 +49,8 @@ async def _open_console(bridge: Bridge, stack: AsyncExitStack) -> None:
     try:
         await console.open()
     except ConsoleError as error:
-        # Nobody's event waits for want of a page.
-        log.warning("No console: %s. Events are delivered all the same.", error)
+        # Events must not wait for a page.
+        log.warning("No console: %s. Events are still delivered.", error)
         return
     stack.push_async_callback(console.close)
     log.info("The console is at %s", console.url)

@@ -1,4 +1,4 @@
-"""`version`: which version this is."""
+"""`version`: print the version."""
 
 from magento_eventbridge import __version__
 from magento_eventbridge.cli.output import AsJson, out, show_json

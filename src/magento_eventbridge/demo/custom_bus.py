@@ -53,7 +53,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class ScriptedReply:
-    """How to answer a call: entries by position that fail with a code, late, or not at all.
+    """The answer to a call: entries that fail, by position; late; or none at all.
 
     Attributes:
         failing: error codes of single entries, by their position.
@@ -78,7 +78,7 @@ def accept(_: int, __: list[Json]) -> ScriptedReply:
 
 
 class CustomBus:
-    """What the bus holds, and how it answers; `script` may be changed while it runs."""
+    """The stand-in's events and how it answers; `script` may be changed while it runs."""
 
     def __init__(self, script: Script = accept) -> None:
         self.script = script

@@ -1,4 +1,4 @@
-"""A day of a real store: what its agent handed over, and which events must come of it."""
+"""A recorded day of a real store: its captures, and the events that they must yield."""
 
 import json
 from collections import Counter
@@ -40,7 +40,7 @@ class Outcome:
 
 
 def captures() -> list[Recorded]:
-    """Give the captures of the day in the order in which they happened."""
+    """Return the captures of the day in the order in which they happened."""
     recorded = []
     text = files(__package__).joinpath("store_day.ndjson").read_text(encoding="utf-8")
     for line in text.splitlines():
@@ -52,7 +52,7 @@ def captures() -> list[Recorded]:
 
 
 def expected() -> dict[str, Counter[str]]:
-    """Give, for each action, how many events of which detail-type it must yield.
+    """Return, for each action, how many events of each detail-type it must yield.
 
     Written down from what each action does, not computed from the catalog.
     """

@@ -54,7 +54,7 @@ _DEFAULTS = HandOverOptions()
 async def hand_over(
     url: str, secret: str, lines: Sequence[bytes], options: HandOverOptions = _DEFAULTS
 ) -> Receipt:
-    """Hand captures over, in order.
+    """Hand captures over, in order; blank lines are passed over.
 
     Raises:
         HandOverError: the inlet cannot be reached or refuses a request; captures that it accepted
@@ -64,12 +64,14 @@ async def hand_over(
     rejected: list[tuple[int, str]] = []
     size = options.captures_per_request
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
-        for start in range(0, len(lines), size):
-            body = b"\n".join(lines[start : start + size])
+        numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+        for start in range(0, len(numbered), size):
+            part = numbered[start : start + size]
+            body = b"\n".join(line for _, line in part)
             target = f"{url.rstrip('/')}/v1/captures"
             answer = await _post(session, target, secret, body, options)
             accepted += answer.accepted
-            rejected += [(start + line.line, line.error) for line in answer.rejected]
+            rejected += [(part[line.line - 1][0], line.error) for line in answer.rejected]
     return Receipt(accepted, tuple(rejected))
 
 

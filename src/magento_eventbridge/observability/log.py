@@ -12,10 +12,13 @@ from typing import Literal
 from pythonjsonlogger.json import JsonFormatter
 
 from magento_eventbridge.errors import BridgeError
+from magento_eventbridge.visible_text import visible
 
 LogFormat = Literal["magento", "json"]
 
 ROOT = "magento_eventbridge"
+# Their warnings would otherwise reach standard error unformatted, over several lines.
+_LIBRARIES = ("aiohttp", "asyncio")
 
 
 class MagentoFormatter(logging.Formatter):
@@ -30,6 +33,19 @@ class MagentoFormatter(logging.Formatter):
             "[%(asctime)s] report.%(levelname)s: %(message)s", datefmt="%Y-%m-%d %H:%M:%S"
         )
         self.converter = time.gmtime
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a record as one line, with the traceback in it if there is one.
+
+        Only the data of a dry run, whose values are escaped already, span several lines.
+        """
+        record.message = record.getMessage()
+        if record.exc_info:
+            record.message += f"\n{self.formatException(record.exc_info)}"
+        is_block = getattr(record, "is_block", False)
+        record.message = visible(record.message, keep="\n" if is_block else "")
+        record.asctime = self.formatTime(record, self.datefmt)
+        return self.formatMessage(record)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
         """Format a record with its context and an empty `extra`."""
@@ -96,7 +112,12 @@ def set_up(*, level: int, style: LogFormat, file: Path | None) -> None:
         except OSError as error:
             raise LogFileError(f"cannot write the log {file}: {error.strerror}") from error
     handler.setFormatter(_json() if style == "json" else MagentoFormatter())
-    logger = logging.getLogger(ROOT)
+    _replace_handlers(logging.getLogger(ROOT), handler, level)
+    for library in _LIBRARIES:
+        _replace_handlers(logging.getLogger(library), handler, logging.WARNING)
+
+
+def _replace_handlers(logger: logging.Logger, handler: logging.Handler, level: int) -> None:
     for former in logger.handlers[:]:
         logger.removeHandler(former)
         former.close()

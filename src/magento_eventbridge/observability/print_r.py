@@ -2,9 +2,14 @@
 
 from pydantic import JsonValue
 
+from magento_eventbridge.visible_text import visible
+
 
 def print_r(value: JsonValue) -> str:
-    """Format a value as in the logs of the original module: `print_r` without its blank lines."""
+    """Format a value as in the logs of the original module: `print_r` without its blank lines.
+
+    Control characters in names and values are escaped: they cannot forge log lines.
+    """
     return _print(value, "")
 
 
@@ -21,12 +26,13 @@ def _print(value: JsonValue, indent: str) -> str:
         case True:
             return "1"
         case _:
-            return str(value)
+            return visible(str(value))
 
 
 def _print_array(members: list[tuple[str, JsonValue]], indent: str) -> str:
     inner = indent + " " * 8
     lines = [
-        f"{indent}    [{key}] => {_print(member, inner).rstrip()}\n" for key, member in members
+        f"{indent}    [{visible(key)}] => {_print(member, inner).rstrip()}\n"
+        for key, member in members
     ]
     return f"Array\n{indent}(\n{''.join(lines)}{indent})\n"

@@ -31,7 +31,10 @@ class DryRunSink:
             name, detail = entry.detail_type, json.loads(entry.detail)
             about = {"event_id": detail["metadata"]["id"]}
             log.debug(
-                "[DryRun] Sending event '%s' with data: %s", name, print_r(detail), extra=about
+                "[DryRun] Sending event '%s' with data: %s",
+                name,
+                print_r(detail),
+                extra=about | {"is_block": True},
             )
             log.debug("[DryRun] Event '%s' sent with id '%s'", name, _EVENT_ID, extra=about)
         return Answer(status=200, results=tuple(EntryResult(_EVENT_ID) for _ in entries))
