@@ -63,7 +63,7 @@ async def stages(url: str, folder: Path, waiting: int) -> dict[str, float]:
     requests = [b"\n".join(texts[start : start + 10]) for start in range(0, _COUNT, 10)]
     signer = Signer(url, "events", "eu-west-1", {"X-Amz-Target": "AWSEvents.PutEvents"})
     keys = ReadOnlyCredentials("AKIABENCHMARK", "benchmark", None)
-    endpoint = Endpoint(url, connect_seconds=5, answer_seconds=15)
+    endpoint = Endpoint(url)
     answers: list[bytes] = []
     await fill_spool(folder / "spool.sqlite", waiting)
     queue = SqliteQueue(folder / "spool.sqlite")

@@ -1,24 +1,32 @@
-"""Our POST over HTTP/1.1, against servers that say exactly what a test wants said."""
+"""Our POST over HTTP/1.1, against servers that answer exactly what a test wants."""
 
 import asyncio
 import base64
 import ssl
+import subprocess
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 
 from magento_eventbridge.sinks.eventbridge import http_client as http
-from magento_eventbridge.sinks.eventbridge.http_client import CallError, Endpoint, Reply
+from magento_eventbridge.sinks.eventbridge.http_client import (
+    CallError,
+    Endpoint,
+    HttpOptions,
+    Reply,
+)
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
 async def server(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """Serve connections on the loopback with `talk`; gives the port."""
+    """Serve connections on the loopback with `talk`; yields the port."""
     tasks = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -63,16 +71,17 @@ def says(*answers: bytes) -> Talk:
 
 
 @asynccontextmanager
-async def endpoint(url: str, answer_seconds: float = 5.0) -> AsyncIterator[Endpoint]:
-    made = Endpoint(url, connect_seconds=2.0, answer_seconds=answer_seconds)
+async def endpoint(url: str, **options: Any) -> AsyncIterator[Endpoint]:
+    defaults = {"connect_seconds": 2.0, "answer_seconds": 5.0}
+    made = Endpoint(url, HttpOptions(**defaults | options))
     try:
         yield made
     finally:
         made.close()
 
 
-async def ask(url: str, body: bytes = b"{}", answer_seconds: float = 5.0) -> Reply:
-    async with endpoint(url, answer_seconds) as called:
+async def ask(url: str, body: bytes = b"{}", **options: Any) -> Reply:
+    async with endpoint(url, **options) as called:
         return await called.post({"host": "aws"}, body)
 
 
@@ -144,9 +153,7 @@ async def test_a_connection_that_is_to_be_closed_is_not_used_again() -> None:
             assert (await called.post({"host": "aws"}, b"{}")).status == 200
 
 
-async def test_a_connection_that_rested_long_is_not_used_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_connection_that_was_idle_for_long_is_not_used_again() -> None:
     connections = 0
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -154,8 +161,10 @@ async def test_a_connection_that_rested_long_is_not_used_again(
         connections += 1
         await says(OK, OK)(reader, writer)
 
-    monkeypatch.setattr(http, "_LONGEST_REST", 0.01)
-    async with server(talk) as port, endpoint(f"http://127.0.0.1:{port}") as called:
+    async with (
+        server(talk) as port,
+        endpoint(f"http://127.0.0.1:{port}", idle_seconds=0.01) as called,
+    ):
         for _ in range(2):
             await called.post({"host": "aws"}, b"{}")
             await asyncio.sleep(0.05)
@@ -171,16 +180,13 @@ async def test_a_connection_that_rested_long_is_not_used_again(
         (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 5000, "no end"),
     ],
 )
-async def test_no_answer_says_why(
-    answer: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(http, "_LONGEST_ANSWER", 4000)
+async def test_no_answer_says_why(answer: bytes, reason: str) -> None:
     async with server(says(answer)) as port:
         with pytest.raises(CallError, match=reason):
-            await ask(f"http://127.0.0.1:{port}")
+            await ask(f"http://127.0.0.1:{port}", answer_bytes=4000)
 
 
-async def test_what_nobody_asked_for_is_no_answer_to_the_next_call() -> None:
+async def test_what_no_call_asked_for_is_not_the_answer_to_the_next() -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request(reader)
         writer.write(OK)
@@ -209,7 +215,7 @@ async def test_silence_is_waited_for_so_long_and_the_connection_dropped() -> Non
             await closed.wait()
 
 
-async def test_a_port_that_is_closed_is_told() -> None:
+async def test_a_closed_port_is_reported() -> None:
     async with server(says()) as port:
         pass
     with pytest.raises(CallError, match="(?i)connect"):
@@ -218,12 +224,12 @@ async def test_a_port_that_is_closed_is_told() -> None:
 
 @pytest.fixture
 def authority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> trustme.CA:
-    """Give an authority that the client trusts."""
+    """Return an authority that this machine trusts."""
     made = trustme.CA()
     pem = tmp_path / "ca.pem"
     made.cert_pem.write_to_path(str(pem))
-    trusting = ssl.create_default_context(cafile=str(pem))
-    monkeypatch.setattr(http, "_tls", lambda: trusting)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    http._tls_context.cache_clear()
     return made
 
 
@@ -248,11 +254,12 @@ async def test_a_certificate_of_another_host_or_authority_is_refused(
 
 
 class Proxy:
-    """An HTTP proxy: tunnels or forwards, and notes what it was asked."""
+    """An HTTP proxy: tunnels or forwards, and records what it was asked."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.refuses = False
+        self.success = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first, headers, _ = await request(reader)
@@ -266,7 +273,7 @@ class Proxy:
             return
         host, _, port = target.rpartition(":")
         far_reader, far_writer = await asyncio.open_connection(host, int(port))
-        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        writer.write(self.success)
         try:
             await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
         finally:
@@ -289,8 +296,8 @@ async def test_https_goes_through_the_proxy_of_the_environment(
         assert (await ask(f"https://127.0.0.1:{port}")).body == b"ok"
     first, headers = proxy.asked[0]
     assert first == f"CONNECT 127.0.0.1:{port} HTTP/1.1"
-    told = base64.b64decode(headers["proxy-authorization"].removeprefix("Basic "))
-    assert told == b"shop:p@ss"
+    user = base64.b64decode(headers["proxy-authorization"].removeprefix("Basic "))
+    assert user == b"shop:p@ss"
 
 
 async def test_http_goes_through_the_proxy_of_the_environment(
@@ -303,14 +310,14 @@ async def test_http_goes_through_the_proxy_of_the_environment(
     assert proxy.asked[0][0] == "POST http://events.example/bus HTTP/1.1"
 
 
-async def test_no_proxy_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_proxy_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     async with server(says(OK)) as port:
         assert (await ask(f"http://127.0.0.1:{port}")).body == b"ok"
 
 
-async def test_a_proxy_that_refuses_is_told_of(
+async def test_a_proxy_that_refuses_is_named(
     authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxy = Proxy()
@@ -319,3 +326,307 @@ async def test_a_proxy_that_refuses_is_told_of(
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy_port}")
         with pytest.raises(CallError, match=r"the proxy 127\.0\.0\.1 answered 407"):
             await ask("https://events.example/")
+
+
+# Answers as other servers and proxies send them (RFC 9110, RFC 9112)
+
+
+JSON = b"Content-Type: application/x-amz-json-1.1\r\n"
+
+
+def compressed(body: bytes, window: int) -> bytes:
+    compressor = zlib.compressobj(wbits=window)
+    return compressor.compress(body) + compressor.flush()
+
+
+def with_length(head: bytes, body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body)
+
+
+ANSWERS = {
+    "1.0, ends with the connection": b"HTTP/1.0 200 OK\r\n\r\nok",
+    "1.1, ends with the connection": b"HTTP/1.1 200 OK\r\n\r\nok",
+    "1.1, says that it will close": b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok",
+    "1.0, keeps the connection": (
+        b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok"
+    ),
+    "no reason phrase": b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok",
+    "names in any case, no space, spaces": (
+        b"HTTP/1.1 200 OK\r\ncOnTeNt-LeNgTh:2\r\nserver:   x   \r\n\r\nok"
+    ),
+    "several interim answers": (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
+        b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\nContent-Length: 5\r\n\r\n" + OK
+    ),
+    "an interim answer, then one that ends with the connection": (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nok"
+    ),
+    "chunks with an extension and a trailer": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"1;a=b\r\no\r\n01\r\nk\r\n0\r\nX-Trailer: 1\r\n\r\n"
+    ),
+    "chunks, upper case": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+    ),
+    "gzip that was not asked for": with_length(
+        b"Content-Encoding: gzip\r\n", compressed(b"ok", 31)
+    ),
+    "deflate": with_length(b"Content-Encoding: deflate\r\n", compressed(b"ok", 15)),
+    "identity": with_length(b"Content-Encoding: identity\r\n", b"ok"),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS.keys())
+@pytest.mark.parametrize("piece", [1, 7, 10_000])
+async def test_every_framing_is_understood_in_pieces_of_any_size(answer: bytes, piece: int) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request(reader)
+        for start in range(0, len(answer), piece):
+            writer.write(answer[start : start + piece])
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    async with server(talk) as port, endpoint(f"http://127.0.0.1:{port}") as called:
+        for _ in range(2):
+            reply = await called.post({"host": "aws"}, b"{}")
+            assert (reply.status, reply.body) == (200, b"ok")
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_answers_that_have_no_body(status: int) -> None:
+    answer = b"HTTP/1.1 %d X\r\n\r\n" % status
+    async with server(says(answer, answer)) as port:
+        async with endpoint(f"http://127.0.0.1:{port}") as called:
+            for _ in range(2):
+                assert (await called.post({"host": "aws"}, b"{}")).status == status
+
+
+BROKEN = {
+    "a length that is not reached": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nok",
+        "closed",
+    ),
+    "chunks without an end": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n",
+        "closed",
+    ),
+    "a head without an end": (b"HTTP/1.1 200 OK\r\nContent-Le", "closed"),
+    "interim answers only": (b"HTTP/1.1 100 Continue\r\n\r\n", "closed"),
+    "two lengths": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
+        "not HTTP",
+    ),
+    "a length and chunks": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"2\r\nok\r\n0\r\n\r\n",
+        "not HTTP",
+    ),
+    "another protocol": (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
+        "another protocol",
+    ),
+    "an encoding without a decoder": (
+        with_length(b"Content-Encoding: br\r\n", b"ok"),
+        "Content-Encoding 'br' is not supported",
+    ),
+    "gzip that is none": (
+        with_length(b"Content-Encoding: gzip\r\n", b"ok"),
+        "not in its Content-Encoding",
+    ),
+    "a bomb": (
+        with_length(b"Content-Encoding: gzip\r\n", compressed(b"x" * 1_000_000, 31)),
+        "no end",
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "reason"), BROKEN.values(), ids=BROKEN.keys())
+async def test_broken_answers_are_no_answers(answer: bytes, reason: str) -> None:
+    async with server(says(answer)) as port:
+        with pytest.raises(CallError, match=reason):
+            await ask(f"http://127.0.0.1:{port}", answer_bytes=100_000)
+
+
+async def test_a_second_answer_to_one_call_is_not_the_answer_to_the_next() -> None:
+    numbers = iter(range(10))
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await request(reader)
+            body = b"%d" % next(numbers)
+            answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + body
+            writer.write(answer + OK)
+
+    async with server(talk) as port, endpoint(f"http://127.0.0.1:{port}") as called:
+        for number in range(3):
+            assert (await called.post({"host": "aws"}, b"{}")).body == b"%d" % number
+
+
+@pytest.mark.parametrize("reset", [False, True])
+async def test_a_connection_closed_just_as_it_is_used_costs_no_call(reset: bool) -> None:
+    calls = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal calls
+        await request(reader)
+        calls += 1
+        writer.write(OK)
+        await reader.read(1)  # the next call arrives when this end has given up
+        if reset:
+            writer.transport.abort()
+
+    async with server(talk) as port, endpoint(f"http://127.0.0.1:{port}") as called:
+        for _ in range(3):
+            assert (await called.post({"host": "aws"}, b"{}")).body == b"ok"
+    assert calls == 3
+
+
+async def test_a_new_connection_that_is_closed_is_not_tried_without_end() -> None:
+    connections = 0
+
+    async def talk(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await request(reader)
+
+    async with server(talk) as port:
+        with pytest.raises(CallError, match="closed"):
+            await ask(f"http://127.0.0.1:{port}")
+    assert connections == 1
+
+
+@pytest.mark.parametrize("value", ["a\r\nx: y", "a\n", "a\r"])
+async def test_a_header_with_a_line_end_is_not_sent(value: str) -> None:
+    async with server(says(OK)) as port, endpoint(f"http://127.0.0.1:{port}") as called:
+        with pytest.raises(CallError, match="line end"):
+            await called.post({"host": "aws", "x-amz-security-token": value}, b"{}")
+
+
+# Certificates
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+async def test_the_ca_bundle_of_the_options_is_trusted(tmp_path: Path, is_folder: bool) -> None:
+    authority = trustme.CA()
+    pem = tmp_path / "company.pem"
+    authority.cert_pem.write_to_path(str(pem))
+    bundle = str(pem)
+    if is_folder:
+        hashed = subprocess.run(
+            ["openssl", "x509", "-hash", "-noout", "-in", pem],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        pem.rename(tmp_path / f"{hashed}.0")
+        bundle = str(tmp_path)
+    async with server(says(OK, OK), serving(authority)) as port:
+        with pytest.raises(CallError, match="certificate not accepted"):
+            await ask(f"https://127.0.0.1:{port}")
+        reply = await ask(f"https://127.0.0.1:{port}", ca_bundle=bundle)
+    assert reply.body == b"ok"
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+async def test_a_ca_bundle_that_cannot_be_used_is_named(
+    tmp_path: Path, content: str | None
+) -> None:
+    bundle = tmp_path / "bundle.pem"
+    if content is not None:
+        bundle.write_text(content)
+    with pytest.raises(CallError, match=r"CA bundle .*bundle\.pem \(AWS_CA_BUNDLE"):
+        await ask("https://127.0.0.1:9", ca_bundle=str(bundle))
+
+
+# Proxies
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_that_speaks_tls_itself(
+    authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    proxy = Proxy()
+    tls = serving(authority)
+    async with (
+        server(says(OK), tls if scheme == "https" else None) as port,
+        server(proxy.talk, tls) as proxy_port,
+    ):
+        monkeypatch.setenv(f"{scheme}_proxy", f"https://127.0.0.1:{proxy_port}")
+        assert (await ask(f"{scheme}://127.0.0.1:{port}/")).body == b"ok"
+    assert len(proxy.asked) == 1
+
+
+async def test_a_forwarding_proxy_gets_user_and_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = Proxy()
+    async with server(proxy.talk) as proxy_port:
+        monkeypatch.setenv("http_proxy", f"http://shop:p%40ss%3A@127.0.0.1:{proxy_port}")
+        assert (await ask("http://events.example:8080/bus")).body == b"ok"
+    first, headers = proxy.asked[0]
+    assert first == "POST http://events.example:8080/bus HTTP/1.1"
+    user = base64.b64decode(headers["proxy-authorization"].removeprefix("Basic "))
+    assert user == b"shop:p@ss:"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.0 200 OK\r\n\r\n",
+        b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 201 Created\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nProxy-Agent: x\r\n\r\n",
+    ],
+    ids=["1.0", "with a length", "201", "after an interim answer"],
+)
+async def test_a_tunnel_is_open_after_any_success(
+    authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    proxy = Proxy()
+    proxy.success = answer
+    async with server(says(OK), serving(authority)) as port, server(proxy.talk) as proxy_port:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy_port}")
+        assert (await ask(f"https://127.0.0.1:{port}")).body == b"ok"
+
+
+UNUSABLE_PROXIES = {
+    "socks5://shop:hunter2@127.0.0.1:1080": "kind socks5://, which is not supported",
+    "socks5h://127.0.0.1:1080": "kind socks5h://, which is not supported",
+    "ftp://127.0.0.1": "kind ftp://, which is not supported",
+    "http://shop:hunter2/x@127.0.0.1:3128": "percent-encoded",
+    "http://shop:hunter2#x@127.0.0.1:3128": "percent-encoded",
+    "http://127.0.0.1:port": "percent-encoded",
+    "http://[::1": "percent-encoded",
+    "http://": "percent-encoded",
+}
+
+
+@pytest.mark.parametrize(
+    ("proxy", "reason"), UNUSABLE_PROXIES.items(), ids=range(len(UNUSABLE_PROXIES))
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_that_cannot_be_used_is_refused_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, proxy: str, reason: str
+) -> None:
+    monkeypatch.setenv(f"{scheme}_proxy", proxy)
+    with pytest.raises(CallError) as refusal:
+        await ask(f"{scheme}://events.example/")
+    assert reason in str(refusal.value)
+    assert f"{scheme.upper()}_PROXY" in str(refusal.value)
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "no_proxy", ["127.0.0.1", "*", "example.com, 127.0.0.1", "127.0.0.1:{port}"]
+)
+async def test_no_proxy_names_hosts_and_ports(
+    monkeypatch: pytest.MonkeyPatch, no_proxy: str
+) -> None:
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1")
+    async with server(says(OK)) as port:
+        monkeypatch.setenv("no_proxy", no_proxy.format(port=port))
+        assert (await ask(f"http://127.0.0.1:{port}")).body == b"ok"
+
+
+async def test_a_proxy_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    with pytest.raises(CallError, match=r"^proxy 127\.0\.0\.1: "):
+        await ask("https://events.example/")

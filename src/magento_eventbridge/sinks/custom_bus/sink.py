@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 
 from magento_eventbridge.aws.arns import RegionError, region_of
 from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder
-from magento_eventbridge.aws.endpoints import custom_bus_endpoint
+from magento_eventbridge.aws.endpoints import ca_bundle, custom_bus_endpoint
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import Limits
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Answer, EntryResult, ResultCodes
 from magento_eventbridge.sinks.custom_bus.wire import HEADERS, PATH, encode_call, read_answer
 from magento_eventbridge.sinks.eventbridge.codes import THROTTLING, UNAUTHORIZED, UNAVAILABLE
-from magento_eventbridge.sinks.eventbridge.http_client import CallError, Endpoint
+from magento_eventbridge.sinks.eventbridge.http_client import CallError, Endpoint, HttpOptions
 from magento_eventbridge.sinks.eventbridge.signer import Signer
 from magento_eventbridge.sinks.eventbridge.sink import caller_is_refused
 
@@ -84,10 +84,10 @@ class CustomBusSink:
 
     async def _call(self, destination: Destination, entries: Sequence[Entry]) -> Answer:
         try:
-            line = self._lines.get(destination) or self._new_line(destination)
             credentials = await self._credentials.current(
                 destination.credentials, destination.region
             )
+            line = self._lines.get(destination) or self._new_line(destination)
         except CredentialsError as error:
             return Answer(status=0, error_code="CredentialsNotFound", error_message=str(error))
         except RegionError as error:
@@ -104,10 +104,15 @@ class CustomBusSink:
 
     def _new_line(self, destination: Destination) -> _Line:
         bus = destination.event_bus or ""
-        url = (destination.endpoint_url or custom_bus_endpoint(bus)).rstrip("/") + PATH
-        endpoint = Endpoint(
-            url, connect_seconds=self._connect_seconds, answer_seconds=self._answer_seconds
+        url = (
+            destination.endpoint_url or custom_bus_endpoint(bus, destination.credentials.profile)
+        ).rstrip("/") + PATH
+        options = HttpOptions(
+            connect_seconds=self._connect_seconds,
+            answer_seconds=self._answer_seconds,
+            ca_bundle=ca_bundle(destination.credentials.profile),
         )
+        endpoint = Endpoint(url, options)
         line = _Line(
             urlsplit(url).hostname or url, endpoint, Signer(url, "events", region_of(bus), HEADERS)
         )

@@ -11,9 +11,14 @@ from msgspec import Struct, field
 
 from magento_eventbridge.aws.arns import RegionError
 from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder
-from magento_eventbridge.aws.endpoints import eventbridge_endpoint
+from magento_eventbridge.aws.endpoints import ca_bundle, eventbridge_endpoint
 from magento_eventbridge.delivery.routing import Destination
-from magento_eventbridge.sinks.eventbridge.http_client import CallError, Endpoint, Reply
+from magento_eventbridge.sinks.eventbridge.http_client import (
+    CallError,
+    Endpoint,
+    HttpOptions,
+    Reply,
+)
 from magento_eventbridge.sinks.eventbridge.signer import Signer
 
 log = logging.getLogger(__name__)
@@ -154,11 +159,18 @@ class EventBuses:
             credentials = await self._credentials.current(
                 destination.credentials, destination.region
             )
-            url = destination.endpoint_url or eventbridge_endpoint(destination.region)
+            url = destination.endpoint_url or eventbridge_endpoint(
+                destination.region, destination.credentials.profile
+            )
         except (CredentialsError, RegionError) as error:
             return BusCheck(BusState.UNKNOWN, str(error), is_answered=False)
         endpoint = Endpoint(
-            url, connect_seconds=self.timing.answer, answer_seconds=self.timing.answer
+            url,
+            HttpOptions(
+                connect_seconds=self.timing.answer,
+                answer_seconds=self.timing.answer,
+                ca_bundle=ca_bundle(destination.credentials.profile),
+            ),
         )
         body = msgspec.json.encode({"Name": bus})
         headers = Signer(url, "events", destination.region, _HEADERS).sign(body, credentials)

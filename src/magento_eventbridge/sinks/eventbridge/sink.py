@@ -9,14 +9,19 @@ from msgspec import Struct, field
 
 from magento_eventbridge.aws.arns import RegionError
 from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder, refuses_caller
-from magento_eventbridge.aws.endpoints import eventbridge_endpoint
+from magento_eventbridge.aws.endpoints import ca_bundle, eventbridge_endpoint
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import Limits
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Answer, EntryResult
 from magento_eventbridge.sinks.eventbridge.buses import MISSING_BUS, BusState, EventBuses
 from magento_eventbridge.sinks.eventbridge.codes import CLASSIC
-from magento_eventbridge.sinks.eventbridge.http_client import CallError, Endpoint, Reply
+from magento_eventbridge.sinks.eventbridge.http_client import (
+    CallError,
+    Endpoint,
+    HttpOptions,
+    Reply,
+)
 from magento_eventbridge.sinks.eventbridge.signer import Signer
 
 MAX_ENTRIES = 10
@@ -97,10 +102,10 @@ class EventBridgeSink:
     async def put(self, destination: Destination, entries: Sequence[Entry]) -> Answer:
         """Send entries in one PutEvents call."""
         try:
-            line = self._lines.get(destination) or self._new_line(destination)
             credentials = await self._credentials.current(
                 destination.credentials, destination.region
             )
+            line = self._lines.get(destination) or self._new_line(destination)
         except CredentialsError as error:
             return Answer(status=0, error_code="CredentialsNotFound", error_message=str(error))
         except RegionError as error:
@@ -128,10 +133,15 @@ class EventBridgeSink:
             line.endpoint.close()
 
     def _new_line(self, destination: Destination) -> _Line:
-        url = destination.endpoint_url or eventbridge_endpoint(destination.region)
-        endpoint = Endpoint(
-            url, connect_seconds=self._connect_seconds, answer_seconds=self._answer_seconds
+        url = destination.endpoint_url or eventbridge_endpoint(
+            destination.region, destination.credentials.profile
         )
+        options = HttpOptions(
+            connect_seconds=self._connect_seconds,
+            answer_seconds=self._answer_seconds,
+            ca_bundle=ca_bundle(destination.credentials.profile),
+        )
+        endpoint = Endpoint(url, options)
         signer = Signer(url, "events", destination.region, _HEADERS)
         line = _Line(urlsplit(url).hostname or url, endpoint, signer)
         self._lines[destination] = line
