@@ -141,13 +141,14 @@ async def test_a_bus_that_denies_everything_denies_each_entry(
 
 async def test_a_part_without_an_answer_is_tried_again(bus: CustomBus, sink: CustomBusSink) -> None:
     def script(number: int, call: list[dict[str, Any]]) -> ScriptedReply:
-        return ScriptedReply(hang_up=True) if number == 1 else accept(number, call)
+        return ScriptedReply(hang_up=True) if number in (1, 2) else accept(number, call)
 
     bus.script = script
     batch = entries(4)
     batch[3] = batch[3]._replace(source="x" * 257)
     answer = await sink.put(destination(bus), batch)
-    # Calls: all four; the first two (no answer); the last two; the third; the fourth.
+    # Calls: all four; the first two (no answer, nor on a new connection); the last two; the
+    # third; the fourth.
     assert codes(answer) == ["InternalException"] * 2 + [None, "InvalidInputException"]
     assert set(codes(answer)[:2]) <= CustomBusSink.codes.transient
 
