@@ -10,20 +10,33 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 install: $(VENV)/installed
 
-# Made again when the dependencies change: the versions that are locked, by uv, which takes seconds
-# where pip takes minutes; by pip where uv cannot reach an index, as behind one that only pip knows.
-$(VENV)/installed: pyproject.toml requirements.lock
+# Both are made again when the dependencies change. Versions and digests are those of the lock files.
+# uv takes seconds where pip takes minutes; pip installs where uv cannot reach an index.
+INSTALL = $(BIN)/uv pip install --python $(BIN)/python
+EDITABLE = --no-deps --no-build-isolation --editable .
+LOCKED = --require-hashes --requirement
+
+# What the demo needs: the package, its extra `demo`, and what installs them.
+$(VENV)/installed-demo: pyproject.toml requirements-demo.lock
 	@test -n '$(PYTHON)' && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or later is needed; PYTHON=/path/to/python3.12 make … names one." >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) uv
-	$(BIN)/uv pip install --quiet --requirement requirements.lock || $(PIP) --requirement requirements.lock
-	$(PIP) --no-deps --no-build-isolation --editable .
-	touch $@
+	@echo "Creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+	@awk '/^[^ ]/ { wanted = /^uv==/ } wanted' requirements-demo.lock >$(VENV)/uv.txt
+	@$(PIP) $(LOCKED) $(VENV)/uv.txt || echo "There is no uv for this machine: pip installs, which takes longer." >&2
+	@echo "Installing the $$(grep -c '^[a-z].*==' requirements-demo.lock) packages of requirements-demo.lock"
+	@$(INSTALL) $(LOCKED) requirements-demo.lock || $(BIN)/pip install $(LOCKED) requirements-demo.lock
+	@$(INSTALL) --quiet $(EDITABLE) || $(PIP) $(EDITABLE)
+	@touch $@
 
-# make demo DETAIL=full: with full details.
-demo: install
-	$(BIN)/magento-eventbridge demo $(if $(DETAIL),--detail $(DETAIL))
+# What tests, checks and documentation need besides.
+$(VENV)/installed: $(VENV)/installed-demo requirements.lock
+	@echo "Installing the rest of the $$(grep -c '^[a-z].*==' requirements.lock) packages of requirements.lock"
+	@$(INSTALL) $(LOCKED) requirements.lock || $(BIN)/pip install $(LOCKED) requirements.lock
+	@touch $@
+
+demo: $(VENV)/installed-demo
+	$(BIN)/magento-eventbridge demo
 
 test: install
 	$(BIN)/coverage erase
@@ -62,10 +75,14 @@ docs: install
 	$(BIN)/python -m tools.docs_site
 	$(BIN)/zensical build --strict
 
-# Versions and digests of all that the package, its extras and its tools need, for every platform.
+# Versions and digests for every platform: of all that the package, its extras and its tools need,
+# and of the part that the demo needs, in the same versions.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command 'make lock'
 lock: install
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-annotate \
-		--custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
+	$(LOCK) --all-extras --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra demo --group setup --constraint requirements.lock \
+		--output-file requirements-demo.lock pyproject.toml
 
 # Known faults in what is locked; asks PyPI, or a server with OSV's interface: OSV_URL=http://…/v1/query
 audit: install

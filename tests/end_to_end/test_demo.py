@@ -1,4 +1,4 @@
-"""The demo, as a newcomer runs it: moto's EventBridge, a rule, an SQS queue."""
+"""The demo, as a newcomer runs it: moto's EventBridge, a rule, a log group."""
 
 import re
 import signal

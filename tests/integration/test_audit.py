@@ -47,6 +47,10 @@ def database(faulty: str | None = None) -> Iterator[tuple[str, Asked]]:
         server.server_close()
 
 
+# What is installed is not installed again by the test.
+OLD = ("--old-file=.venv/installed-demo", "--old-file=.venv/installed")
+
+
 def _fault(name: str, version: str) -> dict[str, object]:
     package = {"name": name, "ecosystem": "PyPI"}
     affected = [{"package": package, "versions": [version], "ranges": []}]
@@ -56,7 +60,7 @@ def _fault(name: str, version: str) -> dict[str, object]:
 def _audit(url: str) -> tuple[int, str]:
     here = Path(sys.executable).parent
     done = subprocess.run(
-        ["make", "audit", "--old-file=.venv/installed", f"BIN={here}", f"OSV_URL={url}"],
+        ["make", "audit", *OLD, f"BIN={here}", f"OSV_URL={url}"],
         cwd=ROOT,
         check=False,
         capture_output=True,

@@ -43,6 +43,12 @@ _AT_A_TIME = 4
 # How long the bridge may take to stop.
 _STOP_SECONDS = 30.0
 _INTERRUPTED = 130
+_LOG_GROUP = "demo"
+# The event as it is. Without this, moto compiles the paths of eight fields again for each event.
+_WHOLE_EVENT = {
+    "InputPathsMap": {"source": "$.source"},
+    "InputTemplate": "<aws.events.event.json>",
+}
 
 
 def run(keep: Keep = False, quiet: Quiet = False, detail: Detail = "documented") -> None:
@@ -67,7 +73,7 @@ def _run(*, keep: bool, quiet: bool, detail: DetailLevel) -> None:
         secret = secrets.token_hex(32)
         url, console = stack.enter_context(_bridge(folder, endpoint, secret, detail))
         _say(
-            f"A local EventBridge (moto) is at {endpoint}; a rule sends all events to an SQS queue."
+            f"A local EventBridge (moto) is at {endpoint}; a rule sends all events to a log group."
         )
         _say(f"The bridge takes captures at {url}.")
         _say(f"Its console is at {console}" + (": watch the day there." if keep else "."))
@@ -128,7 +134,7 @@ def _show(event: dict[str, Any]) -> None:
 
 
 class _Bus:
-    """The local EventBridge, with a rule that sends everything to a queue."""
+    """The local EventBridge, with a rule that writes every event to a log group."""
 
     def __init__(self, endpoint: str) -> None:
         import boto3
@@ -139,40 +145,36 @@ class _Bus:
             "aws_access_key_id": "demo",
             "aws_secret_access_key": "demo",
         }
-        self._sqs: Any = boto3.client("sqs", **client)
+        self._logs: Any = boto3.client("logs", **client)
         events: Any = boto3.client("events", **client)
-        self._url = self._sqs.create_queue(QueueName="demo")["QueueUrl"]
-        arn = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])
+        self._logs.create_log_group(logGroupName=_LOG_GROUP)
+        (group,) = self._logs.describe_log_groups(logGroupNamePrefix=_LOG_GROUP)["logGroups"]
+        target = {
+            "Id": "log",
+            "Arn": group["arn"].removesuffix(":*"),
+            "InputTransformer": _WHOLE_EVENT,
+        }
         events.put_rule(Name="everything", EventPattern=json.dumps({"source": [_SOURCE]}))
-        events.put_targets(
-            Rule="everything", Targets=[{"Id": "sqs", "Arn": arn["Attributes"]["QueueArn"]}]
-        )
+        events.put_targets(Rule="everything", Targets=[target])
 
     def events(self, expected: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield events as they arrive, until all have arrived or none has for long."""
         missing = sum(counter.total() for counter in expected.values())
+        seen: set[str] = set()
         last = time.monotonic()
         # When all have arrived, check once more: surplus events must be seen too.
         while missing > 0 or time.monotonic() - last < 1.0:
-            got = self._sqs.receive_message(
-                QueueUrl=self._url, MaxNumberOfMessages=10, WaitTimeSeconds=0
-            ).get("Messages", [])
-            for message in got:
-                yield json.loads(message["Body"])
+            logged = self._logs.filter_log_events(logGroupName=_LOG_GROUP)["events"]
+            for record in logged:
+                if record["eventId"] in seen:
+                    continue
+                seen.add(record["eventId"])
+                yield json.loads(record["message"])
                 missing -= 1
                 last = time.monotonic()
-            if got:
-                self._sqs.delete_message_batch(
-                    QueueUrl=self._url,
-                    Entries=[
-                        {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
-                        for number, message in enumerate(got)
-                    ],
-                )
-            elif time.monotonic() - last > _QUIET_SECONDS:
+            if time.monotonic() - last > _QUIET_SECONDS:
                 return
-            else:
-                time.sleep(0.05)
+            time.sleep(0.2)
 
 
 @contextmanager
@@ -262,7 +264,7 @@ def _wait_for_interrupt(url: str, console: str, endpoint: str, secret: str, fold
         f"Captures: POST {url}/v1/captures, for example\n"
         f"  MAGENTO_EVENTBRIDGE_INLET__SECRETS={secret} \\\n"
         f"    magento-eventbridge replay captures.ndjson --url {url}\n"
-        f"AWS: --endpoint-url {endpoint} (queue 'demo'). The bridge's log and spool: {folder}\n"
+        f"AWS: --endpoint-url {endpoint} (log group 'demo'). The bridge's log and spool: {folder}\n"
         "Ctrl-C ends it."
     )
     with suppress(KeyboardInterrupt):
