@@ -541,3 +541,60 @@ async def test_what_a_capture_says_forges_no_line_of_the_log(
     (line,) = [record for record in caplog.records if "dead letter" in record.getMessage()]
     assert "forged" in line.getMessage()
     assert "\n" not in line.getMessage()
+
+
+class Leased(SqliteQueue):
+    """A queue whose claims can be put in doubt, and lost."""
+
+    in_doubt = False
+    lost = False
+
+    def holds_claims(self) -> bool:
+        return not self.in_doubt
+
+    async def confirm(self) -> bool:
+        self.in_doubt = False
+        return not self.lost
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_claims_in_doubt_are_not_sent_until_they_are_confirmed(
+    bench: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture, lost: bool
+) -> None:
+    queue = bench.queue = Leased(tmp_path / "leased.sqlite")
+    captures = recorded.orders(30)
+    await queue.put(captures)
+    confirmed = asyncio.Event()
+    confirm = queue.confirm
+
+    async def confirm_late() -> bool:
+        await confirmed.wait()
+        return await confirm()
+
+    queue.confirm = confirm_late  # type: ignore[method-assign]
+    queue.lost = lost
+    dispatcher = bench.dispatcher()
+    original, calls = queue.claim, 0
+
+    async def claim_then_pause(limit: int, *, without_views: Collection[int] = ()) -> list[Claim]:
+        nonlocal calls
+        calls += 1
+        claims = await original(limit, without_views=without_views)
+        queue.in_doubt = queue.in_doubt or calls == 1  # as if it were paused at its first claim
+        return claims
+
+    queue.claim = claim_then_pause  # type: ignore[method-assign]
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(0.3)
+    assert bench.endpoint.taken == []
+    confirmed.set()
+    if lost:
+        while "lost its claims on the queue 'sqlite'" not in caplog.text:
+            await asyncio.sleep(0.01)
+        assert "30 captures" in caplog.text
+    else:
+        await bench.endpoint.until_taken(30)
+    dispatcher.stop()
+    await running
+    assert len(bench.endpoint.taken) == (0 if lost else 30)
+    await queue.close()

@@ -56,6 +56,7 @@ class Dispatcher:
         self._observer = observer
         self._senders: dict[Destination, Sender] = {}
         self._callbacks = SenderCallbacks(
+            may_send=self._may_send,
             delivered=self._delivered,
             buried=self._buried,
             given_back=self._gave_back,
@@ -70,6 +71,7 @@ class Dispatcher:
         self._settling = asyncio.Lock()
         self._has_room = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._is_in_doubt = False  # whether the claims may have been lost
         self._rerouted: set[int] = set()  # store views whose route has changed
 
     def stop(self) -> None:
@@ -150,6 +152,8 @@ class Dispatcher:
                 view for sender in self._senders.values() if sender.is_full for view in sender.views
             }
             try:
+                if not self._may_send():
+                    await self._confirm()
                 claims = await self._claim(limit, full)
                 outage.is_over()
             except QueueError as error:
@@ -178,6 +182,36 @@ class Dispatcher:
 
     async def _claim(self, limit: int, without_views: set[int]) -> list[Claim]:
         return await self._queue.claim(limit, without_views=without_views) if limit > 0 else []
+
+    def _may_send(self) -> bool:
+        if not self._is_in_doubt and not self._queue.holds_claims():
+            self._is_in_doubt = True
+            self._has_room.set()
+        return not self._is_in_doubt
+
+    async def _confirm(self) -> None:
+        """Confirm the claims after a pause; forget them if others may have them now."""
+        if not await self._queue.confirm():
+            left = await self._stop_senders(list(self._senders.values()))
+            self._returns.clear()
+            self._deferred.clear()
+            log.warning(
+                "This bridge lost its claims on the queue '%s': it was paused, or did not reach "
+                "the queue, for too long. %d captures that it had not sent yet are dropped from "
+                "its memory; the queue hands them out again.",
+                self._queue.name,
+                len(left),
+            )
+        self._is_in_doubt = False
+        for sender in self._senders.values():
+            sender.resume()
+
+    async def _stop_senders(self, ended: list[Sender]) -> list[Claim]:
+        """Stop senders, and return the claims that they had not sent."""
+        left = await asyncio.gather(*(sender.stop() for sender in ended))
+        for sender in ended:
+            del self._senders[sender.destination]
+        return [claim for claims in left for claim in claims]
 
     async def _defer(self) -> None:
         """Let the queue know which claims wait behind many others of their subject."""
@@ -209,10 +243,7 @@ class Dispatcher:
         """
         views, self._rerouted = self._rerouted, set()
         ended = [sender for sender in self._senders.values() if not views.isdisjoint(sender.views)]
-        left = await asyncio.gather(*(sender.stop() for sender in ended))
-        for sender in ended:
-            del self._senders[sender.destination]
-        claims = [claim for some in left for claim in some]
+        claims = await self._stop_senders(ended)
         # What was deferred has no body: it comes out of the queue again, behind the others.
         deferred = [claim for claim in claims if not claim.body]
         for claim in claims:

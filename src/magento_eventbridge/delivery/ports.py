@@ -132,6 +132,22 @@ class Queue(Protocol):
         """
         ...
 
+    def holds_claims(self) -> bool:
+        """Return whether this bridge surely still holds what it claimed: a local check, no I/O.
+
+        It is False after a pause, or when the queue was unavailable for longer than claims live.
+        Nothing may be sent then until `confirm` has returned True.
+        """
+        ...
+
+    async def confirm(self) -> bool:
+        """Return whether this bridge still holds what it claimed; confirm the claims if so.
+
+        After False all earlier claims are void, others may have delivered them: to settle one
+        changes nothing.
+        """
+        ...
+
     async def bury(self, claim: Claim, reason: str) -> None:
         """Move a capture that can never be delivered to the dead letters."""
         ...

@@ -37,10 +37,12 @@ _LONGEST_APART = 3600.0
 class SenderCallbacks:
     """What a sender calls: for delivered entries, for a buried one, and when there is room again.
 
-    `given_back` gets entries that must wait in the queue, and for how many seconds. The observer,
-    if there is one, is called with each call to the destination.
+    `may_send` returns whether the claims are still this bridge's. `given_back` gets entries that
+    must wait in the queue, and for how many seconds. The observer, if there is one, is called with
+    each call to the destination.
     """
 
+    may_send: Callable[[], bool]
     delivered: Callable[[list[Pending]], None]
     buried: Callable[[Pending, str], None]
     given_back: Callable[[list[Pending], float], None]
@@ -114,6 +116,10 @@ class Sender:
         self._lane.add(pending)
         self._wake.set()
 
+    def resume(self) -> None:
+        """Go on sending: the claims are confirmed."""
+        self._wake.set()
+
     def defers(self, order_key: str) -> bool:
         """Return whether a subject has so many events here that further ones must be deferred."""
         return self._lane.defers(order_key)
@@ -158,7 +164,10 @@ class Sender:
             self._in_flight += 1
             try:
                 await self._limiter.acquire()
-                await self._send(batch)
+                if self._callbacks.may_send():
+                    await self._send(batch)
+                else:
+                    self._take_back(batch)
             except asyncio.CancelledError:
                 self._take_back(batch)
                 raise
@@ -180,11 +189,16 @@ class Sender:
         while not self._is_stopping:
             now = time.monotonic()
             condition = self._condition
-            if condition.allows_call(now, self._in_flight) and (batch := self._take(now)):
+            may_send = self._callbacks.may_send()
+            if (
+                may_send
+                and condition.allows_call(now, self._in_flight)
+                and (batch := self._take(now))
+            ):
                 return batch
             due = self._lane.next_due()
             pause = None
-            if due is not None and not condition.waits_for_answer(self._in_flight):
+            if may_send and due is not None and not condition.waits_for_answer(self._in_flight):
                 pause = max(due, condition.rests_until) - now
             self._wake.clear()
             with contextlib.suppress(TimeoutError):

@@ -227,6 +227,14 @@ class AmqpQueue:
             message.is_deferred = False
         return [Claim(message.key, message.text) for message in messages]
 
+    def holds_claims(self) -> bool:
+        """Return True: what the broker hands out again is recognized."""
+        return True
+
+    async def confirm(self) -> bool:
+        """Return True, as `holds_claims`."""
+        return True
+
     async def bury(self, claim: Claim, reason: str) -> None:
         """Move a capture that can never be delivered to the dead letters."""
         for message in self._claimed([claim]):

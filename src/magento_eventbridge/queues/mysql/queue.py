@@ -152,6 +152,14 @@ class MysqlQueue:
 
         return await self._connection.run(work)
 
+    def holds_claims(self) -> bool:
+        """Return True: the lock holds the claims as long as the connection lives."""
+        return True
+
+    async def confirm(self) -> bool:
+        """Return True, as `holds_claims`."""
+        return True
+
     async def bury(self, claim: Claim, reason: str) -> None:
         """Move a capture that can never be delivered to the dead letters."""
         number = _id(claim)

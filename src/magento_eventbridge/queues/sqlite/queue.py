@@ -169,6 +169,14 @@ class SqliteQueue:
         recalled: list[Claim] = await self._file.run(work)
         return recalled
 
+    def holds_claims(self) -> bool:
+        """Return True: the lock on the file holds the claims as long as the process lives."""
+        return True
+
+    async def confirm(self) -> bool:
+        """Return True, as `holds_claims`."""
+        return True
+
     async def bury(self, claim: Claim, reason: str) -> None:
         """Move a capture that can never be delivered to the dead letters."""
 
