@@ -14,13 +14,14 @@ from magento_eventbridge.provisioning.matching import MatcherMissingError, match
 from magento_eventbridge.provisioning.patterns import PatternError, everything
 
 ROUTE = Route(Destination("eu-west-1"), "example.com")
+EVERYTHING = everything()
 SAMPLES = {event.detail_type: sample_event(event.detail_type, ROUTE) for event in EVENTS}
 CART = ["CartProductAdded", "CartProductUpdated", "CartProductRemoved"]
 ORDER = ["OrderPlaced"]
 
 
 def known(names: list[str]) -> list[patterns.Known]:
-    return [event for event in everything() if event.name in names]
+    return [event for event in EVERYTHING if event.name in names]
 
 
 def made(names: list[str], *filters: str, any_of: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def made(names: list[str], *filters: str, any_of: tuple[str, ...] = ()) -> dict[
 
 def faults(pattern: Any) -> list[str]:
     try:
-        patterns.check(pattern, everything())
+        patterns.check(pattern, EVERYTHING)
     except PatternError as error:
         return str(error).splitlines()
     return []
@@ -71,7 +72,8 @@ def test_the_patterns_of_the_reference_documentation():
         (["status!^=pend"], {"status": [{"anything-but": {"prefix": "pend"}}]}),
         (["total>100"], {"total": [{"numeric": [">", 100]}]}),
         (["total>=10", "total<=99.9"], {"total": [{"numeric": [">=", 10, "<=", 99.9]}]}),
-        (["tracking?"], {"tracking": [{"exists": True}]}),
+        (["tracking.transport?"], {"tracking": {"transport": [{"exists": True}]}}),
+        (["total<=99.9", "total>=10"], {"total": [{"numeric": [">=", 10, "<=", 99.9]}]}),
         (["tracking.ip!?"], {"tracking": {"ip": [{"exists": False}]}}),
         (["billingAddress.country=IT"], {"billingAddress": {"country": ["IT"]}}),
         (["coupon=a=b>c"], {"coupon": ["a=b>c"]}),
@@ -124,7 +126,7 @@ def test_what_can_never_match_is_told(names, told, fault):
 
 def test_a_field_is_a_value_or_an_object():
     with pytest.raises(PatternError, match="object in another"):
-        made(ORDER, "billingAddress?", "billingAddress.country=IT")
+        made(ORDER, "billingAddress=x", "billingAddress.country=IT")
 
 
 def test_an_or_of_one_is_none():
@@ -239,7 +241,7 @@ def test_an_event_matches_the_pattern_of_its_own_name_only(name):
         (["total>64"], False),
         (["coupon=null"], True),
         (["coupon?"], True),
-        (["tracking?"], False),
+        (["tracking.transport?"], False),
         (["tracking.ip!?"], True),
         (["id^=0000"], True),
         (["id$=2"], False),
@@ -279,3 +281,100 @@ def test_without_moto_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "moto.events.models", None)
     with pytest.raises(MatcherMissingError, match=r"magento-eventbridge\[rules\]"):
         matches_here({}, {})
+
+
+# What AWS refuses
+
+
+def condition(field: str, *conditions: Any) -> dict[str, Any]:
+    return {"detail-type": ORDER, "detail": {field: list(conditions)}}
+
+
+REFUSED = [
+    (condition("total", {"numeric": ["<", 5, ">", 0]}), "lower bound"),
+    (condition("total", {"numeric": [">", 0, ">", 5]}), "lower bound"),
+    (condition("total", {"numeric": ["=", 0, "<", 5]}), "lower bound"),
+    (condition("total", {"numeric": [">", 5, "<", 5]}), "is empty"),
+    (condition("total", {"numeric": [">", 5, "<", 1]}), "is empty"),
+    (condition("total", {"numeric": [">", 0, "<", 5, "<", 6]}), "one comparison or a range"),
+    (condition("total", {"numeric": []}), "one comparison or a range"),
+    (condition("total", {"numeric": [">", "0"]}), "one comparison or a range"),
+    (condition("total", {"numeric": [">", True]}), "one comparison or a range"),
+    (condition("total", {"numeric": [">", 5_000_000_001]}), "not between"),
+    (condition("total", {"numeric": ["<", -6e9]}), "not between"),
+    (condition("total", {"numeric": [">", float("nan")]}), "not between"),
+    (condition("total", {"anything-but": [6_000_000_000]}), "not between"),
+    (condition("id", {"anything-but": []}), "needs a value"),
+    (condition("id", {"anything-but": None}), "not null, true or false"),
+    (condition("id", {"anything-but": ["1", None]}), "not null, true or false"),
+    (condition("id", {"anything-but": [True]}), "not null, true or false"),
+    (condition("id", {"anything-but": ["1", 1]}), "not both"),
+    (condition("id", {"anything-but": {"prefix": ""}}), "matches nothing"),
+    (condition("id", {"anything-but": {"prefix": []}}), "needs a value"),
+    (condition("id", {"anything-but": {"wildcard": "a**"}}), "two * in a row"),
+    (condition("id", {"anything-but": {"prefix": "1", "suffix": "2"}}), "anything-but takes"),
+    (condition("id", {"prefix": ""}), "an empty prefix"),
+    (condition("id", {"suffix": ""}), "an empty suffix"),
+    (condition("id", {"prefix": {"equals-ignore-case": ""}}), "an empty prefix"),
+    (condition("id", {"prefix": {"equals": "a"}}), "equals-ignore-case alone"),
+    (condition("id", {"equals-ignore-case": ["a"]}), "needs a text"),
+    (condition("id", {"wildcard": "a\\b"}), "a backslash stands before"),
+    (condition("id", {"wildcard": "a\\"}), "a backslash stands before"),
+    (condition("id", {"wildcard": "a\\***"}), "two * in a row"),
+    (condition("id", {"cidr": "10.0.0.0"}), "0 to 31 bits"),
+    (condition("id", {"cidr": "10.0.0.0/32"}), "0 to 31 bits"),
+    (condition("id", {"cidr": "10.0.0.0/-1"}), "0 to 31 bits"),
+    (condition("id", {"cidr": "10.0.0.0/8/8"}), "0 to 31 bits"),
+    (condition("id", {"cidr": "2001:db8::/128"}), "0 to 127 bits"),
+    (condition("id", {"cidr": "10.0.0/8"}), "an address and a number of bits"),
+    (condition("id", {"cidr": "example.com/8"}), "an address and a number of bits"),
+    (condition("id", {}), "one operator, this one has 0"),
+    (condition("id", *(f"{number:09}" for number in range(200))), "AWS accepts 2048"),
+    ({"source": [{"prefix": ""}]}, "an empty prefix"),
+    ({"$or": [{"source": [{"prefix": ""}]}, {"account": ["1"]}]}, "an empty prefix"),
+    ({"$or": [{"source": ["a"]}, {"acount": ["1"]}]}, "did you mean 'account'?"),
+    ({"$or": [{"source": ["a"]}]}, "two or more"),
+    ({"$or": ["a", "b"]}, "two or more"),
+    ({"detail-type": ORDER, "detail": {"$or": [1, 2]}}, "two or more"),
+    ({"detail-type": ORDER, "detail": {"billingAddress": {}}}, "an empty object"),
+]
+
+
+@pytest.mark.parametrize(("pattern", "fault"), REFUSED, ids=range(len(REFUSED)))
+def test_what_aws_refuses_is_refused(pattern, fault):
+    assert fault in "\n".join(faults(pattern))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        condition("total", {"numeric": [">", -5_000_000_000, "<=", 5_000_000_000]}),
+        condition("total", {"numeric": ["=", 0]}, {"anything-but": [1, 2.5]}, {"anything-but": 3}),
+        condition("id", {"wildcard": "a\\**"}, {"wildcard": "\\\\*"}, {"wildcard": "*"}),
+        condition("id", {"cidr": "10.0.0.0/0"}, {"cidr": "2001:db8::/127"}),
+        condition("id", {"anything-but": {"suffix": ["1", "2"]}}, {"suffix": "3"}),
+        {"$or": [{"source": ["a"]}, {"account": ["1"]}]},
+    ],
+)
+def test_what_aws_accepts_is_accepted(pattern):
+    assert faults(pattern) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "leaf"),
+    [("tracking", "tracking."), ("billingAddress", "billingAddress."), ("items", "items.")],
+)
+@pytest.mark.parametrize("mark", ["?", "!?"])
+def test_existence_of_an_object_is_explained_with_a_field_that_can_be_tested(field, leaf, mark):
+    with pytest.raises(PatternError) as error:
+        made(ORDER, f"{field}{mark}")
+    assert "looks for the existence of values only" in str(error.value)
+    proposed = str(error.value).rpartition(", as ")[2]
+    assert proposed.startswith(leaf)
+    assert made(ORDER, f"{proposed}{mark}")
+
+
+def test_a_pattern_without_a_detail_type_names_the_event_that_was_meant():
+    (fault,) = faults({"detail": {"shippingAddres": {"city": ["Rome"]}, "total": [1]}})
+    assert fault.startswith("detail.shippingAddres: Order")
+    assert "did you mean 'shippingAddress'?" in fault

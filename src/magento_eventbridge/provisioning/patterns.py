@@ -1,10 +1,8 @@
-"""Event patterns of rules: made of fields and values, checked against the events' schemas.
+"""Event patterns of rules: created from fields and values, checked against the events' schemas.
 
-AWS takes a pattern with a misspelt field and never matches it; here it is a fault.
-Source: EventBridge user guide, "Comparison operators for use in event patterns".
+AWS accepts a pattern with a misspelt field and never matches it; here that is a fault.
 """
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +12,12 @@ from typing import Any
 from magento_eventbridge.catalog import EVENTS, EventDefinition
 from magento_eventbridge.catalog.event import DetailLevel
 from magento_eventbridge.catalog.schema import detail_schema
+from magento_eventbridge.provisioning.pattern_syntax import (
+    TEXT_OPERATORS,
+    length_faults,
+    operator_faults,
+    similar,
+)
 
 Json = dict[str, Any]
 
@@ -21,9 +25,6 @@ _ENVELOPE = frozenset(
     {"account", "detail", "detail-type", "id", "region", "replay-name", "resources", "source"}
     | {"time", "version"}
 )
-_TEXT_OPERATORS = frozenset({"prefix", "suffix", "equals-ignore-case", "wildcard"})
-_OPERATORS = _TEXT_OPERATORS | {"anything-but", "numeric", "exists", "cidr"}
-_COMPARISONS = frozenset({"<", "<=", "=", ">=", ">"})
 # Longest first: what begins with another one must be tried before it.
 _FILTER = re.compile(
     r"(?P<field>[\w.-]+?)(?P<operator>!\^=|!\?|\?|!=|\^=|\$=|~=|>=|<=|=|>|<)(?P<value>.*)", re.S
@@ -31,7 +32,7 @@ _FILTER = re.compile(
 
 
 class PatternError(ValueError):
-    """A pattern that AWS would refuse or that can never match; the message names each fault."""
+    """A pattern that AWS refuses or that can never match; the message names each fault."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,9 @@ def _add(detail: Json, field: str, condition: Any) -> None:
     match condition, conditions:
         case {"numeric": bound}, [{"numeric": bounds}]:
             bounds.extend(bound)
+            # AWS accepts a range with the lower bound first only.
+            if len(bounds) == 4 and bounds[0].startswith("<"):
+                bounds[:] = bounds[2:] + bounds[:2]
         case {"anything-but": [other]}, [{"anything-but": [*_] as others}]:
             others.append(other)
         case _:
@@ -179,7 +183,7 @@ def read(text: str) -> Json:
 
 
 def check(pattern: Mapping[str, Any], events: list[Known]) -> None:
-    """Look for what AWS refuses and for what can match none of the events.
+    """Check for what AWS refuses and for what can match none of the events.
 
     Args:
         events: those that a rule may get; the pattern's detail-type picks some of them.
@@ -187,7 +191,7 @@ def check(pattern: Mapping[str, Any], events: list[Known]) -> None:
     Raises:
         PatternError: with every fault.
     """
-    faults = list(_envelope_faults(pattern))
+    faults = [*length_faults(pattern), *_envelope_faults(pattern)]
     if not faults:
         named, unknown = _named(pattern.get("detail-type"), events)
         faults += unknown
@@ -202,9 +206,9 @@ def _envelope_faults(pattern: Mapping[str, Any]) -> Iterator[str]:
         yield "the pattern is empty: it would match every event of the bus"
     for name, value in pattern.items():
         if name == "$or":
-            continue
-        if name not in _ENVELOPE:
-            yield f"{name}: an event has no such field{_alike(name, _ENVELOPE)}"
+            yield from _or_faults(value)
+        elif name not in _ENVELOPE:
+            yield f"{name}: an event has no such field{similar(name, _ENVELOPE)}"
         elif name == "detail":
             if not isinstance(value, dict) or not value:
                 yield "detail: must be an object with fields"
@@ -214,14 +218,26 @@ def _envelope_faults(pattern: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: must be an array"
 
 
+def _or_faults(choices: Any) -> Iterator[str]:
+    if (
+        not isinstance(choices, list)
+        or len(choices) < 2
+        or not all(isinstance(choice, dict) and choice for choice in choices)
+    ):
+        yield "$or: must be an array of two or more objects"
+        return
+    for choice in choices:
+        yield from _envelope_faults(choice)
+
+
 def _named(wanted: Any, events: list[Known]) -> tuple[list[Known], list[str]]:
-    """Return the events that a pattern names; none where it takes any, or tells by an operator."""
+    """Return the events that a pattern names; none if it has operators."""
     if not isinstance(wanted, list):
         return [], []
     by_name = {event.name: event for event in events}
     names = [name for name in wanted if isinstance(name, str)]
     unknown = [
-        f"detail-type: no event is sent as '{name}'{_alike(name, by_name)}"
+        f"detail-type: no event is sent as '{name}'{similar(name, by_name)}"
         for name in names
         if name not in by_name
     ]
@@ -235,13 +251,18 @@ def _detail_faults(detail: Json, named: list[Known], events: list[Known]) -> lis
     ]
     if named:
         return [fault for faults in each for fault in faults]
-    return min(each, key=len)
+    # The event that was meant has the fewest faults, and names that are similar to the wrong ones.
+    return min(each, key=lambda faults: (len(faults), -"".join(faults).count("did you mean")))
 
 
 def _object_faults(pattern: Json, event: Known, schema: Json, at: str) -> Iterator[str]:
     for name, value in pattern.items():
         if name == "$or":
-            if not isinstance(value, list) or len(value) < 2:
+            if (
+                not isinstance(value, list)
+                or len(value) < 2
+                or not all(isinstance(choice, dict) and choice for choice in value)
+            ):
                 yield f"{at}.$or: must be an array of two or more objects"
                 continue
             for choice in value:
@@ -250,10 +271,12 @@ def _object_faults(pattern: Json, event: Known, schema: Json, at: str) -> Iterat
         found = list(_at(schema, event.schema, [name]))
         if not found:
             fields = [f for s in _objects(schema, event.schema) for f in s.get("properties", {})]
-            yield f"{at}.{name}: {event.name} has no such field{_alike(name, fields)}"
+            yield f"{at}.{name}: {event.name} has no such field{similar(name, fields)}"
         elif isinstance(value, dict):
             inner = next((s for s in found if _may_be_object(s)), None)
-            if inner is None:
+            if not value:
+                yield f"{at}.{name}: an empty object matches nothing, AWS refuses it"
+            elif inner is None:
                 yield f"{at}.{name}: is no object in {event.name}; must be an array of values"
             else:
                 yield from _object_faults(value, event, inner, f"{at}.{name}")
@@ -265,9 +288,17 @@ def _object_faults(pattern: Json, event: Known, schema: Json, at: str) -> Iterat
 
 def _field_faults(at: str, conditions: list[Any], found: list[Json], event: Known) -> Iterator[str]:
     leaves = [schema for schema in found if schema.get("type") != "object"]
-    only_exists = all(isinstance(c, dict) and set(c) == {"exists"} for c in conditions)
-    if not leaves and not only_exists:
-        yield f"{at}: is an object in {event.name}: match its fields"
+    asks_existence = any(isinstance(c, dict) and "exists" in c for c in conditions)
+    if not leaves or (asks_existence and len(leaves) < len(found)):
+        leaf = _leaf(found, event.schema)
+        example = f", as {at.removeprefix('detail.')}.{leaf}" if leaf else ""
+        if asks_existence:
+            yield (
+                f"{at}: is an object in {event.name}, and EventBridge looks for the existence of "
+                f"values only: name a field in it{example}"
+            )
+        else:
+            yield f"{at}: is an object in {event.name}: match its fields{example}"
         return
     joined: Json = {"type": {schema.get("type") for schema in leaves}}
     enums = [schema["enum"] for schema in leaves if "enum" in schema]
@@ -275,6 +306,20 @@ def _field_faults(at: str, conditions: list[Any], found: list[Json], event: Know
         joined["enum"] = [value for enum in enums for value in enum]
         joined["enum"] += [None] if "null" in joined["type"] else []
     yield from _condition_faults(at, conditions, joined)
+
+
+def _leaf(schemas: list[Json], root: Json) -> str:
+    """Return the path to the first value in an object that always has it, else to any value."""
+    for schema in schemas:
+        properties = schema.get("properties", {})
+        required = schema.get("required", [])
+        for name in sorted(properties, key=lambda name: name not in required):
+            choices = list(_choices(properties[name], root))
+            if any(choice.get("type") != "object" for choice in choices):
+                return str(name)
+            if inner := _leaf(choices, root):
+                return f"{name}.{inner}"
+    return ""
 
 
 def _condition_faults(at: str, conditions: list[Any], schema: Json) -> Iterator[str]:
@@ -306,54 +351,27 @@ def _value_faults(at: str, value: Any, schema: Json) -> Iterator[str]:
 
 
 def _operator_faults(at: str, condition: Json, schema: Json) -> Iterator[str]:
-    if len(condition) != 1:
-        yield f"{at}: a condition has one operator, this one has {len(condition)}"
+    faults = list(operator_faults(at, condition))
+    yield from faults
+    if faults:
         return
     ((operator, operand),) = condition.items()
     types = schema["type"] if isinstance(schema["type"], set) else {schema["type"]}
     match operator:
-        case _ if operator not in _OPERATORS:
-            yield f"{at}: there is no operator '{operator}'{_alike(operator, _OPERATORS)}"
-        case "exists" if not isinstance(operand, bool):
-            yield f"{at}: exists is true or false"
-        case "numeric":
-            yield from _numeric_faults(at, operand, types)
+        case "numeric" if not types & {"number", "integer", None}:
+            yield f"{at}: numeric is for numbers, this is {' or '.join(sorted(types))}"
+        case "anything-but" if not isinstance(operand, dict):
+            for value in operand if isinstance(operand, list) else [operand]:
+                yield from _value_faults(at, value, schema)
         case "anything-but":
-            yield from _anything_but_faults(at, operand, schema)
-        case _ if operator in _TEXT_OPERATORS | {"cidr"}:
-            if not types & {"string", None}:
-                yield f"{at}: {operator} is for text, this is {' or '.join(sorted(types))}"
-            is_folded = operator in ("prefix", "suffix") and isinstance(operand, dict)
-            text = operand.get("equals-ignore-case") if is_folded else operand
-            if not isinstance(text, str):
-                yield f"{at}: {operator} needs a text"
-            elif operator == "wildcard" and "**" in text:
-                yield f"{at}: a wildcard may not have two * in a row"
+            yield from _text_type_faults(at, next(iter(operand)), types)
+        case _ if operator in TEXT_OPERATORS | {"cidr"}:
+            yield from _text_type_faults(at, operator, types)
 
 
-def _numeric_faults(at: str, operand: Any, types: set[Any]) -> Iterator[str]:
-    if not types & {"number", "integer", None}:
-        yield f"{at}: numeric is for numbers, this is {' or '.join(sorted(types))}"
-        return
-    is_whole = isinstance(operand, list) and len(operand) in (2, 4)
-    if not is_whole or not all(
-        isinstance(sign, str) and sign in _COMPARISONS and type(bound) in (int, float)
-        for sign, bound in zip(operand[::2], operand[1::2], strict=True)
-    ):
-        yield f'{at}: numeric is one comparison or two, as [">", 0, "<=", 5]'
-
-
-def _anything_but_faults(at: str, operand: Any, schema: Json) -> Iterator[str]:
-    if isinstance(operand, dict):
-        if len(operand) == 1 and set(operand) <= _TEXT_OPERATORS:
-            ((operator, texts),) = operand.items()
-            for text in texts if isinstance(texts, list) else [texts]:
-                yield from _operator_faults(at, {operator: text}, schema)
-        else:
-            yield f"{at}: anything-but takes values or one of {', '.join(sorted(_TEXT_OPERATORS))}"
-        return
-    for value in operand if isinstance(operand, list) else [operand]:
-        yield from _value_faults(at, value, schema)
+def _text_type_faults(at: str, operator: str, types: set[Any]) -> Iterator[str]:
+    if not types & {"string", None}:
+        yield f"{at}: {operator} is for text, this is {' or '.join(sorted(types))}"
 
 
 def _at(schema: Json, root: Json, path: list[str]) -> Iterator[Json]:
@@ -390,8 +408,3 @@ def _choices(schema: Json, root: Json) -> Iterator[Json]:
         yield from _choices(schema["items"], root)
     else:
         yield schema
-
-
-def _alike(name: str, names: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(names), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
