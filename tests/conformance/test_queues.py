@@ -20,6 +20,7 @@ from magento_eventbridge.queues.mysql.outbox import OutboxQueue
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from magento_eventbridge.settings.queues import QUEUE
 from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
+from magento_eventbridge.testing import MemoryQueue
 from tests.support import recorded
 from tests.support.magento_broker import MagentoBroker
 from tests.support.magento_queue import MagentoQueue
@@ -38,10 +39,18 @@ class Subject:
     reopen: Callable[[], Awaitable[Queue]]
 
 
-@pytest.fixture(params=["sqlite", "outbox", "magento-db", "amqp"])
+@pytest.fixture(params=["memory", "sqlite", "outbox", "magento-db", "amqp"])
 async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
     opened: list[Queue] = []
-    if request.param == "sqlite":
+    if request.param == "memory":
+        memory = MemoryQueue()
+
+        def open_one() -> Queue:
+            return memory
+
+        put = memory.put
+
+    elif request.param == "sqlite":
 
         def open_one() -> Queue:
             return SqliteQueue(tmp_path / "spool.sqlite")
