@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.bridge.sinks import Sinks
@@ -10,9 +11,20 @@ from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.observer import Observer
 from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.ports import Queue
-from magento_eventbridge.queues.amqp.queue import AmqpQueue
 from magento_eventbridge.settings.model import Settings
-from magento_eventbridge.sinks.eventbridge.buses import EventBuses
+
+if TYPE_CHECKING:
+    from magento_eventbridge.sinks.eventbridge.buses import EventBuses
+
+
+@runtime_checkable
+class LimitedQueue(Protocol):
+    """A queue that hands out a limited number of captures, as a broker does."""
+
+    @property
+    def prefetch(self) -> int:
+        """How many captures it hands out at once."""
+        ...
 
 
 @asynccontextmanager
@@ -21,12 +33,20 @@ async def dispatching(
     queue: Queue,
     routes: Routes | None = None,
     journal: Observer | None = None,
-    buses: EventBuses | None = None,
+    buses: "EventBuses | None" = None,
+    *,
+    preload: bool = True,
 ) -> AsyncIterator[Dispatcher]:
-    """Yield a dispatcher of a queue; what it opened is closed at the end."""
+    """Yield a dispatcher of a queue; what it opened is closed at the end.
+
+    With `preload` the sinks are imported now, so that the first event does not wait for that.
+    """
     sinks = Sinks(settings, buses)
     try:
         routes = routes or Routes(settings)
+        if preload:
+            for destination in routes.destinations:
+                sinks.of(destination)
         yield Dispatcher(queue, routes, sinks.of, _policy(settings, queue, routes), journal)
     finally:
         await sinks.close()
@@ -40,7 +60,7 @@ def _policy(settings: Settings, queue: Queue, routes: Routes) -> Policy:
     """
     policy = settings.delivery.policy()
     destinations = len(routes.destinations)
-    if not isinstance(queue, AmqpQueue):
+    if not isinstance(queue, LimitedQueue):
         return policy
     share = max(1, queue.prefetch // (destinations + 1))
     entries_apart = min(policy.entries_apart, share // 2)

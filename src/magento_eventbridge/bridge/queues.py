@@ -1,15 +1,20 @@
-"""Open a queue by its name, from the settings."""
+"""Open a queue by its name, from the settings.
+
+The module of a queue is imported when the queue is opened: `consume` runs each minute, and the
+libraries of the other queues would be half of its work.
+"""
+
+from typing import TYPE_CHECKING
 
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.delivery.ports import Queue, QueueError
-from magento_eventbridge.magento.database import database_options
-from magento_eventbridge.queues.amqp.connection import AmqpOptions
-from magento_eventbridge.queues.amqp.queue import AmqpQueue
-from magento_eventbridge.queues.mysql.magento_db import MagentoDbQueue
-from magento_eventbridge.queues.mysql.outbox import OutboxQueue
-from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.model import Settings
+
+if TYPE_CHECKING:
+    from magento_eventbridge.queues.amqp.connection import AmqpOptions
+
+_QUEUES = ("sqlite", "outbox", "magento-db", "amqp")
 
 
 def open_queue(
@@ -27,19 +32,18 @@ def open_queue(
         SettingsError: there is no queue of that name.
         QueueError: it cannot be opened, or is not there though it must be.
     """
-    match name or (OutboxQueue.name if settings.outbox.enabled else SqliteQueue.name):
-        case SqliteQueue.name:
+    match name or ("outbox" if settings.outbox.enabled else "sqlite"):
+        case "sqlite":
             if must_exist and not settings.spool.path.exists():
                 raise QueueError(f"there is no spool at {settings.spool.path}; 'serve' creates one")
-            return SqliteQueue(settings.spool.path)
-        case OutboxQueue.name:
-            return OutboxQueue(database_options(settings.outbox))
-        case MagentoDbQueue.name:
-            return MagentoDbQueue(database_options(settings.outbox), settings.magento_db.queue)
-        case AmqpQueue.name:
-            return AmqpQueue(_amqp_options(settings, at_most))
-    known = ", ".join(queue.name for queue in _QUEUES)
-    raise SettingsError(f"there is no queue '{name}'; there are: {known}")
+            return _sqlite(settings)
+        case "outbox":
+            return _outbox(settings)
+        case "magento-db":
+            return _magento_db(settings)
+        case "amqp":
+            return _amqp(settings, at_most)
+    raise SettingsError(f"there is no queue '{name}'; there are: {', '.join(_QUEUES)}")
 
 
 def renew_login(queue: Queue, settings: Settings) -> bool:
@@ -48,6 +52,11 @@ def renew_login(queue: Queue, settings: Settings) -> bool:
     Raises:
         SettingsError: the settings do not say where the queue is.
     """
+    from magento_eventbridge.magento.database import database_options
+    from magento_eventbridge.queues.amqp.queue import AmqpQueue
+    from magento_eventbridge.queues.mysql.magento_db import MagentoDbQueue
+    from magento_eventbridge.queues.mysql.outbox import OutboxQueue
+
     match queue:
         case OutboxQueue() | MagentoDbQueue():
             options = database_options(settings.outbox)
@@ -62,10 +71,35 @@ def renew_login(queue: Queue, settings: Settings) -> bool:
     return True
 
 
-_QUEUES = (SqliteQueue, OutboxQueue, MagentoDbQueue, AmqpQueue)
+def _sqlite(settings: Settings) -> Queue:
+    from magento_eventbridge.queues.sqlite.queue import SqliteQueue
+
+    return SqliteQueue(settings.spool.path)
 
 
-def _amqp_options(settings: Settings, at_most: int | None = None) -> AmqpOptions:
+def _outbox(settings: Settings) -> Queue:
+    from magento_eventbridge.magento.database import database_options
+    from magento_eventbridge.queues.mysql.outbox import OutboxQueue
+
+    return OutboxQueue(database_options(settings.outbox))
+
+
+def _magento_db(settings: Settings) -> Queue:
+    from magento_eventbridge.magento.database import database_options
+    from magento_eventbridge.queues.mysql.magento_db import MagentoDbQueue
+
+    return MagentoDbQueue(database_options(settings.outbox), settings.magento_db.queue)
+
+
+def _amqp(settings: Settings, at_most: int | None) -> Queue:
+    from magento_eventbridge.queues.amqp.queue import AmqpQueue
+
+    return AmqpQueue(_amqp_options(settings, at_most))
+
+
+def _amqp_options(settings: Settings, at_most: int | None = None) -> "AmqpOptions":
+    from magento_eventbridge.queues.amqp.connection import AmqpOptions
+
     amqp = settings.amqp
     if amqp.host is None:
         raise SettingsError(

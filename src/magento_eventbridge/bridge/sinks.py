@@ -1,4 +1,7 @@
-"""The sinks of a bridge, chosen by destination."""
+"""The sinks of a bridge, chosen by destination, created and imported when first used."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.delivery.envelope import Entry
@@ -6,31 +9,55 @@ from magento_eventbridge.delivery.ports import Sink
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.delivery.verdicts import Verdict, judge
 from magento_eventbridge.settings.model import Settings
-from magento_eventbridge.sinks.custom_bus.sink import CustomBusSink
-from magento_eventbridge.sinks.dry_run import DryRunSink
-from magento_eventbridge.sinks.eventbridge.buses import EventBuses
-from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
+
+if TYPE_CHECKING:
+    from magento_eventbridge.sinks.custom_bus.sink import CustomBusSink
+    from magento_eventbridge.sinks.dry_run import DryRunSink
+    from magento_eventbridge.sinks.eventbridge.buses import EventBuses
+    from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 
 
 class Sinks:
     """The sinks of a bridge: both kinds of event buses, and the dry run."""
 
-    def __init__(self, settings: Settings, buses: EventBuses | None = None) -> None:
+    def __init__(self, settings: Settings, buses: "EventBuses | None" = None) -> None:
         self.credentials = CredentialsFinder()
-        self.buses = buses or EventBuses(self.credentials)
-        self._owns_buses = buses is None
-        self._eventbridge = EventBridgeSink(
+        self._settings = settings
+        self._shared_buses = buses
+
+    @cached_property
+    def buses(self) -> "EventBuses":
+        """What is known of the buses."""
+        from magento_eventbridge.sinks.eventbridge.buses import EventBuses
+
+        return self._shared_buses or EventBuses(self.credentials)
+
+    @cached_property
+    def _eventbridge(self) -> "EventBridgeSink":
+        from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
+
+        return EventBridgeSink(
             self.credentials,
             self.buses,
-            max_bytes=settings.delivery.max_entry_bytes,
-            answer_seconds=settings.delivery.answer_seconds,
+            max_bytes=self._settings.delivery.max_entry_bytes,
+            answer_seconds=self._settings.delivery.answer_seconds,
         )
-        self._custom_bus = CustomBusSink(
+
+    @cached_property
+    def _custom_bus(self) -> "CustomBusSink":
+        from magento_eventbridge.sinks.custom_bus.sink import CustomBusSink
+
+        return CustomBusSink(
             self.credentials,
-            max_bytes=settings.delivery.max_entry_bytes,
-            answer_seconds=settings.delivery.answer_seconds,
+            max_bytes=self._settings.delivery.max_entry_bytes,
+            answer_seconds=self._settings.delivery.answer_seconds,
         )
-        self._dry_run = DryRunSink(self._eventbridge.limits)
+
+    @cached_property
+    def _dry_run(self) -> "DryRunSink":
+        from magento_eventbridge.sinks.dry_run import DryRunSink
+
+        return DryRunSink(self._eventbridge.limits)
 
     def of(self, destination: Destination) -> Sink:
         """Return the sink that serves a destination."""
@@ -44,8 +71,11 @@ class Sinks:
         return judge(1, await sink.put(route.destination, [entry]), sink.codes)[0]
 
     async def close(self) -> None:
-        """Close connections."""
-        if self._owns_buses:
+        """Close the connections of what has been used."""
+        used = vars(self)
+        if "buses" in used and self._shared_buses is None:
             await self.buses.close()
-        await self._eventbridge.close()
-        await self._custom_bus.close()
+        if "_eventbridge" in used:
+            await self._eventbridge.close()
+        if "_custom_bus" in used:
+            await self._custom_bus.close()

@@ -93,7 +93,7 @@ def _objection(settings: Settings, consumer: str) -> str:
 async def _consume(settings: Settings, name: str | None, at_most: int | None) -> Totals:
     queue = open_queue(settings, name, at_most=at_most)
     try:
-        async with dispatching(settings, queue) as dispatcher:
+        async with dispatching(settings, queue, preload=False) as dispatcher:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, dispatcher.stop)

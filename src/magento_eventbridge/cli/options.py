@@ -3,15 +3,17 @@
 import asyncio
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from magento_eventbridge.magento.live_store import LiveStore, Reading
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import Layer, Origins, load
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.settings.sources import own_layers
+
+if TYPE_CHECKING:
+    from magento_eventbridge.magento.live_store import LiveStore, Reading
 
 Config = Annotated[
     Path | None,
@@ -59,7 +61,7 @@ def settings_of(
     return reading.settings, reading.origins
 
 
-async def _read(store: LiveStore) -> Reading:
+async def _read(store: "LiveStore") -> "Reading":
     try:
         return await store.read()
     finally:
@@ -68,7 +70,7 @@ async def _read(store: LiveStore) -> Reading:
 
 def sources_of(
     config: Path | None, overrides: list[str] | None, magento_root: Path | None
-) -> tuple[list[Layer], LiveStore | None]:
+) -> "tuple[list[Layer], LiveStore | None]":
     """Return the layers of the bridge's own settings, and the store that they name.
 
     Raises:
@@ -79,7 +81,12 @@ def sources_of(
         given["magento_root"] = magento_root
     own = own_layers(config=config, command_line=given)
     root = load(own)[0].magento_root
-    return own, LiveStore(root, own, os.environ) if root else None
+    if root is None:
+        return own, None
+    # Imported here, as it needs a database driver and a parser of PHP.
+    from magento_eventbridge.magento.live_store import LiveStore  # noqa: PLC0415
+
+    return own, LiveStore(root, own, os.environ)
 
 
 def _of_command_line(overrides: list[str]) -> dict[str, Any]:
