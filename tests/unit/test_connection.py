@@ -14,13 +14,8 @@ from magento_eventbridge.magento.connections import (
     database_of,
 )
 from magento_eventbridge.magento.encryption import DecryptionError
-from magento_eventbridge.magento.env_php import (
-    Computed,
-    Constant,
-    Deployment,
-    PhpFileError,
-    read_deployment,
-)
+from magento_eventbridge.magento.env_php import Deployment, read_deployment
+from magento_eventbridge.magento.php_values import Computed, Constant, PhpFileError
 from magento_eventbridge.tls import TlsOptions
 
 STORE = Path(__file__).parents[1] / "fixtures/magento"

@@ -11,21 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from magento_eventbridge.magento.env_php import (
-    MAX_BYTES,
-    MAX_DEPTH,
-    Constant,
-    PhpArray,
-    PhpFileError,
+    Deployment,
     parse_php_array,
     read_deployment,
     read_php_array,
-    section,
 )
+from magento_eventbridge.magento.php_evaluator import MAX_BYTES, MAX_DEPTH
+from magento_eventbridge.magento.php_values import Constant, PhpArray, PhpFileError, section
 from tests.support.programs import php
 
 STORE = Path(__file__).parents[1] / "fixtures/magento"
 SECRET = "hunter2"
-ENVIRONMENT = {"DB_HOST": "database", "EMPTY": ""}
+ENVIRONMENT = {"DB_HOST": "database", "DB_PORT": "3307", "EMPTY": ""}
 
 
 def value(expression: str) -> Any:
@@ -35,7 +32,7 @@ def value(expression: str) -> Any:
 
 
 def fault(source: str | bytes) -> str:
-    """Give what is told of a file at once, or when its one value is needed."""
+    """Return the error of a file at once, or when its one value is needed."""
     text = source if isinstance(source, bytes) else source.encode()
     with pytest.raises(PhpFileError) as caught:
         only = next(iter(parse_php_array(text, "env.php", ENVIRONMENT).values()))
@@ -158,22 +155,50 @@ def test_what_may_stand_beside_the_array(source):
     ("expression", "kind"),
     [
         (f"strrev('{SECRET}')", "a function call"),
-        (f"getenv('{SECRET}', true)", "a function call"),
+        ("trim()", "a function call"),
+        ("trim('a', 'b', 'c')", "a function call"),
+        ("trim(...$x)", "a function call"),
+        ("trim(string: 'a')", "a function call"),
+        ("trim('abc', 'a..c')", "a function call"),
+        ("trim(PHP_VERSION)", "a function call"),
+        ("strtolower('Ä')", "a function call"),
+        ("base64_decode('%')", "a function call"),
+        ("base64_decode('/w==')", "a function call"),
+        ("json_decode('{}')", "a function call"),
+        ("array_merge('a')", "a function call"),
+        ("array_merge([PDO::A => 1])", "a function call"),
+        ("explode('', 'a')", "a function call"),
+        ("parse_url('http://[', PHP_URL_HOST)", "a function call"),
+        ("parse_url('http://a', PHP_OTHER)", "a function call"),
+        ("parse_url('http://a:99999')", "a function call"),
         ("getenv()", "a function call"),
+        ("getenv(1)", "a function call"),
         ("getenv($name)", "a function call"),
-        (f"$secrets['{SECRET}']", "an element of a variable"),
+        ("('trim')('a')", "a function call"),
+        ("file_get_contents('/etc/hostname')", "a function call"),
+        ("is_file('/etc/hostname')", "a function call"),
+        (f"$secrets['{SECRET}']", "a variable"),
         ("$_ENV[$name]", "an element of a variable"),
+        ("$_ENV[1]", "an element of a variable"),
+        ("[1][5]", "an element of a variable"),
+        ("[1][]", "an element of a variable"),
+        ("'text'[0]", "an element of a variable"),
         ("$variable", "a variable"),
         (f"include '{SECRET}.php'", "an include"),
-        (f'"{SECRET} $x"', "a string with a variable in it"),
+        (f'"{SECRET} $x"', "a variable"),
+        (f'"{SECRET} {{$x->y}}"', "member access expression"),
         (f"new Secret('{SECRET}')", "a new object"),
         (f"Vault::read('{SECRET}')", "a method call"),
-        (f"(string) '{SECRET}'", "a cast"),
-        (f"true ? '{SECRET}' : 1", "a condition"),
-        (f"'{SECRET}' ?: 1", "a condition"),
-        (f"'{SECRET}' ?? 1", "a calculation"),
-        ("1 + 2", "a calculation"),
-        ("!true", "a calculation"),
+        (f"(object) ['{SECRET}']", "a cast"),
+        ("(float) '1'", "a cast"),
+        ("(string) 1.5", "a cast"),
+        ("(int) 1e30", "a cast"),
+        ("PHP_DEBUG ? 1 : 2", "a constant"),
+        ("PHP_DEBUG === 1", "a calculation"),
+        ("'a' == 1", "a calculation"),
+        ("1 <=> 2", "a calculation"),
+        ("1 + 2.5", "a calculation"),
+        ("9223372036854775807 + 1", "a calculation"),
         ("-true", "a calculation"),
         (f"-'{SECRET}'", "a calculation"),
         (f"fn() => '{SECRET}'", "a function"),
@@ -182,7 +207,12 @@ def test_what_may_stand_beside_the_array(source):
         (f"<<<A\n{SECRET}\nA", "a heredoc"),
         ("static::X", "a constant of a changing class"),
         ("PDO::{$x}", "a constant of a changing class"),
-        ("[...[1]]", "an unpacking"),
+        ("[...'a']", "an unpacking"),
+        ("[PDO::A => 1, ...[2]]", "an unpacking"),
+        ("[...[PDO::A => 1]]", "an array"),
+        ("[1, ...[PDO::A => 1]]", "an array"),
+        ("__DIR__", "a constant"),
+        ("match (true) { default => 1 }", "a match"),
         (f"@file('{SECRET}')", "error suppression expression"),
         ("'a' . 1.5", "a fraction in a joined string"),
         ("'a' . true", "a yes or no in a joined string"),
@@ -190,13 +220,13 @@ def test_what_may_stand_beside_the_array(source):
         ("[[] => 1]", "an array as a key"),
     ],
 )
-def test_what_is_no_literal_is_told_by_its_kind_and_line(expression, kind):
-    told = fault(f"<?php\nreturn [\n'k' =>\n{expression}\n];")
-    assert told == (f"env.php, line 4: {kind}: only literal values can be read without running PHP")
+def test_what_is_not_plain_is_refused_by_its_kind_and_line(expression, kind):
+    message = fault(f"<?php\nreturn [\n'k' =>\n{expression}\n];")
+    assert message == f"env.php, line 4: {kind}: cannot be read without running PHP"
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "message"),
     [
         ("<?php return ['a' => getenv('NONE')];", "line 1: the environment has no NONE"),
         ("<?php return ['a' => getenv('NONE') ?? 1];", "line 1: the environment has no NONE"),
@@ -215,14 +245,14 @@ def test_what_is_no_literal_is_told_by_its_kind_and_line(expression, kind):
         ("<?php return 'a';", "line 1: does not return an array"),
     ],
 )
-def test_a_fault_has_its_line(source, told):
-    assert fault(source) == f"env.php, {told}"
+def test_an_error_names_its_line(source, message):
+    assert fault(source) == f"env.php, {message}"
 
 
 @pytest.mark.parametrize("key", ["PDO::A", "-5"])
 def test_an_element_without_a_key_is_refused_where_its_key_is_not_known(key):
-    told = "env.php, line 1: an element without a key after a constant or negative one"
-    assert fault(f"<?php return [{key} => 1, 2];") == told
+    message = "env.php, line 1: an element without a key after a constant or negative one"
+    assert fault(f"<?php return [{key} => 1, 2];") == message
 
 
 @pytest.mark.parametrize("source", ["", "<?php", "<?php return;", "<?php // [1]"])
@@ -233,16 +263,289 @@ def test_a_file_that_returns_nothing(source):
 @pytest.mark.parametrize(
     ("source", "kind"),
     [
-        ("<?php $a = 1; return [];", "a statement"),
-        ("<?php return []; return [];", "return statement"),
-        ("<?php if (true) { return []; }", "if statement"),
+        ("<?php function f() {} return [];", "function definition"),
+        ("<?php foreach ([1] as $a) {} return [];", "foreach statement"),
+        ("<?php load_secrets(); return [];", "a function call"),
+        ("<?php define('A'); return [];", "a function call"),
+        ("<?php putenv('A=b'); return [];", "a function call"),
+        ("<?php $a .= 'b'; return [];", "an assignment"),
+        ("<?php $a->b = 1; return [];", "member access expression"),
+        ("<?php $_ENV['A'] = 1; return [];", "an element of a variable"),
+        ("<?php $a = 'b'; $a['c'] = 1; return [];", "an element of a variable"),
+        ("<?php $a[] = 1; return [];", "an element of a variable"),
+        ("<?php if (load()) { } return [];", "a function call"),
+        ("<?php require 'autoload.php'; return [];", "an include"),
         ("<?php declare(ticks=1) { foo(); } return [];", "declare statement"),
+        ("<?php namespace A { } return [];", "namespace definition"),
         ("<?php return []; ?> text", "text outside of PHP"),
         ("text <?php return [];", "text outside of PHP"),
     ],
 )
-def test_a_program_is_refused(source, kind):
-    assert f"{kind} beside the returned array" in fault(source)
+def test_a_program_is_refused_by_its_kind(source, kind):
+    assert f"env.php, line 1: {kind}" in fault(source)
+    assert "cannot be read without running PHP" in fault(source)
+
+
+# Plain expressions and statements: with PHP's own results where PHP is installed
+
+PLAIN = [
+    ("getenv('DB_HOST', true)", "database"),
+    ("(int) getenv('DB_PORT')", 3307),
+    ("(integer) ' 12abc'", 12),
+    ("(int) '1e3'", 1000),
+    ("(int) 'abc'", 0),
+    ("(int) null", 0),
+    ("(int) 1.9", 1),
+    ("(string) 12", "12"),
+    ("(string) null . (string) true . (string) false", "1"),
+    ("(bool) '0'", False),
+    ("(boolean) 'false'", True),
+    ("(array) 'a'", {0: "a"}),
+    ("(array) null", {}),
+    ("(array) ['a' => 1]", {"a": 1}),
+    ("getenv('NONE') ? 'a' : 'b'", "b"),
+    ("getenv('DB_HOST') ? getenv('DB_HOST') : 'localhost'", "database"),
+    ("getenv('NONE') ?: getenv('DB_HOST') ?: 'localhost'", "database"),
+    ("isset($_ENV['DB_HOST']) ? $_ENV['DB_HOST'] : 'localhost'", "database"),
+    ("isset($_ENV['NONE'], $_ENV['DB_HOST']) ? 1 : 2", 2),
+    ("isset($nothing) ? 1 : 2", 2),
+    ("$_ENV['NONE'] ?? $_ENV['DB_HOST'] ?? 'localhost'", "database"),
+    ("$nothing['a'] ?? 'else'", "else"),
+    ("null ?? 'db'", "db"),
+    ("empty($_ENV['EMPTY']) ? 1 : 2", 1),
+    ("empty($nothing) && empty(getenv('NONE')) && !empty('a')", True),
+    ("getenv('NONE') === false", True),
+    ("getenv('DB_HOST') !== false", True),
+    ("getenv('DB_HOST') == 'database' && 1 != 2 and '1.0' == '1' and 1 == '1'", True),
+    ("null == '' && null == false && '' != 'a' && 'a' <> 'b' && null != 'a'", True),
+    ("false || '0' or []", False),
+    ("[1, [2]] === [1, [2]] && [1] !== ['1']", True),
+    ('"{$_ENV[\'DB_HOST\']}:3306"', "database:3306"),
+    ('"a\\t$_ENV[DB_HOST]\\n"', "a\tdatabase\n"),
+    ("trim(\" a\\n\")", "a"),
+    ("rtrim('a//', '/') . ltrim(' b')", "ab"),
+    ("strtolower('ABC') . strtoupper('abc')", "abcABC"),
+    ("str_replace('a', 'b', 'aa') . str_replace('', 'b', 'c')", "bbc"),
+    ("explode(',', 'a,b')[1]", "b"),
+    ("implode('-', ['a', 1])", "a-1"),
+    ("intval('7') + 2 * 3 - 1", 12),
+    ("strval(1) . (boolval('') ? 'a' : 'b')", "1b"),
+    ("rawurldecode('a%20b')", "a b"),
+    ("dirname('/a/b/c', 2)", "/a"),
+    ("json_decode(base64_decode('eyJkYiI6W3siaG9zdCI6ImgifV0sIjAiOjF9'), true)['db'][0]['host']",
+     "h"),
+    ("json_decode('no', true) ?? 'else'", "else"),
+    ("parse_url('mysql://u:p@h:33/d')['user']", "u"),
+    ("parse_url('mysql://u:p@h:33/d', PHP_URL_PORT)", 33),
+    ("parse_url('/d', PHP_URL_HOST) ?? 'none'", "none"),
+    ("array_merge(['a' => 1, 5 => 2], [3], ['a' => 4])", {"a": 4, 0: 2, 1: 3}),
+    ("array_replace([1, 2], [1 => 3])", {0: 1, 1: 3}),
+    ("array_replace_recursive(['a' => ['b' => 1, 'c' => 2]], ['a' => ['b' => 3], 'd' => 4])",
+     {"a": {"b": 3, "c": 2}, "d": 4}),
+    ("['a' => 1] + ['a' => 2, 'b' => 3]", {"a": 1, "b": 3}),
+    ("[...[1, 2], 3, ...[4]]", {0: 1, 1: 2, 2: 3, 3: 4}),
+    ("['a' => 1, ...['a' => 2, 7 => 3], 'b' => 4]", {"a": 2, 0: 3, "b": 4}),
+    ("[1, ...['k' => 2, 9 => 3]]", {0: 1, "k": 2, 1: 3}),
+    ("defined('NOT_DEFINED') ? 1 : 2", 2),
+    ("'a' . DIRECTORY_SEPARATOR . PHP_EOL", "a/\n"),
+    ("!getenv('NONE')", True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("expression", "expected"), PLAIN)
+def test_a_plain_expression_is_evaluated(expression, expected):
+    read = value(expression)
+    assert read == expected
+    assert type(read) is type(expected)
+
+
+STATEMENTS = """<?php
+declare(strict_types=1);
+namespace Shop;
+use PDO;
+ini_set('memory_limit', '2G');
+define('HOST', getenv('DB_HOST', true));
+const PORT = 33, NAME = 'm';
+$host = getenv('NONE');
+$host = $host ?: HOST;
+$secret = load_the_secret();
+$db['connection']['default'] = ['host' => $host, 'port' => PORT];
+$db['connection']['default']['dbname'] ??= NAME;
+$db['connection']['default']['dbname'] ??= 'other';
+$copy = $db;
+$copy['connection'] = 'changed';
+if (getenv('NONE')) {
+    $mode = 'none';
+} elseif (getenv('DB_HOST') === 'database') {
+    $mode = 'database';
+} else {
+    $mode = 'else';
+}
+if (!isset($mode)): $mode = 'unset'; else: $mode .= ''; endif;
+return ['db' => $db, 'mode' => $mode, 'secret' => $secret];
+return 'never';
+"""
+
+
+def test_plain_statements_before_the_array_are_executed():
+    source = STATEMENTS.replace("else: $mode .= ''; endif;", "endif;")
+    read = parse_php_array(source.encode(), "env.php", ENVIRONMENT)
+    default = {"host": "database", "port": 33, "dbname": "m"}
+    assert read["db"] == {"connection": {"default": default}}
+    assert read["mode"] == "database"
+    with pytest.raises(PhpFileError, match="line 10: a function call: cannot be read"):
+        read["secret"].fail()
+    with pytest.raises(PhpFileError, match="an assignment before the returned array"):
+        parse_php_array(
+            STATEMENTS.replace("if (!isset($mode)):", "if (false):").encode(),
+            "env.php",
+            ENVIRONMENT,
+        )
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("<?php if (true) { return ['a' => 1]; } return ['a' => 2];", {"a": 1}),
+        ("<?php if (false) return ['a' => 1]; return ['a' => 2];", {"a": 2}),
+        ("<?php $a = ['a' => 1]; return $a;", {"a": 1}),
+        ("<?php $a = strange(); $a['b'] = 1; return ['c' => 2];", {"c": 2}),
+        ("<?php $a['b'] = getenv('NONE'); return ['c' => 2];", {"c": 2}),
+        ("<?php return ['a' => 1]; load();", {"a": 1}),
+        ("<?php // caf\xe9\nreturn ['a' => 1];", {"a": 1}),
+    ],
+)
+def test_the_first_array_that_is_reached_is_returned(source, expected):
+    assert parse_php_array(source.encode("latin-1"), "env.php", {}) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("<?php $a = strange(); if ($a) {} return [];", "a function call"),
+        ("<?php $a = strange(); return ['k' => $a ?? 1];", "a function call"),
+        ("<?php $a = strange(); $a ??= 1; return ['k' => 1];", "a function call"),
+        ("<?php $a = getenv('NONE'); return ['k' => $a];", "the environment has no NONE"),
+        ("<?php $a = strange(); return ['k' => isset($a)];", "a function call"),
+        ("<?php $a = ['b' => strange()]; return ['k' => $a['b']];", "a function call"),
+        ("<?php return array_replace_recursive(['a' => strange()], ['a' => ['b' => 1]]);",
+         "a function call"),
+        ("<?php define('A', strange()); return ['k' => A];", "a function call"),
+    ],
+)  # fmt: skip
+def test_what_depends_on_something_unknown_is_refused(source, reason):
+    assert reason in fault(source)
+
+
+# Other files
+
+
+@pytest.fixture
+def etc(tmp_path: Path) -> Path:
+    etc = tmp_path / "app/etc"
+    etc.mkdir(parents=True)
+    return etc
+
+
+def deployed(etc: Path, source: str, **options: Any) -> Deployment:
+    (etc / "env.php").write_text(source)
+    return read_deployment(etc.parent.parent, ENVIRONMENT, **options)
+
+
+def test_included_files_and_secret_files_are_read_and_watched(etc):
+    (etc / "mq.php").write_text("<?php $used = true; return ['amqp' => ['host' => 'mq']];")
+    (etc / "vars.php").write_text("<?php $name = 'm';")
+    (etc / "password").write_text("a-password\n")
+    deployment = deployed(
+        etc,
+        """<?php
+        require_once __DIR__ . '/vars.php';
+        $local = BP . '/app/etc/local.php';
+        return [
+            'queue' => [...include 'mq.php'],
+            'db' => ['dbname' => $name, 'used' => $used ?? false, 'self' => __FILE__,
+                'password' => trim(file_get_contents(realpath(__DIR__ . '/password')))],
+            'local' => file_exists($local) ? include $local : 'none',
+            'readable' => is_readable('password'),
+            'again' => include 'vars.php',
+        ];""",
+    )
+    assert deployment.env["queue"] == {"amqp": {"host": "mq"}}
+    assert deployment.env["db"]["dbname"] == "m"
+    assert deployment.env["db"]["used"] is True
+    assert deployment.env["db"]["password"] == "a-password"
+    assert (deployment.env["local"], deployment.env["readable"]) == ("none", True)
+    assert deployment.env["again"] == 1
+    assert deployment.env["db"]["self"] == str(etc / "env.php")
+    names = {"vars.php", "mq.php", "password", "local.php"}
+    assert deployment.files == {etc / name for name in names}
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("<?php return [...include 'none.php'];", "none.php: No such file"),
+        ("<?php return include 'env.php';", "more than 20 files are included"),
+        ("<?php return ['k' => file_get_contents('none')];", "none: No such file"),
+        (
+            "<?php return ['k' => file_get_contents('big')];",
+            "big: not a text file of at most 64 KB",
+        ),
+        ("<?php return ['k' => file_get_contents('binary')];", "binary: not a text file"),
+        ("<?php return ['k' => file_get_contents(__DIR__)];", "etc: not a text file"),
+        ("<?php return ['k' => file_get_contents('')];", "a function call"),
+        ("<?php return ['k' => include __DIR__];", "etc: not a file of at most"),
+        ("<?php return ['k' => include 'faulty.php'];", "faulty.php, line 2: this is not PHP"),
+        ("<?php return include 'text.php';", "does not return an array"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused(etc, source, reason):
+    (etc / "big").write_bytes(b"x" * 70_000)
+    (etc / "binary").write_bytes(b"\xff")
+    (etc / "faulty.php").write_text("<?php\nreturn [;")
+    (etc / "text.php").write_text("<?php return 'a';")
+    with pytest.raises(PhpFileError, match=reason):
+        section(deployed(etc, source).env, "k", "x")
+
+
+def test_php_may_be_asked(etc):
+    (etc / "config.php").write_text("<?php return ['modules' => ['A_B' => 1]];")
+    (etc / "more.php").write_text("<?php return ['host' => strrev('bd')];")
+    source = (
+        "<?php echo 'output'; return ['list' => [1, ['7' => 2]], 'db' => (function () {"
+        " return include BP . '/app/etc/more.php'; })()];"
+    )
+    deployment = deployed(etc, source, php=php())
+    assert deployment.env == {"db": {"host": "db"}, "list": {0: 1, 1: {7: 2}}}
+    assert deployment.config == {"modules": {"A_B": 1}}
+    assert {etc / "env.php", etc / "config.php", etc / "more.php"} <= deployment.files
+    for broken, reason in (
+        ("<?php throw new Exception('hunter2');", "could not evaluate"),
+        ("<?php return 1;", "does not return an array"),
+        ("<?php return [", "could not evaluate"),
+    ):
+        with pytest.raises(PhpFileError, match=reason) as caught:
+            deployed(etc, broken, php=php())
+        assert SECRET not in str(caught.value)
+    with pytest.raises(PhpFileError, match="No such file"):
+        deployed(etc, source, php="/nowhere/php")
+    (etc / "env.php").unlink()
+    with pytest.raises(PhpFileError, match="No such file"):
+        read_deployment(etc.parent.parent, {}, php=php())
+
+
+def test_a_php_that_does_not_end_is_stopped(etc):
+    with pytest.raises(PhpFileError, match="did not evaluate"):
+        deployed(etc, "<?php sleep(5);", php=php(), php_seconds=0.3)
+
+
+def test_php_evaluates_plain_expressions_the_same(tmp_path, monkeypatch):
+    for name, text in ENVIRONMENT.items():
+        monkeypatch.setenv(name, text)
+    monkeypatch.delenv("NONE", raising=False)
+    source = f"<?php return [{', '.join(f'({expression})' for expression, _ in PLAIN)}];"
+    by_bridge = as_json(parse_php_array(source.encode(), "literal.php", ENVIRONMENT))
+    assert by_bridge == by_php(source, tmp_path)
 
 
 def test_a_computed_value_fails_when_it_is_needed_and_spoils_no_other():
@@ -253,14 +556,10 @@ def test_a_computed_value_fails_when_it_is_needed_and_spoils_no_other():
     assert env["a"] == 1
     assert section(env, "crypt").keys() == {"key"}
     assert section(env, "db", "y") == {}
-    with pytest.raises(PhpFileError, match="line 1: a function call: only literal"):
+    with pytest.raises(PhpFileError, match="line 1: a function call: cannot be read"):
         section(env, "crypt", "key")
     with pytest.raises(PhpFileError, match="line 2: a fraction as a key"):
         section(env, "db", "x", "y")
-
-
-def test_what_is_not_utf_8_is_told_by_its_line():
-    assert fault(b"<?php\nreturn ['\xff'];") == "env.php, line 2: not UTF-8"
 
 
 def test_depth_and_length_have_limits(tmp_path):
@@ -276,7 +575,7 @@ def test_depth_and_length_have_limits(tmp_path):
         read_php_array(long)
 
 
-def test_a_missing_file_is_told(tmp_path):
+def test_a_missing_file_is_reported(tmp_path):
     with pytest.raises(PhpFileError, match=r"app/etc/env\.php: No such file or directory"):
         read_deployment(tmp_path, {})
 
@@ -305,7 +604,7 @@ def test_nothing_that_a_file_may_hold_crashes_the_reader(content):
         assert str(error).startswith("env.php")
 
 
-def test_a_damaged_file_is_told_not_guessed():
+def test_a_damaged_file_is_refused_not_guessed():
     source = (STORE / "app/etc/env.php").read_bytes()
     chance = random.Random(7)
     whole = parse_php_array(source, "env.php")
@@ -384,12 +683,20 @@ def by_php(source: str, folder: Path) -> Any:
     file = folder / "literal.php"
     file.write_text(source, encoding="utf-8", newline="")
     code = "echo json_encode(include $argv[1], JSON_FORCE_OBJECT | JSON_PRESERVE_ZERO_FRACTION);"
-    options = ["-n", "-d", "display_errors=0", "-d", "serialize_precision=-1"]
+    options = [
+        "-n",
+        "-d",
+        "variables_order=EGPCS",
+        "-d",
+        "display_errors=0",
+        "-d",
+        "serialize_precision=-1",
+    ]
     interpreter = php()
-    told = subprocess.run(
+    message = subprocess.run(
         [interpreter, *options, "-r", code, str(file)], check=True, capture_output=True
     )
-    return json.loads(told.stdout)
+    return json.loads(message.stdout)
 
 
 def as_json(value: Any) -> Any:

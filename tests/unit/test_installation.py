@@ -2,13 +2,14 @@
 
 import pytest
 
-from magento_eventbridge.magento.env_php import Computed, Deployment, PhpFileError
+from magento_eventbridge.magento.env_php import Deployment
 from magento_eventbridge.magento.installation import (
     TABLES,
     Installation,
     ModuleVersion,
     module_switches,
 )
+from magento_eventbridge.magento.php_values import Computed, PhpFileError
 
 
 def test_modules_are_enabled_or_not():

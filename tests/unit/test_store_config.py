@@ -9,13 +9,8 @@ import pytest
 from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.magento.connections import Database, crypt_keys_of
 from magento_eventbridge.magento.encryption import CryptKeys
-from magento_eventbridge.magento.env_php import (
-    Computed,
-    Constant,
-    Deployment,
-    PhpFileError,
-    read_deployment,
-)
+from magento_eventbridge.magento.env_php import Deployment, read_deployment
+from magento_eventbridge.magento.php_values import Computed, Constant, PhpFileError
 from magento_eventbridge.magento.store_config import (
     Row,
     StoreConfigError,

@@ -16,9 +16,10 @@ from magento_eventbridge.magento.agent.commands import Plan
 from magento_eventbridge.magento.agent.copying import Copy
 from magento_eventbridge.magento.agent.module import PACKAGE, StoreFolder, shipped
 from magento_eventbridge.magento.database import DatabaseError
-from magento_eventbridge.magento.env_php import ENV_PHP, PhpFileError, read_deployment
+from magento_eventbridge.magento.env_php import ENV_PHP, read_deployment
 from magento_eventbridge.magento.installation import module_switches
 from magento_eventbridge.magento.live_store import LiveStore
+from magento_eventbridge.magento.php_values import PhpFileError
 from magento_eventbridge.settings.errors import SettingsError
 
 _TRANSPORT = "aws_eventbridge/agent/transport"

@@ -80,13 +80,17 @@ def sources_of(
     if magento_root:
         given["magento_root"] = magento_root
     own = own_layers(config=config, command_line=given)
-    root = load(own)[0].magento_root
-    if root is None:
+    settings = load(own)[0]
+    if settings.magento_root is None:
         return own, None
     # Imported here, as it needs a database driver and a parser of PHP.
-    from magento_eventbridge.magento.live_store import LiveStore  # noqa: PLC0415
+    from magento_eventbridge.magento.live_store import (  # noqa: PLC0415
+        LiveStore,
+        LiveStoreOptions,
+    )
 
-    return own, LiveStore(root, own, os.environ)
+    options = LiveStoreOptions(php=settings.magento_php)
+    return own, LiveStore(settings.magento_root, own, os.environ, options)
 
 
 def _of_command_line(overrides: list[str]) -> dict[str, Any]:

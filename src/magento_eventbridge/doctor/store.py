@@ -9,9 +9,10 @@ from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.magento.agent.module import StoreFolder
 from magento_eventbridge.magento.connections import ConnectionSettingsError, crypt_keys_of
 from magento_eventbridge.magento.database import DatabaseError, database_options
-from magento_eventbridge.magento.env_php import ENV_PHP, PhpFileError
+from magento_eventbridge.magento.env_php import ENV_PHP
 from magento_eventbridge.magento.installation import module_switches
 from magento_eventbridge.magento.live_store import LiveStore, Reading
+from magento_eventbridge.magento.php_values import PhpFileError
 from magento_eventbridge.magento.store_settings import closed_values
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import Origins

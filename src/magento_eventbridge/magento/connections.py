@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from magento_eventbridge.magento.encryption import CryptKeys
-from magento_eventbridge.magento.env_php import (
+from magento_eventbridge.magento.env_php import Deployment
+from magento_eventbridge.magento.php_values import (
     Computed,
     Constant,
-    Deployment,
     PhpArray,
     PhpFileError,
     PhpKey,

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from magento_eventbridge.magento.env_php import Computed, Deployment, section
+from magento_eventbridge.magento.env_php import Deployment
+from magento_eventbridge.magento.php_values import Computed, section
 
 AGENT = "MagentoEventBridge_Agent"
 ORIGINAL = "Bitbull_AWSEventBridge"

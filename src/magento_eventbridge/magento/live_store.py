@@ -23,13 +23,7 @@ from magento_eventbridge.magento.database import (
     database_options,
     named_queries,
 )
-from magento_eventbridge.magento.env_php import (
-    CONFIG_PHP,
-    ENV_PHP,
-    Deployment,
-    PhpFileError,
-    read_deployment,
-)
+from magento_eventbridge.magento.env_php import CONFIG_PHP, ENV_PHP, Deployment, read_deployment
 from magento_eventbridge.magento.installation import (
     AGENT,
     BRIDGES,
@@ -38,6 +32,7 @@ from magento_eventbridge.magento.installation import (
     Installation,
     ModuleVersion,
 )
+from magento_eventbridge.magento.php_values import PhpFileError
 from magento_eventbridge.magento.store_config import (
     PATHS,
     Row,

@@ -7,7 +7,7 @@ from pydantic import (
 )
 
 from magento_eventbridge.settings.delivery import DeliverySettings
-from magento_eventbridge.settings.fields import OptionalPath
+from magento_eventbridge.settings.fields import OptionalPath, OptionalText
 from magento_eventbridge.settings.listeners import ConsoleSettings, InletSettings, MetricsSettings
 from magento_eventbridge.settings.queues import (
     AmqpSettings,
@@ -38,6 +38,11 @@ class Settings(ViewSettings):
     log: LogSettings = LogSettings()
     magento_root: OptionalPath = Field(
         None, description="the store's folder: its configuration counts, its log is written"
+    )
+    magento_php: OptionalText = Field(
+        None,
+        description="a PHP program, such as /usr/bin/php, that evaluates env.php and config.php, "
+        "and so runs what is in them; empty: they are read without running PHP",
     )
 
     def view(self, view_id: int) -> ViewSettings:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from magento_eventbridge.magento.agent.module import AgentError, StoreFolder
-from magento_eventbridge.magento.env_php import Computed, Deployment
+from magento_eventbridge.magento.env_php import Deployment
 from magento_eventbridge.magento.installation import AGENT, module_switches
+from magento_eventbridge.magento.php_values import Computed
 
 _MAINTENANCE_FLAG = Path("var/.maintenance.flag")
 

@@ -1,0 +1,189 @@
+"""PHP's values as the bridge keeps them, and PHP's conversions between them."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+MAX_INT = 2**63 - 1
+_ARRAY_INDEX = re.compile(r"0|-?[1-9]\d{0,18}")
+_LEADING_NUMBER = re.compile(r"\s*([+-]?(?:\d+(\.\d*)?|(\.\d+))([eE][+-]?\d+)?)")
+_NUMERIC = re.compile(r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*")
+
+
+class PhpFileError(ValueError):
+    """A file that cannot be read as an array; the message names file and line, never content."""
+
+
+class ConversionError(ValueError):
+    """A conversion whose result depends on PHP's version or settings."""
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A constant of PHP, known by name only, such as `PDO::MYSQL_ATTR_SSL_CA`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A value that only PHP can compute, such as that of an unknown function; using it fails.
+
+    Attributes:
+        reason: file, line and kind.
+    """
+
+    reason: str
+
+    def fail(self) -> NoReturn:
+        """Refuse to be used.
+
+        Raises:
+            PhpFileError: always.
+        """
+        raise PhpFileError(self.reason)
+
+
+PhpKey = int | str | Constant
+PhpArray = dict[PhpKey, Any]
+"""Its values are None, bool, int, float, str, Constant, Computed and PhpArray."""
+
+
+def section(array: PhpArray, *names: str) -> PhpArray:
+    """Return the array at a path, or an empty one.
+
+    Raises:
+        PhpFileError: something on the way is computed.
+    """
+    at: Any = array
+    for name in names:
+        at = at.get(name) if isinstance(at, dict) else None
+        if isinstance(at, Computed):
+            at.fail()
+    return at if isinstance(at, dict) else {}
+
+
+def to_key(value: Any) -> PhpKey | None:
+    """Convert to a key of an array; None if PHP's versions differ, or it cannot be one."""
+    if value is None:
+        return ""
+    if (
+        isinstance(value, str)
+        and _ARRAY_INDEX.fullmatch(value)
+        and -MAX_INT - 1 <= int(value) <= MAX_INT
+    ):
+        return int(value)
+    if isinstance(value, int | str | Constant):
+        return int(value) if isinstance(value, bool) else value
+    return None
+
+
+def to_bool(value: Any) -> bool:
+    """Convert as a condition does."""
+    if isinstance(value, Constant):
+        raise ConversionError
+    return value not in ("", "0") and bool(value)
+
+
+def to_int(value: Any) -> int:
+    """Convert as `(int)` does."""
+    if isinstance(value, str):
+        leading = _LEADING_NUMBER.match(value)
+        if leading is None:
+            return 0
+        is_whole = not any(leading.groups()[1:])
+        value = int(leading[1]) if is_whole else float(leading[1])
+    if value is None:
+        return 0
+    if isinstance(value, int | float) and abs(value) <= MAX_INT:
+        return int(value)
+    raise ConversionError
+
+
+def to_text(value: Any) -> str:
+    """Convert as `(string)` does; a fraction's digits depend on PHP's settings."""
+    if value is None or value is False:
+        return ""
+    if isinstance(value, str | int):
+        return "1" if value is True else str(value)
+    raise ConversionError
+
+
+def to_array(value: Any) -> PhpArray:
+    """Convert as `(array)` does."""
+    if isinstance(value, dict):
+        return value
+    return {} if value is None else {0: value}
+
+
+def are_identical(left: Any, right: Any) -> bool:
+    """Compare as `===` does."""
+    if isinstance(left, Constant) or isinstance(right, Constant):
+        raise ConversionError
+    if isinstance(left, dict) and isinstance(right, dict):
+        return list(left) == list(right) and all(
+            are_identical(left[key], right[key]) for key in left
+        )
+    return type(left) is type(right) and bool(left == right)
+
+
+def are_equal(left: Any, right: Any) -> bool:
+    """Compare as `==` does, where all versions of PHP agree."""
+    if isinstance(left, bool) or isinstance(right, bool) or left is None or right is None:
+        texts = [side for side in (left, right) if isinstance(side, str)]
+        if texts and None in (left, right):
+            return texts == [""]
+        return to_bool(left) == to_bool(right)
+    if isinstance(left, str) and isinstance(right, str):
+        if _NUMERIC.fullmatch(left) and _NUMERIC.fullmatch(right):
+            return float(left) == float(right)
+        return left == right
+    numbers = [float(side) for side in (left, right) if _is_numeric(side)]
+    if len(numbers) < 2:
+        raise ConversionError
+    return numbers[0] == numbers[1]
+
+
+def _is_numeric(value: Any) -> bool:
+    return isinstance(value, int | float) or (
+        isinstance(value, str) and _NUMERIC.fullmatch(value) is not None
+    )
+
+
+def merged(*arrays: PhpArray) -> PhpArray:
+    """Combine as `array_merge` and `...` do: numbers are given again, texts overwrite."""
+    result: PhpArray = {}
+    following = 0
+    for array in arrays:
+        for key, value in array.items():
+            if isinstance(key, Constant):
+                raise ConversionError  # it may be a number
+            if isinstance(key, int):
+                result[following] = value
+                following += 1
+            else:
+                result[key] = value
+    return result
+
+
+def replaced(*arrays: PhpArray) -> PhpArray:
+    """Combine as `array_replace` does."""
+    result: PhpArray = {}
+    for array in arrays:
+        result |= array
+    return result
+
+
+def replaced_recursively(*arrays: PhpArray) -> PhpArray:
+    """Combine as `array_replace_recursive` does."""
+    result: PhpArray = {}
+    for array in arrays:
+        for key, value in array.items():
+            former = result.get(key)
+            if isinstance(former, Computed) and isinstance(value, dict):
+                continue  # what would be replaced is unknown
+            if isinstance(former, dict) and isinstance(value, dict):
+                result[key] = replaced_recursively(former, value)
+            else:
+                result[key] = value
+    return result
