@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Capture;
 
+use MagentoEventBridge\Agent\Snapshot\Snapshot;
+
 /**
  * What the store saw of one Magento event; its snapshot may be taken again until it is handed over.
  */
@@ -51,6 +53,11 @@ class Capture
      * @var array|null
      */
     private $viewCodes;
+
+    /**
+     * @var string|null
+     */
+    private $declared;
 
     /**
      * @var array
@@ -139,6 +146,14 @@ class Capture
         }
     }
 
+    /**
+     * Names the own event that it is a capture of.
+     */
+    public function setDeclared(string $name): void
+    {
+        $this->declared = $name;
+    }
+
     public function getEvent(): string
     {
         return $this->event;
@@ -174,11 +189,23 @@ class Capture
                 'queued' => $isQueued,
                 'is_new' => $this->isNew,
                 'original' => (object)$this->original,
-                'snapshot' => (object)$this->snapshot,
+                'snapshot' => (object)array_diff_key($this->snapshot, [Snapshot::PATHS => true]),
                 'context' => $this->context,
-            ] + ($this->viewCodes === null ? [] : ['view' => $this->viewCodes]),
+            ] + $this->more(),
             JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE | JSON_THROW_ON_ERROR
         );
+    }
+
+    /**
+     * Returns what only some captures have.
+     */
+    private function more(): array
+    {
+        return array_filter([
+            'view' => $this->viewCodes,
+            'declared' => $this->declared,
+            'paths' => $this->snapshot[Snapshot::PATHS] ?? null,
+        ]);
     }
 
     /**

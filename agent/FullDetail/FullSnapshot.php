@@ -6,6 +6,8 @@ namespace MagentoEventBridge\Agent\FullDetail;
 
 use Magento\Framework\DataObject;
 use MagentoEventBridge\Agent\Capture\Surroundings;
+use MagentoEventBridge\Agent\Declared\Declarations;
+use MagentoEventBridge\Agent\Declared\FieldPaths;
 use MagentoEventBridge\Agent\Fence;
 use MagentoEventBridge\Agent\Snapshot\Snapshot;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
@@ -40,18 +42,57 @@ class FullSnapshot implements SnapshotInterface
      */
     private $fence;
 
+    /**
+     * @var Declarations
+     */
+    private $declarations;
+
+    /**
+     * @var FieldPaths
+     */
+    private $paths;
+
+    /**
+     * @var string
+     */
+    private $events;
+
+    /**
+     * @var string
+     */
+    private $object;
+
+    /**
+     * @param SnapshotInterface $documented
+     * @param AdditionsInterface $additions
+     * @param DetailLevel $level
+     * @param Surroundings $surroundings
+     * @param Fence $fence
+     * @param Declarations $declarations
+     * @param FieldPaths $paths
+     * @param string $events how the names of the documented events begin
+     * @param string $object where declared paths begin; empty: at the thing itself
+     */
     public function __construct(
         SnapshotInterface $documented,
         AdditionsInterface $additions,
         DetailLevel $level,
         Surroundings $surroundings,
-        Fence $fence
+        Fence $fence,
+        Declarations $declarations,
+        FieldPaths $paths,
+        string $events,
+        string $object = ''
     ) {
         $this->documented = $documented;
         $this->additions = $additions;
         $this->level = $level;
         $this->surroundings = $surroundings;
         $this->fence = $fence;
+        $this->declarations = $declarations;
+        $this->paths = $paths;
+        $this->events = $events;
+        $this->object = $object;
     }
 
     public function storeId(DataObject $thing): ?int
@@ -69,20 +110,40 @@ class FullSnapshot implements SnapshotInterface
     public function of(DataObject $thing, array $stored = []): ?Snapshot
     {
         $snapshot = $this->documented->of($thing, $stored);
-        if ($snapshot === null || !$this->level->isFull($this->viewOf($thing, $stored))) {
-            return $snapshot;
+        if ($snapshot === null) {
+            return null;
         }
         $added = [];
-        $this->fence->run('reading full details', function () use ($thing, $stored, &$added): void {
-            $added = $this->additions->of($thing, $stored);
-        });
+        if ($this->level->isFull($this->viewOf($thing, $stored))) {
+            $this->fence->run('reading full details', function () use ($thing, $stored, &$added): void {
+                $added = $this->additions->of($thing, $stored);
+            });
+        }
+        $fields = array_replace_recursive($snapshot->getFields(), $added) + $this->declaredFields($thing);
 
         return new Snapshot(
             $snapshot->getSubject(),
-            array_replace_recursive($snapshot->getFields(), $added),
+            $fields,
             $snapshot->isNew(),
-            true
+            count($fields) > count($snapshot->getFields())
         );
+    }
+
+    /**
+     * Returns the values of the fields that the shop adds to documented events.
+     */
+    private function declaredFields(DataObject $thing): array
+    {
+        $fields = [];
+        $this->fence->run('reading declared fields', function () use ($thing, &$fields): void {
+            $paths = $this->declarations->pathsOf($this->events);
+            if ($paths) {
+                $root = $this->object === '' ? $thing : $thing->getData($this->object);
+                $fields[Snapshot::PATHS] = $this->paths->of($root, $paths);
+            }
+        });
+
+        return $fields;
     }
 
     private function viewOf(DataObject $thing, array $stored): int

@@ -40,10 +40,24 @@ class ObjectState
     public $last;
 
     /**
+     * The values of declared columns as they are in captures that wait, and in captures handed over.
+     *
+     * @var array
+     */
+    public $announcedColumns = [];
+
+    /**
+     * @var array
+     */
+    public $settledColumns = [];
+
+    /**
      * Forgets what has been told; a transaction that is rolled back never comes here.
      */
     public function settle(): void
     {
+        $this->settledColumns = array_replace($this->settledColumns, $this->announcedColumns);
+        $this->announcedColumns = [];
         $this->announced = [];
         $this->added = null;
         $this->last = null;

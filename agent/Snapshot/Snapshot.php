@@ -10,6 +10,11 @@ namespace MagentoEventBridge\Agent\Snapshot;
 class Snapshot
 {
     /**
+     * The key of what declared paths lead to; a capture has it beside its snapshot.
+     */
+    public const PATHS = '@paths';
+
+    /**
      * @var string|null
      */
     private $subject;

@@ -74,6 +74,8 @@ class Capture(Struct, frozen=True):
     snapshot: dict[str, Any] = {}
     context: Context | None = None
     view: ViewCodes | None = None
+    declared: Annotated[str, Meta(min_length=1, max_length=128)] | None = None  # an own event
+    paths: dict[str, Any] = {}  # the values of declared fields, by their paths
 
     @property
     def order_key(self) -> str:

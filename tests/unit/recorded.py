@@ -41,6 +41,8 @@ _FIELDS = (
     "snapshot",
     "context",
     "view",
+    "declared",
+    "paths",
 )
 
 

@@ -179,6 +179,8 @@ def test_the_commands_are_those_that_are_documented():
         "events list",
         "events show",
         "events sample",
+        "events check",
+        "events export",
         "dead-letters list",
         "dead-letters show",
         "dead-letters redrive",

@@ -21,6 +21,11 @@ class Log implements LoggerInterface
      */
     public $isFull = false;
 
+    public function warning($message, array $context = []): void
+    {
+        $this->error($message, $context);
+    }
+
     public function error($message, array $context = []): void
     {
         if ($this->isFull) {

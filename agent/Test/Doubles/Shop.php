@@ -89,6 +89,11 @@ class Shop
     public $level;
 
     /**
+     * @var ShopDeclarations
+     */
+    public $declarations;
+
+    /**
      * @var Captures
      */
     public $captures;
@@ -120,6 +125,7 @@ class Shop
         $this->surroundings = new Surroundings($this->state, $this->stores());
         $this->toggles = new Toggles($this->settings, Wiring::toggles());
         $this->level = new DetailLevel($this->settings);
+        $this->declarations = new ShopDeclarations();
         $this->captures = new Captures(
             new CaptureId(),
             $this->surroundings,

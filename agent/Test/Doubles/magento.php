@@ -87,6 +87,29 @@ namespace Magento\Framework\Exception {
 namespace Magento\Framework\Model {
     abstract class AbstractModel extends \Magento\Framework\DataObject
     {
+        private $origData = [];
+
+        public function getIdFieldName()
+        {
+            return $this->getResource()->getIdFieldName();
+        }
+
+        public function isObjectNew()
+        {
+            return !$this->getId();
+        }
+
+        public function setOrigData($key = null, $data = null)
+        {
+            $this->origData = $this->_data;
+            return $this;
+        }
+
+        public function getOrigData($key = null)
+        {
+            return $this->origData[$key] ?? null;
+        }
+
         public function getId()
         {
             return $this->getData($this->getResource()->getIdFieldName());

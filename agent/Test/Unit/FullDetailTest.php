@@ -5,6 +5,8 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Test\Unit;
 
 use Magento\Framework\DataObject;
+use MagentoEventBridge\Agent\Declared\FieldPaths;
+use MagentoEventBridge\Agent\Declared\SecretNames;
 use MagentoEventBridge\Agent\FullDetail\AdditionsInterface;
 use MagentoEventBridge\Agent\FullDetail\FullSnapshot;
 use MagentoEventBridge\Agent\FullDetail\ItemOptions;
@@ -100,6 +102,19 @@ class FullDetailTest extends TestCase
         self::assertStringContainsString('reading full details: TypeError: no payment', implode($this->shop->log->lines));
     }
 
+    public function testFieldsThatTheShopAddsAreCapturedBesideTheSnapshot(): void
+    {
+        $this->shop->declarations->paths = ['Order' => ['customer_email', 'payment.method', 'no.such']];
+        $this->save();
+
+        $capture = $this->shop->database->told()[0];
+        self::assertSame(
+            ['customer_email' => 'jane@example.com', 'payment.method' => 'checkmo'],
+            $capture['paths']
+        );
+        self::assertArrayNotHasKey('@paths', $capture['snapshot']);
+    }
+
     /**
      * @dataProvider options
      */
@@ -138,7 +153,10 @@ class FullDetailTest extends TestCase
             $additions,
             $shop->level,
             $shop->surroundings,
-            $shop->fence
+            $shop->fence,
+            $shop->declarations,
+            new FieldPaths(new SecretNames(), $shop->log),
+            'Order'
         );
         $shop->watch($snapshots, 'sales_order', 'order');
     }

@@ -16,6 +16,7 @@ from magento_eventbridge.bridge.heartbeat import heartbeat
 from magento_eventbridge.bridge.queues import open_queue, renew_login
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.bridge.startup import start_log, tracing
+from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.observer import Observer, Observers
 from magento_eventbridge.delivery.outage import Outage
@@ -37,6 +38,10 @@ from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.sinks.eventbridge.buses import EventBuses
 
 log = logging.getLogger(__name__)
+
+
+# Seconds between two checks of the files that declare events.
+_DECLARATIONS_SECONDS = 10.0
 
 
 @asynccontextmanager
@@ -91,7 +96,8 @@ class Bridge:
             self.monitoring = MonitoringServer(where, self.journal)
         self._tracing = tracing(settings)
         self.store = store
-        self._routes = Routes(settings)
+        self._declarations = CurrentCatalog(settings)
+        self._routes = Routes(settings, self._declarations.catalog)
         self._buses = EventBuses(CredentialsFinder())
         # By the queue's name; what a queue opened is closed with its stack.
         self._deliveries: dict[str, asyncio.Task[None]] = {}
@@ -161,6 +167,8 @@ class Bridge:
             await self._open(stack)
             if not self._inlet:
                 log.info("No HTTP inlet: %s", _why_off(self.settings.inlet))
+            watch = self._follow_declarations()
+            await stack.enter_async_context(background_task(watch, "declarations"))
             if self.monitoring:
                 self.monitoring.is_serving()
             if self.store:
@@ -241,6 +249,16 @@ class Bridge:
     def _delivery_ended(self, _: "asyncio.Task[None]") -> None:
         """Stop everything: a delivery ends when asked to, or by a bug."""
         self.stop()
+
+    async def _follow_declarations(self) -> None:
+        """Use the shop's declarations when they change."""
+        while True:
+            await asyncio.sleep(_DECLARATIONS_SECONDS)
+            if await asyncio.to_thread(self._declarations.refresh):
+                changed = self._routes.use(self._declarations.catalog)
+                for dispatcher in self.dispatchers:
+                    dispatcher.reroute(changed)
+                log.info("The shop's declarations have changed and are used from now on")
 
     async def _open(self, stack: AsyncExitStack) -> None:
         """Open what the settings require and is not open yet.

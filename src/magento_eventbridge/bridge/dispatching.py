@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.bridge.sinks import Sinks
+from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.observer import Observer
 from magento_eventbridge.delivery.policy import Policy
@@ -43,7 +44,7 @@ async def dispatching(
     """
     sinks = Sinks(settings, buses)
     try:
-        routes = routes or Routes(settings)
+        routes = routes or Routes(settings, CurrentCatalog(settings).catalog)
         if preload:
             for destination in routes.destinations:
                 sinks.of(destination)

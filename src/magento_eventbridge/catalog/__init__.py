@@ -14,6 +14,7 @@ from magento_eventbridge.catalog import (
     shipment,
     user,
 )
+from magento_eventbridge.catalog.declared import ShopCatalog
 from magento_eventbridge.catalog.event import EventDefinition, TranslationError
 
 EVENTS: tuple[EventDefinition, ...] = (
@@ -68,8 +69,12 @@ def event_of(capture: Capture) -> EventDefinition | None:
     return None
 
 
+DOCUMENTED = ShopCatalog(EVENTS, event_of)
+"""The catalog of a shop that declares nothing of its own."""
+
 __all__ = [
     "BY_DETAIL_TYPE",
+    "DOCUMENTED",
     "EVENTS",
     "MAGENTO_EVENTS",
     "EventDefinition",

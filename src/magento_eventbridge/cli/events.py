@@ -1,14 +1,21 @@
 """`events`: list and show the events of the catalog."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS, EventDefinition
+from magento_eventbridge.catalog import EventDefinition
+from magento_eventbridge.catalog.declared import ShopCatalog
 from magento_eventbridge.catalog.event import DetailLevel
 from magento_eventbridge.catalog.schema import detail_schema, fields
-from magento_eventbridge.cli.output import AsJson, out, show_json, table
+from magento_eventbridge.cli.options import Config, MagentoRoot, sources_of
+from magento_eventbridge.cli.output import AsJson, note, out, show_json, table
+from magento_eventbridge.declarations import exported, reading
+from magento_eventbridge.declarations.current import CurrentCatalog
+from magento_eventbridge.magento.agent.module import StoreFolder
+from magento_eventbridge.settings.layers import load
 
 app = typer.Typer(help="Show the events that reach the bus.", no_args_is_help=True)
 
@@ -18,21 +25,30 @@ DetailType = Annotated[str, typer.Argument(metavar="DETAIL_TYPE", help="As Order
 
 
 @app.command("list", epilog="Example: magento-eventbridge events list")
-def list_events(as_json: AsJson = False) -> None:
+def list_events(
+    as_json: AsJson = False, config: Config = None, magento_root: MagentoRoot = None
+) -> None:
     """List all events with their settings and the Magento events they come from."""
+    events = catalog_for(config, magento_root).events
     if as_json:
-        show_json([_summary(event) for event in EVENTS])
+        show_json([_summary(event) for event in events])
         return
     rows = table("detail-type", "setting", "when")
-    for event in EVENTS:
+    for event in events:
         rows.add_row(event.detail_type, event.config_path, event.when)
     out.print(rows, soft_wrap=False)
 
 
 @app.command("show", epilog="Example: magento-eventbridge events show OrderPlaced")
-def show(detail_type: DetailType, as_json: AsJson = False, detail: Detail = "documented") -> None:
+def show(
+    detail_type: DetailType,
+    as_json: AsJson = False,
+    detail: Detail = "documented",
+    config: Config = None,
+    magento_root: MagentoRoot = None,
+) -> None:
     """Show one event: when it is sent, its fields, its JSON Schema with --json."""
-    event = _find(detail_type)
+    event = _find(detail_type, catalog_for(config, magento_root))
     if as_json:
         show_json(
             _summary(event)
@@ -55,15 +71,78 @@ def show(detail_type: DetailType, as_json: AsJson = False, detail: Detail = "doc
 
 
 @app.command("sample", epilog="Example: magento-eventbridge events sample OrderPlaced")
-def sample(detail_type: DetailType, detail: Detail = "documented") -> None:
+def sample(
+    detail_type: DetailType,
+    detail: Detail = "documented",
+    config: Config = None,
+    magento_root: MagentoRoot = None,
+) -> None:
     """Print a sample of an event's detail as JSON."""
-    out.print(json.dumps(_find(detail_type).sample_at(detail), indent=2, ensure_ascii=False))
+    event = _find(detail_type, catalog_for(config, magento_root))
+    out.print(json.dumps(event.sample_at(detail), indent=2, ensure_ascii=False))
 
 
-def _find(detail_type: str) -> EventDefinition:
-    event = BY_DETAIL_TYPE.get(detail_type)
+@app.command(
+    "check", epilog="Example: magento-eventbridge events check --magento-root /var/www/html"
+)
+def check(magento_root: MagentoRoot = None, as_json: AsJson = False) -> None:
+    """Check the shop's declarations; exit 1 if any is refused."""
+    root = _root(magento_root)
+    files = reading.files_of(root)
+    declared = reading.read_files(files, root)
+    if as_json:
+        show_json(
+            {
+                "files": [str(file) for file in files],
+                "events": [event.name for event in declared.events],
+                "faults": [
+                    {"file": fault.file, "line": fault.line, "reason": fault.reason}
+                    for fault in declared.faults
+                ],
+            }
+        )
+    else:
+        for fault in declared.faults:
+            out.print(f"refused  {fault}")
+        for event in declared.events:
+            fields = ", ".join(f"{field.name} ({field.type})" for field in event.fields)
+            out.print(f"ok       {event.name} ({event.place}): {fields or 'no fields'}")
+        out.print(f"{len(files)} files, {len(declared.events)} events")
+    if declared.faults:
+        raise typer.Exit(1)
+
+
+@app.command(
+    "export", epilog="Example: magento-eventbridge events export declarations.json --magento-root ."
+)
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+    magento_root: MagentoRoot = None,
+) -> None:
+    """Write the shop's declarations to a file, for a bridge that cannot read the store's folder."""
+    declared = reading.read_store(_root(magento_root))
+    for fault in declared.faults:
+        note(f"refused: {fault}")
+    exported.write(file, declared.events)
+    out.print(f"{file}: {len(declared.events)} events")
+
+
+def catalog_for(config: Path | None, magento_root: Path | None) -> ShopCatalog:
+    """Return the shop's catalog, as the settings name its folder or its exported file."""
+    settings = load(sources_of(config, None, magento_root)[0])[0]
+    return CurrentCatalog(settings).catalog
+
+
+def _root(magento_root: Path | None) -> Path:
+    if magento_root is None:
+        raise typer.BadParameter("name the store's folder: --magento-root /var/www/html")
+    return StoreFolder(magento_root).root
+
+
+def _find(detail_type: str, catalog: ShopCatalog) -> EventDefinition:
+    event = catalog.by_name.get(detail_type)
     if event is None:
-        alike = [name for name in BY_DETAIL_TYPE if name.lower() == detail_type.lower()]
+        alike = [name for name in catalog.by_name if name.lower() == detail_type.lower()]
         hint = f" Did you mean {alike[0]}?" if alike else " 'events list' lists all."
         raise typer.BadParameter(f"there is no event '{detail_type}'.{hint}")
     return event

@@ -8,8 +8,14 @@ from typing import Any
 
 from magento_eventbridge.aws.arns import account_of, service_of
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
-from magento_eventbridge.catalog import BY_DETAIL_TYPE, TranslationError, event_of
-from magento_eventbridge.delivery.envelope import build_entry, full_metadata, metadata
+from magento_eventbridge.catalog import TranslationError
+from magento_eventbridge.catalog.declared import DeclarationsUnknownError
+from magento_eventbridge.delivery.envelope import (
+    ConditionNotMetError,
+    build_entry,
+    full_metadata,
+    metadata,
+)
 from magento_eventbridge.delivery.routing import Route
 
 Json = dict[str, Any]
@@ -26,7 +32,7 @@ class SampleError(ValueError):
 def sample_event(detail_type: str, route: Route) -> Json:
     """Return the sample of an event as EventBridge sends it to a target."""
     detail = {
-        **BY_DETAIL_TYPE[detail_type].sample_at(route.detail),
+        **route.catalog.by_name[detail_type].sample_at(route.detail),
         "metadata": metadata(_ID, _TIME, queued=False),
     }
     if route.detail == "full":
@@ -73,10 +79,16 @@ def _read(where: str, text: str, event: Json, route: Route) -> Iterator[tuple[st
         return
     try:
         capture = read_capture(text.encode())
-        definition = event_of(capture)
+        definition = route.catalog.event_of(capture)
         if definition is None:
             return
         entry = build_entry(capture, definition, route)
+    except ConditionNotMetError:
+        return
+    except DeclarationsUnknownError as error:
+        raise SampleError(
+            f"{where}: the own event '{error}' is not known: name the store"
+        ) from None
     except (InvalidCaptureError, TranslationError) as error:
         raise SampleError(f"{where}: neither an event nor a capture: {error}") from None
     yield (

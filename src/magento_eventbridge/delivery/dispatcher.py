@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Collection
 
 from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
-from magento_eventbridge.catalog import TranslationError, event_of
-from magento_eventbridge.delivery.envelope import build_entry
+from magento_eventbridge.catalog import TranslationError
+from magento_eventbridge.catalog.declared import DeclarationsUnknownError
+from magento_eventbridge.delivery.envelope import ConditionNotMetError, build_entry
 from magento_eventbridge.delivery.lane import Pending
 from magento_eventbridge.delivery.observer import Observer, Settlement
 from magento_eventbridge.delivery.outage import Outage
@@ -29,6 +30,8 @@ SinkOf = Callable[[Destination], Sink]
 
 # Then calls in flight get their turn: translating a whole claim takes longer than a call.
 _ADMITTED_AT_A_TIME = 250
+# In seconds: a capture of an own event waits so long for the shop's declarations.
+_DECLARATIONS_AGAIN = 30.0
 # In seconds: settling many captures at once costs the queue little more than settling one.
 _SETTLES_EVERY = 0.05
 # A broker takes a while to confirm a dead letter, and not longer to confirm many.
@@ -72,6 +75,7 @@ class Dispatcher:
         self._has_room = asyncio.Event()
         self._stopping = asyncio.Event()
         self._is_in_doubt = False  # whether the claims may have been lost
+        self._declarations_missing = False
         self._rerouted: set[int] = set()  # store views whose route has changed
 
     def stop(self) -> None:
@@ -268,8 +272,8 @@ class Dispatcher:
         capture: Capture | None = None
         try:
             capture = read_capture(claim.body)
-            event = event_of(capture)
             route = self._routes(capture.view_id)
+            event = route.catalog.event_of(capture)
             if event is None or event.config_path in route.switched_off:
                 self.totals.passed_over += 1
                 self._acks.append(claim)
@@ -288,6 +292,13 @@ class Dispatcher:
                 extra = {"event_id": capture.id}
                 log.debug("Event '%s' captured, executing..", event.label, extra=extra)
             entry = build_entry(capture, event, route)
+        except DeclarationsUnknownError as error:
+            self._wait_for_declarations(claim, str(error))
+        except ConditionNotMetError as left_out:
+            self.totals.left_out += 1
+            self._acks.append(claim)
+            self._has_settled.set()
+            self._report_settled(claim, capture, left_out.detail_type, None)
         except InvalidCaptureError as error:
             self._refuse(claim, capture, ReasonKind.NOT_A_CAPTURE.reason(error))
         except TranslationError as error:
@@ -299,6 +310,19 @@ class Dispatcher:
         else:
             pending = Pending(claim, entry, order_key, capture.id, event.label, capture.view_id)
             self._send(pending, capture, sender)
+
+    def _wait_for_declarations(self, claim: Claim, event: str) -> None:
+        """Give back a capture of an own event while the declarations cannot be read."""
+        if not self._declarations_missing:
+            self._declarations_missing = True
+            log.error(
+                "Captures of own events wait (the first is '%s'): this bridge does not have the "
+                "shop's declarations. Write them with 'magento-eventbridge events export' where "
+                "the store's folder is, and name the file in the setting declarations_file.",
+                event,
+            )
+        self._returns.append(([claim], _DECLARATIONS_AGAIN))
+        self._has_settled.set()
 
     def _send(self, pending: Pending, capture: Capture, sender: Sender) -> None:
         size, limit = pending.entry.size, sender.limits.max_bytes

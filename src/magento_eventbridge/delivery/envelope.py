@@ -18,6 +18,14 @@ FULL_DETAIL_VERSION = 1
 """The `metadata.version` of full details; it grows when a field changes its meaning."""
 
 
+class ConditionNotMetError(Exception):
+    """The shop's declaration leaves the event out: its detail does not pass the pattern."""
+
+    def __init__(self, detail_type: str) -> None:
+        super().__init__(detail_type)
+        self.detail_type = detail_type
+
+
 class Entry(NamedTuple):
     """One event, ready to be sent.
 
@@ -97,8 +105,11 @@ def build_entry(capture: Capture, event: EventDefinition, route: Route) -> Entry
 
     Raises:
         TranslationError: the capture's snapshot does not hold what the detail must say.
+        ConditionNotMetError: the detail does not pass the pattern that the shop declares.
     """
     content = event.detail_of(capture, route.detail)
+    if not route.catalog.accepts(event, content):
+        raise ConditionNotMetError(route.detail_type(event.detail_type))
     content["metadata"] = metadata(capture.id, capture.time, queued=capture.queued)
     if route.detail == "full":
         content["metadata"] |= full_metadata(capture.subject)

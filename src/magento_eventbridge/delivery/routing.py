@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from magento_eventbridge.catalog import DOCUMENTED
+from magento_eventbridge.catalog.declared import ShopCatalog
 from magento_eventbridge.catalog.event import DetailLevel
 
 CredentialsType = Literal["keys", "env", "ec2", "default"]
@@ -66,6 +68,7 @@ class Route:
         detail_types: other names for detail-types, by their documented name.
         resources: the ARNs in every entry's `Resources`.
         detail: how much a detail says.
+        catalog: the events of the shop.
     """
 
     destination: Destination
@@ -75,6 +78,7 @@ class Route:
     detail_types: Mapping[str, str] = field(default_factory=dict)
     resources: tuple[str, ...] = ()
     detail: DetailLevel = "documented"
+    catalog: ShopCatalog = DOCUMENTED
 
     def detail_type(self, documented: str) -> str:
         """Return the name under which an event is sent, by its documented one."""

@@ -35,6 +35,7 @@ class Totals:
     claimed: int = 0
     delivered: int = 0
     passed_over: int = 0  # no event of ours, or switched off
+    left_out: int = 0  # the pattern of its declaration leaves it out
     buried: int = 0
     calls: int = 0
     last_delivery_at: float | None = None  # seconds since the epoch

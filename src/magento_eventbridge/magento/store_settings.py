@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from magento_eventbridge.catalog import EVENTS
+from magento_eventbridge.catalog.declared import SWITCHES as OWN_SWITCHES
 from magento_eventbridge.magento.connections import Amqp, Database
 from magento_eventbridge.magento.consumers_runner import ConsumersRunner
 from magento_eventbridge.magento.encryption import CryptKeys, DecryptionError, is_encrypted
@@ -171,6 +172,9 @@ def _settings(values: Mapping[str, StoreValue], keys: CryptKeys) -> dict[_Name, 
     for path, value in values.items():
         if path in _YES_NO:
             settings[_YES_NO[path]] = _Setting(_yes_no(path, value), value.origin)
+        elif path.startswith(OWN_SWITCHES):
+            name = path.removeprefix(OWN_SWITCHES)
+            settings["events", "declared", name] = _Setting(_yes_no(path, value), value.origin)
         elif path in _SECRETS:
             revealed = _revealed(path, value, keys, is_needed=has_keys)
             if revealed is not None:

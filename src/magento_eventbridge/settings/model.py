@@ -45,6 +45,12 @@ class Settings(ViewSettings):
         "and so runs what is in them; empty: they are read without running PHP",
     )
 
+    declarations_file: OptionalPath = Field(
+        None,
+        description="the file of `events export`, for a bridge that cannot read the store's "
+        "folder: the shop's own events and fields",
+    )
+
     def view(self, view_id: int) -> ViewSettings:
         """Return a store view's settings."""
         return self.stores.get(view_id, self)

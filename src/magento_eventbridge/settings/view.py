@@ -40,6 +40,7 @@ _BUS = re.compile(
 _Resource = Annotated[str, StringConstraints(max_length=2048)]
 
 _SCOPES = sorted({event.scope for event in EVENTS})
+_OWN = "declared/"
 _TOGGLES = {event.config_path.removeprefix("aws_eventbridge/events_") for event in EVENTS}
 
 
@@ -159,7 +160,7 @@ class ViewSettings(SettingsGroup):
     @classmethod
     def _are_known(cls, events: dict[str, bool]) -> dict[str, bool]:
         for name in events:
-            if name not in _TOGGLES:
+            if name not in _TOGGLES and not name.startswith(_OWN):
                 raise ValueError(f"no event '{name}'; there are {', '.join(sorted(_TOGGLES))}")
         return events
 

@@ -1,0 +1,223 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Declared;
+
+use Magento\Framework\DataObject;
+use Magento\Framework\Model\AbstractModel;
+use MagentoEventBridge\Agent\Capture\Capture;
+use MagentoEventBridge\Agent\Handover\TransactionBuffer;
+use MagentoEventBridge\Agent\Memory\ObjectState;
+use MagentoEventBridge\Agent\Memory\ObjectStates;
+use MagentoEventBridge\Agent\Snapshot\Snapshot;
+use MagentoEventBridge\Agent\Watcher\CaptureRecorder;
+use MagentoEventBridge\Agent\Watcher\WatcherInterface;
+use MagentoEventBridge\Agent\Capture\Surroundings;
+
+/**
+ * Captures the events that the shop declares.
+ *
+ * Of each transaction it captures each own event of an object once, with the last state of it.
+ */
+class DeclaredEvents implements WatcherInterface
+{
+    private const DECIMALS = 4;
+
+    /**
+     * @var Declarations
+     */
+    private $declarations;
+
+    /**
+     * @var FieldPaths
+     */
+    private $paths;
+
+    /**
+     * @var ObjectStates
+     */
+    private $states;
+
+    /**
+     * @var Surroundings
+     */
+    private $surroundings;
+
+    /**
+     * @var CaptureRecorder
+     */
+    private $recorder;
+
+    /**
+     * @var TransactionBuffer
+     */
+    private $buffer;
+
+    public function __construct(
+        Declarations $declarations,
+        FieldPaths $paths,
+        ObjectStates $states,
+        Surroundings $surroundings,
+        CaptureRecorder $recorder,
+        TransactionBuffer $buffer
+    ) {
+        $this->declarations = $declarations;
+        $this->paths = $paths;
+        $this->states = $states;
+        $this->surroundings = $surroundings;
+        $this->recorder = $recorder;
+        $this->buffer = $buffer;
+    }
+
+    public function on(string $event, DataObject $data): void
+    {
+        foreach ($this->declarations->ofMagentoEvent(strtolower($event)) as $name => $declared) {
+            $object = $declared['object'] === '' ? $data : $data->getData($declared['object']);
+            if ($object === null) {
+                continue;
+            }
+            $storeId = $this->storeId($object);
+            if ($this->declarations->isOn($name, $storeId ?? $this->surroundings->getStoreId())) {
+                $this->capture((string)$name, $event, $declared, $object, $storeId);
+            }
+        }
+    }
+
+    /**
+     * Captures one own event.
+     *
+     * @param string $name
+     * @param string $event
+     * @param array $declared
+     * @param mixed $object
+     * @param int|null $storeId
+     * @return void
+     */
+    private function capture(string $name, string $event, array $declared, $object, ?int $storeId): void
+    {
+        if (!$object instanceof AbstractModel) {
+            $this->buffer->add($this->newCapture($name, $event, $declared, $object, $storeId));
+            return;
+        }
+        $state = $this->states->of($object);
+        $key = 'declared/' . $name . '/' . ($object->getId() ?? spl_object_id($object));
+        $held = $this->buffer->find($key);
+        $isNew = $this->isNew($object, $state);
+        $former = $isNew ? [] : $this->former($declared['changed'], $object, $state);
+        $isWanted = $this->isSaveWanted($declared['save'], $isNew)
+            && ($isNew || !$declared['changed'] || $former);
+        if (!$isWanted && $held === null) {
+            return;
+        }
+        $capture = $held ?? $this->newCapture($name, $event, $declared, $object, $storeId);
+        $capture->show($this->fields($object, $declared), $former, $isNew);
+        $capture->setTellsNothing(!$isWanted);
+        foreach ($declared['changed'] as $column) {
+            $state->announcedColumns[$column] = $object->getData($column);
+        }
+        $state->announcedColumns += [$object->getIdFieldName() ?: 'id' => $object->getId()];
+        $this->buffer->hold($key, $capture, $state);
+    }
+
+    /**
+     * Creates the capture of an own event.
+     *
+     * @param string $name
+     * @param string $event
+     * @param array $declared
+     * @param mixed $object
+     * @param int|null $storeId
+     * @return Capture
+     */
+    private function newCapture(string $name, string $event, array $declared, $object, ?int $storeId): Capture
+    {
+        $id = is_object($object) && (method_exists($object, 'getId') || $object instanceof DataObject)
+            ? $object->getId()
+            : null;
+        $subject = $declared['subject'] !== '' && is_scalar($id) ? $declared['subject'] . '/' . $id : null;
+        $snapshot = new Snapshot($subject, $this->fields($object, $declared));
+        $capture = $this->recorder->capture($event, $storeId, $snapshot);
+        $capture->setDeclared($name);
+
+        return $capture;
+    }
+
+    /**
+     * Returns what the declared paths lead to.
+     *
+     * @param mixed $object
+     * @param array $declared
+     * @return array
+     */
+    private function fields($object, array $declared): array
+    {
+        return [Snapshot::PATHS => $this->paths->of($object, $declared['paths'])];
+    }
+
+    private function isNew(AbstractModel $object, ObjectState $state): bool
+    {
+        return !$state->settledColumns
+            && ($object->isObjectNew() || !$object->getOrigData($object->getIdFieldName() ?: 'id'));
+    }
+
+    private function isSaveWanted(string $save, bool $isNew): bool
+    {
+        return $save === 'any' || ($save === 'created') === $isNew;
+    }
+
+    /**
+     * Returns the former values of the columns that changed since they were loaded or last captured.
+     *
+     * @param string[] $columns
+     * @param AbstractModel $object
+     * @param ObjectState $state
+     * @return array
+     */
+    private function former(array $columns, AbstractModel $object, ObjectState $state): array
+    {
+        $former = [];
+        foreach ($columns as $column) {
+            $before = array_key_exists($column, $state->settledColumns)
+                ? $state->settledColumns[$column]
+                : $object->getOrigData($column);
+            if ($object->hasData($column) && $this->differ($before, $object->getData($column))) {
+                $former[$column] = is_scalar($before) ? $before : null;
+            }
+        }
+
+        return $former;
+    }
+
+    /**
+     * Says whether two values differ: "10.0000" and 10 do not.
+     *
+     * @param mixed $before
+     * @param mixed $now
+     * @return bool
+     */
+    private function differ($before, $now): bool
+    {
+        if (is_numeric($before) && is_numeric($now)) {
+            return round((float)$before, self::DECIMALS) !== round((float)$now, self::DECIMALS);
+        }
+        if (is_array($before) || is_array($now)) {
+            return $before !== $now;
+        }
+
+        return !is_object($now) && !is_object($before) && (string)$before !== (string)$now;
+    }
+
+    /**
+     * Returns the store view that an object belongs to; null if it names none.
+     *
+     * @param mixed $object
+     * @return int|null
+     */
+    private function storeId($object): ?int
+    {
+        $storeId = $object instanceof DataObject ? $object->getData('store_id') : null;
+
+        return is_numeric($storeId) ? (int)$storeId : null;
+    }
+}

@@ -1,0 +1,218 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Declared;
+
+use Magento\Framework\Api\CustomAttributesDataInterface;
+use Magento\Framework\DataObject;
+use Psr\Log\LoggerInterface;
+
+/**
+ * Reads values by path: over models, arrays, extension and custom attributes, items.
+ */
+class FieldPaths
+{
+    private const LONGEST_VALUE = 65536;
+    private const DEEPEST = 4;
+    private const MEMBERS = '[]';
+    private const ALL = '*';
+
+    /**
+     * @var SecretNames
+     */
+    private $secrets;
+
+    /**
+     * @var LoggerInterface
+     */
+    private $logger;
+
+    /**
+     * Paths that have been reported as too long, as keys.
+     *
+     * @var bool[]
+     */
+    private $reported = [];
+
+    public function __construct(SecretNames $secrets, LoggerInterface $logger)
+    {
+        $this->secrets = $secrets;
+        $this->logger = $logger;
+    }
+
+    /**
+     * Returns the values of the paths that lead somewhere.
+     *
+     * @param mixed $root
+     * @param string[] $paths
+     * @return array
+     */
+    public function of($root, array $paths): array
+    {
+        $values = [];
+        foreach ($paths as $path) {
+            $found = $this->secrets->isSecret($path) ? [] : $this->follow($root, explode('.', $path));
+            if ($found) {
+                $values[$path] = $this->limited($path, $found[0]);
+            }
+        }
+
+        return $values;
+    }
+
+    /**
+     * Follows a path; returns the value in an array, or an empty array where the path leads nowhere.
+     *
+     * @param mixed $from
+     * @param string[] $segments
+     * @return array
+     */
+    private function follow($from, array $segments): array
+    {
+        if (!$segments) {
+            return [$this->plain($from, 0)];
+        }
+        $name = array_shift($segments);
+        if ($name === self::ALL) {
+            $all = $this->plain($from, 0);
+            return [is_array($all) ? array_filter($all, [$this, 'isScalarOrNull']) : null];
+        }
+        $isList = substr($name, -2) === self::MEMBERS;
+        $found = $this->member($from, $isList ? substr($name, 0, -2) : $name);
+        if (!$found) {
+            return [];
+        }
+        if (!$isList) {
+            // What is null has no parts: the path is right, and so is null.
+            return $found[0] === null ? [null] : $this->follow($found[0], $segments);
+        }
+        if (!is_iterable($found[0])) {
+            return [null];
+        }
+        $values = [];
+        foreach ($found[0] as $member) {
+            $value = $this->follow($member, $segments);
+            $isNested = $value && is_array($value[0]) && strpos(implode('.', $segments), self::MEMBERS) !== false;
+            $values = array_merge($values, $isNested ? $value[0] : [$value[0] ?? null]);
+        }
+
+        return [$values];
+    }
+
+    /**
+     * Returns a member of an object or an array, in an array; an empty array if there is none.
+     *
+     * @param mixed $of
+     * @param string $name
+     * @return array
+     */
+    private function member($of, string $name): array
+    {
+        if (is_array($of) || $of instanceof \ArrayAccess && !$of instanceof DataObject) {
+            return isset($of[$name]) || (is_array($of) && array_key_exists($name, $of)) ? [$of[$name]] : [];
+        }
+        if (!is_object($of)) {
+            return [];
+        }
+        if ($of instanceof DataObject && $of->getData($name) !== null) {
+            return [$of->getData($name)];
+        }
+        $getter = 'get' . str_replace('_', '', ucwords($name, '_'));
+        foreach ([$getter, 'is' . substr($getter, 3)] as $method) {
+            if (method_exists($of, $method) && $this->isCallableWithoutArguments($of, $method)) {
+                return [$of->$method()];
+            }
+        }
+        if ($of instanceof CustomAttributesDataInterface && $of->getCustomAttribute($name)) {
+            return [$of->getCustomAttribute($name)->getValue()];
+        }
+
+        return $of instanceof DataObject && $of->hasData($name) ? [null] : [];
+    }
+
+    /**
+     * Says whether an object's method needs no argument.
+     *
+     * @param object $of
+     * @param string $method
+     * @return bool
+     */
+    private function isCallableWithoutArguments($of, string $method): bool
+    {
+        $reflection = new \ReflectionMethod($of, $method);
+
+        return $reflection->isPublic() && $reflection->getNumberOfRequiredParameters() === 0;
+    }
+
+    /**
+     * Returns a value as JSON can hold it, without secrets.
+     *
+     * @param mixed $value
+     * @param int $depth
+     * @return mixed
+     */
+    private function plain($value, int $depth)
+    {
+        if ($value === null || is_scalar($value)) {
+            return $value;
+        }
+        if ($value instanceof \DateTimeInterface) {
+            return $value->format('Y-m-d\TH:i:sP');
+        }
+        if ($value instanceof DataObject) {
+            $value = $value->getData();
+        } elseif (is_object($value)) {
+            return method_exists($value, '__toString') ? (string)$value : null;
+        }
+        if ($depth >= self::DEEPEST) {
+            return null;
+        }
+        $plain = [];
+        foreach ($value as $name => $member) {
+            if (is_int($name) || !$this->secrets->isSecret((string)$name)) {
+                $plain[$name] = $this->plain($member, $depth + 1);
+            }
+        }
+
+        return $plain;
+    }
+
+    /**
+     * Says whether a value is no array.
+     *
+     * @param mixed $value
+     * @return bool
+     */
+    private function isScalarOrNull($value): bool
+    {
+        return !is_array($value);
+    }
+
+    /**
+     * Returns the value; null if it is too long.
+     *
+     * @param string $path
+     * @param mixed $value
+     * @return mixed
+     */
+    private function limited(string $path, $value)
+    {
+        $length = is_string($value) ? strlen($value)
+            : (is_array($value) ? strlen((string)json_encode($value, JSON_PARTIAL_OUTPUT_ON_ERROR)) : 0);
+        if ($length <= self::LONGEST_VALUE) {
+            return $value;
+        }
+        if (!isset($this->reported[$path])) {
+            $this->reported[$path] = true;
+            $this->logger->warning(sprintf(
+                "The value at '%s' has %d bytes, more than %d: it is null in the event",
+                $path,
+                $length,
+                self::LONGEST_VALUE
+            ));
+        }
+
+        return null;
+    }
+}

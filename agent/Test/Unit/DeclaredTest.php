@@ -1,0 +1,202 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Test\Unit;
+
+use Magento\Framework\DataObject;
+use Magento\Framework\Event;
+use MagentoEventBridge\Agent\Declared\DeclaredEvents;
+use MagentoEventBridge\Agent\Declared\FieldPaths;
+use MagentoEventBridge\Agent\Declared\SecretNames;
+use MagentoEventBridge\Agent\Test\Doubles\Shop;
+use MagentoEventBridge\Agent\Test\Doubles\Thing;
+use PHPUnit\Framework\TestCase;
+
+class DeclaredTest extends TestCase
+{
+    private const DECLARED = [
+        'object' => 'product',
+        'save' => 'any',
+        'subject' => 'product',
+        'changed' => [],
+        'paths' => ['sku', 'price'],
+    ];
+
+    /**
+     * @var Shop
+     */
+    private $shop;
+
+    protected function setUp(): void
+    {
+        $this->shop = new Shop();
+    }
+
+    public function testAnOwnEventIsCapturedOnceInATransactionWithItsLastState(): void
+    {
+        $product = $this->declareAndLoad([]);
+        $this->shop->database->begin();
+        $this->save($product->setData('price', 11));
+        $this->save($product->setData('price', 12));
+        $this->shop->database->commit();
+
+        $told = $this->shop->database->told();
+        self::assertCount(1, $told);
+        self::assertSame(['PriceChanged', 'product/7'], [$told[0]['declared'], $told[0]['subject']]);
+        self::assertSame(['sku' => 'A', 'price' => 12], $told[0]['paths']);
+        self::assertSame([], $told[0]['snapshot']);
+    }
+
+    public function testARolledBackTransactionCapturesNothing(): void
+    {
+        $product = $this->declareAndLoad([]);
+        $this->shop->database->begin();
+        $this->save($product);
+        $this->shop->database->rollBack();
+
+        self::assertSame([], $this->shop->database->told());
+    }
+
+    public function testOnlyAChangeOfADeclaredColumnIsCaptured(): void
+    {
+        $product = $this->declareAndLoad(['changed' => ['price']]);
+        $this->save($product->setData('name', 'other'));
+        $this->save($product->setData('price', '10.0000'));
+        self::assertSame([], $this->shop->database->told());
+
+        $this->save($product->setData('price', 11));
+        $this->save($product->setData('name', 'another'));
+        $this->save($product->setData('price', 12));
+        self::assertSame(
+            [['price' => 10], ['price' => 11]],
+            array_column($this->shop->database->told(), 'original')
+        );
+    }
+
+    public function testAChangeThatIsTakenBackInItsTransactionIsNotCaptured(): void
+    {
+        $product = $this->declareAndLoad(['changed' => ['price']]);
+        $this->shop->database->begin();
+        $this->save($product->setData('price', 11));
+        $this->save($product->setData('price', 10));
+        $this->shop->database->commit();
+
+        self::assertSame([], $this->shop->database->told());
+    }
+
+    public function testCreatedAndUpdatedAreToldApart(): void
+    {
+        $new = new Thing($this->shop->database, 'product', ['entity_id' => 8, 'sku' => 'B']);
+        $loaded = $this->declareAndLoad(['save' => 'created']);
+        $this->save($new);
+        $this->save($loaded);
+        $told = $this->shop->database->told();
+        self::assertSame(['product/8'], array_column($told, 'subject'));
+        self::assertTrue($told[0]['is_new']);
+    }
+
+    public function testAnEventThatIsSwitchedOffIsNotCaptured(): void
+    {
+        $product = $this->declareAndLoad([]);
+        $this->shop->declarations->off = ['PriceChanged'];
+        $this->save($product);
+
+        self::assertSame([], $this->shop->database->told());
+    }
+
+    public function testAnEventWithoutModelIsCapturedAsItIs(): void
+    {
+        $declared = array_replace(self::DECLARED, ['object' => '', 'subject' => '', 'paths' => ['points.left']]);
+        $this->shop->declarations->events = ['used' => ['PointsUsed' => $declared]];
+        $this->events()->on('used', new Event('used', ['points' => ['left' => 3]]));
+
+        $told = $this->shop->database->told();
+        self::assertSame([null, ['points.left' => 3]], [$told[0]['subject'], $told[0]['paths']]);
+    }
+
+    /**
+     * @dataProvider paths
+     */
+    public function testAPathLeadsOverModelsArraysAttributesAndItems(string $path, array $expected): void
+    {
+        $attributes = new class {
+            public function getStockItem(): DataObject
+            {
+                return new DataObject(['is_in_stock' => true]);
+            }
+
+            public function getWithArgument(string $argument): string
+            {
+                return $argument;
+            }
+        };
+        $order = new DataObject([
+            'total' => '10.5',
+            'coupon' => null,
+            'extension_attributes' => $attributes,
+            'payment' => new DataObject(['method' => 'checkmo', 'cc_number' => '4111', 'x' => new DataObject()]),
+            'items' => [
+                new DataObject(['sku' => 'A', 'options' => [['label' => 'S'], ['label' => 'M']]]),
+                new DataObject(['sku' => 'B', 'options' => []]),
+            ],
+            'big' => str_repeat('x', 70000),
+            'nested' => ['a' => ['password' => 'p', 'b' => 1]],
+        ]);
+
+        $values = (new FieldPaths(new SecretNames(), $this->shop->log))->of($order, [$path]);
+        self::assertSame($expected, $values);
+    }
+
+    public function paths(): array
+    {
+        return [
+            'a value' => ['total', ['total' => '10.5']],
+            'null' => ['coupon', ['coupon' => null]],
+            'beyond null' => ['coupon.code', ['coupon.code' => null]],
+            'nowhere' => ['no.such', []],
+            'a model' => ['payment.method', ['payment.method' => 'checkmo']],
+            'a secret' => ['payment.cc_number', []],
+            'a wildcard without secrets' => ['payment.*', ['payment.*' => ['method' => 'checkmo']]],
+            'an extension attribute' => [
+                'extension_attributes.stock_item.is_in_stock',
+                ['extension_attributes.stock_item.is_in_stock' => true],
+            ],
+            'a getter that needs an argument' => ['extension_attributes.with_argument', []],
+            'items' => ['items[].sku', ['items[].sku' => ['A', 'B']]],
+            'items of items' => ['items[].options[].label', ['items[].options[].label' => ['S', 'M']]],
+            'no list' => ['total[].sku', ['total[].sku' => null]],
+            'too long' => ['big', ['big' => null]],
+            'an array without secrets' => ['nested', ['nested' => ['a' => ['b' => 1]]]],
+        ];
+    }
+
+    private function declareAndLoad(array $declared): Thing
+    {
+        $this->shop->declarations->events = [
+            'product_save_after' => ['PriceChanged' => array_replace(self::DECLARED, $declared)],
+        ];
+        $product = new Thing($this->shop->database, 'product', ['entity_id' => 7, 'sku' => 'A', 'price' => 10]);
+
+        return $product->setOrigData();
+    }
+
+    private function save(Thing $product): void
+    {
+        $this->shop->database->begin();
+        $this->events()->on('product_save_after', new Event('product_save_after', ['product' => $product]));
+        $this->shop->database->commit();
+    }
+
+    private function events(): DeclaredEvents
+    {
+        return new DeclaredEvents(
+            $this->shop->declarations,
+            new FieldPaths(new SecretNames(), $this->shop->log),
+            $this->shop->notes,
+            $this->shop->surroundings,
+            $this->shop->teller,
+            $this->shop->buffer
+        );
+    }
+}

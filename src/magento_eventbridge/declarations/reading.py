@@ -1,0 +1,259 @@
+"""Read `eventbridge_events.xml` of all modules and of the shop, and merge them.
+
+A declaration that is wrong is refused with file, line and reason; the others are used. The agent
+reads the same files by the same rules.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+
+from magento_eventbridge.catalog import EVENTS
+from magento_eventbridge.catalog.declared import (
+    Declaration,
+    DeclaredField,
+    ShopCatalog,
+    Trigger,
+    is_secret,
+)
+from magento_eventbridge.catalog.schema import COMMON, detail_schema
+from magento_eventbridge.declarations.catalogs import catalog_of
+from magento_eventbridge.magento.agent.module import shipped
+from magento_eventbridge.magento.env_php import PhpFileError, read_deployment
+from magento_eventbridge.magento.installation import module_switches
+from magento_eventbridge.provisioning.patterns import PatternError, check, known
+
+NAME = "eventbridge_events.xml"
+SHOPS_OWN = Path("app/etc") / NAME
+_MODULES = (
+    f"app/code/*/*/etc/{NAME}",
+    f"vendor/*/*/etc/{NAME}",
+    f"vendor/*/*/src/etc/{NAME}",
+)
+# Whose snapshots the agent takes of an object that paths can begin at.
+_EXTENSIBLE = (
+    "CartProduct",
+    "Order",
+    "Invoice",
+    "Creditmemo",
+    "Shipment",
+    "CustomerLogged",
+    "CustomerSignedUp",
+)
+_EXCEPT = ("CustomerSignedUpFailed",)
+_DOCUMENTED = {event.detail_type: event for event in EVENTS}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a declaration is refused."""
+
+    file: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """What the files declare, and what of it was refused."""
+
+    events: tuple[Declaration, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+    def catalog(self) -> ShopCatalog:
+        """Return the shop's catalog."""
+        return catalog_of(self.events)
+
+
+def files_of(root: Path) -> list[Path]:
+    """Return the files of a store that declare events: of enabled modules in their order, the
+    shop's own last.
+    """
+    try:
+        switches = module_switches(read_deployment(root, {}))
+    except PhpFileError:
+        switches = {}
+    order = {name: number for number, name in enumerate(switches)}
+    found = []
+    for pattern in _MODULES:
+        for file in root.glob(pattern):
+            name = _module_name(file.with_name("module.xml"))
+            if name is not None and switches.get(name, not switches):
+                found.append((order.get(name, len(order)), name, file))
+    files = [file for _, _, file in sorted(found)]
+    if (root / SHOPS_OWN).is_file():
+        files.append(root / SHOPS_OWN)
+    return files
+
+
+def read_store(root: Path) -> Declarations:
+    """Read and merge the declarations of a store."""
+    return read_files(files_of(root), root)
+
+
+def read_files(files: Iterable[Path], root: Path | None = None) -> Declarations:
+    """Read and merge declarations from files, later ones over former ones."""
+    merged: dict[str, Declaration] = {}
+    faults: list[Fault] = []
+    for file in files:
+        shown = str(file.relative_to(root)) if root and file.is_relative_to(root) else str(file)
+        for part in _read(file, shown):
+            if isinstance(part, Fault):
+                faults.append(part)
+            else:
+                former = merged.get(part.name)
+                merged[part.name] = _merged(former, part) if former else part
+    events = []
+    for declaration in merged.values():
+        reason = _fault_of(declaration)
+        if reason:
+            file_name, _, line = declaration.place.rpartition(":")
+            faults.append(Fault(file_name, int(line), f"event '{declaration.name}': {reason}"))
+        else:
+            events.append(declaration)
+    return Declarations(tuple(events), tuple(faults))
+
+
+def _module_name(file: Path) -> str | None:
+    try:
+        return str(_parse(file.read_bytes()).find("module").attrib["name"])
+    except (OSError, etree.XMLSyntaxError, AttributeError, KeyError):
+        return None
+
+
+def _parse(text: bytes) -> Any:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True)
+    return etree.fromstring(text, parser)
+
+
+def _schema() -> Any:
+    return etree.XMLSchema(etree.parse(str(shipped().folder / "etc/eventbridge_events.xsd")))
+
+
+def _read(file: Path, shown: str) -> Iterator[Declaration | Fault]:
+    try:
+        root = _parse(file.read_bytes())
+    except OSError as error:
+        yield Fault(shown, 0, f"cannot be read: {error.strerror}")
+        return
+    except etree.XMLSyntaxError as error:
+        yield Fault(shown, error.lineno or 0, f"not well-formed: {error.msg}")
+        return
+    if root.tag != "config":
+        yield Fault(shown, root.sourceline, f"the root must be <config>, not <{root.tag}>")
+        return
+    schema = _schema()
+    for element in root:
+        # Each by itself, so that one that is wrong does not cost the others.
+        alone = etree.Element("config")
+        line = element.sourceline
+        alone.append(element)
+        if not schema.validate(alone):
+            first = schema.error_log[0]
+            yield Fault(shown, first.line or line, first.message)
+            continue
+        try:
+            yield _declaration(element, f"{shown}:{line}")
+        except ValueError as error:
+            yield Fault(shown, line, f"event '{element.get('name')}': {error}")
+
+
+def _declaration(element: Any, place: str) -> Declaration:
+    fields = []
+    for field in element.findall("field"):
+        name, path = field.get("name"), field.get("path")
+        if is_secret(path):
+            raise ValueError(
+                f"field '{name}': the path '{path}' leads to a secret or to card data, which "
+                "never leaves the shop"
+            )
+        fields.append(DeclaredField(name, path, field.get("type")))
+    names = [field.name for field in fields]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"field '{name}' is declared twice")
+    pattern = element.findtext("pattern")
+    return Declaration(
+        name=element.get("name"),
+        place=place,
+        description=" ".join((element.findtext("description") or "").split()),
+        subject=element.get("subject"),
+        triggers=tuple(
+            Trigger(on.get("event").lower(), on.get("object"), on.get("save") or "any")
+            for on in element.findall("on")
+        ),
+        changed=tuple(changed.get("column") for changed in element.findall("changed")),
+        pattern=_pattern(pattern) if pattern else None,
+        fields=tuple(fields),
+    )
+
+
+def _pattern(text: str) -> Mapping[str, Any]:
+    try:
+        pattern = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"the pattern is not JSON: {error}") from None
+    if not isinstance(pattern, dict) or not pattern:
+        raise ValueError("the pattern must be a JSON object with fields of the detail")
+    return pattern
+
+
+def _merged(former: Declaration, later: Declaration) -> Declaration:
+    fields = {field.name: field for field in (*former.fields, *later.fields)}
+    triggers = {trigger.event: trigger for trigger in (*former.triggers, *later.triggers)}
+    return replace(
+        former,
+        description=later.description or former.description,
+        subject=later.subject or former.subject,
+        triggers=tuple(triggers.values()),
+        changed=tuple(dict.fromkeys((*former.changed, *later.changed))),
+        pattern=later.pattern or former.pattern,
+        fields=tuple(fields.values()),
+    )
+
+
+def _fault_of(declaration: Declaration) -> str | None:
+    """Return what is wrong with a declaration as a whole."""
+    documented = _DOCUMENTED.get(declaration.name)
+    taken = set(COMMON)
+    if documented is not None:
+        if declaration.triggers or declaration.changed or declaration.subject:
+            return "it is a documented event: only fields and a pattern can be added to it"
+        if declaration.fields and not _takes_fields(declaration.name):
+            return "fields can be added to events of carts, orders, documents and customers only"
+        taken |= detail_schema(documented, "full")["properties"].keys()
+    elif not declaration.triggers:
+        return (
+            'no <on event="…"/> says which Magento event it comes from, and no documented event '
+            "has this name"
+        )
+    for field in declaration.fields:
+        if field.name in taken:
+            return f"field '{field.name}': the detail already has a field of that name"
+    if declaration.pattern is not None:
+        return _pattern_fault(declaration)
+    return None
+
+
+def _takes_fields(documented: str) -> bool:
+    return documented.startswith(_EXTENSIBLE) and documented not in _EXCEPT
+
+
+def _pattern_fault(declaration: Declaration) -> str | None:
+    catalog = catalog_of([replace(declaration, pattern=None)])
+    event = catalog.by_name[declaration.name]
+    try:
+        check(
+            {"detail-type": [declaration.name], "detail": declaration.pattern},
+            [known(event, declaration.name, "full")],
+        )
+    except PatternError as error:
+        return f"the pattern: {'; '.join(str(error).splitlines())}"
+    return None

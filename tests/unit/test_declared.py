@@ -1,0 +1,389 @@
+"""Declared events and fields: reading them, their types, their conditions, what is refused."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from magento_eventbridge.bridge.routes import Routes
+from magento_eventbridge.captures import Capture, read_capture
+from magento_eventbridge.catalog import DOCUMENTED
+from magento_eventbridge.catalog.declared import (
+    DeclarationsUnknownError,
+    FieldType,
+    UndeclaredEventError,
+    cast,
+    is_secret,
+)
+from magento_eventbridge.catalog.schema import detail_schema
+from magento_eventbridge.declarations import exported, reading
+from magento_eventbridge.declarations.catalogs import catalog_of
+from magento_eventbridge.declarations.current import CurrentCatalog
+from magento_eventbridge.delivery.envelope import ConditionNotMetError, build_entry
+from magento_eventbridge.delivery.routing import Destination, Route
+from magento_eventbridge.settings.model import Settings
+from tests.unit.recorded import recorded, varied
+
+POINTS = """
+<event name="LoyaltyPointsChanged" subject="points">
+    <description>A customer's points
+        changed.</description>
+    <on event="Acme_points_save_after" object="points"/>
+    <field name="customer_id" path="customer_id" type="integer"/>
+    <field name="tags" path="tags[].name" type="string"/>
+</event>"""
+PRICE = """
+<event name="PriceChanged">
+    <on event="catalog_product_save_after" object="product" save="updated"/>
+    <changed column="price"/>
+    <pattern>{"price": [{"numeric": [">", 10]}]}</pattern>
+    <field name="sku" path="sku" type="string"/>
+    <field name="price" path="price" type="number"/>
+</event>"""
+CURRENCY = """
+<event name="OrderPlaced">
+    <field name="currencyCode" path="order_currency_code" type="string"/>
+</event>"""
+PLACED = recorded("order-guest", "sales_order_place_after")
+
+
+def declare(folder: Path, *events: str, name: str = "eventbridge_events.xml") -> Path:
+    file = folder / name
+    file.write_text(f"<config>{''.join(events)}</config>")
+    return file
+
+
+def read(folder: Path, *events: str) -> reading.Declarations:
+    return reading.read_files([declare(folder, *events)])
+
+
+def capture(declared: str, paths: dict[str, Any], **values: Any) -> Capture:
+    body = {
+        "id": "01742a63-2a00-7d0e-9f3a-4b1c2d3e4f50",
+        "event": "x",
+        "time": 1.0,
+        "declared": declared,
+        "paths": paths,
+    }
+    return read_capture(json.dumps(body | values))
+
+
+def route(catalog: Any) -> Route:
+    return Route(destination=Destination(region="eu-west-1"), source="shop", catalog=catalog)
+
+
+def sent(catalog: Any, of: Capture) -> Any:
+    event = catalog.event_of(of)
+    entry = build_entry(of, event, route(catalog))
+    detail = json.loads(entry.detail)
+    jsonschema.validate(detail, detail_schema(event))
+    del detail["metadata"]
+    detail.pop("tracking", None)
+    return entry.detail_type, detail
+
+
+def test_an_own_event_has_the_declared_fields_with_their_types(tmp_path):
+    catalog = read(tmp_path, POINTS).catalog()
+    of = capture("LoyaltyPointsChanged", {"customer_id": "7", "tags[].name": ["a", 1, None]})
+    assert sent(catalog, of) == (
+        "LoyaltyPointsChanged",
+        {"customer_id": 7, "tags": ["a", "1", None]},
+    )
+    event = catalog.by_name["LoyaltyPointsChanged"]
+    assert event.when == "A customer's points changed."
+    assert event.magento_events == ("acme_points_save_after",)
+    sample = {**event.sample, "metadata": {"id": "", "date": "", "timestamp": 1, "async": False}}
+    jsonschema.validate(sample, detail_schema(event))
+
+
+def test_an_own_event_shows_the_former_values_of_the_columns_that_changed(tmp_path):
+    catalog = read(tmp_path, PRICE).catalog()
+    paths = {"sku": "A", "price": "12.0000"}
+    of = capture("PriceChanged", paths, original={"price": "11.5000", "cost": 1})
+    _, detail = sent(catalog, of)
+    assert detail == {"sku": "A", "price": 12, "previous": {"price": 11.5}}
+
+
+def test_a_pattern_leaves_out_what_does_not_match(tmp_path):
+    catalog = read(tmp_path, PRICE).catalog()
+    of = capture("PriceChanged", {"sku": "A", "price": 9})
+    with pytest.raises(ConditionNotMetError, match="PriceChanged"):
+        build_entry(of, catalog.by_name["PriceChanged"], route(catalog))
+
+
+def test_a_documented_event_gets_the_declared_fields_beside_its_own(tmp_path):
+    catalog = read(tmp_path, CURRENCY).catalog()
+    of = varied(PLACED, paths={"order_currency_code": "EUR"})
+    _, detail = sent(catalog, of)
+    assert detail["currencyCode"] == "EUR"
+    plain = json.loads(
+        build_entry(PLACED, DOCUMENTED.by_name["OrderPlaced"], route(DOCUMENTED)).detail
+    )
+    assert {**plain, "currencyCode": "EUR"}.items() >= detail.items()
+
+
+def test_a_path_that_leads_nowhere_is_null_and_reported_once(tmp_path, caplog):
+    catalog = read(tmp_path, CURRENCY).catalog()
+    with caplog.at_level(logging.WARNING):
+        details = [sent(catalog, PLACED)[1] for _ in range(3)]
+    assert [detail["currencyCode"] for detail in details] == [None] * 3
+    (message,) = caplog.messages
+    assert "'order_currency_code' leads nowhere" in message
+
+
+def test_a_capture_of_an_event_that_is_not_declared_says_so():
+    with pytest.raises(UndeclaredEventError, match="not declared in eventbridge_events.xml"):
+        DOCUMENTED.event_of(capture("Gone", {}))
+
+
+def test_without_declarations_a_capture_of_an_own_event_waits():
+    with pytest.raises(DeclarationsUnknownError, match="Own"):
+        catalog_of((), is_known=False).event_of(capture("Own", {}))
+    assert catalog_of((), is_known=False).event_of(PLACED) is not None
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        ('<event name="A"/>', "no <on event"),
+        ('<event><on event="x"/></event>', "attribute 'name' is required"),
+        (
+            '<event name="A"><on event="x"/><field name="a" path="b" type="money"/></event>',
+            "'money'",
+        ),
+        ('<event name="A"><on event="x"/><field name="a" path="b"/></event>', "'type' is required"),
+        ('<event name="A"><on event="x"/><pattern>{</pattern></event>', "not JSON"),
+        ('<event name="A"><on event="x"/><pattern>[]</pattern></event>', "must be a JSON object"),
+        (
+            PRICE.strip().replace("PriceChanged", "A").replace('{"price"', '{"prise"'),
+            "Did you mean|no such field",
+        ),
+        ('<event name="OrderPlaced"><on event="x"/></event>', "only fields and a pattern"),
+        (
+            '<event name="OrderPlaced"><field name="total" path="x" type="string"/></event>',
+            "'total': the detail already has",
+        ),
+        (
+            '<event name="OrderPlaced"><field name="currency" path="x" type="string"/></event>',
+            "'currency': the detail already has",
+        ),
+        (
+            '<event name="A"><on event="x"/>'
+            '<field name="tracking" path="x" type="string"/></event>',
+            "'tracking': the detail already has",
+        ),
+        (
+            '<event name="StateSaved"><field name="a" path="x" type="string"/></event>',
+            "carts, orders, documents and customers only",
+        ),
+        (
+            '<event name="A"><on event="x"/><field name="a" path="b" type="string"/>'
+            '<field name="a" path="c" type="string"/></event>',
+            "declared twice",
+        ),
+        (
+            '<event name="A"><on event="x"/><field name="a" path="customer.password_hash" '
+            'type="string"/></event>',
+            "a secret or to card data",
+        ),
+        ('<event name="A"><on event="x"/><fields/></event>', "fields"),
+        ('<happening name="A"/>', "happening"),
+    ],
+)
+def test_a_wrong_declaration_is_refused_with_file_and_line_and_the_others_go_on(
+    tmp_path, event, reason
+):
+    file = declare(tmp_path, "\n\n", event, POINTS)
+    declared = reading.read_files([file])
+    (fault,) = declared.faults
+    assert (fault.file, fault.line) == (str(file), 3)
+    assert any(part in fault.reason for part in reason.split("|")), fault.reason
+    assert [event.name for event in declared.events] == ["LoyaltyPointsChanged"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "<config>", "<other/>", '<!DOCTYPE c [<!ENTITY e SYSTEM "file:///etc/passwd">]>&e;'],
+)
+def test_a_file_that_is_no_configuration_is_refused(tmp_path, text):
+    bad = tmp_path / "bad.xml"
+    bad.write_text(text)
+    declared = reading.read_files([bad, declare(tmp_path, POINTS)])
+    assert [fault.file for fault in declared.faults] == [str(bad)]
+    assert [event.name for event in declared.events] == ["LoyaltyPointsChanged"]
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path):
+    declared = reading.read_files([tmp_path / "missing.xml"])
+    assert "No such file" in str(declared.faults[0])
+
+
+def test_later_files_are_merged_over_former_ones(tmp_path):
+    later = (
+        '<event name="LoyaltyPointsChanged"><on event="acme_points_delete_after"/>'
+        '<field name="customer_id" path="owner.id" type="string"/></event>'
+    )
+    files = [declare(tmp_path, POINTS), declare(tmp_path, later, name="later.xml")]
+    (event,) = reading.read_files(files).events
+    assert [trigger.event for trigger in event.triggers] == [
+        "acme_points_save_after",
+        "acme_points_delete_after",
+    ]
+    assert [(field.path, field.type) for field in event.fields] == [
+        ("owner.id", "string"),
+        ("tags[].name", "string"),
+    ]
+    assert event.subject == "points"
+
+
+def store(root: Path) -> Path:
+    """Create a store's folder with two modules, of which one is disabled."""
+    for name in ("Points", "Off"):
+        folder = root / "app/code/Acme" / name / "etc"
+        folder.mkdir(parents=True)
+        (folder / "module.xml").write_text(f'<config><module name="Acme_{name}"/></config>')
+    declare(root / "app/code/Acme/Points/etc", POINTS)
+    declare(root / "app/code/Acme/Off/etc", PRICE)
+    (root / "app/etc").mkdir()
+    (root / "app/etc/env.php").write_text("<?php return [];")
+    modules = "['modules' => ['Acme_Points' => 1, 'Acme_Off' => 0]]"
+    (root / "app/etc/config.php").write_text(f"<?php return {modules};")
+    declare(root / "app/etc", CURRENCY)
+    return root
+
+
+def test_the_files_of_enabled_modules_and_of_the_shop_are_read(tmp_path):
+    declared = reading.read_store(store(tmp_path))
+    assert [event.name for event in declared.events] == ["LoyaltyPointsChanged", "OrderPlaced"]
+    assert declared.events[1].place == "app/etc/eventbridge_events.xml:2"
+
+
+def test_what_is_exported_is_read_as_the_same(tmp_path):
+    declared = reading.read_store(store(tmp_path))
+    file = tmp_path / "declarations.json"
+    exported.write(file, declared.events)
+    assert exported.read(file) == declared.events
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"events": [{"name": 1}]}', "\xff"])
+def test_what_is_no_export_is_refused(tmp_path, text):
+    file = tmp_path / "declarations.json"
+    file.write_text(text)
+    with pytest.raises(exported.ExportError, match="not a file of 'events export'"):
+        exported.read(file)
+
+
+def test_declarations_are_read_again_when_a_file_changes(tmp_path):
+    root = store(tmp_path)
+    current = CurrentCatalog(Settings(magento_root=root))
+    assert current.catalog.own == {"LoyaltyPointsChanged"}
+    assert not current.refresh()
+    declare(root / "app/etc", PRICE)
+    assert current.refresh()
+    assert current.catalog.own == {"LoyaltyPointsChanged", "PriceChanged"}
+
+
+def test_a_bridge_without_the_stores_folder_waits_for_the_exported_file(tmp_path, caplog):
+    file = tmp_path / "declarations.json"
+    current = CurrentCatalog(Settings(declarations_file=file))
+    assert not current.catalog.is_known
+    assert "own events wait" in caplog.text
+    exported.write(file, reading.read_files([declare(tmp_path, POINTS)]).events)
+    assert current.refresh()
+    assert current.catalog.own == {"LoyaltyPointsChanged"}
+    assert not CurrentCatalog(Settings()).catalog.is_known
+
+
+def test_new_declarations_change_the_routes():
+    routes = Routes(Settings())
+    assert routes(1).catalog is DOCUMENTED
+    assert routes.use(catalog_of(())) == {1}
+    assert routes.renew(Settings()) == set()
+
+
+def test_an_own_event_is_switched_off_by_its_setting():
+    settings_ = Settings.model_validate({"events": {"declared": {"PriceChanged": False}}})
+    assert settings_.route().switched_off == {"aws_eventbridge/events_declared/PriceChanged"}
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "expected"),
+    [
+        (12, "string", "12"),
+        (True, "string", "true"),
+        ([1], "string", None),
+        ("12.0000", "integer", 12),
+        ("12.5", "integer", None),
+        ("", "integer", None),
+        ("12.50", "number", 12.5),
+        ("many", "number", None),
+        ("1", "boolean", True),
+        ("", "boolean", False),
+        ("maybe", "boolean", None),
+        ({"a": 1}, "object", {"a": 1}),
+        ([], "object", {}),
+        ([1], "object", None),
+        ({"3": "a", "4": "b"}, "array", ["a", "b"]),
+        ("a", "array", None),
+        (None, "boolean", None),
+    ],
+)
+def test_values_are_cast_to_the_declared_type(value, kind: FieldType, expected):
+    result = cast(value, kind)
+    assert result == expected
+    assert type(result) is type(expected)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)
+TYPES: list[FieldType] = ["string", "integer", "number", "boolean", "object", "array"]
+CHECKS: dict[str, Any] = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "object": dict,
+    "array": list,
+}
+
+
+@settings(deadline=None, max_examples=200)
+@given(value=JSON, kind=st.sampled_from(TYPES))
+def test_a_cast_value_always_has_its_type_or_is_null(value: Any, kind: FieldType) -> None:
+    result = cast(value, kind)
+    assert result is None or isinstance(result, CHECKS[kind])
+    assert kind == "boolean" or not isinstance(result, bool)
+
+
+SECRETS = [
+    "password_hash", "customer.rp_token", "payment.cc_number_enc", "payment.cc_last_4",
+    "api_key", "client_secret", "payment.additional_information", "protect_code", "cvv",
+    "items[].access_token", "private_key", "session_id", "passwd",
+]  # fmt: skip
+HARMLESS = [
+    "url_key", "sku", "order_currency_code", "payment.method", "account_id", "occurrence",
+    "description", "special_price", "company", "keyword", "accompanied", "pin_code_area",
+]  # fmt: skip
+
+
+def test_secrets_and_card_data_are_known_by_name():
+    assert [path for path in SECRETS if not is_secret(path)] == []
+    assert [path for path in HARMLESS if is_secret(path)] == []
+
+
+def test_the_agent_refuses_the_same_names():
+    agent = Path(__file__).parents[2] / "agent/Declared/SecretNames.php"
+    text = agent.read_text()
+    pattern = text.partition("PATTERN = ")[2].partition(";")[0]
+    joined = "".join(part for part in pattern.split("'")[1::2])
+    ours = (Path(__file__).parents[2] / "src/magento_eventbridge/catalog/declared.py").read_text()
+    expression = ours.partition("_SECRET = re.compile(")[2].partition("re.IGNORECASE")[0]
+    assert joined == f"/{''.join(part for part in expression.split(chr(34))[1::2])}/i"
