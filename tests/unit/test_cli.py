@@ -591,7 +591,7 @@ def test_doctor_says_where_each_setting_came_from(command, dry_run, spool):
     assert values["options.region"] == ("eu-west-1", "command line")
     assert values["options.dry_run_mode"] == ("yes", str(dry_run.with_name("bridge.toml")))
     assert values["spool.path"] == (str(spool), "environment")
-    assert values["delivery.calls_at_once"] == ("8", "default")
+    assert values["delivery.calls_at_once"] == ("128", "default")
     assert values["options.event_bus"] == ("-", "default")
 
 

@@ -75,7 +75,9 @@ class Condition:
             reported, changes = self._reported(now, policy)
             parked = reported._set_back(began, now, policy, chance)
             return replace(parked, problem=refusal, is_parked=True), changes
-        if any(v.fate is Fate.REST for v in verdicts):
+        if verdicts[0].fate is Fate.THROTTLE and self.problem is None:
+            return self, ()
+        if any(v.fate in (Fate.REST, Fate.THROTTLE) for v in verdicts):
             resting = self._set_back(began, now, policy, chance, retry_after)
             is_news = self.problem is None or self.is_parked
             changes = (Change.RESTING,) if is_news else ()

@@ -18,7 +18,8 @@ class Policy:
         entries_apart, bytes_apart: how much may wait in memory, beside that, of what a destination
             refuses by its kind; the rest goes back to the queue for `apart_seconds` or longer.
         probe_seconds: how often a store view whose events are all refused is tried.
-        calls_at_once, calls_per_second: for each destination.
+        calls_at_once, calls_per_second: the most for each destination; how many there are follows
+            its latency and what it accepts.
         linger_seconds: how long a call that is not full waits for more entries while another is in
             flight.
         poll_seconds: how long to wait for a queue that cannot notify us.
@@ -35,7 +36,7 @@ class Policy:
     bytes_apart: int = 8_000_000
     apart_seconds: float = 60.0
     probe_seconds: float = 60.0
-    calls_at_once: int = 8
+    calls_at_once: int = 128
     calls_per_second: float = 300.0
     linger_seconds: float = 0.005
     poll_seconds: float = 0.25

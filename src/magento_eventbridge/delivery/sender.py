@@ -8,18 +8,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from aiolimiter import AsyncLimiter
-
 from magento_eventbridge.delivery.apart import Group, Kind, Refusals, View
 from magento_eventbridge.delivery.condition import Change, Condition
 from magento_eventbridge.delivery.lane import Lane, Pending
 from magento_eventbridge.delivery.observer import Call, Observer
+from magento_eventbridge.delivery.pace import Pace
 from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.ports import Claim, Sink
 from magento_eventbridge.delivery.reasons import ReasonKind
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.status import DestinationStatus, Totals
-from magento_eventbridge.delivery.verdicts import Answer, Fate, Verdict, judge
+from magento_eventbridge.delivery.verdicts import Answer, Fate, Verdict, is_throttled, judge
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +27,8 @@ _PARKED = (
     "PARKED: %s refuses %s: %s. Nothing is lost, the events wait. Fix the settings or the "
     "permissions ('magento-eventbridge doctor' checks them); delivery then resumes by itself."
 )
+# So often in a row may a destination ask for fewer calls; then it is left alone for a while.
+_BRIEF = 10
 _OF_GROUPS = (Fate.DENY, Fate.HOLD)
 # In seconds: how long events that wait apart may stay in the queue before they are read again.
 _LONGEST_APART = 3600.0
@@ -51,7 +52,7 @@ class SenderCallbacks:
 
 
 class Sender:
-    """Sends entries to one destination, with as many calls at once as the policy allows."""
+    """Sends entries to one destination, with as many calls at once as it answers well."""
 
     def __init__(
         self,
@@ -73,16 +74,12 @@ class Sender:
         self._refusals = Refusals()
         self._reminded_at: dict[Group, float] = {}
         self._given_back = 0  # entries of groups that wait apart, since the last one was released
-        # Tokens for a tenth of a second at a time: an even flow, small bursts.
-        burst = max(1.0, policy.calls_per_second / 10)
-        self._limiter = AsyncLimiter(burst, burst / policy.calls_per_second)
+        self._pace = Pace(policy.calls_at_once, policy.calls_per_second)
+        self._throttled_in_a_row = 0
         self._wake = asyncio.Event()
-        self._in_flight = 0
+        self._calls: set[asyncio.Task[None]] = set()
         self._is_stopping = False
-        self._workers = [
-            asyncio.create_task(self._work(), name=f"sender to {destination}")
-            for _ in range(policy.calls_at_once)
-        ]
+        self._runner = asyncio.create_task(self._run(), name=f"sender to {destination}")
 
     def __len__(self) -> int:
         """Return how many entries wait or are in flight, without those that wait apart."""
@@ -104,7 +101,7 @@ class Sender:
             destination=self.destination,
             views=frozenset(self.views),
             waiting=len(self),
-            calls=self._in_flight,
+            calls=len(self._calls),
             problem=self._condition.problem,
             is_parked=self._condition.is_parked,
             refused=tuple(self._lane.apart.groups),
@@ -144,37 +141,43 @@ class Sender:
         """
         self._is_stopping = True
         self._wake.set()
-        await asyncio.wait(self._workers, timeout=self._policy.stop_seconds)
-        for worker in self._workers:
-            worker.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
+        tasks = {self._runner, *self._calls}
+        await asyncio.wait(tasks, timeout=self._policy.stop_seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         left = [pending.claim for pending in self._lane.clear()]
         return left + self._lane.clear_deferred()
 
-    async def _work(self) -> None:
+    async def _run(self) -> None:
         while not self._is_stopping:
             try:
-                await self._deliver()
+                while batch := await self._next_batch():
+                    self._pace.spend(time.monotonic())
+                    call = asyncio.create_task(self._call(batch))
+                    self._calls.add(call)
+                    call.add_done_callback(self._ended)
             except Exception:
-                # A bug of ours. What was in flight stays claimed; the sender goes on.
+                # A bug of ours; the sender goes on.
                 log.exception("Delivery to %s failed", self.destination)
 
-    async def _deliver(self) -> None:
-        while batch := await self._next_batch():
-            self._in_flight += 1
-            try:
-                await self._limiter.acquire()
-                if self._callbacks.may_send():
-                    await self._send(batch)
-                else:
-                    self._take_back(batch)
-            except asyncio.CancelledError:
+    async def _call(self, batch: list[Pending]) -> None:
+        try:
+            if self._callbacks.may_send():
+                await self._send(batch)
+            else:
                 self._take_back(batch)
-                raise
-            finally:
-                self._in_flight -= 1
-                self._wake.set()
-            self._callbacks.made_room()
+        except asyncio.CancelledError:
+            self._take_back(batch)
+            raise
+        except Exception:
+            # A bug of ours. What was in flight stays claimed.
+            log.exception("Delivery to %s failed", self.destination)
+
+    def _ended(self, call: asyncio.Task[None]) -> None:
+        self._calls.discard(call)
+        self._wake.set()
+        self._callbacks.made_room()
 
     def _take_back(self, batch: list[Pending]) -> None:
         if batch[0].probes:
@@ -184,26 +187,31 @@ class Sender:
 
     async def _next_batch(self) -> list[Pending]:
         """Wait for entries that may be sent; return none once the sender is to stop."""
-        if self._in_flight and not self._lane.fills_a_call:
-            await asyncio.sleep(self._policy.linger_seconds)
+        has_lingered = False
         while not self._is_stopping:
             now = time.monotonic()
-            condition = self._condition
-            may_send = self._callbacks.may_send()
-            if (
-                may_send
-                and condition.allows_call(now, self._in_flight)
-                and (batch := self._take(now))
-            ):
-                return batch
-            due = self._lane.next_due()
-            pause = None
-            if may_send and due is not None and not condition.waits_for_answer(self._in_flight):
-                pause = max(due, condition.rests_until) - now
+            begins_in = self._begins_in(now)
+            if begins_in is not None and begins_in <= 0:
+                if self._calls and not self._lane.fills_a_call and not has_lingered:
+                    has_lingered = True
+                    await asyncio.sleep(self._policy.linger_seconds)
+                    continue
+                if batch := self._take(now):
+                    return batch
+                begins_in = self._begins_in(now)
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
+                await asyncio.wait_for(self._wake.wait(), begins_in)
         return []
+
+    def _begins_in(self, now: float) -> float | None:
+        """Return in how many seconds the next call may begin; None: not before something else."""
+        due, condition, in_flight = self._lane.next_due(), self._condition, len(self._calls)
+        if due is None or in_flight >= self._pace.calls or condition.waits_for_answer(in_flight):
+            return None
+        if not self._callbacks.may_send():
+            return None
+        return max(due - now, condition.rests_until - now, self._pace.wait(now))
 
     def _take(self, now: float) -> list[Pending]:
         batch = self._lane.take(now)
@@ -217,7 +225,7 @@ class Sender:
         return batch
 
     async def _send(self, batch: list[Pending]) -> None:
-        began = time.monotonic()
+        began, in_flight = time.monotonic(), len(self._calls)
         try:
             self._totals.calls += 1
             answer = await self._sink.put(self.destination, [pending.entry for pending in batch])
@@ -231,6 +239,7 @@ class Sender:
                 error_message=type(error).__name__,
             )
             verdicts = [Verdict(Fate.REST, answer.error)] * len(batch)
+        verdicts = self._adapt(answer, verdicts, began, in_flight)
         verdicts = [self._refusals.weigh(*pair) for pair in zip(batch, verdicts, strict=True)]
         self._apply(batch, verdicts)
         self._update_condition(verdicts, answer, began)
@@ -241,6 +250,23 @@ class Sender:
             )
         if log.isEnabledFor(logging.DEBUG):
             _log_call(batch, verdicts, seconds)
+
+    def _adapt(
+        self, answer: Answer, verdicts: list[Verdict], began: float, in_flight: int
+    ) -> list[Verdict]:
+        """Adapt the pace to an answer; return the verdicts, which may be about the pace alone."""
+        now = time.monotonic()
+        if is_throttled(answer, self._sink.codes):
+            self._throttled_in_a_row += self._pace.throttled(began, now)
+            is_brief = self._throttled_in_a_row <= _BRIEF and answer.retry_after is None
+            if verdicts[0].fate is Fate.REST and is_brief:
+                return [Verdict(Fate.THROTTLE, verdict.reason) for verdict in verdicts]
+        elif answer.results is not None:
+            self._throttled_in_a_row = 0
+            self._pace.accepted(began, now, in_flight)
+        elif verdicts[0].fate is Fate.REST:
+            self._pace.failed()
+        return verdicts
 
     def _apply(self, batch: list[Pending], verdicts: list[Verdict]) -> None:
         delivered: list[Pending] = []
@@ -276,7 +302,7 @@ class Sender:
                 case Fate.ISOLATE | Fate.SUSPECT:
                     pending.alone = True
                     again.append(pending)
-                case Fate.REST:
+                case Fate.REST | Fate.THROTTLE:
                     again.append(pending)
         self._lane.put_back(again)
         if delivered:

@@ -19,6 +19,7 @@ class Fate(Enum):
 
     DELIVERED = "delivered"
     RETRY = "retry"  # only this entry failed: try it again, its neighbours go on
+    THROTTLE = "throttle"  # the destination asks for fewer calls: go on, but slower
     REST = "rest"  # the destination failed: let it rest, then try again
     PARK = "park"  # the configuration is wrong: keep everything, ask a person to act
     DENY = "deny"  # the entry's source and detail-type are not permitted: its kind waits apart

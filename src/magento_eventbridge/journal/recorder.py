@@ -42,6 +42,7 @@ _BOUNDS = (*(json.dumps(latency) for latency in LATENCIES), "inf")
 _VERDICTS = {
     Fate.DELIVERED: "delivered",
     Fate.RETRY: "waiting",
+    Fate.THROTTLE: "waiting",
     Fate.REST: "waiting",
     Fate.ISOLATE: "waiting",
     Fate.WAIT: "waiting",

@@ -11,7 +11,12 @@ from magento_eventbridge.settings.fields import SettingsGroup
 class DeliverySettings(SettingsGroup):
     """Concurrency, rate and limits of delivery."""
 
-    calls_at_once: int = Field(8, ge=1, le=256, description="calls at once, a destination")
+    calls_at_once: int = Field(
+        128,
+        ge=1,
+        le=1024,
+        description="the most calls at once, a destination; how many there are follows its latency",
+    )
     calls_per_second: float = Field(
         300, gt=0, description="calls a second, a destination; AWS's lowest quota is 400"
     )
