@@ -5,21 +5,17 @@ some of its entries is taken apart, so that the others are delivered.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
-from urllib.parse import urlsplit
 
-from magento_eventbridge.aws.arns import RegionError, region_of
-from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder
-from magento_eventbridge.aws.endpoints import ca_bundle, custom_bus_endpoint
+from magento_eventbridge.aws.arns import region_of
+from magento_eventbridge.aws.credentials import CredentialsFinder
+from magento_eventbridge.aws.endpoints import custom_bus_endpoint
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import Limits
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Answer, EntryResult, ResultCodes
 from magento_eventbridge.sinks.custom_bus.wire import HEADERS, PATH, encode_call, read_answer
 from magento_eventbridge.sinks.eventbridge.codes import THROTTLING, UNAUTHORIZED, UNAVAILABLE
-from magento_eventbridge.sinks.eventbridge.http_client import CallError, Endpoint, HttpOptions
-from magento_eventbridge.sinks.eventbridge.signer import Signer
-from magento_eventbridge.sinks.eventbridge.sink import caller_is_refused
+from magento_eventbridge.sinks.eventbridge.signed_calls import Address, SignedCalls
 
 # API reference of the Custom Event Bus, PutEvents, and what any AWS service may answer.
 CODES = ResultCodes(
@@ -38,14 +34,6 @@ MAX_BYTES = 1_000_000
 _UNKNOWN = "InternalException"  # retryable: for an entry of a part that got no answer
 
 
-class _Line(NamedTuple):
-    """What calls to one destination need."""
-
-    host: str
-    endpoint: Endpoint
-    signer: Signer
-
-
 class CustomBusSink:
     """Puts entries on Custom Event Buses, in any region and with any credentials."""
 
@@ -60,10 +48,13 @@ class CustomBusSink:
         answer_seconds: float = 15.0,
     ) -> None:
         self.limits = Limits(max_entries=MAX_ENTRIES, max_bytes=max_bytes)
-        self._credentials = credentials
-        self._connect_seconds = connect_seconds
-        self._answer_seconds = answer_seconds
-        self._lines: dict[Destination, _Line] = {}
+        self._calls = SignedCalls(
+            credentials,
+            _address_of,
+            HEADERS,
+            connect_seconds=connect_seconds,
+            answer_seconds=answer_seconds,
+        )
 
     async def put(self, destination: Destination, entries: Sequence[Entry]) -> Answer:
         """Send entries in one PutEvents call, or in several when it is refused for some of them."""
@@ -79,45 +70,22 @@ class CustomBusSink:
 
     async def close(self) -> None:
         """Close connections."""
-        for line in self._lines.values():
-            line.endpoint.close()
+        self._calls.close()
 
     async def _call(self, destination: Destination, entries: Sequence[Entry]) -> Answer:
-        try:
-            credentials = await self._credentials.current(
-                destination.credentials, destination.region
-            )
-            line = self._lines.get(destination) or self._new_line(destination)
-        except CredentialsError as error:
-            return Answer(status=0, error_code="CredentialsNotFound", error_message=str(error))
-        except RegionError as error:
-            return Answer(status=0, error_code="RegionUnknown", error_message=str(error))
         body = encode_call(destination.event_bus or "", entries)
-        try:
-            reply = await line.endpoint.post(line.signer.sign(body, credentials), body)
-        except CallError as error:
-            return Answer(status=0, error_message=f"{line.host}: {error}")
+        reply = await self._calls.post(destination, body)
+        if isinstance(reply, Answer):
+            return reply
         answer = read_answer(reply)
-        if caller_is_refused(answer):
-            self._credentials.reload(destination.credentials, destination.region)
+        self._calls.check(destination, answer)
         return answer
 
-    def _new_line(self, destination: Destination) -> _Line:
-        bus = destination.event_bus or ""
-        url = (
-            destination.endpoint_url or custom_bus_endpoint(bus, destination.credentials.profile)
-        ).rstrip("/") + PATH
-        options = HttpOptions(
-            connect_seconds=self._connect_seconds,
-            answer_seconds=self._answer_seconds,
-            ca_bundle=ca_bundle(destination.credentials.profile),
-        )
-        endpoint = Endpoint(url, options)
-        line = _Line(
-            urlsplit(url).hostname or url, endpoint, Signer(url, "events", region_of(bus), HEADERS)
-        )
-        self._lines[destination] = line
-        return line
+
+def _address_of(destination: Destination) -> Address:
+    bus = destination.event_bus or ""
+    host = destination.endpoint_url or custom_bus_endpoint(bus, destination.credentials.profile)
+    return Address(host.rstrip("/") + PATH, region_of(bus))
 
 
 def _parts(answer: Answer, entries: Sequence[Entry]) -> list[list[int]]:

@@ -103,6 +103,11 @@ class Endpoint:
             self._head += _authorization(self._proxy)
         self._idle: list[_Connection] = []
 
+    @property
+    def host(self) -> str:
+        """The host's name, without the port."""
+        return self._url.hostname or self._url.geturl()
+
     async def post(self, headers: Mapping[str, str], body: bytes) -> Reply:
         """Send a body and wait for the answer, whatever its status.
 

@@ -1,28 +1,20 @@
 """The EventBridge sink: PutEvents of the classic bus."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct, field
 
-from magento_eventbridge.aws.arns import RegionError
-from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder, refuses_caller
-from magento_eventbridge.aws.endpoints import ca_bundle, eventbridge_endpoint
+from magento_eventbridge.aws.credentials import CredentialsFinder
+from magento_eventbridge.aws.endpoints import eventbridge_endpoint
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import Limits
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Answer, EntryResult
 from magento_eventbridge.sinks.eventbridge.buses import MISSING_BUS, BusState, EventBuses
 from magento_eventbridge.sinks.eventbridge.codes import CLASSIC
-from magento_eventbridge.sinks.eventbridge.http_client import (
-    CallError,
-    Endpoint,
-    HttpOptions,
-    Reply,
-)
-from magento_eventbridge.sinks.eventbridge.signer import Signer
+from magento_eventbridge.sinks.eventbridge.http_client import Reply
+from magento_eventbridge.sinks.eventbridge.signed_calls import Address, SignedCalls
 
 MAX_ENTRIES = 10
 MAX_BYTES = 1_000_000
@@ -69,14 +61,6 @@ _result_decoder = msgspec.json.Decoder(_Result)
 _error_decoder = msgspec.json.Decoder(_Error)
 
 
-class _Line(NamedTuple):
-    """What calls to one destination need."""
-
-    host: str
-    endpoint: Endpoint
-    signer: Signer
-
-
 class EventBridgeSink:
     """Puts entries on classic buses of EventBridge, in any region and with any credentials."""
 
@@ -92,67 +76,42 @@ class EventBridgeSink:
         answer_seconds: float = 15.0,
     ) -> None:
         self.limits = Limits(max_entries=MAX_ENTRIES, max_bytes=max_bytes)
-        self._credentials = credentials
         self._buses = buses or EventBuses(credentials)
         self._owns_buses = buses is None
-        self._connect_seconds = connect_seconds
-        self._answer_seconds = answer_seconds
-        self._lines: dict[Destination, _Line] = {}
+        self._calls = SignedCalls(
+            credentials,
+            _address_of,
+            _HEADERS,
+            connect_seconds=connect_seconds,
+            answer_seconds=answer_seconds,
+        )
 
     async def put(self, destination: Destination, entries: Sequence[Entry]) -> Answer:
         """Send entries in one PutEvents call."""
-        try:
-            credentials = await self._credentials.current(
-                destination.credentials, destination.region
-            )
-            line = self._lines.get(destination) or self._new_line(destination)
-        except CredentialsError as error:
-            return Answer(status=0, error_code="CredentialsNotFound", error_message=str(error))
-        except RegionError as error:
-            return Answer(status=0, error_code="RegionUnknown", error_message=str(error))
         bus = await self._buses.known(destination)
         if bus.state is BusState.MISSING:
             return Answer(status=400, error_code=MISSING_BUS, error_message=bus.reason)
-        body = encode(entries)
-        try:
-            reply = await line.endpoint.post(line.signer.sign(body, credentials), body)
-        except CallError as error:
-            return Answer(status=0, error_message=f"{line.host}: {error}")
+        reply = await self._calls.post(destination, encode(entries))
+        if isinstance(reply, Answer):
+            return reply
         answer = read_answer(reply)
         if answer.results is not None:
             self._buses.accepted(destination)
-        if caller_is_refused(answer):
-            self._credentials.reload(destination.credentials, destination.region)
+        self._calls.check(destination, answer)
         return answer
 
     async def close(self) -> None:
         """Close connections."""
         if self._owns_buses:
             await self._buses.close()
-        for line in self._lines.values():
-            line.endpoint.close()
-
-    def _new_line(self, destination: Destination) -> _Line:
-        url = destination.endpoint_url or eventbridge_endpoint(
-            destination.region, destination.credentials.profile
-        )
-        options = HttpOptions(
-            connect_seconds=self._connect_seconds,
-            answer_seconds=self._answer_seconds,
-            ca_bundle=ca_bundle(destination.credentials.profile),
-        )
-        endpoint = Endpoint(url, options)
-        signer = Signer(url, "events", destination.region, _HEADERS)
-        line = _Line(urlsplit(url).hostname or url, endpoint, signer)
-        self._lines[destination] = line
-        return line
+        self._calls.close()
 
 
-def caller_is_refused(answer: Answer) -> bool:
-    """Return whether the call, or one of its entries, was refused to these credentials."""
-    if answer.results is None:
-        return refuses_caller(answer.status, answer.error_code)
-    return any(refuses_caller(0, result.error_code) for result in answer.results)
+def _address_of(destination: Destination) -> Address:
+    url = destination.endpoint_url or eventbridge_endpoint(
+        destination.region, destination.credentials.profile
+    )
+    return Address(url, destination.region)
 
 
 def encode(entries: Sequence[Entry]) -> bytes:
