@@ -28,6 +28,7 @@ from benchmarks.processes import beside_that_core, endpoint, measure, on_one_cor
 ROUNDS = 3
 COUNTS = {
     "bare loop": 40_000,
+    "own loop": 40_000,
     "bridge": 40_000,
     # More than the journal can let wait: it writes all the while.
     "bridge with journal": 120_000,
@@ -37,9 +38,9 @@ COUNTS = {
     "boto3, 1 a call": 800,
     "aiobotocore, 10 a call": 8_000,
 }
-# Of the endpoint, in milliseconds: none at all, which favours who does one call after the other,
-# and that of a network in one building. AWS takes longer.
-LATENCIES = (0, 1)
+# Of the endpoint, in milliseconds, and how many calls the loops have in flight: none at all, which
+# favours who does one call after the other; a network in one building; AWS near and far.
+LATENCIES = {0: 8, 1: 8, 20: 32, 50: 64}
 QUEUES = ("sqlite", "outbox", "magento-db", "amqp")
 BACKLOGS = (1_000, 10_000, 100_000, 1_000_000)
 BUILD = Path("build")
@@ -49,9 +50,8 @@ PEERS_PYTHON = BUILD / "peers/bin/python"
 Row = tuple[str, str, str, str]
 
 
-def rate(name: str, url: str, *, one_core: bool = False) -> float:
+def rate(name: str, url: str, count: int, *, one_core: bool = False) -> float:
     """Measure one contestant in a process of its own, in events a second."""
-    count = COUNTS[name]
     if name.startswith("aiobotocore"):
         return count / _aiobotocore(url, count)
     cores = on_one_core() if one_core else []
@@ -79,11 +79,19 @@ def _median_of_rounds(
     return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
 
 
-def peers(latency: float) -> tuple[list[Row], dict[str, Any]]:
+def peers(latency: int) -> tuple[list[Row], dict[str, Any]]:
     """Compare everybody who delivers what is ready to be delivered."""
+    os.environ["BENCHMARK_CALLS_AT_ONCE"] = str(LATENCIES[latency])
+    # One call after the other takes its time at these latencies.
+    counts = {
+        name: count // 10 if latency > 1 and "a call" in name else count
+        for name, count in COUNTS.items()
+    }
     with endpoint(latency) as url:
-        rates = _median_of_rounds(lambda: {name: rate(name, url) for name in COUNTS})
-    limit, plain = rates["bare loop"], rates["boto3, 10 a call"]
+        rates = _median_of_rounds(
+            lambda: {name: rate(name, url, count) for name, count in counts.items()}
+        )
+    limit, plain = max(rates["bare loop"], rates["own loop"]), rates["boto3, 10 a call"]
     rows = [
         (name, f"{events:,.0f} events/s", f"{events / limit:.0%}", f"{events / plain:.1f}")
         for name, events in rates.items()
@@ -91,7 +99,7 @@ def peers(latency: float) -> tuple[list[Row], dict[str, Any]]:
     return rows, {
         "events_per_second": rates,
         "bridge_with_journal_of_bridge": rates["bridge with journal"] / rates["bridge"],
-        "bridge_of_bare_loop": rates["bridge"] / limit,
+        "bridge_of_faster_loop": rates["bridge"] / limit,
         "bridge_times_boto3_ten": rates["bridge"] / plain,
     }
 
@@ -102,7 +110,7 @@ def whole() -> tuple[list[Row], dict[str, Any]]:
     def one_round() -> dict[str, float]:
         result = {}
         with endpoint(beside=True) as url:
-            result["bare loop"] = rate("bare loop", url, one_core=True)
+            result["bare loop"] = rate("bare loop", url, COUNTS["bare loop"], one_core=True)
         for what, count, console in (
             ("single", 10_000, False),
             ("batched", 40_000, False),

@@ -1,6 +1,7 @@
 """Who is measured: each delivers `count` events to the endpoint and gives the seconds it took."""
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -24,9 +25,13 @@ from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.journal.recorder import Recorder, Retention
 from magento_eventbridge.observability.counts import DeliveryCounts
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
+from magento_eventbridge.sinks.eventbridge.http_client import Endpoint
+from magento_eventbridge.sinks.eventbridge.signer import Signer
 from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink, encode
 
-CALLS_AT_ONCE = 8
+# Of the loops, and the most of the bridge: by the environment, since a call that takes longer
+# leaves room for more.
+CALLS_AT_ONCE = int(os.environ.get("BENCHMARK_CALLS_AT_ONCE", "8"))
 
 
 def bare_loop(url: str, count: int) -> float:
@@ -55,6 +60,35 @@ def bare_loop(url: str, count: int) -> float:
             began = time.perf_counter()
             await asyncio.gather(*[worker() for _ in range(CALLS_AT_ONCE)])
             return time.perf_counter() - began
+
+    return uvloop.run(run())
+
+
+def own_loop(url: str, count: int) -> float:
+    """The same with the bridge's own signer and HTTP client."""
+    entries = load.entries(count, url)
+    bodies = [encode(entries[start : start + 10]) for start in range(0, count, 10)]
+    credentials = Credentials(load.KEYS.access_key, load.KEYS.secret_access_key)
+    keys = credentials.get_frozen_credentials()
+    headers = {
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amz-Target": "AWSEvents.PutEvents",
+    }
+
+    async def run() -> float:
+        waiting = iter(bodies)
+        endpoint = Endpoint(url)
+        signer = Signer(url, "events", "eu-west-1", headers)
+
+        async def worker() -> None:
+            for body in waiting:
+                await endpoint.post(signer.sign(body, keys), body)
+
+        began = time.perf_counter()
+        await asyncio.gather(*[worker() for _ in range(CALLS_AT_ONCE)])
+        seconds = time.perf_counter() - began
+        endpoint.close()
+        return seconds
 
     return uvloop.run(run())
 
@@ -141,6 +175,7 @@ def boto3_one(url: str, count: int) -> float:
 
 ALL: dict[str, Callable[[str, int], float]] = {
     "bare loop": bare_loop,
+    "own loop": own_loop,
     "bridge": bridge,
     "bridge with journal": bridge_with_journal,
     "bridge with hashes": bridge_with_hashes,
