@@ -23,8 +23,9 @@ from magento_eventbridge.catalog.declared import (
 from magento_eventbridge.catalog.schema import COMMON, detail_schema
 from magento_eventbridge.declarations.catalogs import catalog_of
 from magento_eventbridge.magento.agent.module import shipped
-from magento_eventbridge.magento.env_php import PhpFileError, read_deployment
+from magento_eventbridge.magento.env_php import read_deployment
 from magento_eventbridge.magento.installation import module_switches
+from magento_eventbridge.magento.php_values import PhpFileError
 from magento_eventbridge.provisioning.patterns import PatternError, check, known
 
 NAME = "eventbridge_events.xml"
