@@ -115,6 +115,8 @@ def build_entry(capture: Capture, event: EventDefinition, route: Route) -> Entry
         content["metadata"] |= full_metadata(capture.subject)
     if route.tracking and capture.context:
         content["tracking"] = tracking(capture.context, route.detail)
+    if route.privacy:
+        content = route.privacy.apply(content)
     try:
         detail = msgspec.json.encode(content)
     except RecursionError:

@@ -8,8 +8,12 @@ from typing import Literal
 from magento_eventbridge.catalog import DOCUMENTED
 from magento_eventbridge.catalog.declared import ShopCatalog
 from magento_eventbridge.catalog.event import DetailLevel
+from magento_eventbridge.delivery.privacy import Privacy
 
 CredentialsType = Literal["keys", "env", "ec2", "default"]
+
+
+NO_PRIVACY = Privacy()
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Route:
         resources: the ARNs in every entry's `Resources`.
         detail: how much a detail says.
         catalog: the events of the shop.
+        privacy: which fields are removed or hashed.
     """
 
     destination: Destination
@@ -79,6 +84,7 @@ class Route:
     resources: tuple[str, ...] = ()
     detail: DetailLevel = "documented"
     catalog: ShopCatalog = DOCUMENTED
+    privacy: Privacy = NO_PRIVACY
 
     def detail_type(self, documented: str) -> str:
         """Return the name under which an event is sent, by its documented one."""

@@ -14,6 +14,7 @@ from pydantic import (
 
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS
 from magento_eventbridge.catalog.event import DetailLevel
+from magento_eventbridge.delivery.privacy import Privacy
 from magento_eventbridge.delivery.routing import (
     CredentialsSource,
     CredentialsType,
@@ -41,6 +42,7 @@ _Resource = Annotated[str, StringConstraints(max_length=2048)]
 
 _SCOPES = sorted({event.scope for event in EVENTS})
 _OWN = "declared/"
+_SHORTEST_PRIVACY_SECRET = 16
 _TOGGLES = {event.config_path.removeprefix("aws_eventbridge/events_") for event in EVENTS}
 
 
@@ -130,11 +132,50 @@ class OptionsSettings(SettingsGroup):
         return url
 
 
+_FIELD_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+
+
+class PrivacySettings(SettingsGroup):
+    """Which fields of details are removed or hashed before an event leaves."""
+
+    remove: Annotated[tuple[str, ...], BeforeValidator(split_words)] = Field(
+        (), description="fields by path, as billingAddress.street; in one text: with spaces between"
+    )
+    hash: Annotated[tuple[str, ...], BeforeValidator(split_words)] = Field(
+        (), description="fields by path whose values become HMAC-SHA256 digests"
+    )
+    secret: OptionalSecret = Field(None, description="the key of the digests; needed for hash")
+
+    @field_validator("remove", "hash")
+    @classmethod
+    def _are_paths(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        for path in paths:
+            if not _FIELD_PATH.fullmatch(path):
+                raise ValueError(f"'{path}' is not the path of a field, as billingAddress.street")
+            if path.partition(".")[0] == "metadata":
+                raise ValueError(f"'{path}': consumers need metadata; it has no personal data")
+        return paths
+
+    @model_validator(mode="after")
+    def _has_secret(self) -> Self:
+        if self.hash and len(reveal(self.secret) or "") < _SHORTEST_PRIVACY_SECRET:
+            raise ValueError(
+                f"hash needs a secret of at least {_SHORTEST_PRIVACY_SECRET} characters: set "
+                "privacy.secret (`openssl rand -hex 32` creates one)"
+            )
+        return self
+
+    def privacy(self) -> Privacy:
+        """Convert to the delivery core's `Privacy`."""
+        return Privacy(self.remove, self.hash, reveal(self.secret) or "")
+
+
 class ViewSettings(SettingsGroup):
     """All that may differ from store view to store view."""
 
     credentials: CredentialsSettings = CredentialsSettings()
     options: OptionsSettings = OptionsSettings()
+    privacy: PrivacySettings = PrivacySettings()
     events: dict[str, bool] = Field(
         {}, description="switches, as 'order/placed' = false; what is not named is on"
     )
@@ -200,4 +241,5 @@ class ViewSettings(SettingsGroup):
             detail_types=self.detail_types,
             resources=options.resources,
             detail=options.detail,
+            privacy=self.privacy.privacy(),
         )

@@ -1,0 +1,62 @@
+"""Remove or hash fields of a detail by path, before the event leaves."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+_DIGEST = "hmac-sha256:"
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """Which fields of a store view's details are removed or hashed.
+
+    A path is `billingAddress.street` or `tracking.ip`; within arrays it means each member.
+
+    Attributes:
+        key: the secret of the HMAC; required if anything is hashed.
+    """
+
+    remove: tuple[str, ...] = ()
+    hash: tuple[str, ...] = ()
+    key: str = field(default="", repr=False)
+
+    def __bool__(self) -> bool:
+        """Return whether there is anything to do."""
+        return bool(self.remove or self.hash)
+
+    def apply(self, detail: dict[str, Any]) -> dict[str, Any]:
+        """Return the detail without what is removed, and with hashes of what is hashed."""
+        for path in self.remove:
+            detail = _changed(detail, path.split("."), None)
+        for path in self.hash:
+            detail = _changed(detail, path.split("."), self._digest)
+        return detail
+
+    def _digest(self, value: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, list):
+            return [self._digest(member) for member in value]
+        text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        return _DIGEST + hmac.new(self.key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def _changed(value: Any, path: list[str], change: Callable[[Any], Any] | None) -> Any:
+    """Return a copy in which the path is removed (no change given) or changed."""
+    if isinstance(value, list):
+        return [_changed(member, path, change) for member in value]
+    name, *rest = path
+    if not isinstance(value, dict) or name not in value:
+        return value
+    copy = dict(value)
+    if rest:
+        copy[name] = _changed(value[name], rest, change)
+    elif change is None:
+        del copy[name]
+    else:
+        copy[name] = change(value[name])
+    return copy
