@@ -547,6 +547,7 @@ def test_a_test_event_is_told_for_programs(command, dry_run):
         "reason": "",
         "source": "shop.example.com",
         "detailType": "IndexerStateSaved",
+        "bus": None,
     }
 
 

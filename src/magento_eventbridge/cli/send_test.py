@@ -51,14 +51,14 @@ def run(
                 "reason": verdict.reason,
                 "source": entry.source,
                 "detailType": entry.detail_type,
-                "bus": bus.state.value,
+                "bus": bus.state.value if bus else None,
             }
         )
     elif is_delivered:
         out.print(f"{entry.detail_type} of {entry.source} delivered, id {verdict.event_id}")
     else:
         out.print(f"{entry.detail_type} of {entry.source} NOT delivered: {verdict.reason}")
-    if is_delivered and bus.state is BusState.UNKNOWN:
+    if is_delivered and bus and bus.state is BusState.UNKNOWN:
         note(
             "it is not known whether the bus exists, and EventBridge may answer like this if it "
             f"does not: {bus.reason}"
@@ -69,12 +69,14 @@ def run(
 
 async def _send(
     settings: Settings, detail_type: str, store: int
-) -> tuple[Verdict, Entry, BusCheck]:
+) -> tuple[Verdict, Entry, BusCheck | None]:
     route = settings.view(store).route()
     entry = sample_entry(BY_DETAIL_TYPE[detail_type], route, str(uuid_utils.uuid7()), time.time())
     sinks = Sinks(settings)
     try:
         verdict = await sinks.try_out(route, entry)
+        if route.destination.dry_run:
+            return verdict, entry, None  # nothing was asked
         return verdict, entry, await sinks.buses.known(route.destination)
     finally:
         await sinks.close()
