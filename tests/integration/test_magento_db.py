@@ -223,8 +223,8 @@ async def test_a_queue_that_is_not_there_yet_is_waited_for_with_one_line(
         assert await queue.claim(10) == []
     assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == [
         "Magento's database has no queue 'aws.eventbridge.events.send' yet. 'bin/magento "
-        "setup:upgrade' makes it, once the module that publishes to it is there, unless the store "
-        "has a broker for it. Waiting for it."
+        "setup:upgrade' creates it, once the module that publishes to it is installed, unless the "
+        "store has a broker for it. Waiting for it."
     ]
     magento_queue.declare()
     magento_queue.put(recorded.orders(1))
@@ -236,7 +236,7 @@ async def test_tables_of_another_prefix_are_told_of(magento_queue: MagentoQueue)
     with pytest.raises(QueueError, match="check the table prefix"):
         await queue.claim(10)
     await queue.close()
-    for table in ("message", "dead_letter"):
+    for table in ("message", "dead_letter", "bridge"):
         magento_queue.run(f"DROP TABLE nobodys_eventbridge_queue_{table}")
 
 

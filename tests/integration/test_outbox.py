@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from pymysql.cursors import Cursor
 
-from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.magento.database import DatabaseOptions
+from magento_eventbridge.queues.mysql.lease import LeaseTiming
 from magento_eventbridge.queues.mysql.outbox import OutboxQueue
 from magento_eventbridge.tls import TlsOptions
 from tests.support import recorded
@@ -161,13 +162,16 @@ async def test_a_bridge_that_lost_its_connection_keeps_its_claims(
     outbox.put(recorded.orders(2))
     claims = await queue.claim(2)
     other = OutboxQueue(outbox.options)
-    ((number,),) = outbox.ask(f"SELECT IS_USED_LOCK('eventbridge/{queue.bridge}')")
+
+    def number_of(cursor: Cursor) -> Any:
+        cursor.execute("SELECT CONNECTION_ID()")
+        return cursor.fetchone()
+
+    (number,) = await queue._connection.run(number_of)
     outbox.ask(f"KILL {number}")
-    taking = asyncio.create_task(other.claim(10))
-    await asyncio.sleep(0.2)
-    assert not taking.done()
+    assert await other.claim(10) == []
     await queue.ack(claims[:1])
-    assert await taking == []
+    assert await other.claim(10) == []
     await queue.ack(claims[1:])
     assert (await queue.depth()).captures == 0
     await other.close()
@@ -183,7 +187,10 @@ async def test_a_claim_that_was_cut_off_leaves_nothing_behind(
     with pytest.raises(QueueError, match="no_such_function"):
         await queue.claim(3)
     monkeypatch.undo()
-    assert outbox.ask("SELECT COUNT(claimed_by) FROM {outbox}") == ((3,),)
+    assert outbox.ask("SELECT COUNT(claimed_by) FROM {outbox}") == ((0,),)
+    # As if the connection had been lost when the claim was committed.
+    (name,) = queue._unfinished
+    outbox.ask(f"UPDATE {{outbox}} SET claimed_by = '{name}' WHERE id < 3")
     assert [claim.body for claim in await queue.claim(10)] == [body for _, body in captures]
 
 
@@ -215,7 +222,7 @@ async def test_a_crash_of_the_database_loses_nothing(
 async def test_a_table_prefix_keeps_stores_apart(outbox: Outbox, queue: OutboxQueue) -> None:
     outbox.put(recorded.orders(1))
     other = OutboxQueue(replace(outbox.options, table_prefix="elsewhere_"))
-    with pytest.raises(QueueError, match="elsewhere_eventbridge_outbox.*bin/magento setup:upgrade"):
+    with pytest.raises(QueueError, match="elsewhere_eventbridge_.*bin/magento setup:upgrade"):
         await other.claim(1)
     await other.close()
     assert len(await queue.claim(10)) == 1
@@ -310,3 +317,135 @@ async def test_a_commit_at_rest_is_relayed_within_100_ms(
 def _questions(outbox: Outbox) -> int:
     ((_, count),) = outbox.ask("SHOW GLOBAL STATUS LIKE 'Questions'")
     return int(str(count))
+
+
+# Leases
+
+HASTY = LeaseTiming(
+    renew_seconds=0.1, hold_seconds=0.4, dead_seconds=0.8, watch_seconds=0.1, orphans_seconds=0.5
+)
+
+
+async def pause(queue: OutboxQueue) -> None:
+    """Let a queue renew its lease no more, as if its process were paused."""
+    assert queue._renewing
+    queue._renewing.cancel()
+    await asyncio.gather(queue._renewing, return_exceptions=True)
+
+
+async def test_a_bridge_that_slept_for_too_long_has_no_claims_any_more(outbox: Outbox) -> None:
+    captures = recorded.orders(4)
+    outbox.put(captures)
+    slept, other = OutboxQueue(outbox.options, HASTY), OutboxQueue(outbox.options, HASTY)
+    claims = await slept.claim(2)
+    assert slept.holds_claims()
+    assert len(await other.claim(1)) == 1
+    await pause(slept)
+    taken = await other.claim(10)
+    async with asyncio.timeout(5):
+        while len(taken) < 3:
+            await asyncio.sleep(0.05)
+            taken += await other.claim(10)
+    assert not slept.holds_claims()
+    await slept.ack(claims[:1])
+    await slept.bury(claims[1], "for a test")
+    await slept.retry(claims)
+    depth = await other.depth()
+    assert (depth.captures, depth.dead) == (4, 0)
+    assert not await slept.confirm()
+    assert slept.holds_claims()
+    await other.ack(taken)
+    outbox.put(recorded.orders(1))
+    assert len(await slept.claim(10)) == 1
+    await slept.close()
+    await other.close()
+
+
+async def test_a_bridge_that_slept_alone_goes_on_with_its_claims(outbox: Outbox) -> None:
+    outbox.put(recorded.orders(2))
+    queue = OutboxQueue(outbox.options, HASTY)
+    claims = await queue.claim(2)
+    await pause(queue)
+    await asyncio.sleep(1)
+    assert not queue.holds_claims()
+    assert await queue.confirm()
+    assert queue.holds_claims()
+    await queue.ack(claims)
+    assert (await queue.depth()).captures == 0
+    await queue.close()
+
+
+async def test_rows_with_the_ids_of_former_claims_are_not_touched(
+    outbox: Outbox, queue: OutboxQueue
+) -> None:
+    outbox.put(recorded.orders(5))
+    former = await queue.claim(5)
+    outbox.ask("TRUNCATE TABLE {outbox}")
+    captures = recorded.orders(5)
+    outbox.put(captures)
+    await queue.ack(former[:2])
+    await queue.bury(former[2], "for a test")
+    await queue.retry(former[3:])
+    assert await queue.recall(former) == []
+    assert (await queue.depth()).captures == 5
+    claims: list[Claim] = []
+    async with asyncio.timeout(5):
+        while len(claims) < 5:
+            claims += await queue.claim(10)
+    await queue.ack(former)
+    assert [claim.body for claim in claims] == [body for _, body in captures]
+    assert (await queue.depth()).captures == 5
+
+
+async def test_claims_of_a_former_version_are_released(outbox: Outbox) -> None:
+    outbox.put(recorded.orders(2))
+    outbox.ask("UPDATE {outbox} SET claimed_by = 'shop-12-0a1b2c3d' WHERE id = 1")
+    queue = OutboxQueue(outbox.options, HASTY)
+    began = time.monotonic()
+    assert len(await queue.claim(10)) == 2
+    assert time.monotonic() - began > HASTY.dead_seconds
+    await queue.close()
+
+
+async def test_a_clean_stop_leaves_no_claims_and_no_wait(outbox: Outbox) -> None:
+    outbox.put(recorded.orders(2))
+    first = OutboxQueue(outbox.options)
+    await first.claim(1)
+    await first.beat({"version": "1"})
+    await first.close()
+    second = OutboxQueue(outbox.options)
+    assert len(await second.claim(10)) == 2
+    await second.close()
+    assert outbox.ask("SELECT COUNT(*), MIN(status) FROM {bridges}") == ((1, '{"version": "1"}'),)
+
+
+# Locks of other sessions
+
+
+async def test_a_locked_capture_is_not_overtaken_by_a_newer_one_of_its_subject(
+    outbox: Outbox, queue: OutboxQueue
+) -> None:
+    order, other = recorded.orders(2)
+    later = recorded.stored(recorded.again(json.loads(order[1]), event="sales_order_save_after"))
+    outbox.put([order, other, later])
+    with outbox.server.connect() as session, session.cursor() as cursor:
+        cursor.execute(f"SELECT id FROM {outbox.table} WHERE id = 1 FOR UPDATE")
+        async with asyncio.timeout(2):
+            claims = await queue.claim(10)
+        assert [claim.body for claim in claims] == [other[1]]
+        assert await queue.claim(10) == []
+        session.rollback()
+    assert [claim.body for claim in await queue.claim(10)] == [order[1], later[1]]
+
+
+async def test_captures_come_in_the_order_of_the_commits(
+    outbox: Outbox, queue: OutboxQueue
+) -> None:
+    first, second, third = recorded.orders(3)
+    with outbox.server.connect() as slow:
+        outbox.put([second], slow)
+        outbox.put([first])
+        assert [claim.body for claim in await queue.claim(10)] == [first[1]]
+        slow.commit()
+    outbox.put([third])
+    assert [claim.body for claim in await queue.claim(10)] == [second[1], third[1]]

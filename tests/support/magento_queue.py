@@ -18,7 +18,11 @@ from magento_eventbridge.settings.queues import QUEUE
 from tests.support.mariadb import Server
 
 _TABLES = Path(__file__).with_name("magento_queue_tables.sql").read_text()
-_OURS = ("eventbridge_queue_message", "eventbridge_queue_dead_letter")
+_OURS = (
+    "eventbridge_queue_message",
+    "eventbridge_queue_dead_letter",
+    "eventbridge_queue_bridge",
+)
 _MAGENTOS = ("queue_message_status", "queue_message", "queue")
 
 

@@ -116,7 +116,7 @@ class Outbox:
             own.commit()
 
     def ask(self, query: str) -> Sequence[tuple[object, ...]]:
-        """Ask a question about `{outbox}`, `{dead_letters}` or `{bridges}`."""
+        """Run a statement over `{outbox}`, `{dead_letters}` or `{bridges}`, and return its rows."""
         prefix = self.options.table_prefix
         text = query.format(
             outbox=self.table,
@@ -125,6 +125,7 @@ class Outbox:
         )
         with self.server.connect() as connection, connection.cursor() as cursor:
             cursor.execute(text)
+            connection.commit()
             return cursor.fetchall()
 
 

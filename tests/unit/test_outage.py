@@ -4,7 +4,7 @@ import logging
 
 from magento_eventbridge.delivery.backoff import Backoff
 from magento_eventbridge.delivery.outage import Outage
-from magento_eventbridge.queues.mysql import queue as mysql_queue
+from magento_eventbridge.queues.mysql.lease import LeaseTiming
 
 
 class Clock:
@@ -41,10 +41,12 @@ def test_pauses_grow_up_to_two_seconds_and_begin_anew():
     assert outage.goes_on("x") <= 0.1
 
 
-def test_a_bridge_is_back_before_others_give_its_claims_away():
-    """Or what it delivered while the database was away would be delivered again by another."""
+def test_a_bridge_renews_its_lease_before_others_end_it():
+    """Or what it delivered while the database was unavailable would be delivered twice."""
     outage = Outage("lost", "found")
-    assert max(outage.goes_on("x") for _ in range(12)) < mysql_queue._GRACE
+    timing = LeaseTiming()
+    assert max(outage.goes_on("x") for _ in range(12)) + timing.renew_seconds < timing.dead_seconds
+    assert timing.hold_seconds < timing.dead_seconds
 
 
 def test_what_works_all_along_is_not_told(caplog):

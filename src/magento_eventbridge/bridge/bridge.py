@@ -194,7 +194,7 @@ class Bridge:
         for dispatcher in self.dispatchers:
             dispatcher.reroute(changed)
         for heartbeat_writer in self._heartbeats:
-            heartbeat_writer.look_again()
+            heartbeat_writer.check_credentials_again()
         start_log(settings)
         log.info("The store's configuration has changed and is used from now on")
         await self._renew_logins(settings)

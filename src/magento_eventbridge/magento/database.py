@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pymysql
-from pymysql.constants import CR, ER
+from pymysql.constants import CLIENT, CR, ER
 from pymysql.cursors import Cursor
 
 from magento_eventbridge.errors import BridgeError
@@ -86,15 +86,11 @@ _CREATED_BY_AGENT = (
 
 
 class DatabaseConnection:
-    """Runs work on one connection, which may hold a named lock.
-
-    The server releases the lock when the connection ends, for any reason.
-    """
+    """Runs work on one connection, one piece after another."""
 
     def __init__(
         self,
         options: DatabaseOptions,
-        lock: str | None = None,
         *,
         if_absent: str = _CREATED_BY_AGENT,
         prepare: Callable[[Cursor], None] | None = None,
@@ -103,12 +99,10 @@ class DatabaseConnection:
 
         Args:
             options: how to reach the database.
-            lock: the name of the lock to hold.
             if_absent: what to do about a missing table, for the error message.
             prepare: is run on each new connection.
         """
         self._options = options
-        self._lock = lock
         self._if_absent = if_absent
         self._prepare = prepare
         self._connection: pymysql.Connection[Cursor] | None = None
@@ -168,8 +162,6 @@ class DatabaseConnection:
                 with connection.cursor() as cursor:
                     for statement in _session(options):
                         cursor.execute(statement)
-                    if self._lock is not None:
-                        self._take_lock(cursor)
                     if self._prepare:
                         self._prepare(cursor)
             except BaseException:
@@ -194,24 +186,12 @@ class DatabaseConnection:
                 write_timeout=options.silence_seconds,
                 program_name="magento-eventbridge",
                 ssl=tls_context(options.tls),
+                client_flag=CLIENT.FOUND_ROWS,  # an UPDATE counts unchanged rows too
             )
         except RuntimeError as error:  # a login plugin whose package is not installed
             raise self._explained(
                 pymysql.OperationalError(CR.CR_AUTH_PLUGIN_CANNOT_LOAD, str(error))
             ) from error
-
-    def _take_lock(self, cursor: Cursor) -> None:
-        cursor.execute("SELECT GET_LOCK(%s, 0), IS_USED_LOCK(%s)", (self._lock, self._lock))
-        is_ours, holder = cursor.fetchone() or (0, None)
-        if is_ours == 1:
-            return
-        # An earlier connection of this bridge, whose end the server has not noticed yet.
-        if holder is not None:
-            with contextlib.suppress(pymysql.MySQLError):  # it has ended meanwhile
-                cursor.execute("KILL CONNECTION %s", (holder,))
-        cursor.execute("SELECT GET_LOCK(%s, %s)", (self._lock, self._options.lock_wait_seconds))
-        if cursor.fetchone() != (1,):
-            raise DatabaseError(f"{self._options}: an earlier connection of this bridge is open")
 
     def _roll_back(self) -> None:
         try:

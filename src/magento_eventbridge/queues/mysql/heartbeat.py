@@ -1,4 +1,4 @@
-"""Tells the store every few seconds that its bridge is alive, and how it fares."""
+"""Reports the bridge's status to the store's database every few seconds."""
 
 import asyncio
 import logging
@@ -14,29 +14,29 @@ from magento_eventbridge.queues.mysql.outbox import OutboxQueue
 
 log = logging.getLogger(__name__)
 
-# Seconds. Looking for credentials may ask the network.
+# In seconds. The check of credentials may use the network.
 _BEATS_EVERY = 5.0
-_LOOKS_FOR_CREDENTIALS_EVERY = 60.0
+_CHECKS_CREDENTIALS_EVERY = 60.0
 
 CredentialsCheck = Callable[[], Awaitable[str]]
-"""Says in words which credentials there are."""
+"""Returns which credentials were found, in words."""
 
 
 class Heartbeat:
-    """Writes the row of a bridge in the store's database; admin pages show it."""
+    """Writes the status of a bridge to its row in the store's database; admin pages show it."""
 
     def __init__(
         self, queue: OutboxQueue, dispatcher: Dispatcher, credentials: CredentialsCheck
     ) -> None:
         self._queue = queue
         self._dispatcher = dispatcher
-        self._look = credentials
+        self._check_credentials = credentials
         self._credentials = ""
-        self._looks_at = 0.0
+        self._checks_at = 0.0
         self._started_at = time.time()
 
     async def beat(self) -> None:
-        """Beat until cancelled; what goes wrong is for the dispatcher to tell."""
+        """Report until cancelled; the dispatcher logs what is wrong with the database."""
         while True:
             try:
                 await self._queue.beat(await self._status())
@@ -46,14 +46,14 @@ class Heartbeat:
                 log.exception("The heartbeat failed")
             await asyncio.sleep(_BEATS_EVERY)
 
-    def look_again(self) -> None:
-        """Look for credentials at the next beat: they may have become others."""
-        self._looks_at = 0.0
+    def check_credentials_again(self) -> None:
+        """Check the credentials at the next beat: they may have changed."""
+        self._checks_at = 0.0
 
     async def _status(self) -> dict[str, Any]:
-        if time.monotonic() >= self._looks_at:
-            self._credentials = await self._look()
-            self._looks_at = time.monotonic() + _LOOKS_FOR_CREDENTIALS_EVERY
+        if time.monotonic() >= self._checks_at:
+            self._credentials = await self._check_credentials()
+            self._checks_at = time.monotonic() + _CHECKS_CREDENTIALS_EVERY
         backlog, dead = await self._queue.figures()
         return {
             "version": __version__,

@@ -1,25 +1,25 @@
--- What the magento-db queue asks beyond `mysql_queue.sql`: of Magento's tables (`queue`,
--- `queue_message`, `queue_message_status`) and of its own, where it keeps what it took from there.
+-- The statements of the magento-db queue, beside those of `queue.sql`: over Magento's tables (`queue`,
+-- `queue_message`, `queue_message_status`) and its own, for the messages that it took from there.
 -- Statuses are Magento's: 2 new, 3 in progress, 4 complete, 5 retry required, 6 error.
 
 -- name: known
--- Is there such a queue? `bin/magento setup:upgrade` makes it of a module's queue_topology.xml.
+-- Is there such a queue? `bin/magento setup:upgrade` creates it from a module's queue_topology.xml.
 SELECT COUNT(*) FROM {queues} WHERE name = %(queue)s;
 
 -- name: newest
--- The last message that came, whatever became of it.
+-- The newest message, waiting or not.
 SELECT MAX(message_id) FROM {statuses}
 WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s);
 
 -- name: waiting
--- Messages that nobody has taken, oldest first. Looks at all that wait in any queue.
+-- Messages that nobody has taken, oldest first. Reads the waiting messages of all queues.
 SELECT id, message_id FROM {statuses}
 WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s) AND status IN (2, 5)
 ORDER BY message_id
 LIMIT %(limit)s;
 
 -- name: waiting_beyond
--- Those of them that came after one. Looks at these only.
+-- Those of them after one message. Reads only these.
 SELECT id, message_id FROM {statuses}
 WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s) AND status IN (2, 5)
   AND message_id > %(beyond)s
@@ -32,76 +32,73 @@ SELECT TIMESTAMPDIFF(SECOND, MIN(updated_at), NOW()) FROM {statuses}
 WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s) AND status = 2;
 
 -- name: hold
--- Those of the messages that still wait, without those that others are just taking.
+-- Those of the messages that still wait, without those that another session has locked.
 -- MySQL cannot lock beside JSON_TABLE itself; DISTINCT keeps the inner query from becoming a join.
 SELECT s.id
 FROM (
   SELECT DISTINCT id
-  FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
-) AS told
-STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = told.id
+  FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS numbers
+) AS listed
+STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = listed.id
 WHERE s.status IN (2, 5)
 FOR UPDATE SKIP LOCKED;
 
+-- name: messages
+-- The text of messages, as the database has it.
+SELECT s.id, COALESCE(CAST(m.body AS BINARY), '')
+FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = listed.id
+STRAIGHT_JOIN {messages} AS m FORCE INDEX (PRIMARY) ON m.id = s.message_id;
+
 -- name: take
--- Copy messages to where Magento's clean-up does not come, with the store view that a capture
--- names at its top, and mark them as in progress. One that Magento has pushed to be tried again
--- while we still have it is there already.
+-- Copy messages to where Magento's clean-up does not delete them, each with its store view, and mark
+-- them as in progress. A message that Magento lets retry while we still have it is there already.
 INSERT INTO {captures} (status_id, store_id, body)
-SELECT
-  status_id,
-  CASE WHEN store REGEXP '^[0-9]{{1,9}}$' THEN CAST(store AS UNSIGNED) ELSE 0 END,
-  body
-FROM (
-  SELECT
-    status_id,
-    body,
-    CASE WHEN JSON_VALID(capture) THEN JSON_VALUE(capture, '$.store_id') END AS store
-  FROM (
-    SELECT
-      s.id AS status_id,
-      COALESCE(m.body, '') AS body,
-      CASE WHEN m.body LIKE '"%%' THEN IF(JSON_VALID(m.body), JSON_UNQUOTE(m.body), '')
-           WHEN m.body LIKE '{{%%' THEN m.body END AS capture
-    FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS told
-    STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = told.id
-    STRAIGHT_JOIN {messages} AS m FORCE INDEX (PRIMARY) ON m.id = s.message_id
-  ) AS read_messages
-) AS of_stores
-ORDER BY status_id
+SELECT s.id, listed.view_id, COALESCE(CAST(m.body AS BINARY), '')
+FROM JSON_TABLE(%(messages)s, '$[*]' COLUMNS (
+  id BIGINT UNSIGNED PATH '$[0]', view_id INT UNSIGNED PATH '$[1]'
+)) AS listed
+STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = listed.id
+STRAIGHT_JOIN {messages} AS m FORCE INDEX (PRIMARY) ON m.id = s.message_id
+ORDER BY s.message_id
 ON DUPLICATE KEY UPDATE {captures}.status_id = {captures}.status_id;
-UPDATE JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS told
-STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = told.id
+UPDATE JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = listed.id
 SET s.status = 3;
 
 -- name: read
--- The messages themselves, once they are claimed.
+-- The messages themselves; `%` as the claim: claimed by any bridge, or by none.
 SELECT o.id, o.body, o.status_id
-FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS told
-STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = told.id
+FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
+WHERE COALESCE(o.claimed_by, '') LIKE %(claim)s
 ORDER BY o.id;
 
 -- name: delivered
--- Delivered, or meaning nothing worth telling: complete. Magento's clean-up deletes them in time.
-UPDATE JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS told
-STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = told.id
+-- Delivered, or no event: complete. Magento's clean-up deletes them in time.
+UPDATE JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
 STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = o.status_id
-SET s.status = 4;
+SET s.status = 4
+WHERE o.claimed_by LIKE %(claim)s;
 DELETE o
-FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS told
-STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = told.id;
+FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
+WHERE o.claimed_by LIKE %(claim)s;
 
 -- name: bury
 -- A message becomes a dead letter, and is in error for Magento.
 INSERT INTO {dead_letters} (status_id, store_id, body, reason, attempts)
 SELECT status_id, store_id, body, %(reason)s, attempts
-FROM {captures} WHERE id = %(id)s FOR UPDATE;
+FROM {captures} WHERE id = %(id)s AND claimed_by LIKE %(claim)s FOR UPDATE;
 UPDATE {statuses} SET status = 6
-WHERE id = (SELECT status_id FROM {captures} WHERE id = %(id)s);
-DELETE FROM {captures} WHERE id = %(id)s;
+WHERE id = (
+  SELECT status_id FROM {captures} WHERE id = %(id)s AND claimed_by LIKE %(claim)s
+);
+DELETE FROM {captures} WHERE id = %(id)s AND claimed_by LIKE %(claim)s;
 
 -- name: depth
--- How much there is to do, here and still in Magento's tables, and how many are dead.
+-- How much waits here and still in Magento's tables, and how many are dead letters.
 SELECT
   (SELECT COUNT(*) FROM {captures}) + (
     SELECT COUNT(*) FROM {statuses}
@@ -135,22 +132,22 @@ FROM {dead_letters} WHERE id = %(id)s;
 -- Dead letters become messages in progress again, in their old order; `dead_delete` follows.
 INSERT INTO {captures} (status_id, store_id, body)
 SELECT d.status_id, d.store_id, d.body
-FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS told
-STRAIGHT_JOIN {dead_letters} AS d FORCE INDEX (PRIMARY) ON d.id = told.id
+FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+STRAIGHT_JOIN {dead_letters} AS d FORCE INDEX (PRIMARY) ON d.id = listed.id
 ORDER BY d.id;
-UPDATE JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS told
-STRAIGHT_JOIN {dead_letters} AS d FORCE INDEX (PRIMARY) ON d.id = told.id
+UPDATE JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+STRAIGHT_JOIN {dead_letters} AS d FORCE INDEX (PRIMARY) ON d.id = listed.id
 STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = d.status_id
 SET s.status = 3;
 
 -- name: tables
--- Are our own tables there?
+-- Do our own tables exist?
 SELECT COUNT(*) FROM information_schema.tables
-WHERE table_schema = DATABASE() AND table_name IN (%(captures_name)s, %(dead_letters_name)s);
+WHERE table_schema = DATABASE() AND table_name IN (%(captures_name)s, %(dead_letters_name)s, %(bridges_name)s);
 
--- name: make_tables
--- Made by the bridge itself: a store may have the original module only. Magento leaves tables alone
--- that no module of its declares.
+-- name: create_tables
+-- The bridge creates them: a store may have the original module only. Magento does not change tables
+-- that none of its modules declares.
 CREATE TABLE IF NOT EXISTS {captures} (
   id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
   status_id BIGINT UNSIGNED NOT NULL COMMENT 'In queue_message_status',
@@ -159,7 +156,7 @@ CREATE TABLE IF NOT EXISTS {captures} (
   created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
   available_at DOUBLE NOT NULL DEFAULT 0 COMMENT 'Not before these seconds since the epoch',
   attempts INT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'How often the bridge tried',
-  claimed_by VARCHAR(64) DEFAULT NULL COMMENT 'The bridge that has it in hand',
+  claimed_by VARCHAR(64) DEFAULT NULL COMMENT 'The claim that has it',
   PRIMARY KEY (id),
   UNIQUE KEY (status_id),
   KEY (claimed_by, id)
@@ -174,3 +171,9 @@ CREATE TABLE IF NOT EXISTS {dead_letters} (
   buried_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
   PRIMARY KEY (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COMMENT='Messages that could not be delivered';
+CREATE TABLE IF NOT EXISTS {bridges} (
+  id VARCHAR(64) NOT NULL,
+  heartbeat_at DOUBLE NOT NULL,
+  status TEXT DEFAULT NULL,
+  PRIMARY KEY (id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COMMENT='Leases of the bridges on this queue';

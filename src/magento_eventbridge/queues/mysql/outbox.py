@@ -1,4 +1,4 @@
-"""The `outbox` queue: a table in Magento's own database, written with the order it tells of."""
+"""The `outbox` queue: a table in Magento's database, written in the transaction of the event."""
 
 import json
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from typing import Any
 from pymysql.cursors import Cursor
 
 from magento_eventbridge.magento.database import DatabaseOptions
+from magento_eventbridge.queues.mysql.lease import LeaseTiming
 from magento_eventbridge.queues.mysql.queue import MysqlQueue
 from magento_eventbridge.queues.mysql.statements import Statements
 
@@ -16,20 +17,24 @@ class OutboxQueue(MysqlQueue):
 
     name = "outbox"
 
-    def __init__(self, options: DatabaseOptions) -> None:
-        """Get ready; the database is asked for the first time when something is wanted of it."""
+    def __init__(self, options: DatabaseOptions, timing: LeaseTiming | None = None) -> None:
+        """Create it; it connects when it is used for the first time."""
         prefix = options.table_prefix
-        tables = {
-            "captures": f"`{prefix}eventbridge_outbox`",
-            "dead_letters": f"`{prefix}eventbridge_dead_letter`",
-            "bridges": f"`{prefix}eventbridge_bridge`",
+        names = {
+            "captures": f"{prefix}eventbridge_outbox",
+            "dead_letters": f"{prefix}eventbridge_dead_letter",
+            "bridges": f"{prefix}eventbridge_bridge",
         }
-        super().__init__(options, Statements(["queue.sql", "outbox.sql"], tables))
+        tables = {name: f"`{table}`" for name, table in names.items()}
+        statements = Statements(
+            ["queue.sql", "outbox.sql"], tables, captures_name=names["captures"]
+        )
+        super().__init__(options, statements, timing=timing)
 
     async def figures(self) -> tuple[int, int]:
-        """Tell how many captures and dead letters there are, up to 100,000 each.
+        """Return how many captures and dead letters there are, up to 100,000 each.
 
-        For those who ask often: an exact count of a long table takes the database its time.
+        For frequent queries: an exact count of a long table takes the database its time.
         """
 
         def work(cursor: Cursor) -> tuple[int, int]:
@@ -39,11 +44,13 @@ class OutboxQueue(MysqlQueue):
         return await self._connection.run(work)
 
     async def beat(self, status: Mapping[str, Any]) -> None:
-        """Let the store's admin pages know that this bridge is alive, and how it fares."""
+        """Report this bridge's status, for the store's admin pages."""
         text = json.dumps(status)
 
         def work(cursor: Cursor) -> None:
-            self._statements.run(cursor, "beat", bridge=self.bridge, status=text)
+            if not self._has_lease:
+                self._take_lease(cursor)
+            self._statements.run(cursor, "report", bridge=self.bridge, status=text)
             self._statements.run(cursor, "forget_bridges")
 
         await self._connection.run(work)

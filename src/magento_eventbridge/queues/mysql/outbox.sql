@@ -1,30 +1,33 @@
--- What the outbox queue asks beyond `mysql_queue.sql`. The agent's db_schema.xml declares the tables.
+-- The statements of the outbox, beside those of `queue.sql`. The agent's db_schema.xml declares the tables.
 
 -- name: read
--- The captures themselves, once they are claimed.
+-- The captures themselves; `%` as the claim: claimed by any bridge, or by none.
 SELECT o.id, o.body
-FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS told
-STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = told.id
+FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
+WHERE COALESCE(o.claimed_by, '') LIKE %(claim)s
 ORDER BY o.id;
 
 -- name: delivered
--- Delivered, or meaning nothing worth telling.
+-- Delivered, or no event.
 DELETE o
-FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS told
-STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = told.id;
+FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
+WHERE o.claimed_by LIKE %(claim)s;
 
 -- name: bury
 -- A capture becomes a dead letter.
 INSERT INTO {dead_letters} (store_id, subject, body, reason, attempts)
-SELECT store_id, subject, body, %(reason)s, attempts FROM {captures} WHERE id = %(id)s FOR UPDATE;
-DELETE FROM {captures} WHERE id = %(id)s;
+SELECT store_id, subject, body, %(reason)s, attempts
+FROM {captures} WHERE id = %(id)s AND claimed_by LIKE %(claim)s FOR UPDATE;
+DELETE FROM {captures} WHERE id = %(id)s AND claimed_by LIKE %(claim)s;
 
 -- name: depth
--- How much there is to do, and how many are dead.
+-- How many captures wait, and how many are dead letters.
 SELECT (SELECT COUNT(*) FROM {captures}), (SELECT COUNT(*) FROM {dead_letters});
 
 -- name: figures
--- The same for who asks every few seconds: no more than so many rows are counted.
+-- The same for frequent queries: no more than so many rows are counted.
 SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM {captures} LIMIT 100000) AS some_captures),
        (SELECT COUNT(*) FROM (SELECT 1 FROM {dead_letters} LIMIT 100000) AS some_letters);
 
@@ -46,14 +49,13 @@ FROM {dead_letters} WHERE id = %(id)s;
 -- Dead letters become captures that wait, in their old order; `dead_delete` follows.
 INSERT INTO {captures} (store_id, subject, body)
 SELECT d.store_id, d.subject, d.body
-FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS told
-STRAIGHT_JOIN {dead_letters} AS d FORCE INDEX (PRIMARY) ON d.id = told.id
+FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+STRAIGHT_JOIN {dead_letters} AS d FORCE INDEX (PRIMARY) ON d.id = listed.id
 ORDER BY d.id;
 
--- name: beat
--- This bridge is alive; the store's admin pages show what it says of itself.
-REPLACE INTO {bridges} (id, heartbeat_at, status)
-VALUES (%(bridge)s, UNIX_TIMESTAMP(NOW(6)), %(status)s);
+-- name: report
+-- What this bridge reports of itself; the store's admin pages show it.
+UPDATE {bridges} SET status = %(status)s WHERE id = %(bridge)s;
 
 -- name: forget_bridges
 -- Bridges that ended long ago.

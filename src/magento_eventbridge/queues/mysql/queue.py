@@ -1,43 +1,52 @@
-"""What the queues in Magento's own database have in common: claims, retries, dead letters."""
+"""What the queues in Magento's own database have in common: claims, leases, dead letters."""
 
 import asyncio
 import json
-import os
+import logging
 import re
-import secrets
-import socket
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import cast
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple, cast
 
 from pymysql.cursors import Cursor
 
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.delivery.ports import Claim, Depth, QueueError
-from magento_eventbridge.magento.database import (
-    DatabaseOptions,
-    transaction,
-)
+from magento_eventbridge.magento.database import DatabaseOptions, transaction
 from magento_eventbridge.queues.mysql.connection import QueueConnection
 from magento_eventbridge.queues.mysql.dead_letters import MysqlDeadLetters, TextOf
+from magento_eventbridge.queues.mysql.lease import Lease, LeaseTiming, Peers, clocks
+from magento_eventbridge.queues.mysql.process_names import new_name
+from magento_eventbridge.queues.mysql.search_window import SearchWindow
 from magento_eventbridge.queues.mysql.statements import Statements
+
+log = logging.getLogger(__name__)
 
 # A claim stops at so many bytes: captures are small, but may be a megabyte each.
 _BYTES_PER_CLAIM = 16_000_000
-# Seconds between two looks at an empty table: right after something came, and at rest.
+# In seconds, between two queries for waiting captures: right after some came, and at rest.
 _EAGER_PAUSE = 0.01
 _IDLE_PAUSE = 0.1
-# Seconds between two looks for bridges that are gone, and how long one that lost its connection
-# has to come back for its claims.
-_LOOKS_EVERY = 2.0
-_GRACE = 3.0
+# A search that takes longer than this, in seconds, reads many deleted rows.
+_SLOW_SEARCH = 0.01
+# In seconds: how long a row that could not be read stays in the queue.
+_UNREAD_DELAY = 2.0
+
+
+class Handle(NamedTuple):
+    """A claimed row: its id, and the name of the claim that is written in it."""
+
+    id: int
+    claim: str
 
 
 class MysqlQueue:
     """Captures in a table in Magento's database; several bridges may share it.
 
-    A claim is written down in its row, in a short transaction. Each bridge holds a named lock
-    while it lives. When the server has let go of the lock, others give its claims back.
+    A claim is written in its rows, in a short transaction. Each bridge has a lease, a row that it
+    renews every few seconds. When a lease has not been renewed for long, the others end it, and
+    release the claims.
     """
 
     name: str
@@ -49,22 +58,35 @@ class MysqlQueue:
         *,
         text_of: TextOf = lambda body: body,
         prepare: Callable[[Cursor], None] | None = None,
+        timing: LeaseTiming | None = None,
     ) -> None:
-        """Get ready; the database is asked for the first time when something is wanted of it.
+        """Create it; it connects when it is used for the first time.
 
-        `prepare` is run on each new connection.
+        Args:
+            options: how to reach the database.
+            statements: the statements over the tables of this queue.
+            text_of: returns the capture's text for a row's body.
+            prepare: is run on each new connection.
+            timing: of leases.
         """
-        host = re.sub(r"[^\w.-]", "-", socket.gethostname(), flags=re.ASCII)[:24]
-        self.bridge = f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
-        self._connection = QueueConnection(options, f"eventbridge/{self.bridge}", prepare=prepare)
+        self.bridge = new_name()
+        self._connection = QueueConnection(options, prepare=prepare)
         self._statements = statements
         self._text_of = text_of
-        self._claimed: set[int] = set()
+        self._timing = timing or LeaseTiming()
+        self._lease = Lease(self._timing)
+        self._has_lease = False
+        self._is_lost = False  # another bridge has ended the lease
+        self._peers = Peers(self._timing)
+        self._orphaned: set[str] = set()  # bridges that have claims, and no lease
+        self._watches_at = self._searches_orphans_at = float("-inf")
+        self._renewing: asyncio.Task[None] | None = None
+        self._claimed: set[Handle] = set()
+        self._claim_number = 0
+        self._unfinished: set[str] = set()  # claims that were cut off: rows may bear their names
         self._without_views: list[int] = [-1]
+        self._window = SearchWindow()
         self._pause = _EAGER_PAUSE
-        self._looks_at = 0.0
-        # Whether rows may be ours that nobody was given: a claim was cut off in its middle.
-        self._has_strays = False
 
     @property
     def place(self) -> tuple[object, ...]:
@@ -76,37 +98,28 @@ class MysqlQueue:
         self._connection.use(options)
 
     async def check(self) -> None:
-        """Find out whether the tables are there.
+        """Check that the tables exist.
 
         Raises:
-            QueueError: they are not, or the database cannot be reached.
+            QueueError: they do not, or the database is unavailable.
         """
         await self._connection.run(self._is_waiting)
 
     async def claim(self, limit: int, *, without_views: Collection[int] = ()) -> list[Claim]:
-        """Claim up to `limit` captures that wait, passing over those of the stores named."""
-        await self._bring_back_lost()
+        """Claim up to `limit` waiting captures, except those of the store views named."""
+        await self._watch_peers()
         self._without_views = sorted(without_views) or [-1]
-        known = frozenset(self._claimed)
-
-        def work(cursor: Cursor) -> list[Claim]:
-            if self._has_strays:
-                self._give_back(cursor, set(self._ids_of(cursor, self.bridge)) - known)
-                self._has_strays = False
-            if not self._is_waiting(cursor):
-                return []
-            self._has_strays = True
-            with transaction(cursor):
-                values = {"without_views": self._without_views, "limit": limit}
-                ids = _within_bytes(self._statements.rows(cursor, "lock_waiting", values))
-                if ids:
-                    self._statements.run(cursor, "mark_claimed", ids=ids, bridge=self.bridge)
-            rows = self._statements.rows(cursor, "read", {"ids": json.dumps(ids)}) if ids else []
-            return [Claim(number, self._text_of(*body)) for number, *body in rows]
-
-        claims = await self._connection.run(work)
-        self._has_strays = False
-        self._claimed.update(_id(claim) for claim in claims)
+        self._claim_number += 1
+        name = f"{self.bridge}/{self._claim_number:x}"
+        try:
+            claims = await self._connection.run(lambda cursor: self._claim(cursor, name, limit))
+        except QueueError:
+            self._window.search_everything()  # what this claim saw may wait again
+            raise
+        self._unfinished.clear()
+        self._claimed.update(_handle(claim) for claim in claims)
+        if self._renewing is None:
+            self._renewing = asyncio.create_task(self._keep_renewing(), name="lease")
         if claims:
             self._pause = _EAGER_PAUSE
         return claims
@@ -117,62 +130,87 @@ class MysqlQueue:
         while (left := until - time.monotonic()) > 0:
             await asyncio.sleep(min(left, self._pause))
             self._pause = min(self._pause * 1.2, _IDLE_PAUSE)
-            # Whoever waited to the end claims next, and so looks.
+            # At the end of the time the caller claims, which queries as well.
             if time.monotonic() < until and await self._connection.run(self._is_waiting):
                 return
 
     async def ack(self, claims: Sequence[Claim]) -> None:
-        """Forget captures that were delivered, or that mean nothing worth telling."""
-        ids = [_id(claim) for claim in claims]
+        """Remove captures that were delivered, or that mean no event."""
+        handles = [_handle(claim) for claim in claims]
 
         def work(cursor: Cursor) -> None:
             with transaction(cursor):
-                self._statements.run(cursor, "delivered", ids=ids)
+                for name, ids in _by_claim(handles):
+                    self._statements.run(cursor, "delivered", ids=ids, claim=name)
 
         await self._connection.run(work)
-        self._claimed.difference_update(ids)
+        self._claimed.difference_update(handles)
 
     async def retry(self, claims: Sequence[Claim], delay: float = 0.0) -> None:
         """Give captures back; they come out again after `delay` seconds."""
-        ids = [_id(claim) for claim in claims]
-        await self._connection.run(lambda cursor: self._give_back(cursor, ids, delay))
-        self._claimed.difference_update(ids)
+        handles = [_handle(claim) for claim in claims]
+
+        def work(cursor: Cursor) -> None:
+            for name, ids in _by_claim(handles):
+                self._statements.run(cursor, "give_back", ids=ids, claim=name, delay=delay)
+
+        await self._connection.run(work)
+        self._claimed.difference_update(handles)
+        if handles:
+            due = time.monotonic() + delay if delay > 0 else 0.0
+            self._window.returned(min(handle.id for handle in handles), due)
 
     async def defer(self, claims: Sequence[Claim]) -> None:
         """Keep captures claimed without their bodies; they hold up nothing here."""
 
     async def recall(self, claims: Sequence[Claim]) -> list[Claim]:
         """Read claimed captures again, in their order; one that is gone is left out."""
-        ids = json.dumps([_id(claim) for claim in claims])
+        handles = [_handle(claim) for claim in claims]
 
         def work(cursor: Cursor) -> list[Claim]:
             with transaction(cursor):
-                rows = self._statements.rows(cursor, "read", {"ids": ids})
-            return [Claim(number, self._text_of(*body)) for number, *body in rows]
+                recalled = [
+                    claim
+                    for name, ids in _by_claim(handles)
+                    for claim in self._read(cursor, name, ids)
+                ]
+            return sorted(recalled, key=_handle)
 
         return await self._connection.run(work)
 
     def holds_claims(self) -> bool:
-        """Return True: the lock holds the claims as long as the connection lives."""
-        return True
+        """Return whether the lease was confirmed lately, or nothing is claimed."""
+        return not self._claimed or (not self._is_lost and self._lease.is_fresh)
 
     async def confirm(self) -> bool:
-        """Return True, as `holds_claims`."""
-        return True
-
-    async def bury(self, claim: Claim, reason: str) -> None:
-        """Move a capture that can never be delivered to the dead letters."""
-        number = _id(claim)
+        """Renew the lease, and return whether it was still there."""
+        if await self._renew():
+            return True
 
         def work(cursor: Cursor) -> None:
             with transaction(cursor):
-                self._statements.run(cursor, "bury", id=number, reason=_storable(reason))
+                self._give_back_all(cursor, f"{self.bridge}/%")
 
         await self._connection.run(work)
-        self._claimed.discard(number)
+        self._claimed.clear()
+        self._has_lease = self._is_lost = False
+        self._window.search_everything()
+        return False
+
+    async def bury(self, claim: Claim, reason: str) -> None:
+        """Move a capture that can never be delivered to the dead letters."""
+        handle = _handle(claim)
+        values = {"id": handle.id, "claim": handle.claim, "reason": _storable(reason)}
+
+        def work(cursor: Cursor) -> None:
+            with transaction(cursor):
+                self._statements.run(cursor, "bury", **values)
+
+        await self._connection.run(work)
+        self._claimed.discard(handle)
 
     async def depth(self) -> Depth:
-        """Tell how much there is to do."""
+        """Return how much there is to deliver."""
 
         def work(cursor: Cursor) -> Depth:
             ((captures, dead),) = self._statements.rows(cursor, "depth")
@@ -185,61 +223,239 @@ class MysqlQueue:
 
     @property
     def dead_letters(self) -> MysqlDeadLetters:
-        """What it buried."""
+        """The captures that it buried."""
         return MysqlDeadLetters(self._connection, self._statements, self._text_of)
 
     async def close(self) -> None:
-        """Give back what is still claimed, and let go of the connection."""
+        """Give back what is still claimed, and close the connection."""
+        if self._renewing:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
+
+        def work(cursor: Cursor) -> None:
+            with transaction(cursor):
+                if self._claimed or self._unfinished:
+                    self._give_back_all(cursor, f"{self.bridge}/%")
+                self._statements.run(cursor, "give_up_lease", bridge=self.bridge)
+
         try:
-            if self._claimed or self._has_strays:
-                await self._connection.run(
-                    lambda cursor: self._give_back(cursor, self._ids_of(cursor, self.bridge))
-                )
-        except QueueError:
-            pass  # the server does it for us, once it is back: our lock is free
+            if self._has_lease:
+                await self._connection.run(work)
+        except QueueError as error:
+            log.debug("Claims are not released; other bridges do that: %s", error)
         finally:
             await self._connection.close()
 
-    def _is_waiting(self, cursor: Cursor) -> bool:
-        values = {"without_views": self._without_views}
-        ((is_waiting,),) = self._statements.rows(cursor, "peek", values)
-        return bool(is_waiting)
+    # Claims
 
-    def _ids_of(self, cursor: Cursor, bridge: str) -> list[int]:
+    def _claim(self, cursor: Cursor, name: str, limit: int) -> list[Claim]:
+        if self._unfinished:
+            with transaction(cursor):
+                for unfinished in self._unfinished:
+                    self._give_back_all(cursor, unfinished)
+        if not self._has_lease:
+            self._take_lease(cursor)
+        if not self._is_waiting(cursor):
+            return []
+        self._unfinished.add(name)
+        began = clocks()
+        with transaction(cursor):
+            if not self._statements.run(cursor, "renew_lease", bridge=self.bridge):
+                self._is_lost = bool(self._claimed)
+                self._has_lease = self._is_lost
+                return []
+            claims = self._claim_waiting(cursor, name, limit)
+        self._lease.confirm(began)
+        return claims
+
+    def _claim_waiting(self, cursor: Cursor, name: str, limit: int) -> list[Claim]:
+        """Claim what waits in the queue's table; called in a transaction."""
+        candidates = self._candidates(cursor, limit)
+        ids = _within_bytes(candidates)
+        locked = self._lock(cursor, "lock", ids)
+        claimed = [number for number in ids if number in locked]
+        if len(claimed) < len(ids) and not self._peers.are_alive:
+            texts = dict(self._texts(cursor, "%", ids))
+            claimed = in_order(ids, locked, {number: order_key(texts[number]) for number in texts})
+        self._statements.run(cursor, "mark_claimed", ids=claimed, claim=name)
+        if self._without_views == [-1]:
+            taken = set(claimed)
+            left = next((number for number, _ in candidates if number not in taken), None)
+            last = candidates[-1][0] if candidates else None
+            self._window.searched(left=left, last=last, is_all=len(candidates) < limit)
+        claims = self._read(cursor, name, claimed)
+        if unread := set(claimed) - {_handle(claim).id for claim in claims}:
+            log.error(
+                "%d captures were claimed in the queue '%s' and could not be read then, as if "
+                "another database server had been asked. They go back to the queue.",
+                len(unread),
+                self.name,
+            )
+            self._statements.run(cursor, "give_back", ids=unread, claim=name, delay=_UNREAD_DELAY)
+            self._window.returned(min(unread), time.monotonic() + _UNREAD_DELAY)
+        return claims
+
+    def _candidates(self, cursor: Cursor, limit: int) -> Sequence[tuple[int, int]]:
+        """Read the ids and sizes of waiting captures, oldest first."""
+        began = time.monotonic()
+        beyond = self._window.start(began)
+        values = {"beyond": beyond, "limit": limit, "without_views": self._without_views}
+        rows = cast(
+            "Sequence[tuple[int, int]]", self._statements.rows(cursor, "candidates", values)
+        )
+        if beyond == 0:
+            self._window.searched_everything(time.monotonic(), time.monotonic() - began)
+        return rows
+
+    def _lock(self, cursor: Cursor, statement: str, ids: Sequence[int]) -> set[int]:
+        """Lock rows for this transaction; return those that no other session has locked."""
+        if not ids:
+            return set()
+        rows = self._statements.rows(cursor, statement, {"ids": json.dumps(ids)})
+        return {number for (number,) in rows}
+
+    def _read(self, cursor: Cursor, name: str, ids: Iterable[int]) -> list[Claim]:
         return [
-            number for (number,) in self._statements.rows(cursor, "claimed_by", {"bridge": bridge})
+            Claim(Handle(number, name), text) for number, text in self._texts(cursor, name, ids)
         ]
 
-    def _give_back(
-        self, cursor: Cursor, ids: Iterable[int], delay: float = 0.0, bridge: str | None = None
-    ) -> None:
-        values = {"ids": list(ids), "delay": delay, "bridge": bridge or self.bridge}
-        self._statements.run(cursor, "give_back", **values)
+    def _texts(self, cursor: Cursor, name: str, ids: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+        values = {"ids": json.dumps(list(ids)), "claim": name}
+        for number, *body in self._statements.rows(cursor, "read", values):
+            yield number, self._text_of(*body)
 
-    async def _bring_back_lost(self) -> None:
-        """Give back what bridges that are gone had claimed.
+    def _is_waiting(self, cursor: Cursor) -> bool:
+        began = time.monotonic()
+        beyond = self._window.start(began)
+        values = {"beyond": beyond, "without_views": self._without_views}
+        ((is_waiting,),) = self._statements.rows(cursor, "peek", values)
+        if not is_waiting and beyond == 0:
+            now = time.monotonic()
+            self._window.searched_everything(now, now - began)
+            if now - began > _SLOW_SEARCH and self._without_views == [-1]:
+                ((next_id,),) = self._statements.rows(cursor, "next_id")
+                self._window.searched(left=None, last=(next_id or 1) - 1, is_all=True)
+        return bool(is_waiting)
 
-        Nothing is claimed meanwhile: what they had comes before what came after it.
+    def _give_back_all(self, cursor: Cursor, pattern: str) -> int:
+        """Give back all rows whose claim's name matches; return how many there were."""
+        rows = self._statements.rows(cursor, "claimed_by", {"claim": pattern})
+        ids = [number for (number,) in rows]
+        self._statements.run(cursor, "give_back", ids=ids, claim=pattern, delay=0.0)
+        self._window.search_everything()
+        return len(ids)
+
+    # Leases
+
+    def _take_lease(self, cursor: Cursor) -> None:
+        began = clocks()
+        self._statements.run(cursor, "take_lease", bridge=self.bridge)
+        self._has_lease = True
+        self._lease.confirm(began)
+
+    async def _keep_renewing(self) -> None:
+        while True:
+            await asyncio.sleep(self._timing.renew_seconds)
+            if self._has_lease and not self._is_lost:
+                try:
+                    await self._renew()
+                except QueueError as error:
+                    log.debug("The lease is not renewed: %s", error)
+                except Exception:
+                    log.exception("Renewing the lease failed")
+
+    async def _renew(self) -> bool:
+        """Renew the lease; return False if another bridge has ended it."""
+
+        def work(cursor: Cursor) -> bool:
+            return bool(self._statements.run(cursor, "renew_lease", bridge=self.bridge))
+
+        began = clocks()
+        if not self._is_lost and await self._connection.run(work):
+            self._lease.confirm(began)
+            return True
+        self._is_lost = True
+        self._lease.lose()
+        return False
+
+    async def _watch_peers(self) -> None:
+        """Release the claims of dead bridges.
+
+        Nothing is claimed while it is unknown whether a bridge with claims is dead: what it had
+        claimed comes before what came after it.
         """
-        if time.monotonic() < self._looks_at:
-            return
-        lost = await self._connection.run(self._lost)
-        if lost:
-            await asyncio.sleep(_GRACE)
-            await self._connection.run(lambda cursor: self._release(cursor, lost))
-        self._looks_at = time.monotonic() + _LOOKS_EVERY
+        reported = False
+        while True:
+            if time.monotonic() >= self._watches_at:
+                await self._connection.run(self._watch)
+            if not self._peers.doubtful:
+                return
+            if not reported:
+                reported = True
+                log.info(
+                    "Other bridges (%s) have claims in the queue '%s'. Waiting up to %.0f s to see "
+                    "whether they are alive.",
+                    ", ".join(sorted(self._peers.doubtful)),
+                    self.name,
+                    self._timing.dead_seconds,
+                )
+            await asyncio.sleep(min(0.5, self._timing.watch_seconds))
 
-    def _lost(self, cursor: Cursor) -> set[str]:
-        rows = self._statements.rows(cursor, "lost_bridges", {"bridge": self.bridge})
-        return {bridge for (bridge,) in rows}
+    def _watch(self, cursor: Cursor) -> None:
+        now = time.monotonic()
+        leases: dict[str, float | None] = dict(
+            self._statements.rows(cursor, "leases", {"bridge": self.bridge})
+        )
+        claimants: set[str] = set()
+        if now >= self._searches_orphans_at:
+            rows = self._statements.rows(cursor, "claimants")
+            claimants = {name for (name,) in rows} - {self.bridge}
+            self._orphaned = claimants - leases.keys()
+            seconds = time.monotonic() - now
+            self._searches_orphans_at = now + max(self._timing.orphans_seconds, 50 * seconds)
+        leases |= dict.fromkeys(self._orphaned - leases.keys())
+        self._peers.watch(leases, claimants, now)
+        for name, lease in self._peers.dead.items():
+            self._release(cursor, name, lease)
+        self._watches_at = now + self._timing.watch_seconds
 
-    def _release(self, cursor: Cursor, lost: set[str]) -> None:
-        for bridge in lost & self._lost(cursor):
-            self._give_back(cursor, self._ids_of(cursor, bridge), bridge=bridge)
+    def _release(self, cursor: Cursor, name: str, lease: float | None) -> None:
+        """Release the claims of a dead bridge, unless it has renewed its lease meanwhile."""
+        with transaction(cursor):
+            rows = self._statements.rows(cursor, "lock_lease", {"bridge": name})
+            if (rows[0][0] if rows else None) != lease:
+                return
+            count = self._give_back_all(cursor, f"{name}%")
+            if count:
+                self._statements.run(cursor, "end_lease", bridge=name)
+        self._peers.released(name)
+        if count:
+            log.warning("Bridge %s is dead; its %d claims are released.", name, count)
+
+
+def in_order(ids: Iterable[int], locked: Collection[int], keys: dict[int, str | None]) -> list[int]:
+    """Return the locked ids, without those behind one of the same key that is not locked."""
+    held_up: set[str] = set()
+    result = []
+    for number in ids:
+        key = keys.get(number)
+        if number not in locked:
+            held_up.update([key] if key else [])
+        elif key not in held_up:
+            result.append(number)
+    return result
+
+
+def order_key(text: bytes) -> str | None:
+    """Return the key of captures whose order is kept; None for a text that is no capture."""
+    try:
+        return read_capture(text).order_key
+    except InvalidCaptureError:
+        return None
 
 
 def _within_bytes(rows: Iterable[tuple[int, int]]) -> list[int]:
-    """Give the ids of the first rows that together are not too large, at least one."""
+    """Return the ids of the first rows that together are not too large, at least one."""
     ids: list[int] = []
     total = 0
     for number, size in rows:
@@ -250,6 +466,13 @@ def _within_bytes(rows: Iterable[tuple[int, int]]) -> list[int]:
     return ids
 
 
+def _by_claim(handles: Iterable[Handle]) -> Iterable[tuple[str, list[int]]]:
+    groups: defaultdict[str, list[int]] = defaultdict(list)
+    for handle in handles:
+        groups[handle.claim].append(handle.id)
+    return groups.items()
+
+
 def _time(body: bytes, written_at: float) -> float:
     try:
         return read_capture(body).time
@@ -258,9 +481,9 @@ def _time(body: bytes, written_at: float) -> float:
 
 
 def _storable(text: str) -> str:
-    """Give a text that also fits in `utf8`, which the tables of older stores have."""
+    """Return a text that also fits in `utf8`, which the tables of older stores have."""
     return re.sub("[\ud800-\udfff\U00010000-\U0010ffff]", "\ufffd", text)
 
 
-def _id(claim: Claim) -> int:
-    return cast("int", claim.handle)
+def _handle(claim: Claim) -> Handle:
+    return cast("Handle", claim.handle)

@@ -1,74 +1,118 @@
--- What the queues in Magento's database ask of their tables, whichever these are.
--- Time is the database server's, so that no clock of a bridge counts.
+-- The statements of both queues in Magento's database; the tables are those of the queue.
+-- Times are the database server's: the clock of a bridge does not matter.
 --
--- JSON_TABLE makes a table of a list of ids. It is joined to the primary key row by row: an IN (…)
--- on a small table is read as "look at every row", and then waits for rows that a checkout has
+-- JSON_TABLE creates a table of a list of ids. It is joined to the primary key row by row: with an
+-- IN (…), a server may read all rows of a small table, and then wait for rows that a checkout has
 -- written and not committed yet.
 
 -- name: peek
--- Is there anything to claim? Reads without locks, so it may be asked often.
+-- Is there anything to claim? It reads without locks, so it may be asked often.
 SELECT EXISTS (
     SELECT 1 FROM {captures}
     WHERE claimed_by IS NULL
+      AND id > %(beyond)s
       AND available_at <= UNIX_TIMESTAMP(NOW(6))
       AND store_id NOT IN %(without_views)s
 );
 
--- name: lock_waiting
--- The captures to claim, oldest first, without those that another bridge is just claiming.
+-- name: candidates
+-- The captures that wait, oldest first, read without locks.
 SELECT id, LENGTH(body) FROM {captures}
 WHERE claimed_by IS NULL
+  AND id > %(beyond)s
   AND available_at <= UNIX_TIMESTAMP(NOW(6))
   AND store_id NOT IN %(without_views)s
 ORDER BY id
-LIMIT %(limit)s
+LIMIT %(limit)s;
+
+-- name: lock
+-- Those of the candidates that still wait, without those that another session has locked.
+-- MySQL cannot lock beside JSON_TABLE itself; DISTINCT keeps the inner query from becoming a join.
+SELECT o.id
+FROM (
+  SELECT DISTINCT id
+  FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS numbers
+) AS listed
+STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
+WHERE o.claimed_by IS NULL AND o.available_at <= UNIX_TIMESTAMP(NOW(6))
 FOR UPDATE SKIP LOCKED;
 
+-- name: next_id
+-- The id that the next capture gets, or a lower one.
+SELECT AUTO_INCREMENT FROM information_schema.tables
+WHERE table_schema = DATABASE() AND table_name = %(captures_name)s;
+
 -- name: mark_claimed
--- Write down whose they are, so that no lock need be held while they are delivered.
-UPDATE JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS told
-STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = told.id
-SET o.claimed_by = %(bridge)s, o.attempts = o.attempts + 1;
+-- Write down whose they are, so that no lock is needed while they are delivered.
+UPDATE JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
+SET o.claimed_by = %(claim)s, o.attempts = o.attempts + 1;
 
 -- name: claimed_by
--- What a bridge has claimed.
-SELECT id FROM {captures} WHERE claimed_by = %(bridge)s;
+-- What was claimed under a name, or under all names of a pattern.
+SELECT id FROM {captures} WHERE claimed_by LIKE %(claim)s;
 
--- name: lost_bridges
--- Bridges that have claims but no longer hold their lock.
-SELECT claimed_by
-FROM (SELECT DISTINCT claimed_by FROM {captures} WHERE claimed_by <> %(bridge)s) AS bridges
-WHERE IS_FREE_LOCK(CONCAT('eventbridge/', claimed_by)) = 1;
+-- name: has_claims
+-- Has a bridge claims?
+SELECT EXISTS (SELECT 1 FROM {captures} WHERE claimed_by LIKE %(claim)s);
+
+-- name: claimants
+-- The bridges that have claims, with a lease or without.
+SELECT DISTINCT SUBSTRING_INDEX(claimed_by, '/', 1) FROM {captures} WHERE claimed_by IS NOT NULL;
 
 -- name: give_back
--- To be claimed again after a delay, unless another bridge has it meanwhile.
-UPDATE JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS told
-STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = told.id
+-- To be claimed again after a delay, unless they are claimed otherwise meanwhile.
+UPDATE JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
 SET o.claimed_by = NULL,
     o.available_at = IF(%(delay)s > 0, UNIX_TIMESTAMP(NOW(6)) + %(delay)s, 0)
-WHERE o.claimed_by = %(bridge)s;
+WHERE o.claimed_by LIKE %(claim)s;
+
+-- name: take_lease
+-- From now on this bridge may claim captures.
+INSERT INTO {bridges} (id, heartbeat_at) VALUES (%(bridge)s, UNIX_TIMESTAMP(NOW(6)))
+ON DUPLICATE KEY UPDATE heartbeat_at = VALUES(heartbeat_at);
+
+-- name: renew_lease
+-- This bridge is alive. No row: another bridge has ended the lease, and released the claims.
+UPDATE {bridges} SET heartbeat_at = UNIX_TIMESTAMP(NOW(6)) WHERE id = %(bridge)s;
+
+-- name: leases
+-- The leases of other bridges.
+SELECT id, heartbeat_at FROM {bridges} WHERE id <> %(bridge)s;
+
+-- name: lock_lease
+-- The lease of a bridge that seems to be dead: whether it still is the one that was seen.
+SELECT heartbeat_at FROM {bridges} WHERE id = %(bridge)s FOR UPDATE;
+
+-- name: end_lease
+-- The bridge is dead, and its claims are released. If it lives after all, it learns of it.
+DELETE FROM {bridges} WHERE id = %(bridge)s;
+
+-- name: give_up_lease
+-- This bridge has ended. What it last reported of itself stays for the store's admin pages.
+DELETE FROM {bridges} WHERE id = %(bridge)s AND status IS NULL;
 
 -- name: dead_count
 -- How many dead letters there are.
 SELECT COUNT(*) FROM {dead_letters};
 
 -- name: dead_lock_all
--- All dead letters of now, held until the transaction ends.
+-- All dead letters of now, locked until the transaction ends.
 SELECT id FROM {dead_letters} ORDER BY id FOR UPDATE;
 
 -- name: dead_lock
--- Those of the dead letters named that are there, held until the transaction ends.
--- MySQL cannot lock beside JSON_TABLE itself; DISTINCT keeps the inner query from becoming a join.
+-- Those of the named dead letters that exist, locked until the transaction ends.
 SELECT d.id
 FROM (
   SELECT DISTINCT id
-  FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
-) AS told
-STRAIGHT_JOIN {dead_letters} AS d FORCE INDEX (PRIMARY) ON d.id = told.id
+  FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS numbers
+) AS listed
+STRAIGHT_JOIN {dead_letters} AS d FORCE INDEX (PRIMARY) ON d.id = listed.id
 FOR UPDATE;
 
 -- name: dead_delete
 -- Redriven or dropped.
 DELETE d
-FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS told
-STRAIGHT_JOIN {dead_letters} AS d FORCE INDEX (PRIMARY) ON d.id = told.id;
+FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+STRAIGHT_JOIN {dead_letters} AS d FORCE INDEX (PRIMARY) ON d.id = listed.id;

@@ -33,12 +33,17 @@ class Statements:
         cursor.execute(statement, {**self._values, **(values or {})})
         return cursor.fetchall()
 
-    def run(self, cursor: Cursor, name: str, **values: Any) -> None:
-        """Run statements; ids are passed as a JSON array, and without any nothing is run."""
+    def run(self, cursor: Cursor, name: str, **values: Any) -> int:
+        """Run statements, and return how many rows the last one found.
+
+        Ids are passed as a JSON array; without any nothing is run.
+        """
         ids = values.get("ids")
         if ids is not None:
             if not ids:
-                return
+                return 0
             values["ids"] = json.dumps(sorted(ids))
+        rows = 0
         for statement in self._statements[name]:
-            cursor.execute(statement, {**self._values, **values})
+            rows = cursor.execute(statement, {**self._values, **values})
+        return rows

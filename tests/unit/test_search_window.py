@@ -1,0 +1,57 @@
+"""Where to search for waiting captures."""
+
+from magento_eventbridge.queues.mysql.search_window import SearchWindow
+
+
+def searched(seconds: float = 1.0, last: int = 10_000) -> SearchWindow:
+    window = SearchWindow()
+    assert window.start(0.0) == 0
+    window.searched_everything(0.0, seconds)
+    window.searched(left=None, last=last, is_all=True)
+    return window
+
+
+def test_after_a_slow_search_only_the_newest_are_searched():
+    assert searched().start(1.0) == 9_500
+
+
+def test_everything_is_searched_again_within_a_minute():
+    assert searched(seconds=20).start(39.0) > 0
+    assert searched(seconds=20).start(41.0) == 0
+
+
+def test_everything_is_searched_at_once_while_that_is_fast():
+    assert searched(seconds=0.0002).start(0.011) == 0
+
+
+def test_what_was_found_and_not_claimed_is_found_again():
+    window = searched()
+    window.searched(left=3_000, last=10_000, is_all=True)
+    assert window.start(1.0) <= 2_999
+
+
+def test_a_late_commit_does_not_set_the_search_back():
+    window = searched()
+    window.searched(left=None, last=5, is_all=True)
+    assert window.start(1.0) == 9_500
+
+
+def test_a_part_of_a_backlog_is_searched_up_to_its_last():
+    window = searched()
+    window.searched(left=None, last=2_000, is_all=False)
+    assert window.start(1.0) == 1_500
+
+
+def test_what_is_given_back_is_found_when_it_is_due():
+    window = searched()
+    window.returned(200, due=5.0)
+    assert window.start(4.9) == 9_500
+    assert window.start(5.1) == 0
+    window.returned(9_000, due=0.0)
+    assert window.start(6.0) < 9_000
+
+
+def test_everything_is_searched_when_claims_were_released():
+    window = searched()
+    window.search_everything()
+    assert window.start(1.0) == 0
