@@ -227,6 +227,45 @@ async def test_a_queue_that_is_deleted_and_created_again_is_found(
     assert len(await claimed(queue, 1)) == 1
 
 
+# A process that was paused
+
+
+async def test_claims_are_confirmed_after_a_pause(
+    magento_broker: MagentoBroker, queue: AmqpQueue
+) -> None:
+    await magento_broker.put(recorded.orders(3))
+    claims = await claimed(queue, 2)
+    assert queue.holds_claims()
+    queue._ran_at -= 100  # as if the process had been stopped
+    await asyncio.sleep(1.1)
+    assert not queue.holds_claims()
+    assert await queue.confirm()
+    assert queue.holds_claims()
+    await queue.ack(claims)
+    assert len(await claimed(queue, 1)) == 1
+
+
+async def test_claims_that_the_broker_gave_to_another_bridge_are_dropped(
+    magento_broker: MagentoBroker, queue: AmqpQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    captures = recorded.orders(3)
+    await magento_broker.put(captures)
+    claims = await claimed(queue, 2)
+    await queue.retry(claims[1:], delay=60)
+    queue._ran_at -= 100
+    await break_channel(queue)
+    other = AmqpQueue(magento_broker.options)
+    theirs = await claimed(other, 3)
+    assert not queue.holds_claims()
+    assert not await queue.confirm()
+    assert queue.holds_claims()
+    assert "After a pause the broker" in caplog.text
+    await queue.ack(claims)  # void: changes nothing
+    await other.ack(theirs[:1])
+    await other.close()
+    assert [claim.body for claim in await claimed(queue, 2)] == [body for _, body in captures[1:]]
+
+
 # Quorum queues
 
 

@@ -304,3 +304,17 @@ def test_a_migration_is_done_whole_or_not_at_all(tmp_path: Path) -> None:
         assert connection.execute("PRAGMA user_version").fetchone() == (2,)
         with pytest.raises(NewerSchemaError):
             migrate(connection, [first])
+
+
+async def test_without_the_lock_no_claim_is_held(tmp_path: Path) -> None:
+    queue = SqliteQueue(tmp_path / "spool.sqlite")
+    assert queue.holds_claims()
+    await queue.put(recorded.orders(2))
+    await queue.claim(1)
+    assert queue.holds_claims()
+    (tmp_path / "spool.sqlite.lock").unlink()
+    assert not queue.holds_claims()
+    assert not await queue.confirm()
+    with pytest.raises(QueueError, match="restart this one"):
+        await queue.claim(1)
+    await queue.close()

@@ -48,6 +48,8 @@ class AmqpTiming:
         finds_returned_every: between two checks for returned messages of other bridges.
         aside_for: how long moved messages stay out of the way.
         aside_retry: until the next try, when messages could not be moved out of the way.
+        pause_allowed: until claims must be confirmed, when the process did not run; shorter than
+            the broker's patience with a silent client.
         closes_within: for messages that are being published when the queue closes.
         redelivers_within: for a new channel to redeliver messages settled while no channel was
             open.
@@ -59,6 +61,7 @@ class AmqpTiming:
     finds_returned_every: float = 10.0
     aside_for: float = 60.0
     aside_retry: float = 5.0
+    pause_allowed: float = 15.0
     closes_within: float = 5.0
     redelivers_within: float = 60.0
 
@@ -132,6 +135,8 @@ class AmqpQueue:
         self._unacknowledged: defaultdict[AbstractChannel, set[int]] = defaultdict(set)
         self._acknowledging = asyncio.Lock()
         self._opening_returned = asyncio.Lock()
+        self._ran_at = math.inf  # nothing is claimed before the first channel
+        self._clock: asyncio.Task[None] | None = None
         self._renewing: set[asyncio.Task[None]] = set()
 
     @property
@@ -228,12 +233,44 @@ class AmqpQueue:
         return [Claim(message.key, message.text) for message in messages]
 
     def holds_claims(self) -> bool:
-        """Return True: what the broker hands out again is recognized."""
-        return True
+        """Return whether this process ran lately: the broker gives up a client that is silent.
+
+        While the broker is unavailable, claims stay: what it redelivers is recognized.
+        """
+        return time.monotonic() - self._ran_at < self._timing.pause_allowed
 
     async def confirm(self) -> bool:
-        """Return True, as `holds_claims`."""
-        return True
+        """Ask the broker after a pause; if it has closed the channel, drop what came by it."""
+        problem = await self._channel_problem()
+        if problem is not None:
+            log.warning(
+                "After a pause the broker at %s no longer waits for this bridge (%s): messages in "
+                "hand are dropped here, and redelivered.",
+                self._options,
+                problem,
+            )
+            self._forget_channel()
+            self._known.clear()
+            self._postponed.clear()
+        self._ran_at = time.monotonic()
+        return problem is None
+
+    async def _channel_problem(self) -> str | None:
+        channel = self._channel
+        if channel is None or channel.is_closed:
+            return "the channel is closed"
+        try:
+            await self._ready(channel, self._options.queue)
+        except QueueError as error:
+            return str(error)
+        return None
+
+    async def _keep_time(self) -> None:
+        """Record that this process runs; a gap is a pause, which only `confirm` may close."""
+        while True:
+            await asyncio.sleep(1.0)
+            if self.holds_claims():
+                self._ran_at = time.monotonic()
 
     async def bury(self, claim: Claim, reason: str) -> None:
         """Move a capture that can never be delivered to the dead letters."""
@@ -255,6 +292,8 @@ class AmqpQueue:
 
     async def close(self) -> None:
         """Give back what is still claimed; close the connections."""
+        if self._clock is not None:
+            self._clock.cancel()
         if self._renewing:  # a renewal that is cut short leaves a message twice
             await asyncio.wait(self._renewing, timeout=self._timing.closes_within)
         await self._connection.close()
@@ -291,6 +330,9 @@ class AmqpQueue:
         with self._connection.explained():
             await channel.basic_qos(prefetch_count=self._options.prefetch)
         self._channel, self._consumed, self._more_consumers = channel, set(), 0
+        if self._clock is None:
+            self._ran_at = time.monotonic()
+            self._clock = asyncio.create_task(self._keep_time(), name="clock of the amqp queue")
         self._forgets_at = math.inf
         self._finds_returned_at = 0.0
 

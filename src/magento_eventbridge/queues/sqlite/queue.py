@@ -170,12 +170,17 @@ class SqliteQueue:
         return recalled
 
     def holds_claims(self) -> bool:
-        """Return True: the lock on the file holds the claims as long as the process lives."""
-        return True
+        """Return whether the lock is still ours: it lasts as long as the process and its file."""
+        return self._lock.problem() is None
 
     async def confirm(self) -> bool:
-        """Return True, as `holds_claims`."""
-        return True
+        """Return whether the lock is still ours; without it, drop all claims."""
+        if self.holds_claims():
+            return True
+        self._claimed.clear()
+        self._postponed.clear()
+        self._read_to.clear()
+        return False
 
     async def bury(self, claim: Claim, reason: str) -> None:
         """Move a capture that can never be delivered to the dead letters."""
