@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -203,6 +204,51 @@ async def test_a_parked_bus_is_shown_with_what_to_do(tmp_path: Path) -> None:
         await page.goto("/")
         await expect(page.get_by_role("status")).to_have_text("Delivering", timeout=30_000)
         assert watched.complaints == []
+
+
+async def test_a_parked_bus_is_tried_at_once_on_request(tmp_path: Path) -> None:
+    async with _opened(tmp_path, lambda *_: Refuse("AccessDeniedException")) as opened:
+        watched, bridge, endpoint = opened
+        page = watched.page
+        await _hand_over(bridge, _order())
+        await page.goto("/")
+        await expect(page.get_by_role("status")).to_have_text("Parked", timeout=15_000)
+        await expect(page.locator("main")).to_contain_text("Next try at")
+        endpoint.script = takes_all
+        await page.get_by_role("button", name="Try now").click()
+        await expect(page.get_by_role("status")).to_have_text("Delivering", timeout=15_000)
+        assert "this machine tries" in bridge.log
+        assert watched.complaints == []
+
+
+async def test_a_page_without_answers_says_so_until_the_bridge_answers_again(
+    tmp_path: Path,
+) -> None:
+    async with _opened(tmp_path, takes_all) as (watched, _, __):
+        page = watched.page
+        await page.goto("/")
+        await page.route("**/overview/live*", lambda route: route.abort())
+        alert = page.get_by_role("alert")
+        await expect(alert).to_contain_text("No answer since", timeout=15_000)
+        await expect(page).to_have_title(re.compile("^No answer · "))
+        await expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("lost"))
+        await expect(page.locator("[data-refresh]")).to_have_css("opacity", "0.45")
+        await page.unroute("**/overview/live*")
+        await expect(alert).to_be_hidden(timeout=15_000)
+        await expect(page).to_have_title(re.compile("^Idle · "))
+        await expect(page.locator("[data-refresh]")).to_have_css("opacity", "1")
+
+
+async def test_the_tail_says_when_it_is_not_live(tmp_path: Path) -> None:
+    async with _opened(tmp_path, takes_all) as (watched, _, __):
+        page = watched.page
+        await page.route("**/events/tail*", lambda route: route.abort())
+        await page.goto("/events")
+        await expect(page.locator(".live")).to_have_text("Not live: reconnecting")
+        await expect(page.get_by_role("alert")).to_contain_text("No answer since")
+        await page.unroute("**/events/tail*")
+        await expect(page.locator(".live")).to_have_text("Live", timeout=15_000)
+        await expect(page.get_by_role("alert")).to_be_hidden()
 
 
 async def test_a_test_event_really_goes_to_the_bus(tmp_path: Path) -> None:

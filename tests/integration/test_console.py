@@ -258,7 +258,7 @@ async def test_errors_are_explained_on_a_page(tmp_path: Path) -> None:
             assert (answer.status, "no journal at" in await answer.text()) == (503, True)
         async with http.get("/") as answer:
             text = await answer.text()
-            assert "Cut off" in text
+            assert "Queue unavailable" in text
             assert "the database is away" in text
         async with http.get("/dead-letters") as answer:
             assert (answer.status, "the database is away" in await answer.text()) == (503, True)

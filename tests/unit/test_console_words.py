@@ -1,11 +1,13 @@
 """What people read in the console: lengths of time, the state, the charts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from magento_eventbridge.console import charts, words
-from magento_eventbridge.console.bridge_status import QueueState, status_of
+from magento_eventbridge.console.bridge_status import BridgeStatus, QueueState, status_of
+from magento_eventbridge.delivery.apart import GroupStatus, Kind
 from magento_eventbridge.delivery.ports import Depth
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.status import DestinationStatus
@@ -46,44 +48,87 @@ def test_times_numbers_and_counts() -> None:
     assert words.bound(float("inf")) == "more than 1 h"
 
 
-def _state(
+def _status(
     destinations: Sequence[DestinationStatus] = (),
     depth: Depth | None = Depth(0, None, 0),  # noqa: B008  frozen
     last: float | None = None,
     error: str = "",
-) -> tuple[str, str, str]:
-    state = status_of(destinations, [QueueState("sqlite", depth, error)], last, NOW)
-    return state.word, state.told, state.tone
+) -> BridgeStatus:
+    return status_of(destinations, [QueueState("sqlite", depth, error)], last, NOW, 1000.0)
 
 
-def _fare(problem: str | None, *, is_parked: bool = False) -> DestinationStatus:
+def _destination(
+    problem: str | None, *, bus: str = "shop", waiting: int = 12, is_parked: bool = False
+) -> DestinationStatus:
+    since, next_try = (NOW - 1060, NOW - 995) if problem else (None, None)
     return DestinationStatus(
-        Destination("eu-west-1", "shop"), frozenset({1}), 12, 0, problem, is_parked
+        Destination("eu-west-1", bus),
+        frozenset({1}),
+        waiting,
+        0,
+        problem,
+        is_parked,
+        since=since,
+        next_try=next_try,
     )
 
 
-def test_the_state_is_one_word_and_the_worst_wins() -> None:
-    away, parked = _fare("no answer"), _fare("AccessDeniedException", is_parked=True)
-    word, told, tone = _state([_fare(None), away, parked], error="disk")
-    assert (word, tone) == ("Parked", "trouble")
-    assert told == (
-        "AWS does not permit it: 12 events for bus 'shop' in eu-west-1 wait until that is mended. "
-        "Nothing is lost."
+def test_the_problem_with_the_most_events_comes_first_and_all_are_listed() -> None:
+    main = _destination("no answer", bus="main", waiting=293)
+    side = _destination("AccessDeniedException", bus="side", waiting=16, is_parked=True)
+    refused = GroupStatus(Kind("shop", "CronStarted"), "AccessDenied: no", 5, NOW - 1300, NOW)
+    partly = replace(_destination(None, bus="other"), refused=(refused,))
+    status = _status([side, partly, _destination(None), main])
+    assert (status.word, status.tone) == ("Waiting for AWS", "trouble")
+    assert status.message == (
+        "AWS does not answer: 293 events for bus 'main' in eu-west-1 wait. 2 more problems with 21 "
+        "events below. Nothing is lost."
     )
-    assert _state([away], None, error="the disk is full")[0] == "Cut off"
-    assert _state([away])[::2] == ("Waiting for AWS", "wait")
-    assert "2 buses" in _state([away, away])[1]
-    assert _state(depth=Depth(3, NOW - 5, 0), last=NOW - 900)[:2] == (
-        "Delivering",
-        "3 events on the way.",
+    assert [(problem.events, problem.is_parked) for problem in status.problems] == [
+        (293, False),
+        (16, True),
+        (5, True),
+    ]
+    assert (status.problems[0].since, status.problems[0].next_try_at) == (NOW - 60, NOW + 5)
+    assert status.problems[2].since == NOW - 300
+    assert "CronStarted" in status.problems[2].place
+
+
+def test_a_parked_bus_says_what_to_do() -> None:
+    status = _status([_destination("AccessDeniedException", waiting=1, is_parked=True)])
+    assert (status.word, status.tone) == ("Parked", "trouble")
+    assert status.message == (
+        "AWS does not permit it: 1 event for bus 'shop' in eu-west-1 waits. Nothing is lost."
     )
-    assert _state(last=NOW - 5)[0] == "Delivering"
-    assert _state(last=NOW - 0.1)[1] == "Nothing waits. The last delivery was just now."
-    assert _state(last=NOW - 65)[:2] == (
+    assert "events:PutEvents" in status.to_do
+
+
+def test_a_queue_that_cannot_be_read_hides_no_other_problem() -> None:
+    status = _status([_destination("no answer")], None, error="the disk is full")
+    assert (status.word, status.tone, len(status.problems)) == ("Queue unavailable", "trouble", 1)
+
+
+def test_events_that_wait_for_long_are_not_called_delivering() -> None:
+    on_the_way = _status(depth=Depth(3, NOW - 5, 0), last=NOW - 900)
+    assert (on_the_way.word, on_the_way.message) == ("Delivering", "3 events on the way.")
+    hanging = _status(depth=Depth(3, NOW - 45, 0), last=NOW - 50)
+    assert (hanging.word, hanging.tone) == ("No delivery", "trouble")
+    assert hanging.message.startswith(
+        "3 events on the way, the oldest for 45 s. The last delivery: 50 s ago."
+    )
+    behind = _status(depth=Depth(900, NOW - 4000, 0), last=NOW - 1)
+    assert (behind.word, behind.tone) == ("Catching up", "wait")
+
+
+def test_without_events_the_bridge_is_idle() -> None:
+    assert _status(last=NOW - 5).word == "Delivering"
+    assert _status(last=NOW - 0.1).message == "Nothing waits. The last delivery was just now."
+    idle = _status(last=NOW - 65)
+    assert (idle.word, idle.message) == (
         "Idle",
         "Nothing waits. The last delivery was 1 min 5 s ago.",
     )
-    assert _state()[0] == "Idle"
+    assert _status().word == "Idle"
     assert status_of([], [], None, NOW).word == "Starting"
 
 

@@ -1,4 +1,4 @@
-"""How the bridge fares, in one word and a sentence: a pure function of what is known."""
+"""Compute the status of the bridge: a word, a sentence and the present problems, worst first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,11 +6,13 @@ from typing import Literal
 
 from magento_eventbridge.console.words import count, duration
 from magento_eventbridge.delivery.ports import Depth
-from magento_eventbridge.delivery.reasons import explain
+from magento_eventbridge.delivery.reasons import Explanation, explain
 from magento_eventbridge.delivery.status import DestinationStatus
 
-# So long after the last delivery, in seconds, is it still called delivering.
+# The status is still "Delivering" for this many seconds after the last delivery.
 _IS_IDLE_AFTER = 60.0
+# An event that waits for longer than this, in seconds, is late.
+_IS_LATE_AFTER = 20.0
 
 Tone = Literal["well", "calm", "wait", "trouble"]
 
@@ -25,13 +27,77 @@ class QueueState:
 
 
 @dataclass(frozen=True)
+class Problem:
+    """Events that a destination does not take; times in seconds since the epoch.
+
+    Attributes:
+        destination: its name, by which it can be tried at once.
+        what: the kind of events that is refused; empty: all.
+        events: how many of them are in memory; more may wait in the queue behind them.
+    """
+
+    destination: str
+    what: str
+    is_parked: bool
+    reason: str
+    events: int
+    since: float | None
+    next_try_at: float | None
+
+    @property
+    def explanation(self) -> Explanation:
+        """What the reason means, and what to do."""
+        return explain(self.reason)
+
+    @property
+    def place(self) -> str:
+        """The destination, and what of its events is refused."""
+        return f"{self.destination}, {self.what}" if self.what else self.destination
+
+
+@dataclass(frozen=True)
 class BridgeStatus:
-    """The word, the sentence, what to do (empty: nothing), and how it is to look."""
+    """The word, the sentence, what to do (empty: nothing), the tone, and all problems."""
 
     word: str
-    told: str
+    message: str
     to_do: str
     tone: Tone
+    problems: tuple[Problem, ...] = ()
+
+
+def problems_of(
+    destinations: Sequence[DestinationStatus], clock_offset: float
+) -> tuple[Problem, ...]:
+    """Return the problems of destinations, those with the most events first.
+
+    `clock_offset` is what to add to a monotonic time to get seconds since the epoch.
+    """
+
+    def at(time: float | None) -> float | None:
+        return None if time is None else time + clock_offset
+
+    problems = []
+    for status in destinations:
+        name = str(status.destination)
+        if status.problem:
+            since, next_try = at(status.since), at(status.next_try)
+            problems.append(
+                Problem(name, "", status.is_parked, status.problem, status.waiting, since, next_try)
+            )
+        problems += [
+            Problem(
+                name,
+                str(group.group),
+                True,
+                group.reason,
+                group.waiting,
+                at(group.since),
+                at(group.next_probe),
+            )
+            for group in status.refused
+        ]
+    return tuple(sorted(problems, key=lambda problem: (-problem.events, not problem.is_parked)))
 
 
 def status_of(
@@ -39,61 +105,76 @@ def status_of(
     queues: Sequence[QueueState],
     last_delivery_at: float | None,
     now: float,
+    clock_offset: float = 0.0,
 ) -> BridgeStatus:
-    """Say how the bridge fares; times in seconds since the epoch."""
-    waiting = sum(queue.depth.captures for queue in queues if queue.depth)
-    parked = [
-        destination_status for destination_status in destinations if destination_status.is_parked
-    ]
-    if parked:
-        explanation = explain(parked[0].problem or "")
-        told = f"{explanation.title}: {_named(parked)} until that is mended. Nothing is lost."
-        return BridgeStatus("Parked", told, explanation.remedy, "trouble")
-    refused = [group for status in destinations for group in status.refused]
-    if refused:
-        explanation = explain(refused[0].reason)
-        waiting_apart = sum(group.waiting for group in refused)
-        what = str(refused[0].group) if len(refused) == 1 else f"{len(refused)} kinds of events"
-        told = (
-            f"{explanation.title}: {what}. {count(waiting_apart, 'event')} "
-            f"wait{'s' if waiting_apart == 1 else ''} until that is fixed, all others are "
-            "delivered. Nothing is lost."
-        )
-        return BridgeStatus("Refused", told, explanation.remedy, "trouble")
+    """Return the status of the bridge; times in seconds since the epoch."""
+    problems = problems_of(destinations, clock_offset)
     broken = [queue for queue in queues if queue.error]
     if broken:
-        told = f"The queue '{broken[0].name}' cannot be read: {broken[0].error}."
-        return BridgeStatus(
-            "Cut off", told, "Bring it back; delivery then goes on by itself.", "trouble"
-        )
+        message = f"The queue '{broken[0].name}' cannot be read: {broken[0].error}."
+        to_do = "Start it again, or check its address; delivery then resumes by itself."
+        return BridgeStatus("Queue unavailable", message, to_do, "trouble", problems)
+    if problems:
+        return _of_problems(problems)
     if not queues:
-        told = "The bridge has not begun to deliver: it waits for the store's database."
-        return BridgeStatus("Starting", told, "If it lasts, look at the log.", "wait")
-    with_problems = [
-        destination_status for destination_status in destinations if destination_status.problem
-    ]
-    if with_problems:
-        explanation = explain(with_problems[0].problem or "")
-        told = f"{explanation.title}: {_named(with_problems)} for now. Nothing is lost."
-        return BridgeStatus("Waiting for AWS", told, explanation.remedy, "wait")
-    if waiting:
-        return BridgeStatus("Delivering", f"{count(waiting, 'event')} on the way.", "", "well")
-    if last_delivery_at is None:
-        return BridgeStatus(
-            "Idle", "Nothing waits, and nothing has come since the start.", "", "calm"
-        )
-    told = f"Nothing waits. The last delivery was {_ago(now - last_delivery_at)}."
-    if now - last_delivery_at < _IS_IDLE_AFTER:
-        return BridgeStatus("Delivering", told, "", "well")
-    return BridgeStatus("Idle", told, "", "calm")
+        message = "Delivery has not started: the bridge waits for the store's database."
+        return BridgeStatus("Starting", message, "If it lasts, check the log.", "wait")
+    return _without_problems(queues, last_delivery_at, now)
 
 
-def _named(destinations: Sequence[DestinationStatus]) -> str:
-    waiting = sum(destination_status.waiting for destination_status in destinations)
-    where = (
-        str(destinations[0].destination) if len(destinations) == 1 else f"{len(destinations)} buses"
+def _of_problems(problems: tuple[Problem, ...]) -> BridgeStatus:
+    worst = problems[0]
+    is_any_parked = any(problem.is_parked for problem in problems)
+    message = f"{worst.explanation.title}: {_wait(worst)}."
+    if rest := len(problems) - 1:
+        behind = sum(problem.events for problem in problems[1:])
+        message += f" {count(rest, 'more problem')} with {count(behind, 'event')} below."
+    return BridgeStatus(
+        "Parked" if worst.is_parked else "Waiting for AWS",
+        f"{message} Nothing is lost.",
+        worst.explanation.remedy,
+        "trouble" if is_any_parked else "wait",
+        problems,
     )
-    return f"{count(waiting, 'event')} for {where} wait{'s' if waiting == 1 else ''}"
+
+
+def _without_problems(
+    queues: Sequence[QueueState], last_delivery_at: float | None, now: float
+) -> BridgeStatus:
+    depths = [queue.depth for queue in queues if queue.depth]
+    waiting = sum(depth.captures for depth in depths)
+    if not waiting:
+        return _idle(last_delivery_at, now)
+    oldest = min((d.oldest for d in depths if d.oldest is not None), default=now)
+    age = now - oldest
+    message = f"{count(waiting, 'event')} on the way"
+    if age < _IS_LATE_AFTER:
+        return BridgeStatus("Delivering", f"{message}.", "", "well")
+    message += f", the oldest for {duration(age)}."
+    if last_delivery_at is not None and now - last_delivery_at < _IS_LATE_AFTER:
+        return BridgeStatus("Catching up", f"{message} Deliveries go on.", "", "wait")
+    last = "none" if last_delivery_at is None else _ago(now - last_delivery_at)
+    return BridgeStatus(
+        "No delivery",
+        f"{message} The last delivery: {last}. No error has been reported yet.",
+        "If it lasts, check the network to AWS, options.endpoint_url and the log.",
+        "trouble",
+    )
+
+
+def _idle(last_delivery_at: float | None, now: float) -> BridgeStatus:
+    if last_delivery_at is None:
+        message = "Nothing waits, and nothing has come since the start."
+        return BridgeStatus("Idle", message, "", "calm")
+    message = f"Nothing waits. The last delivery was {_ago(now - last_delivery_at)}."
+    if now - last_delivery_at < _IS_IDLE_AFTER:
+        return BridgeStatus("Delivering", message, "", "well")
+    return BridgeStatus("Idle", message, "", "calm")
+
+
+def _wait(problem: Problem) -> str:
+    verb = "waits" if problem.events == 1 else "wait"
+    return f"{count(problem.events, 'event')} for {problem.place} {verb}"
 
 
 def _ago(seconds: float) -> str:

@@ -65,6 +65,7 @@ class PageContext:
         self._templates.filters |= {
             "when": words.when,
             "clock": words.clock,
+            "second": words.second,
             "duration": words.duration,
             "number": words.number,
             "bound": words.bound,
@@ -121,7 +122,8 @@ class PageContext:
             for dispatcher in dispatchers
             for destination_status in dispatcher.destinations
         ]
-        return status_of(destinations, await self.depths(), max(times, default=None), time.time())
+        now, offset = time.time(), time.time() - time.monotonic()
+        return status_of(destinations, await self.depths(), max(times, default=None), now, offset)
 
     async def dead_faults(self) -> list[Fault]:
         """Return the reasons of the present dead letters, with their numbers."""

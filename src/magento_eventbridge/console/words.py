@@ -22,6 +22,11 @@ def when(at: float | None) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def second(at: float) -> str:
+    """Format hour, minute and second, UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
+
+
 def clock(at: float) -> str:
     """Format hour and minute, UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%H:%M")

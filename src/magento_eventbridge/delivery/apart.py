@@ -148,6 +148,11 @@ class Apart:
                 return pending
         return None
 
+    def probe_now(self, now: float) -> None:
+        """Make a probe of each group due."""
+        for waiting in self._groups.values():
+            waiting.next_probe = now
+
     def put_back_probe(self, pending: "Pending", next_probe: float) -> None:
         """Put a probe back that was not answered: it says nothing of its group."""
         group = _probed(pending)

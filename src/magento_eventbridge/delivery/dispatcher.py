@@ -88,6 +88,15 @@ class Dispatcher:
         self._rerouted.update(views)
         self._has_room.set()
 
+    def try_now(self, destination: str) -> bool:
+        """End the pauses of a destination, by its name; return whether there is one."""
+        found = [
+            sender for sender in self._senders.values() if str(sender.destination) == destination
+        ]
+        for sender in found:
+            sender.try_now()
+        return bool(found)
+
     @property
     def destinations(self) -> list[DestinationStatus]:
         """The status of each destination that has had events since the start."""

@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from magento_eventbridge.delivery.apart import Group, Kind, Refusals, View
 from magento_eventbridge.delivery.condition import Change, Condition
@@ -71,6 +71,7 @@ class Sender:
         self._callbacks = callbacks
         self._lane = Lane(sink.limits)
         self._condition = Condition()
+        self._problem_since: float | None = None
         self._refusals = Refusals()
         self._reminded_at: dict[Group, float] = {}
         self._given_back = 0  # entries of groups that wait apart, since the last one was released
@@ -105,7 +106,15 @@ class Sender:
             problem=self._condition.problem,
             is_parked=self._condition.is_parked,
             refused=tuple(self._lane.apart.groups),
+            since=self._problem_since,
+            next_try=self._condition.rests_until if self._condition.problem else None,
         )
+
+    def try_now(self) -> None:
+        """End the pauses: try the destination, and a probe of each group, at once."""
+        self._condition = replace(self._condition, rests_until=0.0)
+        self._lane.apart.probe_now(time.monotonic())
+        self._wake.set()
 
     def add(self, pending: Pending) -> None:
         """Queue an entry behind all others."""
@@ -377,6 +386,10 @@ class Sender:
             chance=_chance(),
             retry_after=answer.retry_after or 0.0,
         )
+        if self._condition.problem is None:
+            self._problem_since = None
+        elif former.problem is None:
+            self._problem_since = time.monotonic()
         for change in changes:
             self._log_change(change)
 

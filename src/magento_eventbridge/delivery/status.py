@@ -17,6 +17,8 @@ class DestinationStatus:
         problem: why it takes no events now; None when it does.
         is_parked: whether a person must act.
         refused: what of its events waits apart, because the destination refuses just these.
+        since: since when it has the problem, in seconds of a monotonic clock.
+        next_try: when the next call may begin, by the same clock.
     """
 
     destination: Destination
@@ -26,6 +28,8 @@ class DestinationStatus:
     problem: str | None
     is_parked: bool
     refused: tuple[GroupStatus, ...] = ()
+    since: float | None = None
+    next_try: float | None = None
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -98,6 +99,14 @@ async def _tail(context: PageContext, request: web.Request) -> web.StreamRespons
         headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
     )
     await response.prepare(request)
+    with suppress(ConnectionResetError):  # the browser has left the page
+        await _follow(context, response, query, since)
+    return response
+
+
+async def _follow(
+    context: PageContext, response: web.StreamResponse, query: Query, since: float
+) -> None:
     sent_at = 0.0
     while not context.is_closing:
         try:
@@ -113,7 +122,6 @@ async def _tail(context: PageContext, request: web.Request) -> web.StreamRespons
             sent_at = time.monotonic()
             await response.write(b": here\n\n")
         await asyncio.sleep(_READS_EVERY)
-    return response
 
 
 def _given(request: web.Request) -> dict[str, str]:

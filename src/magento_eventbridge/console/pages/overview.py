@@ -1,5 +1,6 @@
 """The overview page: status, throughput, latency and problems."""
 
+import logging
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 from aiohttp import web
 
 from magento_eventbridge.console import charts
-from magento_eventbridge.console.page_context import PageContext
+from magento_eventbridge.console.page_context import SESSION, PageContext, form_of
 from magento_eventbridge.journal.archive import Count, JournalError
+
+log = logging.getLogger(__name__)
 
 _FAULTS_SHOWN = 5
 
@@ -22,7 +25,18 @@ def routes(context: PageContext) -> list[web.RouteDef]:
     async def live(request: web.Request) -> web.StreamResponse:
         return context.page(request, "overview_live.html", **await _values(context, request))
 
-    return [web.get("/", show), web.get("/overview/live", live)]
+    async def try_now(request: web.Request) -> web.StreamResponse:
+        destination = (await form_of(request)).get("destination", [""])[0]
+        tried = [dispatcher.try_now(destination) for dispatcher in context.bridge.dispatchers]
+        if any(tried):
+            log.info("Console: %s tries %s now", request[SESSION].user, destination)
+        raise web.HTTPSeeOther("/")
+
+    return [
+        web.get("/", show),
+        web.get("/overview/live", live),
+        web.post("/destinations/try", try_now),
+    ]
 
 
 async def _values(context: PageContext, request: web.Request) -> dict[str, Any]:
@@ -49,13 +63,14 @@ async def _values(context: PageContext, request: web.Request) -> dict[str, Any]:
         archive = context.archived()
         counts = await archive.counts(min(span.start(now), int(now) - 360))
         faults = await archive.faults(_FAULTS_SHOWN)
+        known = {problem.reason for problem in values["state"].problems}
     except JournalError as error:
         return values | {"journal_fault": str(error), "faults": dead}
     return values | {
         "rates": charts.rates(counts, span, now),
         "latencies": charts.latencies(counts, span, now),
         "last_minute": _in_last_minute(counts, now),
-        "faults": [*faults, *dead],
+        "faults": [*(fault for fault in faults if fault.reason not in known), *dead],
     }
 
 

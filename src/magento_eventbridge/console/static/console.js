@@ -1,21 +1,60 @@
-// What the console does beyond forms and links: figures that renew themselves, and the live tail.
+// Refresh figures, and show the live tail; everything else works by forms and links.
 "use strict";
 
-// Parts that are loaded again every few seconds, unless nobody looks or somebody uses them.
+// Whether the bridge answers: said at the top, in the title and by the icon.
+const lost = document.querySelector("[data-lost]");
+const icon = document.querySelector("link[rel=icon]");
+const known = { title: document.title, icon: icon.href, at: Date.now() };
+
+const time = (at) => new Date(at).toISOString().slice(11, 19);
+
+function answered() {
+  known.at = Date.now();
+  if (lost.hidden) return;
+  lost.hidden = true;
+  document.body.classList.remove("is-lost");
+  document.title = known.title;
+  icon.href = known.icon;
+}
+
+function unanswered() {
+  if (!lost.hidden) return;
+  lost.textContent = `No answer since ${time(known.at)} UTC. The figures below are not current. Trying again every few seconds.`;
+  lost.hidden = false;
+  document.body.classList.add("is-lost");
+  document.title = `No answer · ${known.title}`;
+  icon.href = icon.dataset.lostHref;
+}
+
+// fetch() without an answer in time fails: a bridge that hangs must not look alive.
+async function load(address) {
+  const answer = await fetch(address, { signal: AbortSignal.timeout(10000) });
+  if (answer.redirected) location.reload(); // the login has ended
+  if (!answer.ok) throw new Error(String(answer.status));
+  return answer.text();
+}
+
+// Parts that are loaded again every few seconds, and left alone while somebody uses them.
 for (const part of document.querySelectorAll("[data-refresh]")) {
+  let isLoading = false;
   setInterval(async () => {
-    if (document.hidden || part.contains(document.activeElement) || part.querySelector("g:hover")) return;
+    if (document.hidden || isLoading) return;
+    isLoading = true;
     try {
-      const answer = await fetch(part.dataset.refresh);
-      if (answer.redirected) location.reload(); // the login has ended
-      else if (answer.ok) part.innerHTML = await answer.text();
+      const text = await load(part.dataset.refresh);
+      answered();
+      if (!part.contains(document.activeElement) && !part.querySelector("g:hover")) part.innerHTML = text;
+      const word = part.querySelector("[data-word]");
+      if (word) document.title = known.title = `${word.dataset.word} · magento-eventbridge`;
     } catch {
-      // The bridge is away: what was shown stays until it is back.
+      unanswered();
+    } finally {
+      isLoading = false;
     }
   }, Number(part.dataset.every) * 1000);
 }
 
-// The live tail: a row that is known is replaced, a new one comes on top.
+// The live tail: a known row is replaced, a new one is added on top.
 const MOST_ROWS = 200;
 
 function show(table, text) {
@@ -38,8 +77,21 @@ for (const table of document.querySelectorAll("[data-tail]")) {
   let source = null;
   const begin = () => {
     source = new EventSource(table.dataset.tail);
-    source.onopen = () => button.classList.remove("lost");
-    source.onerror = () => button.classList.add("lost");
+    source.onopen = () => {
+      button.classList.remove("lost");
+      button.textContent = "Live";
+      answered();
+    };
+    source.onerror = () => {
+      button.classList.add("lost");
+      button.textContent = "Not live: reconnecting";
+      unanswered();
+      // The browser gives up after some answers, such as an error page.
+      if (source.readyState === EventSource.CLOSED) {
+        const failed = source;
+        setTimeout(() => failed === source && begin(), 5000);
+      }
+    };
     source.addEventListener("row", (event) => show(table, event.data));
   };
   button.hidden = false;
@@ -51,6 +103,8 @@ for (const table of document.querySelectorAll("[data-tail]")) {
     } else {
       source.close();
       source = null;
+      button.textContent = "Paused";
+      button.classList.remove("lost");
     }
   });
   begin();
