@@ -1,4 +1,4 @@
-"""`rules` against moto's server: what it creates works, and comes about once."""
+"""`rules` against moto's server: what it creates works, and is created once."""
 
 import json
 import logging
@@ -11,6 +11,7 @@ from io import BytesIO
 import pytest
 
 from magento_eventbridge.demo import store_day
+from magento_eventbridge.provisioning.targets import Target
 from tests.support.aws import ACCOUNT, REGION, client, environment, local_aws
 from tests.support.aws_stub import Raw, Refusal, aws_stub
 from tests.support.programs import program
@@ -98,7 +99,7 @@ def test_a_rule_with_every_kind_of_target_comes_about_once(command, targets):
     assert sorted(entry["Arn"] for entry in entries) == sorted(ALL)
     assert {entry["Arn"]: entry.get("RoleArn") for entry in entries}[MACHINE] == ROLE
     again = command(*PUT, *with_targets(*ALL))
-    assert again.out == "rule orders is as told; nothing to do\n"
+    assert again.out == "rule orders is up to date\n"
     assert command(*PUT, *with_targets(*ALL), "--dry-run").out == again.out
 
 
@@ -246,11 +247,11 @@ def test_rules_are_listed_with_patterns_and_targets(command, targets):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (with_targets(MACHINE), "EventBridge needs a role to start it: --role-arn"),
+        (with_targets(MACHINE), "EventBridge needs a role to reach it: --role-arn"),
         (with_targets("arn:aws:s3:::bucket"), "must be the ARN of a Lambda function"),
         ([], "give --target"),
         (with_targets(FIFO, *ALL), "has 6 targets, may have 5"),
-        (["--pattern", "{}", *with_targets(QUEUE)], "--pattern stands in place of"),
+        (["--pattern", "{}", *with_targets(QUEUE)], "--pattern replaces"),
     ],
 )
 def test_a_rule_that_cannot_work_is_wrong_use(command, targets, arguments, told):
@@ -271,6 +272,207 @@ def test_without_credentials_a_rule_is_not_put(command, monkeypatch):
     ran = command(*PUT, *with_targets(QUEUE))
     assert ran.status == 1
     assert "AWS_ACCESS_KEY_ID" in ran.err
+
+
+# Targets that resemble each other, what is kept, what is removed
+
+
+def with_rule(*arguments):
+    return ["rules", "put", "orders", "OrderPlaced", *arguments]
+
+
+def entries(url):
+    targets = client("events", url).list_targets_by_rule(Rule="orders")["Targets"]
+    return {target["Arn"]: target for target in targets}
+
+
+def test_targets_of_one_name_are_targets_of_their_own():
+    alike = [
+        f"{LAMBDA}:prod",
+        f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:on-refund:prod",
+        f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/events/orders",
+        f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/other/orders",
+        QUEUE,
+        QUEUE.replace(ACCOUNT, "210987654321"),
+    ]
+    identities = {Target(arn).id for arn in alike}
+    assert len(identities) == len(alike)
+    assert all(len(identity) <= 64 for identity in identities)
+    long = Target(f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/events/{'x' * 300}")
+    assert len(long.id) <= 64
+    assert Target(LOGS).id == Target(f"{LOGS}:*").id
+
+
+def test_two_log_groups_have_permissions_of_their_own(command, targets):
+    other = LOGS.replace("/aws/events/", "/aws/other/")
+    client("logs", targets).create_log_group(logGroupName="/aws/other/orders")
+    assert command(*with_rule(*with_targets(LOGS, other))).status == 0
+    policies = client("logs", targets).describe_resource_policies()["resourcePolicies"]
+    assert len(policies) == 2
+    assert {LOGS in p["policyDocument"] for p in policies} == {True, False}
+    again = command(*with_rule(*with_targets(LOGS, other)))
+    assert again.out == "rule orders is up to date\n"
+
+
+def test_what_put_does_not_manage_is_kept(command, targets):
+    command(*with_rule(*with_targets(QUEUE)))
+    events = client("events", targets)
+    (target,) = events.list_targets_by_rule(Rule="orders")["Targets"]
+    target |= {
+        "RetryPolicy": {"MaximumRetryAttempts": 7, "MaximumEventAgeInSeconds": 600},
+        "DeadLetterConfig": {"Arn": QUEUE},
+        "InputPath": "$.detail",
+    }
+    events.put_targets(Rule="orders", Targets=[target])
+
+    assert command(*with_rule(*with_targets(QUEUE))).out == "rule orders is up to date\n"
+    assert entries(targets)[QUEUE] == target
+    assert command(*with_rule(*with_targets(QUEUE), "--retry", "9")).status == 0
+    assert entries(targets)[QUEUE]["RetryPolicy"] == {
+        "MaximumRetryAttempts": 9,
+        "MaximumEventAgeInSeconds": 600,
+    }
+
+
+def test_a_target_with_another_id_is_not_put_twice(command, targets):
+    events = client("events", targets)
+    events.put_rule(Name="orders", EventPattern='{"source": ["shop.example.com"]}')
+    events.put_targets(Rule="orders", Targets=[{"Id": "sqs-orders", "Arn": QUEUE}])
+    assert command(*with_rule(*with_targets(QUEUE))).status == 0
+    assert [t["Id"] for t in events.list_targets_by_rule(Rule="orders")["Targets"]] == [
+        "sqs-orders"
+    ]
+
+
+def test_dead_letters_retries_and_a_template(command, targets):
+    client("sqs", targets).create_queue(QueueName="undelivered")
+    undelivered = QUEUE.replace(":orders", ":undelivered")
+    put = with_rule(
+        *with_targets(QUEUE), "--dlq", undelivered, "--retry", "3,120",
+        "--input-template", '"Order <id>"', "--input-value", "id=$.detail.id",
+    )  # fmt: skip
+    done = command(*put)
+    assert (done.status, done.err) == (0, "")
+    assert "let rule orders send to queue undelivered" in done.out
+    entry = entries(targets)[QUEUE]
+    assert entry["DeadLetterConfig"] == {"Arn": undelivered}
+    assert entry["RetryPolicy"] == {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 120}
+    assert entry["InputTransformer"] == {
+        "InputPathsMap": {"id": "$.detail.id"},
+        "InputTemplate": '"Order <id>"',
+    }
+    assert command(*put).out == "rule orders is up to date\n"
+    changed = command(*with_rule(*with_targets(QUEUE), "--input-path", "$.detail"))
+    assert changed.status == 0
+    entry = entries(targets)[QUEUE]
+    assert (entry["InputPath"], "InputTransformer" in entry) == ("$.detail", False)
+
+
+def test_targets_that_are_not_named_are_removed_on_demand(command, targets):
+    command(*PUT, *with_targets(*ALL))
+    assert command(*PUT, *with_targets(QUEUE)).out == "rule orders is up to date\n"
+    told = command(*PUT, *with_targets(QUEUE), "--prune", "--dry-run")
+    done = command(*PUT, *with_targets(QUEUE), "--prune")
+    assert (done.status, done.err) == (0, "")
+    assert [f"would {line}" for line in done.out.splitlines()] == told.out.splitlines()
+    assert list(entries(targets)) == [QUEUE]
+    topic = client("sns", targets).get_topic_attributes(TopicArn=TOPIC)["Attributes"]["Policy"]
+    assert RULE_ARN not in topic
+    assert client("logs", targets).describe_resource_policies()["resourcePolicies"] == []
+    again = command(*PUT, *with_targets(QUEUE), "--prune")
+    assert again.out == "rule orders is up to date\n"
+
+
+def test_a_rule_is_deleted_with_its_targets_and_permissions(command, targets):
+    command(*PUT, *with_targets(*ALL))
+    assert command("rules", "delete", "orders", "--dry-run").status == 0
+    assert len(client("events", targets).list_rules()["Rules"]) == 1
+    done = command("rules", "delete", "orders")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.splitlines()[-1] == "delete rule orders on bus default"
+    assert client("events", targets).list_rules()["Rules"] == []
+    sqs = client("sqs", targets)
+    url = sqs.get_queue_url(QueueName="orders")["QueueUrl"]
+    policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
+    assert RULE_ARN not in json.dumps(policy.get("Attributes", {}))
+    assert command("rules", "delete", "orders").out == "there is no rule orders\n"
+
+
+def test_nothing_is_changed_when_a_target_is_missing(command, targets):
+    absent = f"arn:aws:sqs:{REGION}:{ACCOUNT}:absent"
+    assert command(*with_rule(*with_targets(QUEUE, absent))).status == 1
+    assert client("events", targets).list_rules()["Rules"] == []
+
+
+STREAM = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/orders"
+FIREHOSE = f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/orders"
+API = f"arn:aws:events:{REGION}:{ACCOUNT}:api-destination/crm/0a1b2c3d-0000-0000-0000-000000000000"
+OTHER_BUS = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/central"
+CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/workers"
+TASK = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/on-order:3"
+BY_ROLE = {
+    STREAM: "kinesis:PutRecord",
+    FIREHOSE: "firehose:PutRecord",
+    API: "events:InvokeApiDestination",
+    OTHER_BUS: "events:PutEvents",
+    CLUSTER: "ecs:RunTask",
+}
+
+
+@pytest.mark.parametrize("arn", BY_ROLE)
+def test_kinds_that_are_reached_with_a_role(command, targets, arn):
+    put = with_rule("--target", arn, "--task-definition", TASK, "--subnet", "subnet-0a1b2c3d")
+    refused = command(*put)
+    assert refused.status == 2
+    assert "needs a role to reach it" in words(refused.err)
+    assert BY_ROLE[arn] in words(refused.err)
+    assert command(*put, "--role-arn", ROLE).status == 0
+    entry = entries(targets)[arn]
+    assert entry["RoleArn"] == ROLE
+    assert ("EcsParameters" in entry) == (arn == CLUSTER)
+    assert command(*put, "--role-arn", ROLE).out == "rule orders is up to date\n"
+
+
+def test_a_target_in_another_account_needs_a_role(command, targets):
+    theirs = QUEUE.replace(ACCOUNT, "210987654321")
+    refused = command(*with_rule(*with_targets(theirs)))
+    assert refused.status == 2
+    assert "sqs:SendMessage" in words(refused.err)
+    assert command(*with_rule(*with_targets(theirs), "--role-arn", ROLE)).status == 0
+    assert entries(targets)[theirs]["RoleArn"] == ROLE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--target", QUEUE.replace(REGION, "us-east-1")], "only an event bus may be in another"),
+        (["--target", CLUSTER], "a cluster needs --task-definition"),
+        (["--target", QUEUE, "--dlq", TOPIC], "dead letters go to a standard SQS queue"),
+        (["--target", QUEUE, "--dlq", FIFO], "dead letters go to a standard SQS queue"),
+        (["--target", QUEUE, "--retry", "186"], "must be 0 to 185"),
+        (["--target", QUEUE, "--retry", "1,59"], "must be 60 to 86400"),
+        (["--target", QUEUE, "--retry", "often"], "must be ATTEMPTS"),
+        (["--target", QUEUE, "--input-template", "<id>"], "<id> has no value"),
+        (["--target", QUEUE, "--input-path", "detail"], "begins with $"),
+        (
+            ["--target", QUEUE, "--input-path", "$.detail", "--input-template", "x"],
+            "not both",
+        ),
+        (["--target", QUEUE, "--input-value", "id"], "must be NAME=PATH"),
+    ],
+)
+def test_targets_that_aws_refuses_are_refused(command, targets, arguments, reason):
+    ran = command(*with_rule(*arguments))
+    assert (ran.status, ran.out) == (2, "")
+    assert reason in words(ran.err)
+    assert client("events", targets).list_rules()["Rules"] == []
+
+
+@pytest.mark.parametrize("name", ["two words", "or/ders", "x" * 65, "bestellung-ä"])
+def test_a_name_that_aws_refuses_is_refused(command, targets, name):
+    ran = command("rules", "put", name, "OrderPlaced", *with_targets(QUEUE))
+    assert (ran.status, ran.out) == (2, "")
+    assert "1 to 64 letters" in words(ran.err)
 
 
 # Pattern and test
@@ -349,7 +551,7 @@ def test_aws_is_asked_where_it_can_be(command, stub):
     ("code", "status", "told"),
     [
         ("InvalidEventPatternException", 1, "InvalidEventPatternException"),
-        ("AccessDeniedException", 0, "matching on this machine"),
+        ("AccessDeniedException", 0, "the pattern is tested on this machine"),
     ],
 )
 def test_what_aws_refuses_is_told(command, stub, code, status, told):
@@ -372,7 +574,7 @@ def test_without_credentials_this_machine_is_asked(command, monkeypatch, tmp_pat
         "",
         "1 of 2 match, by moto on this machine",
     ]
-    assert "AWS could not be asked" in ran.err
+    assert "AWS cannot be asked" in ran.err
 
 
 def test_all_samples_are_tested_where_none_is_named(command, tmp_path):
@@ -408,7 +610,7 @@ def test_an_event_of_a_target_is_tested(command, tmp_path):
     [
         ("nonsense", "line 1: not a JSON object"),
         ('{"a": 1}', "neither an event nor a capture"),
-        (None, "nor is it a detail-type"),
+        (None, "it is not a detail-type"),
     ],
 )
 def test_a_file_without_events_is_told(command, tmp_path, text, told):
@@ -476,6 +678,27 @@ def test_every_form_lets_the_rule_publish_to_a_topic(command):
     terraform(written["terraform"])
     assert 'resource "aws_sns_topic_policy" "target1"' in written["terraform"]
     assert all("sns:Publish" in text for text in written.values())
+
+
+EXTRAS = ["--dlq", QUEUE, "--retry", "3,120", "--task-definition", TASK, "--subnet", "subnet-0a1b2c3d"]
+TEMPLATE = ["--input-template", '"Order <id>"', "--input-value", "id=$.detail.id"]
+
+
+@pytest.mark.parametrize("style", ["cloudformation", "terraform", "cdk"])
+def test_every_kind_of_target_and_option_can_be_written_as_code(command, style):
+    ran = command(*CODE, *with_targets(*BY_ROLE), *EXTRAS, *TEMPLATE, "--format", style)
+    assert (ran.status, ran.err) == (0, "")
+    assert all(action in ran.out for action in BY_ROLE.values())
+    assert "sqs:SendMessage" in ran.out
+    match style:
+        case "cloudformation":
+            assert faults(ran.out) == []
+            assert len(ran.json["Resources"]) == 1 + 5 + 1
+        case "terraform":
+            kinds = [next(iter(r)).strip('"') for r in terraform(ran.out)["resource"]]
+            assert kinds.count("aws_iam_role") == 5
+            for block in ("ecs_target", "retry_policy", "dead_letter_config", "input_transformer"):
+                assert block in ran.out
 
 
 def test_a_machine_with_a_role_gets_no_other(command):

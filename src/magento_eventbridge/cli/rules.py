@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from magento_eventbridge.aws.arns import account_of, service_of
 from magento_eventbridge.aws.clients import AwsError, Clients
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS
@@ -21,8 +22,14 @@ from magento_eventbridge.provisioning.matching import (
     matches_here,
 )
 from magento_eventbridge.provisioning.patterns import Known, PatternError
-from magento_eventbridge.provisioning.rules import Rule, changes, rules_of
-from magento_eventbridge.provisioning.targets import Target, TargetError
+from magento_eventbridge.provisioning.rules import (
+    AwsChange,
+    Rule,
+    changes,
+    deletion,
+    rules_of,
+)
+from magento_eventbridge.provisioning.targets import Target, TargetError, TargetOptions
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.settings.view import ViewSettings
 
@@ -169,15 +176,56 @@ def put(
         typer.Option(
             "--target",
             metavar="ARN",
-            help="Queue, function, state machine, topic or log group; may be repeated.",
+            help="Queue, topic, function, log group, state machine, Kinesis or Firehose stream, "
+            "API destination, event bus or ECS cluster; may be repeated.",
         ),
     ] = None,
     filters: Filters = None,
     any_of: AnyOf = None,
     pattern: PatternFile = None,
     role_arn: Annotated[
-        str | None, typer.Option("--role-arn", help="The role that starts a state machine.")
+        str | None,
+        typer.Option("--role-arn", help="The role with which the rule reaches its targets."),
     ] = None,
+    dead_letters: Annotated[
+        str | None,
+        typer.Option(
+            "--dlq", metavar="ARN", help="A queue for events that the targets did not receive."
+        ),
+    ] = None,
+    retry: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ATTEMPTS[,SECONDS]",
+            help="How often to try again (0 to 185), and for how long (60 to 86400 seconds).",
+        ),
+    ] = None,
+    input_path: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="Send a part of the event only, as $.detail."),
+    ] = None,
+    input_template: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Send this text, with <name> for values."),
+    ] = None,
+    input_values: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input-value",
+            metavar="NAME=PATH",
+            help="A value for the template, as id=$.detail.id; may be repeated.",
+        ),
+    ] = None,
+    task_definition: Annotated[
+        str | None, typer.Option(metavar="ARN", help="The task that an ECS cluster runs.")
+    ] = None,
+    subnets: Annotated[
+        list[str] | None,
+        typer.Option("--subnet", metavar="ID", help="For a task on Fargate; may be repeated."),
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove targets of the rule that are not named.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only print what would change.")
     ] = False,
@@ -200,22 +248,56 @@ def put(
     if not targets:
         raise typer.BadParameter("a rule without a target does nothing: give --target")
     try:
+        options = TargetOptions(
+            dead_letters=dead_letters,
+            input_path=input_path,
+            input_template=input_template,
+            input_values=tuple(_name_and_path(text) for text in input_values or ()),
+            task_definition=task_definition,
+            subnets=tuple(subnets or ()),
+            **_retries(retry),
+        )
         rule = Rule(
-            name, destination.event_bus, wanted, tuple(_target(t, role_arn) for t in targets)
+            name,
+            destination.event_bus,
+            wanted,
+            tuple(_target(arn, role_arn, options) for arn in targets),
         )
         if style:
+            for target in rule.targets:
+                target.check_region(destination.region)
             out.print(_WRITERS[style](rule, destination.region), end="")
             return
-        count = 0
-        for change in changes(Clients(destination), rule):
-            count += 1
-            if not dry_run:
-                change.make()
-            out.print(f"{'would ' if dry_run else ''}{change.action}")
+        # All is asked before anything is changed: nothing is left half done for a wrong name.
+        planned = list(changes(Clients(destination), rule, prune=prune))
     except TargetError as error:
         raise typer.BadParameter(str(error)) from None
-    if not count:
+    _make(planned, dry_run)
+    if not planned:
         out.print(f"rule {name} is up to date")
+
+
+@app.command("delete", epilog="Example: magento-eventbridge rules delete orders --dry-run")
+def delete(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The rule's name.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print what would change.")
+    ] = False,
+    store: Store = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    magento_root: MagentoRoot = None,
+) -> None:
+    """Delete a rule with its targets and their permissions."""
+    settings, _ = settings_of(config, overrides, magento_root)
+    destination = _views(settings, store)[0].route().destination
+    try:
+        planned = list(deletion(Clients(destination), name, destination.event_bus))
+    except TargetError as error:
+        raise typer.BadParameter(str(error)) from None
+    _make(planned, dry_run)
+    if not planned:
+        out.print(f"there is no rule {name}")
 
 
 @app.command("list", epilog="Example: magento-eventbridge rules list --json")
@@ -319,6 +401,34 @@ def _matched(
         raise AwsError(str(error)) from None
 
 
-def _target(arn: str, role_arn: str | None) -> Target:
-    target = Target(arn)
-    return Target(arn, role_arn) if target.service == "states" else target
+def _target(arn: str, role_arn: str | None, options: TargetOptions) -> Target:
+    target = Target(arn, None, options)
+    if service_of(arn) == "logs" or role_arn is None:
+        return target
+    is_role_needed = target.needs_role(account_of(role_arn))
+    return Target(arn, role_arn, options) if is_role_needed else target
+
+
+def _retries(text: str | None) -> dict[str, int | None]:
+    """Read `ATTEMPTS[,SECONDS]`."""
+    if text is None:
+        return {}
+    attempts, _, age = text.partition(",")
+    try:
+        return {"attempts": int(attempts), "age": int(age) if age else None}
+    except ValueError:
+        raise typer.BadParameter(f"--retry {text}: must be ATTEMPTS or ATTEMPTS,SECONDS") from None
+
+
+def _name_and_path(text: str) -> tuple[str, str]:
+    name, equals, path = text.partition("=")
+    if not name or not equals:
+        raise typer.BadParameter(f"--input-value {text}: must be NAME=PATH")
+    return name, path
+
+
+def _make(planned: list[AwsChange], dry_run: bool) -> None:
+    for change in planned:
+        if not dry_run:
+            change.make()
+        out.print(f"{'would ' if dry_run else ''}{change.action}")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from textwrap import indent
 from typing import Any
 
-from magento_eventbridge.aws.arns import account_of, partition, region_of
+from magento_eventbridge.aws.arns import account_of, name_of, partition, region_of
 from magento_eventbridge.provisioning.infrastructure import (
     cloudformation,
     terraform_json,
@@ -104,35 +104,49 @@ def _resources(rule: Rule, region: str) -> Json:
         }
     }
     for number, target in enumerate(rule.targets, 1):
-        made = _cfn_permission(rule, target, region)
-        if made:
-            resources[f"Permission{number}"] = made
+        permission = _cfn_permission(rule, target, region)
+        if permission:
+            resources[f"Permission{number}"] = permission
+    for number, queue in enumerate(_dead_letter_queues(rule), 1):
+        resources[f"DeadLetterPermission{number}"] = _cfn_queue_policy(rule, queue)
     return resources
+
+
+def _dead_letter_queues(rule: Rule) -> list[str]:
+    """Return the queues for dead letters that are not targets of the rule themselves."""
+    targets = {target.arn for target in rule.targets}
+    queues = dict.fromkeys(target.options.dead_letters for target in rule.targets)
+    return [queue for queue in queues if queue and queue not in targets]
+
+
+def _lacks_role(target: Target) -> bool:
+    """Return whether the code must have a role; the rule is taken to be in the target's account."""
+    return target.needs_role(account_of(target.arn)) and not target.role_arn
 
 
 def _cfn_target(target: Target, number: int) -> Json:
     entry = dict(target.entry)
-    if target.service == "states" and not target.role_arn:
+    if _lacks_role(target):
         entry["RoleArn"] = {"Fn::GetAtt": [f"Permission{number}", "Arn"]}
+    if network := entry.get("EcsParameters", {}).get("NetworkConfiguration"):
+        # CloudFormation writes this name in its own way.
+        entry["EcsParameters"] = {
+            **entry["EcsParameters"],
+            "NetworkConfiguration": {"AwsVpcConfiguration": network["awsvpcConfiguration"]},
+        }
     return entry
 
 
 def _cfn_permission(rule: Rule, target: Target, region: str) -> Json | None:
     match target.service:
         case "sqs":
-            return {
-                "Type": "AWS::SQS::QueuePolicy",
-                "Properties": {
-                    "Queues": [_queue_url(target)],
-                    "PolicyDocument": _document(statement(target, _RULE_ARN, rule.sid)),
-                },
-            }
+            return _cfn_queue_policy(rule, target.arn)
         case "sns":
             return {
                 "Type": "AWS::SNS::TopicPolicy",
                 "Properties": {
                     "Topics": [target.arn],
-                    "PolicyDocument": _document(statement(target, _RULE_ARN, rule.sid)),
+                    "PolicyDocument": _document(statement(target.arn, _RULE_ARN, rule.sid)),
                 },
             }
         case "lambda":
@@ -151,31 +165,41 @@ def _cfn_permission(rule: Rule, target: Target, region: str) -> Json | None:
             return {
                 "Type": "AWS::Logs::ResourcePolicy",
                 "Properties": {
-                    "PolicyName": rule.sid,
+                    "PolicyName": rule.log_policy_name(target),
                     "PolicyDocument": json.dumps(log_policy(target, arn)),
                 },
             }
-        case "states" if not target.role_arn:
+        case _ if _lacks_role(target):
             arn = rule.arn(region, account_of(target.arn))
             trust, permission = role_policies(target, arn)
             return {
                 "Type": "AWS::IAM::Role",
                 "Properties": {
                     "AssumeRolePolicyDocument": trust,
-                    "Policies": [{"PolicyName": "StartExecution", "PolicyDocument": permission}],
+                    "Policies": [{"PolicyName": "ReachTarget", "PolicyDocument": permission}],
                 },
             }
     return None
+
+
+def _cfn_queue_policy(rule: Rule, queue: str) -> Json:
+    return {
+        "Type": "AWS::SQS::QueuePolicy",
+        "Properties": {
+            "Queues": [_queue_url(queue)],
+            "PolicyDocument": _document(statement(queue, _RULE_ARN, rule.sid)),
+        },
+    }
 
 
 def _document(*statements: Json) -> Json:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def _queue_url(target: Target) -> str:
-    region = region_of(target.arn)
+def _queue_url(queue: str) -> str:
+    region = region_of(queue)
     suffix = "amazonaws.com.cn" if partition(region) == "aws-cn" else "amazonaws.com"
-    return f"https://sqs.{region}.{suffix}/{account_of(target.arn)}/{target.name}"
+    return f"https://sqs.{region}.{suffix}/{account_of(queue)}/{name_of(queue)}"
 
 
 _RULE = "aws_cloudwatch_event_rule.this"
@@ -197,14 +221,16 @@ def as_terraform(rule: Rule, region: str) -> str:
     for number, target in enumerate(rule.targets, 1):
         parts.append(_terraform_target(rule, target, number))
         parts += _terraform_permission(rule, target, number, region)
+    for number, queue in enumerate(_dead_letter_queues(rule), 1):
+        parts.append(_terraform_queue_policy(rule, queue, f"dead_letters{number}"))
     return "\n".join(parts)
 
 
 def _terraform_target(rule: Rule, target: Target, number: int) -> str:
     role = terraform_text(target.role_arn or "")
-    if target.service == "states" and not target.role_arn:
+    if _lacks_role(target):
         role = f"aws_iam_role.target{number}.arn"
-    fifo = target.entry.get("SqsParameters")
+    options = target.options
     return _block(
         "aws_cloudwatch_event_target",
         f"target{number}",
@@ -214,8 +240,56 @@ def _terraform_target(rule: Rule, target: Target, number: int) -> str:
             "target_id": terraform_text(target.id),
             "arn": terraform_text(target.bare_arn),
             **({"role_arn": role} if role != '""' else {}),
+            **({"input_path": terraform_text(options.input_path)} if options.input_path else {}),
         },
-        '  sqs_target {\n    message_group_id = "magento"\n  }\n' if fifo else "",
+        "".join(_terraform_inner(target)),
+    )
+
+
+def _terraform_inner(target: Target) -> Iterator[str]:
+    options = target.options
+    if "SqsParameters" in target.entry:
+        yield _inner("sqs_target", {"message_group_id": '"magento"'})
+    if options.dead_letters:
+        yield _inner("dead_letter_config", {"arn": terraform_text(options.dead_letters)})
+    retries = {
+        "maximum_retry_attempts": options.attempts,
+        "maximum_event_age_in_seconds": options.age,
+    }
+    if given := {name: str(value) for name, value in retries.items() if value is not None}:
+        yield _inner("retry_policy", given)
+    if options.input_template:
+        values = {"input_paths": terraform_json(dict(options.input_values), 4)}
+        yield _inner(
+            "input_transformer",
+            {
+                **(values if options.input_values else {}),
+                "input_template": terraform_text(options.input_template),
+            },
+        )
+    if target.kind == "ecs":
+        network = f"subnets = {terraform_json(list(options.subnets), 6)}"
+        yield _inner(
+            "ecs_target",
+            {
+                "task_definition_arn": terraform_text(options.task_definition or ""),
+                **({"launch_type": '"FARGATE"'} if options.subnets else {}),
+            },
+            f"    network_configuration {{\n      {network}\n    }}\n" if options.subnets else "",
+        )
+
+
+def _inner(name: str, arguments: dict[str, str], inner: str = "") -> str:
+    """Write a block within a resource."""
+    return f"  {name} {{\n{_arguments(arguments, '    ')}{inner}  }}\n"
+
+
+def _terraform_queue_policy(rule: Rule, queue: str, name: str) -> str:
+    document = _document(statement(queue, "\ue000", rule.sid))
+    return _block(
+        "aws_sqs_queue_policy",
+        name,
+        {"queue_url": terraform_text(_queue_url(queue)), "policy": _with_rule(document)},
     )
 
 
@@ -225,17 +299,9 @@ def _terraform_permission(rule: Rule, target: Target, number: int, region: str) 
     source = "\ue000"
     match target.service:
         case "sqs":
-            document = _document(statement(target, source, rule.sid))
-            yield _block(
-                "aws_sqs_queue_policy",
-                name,
-                {
-                    "queue_url": terraform_text(_queue_url(target)),
-                    "policy": _with_rule(document),
-                },
-            )
+            yield _terraform_queue_policy(rule, target.arn, name)
         case "sns":
-            document = _document(statement(target, source, rule.sid))
+            document = _document(statement(target.arn, source, rule.sid))
             yield _block(
                 "aws_sns_topic_policy",
                 name,
@@ -258,11 +324,11 @@ def _terraform_permission(rule: Rule, target: Target, number: int, region: str) 
                 "aws_cloudwatch_log_resource_policy",
                 name,
                 {
-                    "policy_name": terraform_text(rule.sid),
+                    "policy_name": terraform_text(rule.log_policy_name(target)),
                     "policy_document": _with_rule(log_policy(target, source)),
                 },
             )
-        case "states" if not target.role_arn:
+        case _ if _lacks_role(target):
             # The rule's target needs the role, so the role cannot wait for the rule's ARN.
             trust, permission = role_policies(target, rule.arn(region, account_of(target.arn)))
             yield _block("aws_iam_role", name, {"assume_role_policy": _encoded(trust)})
@@ -282,10 +348,15 @@ def _with_rule(document: Json) -> str:
 
 
 def _block(kind: str, name: str, arguments: dict[str, str], inner: str = "") -> str:
+    lines = _arguments(arguments, "  ")
+    return f'resource "{kind}" "{name}" {{\n{lines}{inner}}}\n'
+
+
+def _arguments(arguments: dict[str, str], indentation: str) -> str:
     # Neighbouring arguments of one line are aligned, as `terraform fmt` has them.
-    lines = []
     single = [key for key, value in arguments.items() if "\n" not in value]
     width = max(map(len, single), default=0)
-    for key, value in arguments.items():
-        lines.append(f"  {key.ljust(width) if key in single else key} = {value}\n")
-    return f'resource "{kind}" "{name}" {{\n{"".join(lines)}{inner}}}\n'
+    return "".join(
+        f"{indentation}{key.ljust(width) if key in single else key} = {value}\n"
+        for key, value in arguments.items()
+    )

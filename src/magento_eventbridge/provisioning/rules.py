@@ -1,13 +1,15 @@
-"""Rules on a bus: what must change to have one, and which there are."""
+"""Rules on a bus: what must change to have one, or to be rid of it, and which exist."""
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from magento_eventbridge.aws.arns import partition
+from magento_eventbridge.aws.arns import account_of, name_of, partition, service_of
 from magento_eventbridge.aws.clients import AwsError, Clients
+from magento_eventbridge.provisioning.pattern_syntax import written
 from magento_eventbridge.provisioning.targets import (
     MOST,
     SERVICE,
@@ -20,6 +22,8 @@ from magento_eventbridge.provisioning.targets import (
 
 Json = dict[str, Any]
 
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -27,7 +31,7 @@ class Rule:
 
     Attributes:
         bus: name or ARN of its bus; None: the account's default bus.
-        pattern: which events it takes.
+        pattern: which events it matches.
     """
 
     name: str
@@ -36,11 +40,16 @@ class Rule:
     targets: tuple[Target, ...]
 
     def __post_init__(self) -> None:
-        """Refuse more targets than AWS takes.
+        """Check name and targets.
 
         Raises:
-            TargetError: saying how many it takes.
+            TargetError: AWS accepts no such name, or fewer targets.
         """
+        if not _NAME.fullmatch(self.name):
+            raise TargetError(
+                f"rule '{self.name}': a name has 1 to 64 letters, digits, dots, hyphens and "
+                "underscores"
+            )
         if len(self.targets) > MOST:
             raise TargetError(f"rule {self.name}: has {len(self.targets)} targets, may have {MOST}")
 
@@ -59,6 +68,25 @@ class Rule:
             letters += hashlib.sha256(self._path.encode()).hexdigest()[:8]
         return f"MagentoRule{letters}"
 
+    def log_policy_name(self, target: Target) -> str:
+        """Return the name of the resource policy that lets it write to a log group."""
+        return f"{self.sid}-{target.digest}"
+
+    def check(self, region: str, account: str) -> None:
+        """Check what depends on where the rule is.
+
+        Raises:
+            TargetError: a target is in another region, or needs a role.
+        """
+        for target in self.targets:
+            target.check_region(region)
+            if target.needs_role(account) and not target.role_arn:
+                trust, permission = role_policies(target, self.arn(region, account))
+                raise TargetError(
+                    f"target {target.arn}: EventBridge needs a role to reach it: --role-arn. Its "
+                    f"policy: {json.dumps(permission)} Its trust policy: {json.dumps(trust)}"
+                )
+
     @property
     def _path(self) -> str:
         bus = (self.bus or "default").rpartition("event-bus/")[2]
@@ -73,27 +101,47 @@ class AwsChange:
     make: Callable[[], Any]
 
 
-def changes(clients: Clients, rule: Rule) -> Iterator[AwsChange]:
-    """Return what must be changed at AWS for the rule to be and to work; nothing if all is so.
+def changes(clients: Clients, rule: Rule, *, prune: bool = False) -> Iterator[AwsChange]:
+    """Return what must be changed at AWS for the rule to exist and to work, if anything.
 
-    Permissions come before targets, so that no event finds a closed door.
+    Permissions come before targets, so that no event is refused.
+
+    Args:
+        prune: remove the targets that the rule should not have.
 
     Raises:
-        TargetError: a state machine without a role.
+        TargetError: a target is in another region, or needs a role.
         AwsError, CredentialsError: AWS could not be asked.
     """
-    for target in rule.targets:
-        if target.service == "states" and not target.role_arn:
-            trust, permission = role_policies(target, rule.arn(clients.region, "<account>"))
-            raise TargetError(
-                f"target {target.arn}: EventBridge needs a role to start it: --role-arn. Its "
-                f"policy: {json.dumps(permission)} Its trust policy: {json.dumps(trust)}"
-            )
+    account = clients.account()
+    rule.check(clients.region, account)
     yield from _rule_changes(clients, rule)
-    arn = rule.arn(clients.region, clients.account())
+    arn = rule.arn(clients.region, account)
     for target in rule.targets:
-        yield from _PERMITS[target.service](clients, rule, target, arn)
+        if not target.needs_role(account):
+            yield from _PERMITS[target.kind](clients, rule, target, arn)
+    for queue in dict.fromkeys(target.options.dead_letters for target in rule.targets):
+        if queue:
+            yield from _permit_queue(clients, rule, queue, arn)
     yield from _target_changes(clients, rule)
+    if prune:
+        yield from _prune_changes(clients, rule, arn)
+
+
+def deletion(clients: Clients, name: str, bus: str | None) -> Iterator[AwsChange]:
+    """Return what must be changed for a rule to be gone, with its targets and their permissions.
+
+    Raises:
+        AwsError, CredentialsError: AWS could not be asked.
+    """
+    rule = Rule(name, bus, {}, ())
+    if not _asked(clients, _ABSENT, "events", "describe_rule", Name=name, **_of(rule)):
+        return
+    yield from _prune_changes(clients, rule, rule.arn(clients.region, clients.account()))
+    yield AwsChange(
+        f"delete rule {name} on bus {bus or 'default'}",
+        lambda: clients.call("events", "delete_rule", Name=name, **_of(rule)),
+    )
 
 
 def _of(rule: Rule) -> Json:
@@ -101,7 +149,7 @@ def _of(rule: Rule) -> Json:
 
 
 def _asked(clients: Clients, absent: str, service: str, operation: str, **about: Any) -> Json:
-    """Ask for a thing that need not be there yet."""
+    """Ask for a thing that may not exist yet: nothing then."""
     try:
         return clients.call(service, operation, **about)
     except AwsError as error:
@@ -114,38 +162,73 @@ _ABSENT = "ResourceNotFoundException"
 
 
 def _rule_changes(clients: Clients, rule: Rule) -> Iterator[AwsChange]:
-    there = _asked(clients, _ABSENT, "events", "describe_rule", Name=rule.name, **_of(rule))
+    present = _asked(clients, _ABSENT, "events", "describe_rule", Name=rule.name, **_of(rule))
     if (
-        there
-        and there.get("State") == "ENABLED"
-        and _json(there.get("EventPattern")) == rule.pattern
+        present
+        and present.get("State") == "ENABLED"
+        and _json(present.get("EventPattern")) == rule.pattern
     ):
         return
-    action = f"{'change' if there else 'create'} rule {rule.name} on bus {rule.bus or 'default'}"
+    action = f"{'change' if present else 'create'} rule {rule.name} on bus {rule.bus or 'default'}"
     yield AwsChange(
         action,
         lambda: clients.call(
             "events",
             "put_rule",
             Name=rule.name,
-            EventPattern=json.dumps(rule.pattern),
+            EventPattern=written(rule.pattern),
             State="ENABLED",
-            **({"Description": there["Description"]} if there.get("Description") else {}),
-            **({"RoleArn": there["RoleArn"]} if there.get("RoleArn") else {}),
+            **({"Description": present["Description"]} if present.get("Description") else {}),
+            **({"RoleArn": present["RoleArn"]} if present.get("RoleArn") else {}),
             **_of(rule),
         ),
     )
 
 
 def _target_changes(clients: Clients, rule: Rule) -> Iterator[AwsChange]:
-    there = {target["Id"]: target for target in _targets(clients, rule.name, _of(rule))}
+    existing = {target["Arn"]: target for target in _targets(clients, rule.name, _of(rule))}
     for target in rule.targets:
-        if there.get(target.id) == target.entry:
+        present = existing.get(target.bare_arn, {})
+        entry = _merged(present, target.entry)
+        if entry == present:
             continue
         yield AwsChange(
             f"send events of rule {rule.name} to {target.arn}",
-            lambda entry=target.entry: _put_target(clients, rule, entry),  # type: ignore[misc]
+            lambda entry=entry: _put_target(clients, rule, entry),  # type: ignore[misc]
         )
+
+
+# What a target sends: it has one of these.
+_INPUTS = frozenset({"Input", "InputPath", "InputTransformer"})
+
+
+def _merged(present: Json, wanted: Json) -> Json:
+    """Return a target with what is wanted, and with what it has besides."""
+    kept = dict(present)
+    if _INPUTS & wanted.keys():
+        kept = {name: value for name, value in kept.items() if name not in _INPUTS}
+    if "RetryPolicy" in wanted:
+        wanted = wanted | {"RetryPolicy": {**kept.get("RetryPolicy", {}), **wanted["RetryPolicy"]}}
+    if "SqsParameters" in kept:
+        wanted = {name: value for name, value in wanted.items() if name != "SqsParameters"}
+    # A target that was put under another ID keeps it, or it would get each event twice.
+    return {**kept, **wanted, **({"Id": present["Id"]} if present else {})}
+
+
+def _prune_changes(clients: Clients, rule: Rule, arn: str) -> Iterator[AwsChange]:
+    wanted = {target.bare_arn for target in rule.targets}
+    for present in _targets(clients, rule.name, _of(rule)):
+        if present["Arn"] in wanted:
+            continue
+        yield AwsChange(
+            f"remove target {present['Arn']} of rule {rule.name}",
+            lambda identity=present["Id"]: clients.call(  # type: ignore[misc]
+                "events", "remove_targets", Rule=rule.name, Ids=[identity], **_of(rule)
+            ),
+        )
+        revoke = _REVOKES.get(service_of(present["Arn"]))
+        if revoke:
+            yield from revoke(clients, rule, present["Arn"], arn)
 
 
 def _put_target(clients: Clients, rule: Rule, entry: Json) -> None:
@@ -155,59 +238,95 @@ def _put_target(clients: Clients, rule: Rule, entry: Json) -> None:
 
 
 def _targets(clients: Clients, name: str, of: Json) -> list[Json]:
-    found: list[Json] = []
+    targets: list[Json] = []
     more: Json = {}
     while True:
         answer = _asked(clients, _ABSENT, "events", "list_targets_by_rule", Rule=name, **of, **more)
-        found += answer.get("Targets", [])
+        targets += answer.get("Targets", [])
         if not answer.get("NextToken"):
-            return found
+            return targets
         more = {"NextToken": answer["NextToken"]}
 
 
-def _permit_queue(clients: Clients, rule: Rule, target: Target, arn: str) -> Iterator[AwsChange]:
-    account = target.arn.split(":")[4]
+def _permit_queue_target(
+    clients: Clients, rule: Rule, target: Target, arn: str
+) -> Iterator[AwsChange]:
+    yield from _permit_queue(clients, rule, target.arn, arn)
+
+
+def _permit_queue(clients: Clients, rule: Rule, queue: str, arn: str) -> Iterator[AwsChange]:
+    url, document = _queue_policy(clients, queue)
+    changed = _with(document, statement(queue, arn, rule.sid))
+    if changed:
+        yield AwsChange(
+            f"let rule {rule.name} send to queue {name_of(queue)}",
+            lambda: _set_queue_policy(clients, url, changed),
+        )
+
+
+def _revoke_queue(clients: Clients, rule: Rule, queue: str, arn: str) -> Iterator[AwsChange]:
+    url, document = _queue_policy(clients, queue)
+    changed = _without(document, arn)
+    if changed is not None:
+        yield AwsChange(
+            f"no longer let rule {rule.name} send to queue {name_of(queue)}",
+            lambda: _set_queue_policy(clients, url, changed),
+        )
+
+
+def _queue_policy(clients: Clients, queue: str) -> tuple[str, Json]:
     url = clients.call(
-        "sqs", "get_queue_url", QueueName=target.name, QueueOwnerAWSAccountId=account
+        "sqs",
+        "get_queue_url",
+        QueueName=name_of(queue),
+        QueueOwnerAWSAccountId=account_of(queue),
     )["QueueUrl"]
     attributes = clients.call(
         "sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=["Policy"]
     ).get("Attributes", {})
-    document = _with(_json(attributes.get("Policy")), statement(target, arn, rule.sid))
-    if document:
-        yield AwsChange(
-            f"let rule {rule.name} send to queue {target.name}",
-            lambda: clients.call(
-                "sqs",
-                "set_queue_attributes",
-                QueueUrl=url,
-                Attributes={"Policy": json.dumps(document)},
-            ),
-        )
+    return str(url), _json(attributes.get("Policy"))
+
+
+def _set_queue_policy(clients: Clients, url: str, document: Json) -> None:
+    text = json.dumps(document) if document.get("Statement") else ""
+    clients.call("sqs", "set_queue_attributes", QueueUrl=url, Attributes={"Policy": text})
 
 
 def _permit_topic(clients: Clients, rule: Rule, target: Target, arn: str) -> Iterator[AwsChange]:
-    attributes = clients.call("sns", "get_topic_attributes", TopicArn=target.arn)["Attributes"]
-    document = _with(_json(attributes.get("Policy")), statement(target, arn, rule.sid))
-    if document:
+    changed = _with(_topic_policy(clients, target.arn), statement(target.arn, arn, rule.sid))
+    if changed:
         yield AwsChange(
             f"let rule {rule.name} publish to topic {target.name}",
-            lambda: clients.call(
-                "sns",
-                "set_topic_attributes",
-                TopicArn=target.arn,
-                AttributeName="Policy",
-                AttributeValue=json.dumps(document),
-            ),
+            lambda: _set_topic_policy(clients, target.arn, changed),
         )
 
 
+def _revoke_topic(clients: Clients, rule: Rule, topic: str, arn: str) -> Iterator[AwsChange]:
+    changed = _without(_topic_policy(clients, topic), arn)
+    if changed and changed.get("Statement"):  # a topic's policy may not be empty
+        yield AwsChange(
+            f"no longer let rule {rule.name} publish to topic {name_of(topic)}",
+            lambda: _set_topic_policy(clients, topic, changed),
+        )
+
+
+def _topic_policy(clients: Clients, topic: str) -> Json:
+    attributes = clients.call("sns", "get_topic_attributes", TopicArn=topic)["Attributes"]
+    return _json(attributes.get("Policy"))
+
+
+def _set_topic_policy(clients: Clients, topic: str, document: Json) -> None:
+    clients.call(
+        "sns",
+        "set_topic_attributes",
+        TopicArn=topic,
+        AttributeName="Policy",
+        AttributeValue=json.dumps(document),
+    )
+
+
 def _permit_function(clients: Clients, rule: Rule, target: Target, arn: str) -> Iterator[AwsChange]:
-    there = _asked(clients, _ABSENT, "lambda", "get_policy", FunctionName=target.arn)
-    if any(
-        known.get("Sid") == rule.sid and arn in json.dumps(known)
-        for known in _json(there.get("Policy")).get("Statement", [])
-    ):
+    if any(arn in json.dumps(known) for known in _function_statements(clients, target.arn)):
         return
     yield AwsChange(
         f"let rule {rule.name} invoke function {target.name}",
@@ -223,23 +342,48 @@ def _permit_function(clients: Clients, rule: Rule, target: Target, arn: str) -> 
     )
 
 
+def _revoke_function(clients: Clients, rule: Rule, function: str, arn: str) -> Iterator[AwsChange]:
+    for known in _function_statements(clients, function):
+        if arn in json.dumps(known):
+            yield AwsChange(
+                f"no longer let rule {rule.name} invoke function {name_of(function)}",
+                lambda sid=known["Sid"]: clients.call(  # type: ignore[misc]
+                    "lambda", "remove_permission", FunctionName=function, StatementId=sid
+                ),
+            )
+
+
+def _function_statements(clients: Clients, function: str) -> list[Json]:
+    policy = _asked(clients, _ABSENT, "lambda", "get_policy", FunctionName=function)
+    statements: list[Json] = _json(policy.get("Policy")).get("Statement", [])
+    return statements
+
+
 def _permit_logs(clients: Clients, rule: Rule, target: Target, arn: str) -> Iterator[AwsChange]:
     document = log_policy(target, arn)
-    if rule.sid in {
-        known["policyName"]
-        for known in _log_policies(clients)
-        if _json(known["policyDocument"]) == document
-    }:
+    if any(_json(known.get("policyDocument")) == document for known in _log_policies(clients)):
         return
     yield AwsChange(
         f"let rule {rule.name} write to log group {target.name}",
         lambda: clients.call(
             "logs",
             "put_resource_policy",
-            policyName=rule.sid,
+            policyName=rule.log_policy_name(target),
             policyDocument=json.dumps(document),
         ),
     )
+
+
+def _revoke_logs(clients: Clients, rule: Rule, group: str, arn: str) -> Iterator[AwsChange]:
+    document = log_policy(Target(group), arn)
+    for known in _log_policies(clients):
+        if _json(known.get("policyDocument")) == document:
+            yield AwsChange(
+                f"no longer let rule {rule.name} write to log group {name_of(group)}",
+                lambda name=known["policyName"]: clients.call(  # type: ignore[misc]
+                    "logs", "delete_resource_policy", policyName=name
+                ),
+            )
 
 
 def _log_policies(clients: Clients) -> Iterator[Json]:
@@ -252,17 +396,17 @@ def _log_policies(clients: Clients) -> Iterator[Json]:
         more = {"nextToken": answer["nextToken"]}
 
 
-def _permit_machine(_: Clients, __: Rule, ___: Target, ____: str) -> Iterator[AwsChange]:
-    """Change nothing: the role that the target has is the permission."""
-    yield from ()
-
-
 _PERMITS: dict[str, Callable[[Clients, Rule, Target, str], Iterator[AwsChange]]] = {
     "lambda": _permit_function,
     "logs": _permit_logs,
     "sns": _permit_topic,
-    "sqs": _permit_queue,
-    "states": _permit_machine,
+    "sqs": _permit_queue_target,
+}
+_REVOKES: dict[str, Callable[[Clients, Rule, str, str], Iterator[AwsChange]]] = {
+    "lambda": _revoke_function,
+    "logs": _revoke_logs,
+    "sns": _revoke_topic,
+    "sqs": _revoke_queue,
 }
 
 
@@ -275,6 +419,14 @@ def _with(document: Json, wanted: Json) -> Json | None:
     return {"Version": "2012-10-17", **document, "Statement": [*kept, wanted]}
 
 
+def _without(document: Json, rule_arn: str) -> Json | None:
+    """Return a policy without the statements for a rule; None if it has none."""
+    others = document.get("Statement", [])
+    condition = {"ArnEquals": {"aws:SourceArn": rule_arn}}
+    kept = [known for known in others if known.get("Condition") != condition]
+    return {**document, "Statement": kept} if len(kept) < len(others) else None
+
+
 def _json(text: str | None) -> Json:
     document: Json = json.loads(text) if text else {}
     return document
@@ -282,7 +434,7 @@ def _json(text: str | None) -> Json:
 
 @dataclass(frozen=True)
 class ExistingRule:
-    """A rule that is there."""
+    """A rule that exists."""
 
     name: str
     state: str
