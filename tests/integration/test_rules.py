@@ -680,7 +680,16 @@ def test_every_form_lets_the_rule_publish_to_a_topic(command):
     assert all("sns:Publish" in text for text in written.values())
 
 
-EXTRAS = ["--dlq", QUEUE, "--retry", "3,120", "--task-definition", TASK, "--subnet", "subnet-0a1b2c3d"]
+EXTRAS = [
+    "--dlq",
+    QUEUE,
+    "--retry",
+    "3,120",
+    "--task-definition",
+    TASK,
+    "--subnet",
+    "subnet-0a1b2c3d",
+]
 TEMPLATE = ["--input-template", '"Order <id>"', "--input-value", "id=$.detail.id"]
 
 
