@@ -65,13 +65,23 @@ class Declarations
     }
 
     /**
+     * Returns the own events for which an object is compared with its row, by the event before its save.
+     *
+     * @return array[]
+     */
+    public function comparedBefore(string $event): array
+    {
+        return $this->all()['before'][$event] ?? [];
+    }
+
+    /**
      * Returns the Magento events that own events come from.
      *
      * @return string[]
      */
     public function magentoEvents(): array
     {
-        return array_keys($this->all()['events']);
+        return array_keys($this->all()['events'] + $this->all()['before']);
     }
 
     /**
@@ -104,7 +114,7 @@ class Declarations
     private function all(): array
     {
         if ($this->declared === null) {
-            $this->declared = ['events' => [], 'additions' => []];
+            $this->declared = ['events' => [], 'before' => [], 'additions' => []];
             $this->fence->run('reading declarations', function (): void {
                 $cached = $this->cache->load(self::CACHE_ID);
                 if (is_string($cached)) {
@@ -121,13 +131,17 @@ class Declarations
 
     private function byUse(array $declarations): array
     {
-        $declared = ['events' => [], 'additions' => []];
+        $declared = ['events' => [], 'before' => [], 'additions' => []];
         foreach ($declarations as $name => $declaration) {
             $paths = array_values($declaration['paths']);
             if (!$declaration['on']) {
                 $declared['additions'][$name] = array_fill_keys($paths, true);
             }
             foreach ($declaration['on'] as $event => $trigger) {
+                $isComparing = $declaration['changed'] || $trigger['save'] !== 'any';
+                if ($isComparing && $trigger['object'] !== '' && substr($event, -11) === '_save_after') {
+                    $declared['before'][substr($event, 0, -5) . 'before'][$name] = $trigger;
+                }
                 $declared['events'][$event][$name] = $trigger + [
                     'subject' => $declaration['subject'],
                     'changed' => $declaration['changed'],

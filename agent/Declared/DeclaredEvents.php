@@ -10,6 +10,7 @@ use MagentoEventBridge\Agent\Capture\Capture;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Memory\ObjectState;
 use MagentoEventBridge\Agent\Memory\ObjectStates;
+use MagentoEventBridge\Agent\Memory\StoredRow;
 use MagentoEventBridge\Agent\Snapshot\Snapshot;
 use MagentoEventBridge\Agent\Watcher\CaptureRecorder;
 use MagentoEventBridge\Agent\Watcher\WatcherInterface;
@@ -45,6 +46,11 @@ class DeclaredEvents implements WatcherInterface
     private $surroundings;
 
     /**
+     * @var StoredRow
+     */
+    private $rows;
+
+    /**
      * @var CaptureRecorder
      */
     private $recorder;
@@ -59,6 +65,7 @@ class DeclaredEvents implements WatcherInterface
         FieldPaths $paths,
         ObjectStates $states,
         Surroundings $surroundings,
+        StoredRow $rows,
         CaptureRecorder $recorder,
         TransactionBuffer $buffer
     ) {
@@ -66,12 +73,19 @@ class DeclaredEvents implements WatcherInterface
         $this->paths = $paths;
         $this->states = $states;
         $this->surroundings = $surroundings;
+        $this->rows = $rows;
         $this->recorder = $recorder;
         $this->buffer = $buffer;
     }
 
     public function on(string $event, DataObject $data): void
     {
+        foreach ($this->declarations->comparedBefore(strtolower($event)) as $name => $declared) {
+            $object = $data->getData($declared['object']);
+            if ($object instanceof AbstractModel) {
+                $this->beforeSave((string)$name, $object);
+            }
+        }
         foreach ($this->declarations->ofMagentoEvent(strtolower($event)) as $name => $declared) {
             $object = $declared['object'] === '' ? $data : $data->getData($declared['object']);
             if ($object === null) {
@@ -81,6 +95,22 @@ class DeclaredEvents implements WatcherInterface
             if ($this->declarations->isOn($name, $storeId ?? $this->surroundings->getStoreId())) {
                 $this->capture((string)$name, $event, $declared, $object, $storeId);
             }
+        }
+    }
+
+    /**
+     * Reads the object's row, so that the save can be compared with it, be it loaded or not.
+     */
+    private function beforeSave(string $name, AbstractModel $object): void
+    {
+        if (!method_exists($object->getResource(), 'getMainTable')) {
+            // An EAV entity has its values in many tables: there Magento's original data must do.
+            return;
+        }
+        $state = $this->states->of($object);
+        $storeId = $this->storeId($object) ?? $this->surroundings->getStoreId();
+        if ($state->declaredRow === null && $this->declarations->isOn($name, $storeId)) {
+            $state->declaredRow = $this->rows->of($object) ?? [];
         }
     }
 
@@ -157,6 +187,10 @@ class DeclaredEvents implements WatcherInterface
 
     private function isNew(AbstractModel $object, ObjectState $state): bool
     {
+        if ($state->declaredRow !== null) {
+            return !$state->declaredRow;
+        }
+
         return !$state->settledColumns
             && ($object->isObjectNew() || !$object->getOrigData($object->getIdFieldName() ?: 'id'));
     }
@@ -178,9 +212,8 @@ class DeclaredEvents implements WatcherInterface
     {
         $former = [];
         foreach ($columns as $column) {
-            $before = array_key_exists($column, $state->settledColumns)
-                ? $state->settledColumns[$column]
-                : $object->getOrigData($column);
+            $known = ($state->declaredRow ?? []) + $state->settledColumns;
+            $before = array_key_exists($column, $known) ? $known[$column] : $object->getOrigData($column);
             if ($object->hasData($column) && $this->differ($before, $object->getData($column))) {
                 $former[$column] = is_scalar($before) ? $before : null;
             }

@@ -52,12 +52,20 @@ class ObjectState
     public $settledColumns = [];
 
     /**
+     * The object's row before a save that own events compare with; empty where it had none, null if not read.
+     *
+     * @var array|null
+     */
+    public $declaredRow;
+
+    /**
      * Forgets what has been told; a transaction that is rolled back never comes here.
      */
     public function settle(): void
     {
         $this->settledColumns = array_replace($this->settledColumns, $this->announcedColumns);
         $this->announcedColumns = [];
+        $this->declaredRow = null;
         $this->announced = [];
         $this->added = null;
         $this->last = null;

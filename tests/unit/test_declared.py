@@ -26,6 +26,7 @@ from magento_eventbridge.declarations.catalogs import catalog_of
 from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.delivery.envelope import ConditionNotMetError, build_entry
 from magento_eventbridge.delivery.routing import Destination, Route
+from magento_eventbridge.doctor.declarations import declarations
 from magento_eventbridge.settings.model import Settings
 from tests.unit.recorded import recorded, varied
 
@@ -297,6 +298,39 @@ def test_a_bridge_without_the_stores_folder_waits_for_the_exported_file(tmp_path
     assert current.refresh()
     assert current.catalog.own == {"LoyaltyPointsChanged"}
     assert not CurrentCatalog(Settings()).catalog.is_known
+
+
+def test_the_doctor_reports_what_is_refused_and_how_many_are_used(tmp_path):
+    root = store(tmp_path)
+    assert [str(finding) for finding in declarations(Settings(magento_root=root))] == [
+        "ok    declarations: 2 are used"
+    ]
+    declare(root / "app/etc", '<event name="A"/>')
+    refused, used = declarations(Settings(magento_root=root))
+    assert not refused.is_well
+    assert "app/etc/eventbridge_events.xml, line 1: event 'A': no <on" in str(refused)
+    assert used.is_well
+    (root / "app/code/Acme/Points/etc/eventbridge_events.xml").unlink()
+    (root / "app/etc/eventbridge_events.xml").unlink()
+    assert declarations(Settings(magento_root=root)) == []
+    assert declarations(Settings()) == []
+
+
+def test_the_doctor_reports_a_file_of_declarations_that_is_missing(tmp_path):
+    file = tmp_path / "declarations.json"
+    (finding,) = declarations(Settings(declarations_file=file))
+    assert (finding.state, "own events wait" in finding.told) == ("FAIL", True)
+    exported.write(file, read(tmp_path, POINTS).events)
+    (finding,) = declarations(Settings(declarations_file=file))
+    assert (finding.state, finding.told) == ("ok", f"1 in {file}")
+
+
+def test_the_examples_to_copy_from_are_right():
+    declared = reading.read_files([Path(__file__).parents[2] / "examples/eventbridge_events.xml"])
+    assert declared.faults == ()
+    assert len(declared.events) == 17
+    for event in declared.catalog().events[-17:]:
+        assert "Declared by the shop" not in event.when
 
 
 def test_new_declarations_change_the_routes():

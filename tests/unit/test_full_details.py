@@ -1,6 +1,7 @@
 """Full details: documented fields unchanged, additional ones beside them, and types for both."""
 
 import json
+from collections import Counter
 from typing import Any
 
 import jsonschema
@@ -14,6 +15,7 @@ from magento_eventbridge.catalog.event import DetailLevel
 from magento_eventbridge.catalog.schema import detail_schema
 from magento_eventbridge.delivery.envelope import build_entry, full_metadata, metadata, sample_entry
 from magento_eventbridge.delivery.routing import Destination, Route
+from magento_eventbridge.demo import store_day
 from magento_eventbridge.events import OrderUpdated, parse
 from magento_eventbridge.provisioning import schemas
 from magento_eventbridge.provisioning.schemas import Subject
@@ -150,6 +152,57 @@ def test_a_capture_from_before_full_details_were_on_fits_the_full_schema():
 
 
 CREATED = jsonschema.Draft202012Validator(detail_schema(BY_DETAIL_TYPE["OrderCreated"], "full"))
+RECORDED = [
+    read_capture(action.line)
+    for action in store_day.captures("full")
+    if action.action.startswith("full-")
+]
+
+
+def test_what_a_store_with_full_details_recorded_fits_the_full_schema():
+    seen = Counter(
+        event.detail_type for capture in RECORDED if (event := event_of(capture)) is not None
+    )
+    assert seen == sum(
+        (of for action, of in store_day.expected("full").items() if action.startswith("full-")),
+        Counter(),
+    )
+    for capture in RECORDED:
+        event = event_of(capture)
+        if event is not None:
+            validator = jsonschema.Draft202012Validator(detail_schema(event, "full"))
+            validator.validate(sent(capture))
+
+
+def test_a_recorded_order_says_who_bought_what_for_which_currency():
+    (placed, *_) = (
+        sent(capture)
+        for capture in RECORDED
+        if capture.event == "sales_order_place_after" and not capture.snapshot["customer_id"]
+    )
+    assert (placed["currency"], placed["paymentMethod"]) == ("USD", "checkmo")
+    assert placed["customer"]["email"] == "guest@example.com"
+    assert placed["customer"]["isGuest"] is True
+    assert (placed["storeViewCode"], placed["websiteCode"]) == ("default", "base")
+    # The item has the ID that it got after the order was saved.
+    assert placed["items"][0]["id"] == placed["items"][0]["orderItemId"] > 0
+    assert placed["createdAt"].endswith("Z")
+
+
+def test_a_recorded_configurable_product_has_its_options():
+    (*_, order) = (sent(c) for c in RECORDED if c.event == "sales_order_place_after")
+    assert {option["label"] for option in order["items"][0]["options"]} == {"Color", "Size"}
+
+
+def test_a_recorded_invoice_changes_what_the_order_was():
+    previous = [
+        sent(capture)["previous"]
+        for capture in RECORDED
+        if capture.event == "sales_order_save_after" and not capture.is_new
+    ]
+    assert {"status": "pending", "state": "new"}.items() <= previous[1].items()
+
+
 ORDER = recorded("order-guest", "sales_order_save_after")
 ADDED = {
     "base_currency_code": "USD",

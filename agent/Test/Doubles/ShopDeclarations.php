@@ -17,6 +17,11 @@ class ShopDeclarations extends Declarations
     public $events = [];
 
     /**
+     * @var array[]
+     */
+    public $before = [];
+
+    /**
      * @var string[][]
      */
     public $paths = [];
@@ -33,6 +38,11 @@ class ShopDeclarations extends Declarations
     public function ofMagentoEvent(string $event): array
     {
         return $this->events[$event] ?? [];
+    }
+
+    public function comparedBefore(string $event): array
+    {
+        return $this->before[$event] ?? [];
     }
 
     public function magentoEvents(): array

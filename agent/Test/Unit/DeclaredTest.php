@@ -9,6 +9,7 @@ use Magento\Framework\Event;
 use MagentoEventBridge\Agent\Declared\DeclaredEvents;
 use MagentoEventBridge\Agent\Declared\FieldPaths;
 use MagentoEventBridge\Agent\Declared\SecretNames;
+use MagentoEventBridge\Agent\Memory\StoredRow;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
 use MagentoEventBridge\Agent\Test\Doubles\Thing;
 use PHPUnit\Framework\TestCase;
@@ -94,6 +95,23 @@ class DeclaredTest extends TestCase
         $told = $this->shop->database->told();
         self::assertSame(['product/8'], array_column($told, 'subject'));
         self::assertTrue($told[0]['is_new']);
+    }
+
+    public function testAnObjectThatIsSavedWithoutBeingLoadedIsComparedWithItsRow(): void
+    {
+        $this->declareAndLoad(['changed' => ['price'], 'save' => 'updated']);
+        $this->shop->declarations->before = ['product_save_before' => ['PriceChanged' => self::DECLARED]];
+        $this->shop->database->things['product'][7] = ['entity_id' => 7, 'price' => '10.0000'];
+        $same = new Thing($this->shop->database, 'product', ['entity_id' => 7, 'price' => 10]);
+        $other = new Thing($this->shop->database, 'product', ['entity_id' => 7, 'price' => 11]);
+        foreach ([$same, $other] as $product) {
+            $this->events()->on('product_save_before', new Event('product_save_before', ['product' => $product]));
+            $this->save($product);
+        }
+
+        $told = $this->shop->database->told();
+        self::assertSame([['price' => '10.0000']], array_column($told, 'original'));
+        self::assertFalse($told[0]['is_new']);
     }
 
     public function testAnEventThatIsSwitchedOffIsNotCaptured(): void
@@ -195,6 +213,7 @@ class DeclaredTest extends TestCase
             new FieldPaths(new SecretNames(), $this->shop->log),
             $this->shop->notes,
             $this->shop->surroundings,
+            new StoredRow(),
             $this->shop->teller,
             $this->shop->buffer
         );

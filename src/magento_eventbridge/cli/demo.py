@@ -77,7 +77,7 @@ def _run(*, keep: bool, quiet: bool, detail: DetailLevel) -> None:
         )
         _say(f"The bridge takes captures at {url}.")
         _say(f"Its console is at {console}" + (": watch the day there." if keep else "."))
-        lines = [capture.line for capture in store_day.captures()]
+        lines = [capture.line for capture in store_day.captures(detail)]
         _say(f"Replaying {len(lines)} captures of a recorded store day, signed, over HTTP.\n")
         if keep:
             stopping = threading.Event()
@@ -87,11 +87,11 @@ def _run(*, keep: bool, quiet: bool, detail: DetailLevel) -> None:
         else:
             _replay(url, secret, lines)
         arrived = []
-        for event in bus.events(store_day.expected()):
+        for event in bus.events(store_day.expected(detail)):
             arrived.append((event["detail-type"], event["detail"]))
             if not quiet:
                 _show(event)
-        outcome = store_day.compare(arrived)
+        outcome = store_day.compare(arrived, detail)
         out.print(f"\n{outcome}" if not quiet else str(outcome))
         if keep:
             _wait_for_interrupt(url, console, endpoint, secret, folder)

@@ -2,10 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
+
+from magento_eventbridge.catalog.event import DetailLevel
 
 
 @dataclass(frozen=True)
@@ -39,30 +41,43 @@ class Outcome:
         )
 
 
-def captures() -> list[Recorded]:
-    """Return the captures of the day in the order in which they happened."""
+def captures(level: DetailLevel = "documented") -> list[Recorded]:
+    """Return the captures of the day in the order in which they happened.
+
+    With full details, actions follow that were recorded in a store with `options.detail` = `full`.
+    """
     recorded = []
-    text = files(__package__).joinpath("store_day.ndjson").read_text(encoding="utf-8")
-    for line in text.splitlines():
-        told = json.loads(line)
-        capture = told["capture"]
-        body = json.dumps(capture, ensure_ascii=False, separators=(",", ":")).encode()
-        recorded.append(Recorded(told["action"], capture["id"], body))
+    for text in _texts("store_day{}.ndjson", level):
+        for line in text.splitlines():
+            entry = json.loads(line)
+            capture = entry["capture"]
+            body = json.dumps(capture, ensure_ascii=False, separators=(",", ":")).encode()
+            recorded.append(Recorded(entry["action"], capture["id"], body))
     return recorded
 
 
-def expected() -> dict[str, Counter[str]]:
+def expected(level: DetailLevel = "documented") -> dict[str, Counter[str]]:
     """Return, for each action, how many events of each detail-type it must yield.
 
     Written down from what each action does, not computed from the catalog.
     """
-    text = files(__package__).joinpath("store_day_expected.json").read_text(encoding="utf-8")
-    return {action: Counter(events) for action, events in json.loads(text).items()}
+    return {
+        action: Counter(events)
+        for text in _texts("store_day{}_expected.json", level)
+        for action, events in json.loads(text).items()
+    }
 
 
-def compare(details: Iterable[tuple[str, Mapping[str, Any]]]) -> Outcome:
+def _texts(name: str, level: DetailLevel) -> Iterator[str]:
+    for part in ("", "_full") if level == "full" else ("",):
+        yield files(__package__).joinpath(name.format(part)).read_text(encoding="utf-8")
+
+
+def compare(
+    details: Iterable[tuple[str, Mapping[str, Any]]], level: DetailLevel = "documented"
+) -> Outcome:
     """Compare what arrived, as (detail-type, detail), with what had to."""
-    actions = {recorded.capture_id: recorded.action for recorded in captures()}
+    actions = {recorded.capture_id: recorded.action for recorded in captures(level)}
     arrived: dict[str, Counter[str]] = {}
     seen: set[str] = set()
     strangers = 0
@@ -74,7 +89,7 @@ def compare(details: Iterable[tuple[str, Mapping[str, Any]]]) -> Outcome:
         seen.add(identifier)
         arrived.setdefault(actions[identifier], Counter())[detail_type] += 1
 
-    due = expected()
+    due = expected(level)
     delivered, lost, unexpected = 0, 0, strangers
     for action in due.keys() | arrived.keys():
         want, got = due.get(action, Counter()), arrived.get(action, Counter())

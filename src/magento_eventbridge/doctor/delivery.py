@@ -14,6 +14,7 @@ from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import QueueError, Sink
 from magento_eventbridge.delivery.routing import Route
 from magento_eventbridge.delivery.verdicts import Fate, judge
+from magento_eventbridge.doctor.declarations import declarations
 from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.provisioning import iam
 from magento_eventbridge.queues.amqp.queue import AmqpQueue
@@ -29,7 +30,7 @@ _TAKEN = ("InvalidArgument", "InvalidInputException", "MalformedDetail", "Valida
 
 async def look(settings: Settings) -> list[Finding]:
     """Look at everything between a capture and its bus."""
-    findings = [_inlet(settings)]
+    findings = [*declarations(settings), _inlet(settings)]
     if settings.inlet.secrets or not settings.outbox.enabled or settings.spool.path.exists():
         findings.append(await _spool(settings))
     if settings.outbox.enabled:
