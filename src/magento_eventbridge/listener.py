@@ -1,4 +1,4 @@
-"""An HTTP server that clients cannot hold up: connections, heads and idling have their limits."""
+"""An HTTP server with limits for connections, request heads and idle time."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ from magento_eventbridge.visible_text import visible
 log = logging.getLogger(__name__)
 
 _BACKLOG = 512
-_LONGEST_TOLD = 300
+_LONGEST_MESSAGE = 300
 
 _TOO_MANY = b'{"error": "too many connections"}'
 _FULL = (
@@ -28,7 +28,7 @@ _FULL = (
 
 @dataclass(frozen=True)
 class ListenerOptions:
-    """Where to listen, and how many connections to hold at once.
+    """Where to listen, and how many connections to accept at the same time.
 
     Attributes:
         tls_certificate, tls_key: PEM files; HTTPS when given.
@@ -44,16 +44,16 @@ class ListenerOptions:
 
 
 class ListenError(BridgeError):
-    """It cannot listen; the message says why."""
+    """The server cannot listen; the message says why."""
 
 
 def application(*, max_body_bytes: int = 1024) -> web.Application:
-    """Make an application all of whose errors are told as JSON, `{"error": "…"}`."""
-    return web.Application(client_max_size=max_body_bytes, middlewares=[_tell_in_json])
+    """Return an application that reports all errors as JSON, `{"error": "…"}`."""
+    return web.Application(client_max_size=max_body_bytes, middlewares=[_errors_as_json])
 
 
 def refusal(status: int, error: str, *, retry_after: int | None = None) -> web.Response:
-    """Give an answer that tells an error; `retry_after` is in seconds."""
+    """Return an answer that reports an error; `retry_after` is in seconds."""
     headers = {"Retry-After": str(retry_after)} if retry_after else None
     return web.json_response({"error": error}, status=status, headers=headers)
 
@@ -69,14 +69,14 @@ class Listener:
             logger=_server_log(),
             shutdown_timeout=10,
             keepalive_timeout=options.idle_seconds,
-            # What is refused is read to its end, and would be unfolded for nothing.
+            # Refused bodies are read to their end, and would be decompressed for nothing.
             auto_decompress=False,
         )
         self._server: asyncio.Server | None = None
         self._address: tuple[str, int] = (options.host, options.port)
 
     async def open(self) -> None:
-        """Begin to listen.
+        """Start to listen.
 
         Raises:
             ListenError: the address is taken, or a certificate cannot be used.
@@ -96,27 +96,27 @@ class Listener:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL that it listens at."""
         host, port = self._address
         scheme = "https" if self._options.tls_certificate else "http"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     async def close(self) -> None:
-        """Answer the requests that have begun, and listen no more."""
+        """Stop listening, and answer the requests in flight."""
         if self._server:
             self._server.close()
         await self._runner.cleanup()
 
     def _protocol(self) -> asyncio.Protocol:
-        """Give who speaks with a client that has just connected."""
+        """Return the protocol for a client that has just connected."""
         server = self._runner.server
         if server is None or len(server.connections) >= self._options.max_connections:
-            return _Full()
+            return _TooManyConnections()
         return server()
 
 
-class _Full(asyncio.Protocol):
-    """Tells a client that there are too many, and hangs up."""
+class _TooManyConnections(asyncio.Protocol):
+    """Answers a client that there are too many connections, and disconnects."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         cast("asyncio.Transport", transport).write(_FULL)
@@ -124,8 +124,8 @@ class _Full(asyncio.Protocol):
 
 
 @web.middleware
-async def _tell_in_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the framework's own errors (unknown path, body too long) the form of ours."""
+async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Report the framework's own errors (unknown path, body too long) like ours."""
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -134,24 +134,24 @@ async def _tell_in_json(request: web.Request, handler: Handler) -> web.StreamRes
 
 def _server_log() -> logging.Logger:
     server_log = logging.getLogger(f"{__name__}.server")
-    server_log.addFilter(_in_words)
+    server_log.addFilter(_in_one_line)
     return server_log
 
 
-def _in_words(record: logging.LogRecord) -> bool:
-    """Let the server's records tell a sender's broken request without a traceback, in one line."""
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Log a client's broken request in one line, without a traceback."""
     if record.exc_info:
         error = record.exc_info[1]
-        told = f"{record.getMessage()}: {error or type(error).__name__}"
-        record.msg, record.args = "%s", (_one_line(told),)
+        message = f"{record.getMessage()}: {error or type(error).__name__}"
+        record.msg, record.args = "%s", (_one_line(message),)
         record.exc_info = None
         record.levelno, record.levelname = logging.WARNING, "WARNING"
     return True
 
 
 def _one_line(text: str) -> str:
-    """Give a text that a stranger had a hand in as one that forges no line and colours none."""
-    return visible(" ".join(text.split())[:_LONGEST_TOLD])
+    """Return a client's text without line ends and control characters, shortened."""
+    return visible(" ".join(text.split())[:_LONGEST_MESSAGE])
 
 
 def _tls(options: ListenerOptions) -> ssl.SSLContext | None:

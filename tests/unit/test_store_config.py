@@ -220,7 +220,7 @@ def test_a_constant_is_no_text():
     with pytest.raises(StoreConfigError) as caught:
         loaded(rows(), {"default": of("web/seo/x", Constant("Y")) | of(REGION, Constant("REGION"))})
     assert str(caught.value) == (
-        "aws_eventbridge/options/region (env.php): a constant of PHP, where a text must stand"
+        "aws_eventbridge/options/region (env.php): a constant of PHP, where a text is required"
     )
 
 

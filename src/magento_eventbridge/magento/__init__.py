@@ -1,1 +1,1 @@
-"""What a Magento store says of itself: its files, its configuration, its keys; only read."""
+"""Read a Magento store: its files, configuration, keys and database."""

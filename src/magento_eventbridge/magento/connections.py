@@ -1,4 +1,4 @@
-"""How to reach a store's database and broker, and its keys, as `env.php` says."""
+"""Read from `env.php` how to reach a store's database and broker, and its keys."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ _DATABASE_PORT = 3306
 _AMQP_PORT = 5672
 _AMQPS_PORT = 5671
 
-# Where `[outbox]` has another name for it.
+# The names in `[outbox]` that differ.
 _SETTINGS: Mapping[PhpKey, PhpKey] = {"dbname": "database", "username": "user"}
 
 # PDO's numbers, which `bin/magento` writes, and names, which people write (before and since 8.4).
@@ -40,12 +40,12 @@ _OPTION_PREFIXES = ("PDO::MYSQL_ATTR_", "Pdo\\Mysql::ATTR_")
 
 
 class ConnectionSettingsError(ValueError):
-    """A connection that `env.php` does not describe; the message names what is missing."""
+    """A connection that `env.php` does not fully describe; the message names what is missing."""
 
 
 @dataclass(frozen=True)
 class Database:
-    """The store's database; `socket`, where there is one, goes before host and port."""
+    """The store's database; a `socket` takes precedence over host and port."""
 
     host: str
     port: int
@@ -57,7 +57,7 @@ class Database:
     tls: TlsOptions = field(default_factory=TlsOptions)
 
     def table(self, name: str) -> str:
-        """Name a table as it is called in this store."""
+        """Return the name of a table in this store."""
         return f"{self.table_prefix}{name}"
 
 
@@ -78,7 +78,7 @@ def database_of(deployment: Deployment, said: Collection[str] = ()) -> Database:
 
     Args:
         deployment: the store's files.
-        said: what somebody else says, by the names of `[outbox]`; it is not looked at here.
+        said: names in `[outbox]` that other settings determine; they are not read here.
 
     Raises:
         ConnectionSettingsError: there is none, or it lacks something.
@@ -137,7 +137,7 @@ def amqp_of(deployment: Deployment, connection: str = "amqp") -> Amqp | None:
 
 
 def crypt_keys_of(deployment: Deployment) -> CryptKeys:
-    """Read the keys that the store encrypts values with; that they are computed is told later."""
+    """Read the keys that the store encrypts values with; an error is reported when one is used."""
     try:
         return CryptKeys.of(_text(section(deployment.env, "crypt"), "key", "crypt"))
     except PhpFileError as error:
@@ -145,7 +145,7 @@ def crypt_keys_of(deployment: Deployment) -> CryptKeys:
 
 
 def _address(host: str, at: str) -> tuple[str, int | None, str | None]:
-    """Take `host`, `host:port`, `[v6]:port` and a socket's path apart."""
+    """Split `host`, `host:port`, `[v6]:port` or a socket's path into its parts."""
     if "/" in host:
         return "localhost", None, host
     name, colon, port = host.rpartition(":")
@@ -226,7 +226,7 @@ def _needed(given: PhpArray, name: str, at: str) -> str:
 
 
 def _text(given: PhpArray, name: str, at: str) -> str:
-    """Give a value as PHP would make text of it."""
+    """Return a value as PHP converts it to text."""
     value: Any = given.get(name)
     if isinstance(value, Computed):
         value.fail()

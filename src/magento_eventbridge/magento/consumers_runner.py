@@ -1,4 +1,4 @@
-"""How the store wants its queues consumed by cron, as `cron_consumers_runner` in `env.php` says."""
+"""Read how cron may consume the store's queues: `cron_consumers_runner` in `env.php`."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ _AT = "cron_consumers_runner"
 
 @dataclass(frozen=True)
 class ConsumersRunner:
-    """What Magento's `ConsumersRunner` goes by; None: `env.php` does not say.
+    """The settings of Magento's `ConsumersRunner`; None: `env.php` has none.
 
     Attributes:
         cron_run: whether cron may consume at all.
         max_messages: how many messages before a consumer ends; 0: no bound.
-        consumers: which ones alone may run; none: all.
+        consumers: the only ones that may run; empty: all.
     """
 
     cron_run: bool | None = None
@@ -25,7 +25,7 @@ class ConsumersRunner:
 
 
 def consumers_runner_of(deployment: Deployment) -> ConsumersRunner:
-    """Read it.
+    """Read these settings.
 
     Raises:
         ConnectionSettingsError: something there is of another kind than Magento takes.

@@ -1,4 +1,4 @@
-"""Opens the values that Magento keeps encrypted, with the keys of the store's `env.php`."""
+"""Decrypt the values that Magento saves encrypted, with the keys in the store's `env.php`."""
 
 import base64
 import binascii
@@ -14,29 +14,29 @@ _NONCE_BYTES = 12
 _TAG_BYTES = 16
 _SODIUM = 3
 
-# key:cipher:data, and with ciphers of old also cipher:data and key:2:vector:data.
+# key:cipher:data, and with former ciphers also cipher:data and key:2:vector:data.
 _ENCRYPTED = re.compile(
     r"(?:(?P<key>\d{1,4}):)?(?P<cipher>\d):(?:[^:]{32}:)?(?P<data>[A-Za-z0-9+/]+={0,2})"
 )
 
 _SAVE_AGAIN = (
-    "enter the value again in the store's admin, which encrypts it anew, or set it in the bridge's"
+    "enter the value again in the store's admin, which encrypts it again, or set it in the bridge's"
     " own settings"
 )
 
 
 class DecryptionError(ValueError):
-    """A value that cannot be opened; the message says why and what to do, never the value."""
+    """A value that cannot be decrypted; the message says why and what to do, never the value."""
 
 
 def is_encrypted(value: str) -> bool:
-    """Tell whether a value has the form of an encrypted one; AWS keys have no colons."""
+    """Return whether a value has the form of an encrypted one; AWS keys have no colons."""
     return _ENCRYPTED.fullmatch(value) is not None
 
 
 @dataclass(frozen=True)
 class CryptKeys:
-    """The store's keys, the oldest first; a value says by number which one opens it.
+    """The store's keys, the oldest first; an encrypted value names its key by number.
 
     `absent` says why there are none, when they cannot be read.
     """
@@ -50,10 +50,10 @@ class CryptKeys:
         return cls(tuple(crypt_key.split()))
 
     def reveal(self, value: str) -> str:
-        """Give a value as it was typed in; one that was saved in plain text stays as it is.
+        """Return a value in plain text; one that was saved in plain text stays as it is.
 
         Raises:
-            DecryptionError: it is encrypted, and cannot be opened.
+            DecryptionError: it is encrypted, and cannot be decrypted.
         """
         form = _ENCRYPTED.fullmatch(value)
         if form is None:

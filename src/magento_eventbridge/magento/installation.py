@@ -1,4 +1,4 @@
-"""What is installed in a store, as its files and tables tell: modules, tables, a cron that runs."""
+"""What is installed in a store: modules, tables, a running cron."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ ORIGINAL = "Bitbull_AWSEventBridge"
 BRIDGES = "eventbridge_bridge"
 TABLES = ("eventbridge_outbox", "eventbridge_dead_letter", BRIDGES)
 
-# Magento's cron runs each minute; what it has to do comes every few.
+# Magento's cron runs each minute, but may have nothing to do for some minutes.
 _CRON_IS_LATE_AFTER = 900.0
-# A bridge tells every five seconds that it is alive.
+# A bridge writes its heartbeat every five seconds.
 _BRIDGE_IS_LATE_AFTER = 30.0
 
 
@@ -25,7 +25,7 @@ class ModuleVersion:
     data: str | None
 
     def __str__(self) -> str:
-        """Name it as people do."""
+        """Return the version as people write it."""
         if self.schema == self.data:
             return self.schema or "unknown"
         return f"schema {self.schema}, data {self.data}"
@@ -33,13 +33,13 @@ class ModuleVersion:
 
 @dataclass(frozen=True)
 class Installation:
-    """What the store's tables say.
+    """The state of a store, from its tables.
 
     Attributes:
-        versions: of modules, by their name; those asked for that are there.
-        tables: which of TABLES are there, without the prefix.
+        versions: of the agent and the original module, by name, where they are set up.
+        tables: which of TABLES exist, without the prefix.
         cron_idle: seconds since a job of the store's cron began; None if none ever did.
-        bridge_idle: seconds since a bridge said that it is alive; None if none has for a day.
+        bridge_idle: seconds since a bridge's last heartbeat; None if there was none for a day.
     """
 
     versions: Mapping[str, ModuleVersion] = field(default_factory=dict)
@@ -49,12 +49,12 @@ class Installation:
 
     @property
     def missing_tables(self) -> list[str]:
-        """Tables that the agent declares and the store does not have."""
+        """The tables that the agent declares and the store does not have."""
         return [name for name in TABLES if name not in self.tables]
 
     @property
     def cron_runs(self) -> bool:
-        """Whether the store's cron is alive."""
+        """Whether the store's cron ran lately."""
         return self.cron_idle is not None and self.cron_idle <= _CRON_IS_LATE_AFTER
 
     @property
@@ -64,7 +64,7 @@ class Installation:
 
 
 def module_switches(deployment: Deployment) -> dict[str, bool]:
-    """Give the modules that `config.php` names, and whether each is enabled.
+    """Return the modules that `config.php` names, and whether each is enabled.
 
     Raises:
         PhpFileError: one of them is computed.

@@ -1,7 +1,7 @@
--- What the bridge asks of Magento's own tables. It only reads them.
+-- Queries on Magento's own tables, which are only read.
 
 -- name: config
--- Saved values by their path; a pattern each.
+-- Saved values whose path matches one of some patterns.
 SELECT scope, scope_id, path, value FROM {prefix}core_config_data WHERE {paths}
 ORDER BY config_id;
 
@@ -14,11 +14,11 @@ SELECT website_id, code FROM {prefix}store_website ORDER BY website_id;
 SELECT store_id, code, website_id FROM {prefix}store ORDER BY store_id;
 
 -- name: versions
--- Which versions of some modules the store was last set up with.
+-- The versions of some modules that the store was last set up with.
 SELECT module, schema_version, data_version FROM {prefix}setup_module WHERE module IN %(modules)s;
 
 -- name: tables
--- Which of some tables there are.
+-- Which of some tables exist.
 SELECT TABLE_NAME FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN %(tables)s;
 
@@ -27,5 +27,5 @@ WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN %(tables)s;
 SELECT TIMESTAMPDIFF(SECOND, MAX(executed_at), NOW()) FROM {prefix}cron_schedule;
 
 -- name: bridge
--- How many seconds ago a bridge said that it is alive, by the database's clock.
+-- How many seconds ago a bridge wrote its heartbeat, by the database's clock.
 SELECT UNIX_TIMESTAMP(NOW(6)) - MAX(heartbeat_at) FROM {prefix}eventbridge_bridge;

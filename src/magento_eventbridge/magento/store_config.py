@@ -1,4 +1,4 @@
-"""The section `aws_eventbridge` as Magento reads it: each store view's values, and whence."""
+"""Read the section `aws_eventbridge` as Magento does: each store view's values and origins."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from magento_eventbridge.magento.php_values import Computed, Constant, PhpArray,
 SECTION = "aws_eventbridge"
 BASE_URLS = ("web/unsecure/base_url", "web/secure/base_url")
 PATHS = (f"{SECTION}/%", *BASE_URLS)
-"""What to fetch of `core_config_data`: patterns of SQL's LIKE."""
+"""Which paths of `core_config_data` to read, as patterns of SQL's LIKE."""
 
 _ENVIRONMENT_PREFIX = "CONFIG__"
 _DEFAULTS = {
@@ -55,7 +55,7 @@ class StoreView:
 
 @dataclass(frozen=True)
 class StoreRows:
-    """What the store's database says about its configuration."""
+    """The rows of the store's database that determine its configuration."""
 
     config: Sequence[Row] = ()
     websites: Sequence[Website] = ()
@@ -64,7 +64,7 @@ class StoreRows:
 
 @dataclass(frozen=True)
 class StoreValue:
-    """A saved value, and what to call its place."""
+    """A saved value, and the name of its place."""
 
     text: str = field(repr=False)
     origin: str
@@ -72,7 +72,7 @@ class StoreValue:
 
 @dataclass(frozen=True)
 class StoreConfig:
-    """Values by their path: what the default scope has, and what each store view has in all."""
+    """Values by path: those of the default scope, and those in effect for each store view."""
 
     default: Mapping[str, StoreValue]
     stores: Mapping[int, Mapping[str, StoreValue]]
@@ -80,7 +80,7 @@ class StoreConfig:
 
 @dataclass(frozen=True)
 class _Place:
-    """A scope, as the database (by id), the files and the environment (by code) call it."""
+    """A scope, by its ID (in the database) and code (in files and environment)."""
 
     scope: Scope
     id: int
@@ -92,12 +92,12 @@ class _Place:
 
     @property
     def variables(self) -> str:
-        """The beginning of the names of its CONFIG__ variables."""
+        """The prefix of its CONFIG__ variables."""
         return _ENVIRONMENT_PREFIX + "__".join(self.steps).upper() + "__"
 
     @property
     def name(self) -> str:
-        """What to call it in an origin."""
+        """Its name in an origin."""
         names: dict[Scope, str] = {
             "default": "default",
             "websites": f"website {self.id}",
@@ -114,10 +114,10 @@ _ADMIN_STORE = StoreView(0, "admin", 0)
 def read_store_config(
     deployment: Deployment, rows: StoreRows, environment: Mapping[str, str]
 ) -> StoreConfig:
-    """Find each store view's values.
+    """Return each store view's values.
 
-    Sources come first and scopes after them, as in Magento: what a website has in the database
-    goes before what `env.php` says for all.
+    As in Magento, sources are combined within a scope, then scopes: a website's value in the
+    database overrides the default scope's value in `env.php`.
 
     Raises:
         StoreConfigError: a saved value cannot be used.
@@ -147,7 +147,7 @@ def read_store_config(
 
 
 class _Sources:
-    """The places where a scope's values are saved, the later winning."""
+    """The places where a scope's values are saved; later ones override."""
 
     def __init__(
         self, deployment: Deployment, rows: Iterable[Row], environment: Mapping[str, str]
@@ -159,7 +159,7 @@ class _Sources:
             self._rows.setdefault((row.scope, row.scope_id), []).append(row)
 
     def at(self, place: _Place) -> dict[str, StoreValue]:
-        """Give what is saved for a scope itself."""
+        """Return the values saved for a scope itself."""
         return {
             path: StoreValue(text, origin)
             for values in (self._database(place), self._in_files(place), self._variables(place))
@@ -196,7 +196,7 @@ def _is_wanted(path: str) -> bool:
 
 
 def _may_hold_wanted(path: str) -> bool:
-    """Whether a whole group that cannot be read may have a value that counts."""
+    """Whether a group that cannot be read may contain a relevant value."""
     return _is_wanted(path) or any(
         wanted.startswith(f"{path}/") for wanted in (f"{SECTION}/", *BASE_URLS)
     )
@@ -212,7 +212,7 @@ def _leaves(array: PhpArray, at: str) -> Iterator[tuple[str, Any]]:
 
 def _text(value: object, path: str, file: str) -> str:
     if isinstance(value, Constant):
-        raise StoreConfigError(f"{path} ({file}): a constant of PHP, where a text must stand")
+        raise StoreConfigError(f"{path} ({file}): a constant of PHP, where a text is required")
     if value is None or value is False:
         return ""
     return "1" if value is True else str(value)

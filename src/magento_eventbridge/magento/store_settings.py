@@ -1,4 +1,4 @@
-"""Turns a store's configuration into layers of settings, each value with its origin."""
+"""Convert a store's configuration to layers of settings, each value with its origin."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -58,7 +58,7 @@ class _Setting:
 
 
 def store_layers(config: StoreConfig, keys: CryptKeys) -> list[Layer]:
-    """Say the same as the settings want to hear it: one layer for each origin.
+    """Convert to layers of settings, one for each origin.
 
     A store view has settings of its own only where they differ from those of the default scope.
 
@@ -79,7 +79,7 @@ def store_layers(config: StoreConfig, keys: CryptKeys) -> list[Layer]:
 
 
 def database_layer(database: Database) -> Layer:
-    """Say where the outbox is: in the store's own database."""
+    """Return the settings of the outbox, which is in the store's own database."""
     values = {
         "enabled": True,
         "host": database.host,
@@ -97,7 +97,7 @@ def database_layer(database: Database) -> Layer:
 
 
 def _tls_values(tls: TlsOptions) -> dict[str, Any]:
-    """Return the settings of TLS, without those that are as by default."""
+    """Return the settings of TLS that differ from the defaults."""
     default = TlsOptions()
     changed = {
         f"tls_{name}": value
@@ -108,7 +108,7 @@ def _tls_values(tls: TlsOptions) -> dict[str, Any]:
 
 
 def queue_layer(broker: Amqp | None, runner: ConsumersRunner) -> Layer:
-    """Say where the store's broker is, and how its queues are to be consumed by cron."""
+    """Return the settings of the store's broker, and of consuming its queues by cron."""
     groups: dict[str, dict[str, Any]] = {
         "cron_consumers_runner": {
             "cron_run": runner.cron_run,
@@ -135,8 +135,8 @@ def queue_layer(broker: Amqp | None, runner: ConsumersRunner) -> Layer:
 
 
 def closed_values(config: StoreConfig, keys: CryptKeys) -> tuple[int, list[str]]:
-    """Look at every encrypted value: how many open, and of the others where they are and why."""
-    told: dict[tuple[str, str], str | None] = {}
+    """Return how many encrypted values can be decrypted, and of the others the place and reason."""
+    reasons: dict[tuple[str, str], str | None] = {}
     for values in (config.default, *config.stores.values()):
         for path in (*_SECRETS, _AGENT_SECRET):
             value = values.get(path)
@@ -144,18 +144,18 @@ def closed_values(config: StoreConfig, keys: CryptKeys) -> tuple[int, list[str]]
                 continue
             try:
                 keys.reveal(value.text)
-                told[path, value.origin] = None
+                reasons[path, value.origin] = None
             except DecryptionError as error:
-                told[path, value.origin] = f"{path} ({value.origin}): {error}"
-    closed = sorted(text for text in told.values() if text is not None)
-    return len(told) - len(closed), closed
+                reasons[path, value.origin] = f"{path} ({value.origin}): {error}"
+    closed = sorted(text for text in reasons.values() if text is not None)
+    return len(reasons) - len(closed), closed
 
 
 def below(store: Sequence[Layer], later: Sequence[Layer]) -> list[Layer]:
-    """Put the store's layers below later ones.
+    """Combine the store's layers with later ones, which override them.
 
-    What a later layer says for all store views goes for all: a store view's value gives way, be it
-    saved for that view alone. Who says where a database is need not also deny the store's socket.
+    A later layer's value for all store views also overrides values saved for one view. If a later
+    layer sets the database's host or port, the store's socket is left out.
     """
     said = {name for layer in later for name in _names(layer.values) if name[0] != "stores"}
     if said & {("outbox", "host"), ("outbox", "port")}:
@@ -192,7 +192,7 @@ def _settings(values: Mapping[str, StoreValue], keys: CryptKeys) -> dict[_Name, 
 
 
 def _kind(values: Mapping[str, StoreValue]) -> str:
-    """Give the type of credentials: the default, keys, says nothing without any."""
+    """Return the type of credentials; the default, keys, has no meaning without a key."""
     kind, key = values.get(_TYPE), values.get(_ACCESS_KEY)
     if kind is None:
         return "keys" if key is not None and key.text else ""
@@ -200,7 +200,7 @@ def _kind(values: Mapping[str, StoreValue]) -> str:
 
 
 def _revealed(path: str, value: StoreValue, keys: CryptKeys, *, is_needed: bool) -> str | None:
-    """Give a secret in plain text; None when it cannot be opened, but nobody asks for it."""
+    """Return a secret in plain text; None if it cannot be decrypted, but is not needed."""
     try:
         return keys.reveal(value.text)
     except DecryptionError as error:
@@ -210,7 +210,7 @@ def _revealed(path: str, value: StoreValue, keys: CryptKeys, *, is_needed: bool)
 
 
 def _agent_secret(values: Mapping[str, StoreValue], keys: CryptKeys) -> _Setting | None:
-    """Give what the agent signs with; None when it cannot be used, but the agent does not."""
+    """Return the agent's secret; None if it cannot be used, but the agent does not use it."""
     value = values.get(_AGENT_SECRET)
     if value is None or not value.text:
         return None
@@ -224,7 +224,7 @@ def _agent_secret(values: Mapping[str, StoreValue], keys: CryptKeys) -> _Setting
         raise StoreConfigError(f"{_AGENT_SECRET} ({value.origin}): {error}") from None
     if len(secret) < SHORTEST_SECRET and not is_used:
         return None
-    return _Setting((secret,), value.origin)  # one, whatever stands in it
+    return _Setting((secret,), value.origin)  # one secret, even with spaces in it
 
 
 def _yes_no(path: str, value: StoreValue) -> bool:
@@ -269,7 +269,7 @@ def _names(values: Mapping[str, Any], at: _Name = ()) -> Iterator[_Name]:
 
 
 def _without(values: Mapping[str, Any], said: set[_Name], at: _Name = ()) -> dict[str, Any]:
-    """Leave out what has been said, in a store view's values for all of them."""
+    """Leave out values that later layers set, also within store views."""
     kept: dict[str, Any] = {}
     for name, value in values.items():
         here = (*at, name)
