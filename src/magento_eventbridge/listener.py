@@ -61,13 +61,15 @@ def refusal(status: int, error: str, *, retry_after: int | None = None) -> web.R
 class Listener:
     """Serves an application while it is open."""
 
-    def __init__(self, app: web.Application, options: ListenerOptions) -> None:
+    def __init__(
+        self, app: web.Application, options: ListenerOptions, *, stop_seconds: float = 10
+    ) -> None:
         self._options = options
         self._runner = web.AppRunner(
             app,
             access_log=None,
             logger=_server_log(),
-            shutdown_timeout=10,
+            shutdown_timeout=stop_seconds,
             keepalive_timeout=options.idle_seconds,
             # Refused bodies are read to their end, and would be decompressed for nothing.
             auto_decompress=False,

@@ -1,19 +1,23 @@
 """Who may use the console, and what it says when something is away; without a browser."""
 
+import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import ClientSession, CookieJar
 
 from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.console.access import COOKIE, Access, AccessLimits
-from magento_eventbridge.console.server import Console, ConsoleError
+from magento_eventbridge.console.server import Console
 from magento_eventbridge.delivery.ports import Depth, QueueError
 from magento_eventbridge.doctor.findings import Finding
+from magento_eventbridge.listener import ListenError
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import Layer, load
 from magento_eventbridge.settings.listeners import ConsoleSettings
@@ -119,14 +123,72 @@ async def test_without_a_password_only_this_machines_names_count(tmp_path: Path)
                 assert (host, answer.status) == (host, status)
 
 
-async def test_guessing_passwords_ends_soon(tmp_path: Path) -> None:
+async def test_guessing_passwords_becomes_slow_and_does_not_lock_out_the_right_one(
+    tmp_path: Path,
+) -> None:
     async with _console(tmp_path, password=PASSWORD) as http:
         token = await _csrf(http, "/login")
         for status in (*[401] * 10, 429):
             form = {"csrf": token, "password": "a wrong guess"}
             assert (await _post(http, "/login", form))[0] == status
-        status, text = await _post(http, "/login", {"csrf": token, "password": PASSWORD})
-        assert (status, "Wait a minute" in text) == (429, True)
+        guesses = [_post(http, "/login", form) for _ in range(8)]
+        began = time.monotonic()
+        answers = await asyncio.gather(*guesses)
+        assert time.monotonic() - began >= 2  # four at a time, a second each
+        assert {status for status, _ in answers} == {429}
+        assert all("Wait a minute" in text for _, text in answers)
+        status, _ = await _post(http, "/login", {"csrf": token, "password": PASSWORD})
+        assert status == 303
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/events?store={'9' * 30}",
+        f"/events?before={'9' * 5000}",
+        "/events?before=-1",
+        "/events?store=1e9",
+        f"/settings?view={2**64}",
+    ],
+)
+async def test_numbers_that_cannot_be_used_are_refused(tmp_path: Path, path: str) -> None:
+    async with _console(tmp_path) as http, http.get(path) as answer:
+        assert answer.status == 400
+
+
+async def test_odd_times_are_no_error_of_ours(tmp_path: Path) -> None:
+    async with _console(tmp_path) as http:
+        for value in ("0001-01-01", "9999-12-31T23:59:59+00:00", "2026-13-01", "%00"):
+            async with http.get(f"/events?since={value}") as answer:
+                assert answer.status != 500, value
+
+
+@pytest.mark.parametrize("host", ["[", "[::1", "a b", "localhost:99999999", "[::1]x", ""])
+async def test_odd_host_headers_are_no_error_of_ours(tmp_path: Path, host: str) -> None:
+    async with _console(tmp_path) as http, http.get("/", headers={"Host": host}) as answer:
+        assert answer.status in (200, 400, 403)
+
+
+async def test_idle_connections_are_limited(tmp_path: Path) -> None:
+    async with _console(tmp_path) as http:
+        address = urlsplit(str(http._base_url))
+        opened = [await asyncio.open_connection(address.hostname, address.port) for _ in range(80)]
+        refused = [reader for reader, _ in opened if b"503" in await _first_line(reader)]
+        assert len(refused) >= 80 - 64
+        for _, writer in opened:
+            writer.close()
+        async with asyncio.timeout(10):
+            while True:
+                async with http.get("/") as answer:
+                    if answer.status == 200:
+                        break
+                await asyncio.sleep(0.1)
+
+
+async def _first_line(reader: asyncio.StreamReader) -> bytes:
+    with suppress(TimeoutError):
+        return await asyncio.wait_for(reader.readline(), 0.1)
+    return b""
 
 
 async def test_a_login_leads_back_but_never_away(tmp_path: Path) -> None:
@@ -190,7 +252,7 @@ async def test_sessions_expire_and_their_number_is_limited() -> None:
     clock = [0.0]
     settings = ConsoleSettings.model_validate({"password": PASSWORD})
     access = Access(settings, lambda: clock[0], AccessLimits(sessions=3))
-    session = access.log_in(access._new(), PASSWORD)
+    session = await access.log_in(access._new(), PASSWORD)
     assert session
     for _ in range(5):
         access._new()
@@ -295,6 +357,6 @@ async def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
     first = Console(_bridge(tmp_path, {}), _examine)
     await first.open()
     port = int(first.url.rpartition(":")[2])
-    with pytest.raises(ConsoleError, match=f"cannot listen on 127.0.0.1:{port}"):
+    with pytest.raises(ListenError, match=f"cannot listen on 127.0.0.1:{port}"):
         await Console(_bridge(tmp_path, {"port": port}), _examine).open()
     await first.close()

@@ -9,8 +9,9 @@ from functools import partial
 from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.bridge.startup import run_loop, start_log
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, sources_of
-from magento_eventbridge.console.server import Console, ConsoleError
+from magento_eventbridge.console.server import Console
 from magento_eventbridge.doctor.running import look_at
+from magento_eventbridge.listener import ListenError
 from magento_eventbridge.settings.layers import load
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ async def _open_console(bridge: Bridge, stack: AsyncExitStack) -> None:
     console = Console(bridge, partial(look_at, bridge))
     try:
         await console.open()
-    except ConsoleError as error:
+    except ListenError as error:
         # Events must not wait for a page.
         log.warning("No console: %s. Events are still delivered.", error)
         return

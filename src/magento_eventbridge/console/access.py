@@ -1,5 +1,6 @@
 """Decide who may use the console: sessions, password, reverse proxy, forged requests."""
 
+import asyncio
 import hashlib
 import hmac
 import secrets
@@ -26,8 +27,10 @@ class AccessError(Exception):
 class AccessLimits:
     """Limits against guessing passwords and against filling the memory with sessions."""
 
-    failures: int = 10  # wrong passwords within `failure_seconds`; then logins are refused
+    failures: int = 10  # wrong passwords within `failure_seconds`; then logins are slow
     failure_seconds: float = 60.0
+    slow_seconds: float = 1.0
+    slow_logins_at_once: int = 4
     sessions: int = 1_000
 
 
@@ -55,6 +58,7 @@ class Access:
         self._clock = clock
         self._sessions: OrderedDict[str, Session] = OrderedDict()  # least recently used first
         self._failures: list[float] = []
+        self._slow_logins = asyncio.Semaphore(self._limits.slow_logins_at_once)
         password = settings.password
         self._digest = _digest(password.get_secret_value()) if password else None
 
@@ -81,17 +85,23 @@ class Access:
             session.user = "this machine"
         return session
 
-    def log_in(self, session: Session, password: str) -> Session | None:
+    async def log_in(self, session: Session, password: str) -> Session | None:
         """Return a new session if the password is right, else None.
 
+        After too many wrong passwords every login is slow, and the right password still works.
+
         Raises:
-            AccessError: there were too many wrong passwords.
+            AccessError: the password is wrong, and there were too many wrong ones.
         """
         now = self._clock()
         self._failures = [at for at in self._failures if now - at < self._limits.failure_seconds]
-        if len(self._failures) >= self._limits.failures:
-            raise AccessError("Too many wrong passwords. Wait a minute, then try again.")
+        is_slow = len(self._failures) >= self._limits.failures
+        if is_slow:
+            async with self._slow_logins:
+                await asyncio.sleep(self._limits.slow_seconds)
         if self._digest is None or not hmac.compare_digest(_digest(password), self._digest):
+            if is_slow:
+                raise AccessError("Too many wrong passwords. Wait a minute, then try again.")
             self._failures.append(now)
             return None
         self.log_out(session)
@@ -159,10 +169,11 @@ def _digest(password: str) -> bytes:
 
 def _check_host(host: str) -> None:
     """Refuse names of other machines: another site may have pointed its own name here."""
-    name = urlsplit(f"//{host}").hostname or ""
     try:
+        name = urlsplit(f"//{host}").hostname or ""
         is_local = ip_address(name).is_loopback
     except ValueError:
+        name = host.rpartition(":")[0] or host
         is_local = name == "localhost"
     if not is_local:
         raise AccessError(

@@ -22,10 +22,13 @@ from magento_eventbridge.console.pages import (
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.journal.archive import Archive, JournalError
+from magento_eventbridge.listener import Listener, ListenerOptions
 
 log = logging.getLogger(__name__)
 
 _STATIC = Path(__file__).with_name("static")
+# People with several pages open each; the rest of the descriptors is for delivery.
+_MOST_CONNECTIONS = 64
 _OPEN_PATHS = frozenset({"/login"})
 # Pages load nothing from other sites and run no inline scripts.
 _HEADERS = {
@@ -39,10 +42,6 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-
-
-class ConsoleError(Exception):
-    """The console cannot listen; the message says why."""
 
 
 class Console:
@@ -61,31 +60,25 @@ class Console:
             app.router.add_routes(page.routes(self._context))
         app.on_response_prepare.append(_add_headers)
         app.on_shutdown.append(self._end_tails)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
+        where = ListenerOptions(self._options.host, self._options.port, _MOST_CONNECTIONS)
+        self._listener = Listener(app, where, stop_seconds=2)
 
     async def open(self) -> None:
         """Start to listen.
 
         Raises:
-            ConsoleError: the address cannot be used.
+            ListenError: the address cannot be used.
         """
-        host, port = self._options.host, self._options.port
-        await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, host, port).start()
-        except OSError as error:
-            await self._runner.cleanup()
-            raise ConsoleError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        await self._listener.open()
 
     @property
     def url(self) -> str:
         """The address at which it listens."""
-        host, port = self._runner.addresses[0][:2]
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        return self._listener.url
 
     async def close(self) -> None:
         """Stop listening."""
-        await self._runner.cleanup()
+        await self._listener.close()
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -1,14 +1,18 @@
 """The dead letters page: dead letters and parked events by reason, to redrive or drop."""
 
 import json
+import logging
 from typing import Any
 
 from aiohttp import web
 
 from magento_eventbridge.console.groups import grouped, letters_of
-from magento_eventbridge.console.page_context import PageContext, form_of
+from magento_eventbridge.console.page_context import SESSION, PageContext, form_of
+from magento_eventbridge.console.queries import LARGEST_ROW, number
 from magento_eventbridge.delivery.reasons import explain, pattern_of
 from magento_eventbridge.journal.archive import JournalError
+
+log = logging.getLogger(__name__)
 
 _ACTED_ON_AT_ONCE = 500
 _FAULTS_SHOWN = 20
@@ -86,7 +90,8 @@ async def _act(context: PageContext, request: web.Request) -> web.StreamResponse
     letters: list[int] | None
     match scope:
         case "selected":
-            letters = [int(number) for number in form.get("letter", []) if number.isdecimal()]
+            ids = (number(text, LARGEST_ROW) for text in form.get("letter", []))
+            letters = [id_ for id_ in ids if id_ is not None]
         case "kind":
             letters = [
                 letter.id async for letter in letters_of(queue) if pattern_of(letter.reason) == kind
@@ -99,6 +104,7 @@ async def _act(context: PageContext, request: web.Request) -> web.StreamResponse
         raise web.HTTPSeeOther("/dead-letters?done=none")
     if action == "redrive":
         count = await _in_parts(queue.dead_letters.redrive, letters)
+        log.info("Console: %s redrove %d of %s", request[SESSION].user, count, queue.name)
         raise web.HTTPSeeOther(f"/dead-letters?done={count}-redriven")
     if action != "drop":
         raise web.HTTPBadRequest(text="Name the action: redrive or drop.")
@@ -114,6 +120,7 @@ async def _act(context: PageContext, request: web.Request) -> web.StreamResponse
             letters=letters if scope == "selected" else [],
         )
     count = await _in_parts(queue.dead_letters.drop, letters)
+    log.warning("Console: %s dropped %d of %s", request[SESSION].user, count, queue.name)
     raise web.HTTPSeeOther(f"/dead-letters?done={count}-dropped")
 
 

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.console.page_context import PageContext
+from magento_eventbridge.console.queries import LARGEST_ROW, LARGEST_VIEW, number
 from magento_eventbridge.console.words import VERDICTS
 from magento_eventbridge.journal.archive import JournalError, Query
 
@@ -34,7 +35,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
         since = time.time() - 1
         before = request.query.get("before", "")
         found = await context.archived().search(
-            query, _ON_A_PAGE + 1, before=int(before) if before.isdecimal() else None
+            query, _ON_A_PAGE + 1, before=number(before, LARGEST_ROW)
         )
         older = ""
         if len(found) > _ON_A_PAGE:
@@ -135,14 +136,14 @@ def _query(given: dict[str, str]) -> tuple[Query, dict[str, str]]:
     for name in ("since", "until"):
         try:
             times[name] = _time(given.get(name, ""))
-        except ValueError:
+        except (ValueError, OverflowError):
             faults[name] = f"'{given[name]}' is not a time; write it as 2026-11-23 17:13"
     store = given.get("store", "")
     query = Query(
         text=given.get("q", ""),
         detail_type=given.get("type", ""),
         verdict=given.get("verdict", ""),
-        view_id=int(store) if store.isdecimal() else None,
+        view_id=number(store, LARGEST_VIEW),
         since=times.get("since"),
         until=times.get("until"),
     )

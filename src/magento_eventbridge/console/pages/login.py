@@ -20,7 +20,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
         form = await form_of(request)
         goal = _safe(form.get("next", ["/"])[0])
         try:
-            session = context.access.log_in(request[SESSION], form.get("password", [""])[0])
+            session = await context.access.log_in(request[SESSION], form.get("password", [""])[0])
         except AccessError as error:
             return _page(context, request, goal, str(error), status=429)
         if session is None:

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.console.page_context import PageContext
+from magento_eventbridge.console.queries import LARGEST_VIEW, number
 from magento_eventbridge.doctor.settings_values import Value, values_of
 from magento_eventbridge.settings.view import ViewSettings
 
@@ -17,7 +18,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
     async def show(request: web.Request) -> web.StreamResponse:
         settings, origins = context.bridge.settings, context.bridge.origins
         asked = request.query.get("view", "")
-        view = int(asked) if asked.isdecimal() else None
+        view = number(asked, LARGEST_VIEW)
         if view is None:
             values = [v for v in values_of(settings, origins) if not v.name.startswith("stores.")]
         else:
