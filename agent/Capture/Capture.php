@@ -154,6 +154,11 @@ class Capture
         $this->declared = $name;
     }
 
+    public function getId(): string
+    {
+        return $this->id;
+    }
+
     public function getEvent(): string
     {
         return $this->event;

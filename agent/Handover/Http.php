@@ -54,6 +54,11 @@ class Http implements TransportInterface
         $this->afterResponse = $afterResponse;
     }
 
+    public function isAvailable(): bool
+    {
+        return true;
+    }
+
     public function isTransactional(): bool
     {
         return false;

@@ -40,7 +40,15 @@ class MessageQueue implements TransportInterface
     }
 
     /**
-     * Tells whether the queue is in the database; a broker must not hear of what may be rolled back.
+     * Returns whether a bridge can read the queue: it is in the database or in RabbitMQ.
+     */
+    public function isAvailable(): bool
+    {
+        return $this->connection->isInDatabase() || $this->connection->isBroker();
+    }
+
+    /**
+     * Returns whether the queue is in the database; a broker must not get what may be rolled back.
      */
     public function isTransactional(): bool
     {
@@ -60,23 +68,22 @@ class MessageQueue implements TransportInterface
             return;
         }
         $this->afterResponse->send(self::BROKER, $captures, function (array $captures): array {
-            $this->publish($captures);
+            $this->connection->publish($captures);
             return [];
         });
     }
 
     /**
-     * Publishes the captures as JSON in a string, which Magento writes as JSON once more.
+     * Publishes the captures to the database as JSON in a string, which Magento encodes as JSON once more.
      *
      * @param Capture[] $captures
      * @return void
      */
     private function publish(array $captures): void
     {
-        $this->connection->open();
+        $this->connection->requireQueue();
         foreach ($captures as $capture) {
             $this->publisher->publish(QueueConnection::TOPIC, $capture->toJson(true));
         }
-        $this->connection->confirm();
     }
 }

@@ -5,6 +5,8 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Handover;
 
 use Magento\Framework\App\ResourceConnection;
+use MagentoEventBridge\Agent\Capture\Capture;
+use MagentoEventBridge\Agent\Fence;
 
 /**
  * Hands over through a table in the store's own database.
@@ -14,13 +16,29 @@ class Outbox implements TransportInterface
     public const TABLE = 'eventbridge_outbox';
 
     /**
+     * Of captures; quoting can double it.
+     */
+    private const BYTES_PER_STATEMENT = 262144;
+
+    /**
      * @var ResourceConnection
      */
     private $resource;
 
-    public function __construct(ResourceConnection $resource)
+    /**
+     * @var Fence
+     */
+    private $fence;
+
+    public function __construct(ResourceConnection $resource, Fence $fence)
     {
         $this->resource = $resource;
+        $this->fence = $fence;
+    }
+
+    public function isAvailable(): bool
+    {
+        return true;
     }
 
     public function isTransactional(): bool
@@ -29,21 +47,53 @@ class Outbox implements TransportInterface
     }
 
     /**
-     * Writes all captures in one statement.
+     * Writes the captures, many in one statement: a statement has a limit (max_allowed_packet), which is
+     * 4 MB or less on some servers, and one that is over it costs the shop's whole transaction.
      *
-     * @param \MagentoEventBridge\Agent\Capture\Capture[] $captures
+     * @param Capture[] $captures
      * @return void
      */
     public function send(array $captures): void
     {
         $rows = [];
+        $bytes = 0;
         foreach ($captures as $capture) {
+            $body = $this->encode($capture);
+            if ($body === null) {
+                continue;
+            }
+            if ($rows && $bytes + strlen($body) > self::BYTES_PER_STATEMENT) {
+                $this->write($rows);
+                $rows = [];
+                $bytes = 0;
+            }
             $rows[] = [
                 'store_id' => $capture->getStoreId(),
                 'subject' => $capture->getSubject(),
-                'body' => $capture->toJson(),
+                'body' => $body,
             ];
+            $bytes += strlen($body);
         }
+        if ($rows) {
+            $this->write($rows);
+        }
+    }
+
+    /**
+     * Returns a capture as JSON; null where it cannot be encoded, which costs only this one.
+     */
+    private function encode(Capture $capture): ?string
+    {
+        $body = null;
+        $this->fence->run('encoding a capture of ' . $capture->getEvent(), function () use ($capture, &$body): void {
+            $body = $capture->toJson();
+        });
+
+        return $body;
+    }
+
+    private function write(array $rows): void
+    {
         $this->resource->getConnection()->insertMultiple($this->resource->getTableName(self::TABLE), $rows);
     }
 }

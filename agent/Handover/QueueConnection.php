@@ -7,13 +7,18 @@ namespace MagentoEventBridge\Agent\Handover;
 use Magento\Framework\Amqp\ConfigPool;
 use Magento\Framework\App\ResourceConnection;
 use Magento\Framework\MessageQueue\ConnectionTypeResolver;
+use Magento\Framework\MessageQueue\MessageEncoder;
 use Magento\Framework\MessageQueue\Publisher\ConfigInterface;
+use MagentoEventBridge\Agent\Capture\Capture;
+use PhpAmqpLib\Message\AMQPMessage;
 
 /**
- * The connection of Magento's message queue, and whether the queue took what was published.
+ * The connection that the store has for its message queue.
  *
- * Magento's publisher says nothing of it: without a queue the database keeps a message that nobody ever
- * reads, and a broker throws it away.
+ * Magento's publisher does not say whether a message has reached a queue: without one the database keeps a
+ * message that nobody ever reads, and a broker drops it. So captures are published to a broker from here, and
+ * the broker's confirmation is awaited. That needs a channel of our own: an error closes the channel that it
+ * happened on, and Magento's publishers and consumers share one.
  */
 class QueueConnection
 {
@@ -23,8 +28,10 @@ class QueueConnection
     public const TOPIC = 'aws.eventbridge.events.send';
 
     private const BROKER = 'amqp';
+    private const DATABASE = 'db';
     private const QUEUES = 'queue';
     private const CONFIRM_SECONDS = 3;
+    private const PERSISTENT = 2;
 
     /**
      * @var ConfigInterface
@@ -46,82 +53,152 @@ class QueueConnection
      */
     private $resource;
 
+    /**
+     * @var MessageEncoder
+     */
+    private $encoder;
+
+    /**
+     * @var \PhpAmqpLib\Channel\AMQPChannel|null
+     */
+    private $channel;
+
+    /**
+     * How many messages the broker refused since the last ones were published.
+     *
+     * @var int
+     */
+    private $refused = 0;
+
     public function __construct(
         ConfigInterface $publishers,
         ConnectionTypeResolver $types,
         ConfigPool $brokers,
-        ResourceConnection $resource
+        ResourceConnection $resource,
+        MessageEncoder $encoder
     ) {
         $this->publishers = $publishers;
         $this->types = $types;
         $this->brokers = $brokers;
         $this->resource = $resource;
+        $this->encoder = $encoder;
     }
 
+    /**
+     * Returns whether the queue is in RabbitMQ.
+     */
     public function isBroker(): bool
     {
-        return $this->types->getConnectionType($this->name()) === self::BROKER;
+        return $this->types->getConnectionType($this->publisher()->getName()) === self::BROKER;
     }
 
     /**
-     * Makes sure that there is a queue to publish to.
-     *
-     * @throws \Exception if there is none, or the broker does not answer
+     * Returns whether the queue is in the store's database.
      */
-    public function open(): void
+    public function isInDatabase(): bool
     {
-        if ($this->isBroker()) {
-            $this->channel()->confirm_select();
-            $this->channel()->queue_declare(self::TOPIC, true);
-        } elseif (!$this->isInDatabase()) {
-            throw new \RuntimeException(
-                'there is no message queue ' . self::TOPIC . '; bin/magento setup:upgrade makes it'
-            );
-        }
+        return $this->types->getConnectionType($this->publisher()->getName()) === self::DATABASE;
     }
 
     /**
-     * Waits until a broker has confirmed what was published; the database needs no asking.
+     * Makes sure that the database has the queue.
      *
-     * @throws \Exception if it does not
+     * @throws \RuntimeException if it has not
      */
-    public function confirm(): void
-    {
-        if (!$this->isBroker()) {
-            return;
-        }
-        $refused = 0;
-        $this->channel()->set_nack_handler(function () use (&$refused): void {
-            $refused++;
-        });
-        $this->channel()->wait_for_pending_acks(self::CONFIRM_SECONDS);
-        if ($refused > 0) {
-            throw new \RuntimeException('the broker refuses ' . $refused . ' messages');
-        }
-    }
-
-    private function isInDatabase(): bool
+    public function requireQueue(): void
     {
         $connection = $this->resource->getConnection();
         $select = $connection->select()
             ->from($this->resource->getTableName(self::QUEUES), 'id')
             ->where('name = ?', self::TOPIC);
-
-        return (bool)$connection->fetchOne($select);
+        if (!$connection->fetchOne($select)) {
+            throw new \RuntimeException(
+                'there is no message queue ' . self::TOPIC . '; bin/magento setup:upgrade creates it'
+            );
+        }
     }
 
     /**
-     * Gives the channel that Magento's publisher uses, too.
+     * Publishes captures to the broker and waits until it has confirmed all of them.
+     *
+     * @param Capture[] $captures
+     * @return void
+     * @throws \Exception if there is no queue, or the broker does not confirm
+     */
+    public function publish(array $captures): void
+    {
+        try {
+            $channel = $this->channel();
+            $channel->queue_declare(self::TOPIC, true);
+            $this->refused = 0;
+            foreach ($captures as $capture) {
+                $channel->basic_publish($this->message($capture), $this->publisher()->getExchange(), self::TOPIC);
+            }
+            $channel->wait_for_pending_acks(self::CONFIRM_SECONDS);
+            if ($this->refused > 0) {
+                throw new \RuntimeException('the broker refuses ' . $this->refused . ' messages');
+            }
+        } catch (\Throwable $failure) {
+            $this->closeChannel();
+            throw $failure;
+        }
+    }
+
+    /**
+     * Returns the message that Magento's publisher would send.
+     */
+    private function message(Capture $capture): AMQPMessage
+    {
+        return new AMQPMessage(
+            $this->encoder->encode(self::TOPIC, $capture->toJson(true)),
+            ['delivery_mode' => self::PERSISTENT, 'message_id' => $capture->getId()]
+        );
+    }
+
+    /**
+     * Returns a channel on which the broker confirms messages; it is asked for that once for each channel.
      *
      * @return \PhpAmqpLib\Channel\AMQPChannel
      */
     private function channel()
     {
-        return $this->brokers->get($this->name())->getChannel();
+        if ($this->channel === null || !$this->channel->is_open()) {
+            $shared = $this->brokers->get($this->publisher()->getName())->getChannel();
+            $channel = $shared->getConnection()->channel();
+            $channel->confirm_select();
+            $channel->set_nack_handler(function (): void {
+                $this->refused++;
+            });
+            $this->channel = $channel;
+        }
+
+        return $this->channel;
     }
 
-    private function name(): string
+    /**
+     * Closes a channel on which something failed: answers to old messages must not reach later ones.
+     */
+    private function closeChannel(): void
     {
-        return $this->publishers->getPublisher(self::TOPIC)->getConnection()->getName();
+        $channel = $this->channel;
+        $this->channel = null;
+        try {
+            if ($channel !== null && $channel->is_open()) {
+                $channel->close();
+            }
+        } catch (\Throwable $failure) {
+            // The connection is gone, and the channel with it.
+            return;
+        }
+    }
+
+    /**
+     * Returns the connection that publishers of the topic use, with its name and its exchange.
+     *
+     * @return \Magento\Framework\MessageQueue\Publisher\Config\PublisherConnectionInterface
+     */
+    private function publisher()
+    {
+        return $this->publishers->getPublisher(self::TOPIC)->getConnection();
     }
 }

@@ -43,11 +43,12 @@ class TransactionBuffer
     private $notes = [];
 
     /**
-     * Transports that wait for the commit, each with its captures.
+     * What was written with a transaction that is about to be committed: transports that wait for the
+     * commit, each with its captures, and the states to settle. Null where nothing was written.
      *
-     * @var array[]
+     * @var array|null
      */
-    private $committing = [];
+    private $written;
 
     public function __construct(ResourceConnection $resource, Transports $transports, Fence $fence)
     {
@@ -90,8 +91,7 @@ class TransactionBuffer
             $this->notes[$key] = $note;
             return;
         }
-        // What a transaction left behind that never came to its end.
-        $this->forget();
+        $this->startAnew();
         $capture->lookAgain();
         $this->sendAlone($this->wayOf($capture), [$capture]);
         if ($note !== null) {
@@ -101,14 +101,30 @@ class TransactionBuffer
 
     public function isEmpty(): bool
     {
-        return !$this->captures;
+        return !$this->captures && $this->written === null;
     }
 
+    /**
+     * The transaction is rolled back: nothing of it happened.
+     */
     public function forget(): void
     {
         $this->captures = [];
         $this->notes = [];
-        $this->committing = [];
+        $this->written = null;
+    }
+
+    /**
+     * No transaction is open, and perhaps one begins: hands over what the last one left.
+     *
+     * Other plugins may run code after a commit before afterCommit() is called, among them Magento's own,
+     * which runs commit callbacks first in compiled mode. What was written and not rolled back is committed.
+     * Captures that were not written belong to a transaction that never came to its end.
+     */
+    public function startAnew(): void
+    {
+        $this->afterCommit();
+        $this->forget();
     }
 
     /**
@@ -125,29 +141,34 @@ class TransactionBuffer
                 $captures[] = $capture;
             }
         }
-        if (!$captures) {
-            return;
-        }
+        $waiting = [];
         foreach ($this->byWay($captures) as list($transport, $captures)) {
             if ($transport->isTransactional()) {
                 $this->sendWithin($connection, $transport, $captures);
             } else {
-                $this->committing[] = [$transport, $captures];
+                $waiting[] = [$transport, $captures];
             }
         }
+        list($formerWaiting, $formerStates) = $this->written ?? [[], []];
+        $this->written = [
+            array_merge($formerWaiting, $waiting),
+            array_merge($formerStates, array_values(array_filter($this->notes))),
+        ];
+        $this->captures = [];
+        $this->notes = [];
     }
 
     /**
-     * The outermost commit has happened: sends what had to wait for it.
+     * The outermost commit has happened: sends what had to wait for it. Does nothing when it was done.
      */
     public function afterCommit(): void
     {
-        $committed = $this->committing;
-        foreach (array_filter($this->notes) as $note) {
-            $note->settle();
+        list($waiting, $states) = $this->written ?? [[], []];
+        $this->written = null;
+        foreach ($states as $state) {
+            $state->settle();
         }
-        $this->forget();
-        foreach ($committed as list($transport, $captures)) {
+        foreach ($waiting as list($transport, $captures)) {
             $this->fence->run('sending', function () use ($transport, $captures): void {
                 $this->sendAlone($transport, $captures);
             });

@@ -12,7 +12,12 @@ use MagentoEventBridge\Agent\Capture\Capture;
 interface TransportInterface
 {
     /**
-     * Tells whether it writes within the database's transaction, to be committed or rolled back with it.
+     * Returns whether the shop has this way at all; where it has not, the outbox is used.
+     */
+    public function isAvailable(): bool;
+
+    /**
+     * Returns whether it writes within the database's transaction, to be committed or rolled back with it.
      */
     public function isTransactional(): bool;
 

@@ -61,8 +61,9 @@ class Transports
     public function of(Capture $capture): TransportInterface
     {
         $name = $this->isQueued($capture) ? self::QUEUE : (string)$this->config->getValue(self::TRANSPORT);
+        $way = $this->others[$name] ?? $this->default;
 
-        return $this->others[$name] ?? $this->default;
+        return $way->isAvailable() ? $way : $this->default;
     }
 
     /**

@@ -4,38 +4,84 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Memory;
 
+use WeakMap;
 use WeakReference;
 
 /**
- * Keeps a note for each living object, without keeping the object alive.
+ * Keeps a state for each living object, without keeping the object alive.
  */
 class ObjectStates
 {
     private const ROOM = 500;
 
     /**
-     * @var array
+     * From PHP 8 on.
+     *
+     * @var WeakMap|null
      */
-    private $notes = [];
+    private $map;
+
+    /**
+     * Before: by the object's id, a weak reference and the state; without one where PHP has none (7.3).
+     *
+     * @var array[]
+     */
+    private $states = [];
+
+    /**
+     * So many states are kept before those of objects that are gone are dropped.
+     *
+     * @var int
+     */
+    private $room = self::ROOM;
+
+    public function __construct()
+    {
+        $this->map = class_exists(WeakMap::class, false) ? new WeakMap() : null;
+    }
 
     public function of(object $thing): ObjectState
     {
+        if ($this->map !== null) {
+            $state = $this->map[$thing] ?? new ObjectState();
+            $this->map[$thing] = $state;
+            return $state;
+        }
+        if (!class_exists(WeakReference::class, false)) {
+            return $this->onTheObject($thing);
+        }
         $key = spl_object_id($thing);
-        // The id of an object that is gone is given again.
-        if (!isset($this->notes[$key]) || $this->notes[$key][0]->get() !== $thing) {
-            if (count($this->notes) >= self::ROOM) {
+        // PHP uses the id of an object that is gone again.
+        if (!isset($this->states[$key]) || $this->states[$key][0]->get() !== $thing) {
+            if (count($this->states) >= $this->room) {
                 $this->dropTheDead();
             }
-            $this->notes[$key] = [WeakReference::create($thing), new ObjectState()];
+            $this->states[$key] = [WeakReference::create($thing), new ObjectState()];
         }
 
-        return $this->notes[$key][1];
+        return $this->states[$key][1];
     }
 
+    /**
+     * Looks at all of them, and not again before there are twice as many as are alive now.
+     */
     private function dropTheDead(): void
     {
-        $this->notes = array_filter($this->notes, function (array $kept): bool {
+        $this->states = array_filter($this->states, function (array $kept): bool {
             return $kept[0]->get() !== null;
         });
+        $this->room = max(self::ROOM, 2 * count($this->states));
+    }
+
+    /**
+     * Keeps the state in a property of the object, which PHP 7.3 lets any object have.
+     */
+    private function onTheObject(object $thing): ObjectState
+    {
+        if (!isset($thing->eventBridgeAgentState)) {
+            $thing->eventBridgeAgentState = new ObjectState();
+        }
+
+        return $thing->eventBridgeAgentState;
     }
 }

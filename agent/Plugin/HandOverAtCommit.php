@@ -30,12 +30,12 @@ class HandOverAtCommit
     }
 
     /**
-     * Captures left by a transaction that ended in no orderly way must not get into the next one.
+     * What the last transaction left must not get into the next one.
      */
     public function beforeBeginTransaction(AdapterInterface $connection): void
     {
         if ($this->isConcerned($connection) && $connection->getTransactionLevel() === 0) {
-            $this->buffer->forget();
+            $this->buffer->startAnew();
         }
     }
 

@@ -430,6 +430,15 @@ async def test_doctor_warns_of_the_original_beside_the_agent_and_of_values_it_ca
     assert "ok    cron: the store's cron last ran a job" in out
 
 
+async def test_doctor_says_where_events_go_when_the_message_queue_is_artemis(shop: Shop) -> None:
+    text = shop.env_php.read_text()
+    shop.env_php.write_text(
+        text.replace("'queue' => [", "'queue' => ['stomp' => ['host' => 'artemis'],", 1)
+    )
+    _, out, _ = await ran(shop, "doctor")
+    assert "ok    message queue: is in ActiveMQ Artemis (STOMP)" in out
+
+
 def test_recorded_tables_hold_no_secret_of_anybody() -> None:
     text = (Path(__file__).parents[1] / "support/store_tables.sql").read_text()
     assert re.findall(r"secret_access_key','([^']*)'", text) == ["example-not-a-secret"]

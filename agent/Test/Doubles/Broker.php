@@ -7,7 +7,7 @@ namespace MagentoEventBridge\Agent\Test\Doubles;
 use Magento\Framework\MessageQueue\PublisherInterface;
 
 /**
- * A message broker: Magento's publisher, and the channel to it.
+ * A message broker: Magento's publisher, and the connection to it.
  */
 class Broker implements PublisherInterface
 {
@@ -29,16 +29,30 @@ class Broker implements PublisherInterface
     public $refuses = false;
 
     /**
-     * What the channel was asked for.
+     * What the agent's channels were asked for.
      *
      * @var string[]
      */
     public $asked = [];
 
     /**
-     * @var callable|null
+     * @var bool whether the queue exists
      */
-    private $onRefusal;
+    public $hasQueue = true;
+
+    /**
+     * The channel that Magento's publishers and consumers share.
+     *
+     * @var Channel|null
+     */
+    public $shared;
+
+    /**
+     * The channels that were opened beside it.
+     *
+     * @var Channel[]
+     */
+    public $channels = [];
 
     public function publish($topicName, $data)
     {
@@ -46,33 +60,20 @@ class Broker implements PublisherInterface
         $this->published[] = [$topicName, $data];
     }
 
-    public function getChannel(): self
+    public function getChannel(): Channel
     {
         $this->fail();
-        return $this;
+        $this->shared = $this->shared ?? new Channel($this);
+        return $this->shared;
     }
 
-    public function confirm_select(): void
+    /**
+     * Opens a channel, as a connection does.
+     */
+    public function channel(): Channel
     {
-        $this->asked[] = 'confirm';
-    }
-
-    public function queue_declare(string $queue, bool $isPassive): void
-    {
-        $this->asked[] = ($isPassive ? 'is there ' : 'make ') . $queue;
-    }
-
-    public function set_nack_handler(callable $handler): void
-    {
-        $this->onRefusal = $handler;
-    }
-
-    public function wait_for_pending_acks(int $seconds): void
-    {
-        $this->asked[] = 'wait';
-        if ($this->refuses) {
-            ($this->onRefusal)();
-        }
+        $this->fail();
+        return $this->channels[] = new Channel($this);
     }
 
     private function fail(): void

@@ -42,6 +42,20 @@ class Database implements AdapterInterface
     public $losesTransaction = false;
 
     /**
+     * Run after the outermost commit, before the agent's plugin, as in compiled mode.
+     *
+     * @var callable[]
+     */
+    public $callbacks = [];
+
+    /**
+     * The longest statement, in bytes.
+     *
+     * @var int
+     */
+    public $maxPacket = PHP_INT_MAX;
+
+    /**
      * @var array[]
      */
     private $outbox = [];
@@ -68,6 +82,9 @@ class Database implements AdapterInterface
         if (--$this->level === 0) {
             $this->outbox = array_merge($this->outbox, $this->pending);
             $this->pending = [];
+            $callbacks = $this->callbacks;
+            $this->callbacks = [];
+            array_map('call_user_func', $callbacks);
         }
         $this->plugin->afterCommit($this, $this);
     }
@@ -99,6 +116,9 @@ class Database implements AdapterInterface
             $failure = $this->failure;
             $this->failure = null;
             throw $failure;
+        }
+        if (strlen(serialize($rows)) > $this->maxPacket) {
+            throw new \RuntimeException("Got a packet bigger than 'max_allowed_packet' bytes");
         }
         if ($this->level > 0) {
             $this->pending = array_merge($this->pending, $rows);

@@ -147,7 +147,7 @@ class Shop
             $this->resource,
             new Transports(
                 $this->settings,
-                new Outbox($this->resource),
+                new Outbox($this->resource, $this->fence),
                 $otherTransports,
                 Wiring::neverQueued()
             ),

@@ -301,6 +301,14 @@ namespace Magento\Framework\MessageQueue {
         public function publish($topicName, $data);
     }
 
+    class MessageEncoder
+    {
+        public function encode($topic, $message, $requestType = true)
+        {
+            return json_encode($message);
+        }
+    }
+
     class ConnectionTypeResolver
     {
         public function getConnectionType($connectionName)
@@ -317,6 +325,21 @@ namespace Magento\Framework\MessageQueue\Publisher {
     interface ConfigInterface
     {
         public function getPublisher($topic);
+    }
+}
+
+namespace PhpAmqpLib\Message {
+    class AMQPMessage
+    {
+        public $body;
+
+        public $properties;
+
+        public function __construct($body = '', $properties = [])
+        {
+            $this->body = $body;
+            $this->properties = $properties;
+        }
     }
 }
 

@@ -48,7 +48,7 @@ class HttpTest extends TestCase
             $clients,
             new AfterResponse(
                 new Cache(),
-                new Outbox($this->shop->resource),
+                new Outbox($this->shop->resource, $this->shop->fence),
                 $this->shop->surroundings,
                 $this->shop->fence
             )

@@ -7,6 +7,7 @@ namespace MagentoEventBridge\Agent\Test\Unit;
 use Magento\Framework\Amqp\ConfigPool;
 use Magento\Framework\DataObject;
 use Magento\Framework\MessageQueue\ConnectionTypeResolver;
+use Magento\Framework\MessageQueue\MessageEncoder;
 use Magento\Framework\MessageQueue\Publisher\ConfigInterface;
 use MagentoEventBridge\Agent\Handover\AfterResponse;
 use MagentoEventBridge\Agent\Handover\MessageQueue;
@@ -31,6 +32,11 @@ class MessageQueueTest extends TestCase
      * @var Broker
      */
     private $broker;
+
+    /**
+     * @var Cache
+     */
+    private $cache;
 
     public function testACaptureIsPublishedAsAStringAndSaysThatItWasQueued(): void
     {
@@ -93,6 +99,72 @@ class MessageQueueTest extends TestCase
         $this->add('a');
 
         self::assertSame(['a'], array_column($this->shop->database->told(), 'event'));
+    }
+
+    public function testAMessageIsTheOneThatMagentosPublisherWouldSend(): void
+    {
+        $this->shopWithQueueOf('amqp');
+        $this->add('a');
+
+        list($topic, $body, $exchange, $properties) = $this->broker->published[0];
+        $capture = json_decode(json_decode($body), true);
+        self::assertSame([self::QUEUE, 'magento', true], [$topic, $exchange, $capture['queued']]);
+        self::assertSame(['delivery_mode' => 2, 'message_id' => $capture['id']], $properties);
+    }
+
+    public function testAProcessMayHandOverToABrokerManyTimes(): void
+    {
+        $this->shopWithQueueOf('amqp');
+        foreach (['a', 'b', 'c'] as $event) {
+            $this->shop->database->begin();
+            $this->add($event);
+            $this->shop->database->commit();
+        }
+
+        self::assertSame(['a', 'b', 'c'], $this->published());
+        self::assertSame([], $this->shop->database->told());
+        self::assertSame([], $this->shop->log->lines);
+        self::assertSame(1, count(array_keys($this->broker->asked, 'confirm')));
+    }
+
+    public function testAQueueThatABrokerDoesNotHaveCostsNobodyElsesChannel(): void
+    {
+        $this->shopWithQueueOf('amqp');
+        $this->broker->hasQueue = false;
+        $this->add('a');
+
+        self::assertSame(['a'], array_column($this->shop->database->told(), 'event'));
+        self::assertTrue($this->broker->shared->is_open());
+        self::assertFalse($this->broker->channels[0]->is_open());
+    }
+
+    public function testAfterARefusalTheNextMessagesHaveAChannelOfTheirOwn(): void
+    {
+        $this->shopWithQueueOf('amqp');
+        $this->broker->refuses = true;
+        $this->add('a');
+        $this->broker->refuses = false;
+        $this->cache->saved = [];
+        $this->add('b');
+
+        self::assertSame(['a'], array_column($this->shop->database->told(), 'event'));
+        self::assertCount(2, $this->broker->channels);
+        self::assertFalse($this->broker->channels[0]->is_open());
+    }
+
+    public function testAQueueOfAnotherKindIsNotUsedAndThatIsNoFailure(): void
+    {
+        $this->shopWithQueueOf('stomp');
+        $this->shop->database->begin();
+        $this->add('a');
+        $this->shop->database->commit();
+        $this->add('b');
+
+        $told = $this->shop->database->told();
+        self::assertSame(['a', 'b'], array_column($told, 'event'));
+        self::assertSame([false, false], array_column($told, 'queued'));
+        self::assertSame([], $this->broker->published);
+        self::assertSame([], $this->shop->log->lines);
     }
 
     public function testAFailureOfTheQueueInTheDatabaseLeavesTheOutbox(): void
@@ -180,11 +252,12 @@ class MessageQueueTest extends TestCase
                 $this->publishers($connection),
                 new ConnectionTypeResolver(),
                 new ConfigPool($this->broker),
-                $this->shop->resource
+                $this->shop->resource,
+                new MessageEncoder()
             ),
             new AfterResponse(
-                new Cache(),
-                new Outbox($this->shop->resource),
+                $this->cache = new Cache(),
+                new Outbox($this->shop->resource, $this->shop->fence),
                 $this->shop->surroundings,
                 $this->shop->fence
             )
@@ -195,7 +268,7 @@ class MessageQueueTest extends TestCase
     {
         $publishers = $this->createStub(ConfigInterface::class);
         $publishers->method('getPublisher')->willReturn(
-            new DataObject(['connection' => new DataObject(['name' => $connection])])
+            new DataObject(['connection' => new DataObject(['name' => $connection, 'exchange' => 'magento'])])
         );
 
         return $publishers;
@@ -209,7 +282,8 @@ class MessageQueueTest extends TestCase
     private function published(): array
     {
         return array_map(function (array $message): string {
-            return json_decode($message[1])->event;
+            $text = json_decode($message[1], true);
+            return (is_string($text) ? json_decode($text, true) : $text)['event'];
         }, $this->broker->published);
     }
 }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Test\Unit;
 
 use MagentoEventBridge\Agent\Capture\Capture;
+use MagentoEventBridge\Agent\Handover\TransportInterface;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
 use PHPUnit\Framework\TestCase;
 
@@ -42,6 +43,115 @@ class TransactionBufferTest extends TestCase
             $this->shop->database->statements
         );
         self::assertSame(['a', 'b'], $this->told());
+    }
+
+    public function testManyCapturesAreWrittenInStatementsOfALimitedSize(): void
+    {
+        $this->shop->database->maxPacket = 1000000;
+        $this->shop->database->begin();
+        for ($number = 0; $number < 3000; $number++) {
+            $this->add('event ' . $number);
+        }
+        $this->shop->database->commit();
+
+        self::assertCount(3000, $this->shop->database->told());
+        self::assertSame([], $this->shop->log->lines);
+    }
+
+    public function testACaptureThatCannotBeEncodedCostsItselfOnly(): void
+    {
+        $this->shop->database->begin();
+        $this->add('a');
+        $broken = new Capture('id', 'broken', NAN, null, 0, null, null);
+        $this->shop->buffer->add($broken);
+        $this->add('b');
+        $this->shop->database->commit();
+
+        self::assertSame(['a', 'b'], $this->told());
+        self::assertStringContainsString('encoding a capture of broken', $this->shop->log->lines[0]);
+    }
+
+    /**
+     * In compiled mode Magento's own plugin runs commit callbacks before the agent's plugin is called.
+     *
+     * @dataProvider transports
+     */
+    public function testACommitCallbackThatOpensATransactionTakesNothingAway(bool $isTransactional): void
+    {
+        $sent = $this->handOverTo($isTransactional);
+        $this->shop->database->callbacks[] = function (): void {
+            $this->shop->database->begin();
+            $this->add('inner');
+            $this->shop->database->commit();
+        };
+        $this->shop->database->begin();
+        $this->add('outer');
+        $this->shop->database->commit();
+        $this->shop->database->begin();
+        $this->add('later');
+        $this->shop->database->commit();
+
+        self::assertSame(['outer', 'inner', 'later'], (array)$sent->events);
+    }
+
+    /**
+     * @dataProvider transports
+     */
+    public function testACommitCallbackThatCapturesWithoutATransactionTakesNothingAway(bool $isTransactional): void
+    {
+        $sent = $this->handOverTo($isTransactional);
+        $this->shop->database->callbacks[] = function (): void {
+            $this->add('alone');
+        };
+        $this->shop->database->begin();
+        $this->add('outer');
+        $this->shop->database->commit();
+
+        self::assertSame(['outer', 'alone'], (array)$sent->events);
+    }
+
+    /**
+     * @dataProvider transports
+     */
+    public function testACommitCallbackThatRollsBackTakesNothingAway(bool $isTransactional): void
+    {
+        $sent = $this->handOverTo($isTransactional);
+        $this->shop->database->callbacks[] = function (): void {
+            $this->shop->database->begin();
+            $this->add('inner');
+            $this->shop->database->rollBack();
+        };
+        $this->shop->database->begin();
+        $this->add('outer');
+        $this->shop->database->commit();
+
+        self::assertSame(['outer'], (array)$sent->events);
+    }
+
+    public function transports(): array
+    {
+        return ['in the transaction' => [true], 'after the commit' => [false]];
+    }
+
+    /**
+     * Returns an object whose `events` are the names of what was handed over, once each.
+     */
+    private function handOverTo(bool $isTransactional): \stdClass
+    {
+        $sent = new \stdClass();
+        $sent->events = [];
+        $transport = $this->createStub(TransportInterface::class);
+        $transport->method('isAvailable')->willReturn(true);
+        $transport->method('isTransactional')->willReturn($isTransactional);
+        $transport->method('send')->willReturnCallback(function (array $captures) use ($sent): void {
+            foreach ($captures as $capture) {
+                $sent->events[] = $capture->getEvent();
+            }
+        });
+        $this->shop->settings->values['aws_eventbridge/agent/transport'] = 'test';
+        $this->shop->handOverBy(['test' => $transport]);
+
+        return $sent;
     }
 
     public function testARollBackForgets(): void

@@ -7,7 +7,11 @@ from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.doctor.agent import files, installed
 from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.magento.agent.module import StoreFolder
-from magento_eventbridge.magento.connections import ConnectionSettingsError, crypt_keys_of
+from magento_eventbridge.magento.connections import (
+    ConnectionSettingsError,
+    crypt_keys_of,
+    uses_stomp,
+)
 from magento_eventbridge.magento.database import DatabaseError, database_options
 from magento_eventbridge.magento.env_php import ENV_PHP
 from magento_eventbridge.magento.installation import module_switches
@@ -58,6 +62,15 @@ async def _examine(store: LiveStore, found: Examination) -> None:
     prefix = f"prefix '{options.table_prefix}'" if options.table_prefix else "no table prefix"
     found.findings.append(Finding("database", "ok", f"{options} answers, {prefix}"))
     found.findings += installed(installation, switches)
+    if uses_stomp(store.files()):
+        found.findings.append(
+            Finding(
+                "message queue",
+                "ok",
+                "is in ActiveMQ Artemis (STOMP), which the bridge does not read: in queue mode, "
+                "too, the agent writes captures to the outbox",
+            )
+        )
     await _configured(store, found)
 
 

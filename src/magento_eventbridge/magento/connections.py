@@ -136,6 +136,12 @@ def amqp_of(deployment: Deployment, connection: str = "amqp") -> Amqp | None:
     )
 
 
+def uses_stomp(deployment: Deployment) -> bool:
+    """Return whether the store's message queue is in ActiveMQ Artemis, which speaks STOMP."""
+    given = section(deployment.env, "queue")
+    return "stomp" in given or given.get("default_connection") == "stomp"
+
+
 def crypt_keys_of(deployment: Deployment) -> CryptKeys:
     """Read the keys that the store encrypts values with; an error is reported when one is used."""
     try:
