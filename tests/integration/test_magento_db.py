@@ -363,3 +363,30 @@ async def test_what_a_bridge_had_claimed_when_it_died_is_taken_up_again(
             await queue.wait(0.1)
     taken = [body for _, body in captures[:10] + captures[13:]]
     assert Counter(claim.body for claim in claims) == Counter(taken)
+
+
+async def test_tables_of_a_newer_version_are_refused(magento_queue: MagentoQueue) -> None:
+    queue = MagentoDbQueue(magento_queue.options, QUEUE)
+    await queue.depth()
+    await queue.close()
+    table = f"{magento_queue.options.table_prefix}eventbridge_queue_bridge"
+    with magento_queue.server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE `{table}` COMMENT 'Leases (schema 99)'")
+    queue = MagentoDbQueue(magento_queue.options, QUEUE)
+    with pytest.raises(QueueError, match="newer version of magento-eventbridge .schema 99"):
+        await queue.depth()
+    await queue.close()
+
+
+async def test_tables_of_the_first_version_are_migrated(magento_queue: MagentoQueue) -> None:
+    queue = MagentoDbQueue(magento_queue.options, QUEUE)
+    await asyncio.to_thread(magento_queue.put, recorded.orders(2))
+    await queue.claim(1)
+    await queue.close()
+    table = f"{magento_queue.options.table_prefix}eventbridge_queue_bridge"
+    with magento_queue.server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE `{table}`")
+    queue = MagentoDbQueue(magento_queue.options, QUEUE)
+    assert (await queue.depth()).captures == 2
+    assert len(await queue.claim(10)) == 2
+    await queue.close()

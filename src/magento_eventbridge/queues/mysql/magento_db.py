@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,13 +11,17 @@ import msgspec
 from pymysql.cursors import Cursor
 
 from magento_eventbridge.catalog.messages import capture_text
-from magento_eventbridge.delivery.ports import Claim
+from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.magento.database import DatabaseOptions
 from magento_eventbridge.queues.mysql.lease import LeaseTiming
 from magento_eventbridge.queues.mysql.queue import MysqlQueue, in_order, order_key
 from magento_eventbridge.queues.mysql.statements import Statements
 
 log = logging.getLogger(__name__)
+
+# The version of our own tables, in the comment of one of them.
+_SCHEMA = re.compile(r"\(schema (\d+)\)")
+_KNOWN_SCHEMA = 2
 
 # A search of all waiting messages is done this often, in seconds, or, if it is slow, so many times
 # its duration apart. In between, only messages after those already seen are searched.
@@ -69,8 +74,15 @@ class MagentoDbQueue(MysqlQueue):
         self._has_reported_age = False
 
     def _create_tables(self, cursor: Cursor) -> None:
-        ((count,),) = self._statements.rows(cursor, "tables")
-        if count < 3:
+        comments = [str(comment) for (comment,) in self._statements.rows(cursor, "tables")]
+        versions = [int(found[1]) for text in comments if (found := _SCHEMA.search(text))]
+        if max(versions, default=_KNOWN_SCHEMA) > _KNOWN_SCHEMA:
+            raise QueueError(
+                f"the tables of the queue '{self.name}' were created by a newer version of "
+                f"magento-eventbridge (schema {max(versions)}; this version knows "
+                f"{_KNOWN_SCHEMA}): install that version again"
+            )
+        if len(comments) < 3:
             self._statements.run(cursor, "create_tables")
 
     def _is_waiting(self, cursor: Cursor) -> bool:

@@ -141,13 +141,13 @@ STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = d.status_id
 SET s.status = 3;
 
 -- name: tables
--- Do our own tables exist?
-SELECT COUNT(*) FROM information_schema.tables
+-- Our own tables that exist, with their comments: one of them names the schema's version.
+SELECT table_comment FROM information_schema.tables
 WHERE table_schema = DATABASE() AND table_name IN (%(captures_name)s, %(dead_letters_name)s, %(bridges_name)s);
 
 -- name: create_tables
 -- The bridge creates them: a store may have the original module only. Magento does not change tables
--- that none of its modules declares.
+-- that none of its modules declares. Schema 1, of version 0.1.0, had no table of leases.
 CREATE TABLE IF NOT EXISTS {captures} (
   id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
   status_id BIGINT UNSIGNED NOT NULL COMMENT 'In queue_message_status',
@@ -176,4 +176,4 @@ CREATE TABLE IF NOT EXISTS {bridges} (
   heartbeat_at DOUBLE NOT NULL,
   status TEXT DEFAULT NULL,
   PRIMARY KEY (id)
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COMMENT='Leases of the bridges on this queue';
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COMMENT='Leases of the bridges on this queue (schema 2)';
