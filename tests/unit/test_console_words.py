@@ -45,7 +45,7 @@ def test_times_numbers_and_counts() -> None:
         "1 event",
         "1,200 events",
     ]
-    assert words.bound(float("inf")) == "more than 1 h"
+    assert words.bound(float("inf")) == "more than 1 d"
 
 
 def _status(
@@ -173,7 +173,12 @@ def test_latencies_are_lines_of_bounds() -> None:
     ]
     drawn = charts.latencies(counts, charts.SPANS["hour"], NOW)
     assert (drawn.median_now, drawn.most_now) == (0.05, float("inf"))
-    assert len(drawn.median.split()) == len(drawn.most.split()) == 4
-    heights = [float(point.split(",")[1]) for point in drawn.most.split()]
+    strokes = drawn.most.split()
+    assert [stroke.count("M") for stroke in strokes] == [1, 1]  # a gap between them
+    heights = [float(stroke.rpartition(",")[2]) for stroke in strokes]
     assert heights[-1] == 0
     assert 0 < heights[0] < charts.HEIGHT
+    neighbours = [Count(minute - 60 * at, "latency", "900.0", 1) for at in (2, 1)]
+    joined = charts.latencies(neighbours, charts.SPANS["hour"], NOW)
+    assert joined.median.count("M") == 1
+    assert joined.median_now == 900

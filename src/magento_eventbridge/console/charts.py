@@ -15,6 +15,8 @@ _SHOWN_SCOPES = 5
 _OTHERS = "other"
 _GAP = 0.2  # between bars, as a share of a bar's width
 _NICE = (1, 2, 4, 5, 10)
+# The bounds at the lines of the latency chart, from the top, evenly apart.
+_SCALE = tuple(round(part / 3 * (len(LATENCIES) - 1)) for part in (3, 2, 1, 0))
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def _column(
 
 @dataclass(frozen=True)
 class Latencies:
-    """From capture to AWS's yes: lines of the median and of the 95 %, on a scale of bounds."""
+    """The time from capture to delivery: paths of the median and of 95 %, on a scale of bounds."""
 
     median: str
     most: str
@@ -133,7 +135,7 @@ class Latencies:
 
 
 def latencies(counts: Sequence[Count], span: Span, now: float) -> Latencies:
-    """Draw how long events took; steps without any are bridged."""
+    """Draw how long events took; steps without events are gaps."""
     start = span.start(now)
     by_step: list[Counter[float]] = [Counter() for _ in range(span.steps)]
     recent: Counter[float] = Counter()
@@ -150,21 +152,27 @@ def latencies(counts: Sequence[Count], span: Span, now: float) -> Latencies:
         _line(by_step, 0.95),
         quantile(list(recent.items()), 0.5),
         quantile(list(recent.items()), 0.95),
-        [duration(LATENCIES[at]) for at in (11, 8, 4, 0)],
+        [duration(LATENCIES[at]) for at in _SCALE],
     )
 
 
 def _line(steps: list[Counter[float]], share: float) -> str:
-    points = []
+    """Return the path of a line, with gaps where there were no events."""
+    path = []
+    is_drawing = False
     room = WIDTH / len(steps)
     for number_, step in enumerate(steps):
         upper = quantile(list(step.items()), share)
-        if upper is not None:
+        if upper is None:
+            is_drawing = False
+        else:
             level = LATENCIES.index(upper) if upper in LATENCIES else len(LATENCIES)
             y = HEIGHT - (level + 1) / (len(LATENCIES) + 1) * HEIGHT
-            # A step is a stretch and not a point, so that a lonely one is seen too.
-            points += [f"{number_ * room:.1f},{y:.1f}", f"{(number_ + 0.8) * room:.1f},{y:.1f}"]
-    return " ".join(points)
+            # A step is drawn as a stretch, so that a single one is visible too.
+            start, end = number_ * room, (number_ + 0.8) * room
+            path.append(f"{'L' if is_drawing else 'M'}{start:.1f},{y:.1f}L{end:.1f},{y:.1f}")
+            is_drawing = True
+    return " ".join(path)
 
 
 def _labels(span: Span, start: int) -> list[str]:

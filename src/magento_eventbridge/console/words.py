@@ -54,7 +54,7 @@ def duration(seconds: float | None) -> str:
 
 def bound(seconds: float | None) -> str:
     """Format the upper bound of a latency; the last bound is infinite."""
-    return "more than 1 h" if seconds == float("inf") else duration(seconds)
+    return "more than 1 d" if seconds == float("inf") else duration(seconds)
 
 
 def number(value: float) -> str:

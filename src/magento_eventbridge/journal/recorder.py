@@ -35,7 +35,10 @@ _BUSY_TIMEOUT = 2_000  # milliseconds; another bridge may write the same file
 _WARNS_EVERY = 60.0
 _MINUTES_KEPT = 8 * 24 * 60
 
-LATENCIES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+LATENCIES = (
+    *(0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0),
+    *(120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 10800.0, 43200.0, 86400.0),
+)
 """Upper bounds of the latency buckets, in seconds; the last bucket is `inf`."""
 _BOUNDS = (*(json.dumps(latency) for latency in LATENCIES), "inf")
 
