@@ -180,6 +180,8 @@ def test_the_commands_are_those_that_are_documented():
         "events show",
         "events sample",
         "events check",
+        "events subscribe",
+        "events unsubscribe",
         "events export",
         "dead-letters list",
         "dead-letters show",

@@ -21,12 +21,13 @@ from magento_eventbridge.catalog.declared import (
     is_secret,
 )
 from magento_eventbridge.catalog.schema import detail_schema
-from magento_eventbridge.declarations import exported, reading
+from magento_eventbridge.declarations import editing, elements, exported, reading
 from magento_eventbridge.declarations.catalogs import catalog_of
 from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.delivery.envelope import ConditionNotMetError, build_entry
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.doctor.declarations import declarations
+from magento_eventbridge.provisioning import patterns
 from magento_eventbridge.settings.model import Settings
 from tests.unit.recorded import recorded, varied
 
@@ -331,6 +332,84 @@ def test_the_examples_to_copy_from_are_right():
     assert len(declared.events) == 17
     for event in declared.catalog().events[-17:]:
         assert "Declared by the shop" not in event.when
+
+
+PRICE_EVENT: dict[str, Any] = {
+    "fields": ["sku=sku:string", "price=price:number"],
+    "on": ["catalog_product_save_after"],
+    "data_object": "product",
+    "save": "updated",
+    "changed": ["price"],
+    "pattern": '{"price": [{"numeric": [">", 1]}]}',
+    "subject": "product",
+    "description": "A price changed.",
+}
+
+
+def test_subscribe_declares_an_event_and_unsubscribe_removes_it(tmp_path):
+    root = store(tmp_path)
+    file = root / reading.SHOPS_OWN
+    file.write_text("<config><!-- ours -->" + CURRENCY + "</config>")
+    declared = editing.subscribe(root, elements.event("PriceChanged", **PRICE_EVENT))
+    assert declared.changed == ("price",)
+    assert "<!-- ours -->" in file.read_text()
+    assert reading.read_store(root).faults == ()
+    names = [event.name for event in reading.read_store(root).events]
+    assert names == ["LoyaltyPointsChanged", "OrderPlaced", "PriceChanged"]
+
+    again = elements.event("PriceChanged", **PRICE_EVENT | {"changed": ["cost"]})
+    assert editing.subscribe(root, again).changed == ("cost",)
+    editing.unsubscribe(root, "PriceChanged")
+    assert [event.name for event in reading.read_store(root).events] == names[:2]
+
+
+def test_subscribe_creates_the_file(tmp_path):
+    root = store(tmp_path)
+    (root / reading.SHOPS_OWN).unlink()
+    editing.subscribe(root, elements.event("OrderPlaced", fields=["quote=quote_id:integer"]))
+    assert reading.read_store(root).faults == ()
+    assert "eventbridge_events.xsd" in (root / reading.SHOPS_OWN).read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"fields": ["hash=password_hash:string"]}, "a secret"),
+        ({"fields": ["a=b:money"]}, "money"),
+        ({"on": []}, "no <on event"),
+        ({"pattern": '{"prise": [1]}'}, "no such field"),
+    ],
+)
+def test_subscribe_refuses_what_would_be_refused_and_changes_nothing(tmp_path, changes, reason):
+    root = store(tmp_path)
+    before = (root / reading.SHOPS_OWN).read_text()
+    with pytest.raises(editing.EditError, match=reason):
+        editing.subscribe(root, elements.event("PriceChanged", **PRICE_EVENT | changes))
+    assert (root / reading.SHOPS_OWN).read_text() == before
+
+
+def test_a_field_of_another_form_is_refused():
+    with pytest.raises(ValueError, match="NAME=PATH:TYPE"):
+        elements.event("A", fields=["sku"])
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("LoyaltyPointsChanged", "events_declared/LoyaltyPointsChanged = 0"), ("Gone", "not declare")],
+)
+def test_unsubscribe_says_what_to_do_where_the_shop_does_not_declare_it(tmp_path, name, reason):
+    with pytest.raises(editing.EditError, match=reason):
+        editing.unsubscribe(store(tmp_path), name)
+
+
+def test_rules_know_own_events_and_their_fields(tmp_path):
+    catalog = reading.read_store(store(tmp_path)).catalog()
+    event = catalog.by_name["LoyaltyPointsChanged"]
+    known = [patterns.known(event, event.detail_type)]
+    made = patterns.make(["shop"], known, filters=["customer_id=7"])
+    assert made["detail"] == {"customer_id": [7]}
+    with pytest.raises(patterns.PatternError, match="did you mean 'customer_id'"):
+        patterns.make(["shop"], known, filters=["custmer_id=7"])
 
 
 def test_new_declarations_change_the_routes():

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -125,6 +125,84 @@ def export(
         note(f"refused: {fault}")
     exported.write(file, declared.events)
     out.print(f"{file}: {len(declared.events)} events")
+
+
+@app.command(
+    "subscribe",
+    epilog="Example: magento-eventbridge events subscribe ProductPriceChanged "
+    "--on catalog_product_save_after --object product --changed price "
+    "--field sku=sku:string --field price=price:number --magento-root /var/www/html",
+)
+def subscribe(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The detail-type.")],
+    fields: Annotated[
+        list[str] | None,
+        typer.Option("--field", metavar="NAME=PATH:TYPE", help="A field; may be repeated."),
+    ] = None,
+    on: Annotated[
+        list[str] | None,
+        typer.Option("--on", metavar="EVENT", help="A Magento event; not for documented ones."),
+    ] = None,
+    data_object: Annotated[
+        str | None, typer.Option("--object", help="The key of the object in the event's data.")
+    ] = None,
+    save: Annotated[
+        Literal["any", "created", "updated"], typer.Option("--save", help="Only such saves.")
+    ] = "any",
+    changed: Annotated[
+        list[str] | None,
+        typer.Option("--changed", metavar="COLUMN", help="Only if one of these changed."),
+    ] = None,
+    pattern: Annotated[
+        str | None, typer.Option("--pattern", metavar="JSON", help="A pattern over the detail.")
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option("--subject", help="Keeps the order of one object's events.")
+    ] = None,
+    description: Annotated[str, typer.Option("--description", help="When it is sent.")] = "",
+    magento_root: MagentoRoot = None,
+) -> None:
+    """Declare an own event, or fields for a documented one, in app/etc/eventbridge_events.xml."""
+    root = _root(magento_root)
+    from magento_eventbridge.declarations import editing, elements
+
+    try:
+        event = elements.event(
+            name,
+            fields=fields or (),
+            on=on or (),
+            data_object=data_object,
+            save=save,
+            changed=changed or (),
+            pattern=pattern,
+            subject=subject,
+            description=description,
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    declared = editing.subscribe(root, event)
+    out.print(f"{root / reading.SHOPS_OWN} declares {declared.name}")
+    out.print(_REMINDER)
+
+
+@app.command(
+    "unsubscribe",
+    epilog="Example: magento-eventbridge events unsubscribe ProductPriceChanged --magento-root .",
+)
+def unsubscribe(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The detail-type.")],
+    magento_root: MagentoRoot = None,
+) -> None:
+    """Remove a declaration from app/etc/eventbridge_events.xml."""
+    root = _root(magento_root)
+    from magento_eventbridge.declarations import editing
+
+    editing.unsubscribe(root, name)
+    out.print(f"{root / reading.SHOPS_OWN} does not declare {name} any more")
+    out.print(_REMINDER)
+
+
+_REMINDER = "Now run 'bin/magento cache:clean config' in the shop; the bridge follows by itself."
 
 
 def catalog_for(config: Path | None, magento_root: Path | None) -> ShopCatalog:

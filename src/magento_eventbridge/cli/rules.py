@@ -1,6 +1,7 @@
 """`rules`: event patterns and rules for consumers of the events."""
 
 import json
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,11 +11,12 @@ import typer
 from magento_eventbridge.aws.arns import account_of, service_of
 from magento_eventbridge.aws.clients import AwsError, Clients
 from magento_eventbridge.aws.credentials import CredentialsError
-from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS
+from magento_eventbridge.catalog.declared import ShopCatalog
 from magento_eventbridge.catalog.event import DetailLevel
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
 from magento_eventbridge.cli.output import AsJson, note, out, show_json, table
 from magento_eventbridge.cli.samples import SampleError, read_events, sample_event
+from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.provisioning import patterns, rule_code
 from magento_eventbridge.provisioning.matching import (
     MatcherMissingError,
@@ -103,7 +105,7 @@ def pattern(
 ) -> None:
     """Print the event pattern of some events, checked against their schemas."""
     settings, _ = settings_of(config, overrides, magento_root)
-    show_json(_pattern(_views(settings, store), detail_types, filters, any_of))
+    show_json(_pattern(_views(settings, store), _catalog(settings), detail_types, filters, any_of))
 
 
 @app.command(
@@ -129,15 +131,17 @@ def test(
     """Print which events a pattern matches; exit 1 when it matches none."""
     settings, _ = settings_of(config, overrides, magento_root)
     views = _views(settings, store)
-    wanted = _checked(pattern, views)
+    catalog = _catalog(settings)
+    route = replace(views[0].route(), catalog=catalog)
+    wanted = _checked(pattern, views, catalog)
     try:
         told = [
             (name, event)
-            for given in events or [event.detail_type for event in EVENTS]
+            for given in events or list(catalog.by_name)
             for name, event in (
-                [(given, sample_event(given, views[0].route()))]
-                if given in BY_DETAIL_TYPE
-                else read_events(Path(given), views[0].route())
+                [(given, sample_event(given, route))]
+                if given in catalog.by_name
+                else read_events(Path(given), route)
             )
         ]
     except SampleError as error:
@@ -244,7 +248,12 @@ def put(
     destination = views[0].route().destination
     if pattern and (detail_types or filters or any_of):
         raise typer.BadParameter("--pattern replaces detail-types, --detail and --or")
-    wanted = _checked(pattern, views) if pattern else _pattern(views, detail_types, filters, any_of)
+    catalog = _catalog(settings)
+    wanted = (
+        _checked(pattern, views, catalog)
+        if pattern
+        else _pattern(views, catalog, detail_types, filters, any_of)
+    )
     if not targets:
         raise typer.BadParameter("a rule without a target does nothing: give --target")
     try:
@@ -333,11 +342,16 @@ def _views(settings: Settings, store: int | None) -> list[ViewSettings]:
     return [settings, *settings.stores.values()]
 
 
-def _known(views: list[ViewSettings]) -> list[Known]:
+def _catalog(settings: Settings) -> ShopCatalog:
+    """Return the shop's events, with those that it declares."""
+    return CurrentCatalog(settings).catalog
+
+
+def _known(views: list[ViewSettings], catalog: ShopCatalog) -> list[Known]:
     """Return the events under the names that these store views send."""
     return [
         patterns.known(event, name, _level(views))
-        for event in EVENTS
+        for event in catalog.events
         for name in dict.fromkeys(
             view.detail_types.get(event.detail_type, event.detail_type) for view in views
         )
@@ -351,6 +365,7 @@ def _level(views: list[ViewSettings]) -> DetailLevel:
 
 def _pattern(
     views: list[ViewSettings],
+    catalog: ShopCatalog,
     detail_types: list[str] | None,
     filters: list[str] | None,
     any_of: list[str] | None,
@@ -358,10 +373,10 @@ def _pattern(
     if not detail_types:
         raise typer.BadParameter("no detail-type is given; 'events list' lists all")
     for given in detail_types:
-        if given not in BY_DETAIL_TYPE:
+        if given not in catalog.by_name:
             raise typer.BadParameter(f"there is no event '{given}'; 'events list' lists all")
     meant = [
-        patterns.known(BY_DETAIL_TYPE[given], name, _level(views))
+        patterns.known(catalog.by_name[given], name, _level(views))
         for given in dict.fromkeys(detail_types)
         for name in dict.fromkeys(view.detail_types.get(given, given) for view in views)
     ]
@@ -372,14 +387,14 @@ def _pattern(
         raise typer.BadParameter(str(error)) from None
 
 
-def _checked(given: str, views: list[ViewSettings]) -> dict[str, Any]:
+def _checked(given: str, views: list[ViewSettings], catalog: ShopCatalog) -> dict[str, Any]:
     try:
         text = given if given.lstrip().startswith("{") else Path(given).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"pattern {given}: {error}") from None
     try:
         wanted = patterns.read(text)
-        patterns.check(wanted, _known(views))
+        patterns.check(wanted, _known(views, catalog))
     except PatternError as error:
         raise typer.BadParameter(str(error)) from None
     return wanted
