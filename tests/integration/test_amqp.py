@@ -590,6 +590,50 @@ async def test_two_messages_with_one_id_are_two_captures(
     await again.close()
 
 
+POISON: list[tuple[bytes, dict[str, Any]]] = [
+    (b"", {}),
+    (b"\xff\xfe\x00", {}),
+    (b"\x00" * 10, {}),
+    (b'"\\ud83d"', {}),
+    (b'"\\ud83d\\ude00"', {}),
+    (b"[" * 100_000, {}),
+    (b'"' + b"[" * 100_000 + b'"', {}),
+    (b'{"id": 1, "store_id": "one"}', {}),
+    (b'{"id": "a", "store_id": 99999999999999999999}', {}),
+    (b'["' + b"{" * 1000 + b'"]', {}),
+    (b"1e999", {}),
+    (b"null", {}),
+    (b"{}", {"message_id": "x" * 255}),
+    (b"{}", {"message_id": "\x00\n"}),
+    (b"{}", {"headers": {"x-delivery-count": "many", "eventbridge-copy": "no", "x": None}}),
+    (b"{}", {"headers": {"x-delivery-count": -1, "nested": {"a": [1, {"b": bytearray(b"\xff")}]}}}),
+    (b"x" * 2_000_000, {}),
+]
+
+
+async def test_odd_messages_hold_up_nothing_and_are_buried_with_their_bytes(
+    magento_broker: MagentoBroker, queue: AmqpQueue
+) -> None:
+    async with magento_broker.channel() as channel:
+        for body, properties in POISON:
+            await channel.basic_publish(
+                body,
+                routing_key=magento_broker.options.queue,
+                properties=spec.Basic.Properties(**properties),
+            )
+    ((_, good),) = captures = recorded.orders(1)
+    await magento_broker.put(captures)
+    claims = await claimed(queue, len(POISON) + 1)
+    assert claims[-1].body == good
+    await queue.ack(claims[-1:])
+    for claim in claims[:-1]:
+        await queue.bury(claim, "odd \ud800 reason")
+    letters = await queue.dead_letters.page(100)
+    assert [letter.body for letter in letters] == [claim.body for claim in claims[:-1]]
+    assert [letter.body for letter in letters if len(letter.body) > 1_000_000]
+    await until(magento_broker, 0)
+
+
 async def test_several_bridges_share_the_queue(magento_broker: MagentoBroker) -> None:
     captures = recorded.orders(3000)
     await magento_broker.put(captures)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiormq
 from aiormq import spec
@@ -227,7 +228,7 @@ async def publish(
     """
     properties = delivered.header.properties
     headers = {
-        name: value
+        name: _encodable(value)
         for name, value in (properties.headers or {}).items()
         if not name.startswith(_HEADERS_NOT_COPIED)
     }
@@ -244,6 +245,18 @@ async def publish(
         mandatory=True,
         timeout=_ANSWER_SECONDS,
     )
+
+
+def _encodable(value: Any) -> Any:
+    """Return a header's value as the client encodes it: it decodes bytes, but encodes arrays."""
+    match value:
+        case bytes():
+            return bytearray(value)
+        case dict():
+            return {name: _encodable(member) for name, member in value.items()}
+        case list():
+            return [_encodable(member) for member in value]
+    return value
 
 
 def is_copy(delivered: DeliveredMessage) -> bool:

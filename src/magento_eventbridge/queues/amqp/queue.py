@@ -584,11 +584,11 @@ def _read(delivered: DeliveredMessage) -> tuple[str, int, bytes]:
     Two messages are the same only if their content is: two captures may have one ID.
     """
     message_id = str(delivered.header.properties.message_id or "")
+    text = capture_text(delivered.body, message_id)
     try:
-        text = capture_text(delivered.body, message_id)
         identity = _decoder.decode(text)
     except (msgspec.DecodeError, ValueError, RecursionError):
-        text, identity = delivered.body, _Identity()
+        identity = _Identity()
     digest = hashlib.sha256(text).hexdigest()
     return f"{identity.id or message_id} {digest}", identity.store_id, text
 
