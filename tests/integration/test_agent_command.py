@@ -315,7 +315,7 @@ def test_a_changed_wiring_is_found(set_up: Magento) -> None:
     (set_up.module / "Fence.php").unlink()
     ran = set_up.agent("check")
     assert ran.status == 1
-    assert "FAIL  files: changed, missing or not of it: Fence.php, etc/events.xml" in ran.out
+    assert "FAIL  files: changed, missing or foreign: Fence.php, etc/events.xml" in ran.out
 
 
 def test_another_version_is_found(set_up: Magento) -> None:
@@ -340,7 +340,7 @@ def test_a_module_that_is_there_twice_is_found(set_up: Magento) -> None:
     shutil.copytree(set_up.module, set_up.root / "vendor/magento-eventbridge/module-agent")
     ran = set_up.agent("check")
     assert ran.status == 1
-    assert "FAIL  module: it is there twice" in ran.out
+    assert "FAIL  module: it is installed twice" in ran.out
 
 
 def test_the_original_module_beside_it_is_found(set_up: Magento, shop: Shop) -> None:

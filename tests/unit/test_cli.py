@@ -167,6 +167,7 @@ def test_the_commands_are_those_that_are_documented():
         "rules list",
         "rules pattern",
         "rules put",
+        "rules delete",
         "rules test",
         "schemas export",
         "schemas publish",
@@ -577,7 +578,7 @@ def test_doctor_finds_nothing_wrong_with_a_dry_run(command, dry_run, spool):
             "name": "spool",
             "ok": True,
             "state": "ok",
-            "message": f"not there yet; 'serve' makes {spool}",
+            "message": f"does not exist yet; 'serve' creates {spool}",
         },
         {
             "name": "bus of all store views",

@@ -234,7 +234,7 @@ DENIED = f"User: {USER} is not authorized to perform: events:PutEvents on resour
         (
             f"{DENIED} with an explicit deny in a service control policy",
             f"a Deny for events:PutEvents in a service control policy of {USER} forbids it, and "
-            "no Allow helps against a Deny: take that statement out, or except this resource "
+            "no Allow helps against a Deny: remove that statement, or exclude this resource "
             "from it",
         ),
         (

@@ -179,7 +179,7 @@ def test_fields_of_an_object_of_any_fields_are_not_judged():
         ),
         (
             {"detail-type": ORDER, "detail": {"id": [{"anything-but": {"exists": True}}]}},
-            "anything-but takes",
+            "anything-but accepts",
         ),
         ({"detail-type": ORDER, "detail": {"id": [{"anything-but": [1]}]}}, "1 can never match"),
         (
@@ -312,7 +312,7 @@ REFUSED = [
     (condition("id", {"anything-but": {"prefix": ""}}), "matches nothing"),
     (condition("id", {"anything-but": {"prefix": []}}), "needs a value"),
     (condition("id", {"anything-but": {"wildcard": "a**"}}), "two * in a row"),
-    (condition("id", {"anything-but": {"prefix": "1", "suffix": "2"}}), "anything-but takes"),
+    (condition("id", {"anything-but": {"prefix": "1", "suffix": "2"}}), "anything-but accepts"),
     (condition("id", {"prefix": ""}), "an empty prefix"),
     (condition("id", {"suffix": ""}), "an empty suffix"),
     (condition("id", {"prefix": {"equals-ignore-case": ""}}), "an empty prefix"),

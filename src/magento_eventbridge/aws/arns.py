@@ -56,5 +56,5 @@ def account_of(arn: str) -> str:
 
 
 def name_of(arn: str) -> str:
-    """Return the last word of an ARN: what a person calls the thing."""
+    """Return the last word of an ARN: the name that people use."""
     return arn.split(":", 5)[5].replace("/", ":").removesuffix(":*").rpartition(":")[2]

@@ -1,4 +1,4 @@
-"""Clients of AWS for commands: what is not in the way of an event may wait for botocore."""
+"""botocore's clients for commands: what no event waits for may use botocore."""
 
 import asyncio
 from typing import Any
@@ -22,7 +22,7 @@ _CONFIG = Config(
 
 
 class AwsError(BridgeError):
-    """AWS refused what was asked of it, or could not be reached; the message says what it said."""
+    """AWS refused a request or could not be reached; the message has its answer."""
 
 
 class Clients:
@@ -30,11 +30,11 @@ class Clients:
 
     def __init__(self, destination: Destination) -> None:
         self._destination = destination
-        self._made: dict[str, Any] = {}
+        self._clients: dict[str, Any] = {}
 
     @property
     def region(self) -> str:
-        """The region that they speak to."""
+        """The region that they call."""
         return self._destination.region
 
     def __call__(self, service: str) -> Any:
@@ -44,26 +44,26 @@ class Clients:
         say (AWS_ENDPOINT_URL and its like), else at AWS.
 
         Raises:
-            CredentialsError: none were found.
+            CredentialsError: there are none.
             AwsError: there is no such region.
         """
-        if service not in self._made:
-            found = asyncio.run(
+        if service not in self._clients:
+            credentials = asyncio.run(
                 CredentialsFinder().current(self._destination.credentials, self.region)
             )
             try:
-                self._made[service] = botocore.session.Session().create_client(
+                self._clients[service] = botocore.session.Session().create_client(
                     service,
                     region_name=self.region,
                     endpoint_url=self._destination.endpoint_url if service == "events" else None,
-                    aws_access_key_id=found.access_key,
-                    aws_secret_access_key=found.secret_key,
-                    aws_session_token=found.token,
+                    aws_access_key_id=credentials.access_key,
+                    aws_secret_access_key=credentials.secret_key,
+                    aws_session_token=credentials.token,
                     config=_CONFIG,
                 )
             except (BotoCoreError, ValueError) as error:
                 raise AwsError(f"{service} in {self.region}: {error}") from error
-        return self._made[service]
+        return self._clients[service]
 
     def account(self) -> str:
         """Ask AWS whose credentials these are; return the account's number.
@@ -78,7 +78,7 @@ class Clients:
         """Call an operation by botocore's name for it.
 
         Raises:
-            CredentialsError: none were found.
+            CredentialsError: there are none.
             AwsError: it failed.
         """
         try:

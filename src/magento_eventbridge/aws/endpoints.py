@@ -1,4 +1,4 @@
-"""Where a region's EventBridge answers."""
+"""The URLs of EventBridge, and the certificates to trust there."""
 
 import os
 from functools import cache
@@ -61,7 +61,7 @@ def ca_bundle(profile: str | None = None) -> str | None:
 
 @cache
 def custom_bus_endpoint(bus_arn: str, profile: str | None = None) -> str:
-    """Return the URL at which the Custom Event Bus with this ARN takes events.
+    """Return the URL at which the Custom Event Bus with this ARN accepts events.
 
     The host names the account that owns the bus. Source: endpoint rules of `eventbridgev2` in
     AWS's SDKs.

@@ -73,11 +73,11 @@ def check(
     findings = asyncio.run(_look(LiveStore(folder.root, own, os.environ)))
     is_well = all(finding.is_well for finding in findings)
     if as_json:
-        told = [
-            {"name": f.name, "ok": f.is_well, "state": f.state.lower(), "message": f.told}
+        rows = [
+            {"name": f.name, "ok": f.is_well, "state": f.state.lower(), "message": f.message}
             for f in findings
         ]
-        show_json({"ok": is_well, "findings": told})
+        show_json({"ok": is_well, "findings": rows})
     else:
         for finding in findings:
             out.print(str(finding))

@@ -6,7 +6,7 @@ import typer
 
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, sources_of
 from magento_eventbridge.cli.output import AsJson, out, show_json, table
-from magento_eventbridge.doctor.delivery import look
+from magento_eventbridge.doctor.delivery import check_delivery
 from magento_eventbridge.doctor.settings_values import values_of
 from magento_eventbridge.doctor.store import Examination, examine
 from magento_eventbridge.settings.layers import load
@@ -31,7 +31,7 @@ def run(
     values = list(values_of(found.settings, found.origins)) if found.settings else []
     findings = found.findings
     if found.settings and found.is_read:
-        findings = findings + asyncio.run(look(found.settings))
+        findings = findings + asyncio.run(check_delivery(found.settings))
     is_well = all(finding.is_well for finding in findings)
     if as_json:
         show_json(
@@ -39,7 +39,12 @@ def run(
                 "ok": is_well,
                 "settings": [value._asdict() for value in values],
                 "findings": [
-                    {"name": f.name, "ok": f.is_well, "state": f.state.lower(), "message": f.told}
+                    {
+                        "name": f.name,
+                        "ok": f.is_well,
+                        "state": f.state.lower(),
+                        "message": f.message,
+                    }
                     for f in findings
                 ],
             }

@@ -10,7 +10,7 @@ from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.bridge.startup import run_loop, start_log
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, sources_of
 from magento_eventbridge.console.server import Console
-from magento_eventbridge.doctor.running import look_at
+from magento_eventbridge.doctor.running import check_bridge
 from magento_eventbridge.listener import ListenError
 from magento_eventbridge.settings.layers import load
 
@@ -46,7 +46,7 @@ async def _serve(bridge: Bridge) -> None:
 
 
 async def _open_console(bridge: Bridge, stack: AsyncExitStack) -> None:
-    console = Console(bridge, partial(look_at, bridge))
+    console = Console(bridge, partial(check_bridge, bridge))
     try:
         await console.open()
     except ListenError as error:

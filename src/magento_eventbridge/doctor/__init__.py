@@ -1,1 +1,1 @@
-"""What `doctor` looks at, for the command and the console alike."""
+"""The checks of `doctor`, for the command and for the console."""

@@ -1,4 +1,4 @@
-"""What is found of the agent in a store: its files, what is set up, what runs."""
+"""The checks of the agent in a store: its files, what is set up, what runs."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ _NAMED_AT_MOST = 5
 
 
 def files(folder: StoreFolder) -> list[Finding]:
-    """Say which version of the agent is there, and whether it is whole."""
+    """Check the agent's version, and whether its files are complete."""
     match folder.modules():
         case []:
             return [
@@ -37,8 +37,8 @@ def files(folder: StoreFolder) -> list[Finding]:
         case [module]:
             return [*_version(module, folder)]
         case modules:
-            told = " and ".join(str(module.folder) for module in modules)
-            return [Finding("module", "FAIL", f"it is there twice, remove one: {told}")]
+            message = " and ".join(str(module.folder) for module in modules)
+            return [Finding("module", "FAIL", f"it is installed twice, remove one: {message}")]
 
 
 def _version(module: Module, folder: StoreFolder) -> list[Finding]:
@@ -53,11 +53,11 @@ def _version(module: Module, folder: StoreFolder) -> list[Finding]:
         else f"magento-eventbridge agent install {folder.root}"
     )
     if version != ours.version:
-        told = (
+        message = (
             f"{version} in {module.folder}; this bridge comes with {ours.version}: run '{update}'"
         )
         missing = [place for place in _WIRING if not (module.folder / place).is_file()]
-        return [Finding("module", "FAIL", told), _wiring(missing, update)]
+        return [Finding("module", "FAIL", message), _wiring(missing, update)]
     return [
         Finding("module", "ok", f"{version} in {module.folder}"),
         _wiring(module.differences(ours), update),
@@ -66,26 +66,26 @@ def _version(module: Module, folder: StoreFolder) -> list[Finding]:
 
 def _wiring(faulty: list[Path], update: str) -> Finding:
     if not faulty:
-        return Finding("files", "ok", "all there, as they were made")
+        return Finding("files", "ok", "complete and unchanged")
     named = ", ".join(str(place) for place in faulty[:_NAMED_AT_MOST])
     more = f" and {len(faulty) - _NAMED_AT_MOST} more" if len(faulty) > _NAMED_AT_MOST else ""
-    return Finding("files", "FAIL", f"changed, missing or not of it: {named}{more}; run '{update}'")
+    return Finding("files", "FAIL", f"changed, missing or foreign: {named}{more}; run '{update}'")
 
 
 def installed(installation: Installation, switches: dict[str, bool]) -> Iterator[Finding]:
-    """Say what the store has enabled and set up, and whether its cron runs."""
+    """Check what the store has enabled and set up, and whether its cron runs."""
     yield _agent(installation, switches)
     if missing := installation.missing_tables:
-        told = f"{', '.join(missing)} missing: run 'bin/magento setup:upgrade' in the store"
-        yield Finding("tables", "FAIL", told)
+        message = f"{', '.join(missing)} missing: run 'bin/magento setup:upgrade' in the store"
+        yield Finding("tables", "FAIL", message)
     else:
         yield Finding("tables", "ok", ", ".join(TABLES))
     if switches.get(ORIGINAL) and switches.get(AGENT):
-        told = (
+        message = (
             f"{ORIGINAL} is enabled beside the agent: each event is sent twice; run 'bin/magento "
             f"module:disable {ORIGINAL}' in the store"
         )
-        yield Finding("original module", "warn", told)
+        yield Finding("original module", "warn", message)
     elif ORIGINAL in installation.versions:
         version = installation.versions[ORIGINAL]
         is_on = "enabled" if switches.get(ORIGINAL) else "not enabled"
@@ -96,40 +96,40 @@ def installed(installation: Installation, switches: dict[str, bool]) -> Iterator
 def _agent(installation: Installation, switches: dict[str, bool]) -> Finding:
     match switches.get(AGENT):
         case None:
-            told = f"{AGENT} is not in config.php: install it, run 'bin/magento setup:upgrade'"
-            return Finding("agent", "FAIL", told)
+            message = f"{AGENT} is not in config.php: install it, run 'bin/magento setup:upgrade'"
+            return Finding("agent", "FAIL", message)
         case False:
-            told = f"{AGENT} is disabled: run 'bin/magento module:enable {AGENT}' in the store"
-            return Finding("agent", "FAIL", told)
+            message = f"{AGENT} is disabled: run 'bin/magento module:enable {AGENT}' in the store"
+            return Finding("agent", "FAIL", message)
     version = installation.versions.get(AGENT)
-    told = f"{AGENT} is enabled" + (f", set up with version {version}" if version else "")
-    return Finding("agent", "ok", told)
+    message = f"{AGENT} is enabled" + (f", set up with version {version}" if version else "")
+    return Finding("agent", "ok", message)
 
 
 def _cron(installation: Installation) -> Finding:
     idle = installation.cron_idle
     if idle is None:
         return Finding("cron", "warn", "the store's cron has never run: 'bin/magento cron:install'")
-    told = f"the store's cron last ran a job {ago(idle)}"
-    return Finding("cron", "ok" if installation.cron_runs else "warn", told)
+    message = f"the store's cron last ran a job {ago(idle)}"
+    return Finding("cron", "ok" if installation.cron_runs else "warn", message)
 
 
 def bridge(installation: Installation, transport: str) -> Finding:
-    """Say whether a bridge serves the outbox."""
+    """Check whether a bridge serves the outbox."""
     if installation.bridge_runs:
         return Finding("bridge", "ok", f"it was alive {ago(installation.bridge_idle or 0.0)}")
     if transport == "http":
-        told = "the agent hands over by HTTP, and no bridge needs this database"
-        return Finding("bridge", "ok", told)
+        message = "the agent hands over by HTTP, and no bridge needs this database"
+        return Finding("bridge", "ok", message)
     if installation.bridge_idle is None:
-        told = "none was here yet"
+        message = "no bridge has run yet"
     else:
-        told = f"none is here; the last was alive {ago(installation.bridge_idle)}"
-    return Finding("bridge", "FAIL", f"{told}. 'magento-eventbridge serve' starts one")
+        message = f"no bridge runs; the last one was alive {ago(installation.bridge_idle)}"
+    return Finding("bridge", "FAIL", f"{message}. 'magento-eventbridge serve' starts one")
 
 
 def ago(seconds: float) -> str:
-    """Say how long ago, as people do."""
+    """Return how long ago, in words."""
     for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds // length:.0f} {unit} ago"

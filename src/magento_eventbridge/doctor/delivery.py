@@ -1,4 +1,4 @@
-"""What `doctor` finds on the way of events: inlet, spool, outbox, credentials, buses."""
+"""The checks between a capture and its bus: inlet, spool, queues, credentials, buses."""
 
 import os
 import time
@@ -28,8 +28,8 @@ _NO_EVENT = "this is no JSON object"
 _TAKEN = ("InvalidArgument", "InvalidInputException", "MalformedDetail", "ValidationException")
 
 
-async def look(settings: Settings) -> list[Finding]:
-    """Look at everything between a capture and its bus."""
+async def check_delivery(settings: Settings) -> list[Finding]:
+    """Check everything between a capture and its bus."""
     findings = [*declarations(settings), _inlet(settings)]
     if settings.inlet.secrets or not settings.outbox.enabled or settings.spool.path.exists():
         findings.append(await _spool(settings))
@@ -69,8 +69,8 @@ async def _spool(settings: Settings) -> Finding:
     if not path.exists():
         folder = next(parent for parent in path.absolute().parents if parent.exists())
         if folder.is_dir() and os.access(folder, os.W_OK):
-            return Finding("spool", "ok", f"not there yet; 'serve' makes {path}")
-        return Finding("spool", "FAIL", f"{path} cannot be made: {folder} cannot be written")
+            return Finding("spool", "ok", f"does not exist yet; 'serve' creates {path}")
+        return Finding("spool", "FAIL", f"{path} cannot be created: {folder} cannot be written")
     try:
         queue = open_queue(settings, "sqlite")
         depth = await queue.depth()
@@ -111,11 +111,11 @@ async def _destination(sinks: Sinks, name: str, route: Route) -> AsyncIterator[F
         yield Finding(f"bus of {name}", "ok", "dry run: nothing is sent")
         return
     try:
-        found = await sinks.credentials.summary(destination.credentials, destination.region)
+        summary = await sinks.credentials.summary(destination.credentials, destination.region)
     except CredentialsError as error:
         yield Finding(f"credentials of {name}", "FAIL", _with_advice(str(error), route))
         return
-    yield Finding(f"credentials of {name}", "ok", str(found))
+    yield Finding(f"credentials of {name}", "ok", str(summary))
     check = await sinks.buses.check(destination)
     if check.state is BusState.MISSING:
         yield Finding(f"bus of {name}", "FAIL", check.reason)
@@ -138,13 +138,13 @@ async def _bus(sinks: Sinks, name: str, route: Route) -> Finding:
     verdict = judge(1, answer, sink.codes)[0]
     is_taken = verdict.fate is Fate.DELIVERED or code in _TAKEN
     if not is_taken and verdict.fate is not Fate.DENY:
-        told = _with_advice(f"{route.destination}: {verdict.reason}", route)
-        return Finding(f"bus of {name}", "FAIL", told)
+        message = _with_advice(f"{route.destination}: {verdict.reason}", route)
+        return Finding(f"bus of {name}", "FAIL", message)
     if denied := await _denied(sink, route):
         types = ", ".join(denied)
         reason = _with_advice(next(iter(denied.values())), route)
-        told = f"{route.destination} refuses {types} of source '{route.source}': {reason}"
-        return Finding(f"bus of {name}", "FAIL", told)
+        message = f"{route.destination} refuses {types} of source '{route.source}': {reason}"
+        return Finding(f"bus of {name}", "FAIL", message)
     return Finding(
         f"bus of {name}", "ok", f"{route.destination} answers in {seconds * 1000:.0f} ms"
     )
@@ -181,6 +181,6 @@ def _probe(route: Route, detail_type: str) -> Entry:
 
 
 def _with_advice(refusal: str, route: Route) -> str:
-    """Add the statement that AWS misses, where a permission is what it misses."""
+    """Add the missing statement if AWS refuses for a missing permission."""
     advice = iam.missing(refusal, route.source)
     return f"{refusal}; {advice}" if advice else refusal

@@ -1,24 +1,24 @@
-"""What `doctor` says of one thing that it looked at."""
+"""The result of one check of `doctor`."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["ok", "warn", "FAIL"]
+FindingState = Literal["ok", "warn", "FAIL"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; only FAIL must be mended before events arrive."""
+    """The result of one check; only FAIL must be fixed before events arrive."""
 
     name: str
-    state: State
-    told: str
+    state: FindingState
+    message: str
 
     @property
     def is_well(self) -> bool:
-        """Whether nobody need act."""
+        """Whether nothing must be fixed."""
         return self.state != "FAIL"
 
     def __str__(self) -> str:
-        """Write it as a line."""
-        return f"{self.state:<4}  {self.name}: {self.told}"
+        """Return it as a line."""
+        return f"{self.state:<4}  {self.name}: {self.message}"

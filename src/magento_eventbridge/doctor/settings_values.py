@@ -8,7 +8,7 @@ from pydantic import BaseModel, SecretStr
 from magento_eventbridge.settings.layers import Origins
 
 
-class Value(NamedTuple):
+class SettingValue(NamedTuple):
     """A setting by its dotted name; a secret's value is hidden."""
 
     name: str
@@ -16,8 +16,8 @@ class Value(NamedTuple):
     origin: str
 
 
-def values_of(settings: BaseModel, origins: Origins, at: str = "") -> Iterator[Value]:
-    """Give all settings of a group, those of its groups too; `at` is its own name and a point."""
+def values_of(settings: BaseModel, origins: Origins, at: str = "") -> Iterator[SettingValue]:
+    """Return all settings of a group and of its groups; `at` is its own name and a dot."""
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         dotted = f"{at}{name}"
@@ -29,9 +29,9 @@ def values_of(settings: BaseModel, origins: Origins, at: str = "") -> Iterator[V
                     yield from values_of(member, origins, f"{dotted}.{key}.")
                 else:
                     inner = f"{dotted}.{key}"
-                    yield Value(inner, _shown(member), origins.of(inner))
+                    yield SettingValue(inner, _shown(member), origins.of(inner))
         else:
-            yield Value(dotted, _shown(value), origins.of(dotted))
+            yield SettingValue(dotted, _shown(value), origins.of(dotted))
 
 
 def _shown(value: Any) -> str:

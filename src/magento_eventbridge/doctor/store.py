@@ -1,4 +1,4 @@
-"""What `doctor` finds in a store: files, database, agent, configuration, view by view."""
+"""The checks of a store: files, database, agent, configuration, each store view."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ from magento_eventbridge.settings.model import Settings
 
 @dataclass
 class Examination:
-    """What was found, and the settings as far as they could be read."""
+    """The findings, and the settings as far as they could be read."""
 
     findings: list[Finding] = field(default_factory=list)
     settings: Settings | None = None
@@ -34,36 +34,36 @@ class Examination:
 
 
 async def examine(store: LiveStore) -> Examination:
-    """Look at a store, as far as one thing does not need another that is at fault."""
-    found = Examination()
+    """Check a store; a check that needs something that failed is left out."""
+    examination = Examination()
     try:
-        await _examine(store, found)
+        await _examine(store, examination)
     finally:
         await store.close()
-    return found
+    return examination
 
 
-async def _examine(store: LiveStore, found: Examination) -> None:
+async def _examine(store: LiveStore, examination: Examination) -> None:
     try:
         switches = module_switches(store.files())
-        found.settings, found.origins = store.reach()
+        examination.settings, examination.origins = store.reach()
     except (PhpFileError, SettingsError) as error:
-        found.findings.append(Finding("store", "FAIL", _line(error)))
+        examination.findings.append(Finding("store", "FAIL", _line(error)))
         return
-    found.findings.append(Finding("store", "ok", f"{store.root / ENV_PHP} can be read"))
+    examination.findings.append(Finding("store", "ok", f"{store.root / ENV_PHP} can be read"))
     if StoreFolder.is_at(store.root):  # a container may be shown its app/etc only
-        found.findings += files(StoreFolder(store.root))
+        examination.findings += files(StoreFolder(store.root))
     try:
         installation = await store.installation()
     except DatabaseError as error:
-        found.findings.append(Finding("database", "FAIL", _line(error)))
+        examination.findings.append(Finding("database", "FAIL", _line(error)))
         return
-    options = database_options(found.settings.outbox)
+    options = database_options(examination.settings.outbox)
     prefix = f"prefix '{options.table_prefix}'" if options.table_prefix else "no table prefix"
-    found.findings.append(Finding("database", "ok", f"{options} answers, {prefix}"))
-    found.findings += installed(installation, switches)
+    examination.findings.append(Finding("database", "ok", f"{options} answers, {prefix}"))
+    examination.findings += installed(installation, switches)
     if uses_stomp(store.files()):
-        found.findings.append(
+        examination.findings.append(
             Finding(
                 "message queue",
                 "ok",
@@ -71,24 +71,29 @@ async def _examine(store: LiveStore, found: Examination) -> None:
                 "too, the agent writes captures to the outbox",
             )
         )
-    await _configured(store, found)
+    await _configured(store, examination)
 
 
-async def _configured(store: LiveStore, found: Examination) -> None:
+async def _configured(store: LiveStore, examination: Examination) -> None:
     try:
         reading = await store.read()
         opened, closed = closed_values(reading.config, crypt_keys_of(store.files()))
     except (SettingsError, DatabaseError, ConnectionSettingsError, PhpFileError) as error:
-        found.findings.append(Finding("store's configuration", "FAIL", _line(error)))
+        examination.findings.append(Finding("store's configuration", "FAIL", _line(error)))
         return
-    found.settings, found.origins, found.is_read = reading.settings, reading.origins, True
+    examination.settings, examination.origins, examination.is_read = (
+        reading.settings,
+        reading.origins,
+        True,
+    )
     if opened:
         values = f"{opened} value{'s' if opened > 1 else ''} opened"
-        found.findings.append(Finding("encryption", "ok", values))
-    found.findings += [
-        Finding("encryption", "warn", f"not opened, and not needed: {told}") for told in closed
+        examination.findings.append(Finding("encryption", "ok", values))
+    examination.findings += [
+        Finding("encryption", "warn", f"not opened, and not needed: {message}")
+        for message in closed
     ]
-    found.findings += _views(reading)
+    examination.findings += _views(reading)
 
 
 def _views(reading: Reading) -> Iterator[Finding]:
@@ -98,10 +103,10 @@ def _views(reading: Reading) -> Iterator[Finding]:
         route = reading.settings.view(view.id).route()
         on = len(EVENTS) - len(route.switched_off)
         source = f"source {route.source} ({_source_origin(reading, view.id)})"
-        told = f"{source}, {route.destination}, {on} of {len(EVENTS)} events on"
+        message = f"{source}, {route.destination}, {on} of {len(EVENTS)} events on"
         if route.destination.dry_run:
-            told += ", dry run"
-        yield Finding(f"store view {view.id} '{view.code}'", "ok" if on else "warn", told)
+            message += ", dry run"
+        yield Finding(f"store view {view.id} '{view.code}'", "ok" if on else "warn", message)
 
 
 def _source_origin(reading: Reading, view_id: int) -> str:

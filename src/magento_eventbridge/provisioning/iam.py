@@ -1,4 +1,4 @@
-"""The permissions that the bridge needs: the least policy, and what AWS says is missing."""
+"""The permissions that the bridge needs: the least policy, and what a refusal lacks."""
 
 import json
 import re
@@ -56,10 +56,10 @@ class Grant:
 def grants(
     routes: Iterable[Route], account: Callable[[Destination], str], *, by_detail_type: bool = False
 ) -> list[Grant]:
-    """Return the least that the routes of all store views need.
+    """Return the least permissions that the routes of all store views need.
 
     Args:
-        account: gives the account of a destination whose bus is not named by an ARN.
+        account: returns the account of a destination whose bus is not named by an ARN.
         by_detail_type: allow only the detail-types that are switched on, as they are sent.
     """
     needed: dict[tuple[str, str], set[str]] = {}
@@ -160,27 +160,27 @@ _KIND = re.compile(r"(?:in an?|no) ([\w -]+? polic(?:y|ies)|permissions boundary
 
 
 def missing(message: str, source: str) -> str | None:
-    """Return what AWS's refusal asks for; None where it is not about a permission.
+    """Return the statement that a refusal lacks; None if it is not about a permission.
 
     Args:
-        message: AWS's own words, as `User: … is not authorized to perform: … on resource: …`.
+        message: AWS's message, as `User: … is not authorized to perform: … on resource: …`.
         source: of the entries that were refused.
 
     Source: IAM user guide, "Troubleshoot access denied error messages".
     """
-    found = _DENIED.search(message)
-    if not found:
+    refusal = _DENIED.search(message)
+    if not refusal:
         return None
-    who, action, why = found["who"] or "the caller", found["action"], found["why"]
+    who, action, why = refusal["who"] or "the caller", refusal["action"], refusal["why"]
     kind = _KIND.search(why)
     if "explicit deny" in why:
         where = kind[1] if kind else "policy"
         return (
             f"a Deny for {action} in {_a(where)} of {who} forbids it, and no Allow helps "
-            "against a Deny: take that statement out, or except this resource from it"
+            "against a Deny: remove that statement, or exclude this resource from it"
         )
     statement: Json = {"Effect": "Allow", "Action": action}
-    if resource := (found["resource"] or "").rstrip(".,"):
+    if resource := (refusal["resource"] or "").rstrip(".,"):
         statement["Resource"] = resource
     if action == ACTION:
         statement["Condition"] = {"StringEquals": {"events:source": source}}

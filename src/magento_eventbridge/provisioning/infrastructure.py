@@ -1,4 +1,4 @@
-"""Writing infrastructure code: values as Terraform and CloudFormation take them."""
+"""Writing infrastructure code: values for Terraform and CloudFormation."""
 
 import json
 import textwrap

@@ -30,7 +30,7 @@ def matches_at_aws(clients: Clients, pattern: Mapping[str, Any], event: Mapping[
 def matches_here(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
     """Ask moto's matcher.
 
-    moto does not look into arrays of objects. EventBridge takes one member of each array at a
+    moto does not look into arrays of objects. EventBridge considers one member of each array at a
     time, so an event is laid out as one event for each choice of members.
 
     Raises:

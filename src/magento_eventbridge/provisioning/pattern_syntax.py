@@ -65,7 +65,7 @@ def _text_faults(at: str, operator: str, operand: Any) -> Iterator[str]:
     text = operand
     if operator in ("prefix", "suffix") and isinstance(operand, dict):
         if set(operand) != {"equals-ignore-case"}:
-            yield f"{at}: {operator} takes a text, or an object with equals-ignore-case alone"
+            yield f"{at}: {operator} accepts a text, or an object with equals-ignore-case alone"
             return
         text = operand["equals-ignore-case"]
     if not isinstance(text, str):
@@ -117,7 +117,7 @@ def _anything_but_faults(at: str, operand: Any) -> Iterator[str]:
     if isinstance(operand, dict):
         if len(operand) != 1 or not set(operand) <= TEXT_OPERATORS:
             names = ", ".join(sorted(TEXT_OPERATORS))
-            yield f"{at}: anything-but takes values or one of {names}"
+            yield f"{at}: anything-but accepts values or one of {names}"
             return
         ((operator, texts),) = operand.items()
         if texts == []:
@@ -134,9 +134,9 @@ def _anything_but_faults(at: str, operand: Any) -> Iterator[str]:
     if not values:
         yield f"{at}: anything-but needs a value"
     elif any(not isinstance(value, str) and not _is_number(value) for value in values):
-        yield f"{at}: anything-but takes texts or numbers, not null, true or false"
+        yield f"{at}: anything-but accepts texts or numbers, not null, true or false"
     elif len({isinstance(value, str) for value in values}) > 1:
-        yield f"{at}: anything-but takes texts or numbers, not both"
+        yield f"{at}: anything-but accepts texts or numbers, not both"
     else:
         yield from _range_of_numbers_faults(at, filter(_is_number, values))
 

@@ -87,7 +87,7 @@ def make(
         _add(alternative, *_read(filter_text, events))
         alternatives.append(alternative)
     if len(alternatives) == 1:
-        raise PatternError("$or: one alternative is none; give two or more")
+        raise PatternError("$or: needs two or more alternatives")
     if alternatives:
         detail["$or"] = alternatives
     if detail:
@@ -97,12 +97,12 @@ def make(
 
 
 def _read(filter_text: str, events: list[Known]) -> tuple[str, Any]:
-    found = _FILTER.fullmatch(filter_text)
-    if not found:
+    match = _FILTER.fullmatch(filter_text)
+    if not match:
         raise PatternError(
             f"'{filter_text}': must be a field, an operator and a value, as sku=WJ12-S-Blue"
         )
-    field, operator, text = found["field"], found["operator"], found["value"]
+    field, operator, text = match["field"], match["operator"], match["value"]
     match operator:
         case "?" | "!?":
             if text:
@@ -268,12 +268,12 @@ def _object_faults(pattern: Json, event: Known, schema: Json, at: str) -> Iterat
             for choice in value:
                 yield from _object_faults(choice, event, schema, at)
             continue
-        found = list(_at(schema, event.schema, [name]))
-        if not found:
+        schemas = list(_at(schema, event.schema, [name]))
+        if not schemas:
             fields = [f for s in _objects(schema, event.schema) for f in s.get("properties", {})]
             yield f"{at}.{name}: {event.name} has no such field{similar(name, fields)}"
         elif isinstance(value, dict):
-            inner = next((s for s in found if _may_be_object(s)), None)
+            inner = next((s for s in schemas if _may_be_object(s)), None)
             if not value:
                 yield f"{at}.{name}: an empty object matches nothing, AWS refuses it"
             elif inner is None:
@@ -281,16 +281,18 @@ def _object_faults(pattern: Json, event: Known, schema: Json, at: str) -> Iterat
             else:
                 yield from _object_faults(value, event, inner, f"{at}.{name}")
         elif isinstance(value, list):
-            yield from _field_faults(f"{at}.{name}", value, found, event)
+            yield from _field_faults(f"{at}.{name}", value, schemas, event)
         else:
             yield f"{at}.{name}: must be an array of values, as [{json.dumps(value)}]"
 
 
-def _field_faults(at: str, conditions: list[Any], found: list[Json], event: Known) -> Iterator[str]:
-    leaves = [schema for schema in found if schema.get("type") != "object"]
+def _field_faults(
+    at: str, conditions: list[Any], schemas: list[Json], event: Known
+) -> Iterator[str]:
+    leaves = [schema for schema in schemas if schema.get("type") != "object"]
     asks_existence = any(isinstance(c, dict) and "exists" in c for c in conditions)
-    if not leaves or (asks_existence and len(leaves) < len(found)):
-        leaf = _leaf(found, event.schema)
+    if not leaves or (asks_existence and len(leaves) < len(schemas)):
+        leaf = _leaf(schemas, event.schema)
         example = f", as {at.removeprefix('detail.')}.{leaf}" if leaf else ""
         if asks_existence:
             yield (
@@ -377,14 +379,14 @@ def _text_type_faults(at: str, operator: str, types: set[Any]) -> Iterator[str]:
 def _at(schema: Json, root: Json, path: list[str]) -> Iterator[Json]:
     """Return the schemas that a field may have, seen through references and arrays."""
     name, *rest = path
-    for found in _objects(schema, root):
-        if name in found.get("properties", {}):
-            inner = found["properties"][name]
+    for group in _objects(schema, root):
+        if name in group.get("properties", {}):
+            inner = group["properties"][name]
             if rest:
                 yield from _at(inner, root, rest)
             else:
                 yield from _choices(inner, root)
-        elif "properties" not in found or found.get("additionalProperties"):
+        elif "properties" not in group or group.get("additionalProperties"):
             yield {}  # an object whose fields nobody knows
 
 

@@ -160,7 +160,7 @@ def _cfn_permission(rule: Rule, target: Target, region: str) -> Json | None:
                 },
             }
         case "logs":
-            # This resource takes its document as text, so the rule's ARN is written out.
+            # This resource has its document as text, so the rule's ARN is written out.
             arn = rule.arn(region, account_of(target.arn))
             return {
                 "Type": "AWS::Logs::ResourcePolicy",

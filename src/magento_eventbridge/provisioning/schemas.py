@@ -1,4 +1,4 @@
-"""Schemas of the events for those who consume them, in the forms that their tools take.
+"""Schemas of the events for those who consume them, in the formats of their tools.
 
 All are made of the classes in `magento_eventbridge.events`, as EventBridge hands events to targets.
 """
@@ -52,14 +52,14 @@ def json_schema(subject: Subject) -> Json:
 
 
 def json_schema_draft_4(subject: Subject) -> Json:
-    """Return the schema as a registry's type JSONSchemaDraft4 takes it."""
+    """Return the schema as a registry's type JSONSchemaDraft4 accepts it."""
     schema = _rewritten(_event_schema(subject), _to_draft_4)
     definitions = schema.pop("$defs")
     return {"$schema": _DRAFT_4, **schema, **_about(subject), "definitions": definitions}
 
 
 def open_api_3(subject: Subject) -> Json:
-    """Return the schema as a registry's type OpenApi3 takes it; code bindings are made of these."""
+    """Return the schema as a registry's type OpenApi3 accepts it, for code bindings."""
     plain = _event_schema(subject)
     schema = _rewritten(plain, partial(_to_open_api, models=plain["$defs"]))
     models = schema.pop("$defs")

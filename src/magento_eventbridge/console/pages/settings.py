@@ -5,7 +5,7 @@ from aiohttp import web
 from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.console.page_context import PageContext
 from magento_eventbridge.console.queries import LARGEST_VIEW, number
-from magento_eventbridge.doctor.settings_values import Value, values_of
+from magento_eventbridge.doctor.settings_values import SettingValue, values_of
 from magento_eventbridge.settings.view import ViewSettings
 
 _ELSEWHERE = ("events", "detail_types", "stores")
@@ -50,8 +50,8 @@ def routes(context: PageContext) -> list[web.RouteDef]:
     return [web.get("/settings", show)]
 
 
-def _grouped(values: list[Value]) -> dict[str, list[Value]]:
-    groups: dict[str, list[Value]] = {}
+def _grouped(values: list[SettingValue]) -> dict[str, list[SettingValue]]:
+    groups: dict[str, list[SettingValue]] = {}
     for value in values:
         if value.name in _ELSEWHERE:
             continue  # empty groups

@@ -39,7 +39,7 @@ class Signer:
     def sign(
         self, body: bytes, credentials: "ReadOnlyCredentials", now: float | None = None
     ) -> dict[str, str]:
-        """Give the headers of a request with this body, signed now.
+        """Return the headers of a request with this body, signed now.
 
         Args:
             now: seconds since the epoch, in place of the clock's.

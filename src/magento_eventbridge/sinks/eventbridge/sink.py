@@ -115,7 +115,7 @@ def _address_of(destination: Destination) -> Address:
 
 
 def encode(entries: Sequence[Entry]) -> bytes:
-    """Give the body of a PutEvents call."""
+    """Return the body of a PutEvents call."""
     return msgspec.json.encode(
         _Call(
             [
