@@ -320,10 +320,10 @@ def test_the_doctor_reports_what_is_refused_and_how_many_are_used(tmp_path):
 def test_the_doctor_reports_a_file_of_declarations_that_is_missing(tmp_path):
     file = tmp_path / "declarations.json"
     (finding,) = declarations(Settings(declarations_file=file))
-    assert (finding.state, "own events wait" in finding.told) == ("FAIL", True)
+    assert (finding.state, "own events wait" in finding.message) == ("FAIL", True)
     exported.write(file, read(tmp_path, POINTS).events)
     (finding,) = declarations(Settings(declarations_file=file))
-    assert (finding.state, finding.told) == ("ok", f"1 in {file}")
+    assert (finding.state, finding.message) == ("ok", f"1 in {file}")
 
 
 def test_the_examples_to_copy_from_are_right():
