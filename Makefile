@@ -4,9 +4,11 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests start the command hundreds of times: without compiled modules each start takes three times as long.
+export PYTHONDONTWRITEBYTECODE =
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: install demo test soak lint bench bench-queues docs lock audit fuzz
+.PHONY: install demo test test-quick soak lint bench bench-queues docs lock audit fuzz
 
 install: $(VENV)/installed
 
@@ -40,10 +42,14 @@ demo: $(VENV)/installed-demo
 
 test: install
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses=2 --dist=loadfile
+	$(BIN)/coverage run -m pytest --numprocesses=2 --dist=loadfile --durations=25
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --fail-under=100 --include='src/magento_eventbridge/captures.py,src/magento_eventbridge/catalog/*,src/magento_eventbridge/delivery/backoff.py,src/magento_eventbridge/delivery/condition.py,src/magento_eventbridge/delivery/lane.py,src/magento_eventbridge/delivery/envelope.py,src/magento_eventbridge/delivery/routing.py,src/magento_eventbridge/delivery/verdicts.py,src/magento_eventbridge/magento/connections.py,src/magento_eventbridge/magento/consumers_runner.py,src/magento_eventbridge/magento/encryption.py,src/magento_eventbridge/magento/env_php.py,src/magento_eventbridge/magento/installation.py,src/magento_eventbridge/magento/php_evaluator.py,src/magento_eventbridge/magento/php_functions.py,src/magento_eventbridge/magento/php_values.py,src/magento_eventbridge/magento/store_config.py,src/magento_eventbridge/magento/store_settings.py'
+
+# What needs no server, container or foreign tool: unit tests, and queues and sinks in this process.
+test-quick: install
+	$(BIN)/pytest -q --numprocesses=2 --dist=worksteal -m 'not external' tests/unit tests/conformance --durations=10
 
 # The fault tests for long: so many things go wrong in each storm. Two storms at a time; what each
 # gave, and its seed, is told at the end.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.captures import Capture
@@ -39,7 +40,12 @@ class Subject:
     reopen: Callable[[], Awaitable[Queue]]
 
 
-@pytest.fixture(params=["memory", "sqlite", "outbox", "magento-db", "amqp"])
+def external(name: str) -> ParameterSet:
+    """Mark a queue that needs a server."""
+    return pytest.param(name, marks=pytest.mark.external)
+
+
+@pytest.fixture(params=["memory", "sqlite", *map(external, ["outbox", "magento-db", "amqp"])])
 async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
     opened: list[Queue] = []
     if request.param == "memory":

@@ -235,6 +235,7 @@ def test_it_needs_nothing_but_pydantic():
     assert _parse_alone()[1:] == ["OrderPlaced", "alone"]
 
 
+@pytest.mark.external
 def test_the_distribution_for_consumers_holds_it_and_needs_pydantic_only(tmp_path):
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
@@ -296,6 +297,7 @@ def _tsc(folder: Path, text: str) -> str:
     return ran.stdout
 
 
+@pytest.mark.external
 def test_the_typescript_declarations_hold_for_the_real_compiler(tmp_path):
     declarations = PROJECT / "src/magento_eventbridge/events/events.d.ts"
     (tmp_path / "events.d.ts").write_text(declarations.read_text())

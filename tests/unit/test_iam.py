@@ -169,6 +169,7 @@ def test_a_bus_named_by_its_arn_keeps_it():
     assert [grant.bus for grant in iam.grants([route], lambda _: pytest.fail("asked"))] == [arn]
 
 
+@pytest.mark.external
 def test_terraform_reads_it(command, config):
     ran = command("iam", "policy", "--format", "terraform", "--config", config)
     assert (ran.status, ran.err) == (0, "")
@@ -189,6 +190,7 @@ def test_nothing_in_a_source_is_code_of_terraform():
     assert "aws_caller_identity" not in text
 
 
+@pytest.mark.external
 def test_cloudformation_takes_it(command, config):
     ran = command("iam", "policy", "--format", "cloudformation", "--config", config)
     assert (ran.status, ran.err) == (0, "")

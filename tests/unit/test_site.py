@@ -40,6 +40,7 @@ def build(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.external
 def test_the_site_is_built_strictly(site):
     built = build(site)
 
@@ -51,6 +52,7 @@ def test_the_site_is_built_strictly(site):
     assert not re.search(r'(?:src|href)="https?://[^"]*\.(?:js|css|woff2?)"', text)
 
 
+@pytest.mark.external
 @pytest.mark.parametrize("link", ["[x](nowhere.md)", "[x](faq.md#nowhere)"])
 def test_a_broken_link_ends_it(site, link):
     page = site / "build/docs/faq.md"
@@ -58,6 +60,7 @@ def test_a_broken_link_ends_it(site, link):
     assert build(site).returncode != 0
 
 
+@pytest.mark.external
 def test_links_out_of_the_docs_lead_to_their_files(site):
     text = (site / "build/docs/operating.md").read_text()
     assert "(project/deploy/magento-eventbridge.service)" in text
@@ -159,6 +162,7 @@ def test_the_consumers_guide_prints_what_it_says(command):
     assert command(*first).out.strip() in text  # type: ignore[misc]
 
 
+@pytest.mark.external
 def test_the_typescript_of_the_consumers_guide_compiles(tmp_path):
     text = (PROJECT / "docs/consumers.md").read_text()
     (code,) = re.findall(r"^```ts\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
