@@ -71,6 +71,21 @@ def test_the_function_requires_the_distribution_for_consumers():
     assert (EXAMPLES / "lambda" / required / "pyproject.toml").exists()
 
 
+def test_a_batch_reports_the_messages_that_failed():
+    handler = load("lambda/batch_handler.py").handler
+    about = told("OrderPlaced")["detail"]["metadata"]
+    events = [
+        told("OrderPlaced"),
+        told("OrderPlaced", total=-1.0, metadata=about | {"id": about["id"][:-1] + "1"}),
+        told("StateSaved", metadata=about | {"id": about["id"][:-1] + "2"}),
+    ]
+    records = [
+        {"messageId": str(number), "body": json.dumps(event)} for number, event in enumerate(events)
+    ]
+    answer = handler({"Records": records}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+
+
 # SQS
 
 

@@ -10,6 +10,7 @@ Needs pydantic and nothing else of what the bridge needs:
                 print(order.id, order.total)
 """
 
+from magento_eventbridge.events.batches import BatchItem, handle_all, parse_all
 from magento_eventbridge.events.cache import (
     CacheFlushAll,
     CacheFlushCatalogImages,
@@ -71,6 +72,7 @@ __all__ = [
     "CLASSES",
     "Address",
     "AnyEvent",
+    "BatchItem",
     "CacheFlushAll",
     "CacheFlushCatalogImages",
     "CacheFlushMedia",
@@ -117,5 +119,7 @@ __all__ = [
     "UserLoggedIn",
     "UserLoggedOut",
     "UserLoginFailed",
+    "handle_all",
     "parse",
+    "parse_all",
 ]
