@@ -245,6 +245,24 @@ def test_former_values_have_the_names_and_types_of_the_detail():
     assert shown["previous"] == {"status": "pending", "total": 78, "coupon": None}
 
 
+@pytest.mark.parametrize(
+    ("action", "event"),
+    [
+        ("full-invoice", "sales_order_invoice_save_after"),
+        ("full-refund", "sales_order_creditmemo_save_after"),
+    ],
+)
+def test_the_former_status_of_a_document_has_the_name_of_a_status(action, event):
+    (capture,) = (
+        read_capture(told.line)
+        for told in store_day.captures("full")
+        if told.action == action and read_capture(told.line).event == event
+    )
+    for state, status in (("1", "OPEN"), (None, "OPEN"), ("9", None)):
+        shown = sent(varied(capture, is_new=False, original={"state": state}))
+        assert shown["previous"] == {"status": status}
+
+
 ODD = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner),

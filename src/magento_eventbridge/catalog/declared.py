@@ -101,10 +101,9 @@ def cast(value: Any, kind: FieldType) -> Any:
             return _boolean(value)
         case "object":
             return value if isinstance(value, dict) else {} if value == [] else None
-        case "array":
-            if isinstance(value, dict):  # PHP's arrays with keys
-                return list(value.values())
-            return value if isinstance(value, list) else None
+    if isinstance(value, dict):  # PHP's arrays with keys
+        return list(value.values())
+    return value if isinstance(value, list) else None
 
 
 def _text(value: Any) -> str | None:

@@ -32,11 +32,9 @@ def at_level(schema: dict[str, Any], level: DetailLevel) -> dict[str, Any]:
 
     Fields that only full details have are required there, and absent from documented ones.
     """
-    models = {name: _at_level(of, level) for name, of in schema.get("$defs", {}).items()}
+    models = {name: _at_level(of, level) for name, of in schema["$defs"].items()}
     changed = _at_level(schema, level)
-    if "$defs" in schema:
-        changed["$defs"] = _reachable(changed, models)
-    return changed
+    return {**changed, "$defs": _reachable(changed, models)}
 
 
 def _at_level(model: dict[str, Any], level: DetailLevel) -> dict[str, Any]:
