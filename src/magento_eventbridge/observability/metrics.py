@@ -150,6 +150,11 @@ class Metrics(Collector):
             "Captures of no documented event, or of one that is switched off",
             "queue",
         )
+        left_out = _counter(
+            "captures_left_out",
+            "Captures whose events the pattern of the shop's declaration leaves out",
+            "queue",
+        )
         buried = _counter("captures_buried", "Captures that became dead letters", "queue")
         events = _counter(
             "events", "Verdicts on events, one for each try", "queue", "detail_type", "verdict"
@@ -163,12 +168,13 @@ class Metrics(Collector):
         for name, counts, dispatcher, _ in self._deliveries:
             claimed.add_metric([name], dispatcher.totals.claimed)
             passed.add_metric([name], dispatcher.totals.passed_over)
+            left_out.add_metric([name], dispatcher.totals.left_out)
             buried.add_metric([name], dispatcher.totals.buried)
             for (detail_type, verdict), count in sorted(counts.events.items()):
                 events.add_metric([name, detail_type, verdict], count)
             retries.add_metric([name], counts.retries)
             _add(seconds, [name], counts.event_seconds)
-        yield from (claimed, passed, buried, events, retries, seconds)
+        yield from (claimed, passed, left_out, buried, events, retries, seconds)
 
     def _calls(self) -> Iterator[Metric]:
         calls = _counter(
