@@ -294,6 +294,17 @@ def test_a_sample_is_json(command, event):
     assert command("events", "sample", event.detail_type).json == event.sample
 
 
+def test_a_whole_event_is_printed_for_rules_test(command, tmp_path):
+    ran = command("events", "sample", "OrderPlaced", "--envelope")
+    assert (ran.status, ran.err) == (0, "")
+    assert {"id", "account", "source", "time", "region", "resources", "detail-type"} < set(ran.json)
+    event = tmp_path / "event.json"
+    event.write_text(ran.out)
+    pattern = '{"detail-type": ["OrderPlaced"], "detail": {"total": [{"numeric": [">", 1]}]}}'
+    tested = command("rules", "test", pattern, event, "--local")
+    assert (tested.status, tested.out.splitlines()[0]) == (0, f"match     OrderPlaced ({event})")
+
+
 @pytest.mark.parametrize("name", ["orderplaced", "ORDERPLACED"])
 def test_a_name_in_another_case_is_told_the_right_one(command, name):
     assert "Did you mean OrderPlaced?" in words(command("events", "show", name).err)

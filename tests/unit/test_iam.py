@@ -94,6 +94,19 @@ def test_only_detail_types_that_are_on_under_the_names_they_are_sent_by(command,
     assert not {"StateSaved", "CacheFlushAll"} & set(allowed)
 
 
+def test_a_policy_that_is_too_long_for_iam_is_pointed_out(command, tmp_path):
+    path = tmp_path / "many.toml"
+    path.write_text(
+        '[options]\nsource = "shop"\n'
+        + "".join(
+            f'[stores.{n}.options]\nsource = "shop{n}"\nevent_bus = "bus{n}"\n' for n in range(1, 9)
+        )
+    )
+    arguments = ("iam", "policy", "--account", "210987654321", "--config", path)
+    assert command(*arguments).err == ""
+    assert "a managed policy may have 6144" in words(command(*arguments, "--detail-types").err)
+
+
 def test_what_sends_nothing_needs_nothing():
     off = frozenset(event.config_path for event in EVENTS)
     assert iam.grants([Route(Destination("eu-west-1"), "s", switched_off=off)], lambda _: "1") == []

@@ -1,6 +1,7 @@
 """`events`: list and show the events of the catalog."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,8 +11,9 @@ from magento_eventbridge.catalog import EventDefinition
 from magento_eventbridge.catalog.declared import ShopCatalog
 from magento_eventbridge.catalog.event import DetailLevel
 from magento_eventbridge.catalog.schema import detail_schema, fields
-from magento_eventbridge.cli.options import Config, MagentoRoot, sources_of
+from magento_eventbridge.cli.options import Config, MagentoRoot, settings_of, sources_of
 from magento_eventbridge.cli.output import AsJson, note, out, show_json, table
+from magento_eventbridge.cli.samples import sample_event
 from magento_eventbridge.declarations import exported, reading
 from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.magento.agent.module import StoreFolder
@@ -74,11 +76,22 @@ def show(
 def sample(
     detail_type: DetailType,
     detail: Detail = "documented",
+    envelope: Annotated[
+        bool,
+        typer.Option(
+            "--envelope", help="The whole event, as a target receives it, for 'rules test'."
+        ),
+    ] = False,
     config: Config = None,
     magento_root: MagentoRoot = None,
 ) -> None:
     """Print a sample of an event's detail as JSON."""
     event = _find(detail_type, catalog_for(config, magento_root))
+    if envelope:
+        settings, _ = settings_of(config, None, magento_root)
+        route = replace(settings.route(), detail=detail)
+        show_json(sample_event(event.detail_type, route))
+        return
     out.print(json.dumps(event.sample_at(detail), indent=2, ensure_ascii=False))
 
 

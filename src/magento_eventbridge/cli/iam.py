@@ -1,5 +1,6 @@
 """`iam`: print the permissions that the bridge needs."""
 
+import json
 from enum import StrEnum
 from functools import cache
 from typing import Annotated
@@ -76,6 +77,12 @@ def policy(
             out.print(iam.as_terraform(document), end="")
         case PolicyFormat.CLOUDFORMATION:
             out.print(iam.as_cloudformation(document), end="")
+    length = len(json.dumps(document, separators=(",", ":")))
+    if length > iam.LONGEST_POLICY:
+        note(
+            f"the policy has {length} characters, a managed policy may have {iam.LONGEST_POLICY}: "
+            "print it without --detail-types, or divide its statements between two policies"
+        )
     for role in roles:
         note(
             f"the policy belongs to {role}; who assumes it needs sts:AssumeRole on it, and its "

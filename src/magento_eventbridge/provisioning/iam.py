@@ -14,6 +14,9 @@ from magento_eventbridge.provisioning.infrastructure import cloudformation, terr
 Json = dict[str, Any]
 
 ACTION = "events:PutEvents"
+LONGEST_POLICY = 6144
+"""Characters of a managed policy, without spaces. Source: IAM user guide, "IAM quotas"."""
+
 CHECK_ACTION = "events:DescribeEventBus"
 
 # Stands for the account's number where the infrastructure's own tool will put it. A character
