@@ -12,7 +12,7 @@ use Magento\Framework\App\Area;
 use Magento\User\Model\UserFactory;
 
 /**
- * Knows on whose behalf the store is at work: a customer, an admin user, the system's user, or nobody known.
+ * Returns the current user: a customer, an admin user, the system's user, or null.
  */
 class CurrentUser
 {
@@ -47,9 +47,16 @@ class CurrentUser
     private $adminUsers;
 
     /**
-     * @var array[]
+     * @var array|null
      */
-    private $known = [];
+    private $system;
+
+    /**
+     * The admin user of the request's token; not kept where the process goes on to other requests.
+     *
+     * @var array|null
+     */
+    private $tokenUser;
 
     public function __construct(
         Surroundings $surroundings,
@@ -105,10 +112,7 @@ class CurrentUser
             case UserContextInterface::USER_TYPE_CUSTOMER:
                 return $this->customer($id);
             case UserContextInterface::USER_TYPE_ADMIN:
-                if (!isset($this->known['admin' . $id])) {
-                    $this->known['admin' . $id] = $this->describeAdmin($this->adminUsers->create()->load($id));
-                }
-                return $this->known['admin' . $id];
+                return $this->adminOfToken($id);
             default:
                 return null;
         }
@@ -119,18 +123,25 @@ class CurrentUser
         if ($id === 0) {
             return null;
         }
-        if (!isset($this->known['customer' . $id])) {
-            $this->known['customer' . $id] = [
-                'id' => $id,
-                'email' => $this->customers->retrieve($id)->getEmail(),
-            ];
+
+        return ['id' => $id, 'email' => $this->customers->retrieve($id)->getEmail()];
+    }
+
+    private function adminOfToken(int $id): array
+    {
+        if ($this->tokenUser !== null && $this->tokenUser['id'] === $id) {
+            return $this->tokenUser;
+        }
+        $user = $this->describeAdmin($this->adminUsers->create()->load($id));
+        if ($this->surroundings->endsWithRequest()) {
+            $this->tokenUser = $user;
         }
 
-        return $this->known['customer' . $id];
+        return $user;
     }
 
     /**
-     * Picks what may be told of an admin user.
+     * Returns the fields of an admin user that events may contain.
      *
      * @param \Magento\User\Model\User $user
      * @return array
@@ -149,14 +160,14 @@ class CurrentUser
         if (!function_exists('posix_getpwuid')) {
             return null;
         }
-        if (!isset($this->known['system'])) {
+        if ($this->system === null) {
             $user = posix_getpwuid(posix_geteuid());
             if ($user === false) {
                 return null;
             }
-            $this->known['system'] = array_replace($user, ['passwd' => 'x']);
+            $this->system = array_replace($user, ['passwd' => 'x']);
         }
 
-        return $this->known['system'];
+        return $this->system;
     }
 }

@@ -11,10 +11,12 @@ use Magento\Store\Model\Store;
 use Magento\Store\Model\StoreManagerInterface;
 
 /**
- * Where the store is at work now: area, store view, web request or command.
+ * Returns where Magento runs now: area, store view, web request or command.
  */
 class Surroundings
 {
+    private const SERVER_COMMAND = 'server:run';
+
     /**
      * @var State
      */
@@ -31,13 +33,44 @@ class Surroundings
         $this->stores = $stores;
     }
 
+    /**
+     * Returns whether a command runs; application servers are commands that answer web requests.
+     */
     public function isShell(): bool
     {
-        return PHP_SAPI === 'cli';
+        return PHP_SAPI === 'cli' && !$this->isApplicationServer();
     }
 
     /**
-     * Gives the area's code; null where none is set, as in most commands.
+     * Returns whether the process ends with the request, so that shutdown functions run after each.
+     */
+    public function endsWithRequest(): bool
+    {
+        return PHP_SAPI !== 'cli' && !$this->isApplicationServer();
+    }
+
+    /**
+     * Magento's server on Swoole, workers of FrankenPHP and of RoadRunner handle many requests each.
+     */
+    private function isApplicationServer(): bool
+    {
+        if (isset($_SERVER['FRANKENPHP_WORKER']) || getenv('RR_MODE') === 'http') {
+            return true;
+        }
+        if (PHP_SAPI === 'cli' && in_array(self::SERVER_COMMAND, (array)($_SERVER['argv'] ?? []), true)) {
+            return true;
+        }
+        foreach (['Swoole\\Coroutine', 'OpenSwoole\\Coroutine'] as $coroutine) {
+            if (class_exists($coroutine, false) && $coroutine::getCid() > 0) {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /**
+     * Returns the area's code; null if none is set, as in most commands.
      */
     public function getArea(): ?string
     {
@@ -49,7 +82,7 @@ class Surroundings
     }
 
     /**
-     * Gives the current store view; the back office, cron and commands work for none: 0.
+     * Returns the current store view; 0 in the admin, in cron and in commands.
      */
     public function getStoreId(): int
     {

@@ -61,7 +61,8 @@ class AfterResponse
     }
 
     /**
-     * Keeps the captures until the answer is sent; a command has nobody waiting, and may run for days.
+     * Keeps the captures until the response is sent. Commands and application servers, whose shutdown may be
+     * days away, deliver at once.
      *
      * @param string $receiver named in the log
      * @param Capture[] $captures
@@ -72,7 +73,7 @@ class AfterResponse
     {
         $this->waiting[$receiver] = array_merge($this->waiting[$receiver] ?? [], $captures);
         $this->deliveries[$receiver] = $deliver;
-        if ($this->surroundings->isShell()) {
+        if (!$this->surroundings->endsWithRequest()) {
             $this->deliverAll();
         } elseif (!$this->isRegistered) {
             $this->isRegistered = true;

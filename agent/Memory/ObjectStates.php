@@ -74,14 +74,15 @@ class ObjectStates
     }
 
     /**
-     * Keeps the state in a property of the object, which PHP 7.3 lets any object have.
+     * Keeps the state in a property of the object, which PHP 7.3 allows. A clone gets a state of its own.
      */
     private function onTheObject(object $thing): ObjectState
     {
-        if (!isset($thing->eventBridgeAgentState)) {
-            $thing->eventBridgeAgentState = new ObjectState();
+        $key = spl_object_id($thing);
+        if (!isset($thing->eventBridgeAgentState) || $thing->eventBridgeAgentState[0] !== $key) {
+            $thing->eventBridgeAgentState = [$key, new ObjectState()];
         }
 
-        return $thing->eventBridgeAgentState;
+        return $thing->eventBridgeAgentState[1];
     }
 }

@@ -7,7 +7,7 @@ namespace MagentoEventBridge\Agent\Observer;
 use Magento\Framework\Event\Observer;
 use Magento\Framework\Event\ObserverInterface;
 use MagentoEventBridge\Agent\Fence;
-use MagentoEventBridge\Agent\Watcher\WatcherInterface;
+use MagentoEventBridge\Agent\Watcher\Watchers;
 
 /**
  * Observes all events of etc/events.xml and passes each to its watcher.
@@ -20,15 +20,11 @@ class CaptureEvent implements ObserverInterface
     private $fence;
 
     /**
-     * @var WatcherInterface[]
+     * @var Watchers
      */
     private $watchers;
 
-    /**
-     * @param Fence $fence
-     * @param WatcherInterface[] $watchers by the event's name
-     */
-    public function __construct(Fence $fence, array $watchers = [])
+    public function __construct(Fence $fence, Watchers $watchers)
     {
         $this->fence = $fence;
         $this->watchers = $watchers;
@@ -38,10 +34,11 @@ class CaptureEvent implements ObserverInterface
     {
         $event = $observer->getEvent();
         $name = (string)$event->getName();
-        if (isset($this->watchers[$name])) {
-            $this->fence->run($name, function () use ($name, $event): void {
-                $this->watchers[$name]->on($name, $event);
-            });
-        }
+        $this->fence->run($name, function () use ($name, $event): void {
+            $watcher = $this->watchers->of($name);
+            if ($watcher !== null) {
+                $watcher->on($name, $event);
+            }
+        });
     }
 }

@@ -83,6 +83,11 @@ class StoredEntity implements WatcherInterface
     private $hasPartsSavedLater;
 
     /**
+     * @var string
+     */
+    private $createdWith;
+
+    /**
      * @param SnapshotInterface $snapshots
      * @param ObjectStates $notes
      * @param StoredRow $rows
@@ -94,6 +99,8 @@ class StoredEntity implements WatcherInterface
      * @param string[] $watched columns whose change is worth telling; none: any column
      * @param string[] $exceptAreas where the thing is not worth telling
      * @param bool $hasPartsSavedLater the snapshot is whole only at the end of the transaction
+     * @param string $createdWith column that is empty until the entity is really created, as with orders
+     *     that Magento accepts first and places later; none: the first save creates it
      */
     public function __construct(
         SnapshotInterface $snapshots,
@@ -106,7 +113,8 @@ class StoredEntity implements WatcherInterface
         string $name,
         array $watched = [],
         array $exceptAreas = [],
-        bool $hasPartsSavedLater = false
+        bool $hasPartsSavedLater = false,
+        string $createdWith = ''
     ) {
         $this->snapshots = $snapshots;
         $this->notes = $notes;
@@ -119,6 +127,7 @@ class StoredEntity implements WatcherInterface
         $this->watched = $watched;
         $this->exceptAreas = $exceptAreas;
         $this->hasPartsSavedLater = $hasPartsSavedLater;
+        $this->createdWith = $createdWith;
     }
 
     public function on(string $event, DataObject $data): void
@@ -184,7 +193,7 @@ class StoredEntity implements WatcherInterface
         if (!$isToBeTold && !$note->announced) {
             return;
         }
-        $isNew = $note->before === null;
+        $isNew = $this->isCreated($thing, $note->before);
         $changes = $isNew ? [] : $this->rows->changes($note->before, $thing, $this->watched);
         $snapshot = $this->snapshots->of($thing, $note->before ?? []);
         if ($snapshot === null) {
@@ -201,6 +210,21 @@ class StoredEntity implements WatcherInterface
         if ($isToBeTold) {
             $this->tell($event, $thing, $snapshot, $note, $isNew, $changes, !$isNew && !$changes);
         }
+    }
+
+    /**
+     * Returns whether this save creates the entity.
+     */
+    private function isCreated(AbstractModel $entity, ?array $before): bool
+    {
+        if ($before === null) {
+            return true;
+        }
+
+        return $this->createdWith !== ''
+            && array_key_exists($this->createdWith, $before)
+            && (string)$before[$this->createdWith] === ''
+            && (string)$entity->getData($this->createdWith) !== '';
     }
 
     /**

@@ -32,6 +32,7 @@ use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
 use MagentoEventBridge\Agent\Watcher\StoredEntity;
 use MagentoEventBridge\Agent\Watcher\CaptureRecorder;
 use MagentoEventBridge\Agent\Watcher\WatcherInterface;
+use MagentoEventBridge\Agent\Watcher\Watchers;
 
 /**
  * A shop with the agent in it: the agent's own classes, wired as etc/di.xml does, over doubles of Magento's.
@@ -113,6 +114,11 @@ class Shop
      */
     public $watchers = [];
 
+    /**
+     * @var Objects
+     */
+    public $objects;
+
     public function __construct(array $otherTransports = [])
     {
         $this->database = new Database();
@@ -120,10 +126,11 @@ class Shop
         $this->settings = new Settings();
         $this->state = new State();
         $this->log = new Log();
+        $this->objects = new Objects();
         $this->fence = new Fence($this->log);
         $this->notes = new ObjectStates();
         $this->surroundings = new Surroundings($this->state, $this->stores());
-        $this->toggles = new Toggles($this->settings, Wiring::toggles());
+        $this->toggles = new Toggles($this->settings, $this->stores(), Wiring::toggles());
         $this->level = new DetailLevel($this->settings);
         $this->declarations = new ShopDeclarations();
         $this->captures = new Captures(
@@ -184,7 +191,8 @@ class Shop
             $name,
             $more['watched'] ?? [],
             $more['exceptAreas'] ?? [],
-            $more['hasPartsSavedLater'] ?? false
+            $more['hasPartsSavedLater'] ?? false,
+            $more['createdWith'] ?? ''
         );
         foreach (array_keys(Wiring::watchers()) as $event) {
             if (strpos($event, $prefix . '_') === 0 || $event === 'order_cancel_after') {
@@ -198,7 +206,9 @@ class Shop
      */
     public function dispatch(string $name, array $data = []): void
     {
-        (new CaptureEvent($this->fence, $this->watchers))
+        $names = array_map('spl_object_hash', $this->watchers);
+        $this->objects->objects = array_combine($names, $this->watchers);
+        (new CaptureEvent($this->fence, new Watchers($this->objects, $this->toggles, $names, Wiring::prepares())))
             ->execute(new Observer(['event' => new Event($name, $data)]));
     }
 
@@ -223,6 +233,11 @@ class Shop
     private function stores(): StoreManagerInterface
     {
         return new class implements StoreManagerInterface {
+            public function getStores($withDefault = false, $codeKey = false)
+            {
+                return [1 => $this->getStore(1), 2 => $this->getStore(2), 3 => $this->getStore(3)];
+            }
+
             public function getStore($storeId = null)
             {
                 return new \Magento\Framework\DataObject([

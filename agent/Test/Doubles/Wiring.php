@@ -42,6 +42,21 @@ class Wiring
     }
 
     /**
+     * Returns the events that each event collects data for.
+     *
+     * @return string[][]
+     */
+    public static function prepares(): array
+    {
+        $prepares = [];
+        foreach (self::xml('di.xml')->xpath('//argument[@name="prepares"]/item') as $item) {
+            $prepares[(string)$item['name']] = array_map('strval', $item->xpath('item'));
+        }
+
+        return $prepares;
+    }
+
+    /**
      * Gives the watcher of each event.
      *
      * @return string[]
@@ -49,7 +64,7 @@ class Wiring
     public static function watchers(): array
     {
         $watchers = [];
-        foreach (self::xml('di.xml')->xpath('//argument[@name="watchers"]/item') as $item) {
+        foreach (self::xml('di.xml')->xpath('//type[@name="MagentoEventBridge\Agent\Watcher\Watchers"]//argument[@name="names"]/item') as $item) {
             $watchers[(string)$item['name']] = (string)$item;
         }
 

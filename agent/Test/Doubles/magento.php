@@ -14,6 +14,11 @@ namespace Psr\Log {
 }
 
 namespace Magento\Framework {
+    interface ObjectManagerInterface
+    {
+        public function get($type);
+    }
+
     class DataObject
     {
         protected $_data;

@@ -11,10 +11,12 @@ use PHPUnit\Framework\TestCase;
 
 class FenceTest extends TestCase
 {
+    private const EVENT = 'adminhtml_cache_flush_all';
+
     public function testTheShopGoesOnWhateverAWatcherThrows(): void
     {
         $shop = $this->shop();
-        $shop->dispatch('e');
+        $shop->dispatch(self::EVENT);
 
         self::assertCount(1, $shop->log->lines);
         self::assertStringContainsString('TypeError', $shop->log->lines[0]);
@@ -24,16 +26,16 @@ class FenceTest extends TestCase
     {
         $shop = $this->shop();
         $shop->log->isFull = true;
-        $shop->dispatch('e');
+        $shop->dispatch(self::EVENT);
 
         self::assertSame([], $shop->log->lines);
     }
 
     public function testTheShopGoesOnWithoutTheTable(): void
     {
-        $shop = new Shop();
+        $shop = (new Shop())->switchOn();
         $shop->database->failure = new \RuntimeException('no such table');
-        $shop->watchers['e'] = new class ($shop) implements WatcherInterface {
+        $shop->watchers[self::EVENT] = new class ($shop) implements WatcherInterface {
             private $shop;
 
             public function __construct(Shop $shop)
@@ -46,15 +48,15 @@ class FenceTest extends TestCase
                 $this->shop->buffer->add($this->shop->captures->make($event, 1, null));
             }
         };
-        $shop->dispatch('e');
+        $shop->dispatch(self::EVENT);
 
         self::assertStringContainsString('no such table', $shop->log->lines[0]);
     }
 
     private function shop(): Shop
     {
-        $shop = new Shop();
-        $shop->watchers['e'] = new class implements WatcherInterface {
+        $shop = (new Shop())->switchOn();
+        $shop->watchers[self::EVENT] = new class implements WatcherInterface {
             public function on(string $event, DataObject $data): void
             {
                 throw new \TypeError('a PHP error is no exception');

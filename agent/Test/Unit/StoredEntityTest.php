@@ -48,6 +48,24 @@ class StoredEntityTest extends TestCase
         self::assertSame('order/000000001', $told[0]['subject']);
     }
 
+    /**
+     * Adobe Commerce can accept an order first, as a row without a state, and place it later.
+     */
+    public function testAnOrderAcceptedBeforeItIsPlacedIsCreatedWhenItGetsAState(): void
+    {
+        $this->shop->watch(new Order(new Fields()), 'sales_order', 'order', ['createdWith' => 'state']);
+        $row = ['entity_id' => 1, 'increment_id' => '000000001', 'store_id' => 1, 'state' => null, 'status' => 'received'];
+        $this->shop->database->things['sales_order'][1] = $row;
+        $order = new Thing($this->shop->database, 'sales_order', ['state' => 'new', 'status' => 'pending'] + $row);
+        $this->save($order);
+        $order->setData('status', 'processing');
+        $this->save($order);
+
+        $told = $this->shop->database->told();
+        self::assertSame(['sales_order_save_after', 'sales_order_save_after'], array_column($told, 'event'));
+        self::assertSame([true, false], array_column($told, 'is_new'));
+    }
+
     public function testOneTransactionTellsAnOrderOnceWithItsLastState(): void
     {
         $order = $this->savedOrder();
