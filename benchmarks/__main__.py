@@ -123,25 +123,30 @@ def whole() -> tuple[list[Row], dict[str, Any]]:
                 serving(url, Path(folder), console=console) as bridge,
             ):
                 words = (what, bridge, url, str(count))
-                told = measure("benchmarks.whole", *words, cores=beside_that_core())
+                rates = measure("benchmarks.whole", *words, cores=beside_that_core())
             kind = f"{what} with console" if console else what
-            result |= {f"{kind} {name}": value for name, value in told.items()}
+            result |= {f"{kind} {name}": value for name, value in rates.items()}
         return result
 
-    told = _median_of_rounds(one_round)
-    limit, through = told["bare loop"], told["batched events_per_second"]
-    watched = told["batched with console events_per_second"]
+    rates = _median_of_rounds(one_round)
+    limit, through = rates["bare loop"], rates["batched events_per_second"]
+    watched = rates["batched with console events_per_second"]
     rows = [
         ("bare loop", f"{limit:,.0f} events/s", "100%", ""),
-        ("inlet, 1 a request", f"{told['single captures_per_second']:,.0f} captures/s", "", ""),
-        ("inlet, 100 a request", f"{told['batched captures_per_second']:,.0f} captures/s", "", ""),
+        ("inlet, 1 a request", f"{rates['single captures_per_second']:,.0f} captures/s", "", ""),
+        (
+            "inlet, 100 a request",
+            f"{rates['batched captures_per_second']:,.0f} captures/s",
+            "",
+            "",
+        ),
         ("inlet to endpoint", f"{through:,.0f} events/s", f"{through / limit:.0%}", ""),
         ("the same with console", f"{watched:,.0f} events/s", f"{watched / limit:.0%}", ""),
-        ("at 200 events/s, p50", f"{told['steady with console p50_ms']:.1f} ms", "", ""),
-        ("at 200 events/s, p99", f"{told['steady with console p99_ms']:.1f} ms", "", ""),
+        ("at 200 events/s, p50", f"{rates['steady with console p50_ms']:.1f} ms", "", ""),
+        ("at 200 events/s, p99", f"{rates['steady with console p99_ms']:.1f} ms", "", ""),
     ]
     return rows, {
-        **told,
+        **rates,
         "inlet_to_endpoint_of_bare_loop": through / limit,
         "inlet_to_endpoint_with_console_of_bare_loop": watched / limit,
     }
@@ -160,11 +165,11 @@ def backlog() -> tuple[list[Row], dict[str, Any]]:
         for count in BACKLOGS:
             # What takes a second is measured more than once.
             rounds = ROUNDS if count <= 10_000 else 1
-            told = _median_of_rounds(partial(_drained, queue, count), rounds)
-            events, peak = told["events_per_second"], told["peak_mb"]
-            cost = f"{told['cpu_us_per_event']:.0f} us"
+            rates = _median_of_rounds(partial(_drained, queue, count), rounds)
+            events, peak = rates["events_per_second"], rates["peak_mb"]
+            cost = f"{rates['cpu_us_per_event']:.0f} us"
             add(f"{queue}, {count:,} wait", f"{events:,.0f} events/s", cost, f"{peak:.0f} MB")
-            result.setdefault(queue, {})[str(count)] = told
+            result.setdefault(queue, {})[str(count)] = rates
     for count in BACKLOGS:
         captures = _taken(count)
         add(f"inlet, {count:,} wait", f"{captures:,.0f} captures/s", "", "")
@@ -180,8 +185,8 @@ def _taken(waiting: int) -> float:
         measure("benchmarks.backlog", "fill", "sqlite", _spool(folder), "", str(waiting))
         with serving("http://127.0.0.1:9", folder, console=False) as bridge:
             words = ("taken", bridge, "", str(count))
-            told = measure("benchmarks.whole", *words, cores=beside_that_core())
-    return float(told["captures_per_second"])
+            rates = measure("benchmarks.whole", *words, cores=beside_that_core())
+    return float(rates["captures_per_second"])
 
 
 def _spool(folder: Path) -> str:
@@ -196,8 +201,8 @@ def _drained(queue: str, count: int) -> dict[str, float]:
     ):
         words = (queue, json.dumps(where), url, str(count))
         measure("benchmarks.backlog", "fill", *words)
-        told: dict[str, float] = measure("benchmarks.backlog", "drain", *words)
-    return told
+        rates: dict[str, float] = measure("benchmarks.backlog", "drain", *words)
+    return rates
 
 
 def stages() -> tuple[list[Row], dict[str, Any]]:
@@ -245,8 +250,8 @@ def main() -> None:
     Console(width=100).print(table)
     machine = {"cpus": os.cpu_count(), "python": platform.python_version()}
     BUILD.mkdir(exist_ok=True)
-    told = json.dumps({"machine": machine, **parts}, indent=2)
-    (BUILD / "bench.json").write_text(f"{told}\n")
+    rates = json.dumps({"machine": machine, **parts}, indent=2)
+    (BUILD / "bench.json").write_text(f"{rates}\n")
 
 
 main()

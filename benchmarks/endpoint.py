@@ -3,7 +3,7 @@
     python -m benchmarks.endpoint MILLISECONDS
 
 It answers after so long: 0 is what no network reaches, 1 what one in the same building does.
-`GET /taken` tells how many entries it has and when the last came, `GET /arrivals` when which came;
+`GET /taken` returns how many entries it has and when the last came, `GET /arrivals` all times;
 times are those of the monotonic clock, which all processes of a machine share.
 """
 

@@ -151,8 +151,8 @@ def main() -> None:
         f"{end['twice']} delivered twice (at most {PREFETCH} were in flight)."
     )
     Path("build").mkdir(exist_ok=True)
-    told = {"events_per_second": rates, "killed": end, "cpus": os.cpu_count()}
-    Path("build/queues.json").write_text(json.dumps(told, indent=2) + "\n")
+    result = {"events_per_second": rates, "killed": end, "cpus": os.cpu_count()}
+    Path("build/queues.json").write_text(json.dumps(result, indent=2) + "\n")
     if end["lost"]:
         raise SystemExit(1)
 

@@ -24,8 +24,8 @@ def _dictionary(name: str) -> list[str]:
     if name not in _DICTIONARY:
         return []
     file = BUILD / name / "words.txt"
-    told = [word.replace("\\", "\\\\").replace('"', '\\"') for word in _DICTIONARY[name]]
-    file.write_text("".join(f'"{word}"\n' for word in told))
+    result = [word.replace("\\", "\\\\").replace('"', '\\"') for word in _DICTIONARY[name]]
+    file.write_text("".join(f'"{word}"\n' for word in result))
     return [f"-dict={file}"]
 
 

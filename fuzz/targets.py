@@ -115,8 +115,8 @@ def _loads(layer: Callable[[], Layer]) -> None:
     except SettingsError as fault:
         assert str(fault)
         return
-    told: Any = settings.model_dump()
-    assert told
+    result: Any = settings.model_dump()
+    assert result
     assert origins.of("options.region")
     for view in (settings, *settings.stores.values()):
         view.route()

@@ -63,7 +63,7 @@ def laid_out(page: Path) -> str:
         if target.is_dir():
             return link["text"]
         if not target.is_file():
-            return link[0]  # the generator tells of it
+            return link[0]  # the generator reports it
         path = posixpath.relpath(_place(target), here or ".")
         return f"[{link['text']}]({path}{link['anchor'] or ''})"
 
@@ -72,7 +72,7 @@ def laid_out(page: Path) -> str:
 
 
 def main() -> int:
-    """Lay all out anew; gives the exit status."""
+    """Build the site from scratch; return the exit status."""
     shutil.rmtree(BUILD, ignore_errors=True)
     for place, file in pages().items():
         there = BUILD / place

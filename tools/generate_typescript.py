@@ -53,8 +53,8 @@ def declarations() -> str:
 
 def _union() -> str:
     members = "\n".join(f"  | {name}" for name in CLASSES)
-    told = "/** Any documented event; `detail-type` tells which. */"
-    return f"{told}\nexport type AnyEvent =\n{members};\n"
+    result = "/** Any documented event; `detail-type` tells which. */"
+    return f"{result}\nexport type AnyEvent =\n{members};\n"
 
 
 def _event(name: str, schema: Json) -> str:
@@ -99,5 +99,5 @@ def _comment(schema: Json) -> str:
     lines = schema.get("description", "").splitlines()
     if len(lines) <= 1:
         return f"/** {' '.join(lines)} */\n"
-    told = "\n".join(f" * {line}".rstrip() for line in lines)
-    return f"/**\n{told}\n */\n"
+    result = "\n".join(f" * {line}".rstrip() for line in lines)
+    return f"/**\n{result}\n */\n"

@@ -72,14 +72,14 @@ def put(action: str, captures: list[Json], file: Path = STORE_DAY) -> None:
     """Put the captures of an action into a store day, at the end or where the action was."""
     days: dict[str, list[Json]] = {}
     for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
-        told = json.loads(line)
-        days.setdefault(told["action"], []).append(told["capture"])
+        result = json.loads(line)
+        days.setdefault(result["action"], []).append(result["capture"])
     days[action] = placeless(captures)
     with file.open("w", encoding="utf-8") as out:
         for name, taken in days.items():
             for capture in taken:
-                told = {"action": name, "capture": capture}
-                out.write(json.dumps(told, ensure_ascii=False, separators=(",", ":")) + "\n")
+                result = {"action": name, "capture": capture}
+                out.write(json.dumps(result, ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
 def outbox_after(database: Database, last: int) -> Iterator[tuple[int, Json]]:

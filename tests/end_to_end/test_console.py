@@ -60,7 +60,7 @@ def _order(number: int = 0) -> dict[str, Any]:
 
 
 async def _hand_over(bridge: Serving, *captures: dict[str, Any]) -> None:
-    await hand_over(bridge.url, SECRET, [json.dumps(told).encode() for told in captures])
+    await hand_over(bridge.url, SECRET, [json.dumps(result).encode() for result in captures])
 
 
 async def test_the_tail_shows_an_event_within_a_second(tmp_path: Path) -> None:
@@ -69,12 +69,12 @@ async def test_the_tail_shows_an_event_within_a_second(tmp_path: Path) -> None:
         await page.goto("/events")
         await expect(page.locator("main")).to_contain_text("No event yet")
         await expect(page.locator(".live")).to_have_attribute("aria-pressed", "true")
-        told = _order()
+        result = _order()
         began = time.monotonic()
-        await _hand_over(bridge, told)
+        await _hand_over(bridge, result)
         await expect(page.locator("#events tbody tr")).to_have_count(1)
         assert time.monotonic() - began < 1
-        row = page.locator(f"#e-{told['id']}")
+        row = page.locator(f"#e-{result['id']}")
         await expect(row).to_contain_text("OrderPlaced")
         await expect(row).to_contain_text("delivered")
         await expect(page.locator("main")).not_to_contain_text("No event yet")
@@ -91,8 +91,8 @@ async def test_one_event_shows_everything_that_is_known_of_it(tmp_path: Path) ->
         return Refuse("InternalException", 500) if number == 0 else Take()
 
     async with _opened(tmp_path, script) as (watched, bridge, endpoint):
-        page, told = watched.page, _order(7)
-        await _hand_over(bridge, told)
+        page, result = watched.page, _order(7)
+        await _hand_over(bridge, result)
         await endpoint.until_taken(1)
         detail = endpoint.details[0]
         await page.goto("/events")
@@ -103,7 +103,7 @@ async def test_one_event_shows_everything_that_is_known_of_it(tmp_path: Path) ->
         await expect(page.locator("#events tbody")).to_contain_text("delivered", timeout=5_000)
         await page.click("#events tbody a")
         main = page.locator("main")
-        for text in (told["id"], "order/7", "shop.example.com", "eu-west-1", "HTTP", "500"):
+        for text in (result["id"], "order/7", "shop.example.com", "eu-west-1", "HTTP", "500"):
             await expect(main).to_contain_text(text)
         await expect(main).to_contain_text("InternalException on command")
         await expect(page.get_by_label("Detail as sent, JSON")).to_contain_text(detail["id"])
@@ -144,7 +144,7 @@ async def test_redrive_brings_dead_letters_to_the_bus(tmp_path: Path) -> None:
         file = await (await download.value).path()
         lines = await asyncio.to_thread(lambda: file.read_text().splitlines())
         assert {json.loads(line)["id"] for line in lines} == {
-            told["id"] for told in (*orders, unknown)
+            result["id"] for result in (*orders, unknown)
         }
 
         is_fixed = True
@@ -155,7 +155,7 @@ async def test_redrive_brings_dead_letters_to_the_bus(tmp_path: Path) -> None:
         await groups.first.get_by_role("button", name="Redrive all of these").click()
         await expect(page.get_by_role("status")).to_have_text("3 redriven.")
         await endpoint.until_taken(4)
-        assert set(endpoint.ids) == {told["id"] for told in orders}
+        assert set(endpoint.ids) == {result["id"] for result in orders}
 
         await groups.locator("tbody a").click()
         await expect(main).to_contain_text("No event of the catalog")
@@ -428,10 +428,10 @@ async def test_a_tail_that_somebody_watches_does_not_hold_up_the_end(tmp_path: P
     async with put_events() as endpoint, serving(tmp_path, endpoint.url) as bridge:
         async with ClientSession(bridge.console) as http, http.get("/events/tail") as tail:
             assert tail.headers["Content-Type"] == "text/event-stream"
-            told = _order()
-            await _hand_over(bridge, told)
+            result = _order()
+            await _hand_over(bridge, result)
             row = b""
-            while told["id"].encode() not in row:
+            while result["id"].encode() not in row:
                 row += await tail.content.readline()
             began = time.monotonic()
             assert await bridge.stop() == 0

@@ -24,7 +24,7 @@ ENABLED = {"METRICS__ENABLED": "1", "METRICS__PORT": "0"}
 
 
 class Figures:
-    """What /metrics told, by name and labels."""
+    """What /metrics returned, by name and labels."""
 
     def __init__(self, text: str) -> None:
         self.samples = [
@@ -50,9 +50,9 @@ class Figures:
 async def _url(log: Path) -> str:
     async with asyncio.timeout(20):
         while True:
-            told = re.findall(r"Metrics and health are at (\S+)", _text(log))
-            if told:
-                return str(told[-1])
+            seen = re.findall(r"Metrics and health are at (\S+)", _text(log))
+            if seen:
+                return str(seen[-1])
             await asyncio.sleep(0.02)
 
 
@@ -96,8 +96,11 @@ async def watched(folder: Path) -> AsyncIterator[Watched]:
 async def bridge_of(
     folder: Path, endpoint: str, **settings: str
 ) -> AsyncIterator[tuple[Serving, Watched]]:
-    async with serving(folder, endpoint, **ENABLED, **settings) as bridge, watched(folder) as told:
-        yield bridge, told
+    async with (
+        serving(folder, endpoint, **ENABLED, **settings) as bridge,
+        watched(folder) as seen,
+    ):
+        yield bridge, seen
 
 
 async def test_the_way_of_events_is_counted(tmp_path: Path) -> None:
@@ -113,10 +116,10 @@ async def test_the_way_of_events_is_counted(tmp_path: Path) -> None:
     logins = [json.dumps(recorded.again(failed)).encode() for _ in range(30)]
     lines = [*orders, *logins, json.dumps(refused).encode(), b"{}"]
     async with put_events(script) as endpoint:
-        async with bridge_of(tmp_path, endpoint.url, **off) as (bridge, told):
+        async with bridge_of(tmp_path, endpoint.url, **off) as (bridge, seen):
             await hand_over(bridge.url, SECRET, lines)
             verdicts = {"detail_type": "UserLoginFailed", "verdict": "delivered"}
-            got = await told.until("events_total", 30, **verdicts)
+            got = await seen.until("events_total", 30, **verdicts)
     assert got.of("captures_received_total", inlet="http") == 51
     assert got.of("captures_rejected_total", inlet="http") == 1
     assert got.of("inlet_requests_total", status="202") == 2
@@ -144,50 +147,53 @@ async def test_the_way_of_events_is_counted(tmp_path: Path) -> None:
 async def test_chunks_of_64_kb_are_billed_each(tmp_path: Path) -> None:
     failed = recorded.of("admin-login-fail", "backend_auth_user_login_failed")
     failed["snapshot"]["username"] = "x" * 100_000
-    async with put_events() as endpoint, bridge_of(tmp_path, endpoint.url) as (bridge, told):
+    async with put_events() as endpoint, bridge_of(tmp_path, endpoint.url) as (bridge, seen):
         await hand_over(bridge.url, SECRET, [json.dumps(failed).encode()])
-        await told.until("billed_chunks_total", 2)
+        await seen.until("billed_chunks_total", 2)
 
 
-async def test_what_waits_and_what_is_parked_is_told(tmp_path: Path) -> None:
+async def test_what_waits_and_what_is_parked_is_reported(tmp_path: Path) -> None:
     async with put_events(lambda *_: Refuse("AccessDeniedException")) as endpoint:
-        async with bridge_of(tmp_path, endpoint.url) as (bridge, told):
+        async with bridge_of(tmp_path, endpoint.url) as (bridge, seen):
             await hand_over(bridge.url, SECRET, [body for _, body in recorded.orders(30)])
-            got = await told.until("destination_parked", 1)
+            got = await seen.until("destination_parked", 1)
             assert got.of("destination_in_trouble") == 1
             assert got.of("destination_waiting") == 30
             assert got.of("queue_up", queue="sqlite") == 1
-            got = await told.until("queue_depth", 30)
+            got = await seen.until("queue_depth", 30)
             assert got.of("queue_oldest_seconds") > 0
             assert got.of("dead_letters") == 0
-            status, health = await told.ready()
+            status, health = await seen.ready()
             # No restart would mend it, so the bridge is ready; and says what is wrong.
             assert status == 200
             (reason,) = health["destinations in trouble"].values()
             assert "AccessDeniedException" in reason
 
 
-async def test_calls_in_flight_are_told(tmp_path: Path) -> None:
+async def test_calls_in_flight_are_reported(tmp_path: Path) -> None:
     async with put_events(lambda *_: Stall(1.5)) as endpoint:
-        async with bridge_of(tmp_path, endpoint.url, DELIVERY__CALLS_AT_ONCE="3") as (bridge, told):
+        async with bridge_of(tmp_path, endpoint.url, DELIVERY__CALLS_AT_ONCE="3") as (
+            bridge,
+            seen,
+        ):
             await hand_over(bridge.url, SECRET, [body for _, body in recorded.orders(50)])
-            await told.until("destination_calls_in_flight", 3)
+            await seen.until("destination_calls_in_flight", 3)
 
 
-async def test_a_spool_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    async with put_events() as endpoint, bridge_of(tmp_path, endpoint.url) as (_, told):
-        assert (await told.ready())[0] == 200
+async def test_a_spool_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
+    async with put_events() as endpoint, bridge_of(tmp_path, endpoint.url) as (_, seen):
+        assert (await seen.ready())[0] == 200
         # Somebody else writes the file and does not end: the spool does not answer.
         other = sqlite3.connect(tmp_path / "spool.sqlite", isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")
         await asyncio.sleep(1.1)
-        status, health = await told.ready()
+        status, health = await seen.ready()
         assert status == 503
         assert health["faults"] == {"sqlite": "no answer within 3 s"}
         other.execute("ROLLBACK")
         other.close()
         async with asyncio.timeout(15):
-            while (await told.ready())[0] != 200:
+            while (await seen.ready())[0] != 200:
                 await asyncio.sleep(0.1)
 
 
@@ -205,7 +211,7 @@ async def test_a_removed_spool_is_reported_by_inlet_health_and_log(tmp_path: Pat
         assert "spool.sqlite was removed while in use. Nothing is accepted" in bridge.log
 
 
-async def test_an_outbox_whose_database_is_away_is_told_without_an_inlet(
+async def test_an_outbox_whose_database_is_unavailable_is_reported_without_an_inlet(
     tmp_path: Path, outbox: Outbox
 ) -> None:
     async with put_events() as endpoint:
@@ -216,14 +222,14 @@ async def test_an_outbox_whose_database_is_away_is_told_without_an_inlet(
             env = environment(tmp_path, endpoint.url, **{**given, "OUTBOX__DATABASE": database})
             process = await asyncio.create_subprocess_exec(COMMAND, "serve", env=env)
             try:
-                async with watched(tmp_path) as told:
+                async with watched(tmp_path) as seen:
                     async with asyncio.timeout(10):
-                        while (await told.ready())[1]["faults"].get("bridge"):
+                        while (await seen.ready())[1]["faults"].get("bridge"):
                             await asyncio.sleep(0.05)
-                    got, health = await told.ready()
+                    got, health = await seen.ready()
                     assert got == status, health
                     assert ("outbox" in health["faults"]) == (status == 503)
-                    await told.until("queue_up", float(status == 200), queue="outbox")
+                    await seen.until("queue_up", float(status == 200), queue="outbox")
             finally:
                 process.terminate()
                 assert await process.wait() == 0
@@ -244,8 +250,8 @@ async def test_every_line_about_an_event_has_its_id_in_the_json_log(tmp_path: Pa
     settings = {"LOG__FORMAT": "json", "LOG__LEVEL": "debug"}
     async with put_events(script) as endpoint:
         async with serving(tmp_path, endpoint.url, **settings) as bridge:
-            told = [json.dumps(failed).encode(), json.dumps(unknown).encode()]
-            await hand_over(bridge.url.rstrip('"}'), SECRET, told)  # of a line of JSON
+            seen = [json.dumps(failed).encode(), json.dumps(unknown).encode()]
+            await hand_over(bridge.url.rstrip('"}'), SECRET, seen)  # of a line of JSON
             async with asyncio.timeout(20):
                 while bridge.log.count("is now a dead letter") < 2:
                     await asyncio.sleep(0.05)

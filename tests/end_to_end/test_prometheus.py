@@ -63,8 +63,8 @@ async def _shows(watcher: Prometheus, query: str) -> bool:
 async def test_each_panel_of_the_dashboard_shows_something(tmp_path: Path) -> None:
     async with (
         put_events(weather) as endpoint,
-        bridge_of(tmp_path, endpoint.url) as (bridge, told),
-        prometheus(tmp_path, told.url, RULES) as watcher,
+        bridge_of(tmp_path, endpoint.url) as (bridge, result),
+        prometheus(tmp_path, result.url, RULES) as watcher,
     ):
         trading = asyncio.create_task(_trade(bridge.url))
         waiting = {(title, query) for title, queries in panels().items() for query in queries}
@@ -79,7 +79,7 @@ async def test_each_panel_of_the_dashboard_shows_something(tmp_path: Path) -> No
         finally:
             trading.cancel()
         [instance] = await watcher.ask("label/instance/values", **{"match[]": _of_bridges()})
-        assert instance == re.sub("^http://", "", told.url)
+        assert instance == re.sub("^http://", "", result.url)
 
 
 def _of_bridges() -> str:
@@ -98,8 +98,8 @@ async def test_alerts_come_when_they_are_due(tmp_path: Path) -> None:
 
     async with (
         put_events(script) as endpoint,
-        bridge_of(tmp_path, endpoint.url) as (bridge, told),
-        prometheus(tmp_path, told.url, RULES) as watcher,
+        bridge_of(tmp_path, endpoint.url) as (bridge, result),
+        prometheus(tmp_path, result.url, RULES) as watcher,
     ):
         await _until_watched(watcher)
         quiet = {rule["name"]: rule["state"] for rule in await watcher.rules()}

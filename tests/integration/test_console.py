@@ -265,15 +265,15 @@ async def test_sessions_expire_and_their_number_is_limited() -> None:
 
 
 @pytest.mark.parametrize(
-    ("console", "told"),
+    ("console", "result"),
     [
         ({"host": "0.0.0.0"}, "console.password"),
         ({"host": "console.example"}, "open to everybody who reaches console.example"),
         ({"password": "short"}, "at least 12 characters"),
     ],
 )
-def test_it_does_not_open_unprotected(tmp_path: Path, console: Any, told: str) -> None:
-    with pytest.raises(SettingsError, match=re.escape(told)):
+def test_it_does_not_open_unprotected(tmp_path: Path, console: Any, result: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(result)):
         _bridge(tmp_path, console)
 
 
@@ -302,7 +302,7 @@ async def test_errors_are_explained_on_a_page(tmp_path: Path) -> None:
             text = await answer.text()
             assert "Starting" in text
             assert "journal.enabled is off" in text
-        for path, status, told in (
+        for path, status, result in (
             ("/events", 503, "journal.enabled is off"),
             ("/events/some-id", 503, "journal.enabled is off"),
             ("/catalog/NoSuchEvent", 404, "no such event"),
@@ -311,7 +311,7 @@ async def test_errors_are_explained_on_a_page(tmp_path: Path) -> None:
         ):
             async with http.get(path) as answer:
                 text = await answer.text()
-                assert (path, answer.status, told in text) == (path, status, True)
+                assert (path, answer.status, result in text) == (path, status, True)
                 assert "Traceback" not in text
     bridge = _bridge(tmp_path, {})
     bridge.queues.append(_Away())  # type: ignore[arg-type]

@@ -70,33 +70,33 @@ async def _deliver(
 
 
 async def test_a_delivered_event_is_found_by_whatever_is_known_of_it(tmp_path: Path) -> None:
-    told = recorded.of("order-guest", "sales_order_place_after")
+    result = recorded.of("order-guest", "sales_order_place_after")
     login = recorded.of("admin-login-fail", "backend_auth_user_login_failed")
     async with put_events() as endpoint:
         archive = await _deliver(
-            tmp_path, endpoint, [recorded.stored(told), recorded.stored(login)]
+            tmp_path, endpoint, [recorded.stored(result), recorded.stored(login)]
         )
     (sent,) = [entry for entry in endpoint.taken if entry["DetailType"] == "OrderPlaced"]
     detail = json.loads(sent["Detail"])
-    for word in (told["id"], detail["id"], detail["items"][0]["sku"], told["subject"]):
+    for word in (result["id"], detail["id"], detail["items"][0]["sku"], result["subject"]):
         (found,) = await archive.search(Query(word), 10)
-        assert (found.id, found.verdict, found.tries) == (told["id"], "delivered", 1)
+        assert (found.id, found.verdict, found.tries) == (result["id"], "delivered", 1)
     assert await archive.search(Query(f"{detail['id']} {detail['items'][0]['sku']}"), 10)
     assert not await archive.search(Query("100%"), 10)
     for query, count in (
         (Query(detail_type="OrderPlaced"), 1),
         (Query(verdict="delivered"), 2),
         (Query(verdict="dead"), 0),
-        (Query(view_id=told["store_id"], detail_type="OrderPlaced"), 1),
+        (Query(view_id=result["store_id"], detail_type="OrderPlaced"), 1),
         (Query(view_id=9), 0),
-        (Query(since=told["time"] + 86400), 0),
-        (Query(until=told["time"] + 86400), 2),
+        (Query(since=result["time"] + 86400), 0),
+        (Query(until=result["time"] + 86400), 2),
     ):
         assert len(await archive.search(query, 10)) == count
-    record = await archive.find(told["id"])
+    record = await archive.find(result["id"])
     assert record
     assert record.detail == sent["Detail"]
-    assert json.loads(record.capture or "") == told
+    assert json.loads(record.capture or "") == result
     (attempt,) = record.attempts
     assert (attempt.status, attempt.verdict, attempt.event_id) == (
         200,
@@ -108,7 +108,7 @@ async def test_a_delivered_event_is_found_by_whatever_is_known_of_it(tmp_path: P
     assert await archive.size() == 2
     (newer,) = await archive.search(Query(), 1)
     (older,) = await archive.search(Query(), 9, before=newer.seq)
-    assert {newer.id, older.id} == {told["id"], login["id"]}
+    assert {newer.id, older.id} == {result["id"], login["id"]}
     assert len(await archive.changed(Query(), 0, 9)) == 2
     assert not await archive.changed(Query(), time.time(), 9)
 
@@ -124,10 +124,10 @@ async def test_each_try_is_kept_with_its_answer(tmp_path: Path) -> None:
                 return Refuse("AccessDeniedException")
         return Take()
 
-    told = recorded.of("order-guest", "sales_order_place_after")
+    result = recorded.of("order-guest", "sales_order_place_after")
     async with put_events(script) as endpoint:
-        archive = await _deliver(tmp_path, endpoint, [recorded.stored(told)])
-    record = await archive.find(told["id"])
+        archive = await _deliver(tmp_path, endpoint, [recorded.stored(result)])
+    record = await archive.find(result["id"])
     assert record
     tried = [(attempt.status, attempt.verdict) for attempt in record.attempts]
     assert tried == [(500, "waiting"), (200, "waiting"), (400, "parked"), (200, "delivered")]
@@ -135,7 +135,7 @@ async def test_each_try_is_kept_with_its_answer(tmp_path: Path) -> None:
     assert (record.summary.verdict, record.summary.tries) == ("delivered", 4)
 
 
-async def test_dead_letters_and_switched_off_events_are_told_of(tmp_path: Path) -> None:
+async def test_dead_letters_and_switched_off_events_are_reported(tmp_path: Path) -> None:
     refused = recorded.of("order-guest", "sales_order_place_after")
     unknown = recorded.again(refused, event="event_of_tomorrow")
     off = recorded.of("admin-login-fail", "backend_auth_user_login_failed")
@@ -154,7 +154,7 @@ async def test_dead_letters_and_switched_off_events_are_told_of(tmp_path: Path) 
     assert await archive.faults(9) == []  # dead letters are their queue's to tell
 
 
-async def test_what_keeps_events_waiting_is_told_by_reason(tmp_path: Path) -> None:
+async def test_what_keeps_events_waiting_is_reported_by_reason(tmp_path: Path) -> None:
     journal = Recorder(_file(tmp_path), Retention())
     journal.open()
     async with put_events(lambda *_: Refuse("AccessDeniedException")) as endpoint:
@@ -184,7 +184,7 @@ async def test_what_keeps_events_waiting_is_told_by_reason(tmp_path: Path) -> No
     assert fault.events in (10, 12)
 
 
-async def test_what_no_one_can_read_is_told_of_too(tmp_path: Path) -> None:
+async def test_what_no_one_can_read_is_reported_too(tmp_path: Path) -> None:
     journal = Recorder(_file(tmp_path), Retention(personal_data="hash"))
     journal.open()
     journal.ended(Settlement(time.time(), Claim(7, b"{broken"), None, "", "not a capture"))
@@ -195,7 +195,7 @@ async def test_what_no_one_can_read_is_told_of_too(tmp_path: Path) -> None:
     assert record and record.capture == ""  # what cannot be looked through is not kept
 
 
-async def test_figures_tell_scope_latency_and_verdict(tmp_path: Path) -> None:
+async def test_figures_show_scope_latency_and_verdict(tmp_path: Path) -> None:
     fresh = [
         recorded.stored(recorded.again(json.loads(body), time=time.time() - 1.5))
         for _, body in recorded.orders(70)
@@ -226,7 +226,7 @@ def test_quantiles_and_bounds() -> None:
 
 
 @pytest.mark.parametrize("mode", ["hash", "leave_out"])
-async def test_personal_data_is_not_kept_where_it_shall_not_be(tmp_path: Path, mode: Any) -> None:
+async def test_personal_data_is_not_kept_where_it_must_not_be(tmp_path: Path, mode: Any) -> None:
     placed = recorded.of("order-guest", "sales_order_place_after")
     ordered = recorded.again(
         placed, snapshot={**placed["snapshot"], "customer_email": "Ada@Example.com"}
@@ -239,7 +239,7 @@ async def test_personal_data_is_not_kept_where_it_shall_not_be(tmp_path: Path, m
         archive = await _deliver(
             tmp_path,
             endpoint,
-            [recorded.stored(told) for told in (ordered, by_address, admin)],
+            [recorded.stored(result) for result in (ordered, by_address, admin)],
             Retention(personal_data=mode),
         )
     subjects = {event.subject for event in await archive.search(Query(), 9)}

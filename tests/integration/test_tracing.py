@@ -48,18 +48,18 @@ def tracing(exporter: InMemorySpanExporter) -> Tracing:
     return Tracing(SimpleSpanProcessor(exporter))
 
 
-def test_a_span_tells_when_where_and_of_which_events(
+def test_a_span_shows_when_where_and_of_which_events(
     tracing: Tracing, exporter: InMemorySpanExporter
 ) -> None:
     tracing.called(call(Verdict(Fate.DELIVERED), Verdict(Fate.DELIVERED)))
     (span,) = exporter.get_finished_spans()
     assert (span.start_time, span.end_time) == (1_000_250_000_000, 1_000_500_000_000)
-    told = dict(span.attributes or {})
-    assert told["magento_eventbridge.event_ids"] == ("id-0", "id-1")
-    assert told["messaging.destination.name"] == "shop"
-    assert told["cloud.region"] == "eu-west-1"
-    assert told["server.address"] == "127.0.0.1"
-    assert told["http.response.status_code"] == 200
+    request_ = dict(span.attributes or {})
+    assert request_["magento_eventbridge.event_ids"] == ("id-0", "id-1")
+    assert request_["messaging.destination.name"] == "shop"
+    assert request_["cloud.region"] == "eu-west-1"
+    assert request_["server.address"] == "127.0.0.1"
+    assert request_["http.response.status_code"] == 200
     assert span.status.status_code is StatusCode.UNSET
 
 
@@ -87,8 +87,10 @@ class Collector:
         self.ids: list[str] = []
 
     async def handle(self, request: web.Request) -> web.Response:
-        told = ExportTraceServiceRequest.FromString(await request.read())
-        for spans in (scope.spans for group in told.resource_spans for scope in group.scope_spans):
+        request_ = ExportTraceServiceRequest.FromString(await request.read())
+        for spans in (
+            scope.spans for group in request_.resource_spans for scope in group.scope_spans
+        ):
             for span in spans:
                 for attribute in span.attributes:
                     if attribute.key == "magento_eventbridge.event_ids":
@@ -120,7 +122,9 @@ async def test_a_collector_gets_the_spans_of_a_bridge(tmp_path: Path, collector:
         assert sorted(collector.ids) == sorted(endpoint.ids)
 
 
-async def test_a_collector_that_is_away_costs_no_event_and_little_time(tmp_path: Path) -> None:
+async def test_an_unavailable_collector_costs_no_event_and_little_time(
+    tmp_path: Path,
+) -> None:
     settings = {"TRACING__ENABLED": "1", "TRACING__ENDPOINT": "http://127.0.0.1:9/v1/traces"}
     async with put_events() as endpoint:
         async with serving(tmp_path, endpoint.url, **settings) as bridge:

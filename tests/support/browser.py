@@ -32,7 +32,7 @@ class Watched:
         self.page = page
         self.complaints: list[str] = []
         self.requested: set[str] = set()
-        page.on("console", lambda told: self.complaints.append(told.text))
+        page.on("console", lambda result: self.complaints.append(result.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.requested.add(request.url))
 
@@ -45,7 +45,7 @@ class Watched:
         ]
 
     async def is_too_wide(self) -> bool:
-        """Tell whether the page must be scrolled sideways."""
+        """Return whether the page must be scrolled sideways."""
         return bool(
             await self.page.evaluate(
                 "document.documentElement.scrollWidth > document.documentElement.clientWidth"

@@ -55,10 +55,10 @@ def _installed(package: str, look: Callable[[], str | None], what: str) -> str:
         if found := look():
             return found
         _apt_get("update")
-        told = _apt_get("install", "--yes", "--no-install-recommends", package)
+        result = _apt_get("install", "--yes", "--no-install-recommends", package)
     if found := look():
         return found
-    pytest.fail(f"{what} is missing and could not be installed: {told[-500:]}")
+    pytest.fail(f"{what} is missing and could not be installed: {result[-500:]}")
 
 
 def free_ports(count: int) -> list[int]:

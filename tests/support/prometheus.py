@@ -23,9 +23,9 @@ class Prometheus:
     async def ask(self, path: str, **words: str) -> Any:
         """Give the data of an answer of its HTTP API; fails when it refuses."""
         async with self._http.get(f"{self._url}/api/v1/{path}", params=words) as answer:
-            told = await answer.json()
-        assert told["status"] == "success", (words, told)
-        return told["data"]
+            record = await answer.json()
+        assert record["status"] == "success", (words, record)
+        return record["data"]
 
     async def values(self, query: str) -> list[float]:
         """Give the values of a query now, one for each series."""

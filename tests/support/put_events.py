@@ -55,7 +55,7 @@ Behaviour = Take | Refuse | Answer | HangUp | Stall
 Script = Callable[[int, list[Json]], Behaviour]
 """Gives the behaviour for a call by its number (from 0) and its entries."""
 Witness = Callable[[list[Json], bool], None]
-"""Is told of entries that were taken, and whether the caller was there to hear of it."""
+"""Called with entries that were taken, and whether the caller was still connected."""
 
 
 def takes_all(_: int, __: list[Json]) -> Behaviour:

@@ -21,14 +21,14 @@ def of(action: str, event: str, number: int = 0) -> Json:
     return captures[number]
 
 
-def again(told: Json, **changes: Any) -> Json:
+def again(result: Json, **changes: Any) -> Json:
     """Give a capture like another, under an id of its own."""
-    return {**told, "id": str(uuid_utils.uuid7()), **changes}
+    return {**result, "id": str(uuid_utils.uuid7()), **changes}
 
 
-def stored(told: Json) -> tuple[Capture, bytes]:
+def stored(result: Json) -> tuple[Capture, bytes]:
     """Give a capture as queues take it."""
-    text = json.dumps(told).encode()
+    text = json.dumps(result).encode()
     return read_capture(text), text
 
 

@@ -1,4 +1,4 @@
-"""Reading captures: what is one, what is none, and how a fault is told."""
+"""Reading captures: what is one, what is none, and how a fault is result."""
 
 import json
 from typing import Any
@@ -113,7 +113,7 @@ def test_a_field_that_is_missing_is_named(field):
         ("context.version.php", {"context": {"transport": "HTTP", "version": {"php": 8}}}),
     ],
 )
-def test_a_fault_is_told_by_its_place(place, fields):
+def test_a_fault_is_reported_by_its_place(place, fields):
     assert fault(text(**fields)).endswith(f" - at `$.{place}`")
 
 
@@ -189,7 +189,7 @@ def test_a_fault_never_shows_the_value(fields):
     assert "hunter2" not in fault(text(**fields))
 
 
-def test_broken_json_is_told_without_its_text():
+def test_broken_json_is_reported_without_its_text():
     assert "hunter2" not in fault('{"password_hash": "hunter2"')
 
 

@@ -196,7 +196,7 @@ def with_numbers(value: Any) -> Any:
     return value
 
 
-def told(capture: Capture) -> str:
+def result(capture: Capture) -> str:
     """Give the message of a capture that cannot be translated."""
     with pytest.raises(TranslationError) as caught:
         meaning(capture).detail_of(capture)
@@ -427,7 +427,7 @@ def test_what_is_no_finite_number_is_no_amount(value):
 
 @pytest.mark.parametrize("value", [[], {}, {"amount": 1}])
 def test_a_list_or_an_object_is_no_amount_and_its_field_is_named(value):
-    assert told(varied(PLACED, snapshot={"shipping_amount": value})).startswith(
+    assert result(varied(PLACED, snapshot={"shipping_amount": value})).startswith(
         "OrderPlaced: shipping_amount: "
     )
 
@@ -454,7 +454,7 @@ def test_a_new_order_and_the_same_order_loaded_read_alike():
 # Orders
 
 
-def test_an_order_is_told_as_the_reference_shows_it():
+def test_an_order_is_sent_as_the_reference_shows_it():
     place = {
         "country": "US",
         "region": "Texas",
@@ -498,7 +498,7 @@ def test_a_configurable_product_is_one_item_of_its_order():
     ]
 
 
-def test_a_coupon_is_told_and_no_coupon_is_null():
+def test_a_coupon_is_sent_and_no_coupon_is_null():
     assert detail(varied(PLACED, snapshot={"coupon_code": "H20"}))["coupon"] == "H20"
     assert detail(varied(PLACED, snapshot={"coupon_code": ""}))["coupon"] is None
 
@@ -508,7 +508,7 @@ def test_items_keyed_by_id_are_read_like_a_list():
     assert detail(varied(PLACED, snapshot={"items": items})) == detail(PLACED)
 
 
-def test_a_street_in_one_text_is_told_line_by_line():
+def test_a_street_in_one_text_is_sent_line_by_line():
     place = PLACED.snapshot["billing_address"] | {"street": "1 Test Street\nFloor 2"}
     shown = detail(varied(PLACED, snapshot={"billing_address": place}))["billingAddress"]
     assert shown["street"] == ["1 Test Street", "Floor 2"]
@@ -527,13 +527,13 @@ def test_a_save_that_made_the_order_is_a_creation_and_a_later_one_an_update():
 
 @pytest.mark.parametrize("original", [{}, {"updated_at": "2026-11-23 17:13:18"}])
 @pytest.mark.parametrize("capture", [PLACED, INVOICED, REFUNDED], ids=["order", "invoice", "memo"])
-def test_a_save_that_changed_nothing_is_not_told(capture, original):
+def test_a_save_that_changed_nothing_is_not_sent(capture, original):
     event = "sales_order_save_after" if capture is PLACED else capture.event
     assert event_of(varied(capture, event=event, is_new=False, original=original)) is None
 
 
 @pytest.mark.parametrize("capture", [PLACED, INVOICED, REFUNDED], ids=["order", "invoice", "memo"])
-def test_a_change_of_a_field_that_may_not_be_told_is_a_change(capture):
+def test_a_change_of_a_field_that_may_not_be_sent_is_a_change(capture):
     event = "sales_order_save_after" if capture is PLACED else capture.event
     changed = varied(capture, event=event, is_new=False, original={"customer_note": None})
     assert meaning(changed).detail_type.endswith("Updated")
@@ -542,7 +542,7 @@ def test_a_change_of_a_field_that_may_not_be_told_is_a_change(capture):
 # Invoices, credit memos, shipments
 
 
-def test_an_invoice_is_told_as_the_reference_shows_it():
+def test_an_invoice_is_sent_as_the_reference_shows_it():
     assert detail(INVOICED) == {
         "orderId": INVOICED.snapshot["order"]["increment_id"],
         "status": "PAID",
@@ -577,7 +577,7 @@ def test_a_saved_credit_memo_that_changes_is_an_update():
     [(INVOICED, ("OPEN", "PAID", "CANCELED")), (REFUNDED, ("OPEN", "REFUNDED", "CANCELED"))],
     ids=["invoice", "memo"],
 )
-def test_a_state_is_told_in_words_whether_it_is_a_number_or_a_text(capture, statuses):
+def test_a_state_is_sent_in_words_whether_it_is_a_number_or_a_text(capture, statuses):
     for state, status in enumerate(statuses, start=1):
         assert detail(varied(capture, snapshot={"state": state}))["status"] == status
         assert detail(varied(capture, snapshot={"state": str(state)}))["status"] == status
@@ -650,7 +650,7 @@ def test_a_weight_that_is_known_is_a_number():
         ("delete-shipment", "sales_order_shipment_delete_after", ["24-MB01"]),
     ],
 )
-def test_what_is_deleted_is_told_with_its_items(action, event, items):
+def test_what_is_deleted_is_sent_with_its_items(action, event, items):
     assert [item["sku"] for item in detail(recorded(action, event))["items"]] == items
 
 
@@ -662,7 +662,7 @@ def test_a_product_put_into_the_cart_is_an_addition():
     assert detail(ADDED) == {"sku": "24-MB01", "qty": 1}
 
 
-def test_adding_again_tells_how_many_were_added_not_how_many_there_are():
+def test_adding_again_shows_how_many_were_added_not_how_many_there_are():
     assert ADDED_AGAIN.snapshot["qty"] == 3
     assert meaning(ADDED_AGAIN).detail_type == "CartProductAdded"
     assert detail(ADDED_AGAIN) == {"sku": "24-MB01", "qty": 2}
@@ -688,7 +688,7 @@ def test_raising_the_quantity_is_an_update_that_adds():
     }
 
 
-def test_the_minicarts_text_is_told_as_a_number():
+def test_the_minicarts_text_is_sent_as_a_number():
     update = recorded("cart-update-minicart", "sales_quote_item_save_after", -1)
     assert detail(varied(update, snapshot={"qty": "3"}))["qty"] == {"from": 1, "to": 3}
 
@@ -698,17 +698,17 @@ def test_fractions_of_a_quantity_are_exact():
     assert detail(change)["value"] == 0.2
 
 
-def test_the_item_edit_page_updates_though_magento_adds_the_product_anew():
+def test_the_item_edit_page_updates_though_magento_adds_the_product_again():
     edited = varied(ADDED_AGAIN, snapshot={"qty": 5, "added_qty": 5}, original={"qty": "2.0000"})
     assert meaning(edited).detail_type == "CartProductUpdated"
     assert detail(edited)["qty"] == {"from": 2, "to": 5}
 
 
-def test_the_item_edit_page_that_leaves_the_quantity_tells_nothing():
+def test_the_item_edit_page_that_leaves_the_quantity_sends_nothing():
     assert event_of(varied(ADDED_AGAIN, snapshot={"qty": 2, "added_qty": 2}, original={})) is None
 
 
-def test_an_item_that_is_saved_as_it_was_tells_nothing():
+def test_an_item_that_is_saved_as_it_was_sends_nothing():
     assert event_of(varied(UPDATED, original={})) is None
 
 
@@ -731,16 +731,16 @@ def test_the_cart_of_an_order_that_an_admin_prepares_is_no_shoppers(capture):
 
 
 @pytest.mark.parametrize("capture", [ADDED, ADDED_AGAIN, UPDATED, REMOVED])
-def test_the_parts_of_configurables_and_bundles_are_not_told(capture):
+def test_the_parts_of_configurables_and_bundles_are_not_sent(capture):
     assert event_of(varied(capture, snapshot={"has_parent": True})) is None
 
 
 @pytest.mark.parametrize("area", ["frontend", "webapi_rest", "graphql", None])
-def test_a_cart_is_told_of_whichever_way_it_is_changed(area):
+def test_a_cart_is_sent_whichever_way_it_is_changed(area):
     assert meaning(varied(ADDED, area=area)).detail_type == "CartProductAdded"
 
 
-def test_a_product_taken_out_is_told_with_how_many_there_were():
+def test_a_product_taken_out_is_sent_with_how_many_there_were():
     assert meaning(REMOVED).detail_type == "CartProductRemoved"
     assert detail(REMOVED) == {"sku": "24-MB01", "qty": 2}
 
@@ -757,7 +757,7 @@ def test_setting_the_quantity_to_zero_is_a_removal_and_nothing_else():
 # Customers, users, newsletter
 
 
-def test_a_customer_is_told_as_the_reference_shows_it():
+def test_a_customer_is_sent_as_the_reference_shows_it():
     shown = detail(LOGGED_IN)
     assert list(shown) == list(_CUSTOMER)
     assert shown["id"] == int(LOGGED_IN.snapshot["id"])
@@ -778,14 +778,14 @@ def test_an_attempt_without_errors_is_no_failure(capture):
     assert event_of(varied(capture, snapshot={"messages": []})) is None
 
 
-def test_a_failed_login_is_told_with_what_the_shop_answered():
+def test_a_failed_login_is_sent_with_what_the_shop_answered():
     assert detail(LOGIN_FAILED) == {
         "username": LOGIN_FAILED.snapshot["username"],
         "messages": SHOWN["CustomerLoginFailed"]["messages"],
     }
 
 
-def test_a_failed_sign_up_is_told_with_what_the_shop_answered():
+def test_a_failed_sign_up_is_sent_with_what_the_shop_answered():
     assert detail(SIGN_UP_FAILED) == {
         "email": SIGN_UP_FAILED.snapshot["email"],
         "firstname": SIGN_UP_FAILED.snapshot["firstname"],
@@ -794,12 +794,12 @@ def test_a_failed_sign_up_is_told_with_what_the_shop_answered():
     }
 
 
-def test_an_admin_user_is_told_with_a_number_as_id():
+def test_an_admin_user_is_sent_with_a_number_as_id():
     user = recorded("admin-login", "backend_auth_user_login_success")
     assert detail(user) == {"id": 1, "username": "admin", "email": "admin@example.com"}
 
 
-def test_a_failed_login_of_nobody_is_told_by_the_name_alone():
+def test_a_failed_login_of_nobody_is_reported_by_the_name_alone():
     assert detail(recorded("admin-login-unknown", "backend_auth_user_login_failed")) == {
         "username": "nobody"
     }
@@ -833,14 +833,14 @@ def test_an_ended_subscription_has_neither_link_nor_code():
     ("number", "status"),
     [(1, "SUBSCRIBED"), (2, "NOT_ACTIVE"), (3, "UNSUBSCRIBED"), (4, "UNCONFIRMED")],
 )
-def test_a_subscription_tells_its_status_in_words(number, status):
+def test_a_subscription_shows_its_status_in_words(number, status):
     for value in (number, str(number)):
         shown = detail(varied(SUBSCRIBED, snapshot={"subscriber_status": value}))
         assert (shown["status"], shown["isSubscribed"]) == (status, number == 1)
 
 
 @pytest.mark.parametrize("former", [{}, {"change_status_at": "2026"}, {"subscriber_status": "3"}])
-def test_a_subscription_whose_status_stays_tells_nothing(former):
+def test_a_subscription_whose_status_stays_sends_nothing(former):
     assert event_of(varied(UNSUBSCRIBED, original=former)) is None
 
 
@@ -851,11 +851,11 @@ def test_a_cache_event_says_nothing_but_that_it_happened():
     assert detail(recorded("cli-cache-flush", "adminhtml_cache_flush_all")) == {}
 
 
-def test_an_index_tells_its_new_state():
+def test_an_index_shows_its_new_state():
     assert detail(REINDEXED) == {"index": "design_config_grid", "status": "working"}
 
 
-def test_an_index_that_is_saved_as_it_was_tells_nothing():
+def test_an_index_that_is_saved_as_it_was_sends_nothing():
     assert event_of(varied(REINDEXED, is_new=False, original={})) is None
     assert meaning(varied(REINDEXED, is_new=True, original={})).detail_type == "StateSaved"
 
@@ -865,7 +865,7 @@ def test_a_job_that_starts_has_neither_duration_nor_error():
     assert (shown["duration"], shown["error"]) == (None, None)
 
 
-def test_a_job_that_succeeds_tells_its_duration():
+def test_a_job_that_succeeds_shows_its_duration():
     done = varied(JOB_FAILED, snapshot={"status": "success", "messages": None})
     assert meaning(done).detail_type == "CronFinishedSuccess"
     shown = detail(done)
@@ -873,7 +873,7 @@ def test_a_job_that_succeeds_tells_its_duration():
     assert shown["error"] is None
 
 
-def test_a_job_that_fails_tells_the_message():
+def test_a_job_that_fails_shows_the_message():
     assert meaning(JOB_FAILED).detail_type == "CronFinishedError"
     assert detail(JOB_FAILED) == {
         "code": "drive_failing_job",
@@ -897,7 +897,7 @@ def test_a_job_that_was_missed_failed_though_it_never_ran():
 
 
 @pytest.mark.parametrize("status", ["running", "pending", None])
-def test_a_job_that_is_not_over_is_not_told_as_finished(status):
+def test_a_job_that_is_not_over_is_not_sent_as_finished(status):
     assert event_of(varied(JOB_FAILED, snapshot={"status": status})) is None
 
 
@@ -909,7 +909,7 @@ def test_a_job_without_configuration_has_an_empty_one(config):
 # What cannot be translated
 
 
-def test_an_unknown_magento_event_is_told_with_what_to_do():
+def test_an_unknown_magento_event_is_sent_with_what_to_do():
     with pytest.raises(UnknownMagentoEventError, match=r"sales_order_teleported.*upgrade"):
         event_of(varied(PLACED, event="sales_order_teleported"))
 
@@ -950,11 +950,13 @@ def test_an_unknown_magento_event_is_told_with_what_to_do():
 )
 def test_a_field_that_a_snapshot_lacks_is_named(capture, field):
     name = meaning(capture).detail_type
-    assert told(without(capture, field)) == f"{name}: the snapshot has no {field!r}"
+    assert result(without(capture, field)) == f"{name}: the snapshot has no {field!r}"
 
 
 def test_a_field_that_an_item_lacks_is_named():
-    assert told(varied(PLACED, snapshot={"items": [{"sku": "a", "name": "b"}]})).endswith("'price'")
+    assert result(varied(PLACED, snapshot={"items": [{"sku": "a", "name": "b"}]})).endswith(
+        "'price'"
+    )
 
 
 @pytest.mark.parametrize(
@@ -976,7 +978,7 @@ def test_a_field_that_an_item_lacks_is_named():
 )
 def test_a_field_of_another_type_is_named(capture, snapshot, place):
     name = meaning(capture).detail_type
-    assert told(varied(capture, snapshot=snapshot)).startswith(f"{name}: {place}: ")
+    assert result(varied(capture, snapshot=snapshot)).startswith(f"{name}: {place}: ")
 
 
 @pytest.mark.parametrize(
@@ -991,15 +993,15 @@ def test_a_field_of_another_type_is_named(capture, snapshot, place):
         (SHIPPED, {"comments": ["no object"]}),
     ],
 )
-def test_a_snapshot_of_another_shape_is_told_with_the_event(capture, snapshot):
+def test_a_snapshot_of_another_shape_is_sent_with_the_event(capture, snapshot):
     name = meaning(capture).detail_type
-    assert told(varied(capture, snapshot=snapshot)).startswith(
+    assert result(varied(capture, snapshot=snapshot)).startswith(
         f"{name}: the snapshot has another shape than its event's: "
     )
 
 
 def test_a_customer_id_that_is_no_number_is_named():
-    assert "customer_id" in told(varied(SUBSCRIBED, snapshot={"customer_id": "somebody"}))
+    assert "customer_id" in result(varied(SUBSCRIBED, snapshot={"customer_id": "somebody"}))
 
 
 @pytest.mark.parametrize(
@@ -1008,7 +1010,7 @@ def test_a_customer_id_that_is_no_number_is_named():
     ids=["invoice", "memo", "subscriber"],
 )
 def test_a_status_that_magento_does_not_have_is_named(capture, field):
-    message = told(varied(capture, snapshot={field: "9"}))
+    message = result(varied(capture, snapshot={field: "9"}))
     assert "status" in message
     assert "has no '9'" not in message
 
@@ -1028,7 +1030,7 @@ def test_messages_that_are_one_text_do_not_fall_apart():
         (UPDATED, {}, {"qty": "five"}),
     ],
 )
-def test_a_cart_item_whose_quantity_is_none_is_told_with_its_magento_event(
+def test_a_cart_item_whose_quantity_is_none_is_sent_with_its_magento_event(
     capture, snapshot, original
 ):
     with pytest.raises(TranslationError, match=r"^sales_quote_item_save_after: "):
@@ -1057,19 +1059,19 @@ def test_a_fault_never_shows_the_value(capture, snapshot):
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_sku_that_is_a_number_is_told_as_a_text():
+def test_a_sku_that_is_a_number_is_sent_as_a_text():
     assert detail(varied(ADDED, snapshot={"sku": 12345}))["sku"] == "12345"
 
 
 @pytest.mark.parametrize("value", ["many", 3])
 def test_what_is_no_array_is_named(value):
-    assert told(varied(PLACED, snapshot={"items": value})) == (
+    assert result(varied(PLACED, snapshot={"items": value})) == (
         "OrderPlaced: items: should be an array"
     )
 
 
 def test_a_job_config_that_is_no_object_is_named():
-    assert "job_config: should be an object" in told(
+    assert "job_config: should be an object" in result(
         varied(JOB_STARTED, snapshot={"job_config": "x"})
     )
 
@@ -1108,7 +1110,7 @@ def test_tracking_over_http_is_as_the_reference_shows_it():
     assert isinstance(shown["time"], int)
 
 
-def test_tracking_of_a_command_tells_the_systems_user_and_no_address():
+def test_tracking_of_a_command_shows_the_systems_user_and_no_address():
     shown = tracking(context("cli-cache-flush", "adminhtml_cache_flush_all"))
     assert shown == {
         "transport": "SHELL",

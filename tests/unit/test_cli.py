@@ -198,7 +198,7 @@ def test_the_help_of_every_command_shows_an_example(command, path):
     assert f"Example: magento-eventbridge {' '.join(path)}" in words(ran.out)
 
 
-def test_help_tells_the_default_of_the_configuration_file(command):
+def test_help_shows_the_default_of_the_configuration_file(command):
     assert "/etc/magento-eventbridge.toml" in words(command("consume", "--help").out)
 
 
@@ -272,14 +272,14 @@ def test_events_lists_whole_names_whatever_the_width(command):
 def test_an_event_is_shown_with_its_fields(command):
     ran = command("events", "show", "OrderPlaced")
     assert (ran.status, ran.err) == (0, "")
-    for told in (
+    for result in (
         "aws_eventbridge/events_order/placed",
         "sales_order_place_after",
         "billingAddress",
         "array of objects",
         "metadata",
     ):
-        assert told in ran.out
+        assert result in ran.out
 
 
 def test_an_event_is_shown_with_schema_and_sample_for_programs(command):
@@ -306,11 +306,11 @@ def test_a_whole_event_is_printed_for_rules_test(command, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["orderplaced", "ORDERPLACED"])
-def test_a_name_in_another_case_is_told_the_right_one(command, name):
+def test_a_name_in_another_case_is_reported_the_right_one(command, name):
     assert "Did you mean OrderPlaced?" in words(command("events", "show", name).err)
 
 
-def test_the_version_is_told(command):
+def test_the_version_is_reported(command):
     assert command("version").out == f"{__version__}\n"
     assert command("version", "--json").json == {"version": __version__}
 
@@ -329,7 +329,7 @@ def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def lines(action: str) -> list[bytes]:
-    return [told.line for told in store_day.captures() if told.action == action]
+    return [result.line for result in store_day.captures() if result.action == action]
 
 
 def fill(path: Path, bodies: list[bytes], reasons: tuple[str, ...] = ()) -> None:
@@ -517,7 +517,7 @@ def test_an_event_that_is_done_is_logged_as_in_the_reference(command, dry_run, s
     )
 
 
-def test_consuming_tells_what_became_of_each_capture(command, dry_run, spool):
+def test_consuming_shows_what_became_of_each_capture(command, dry_run, spool):
     fill(spool, lines("cart-add-configurable"))
     assert command("consume", "--json").json == {"delivered": 1, "passed_over": 1, "buried": 0}
     assert depth(spool) == (0, 0)
@@ -551,7 +551,7 @@ def test_a_test_event_is_sent(command, dry_run):
     assert "[test] => 1" in dry_run.read_text()
 
 
-def test_a_test_event_is_told_for_programs(command, dry_run):
+def test_a_test_event_is_reported_for_programs(command, dry_run):
     shown = command(
         "send-test", "StateSaved", "--set", "detail_types.StateSaved=IndexerStateSaved", "--json"
     ).json
@@ -602,7 +602,9 @@ def test_doctor_finds_nothing_wrong_with_a_dry_run(command, dry_run, spool):
 
 def test_doctor_says_where_each_setting_came_from(command, dry_run, spool):
     ran = command("doctor", "--set", "options.region=eu-west-1", "--json")
-    values = {told["name"]: (told["value"], told["origin"]) for told in ran.json["settings"]}
+    values = {
+        result["name"]: (result["value"], result["origin"]) for result in ran.json["settings"]
+    }
     assert values["options.region"] == ("eu-west-1", "command line")
     assert values["options.dry_run_mode"] == ("yes", str(dry_run.with_name("bridge.toml")))
     assert values["spool.path"] == (str(spool), "environment")
@@ -623,17 +625,17 @@ def test_doctor_for_people_ends_with_what_it_found(command, dry_run):
     assert "ok    bus of all store views: dry run: nothing is sent" in ran.out
 
 
-def test_doctor_exits_1_when_something_must_be_mended(command, spool):
+def test_doctor_exits_1_when_something_must_be_fixed(command, spool):
     ran = command("doctor", "--set", "options.dry_run_mode=true")
     assert ran.status == 1
     assert "FAIL  inlet: no secret is set" in ran.out
 
 
-def test_doctor_tells_that_the_spool_cannot_be_opened(command, dry_run, tmp_path):
+def test_doctor_shows_that_the_spool_cannot_be_opened(command, dry_run, tmp_path):
     (tmp_path / "file").touch()
     ran = command("doctor", "--set", f"spool.path={tmp_path / 'file' / 'spool'}", "--json")
     assert (ran.status, ran.json["ok"]) == (1, False)
-    assert [told["name"] for told in ran.json["findings"] if not told["ok"]] == ["spool"]
+    assert [result["name"] for result in ran.json["findings"] if not result["ok"]] == ["spool"]
 
 
 def test_doctor_looks_at_every_destination_once(command, dry_run):
@@ -651,7 +653,7 @@ def test_doctor_looks_at_every_destination_once(command, dry_run):
         "state": "ok",
         "message": "switched off",
     }
-    assert [told["name"] for told in buses] == ["bus of all store views", "bus of store view 2"]
+    assert [result["name"] for result in buses] == ["bus of all store views", "bus of store view 2"]
 
 
 def test_a_log_that_cannot_be_written_exits_1(command, dry_run, tmp_path):

@@ -30,7 +30,7 @@ PROJECT = Path(__file__).parents[2]
 Json = dict[str, Any]
 
 
-def told(event: EventDefinition, **changes: Any) -> Json:
+def result(event: EventDefinition, **changes: Any) -> Json:
     """Give an event as a Lambda function gets it."""
     return {
         "version": "0",
@@ -46,18 +46,18 @@ def told(event: EventDefinition, **changes: Any) -> Json:
     }
 
 
-PLACED = told(BY_DETAIL_TYPE["OrderPlaced"])
+PLACED = result(BY_DETAIL_TYPE["OrderPlaced"])
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.detail_type)
 def test_every_detail_type_has_a_class_with_the_catalogs_detail(event: EventDefinition):
-    parsed = parse(told(event))
+    parsed = parse(result(event))
 
     assert type(parsed) is getattr(events, event.detail_type) is CLASSES[event.detail_type]
     assert type(parsed.detail) is event.detail
     assert " ".join((type(parsed).__doc__ or "").split()) == event.when
     # What it is written as is what it was read from.
-    assert json.loads(parsed.model_dump_json(by_alias=True)) == told(event)
+    assert json.loads(parsed.model_dump_json(by_alias=True)) == result(event)
 
 
 def test_no_class_is_of_no_event():
@@ -97,13 +97,13 @@ def test_an_event_is_found_in_what_it_is_wrapped_in(wrapped):
     assert parse(wrapped) == parse(PLACED)
 
 
-def test_a_replayed_event_tells_so():
+def test_a_replayed_event_shows_so():
     replayed = parse(PLACED | {"replay-name": "again"})
     assert replayed.replay_name == "again"
     assert parse(replayed) == replayed
 
 
-def test_a_test_event_tells_so():
+def test_a_test_event_shows_so():
     detail = PLACED["detail"]
     metadata = detail["metadata"] | {"test": True}
     assert parse(PLACED | {"detail": detail | {"metadata": metadata}}).detail.metadata.test
@@ -115,7 +115,7 @@ def test_a_field_of_a_later_version_is_passed_over():
 
 
 def test_a_renamed_detail_type_is_known_by_its_documented_name():
-    sent = told(BY_DETAIL_TYPE["StateSaved"]) | {"detail-type": "IndexerStateSaved"}
+    sent = result(BY_DETAIL_TYPE["StateSaved"]) | {"detail-type": "IndexerStateSaved"}
     with pytest.raises(UnknownEventError):
         parse(sent)
     assert isinstance(parse(sent, renamed={"IndexerStateSaved": "StateSaved"}), StateSaved)
@@ -144,7 +144,7 @@ def test_an_unknown_detail_type_is_no_malformed_event():
         (PLACED | {"detail": {}}, r"OrderPlaced: detail\.metadata: Field required"),
     ],
 )
-def test_a_malformed_event_is_told_with_what_is_wrong(event, message):
+def test_a_malformed_event_is_reported_with_what_is_wrong(event, message):
     with pytest.raises(MalformedEventError, match=message):
         parse(event)
 
@@ -304,7 +304,7 @@ def test_the_typescript_declarations_hold_for_the_real_compiler(tmp_path):
 
     assert _tsc(tmp_path, _USE % BODY) == ""
     samples = "".join(
-        f"export const {event.detail_type}: e.{event.detail_type} = {json.dumps(told(event))};\n"
+        f"export const {event.detail_type}: e.{event.detail_type} = {json.dumps(result(event))};\n"
         for event in EVENTS
     )
     assert _tsc(tmp_path, f'import * as e from "./events";\n{samples}') == ""

@@ -67,35 +67,35 @@ def test_data_over_several_lines_end_as_in_the_reference():
 
 
 def test_the_context_of_a_line_about_an_event_is_its_id():
-    told = record("A capture is now a dead letter", level=logging.ERROR)
-    told.event_id = "019aa1f8-5c2b-7d0e-9f3a-4b1c2d3e4f50"
+    result = record("A capture is now a dead letter", level=logging.ERROR)
+    result.event_id = "019aa1f8-5c2b-7d0e-9f3a-4b1c2d3e4f50"
     assert (
         MagentoFormatter()
-        .format(told)
+        .format(result)
         .endswith(' dead letter {"event_id":"019aa1f8-5c2b-7d0e-9f3a-4b1c2d3e4f50"} []')
     )
 
 
 def test_a_line_of_the_debug_mode_keeps_to_the_documented_form_whatever_it_is_about():
-    told = record("Event '%s' captured, executing..", "User/LoginFailed")
-    told.event_id = "019aa1f8-5c2b-7d0e-9f3a-4b1c2d3e4f50"
-    assert MagentoFormatter().format(told).endswith("executing.. [] []")
+    result = record("Event '%s' captured, executing..", "User/LoginFailed")
+    result.event_id = "019aa1f8-5c2b-7d0e-9f3a-4b1c2d3e4f50"
+    assert MagentoFormatter().format(result).endswith("executing.. [] []")
 
 
 def test_json_carries_the_id_of_the_event_in_a_field_of_its_own(capsys):
     set_up(level=logging.INFO, style="json", file=None)
-    logger().info("told", extra={"event_id": "019aa1f8"})
+    logger().info("result", extra={"event_id": "019aa1f8"})
     assert json.loads(capsys.readouterr().err)["event_id"] == "019aa1f8"
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
 def test_levels_are_called_as_in_magento(level):
-    line = MagentoFormatter().format(record("told", level=getattr(logging, level)))
-    assert line == f"[2020-08-26 10:49:36] report.{level}: told [] []"
+    line = MagentoFormatter().format(record("result", level=getattr(logging, level)))
+    assert line == f"[2020-08-26 10:49:36] report.{level}: result [] []"
 
 
 def test_times_are_utc_wherever_the_machine_is(far_from_utc):
-    assert MagentoFormatter().format(record("told")).startswith("[2020-08-26 10:49:36]")
+    assert MagentoFormatter().format(record("result")).startswith("[2020-08-26 10:49:36]")
 
 
 def test_the_log_is_written_to_its_file_which_is_made_with_its_folder(tmp_path):
@@ -107,7 +107,7 @@ def test_the_log_is_written_to_its_file_which_is_made_with_its_folder(tmp_path):
     assert "Grüße" in file.read_text(encoding="utf-8")
 
 
-def test_a_file_that_was_moved_away_is_opened_anew(tmp_path):
+def test_a_file_that_was_moved_away_is_opened_again(tmp_path):
     file = tmp_path / "bridge.log"
     set_up(level=logging.INFO, style="magento", file=file)
     logger().info("one")
@@ -119,7 +119,7 @@ def test_a_file_that_was_moved_away_is_opened_anew(tmp_path):
 
 def test_without_a_file_the_log_is_standard_error(capsys):
     set_up(level=logging.INFO, style="magento", file=None)
-    logger().warning("told")
+    logger().warning("result")
     captured = capsys.readouterr()
     assert captured.out == ""
     assert LINE.fullmatch(captured.err)
@@ -129,9 +129,9 @@ def test_json_is_one_object_a_line(capsys):
     set_up(level=logging.INFO, style="json", file=None)
     logger().error("No delivery to %s", "bus 'default' in eu-west-1")
     (line,) = capsys.readouterr().err.splitlines()
-    told = json.loads(line)
-    assert told.pop("asctime")
-    assert told == {
+    result = json.loads(line)
+    assert result.pop("asctime")
+    assert result == {
         "levelname": "ERROR",
         "name": f"{ROOT}.delivery",
         "message": "No delivery to bus 'default' in eu-west-1",
@@ -151,16 +151,16 @@ def test_json_keeps_an_exception_in_its_line(capsys):
 def test_times_in_json_are_utc_wherever_the_machine_is(far_from_utc, capsys):
     set_up(level=logging.INFO, style="json", file=None)
     handler = logging.getLogger(ROOT).handlers[0]
-    assert json.loads(handler.format(record("told")))["asctime"].startswith("2020-08-26")
-    assert "10:49:36" in json.loads(handler.format(record("told")))["asctime"]
+    assert json.loads(handler.format(record("result")))["asctime"].startswith("2020-08-26")
+    assert "10:49:36" in json.loads(handler.format(record("result")))["asctime"]
 
 
 def test_setting_up_again_replaces_the_former_log(tmp_path, capsys):
     set_up(level=logging.INFO, style="magento", file=tmp_path / "one.log")
     set_up(level=logging.INFO, style="magento", file=tmp_path / "two.log")
-    logger().info("told")
+    logger().info("result")
     assert (tmp_path / "one.log").read_text() == ""
-    assert (tmp_path / "two.log").read_text().count("told") == 1
+    assert (tmp_path / "two.log").read_text().count("result") == 1
 
 
 def test_other_libraries_do_not_write_into_the_log(tmp_path, capsys):
@@ -169,7 +169,7 @@ def test_other_libraries_do_not_write_into_the_log(tmp_path, capsys):
     assert (tmp_path / "bridge.log").read_text() == ""
 
 
-def test_a_log_that_cannot_be_written_is_a_fault_told_by_its_path(tmp_path):
+def test_a_log_that_cannot_be_written_is_a_fault_reported_by_its_path(tmp_path):
     (tmp_path / "file").touch()
     for path in (tmp_path, Path(tmp_path / "file" / "bridge.log")):
         with pytest.raises(LogFileError, match=f"cannot write the log {re.escape(str(path))}: "):
@@ -177,12 +177,12 @@ def test_a_log_that_cannot_be_written_is_a_fault_told_by_its_path(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
-def test_a_log_on_a_full_disk_is_told_of_once_and_in_words(capsys):
+def test_a_log_on_a_full_disk_is_reported_once_and_in_words(capsys):
     set_up(level=logging.INFO, style="magento", file=Path("/dev/full"))
     logger().info("one")
     logger().info("two")
-    told = capsys.readouterr().err
-    assert told == (
+    result = capsys.readouterr().err
+    assert result == (
         "magento-eventbridge: cannot write the log /dev/full: No space left on device; log lines "
         "are lost until this is fixed\n"
     )

@@ -35,7 +35,7 @@ def read(message: bytes | str, key: str = "1") -> Capture:
     return read_capture(capture_text(text, key))
 
 
-def told(message: bytes | str, key: str = "1") -> tuple[str, Json]:
+def result(message: bytes | str, key: str = "1") -> tuple[str, Json]:
     """Give detail-type and detail, as the bus gets them."""
     capture = read(message, key)
     event = event_of(capture)
@@ -64,7 +64,7 @@ def test_a_capture_within_a_json_string_is_unwrapped() -> None:
 def test_every_recorded_message_becomes_the_event_that_the_catalog_documents() -> None:
     for number, body in enumerate(RECORDED):
         name = json.loads(json.loads(body)[0])["name"]
-        detail_type, detail = told(body, str(number))
+        detail_type, detail = result(body, str(number))
         assert detail_type == name.replace("IndexerStateSaved", "StateSaved")
         event = event_of(read(body))
         assert event
@@ -75,7 +75,7 @@ def test_every_recorded_message_becomes_the_event_that_the_catalog_documents() -
 
 
 def test_metadata_is_that_of_the_message() -> None:
-    _, detail = told(RECORDED[0])
+    _, detail = result(RECORDED[0])
     metadata = detail["metadata"]
     assert metadata["id"].startswith("01a20")
     assert {key: metadata[key] for key in ("date", "timestamp", "async")} == {
@@ -91,9 +91,9 @@ def test_the_id_is_the_same_each_time_and_another_for_another_message() -> None:
     assert len({read(message, "7").id, read(message, "8").id, read(RECORDED[1], "7").id}) == 3
 
 
-def test_an_order_is_told_with_the_documented_names_and_types() -> None:
+def test_an_order_is_sent_with_the_documented_names_and_types() -> None:
     placed = next(body for body in RECORDED if "OrderCanceled" in body)
-    name, detail = told(placed)
+    name, detail = result(placed)
     address = {
         "country": "US",
         "region": "Texas",
@@ -117,14 +117,14 @@ def test_an_order_is_told_with_the_documented_names_and_types() -> None:
 
 def test_a_new_subscription_is_subscribed_whatever_the_original_says() -> None:
     message = next(body for body in RECORDED if "NewsletterSubscriptionChanged" in body)
-    _, detail = told(message)
+    _, detail = result(message)
     assert (detail["isSubscribed"], detail["status"]) == (True, "SUBSCRIBED")
     assert detail["customerId"] is None
     assert detail["code"] == "4o2blt3kdx946o7xn6yiyizuanrj88lg"
 
 
-def test_a_customer_is_told_with_the_documented_names() -> None:
-    _, detail = told(next(body for body in RECORDED if "CustomerSignedUp\\" in body))
+def test_a_customer_is_sent_with_the_documented_names() -> None:
+    _, detail = result(next(body for body in RECORDED if "CustomerSignedUp\\" in body))
     assert (detail["id"], detail["firstname"], detail["lastname"]) == (44, "Test", "Customer")
     assert detail["middlename"] == ""
 
@@ -199,7 +199,7 @@ DATA["ShipmentDeleted"] = DATA["ShipmentSaved"]
 
 @pytest.mark.parametrize("name", DATA)
 def test_what_was_not_recorded_is_understood_too(name: str) -> None:
-    detail_type, detail = told(published(name, **DATA[name]))
+    detail_type, detail = result(published(name, **DATA[name]))
     assert detail_type == name.replace("IndexerStateSaved", "StateSaved")
     event = event_of(read(published(name, **DATA[name])))
     assert event
@@ -207,14 +207,14 @@ def test_what_was_not_recorded_is_understood_too(name: str) -> None:
 
 
 def test_a_quantity_in_a_text_is_a_number() -> None:
-    _, detail = told(published("CartProductUpdated", **DATA["CartProductUpdated"]))
+    _, detail = result(published("CartProductUpdated", **DATA["CartProductUpdated"]))
     assert detail["qty"] == {"from": 1, "to": 3}
 
 
 @pytest.mark.parametrize(("error", "shown"), [({}, None), ("no such table", "no such table")])
-def test_a_failed_job_is_told_with_its_error_where_there_is_one(error: object, shown: str) -> None:
+def test_a_failed_job_is_sent_with_its_error_where_there_is_one(error: object, shown: str) -> None:
     job = DATA["CronStarted"] | {"error": error}
-    assert told(published("CronFinishedError", **job))[1]["error"] == shown
+    assert result(published("CronFinishedError", **job))[1]["error"] == shown
 
 
 def test_events_about_one_order_keep_their_order() -> None:
@@ -235,13 +235,13 @@ def test_tracking_is_taken_over_where_the_message_has_it() -> None:
         "userAgent": "curl",
     }
     message = published("CacheFlushAll", tracking=tracking)
-    _, detail = told(message)
+    _, detail = result(message)
     assert detail["tracking"] == tracking | {"time": 1566594699836, "storeId": 2}
     assert read(message).view_id == 2
 
 
 def test_tracking_that_nobody_can_read_costs_only_itself() -> None:
-    _, detail = told(published("CacheFlushAll", tracking={"transport": "PIGEON"}))
+    _, detail = result(published("CacheFlushAll", tracking={"transport": "PIGEON"}))
     assert "tracking" not in detail
 
 

@@ -28,10 +28,10 @@ def capture_text(message: bytes, key: str) -> bytes:
     if begin not in (b'"', b"["):
         return message
     try:
-        told = msgspec.json.decode(message)
-        if isinstance(told, str):
-            return told.encode()
-        (text,) = told
+        result = msgspec.json.decode(message)
+        if isinstance(result, str):
+            return result.encode()
+        (text,) = result
         event = msgspec.json.decode(text, type=_Published)
         return msgspec.json.encode(_capture(event, _identifier(event, message, key)))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
@@ -99,7 +99,7 @@ def _address(data: Json | None) -> Json | None:
 def _items(data: Json, qty: str) -> Json:
     """Read items; the original lists the parts of a configurable or a bundle like the whole."""
     item = _renamed({"sku": "sku", "name": "name", "price": "price", "qty": qty, "quantity": qty})
-    return {"items": [item(told) for told in members(data, "items")]} if "items" in data else {}
+    return {"items": [item(result) for result in members(data, "items")]} if "items" in data else {}
 
 
 _ADDRESS = _renamed(
@@ -222,10 +222,10 @@ def _event(
     **fields: Any,
 ) -> _Reading:
     def read(data: Json) -> Json:
-        told = {"event": name, "snapshot": snapshot(data), **fields}
+        result = {"event": name, "snapshot": snapshot(data), **fields}
         if subject and data.get(subject[1]) not in (None, ""):
-            told["subject"] = f"{subject[0]}/{data[subject[1]]}"
-        return told
+            result["subject"] = f"{subject[0]}/{data[subject[1]]}"
+        return result
 
     return read
 

@@ -112,7 +112,7 @@ def _replay(url: str, secret: str, lines: list[bytes]) -> None:
 
 
 def _replay_slowly(url: str, secret: str, lines: list[bytes], stopping: threading.Event) -> None:
-    """Replay the day within a minute, with the present time, until told to stop."""
+    """Replay the day within a minute, with the present time, until `stopping` is set."""
     for start in range(0, len(lines), _AT_A_TIME):
         some = [json.loads(line) | {"time": time.time()} for line in lines[start:][:_AT_A_TIME]]
         try:

@@ -135,7 +135,7 @@ def test(
     route = replace(views[0].route(), catalog=catalog)
     wanted = _checked(pattern, views, catalog)
     try:
-        told = [
+        result = [
             (name, event)
             for given in events or list(catalog.by_name)
             for name, event in (
@@ -147,7 +147,7 @@ def test(
     except SampleError as error:
         raise typer.BadParameter(str(error)) from None
     matcher, matched = _matched(
-        wanted, told, None if local else Clients(views[0].route().destination)
+        wanted, result, None if local else Clients(views[0].route().destination)
     )
     if as_json:
         show_json(
@@ -155,12 +155,12 @@ def test(
                 "matcher": matcher,
                 "events": [
                     {"event": name, "matches": m}
-                    for (name, _), m in zip(told, matched, strict=True)
+                    for (name, _), m in zip(result, matched, strict=True)
                 ],
             }
         )
     else:
-        for (name, _), is_match in zip(told, matched, strict=True):
+        for (name, _), is_match in zip(result, matched, strict=True):
             out.print(f"{'match   ' if is_match else 'no match'}  {name}")
         out.print(f"\n{sum(matched)} of {len(matched)} match, by {matcher}")
     if not any(matched):
@@ -401,17 +401,17 @@ def _checked(given: str, views: list[ViewSettings], catalog: ShopCatalog) -> dic
 
 
 def _matched(
-    wanted: dict[str, Any], told: list[tuple[str, dict[str, Any]]], clients: Clients | None
+    wanted: dict[str, Any], result: list[tuple[str, dict[str, Any]]], clients: Clients | None
 ) -> tuple[str, list[bool]]:
     if clients is not None:
         try:
-            return "AWS's TestEventPattern", [matches_at_aws(clients, wanted, e) for _, e in told]
+            return "AWS's TestEventPattern", [matches_at_aws(clients, wanted, e) for _, e in result]
         except (AwsError, CredentialsError) as error:
             if "InvalidEventPatternException" in str(error):
                 raise
             note(f"AWS cannot be asked ({error}); the pattern is tested on this machine")
     try:
-        return "moto on this machine", [matches_here(wanted, event) for _, event in told]
+        return "moto on this machine", [matches_here(wanted, event) for _, event in result]
     except MatcherMissingError as error:
         raise AwsError(str(error)) from None
 

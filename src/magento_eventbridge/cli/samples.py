@@ -59,10 +59,10 @@ def read_events(file: Path, route: Route) -> Iterator[tuple[str, Json]]:
         return
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
-            told = _json(line)
-            if told is None:
+            result = _json(line)
+            if result is None:
                 raise SampleError(f"{file}, line {number}: not a JSON object")
-            yield from _read(f"{file}, line {number}", line, told, route)
+            yield from _read(f"{file}, line {number}", line, result, route)
 
 
 def _json(text: str) -> Json | None:

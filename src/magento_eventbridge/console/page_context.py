@@ -1,4 +1,4 @@
-"""What all pages share: the bridge they tell of, who looks, and how a page is written."""
+"""What all pages share: the bridge, the user, and how a page is rendered."""
 
 import time
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""All classes of events as one type, told apart by their detail-type."""
+"""All classes of events as one type, distinguished by their detail-type."""
 
 from typing import Annotated, Any, get_args
 
