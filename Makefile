@@ -62,6 +62,7 @@ lint: install
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	PYTHONPATH=src $(BIN)/lint-imports
+	$(BIN)/python -m tools.dead_code
 
 bench: install build/peers/installed
 	$(BIN)/python -m benchmarks

@@ -24,9 +24,14 @@ def after(condition, verdicts, now, *, began=None, retry_after=0.0):
     )
 
 
+def allows_call(condition: Condition, now: float, in_flight: int) -> bool:
+    """Return whether a sender may begin a call: what it reads of a condition."""
+    return now >= condition.rests_until and not condition.waits_for_answer(in_flight)
+
+
 def test_a_new_destination_allows_calls_at_once_and_many_in_flight():
-    assert Condition().allows_call(0.0, 0)
-    assert Condition().allows_call(0.0, 100)
+    assert allows_call(Condition(), 0.0, 0)
+    assert allows_call(Condition(), 0.0, 100)
 
 
 @pytest.mark.parametrize(
@@ -39,8 +44,8 @@ def test_a_verdict_on_single_entries_changes_nothing(fate):
 def test_a_failed_destination_rests_and_is_reported_once():
     resting, changes = after(Condition(), RESTED, 10.0)
     assert (resting.problem, resting.is_parked, changes) == ("no answer", False, (Change.RESTING,))
-    assert not resting.allows_call(10.9, 0)
-    assert resting.allows_call(11.0, 0)
+    assert not allows_call(resting, 10.9, 0)
+    assert allows_call(resting, 11.0, 0)
     assert after(resting, RESTED, 11.0)[1] == ()
 
 
@@ -68,8 +73,8 @@ def test_a_pause_that_was_asked_for_is_kept_up_to_five_minutes(asked, given):
 
 def test_a_destination_with_a_problem_is_tried_by_one_call_at_a_time():
     resting, _ = after(Condition(), RESTED, 0.0)
-    assert resting.allows_call(5.0, 0)
-    assert not resting.allows_call(5.0, 1)
+    assert allows_call(resting, 5.0, 0)
+    assert not allows_call(resting, 5.0, 1)
     assert resting.waits_for_answer(1)
 
 

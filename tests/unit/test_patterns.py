@@ -11,10 +11,10 @@ from magento_eventbridge.cli.samples import sample_event
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.provisioning import patterns
 from magento_eventbridge.provisioning.matching import MatcherMissingError, matches_here
-from magento_eventbridge.provisioning.patterns import PatternError, everything
+from magento_eventbridge.provisioning.patterns import PatternError
 
 ROUTE = Route(Destination("eu-west-1"), "example.com")
-EVERYTHING = everything()
+EVERYTHING = [patterns.known(event, event.detail_type) for event in EVENTS]
 SAMPLES = {event.detail_type: sample_event(event.detail_type, ROUTE) for event in EVENTS}
 CART = ["CartProductAdded", "CartProductUpdated", "CartProductRemoved"]
 ORDER = ["OrderPlaced"]

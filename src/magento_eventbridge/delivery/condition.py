@@ -41,15 +41,11 @@ class Condition:
     rests_until: float = 0.0
     reported_at: float = _NEVER
 
-    def allows_call(self, now: float, in_flight: int) -> bool:
-        """Return whether a call may begin.
+    def waits_for_answer(self, in_flight: int) -> bool:
+        """Return whether the next call depends on the answer to one in flight.
 
         A destination with a problem is tried by one call at a time, until one succeeds.
         """
-        return now >= self.rests_until and not self.waits_for_answer(in_flight)
-
-    def waits_for_answer(self, in_flight: int) -> bool:
-        """Return whether the next call depends on the answer to one in flight."""
         return self.problem is not None and in_flight > 0
 
     def after(

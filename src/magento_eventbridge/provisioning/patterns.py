@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from magento_eventbridge.catalog import EVENTS, EventDefinition
+from magento_eventbridge.catalog import EventDefinition
 from magento_eventbridge.catalog.event import DetailLevel
 from magento_eventbridge.catalog.schema import detail_schema
 from magento_eventbridge.provisioning.pattern_syntax import (
@@ -46,11 +46,6 @@ class Known:
 def known(event: EventDefinition, name: str, level: DetailLevel = "documented") -> Known:
     """Return an event as patterns know it."""
     return Known(name, detail_schema(event, level))
-
-
-def everything() -> list[Known]:
-    """Return all documented events under their documented names."""
-    return [known(event, event.detail_type) for event in EVENTS]
 
 
 def make(

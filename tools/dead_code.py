@@ -1,0 +1,69 @@
+"""`make lint`: names in the code that nothing but tests uses, by vulture."""
+
+import re
+import sys
+from pathlib import Path
+
+from vulture import Vulture
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src/magento_eventbridge"
+SCANNED = [PACKAGE, *(ROOT / name for name in ("tools", "benchmarks", "fuzz"))]
+
+# Their fields are the format of events and of settings: read by consumers and by operators.
+FORMATS = [PACKAGE / "events", PACKAGE / "settings"]
+
+# What a library calls or reads, and what is written for users' code.
+ALLOWED = {
+    "all_commands": "the tests of documentation list the commands by it",
+    "answer_next": "magento_eventbridge.testing: for users",
+    "asctime": "logging.LogRecord",
+    "collect": "prometheus_client calls it",
+    "connection_made": "asyncio.Protocol",
+    "connection_lost": "asyncio.Protocol",
+    "converter": "logging.Formatter",
+    "custom_bus": "the demo's bus: tests start it",
+    "data_received": "asyncio.Protocol",
+    "duplicates": "what the demo's bus dropped: tests read it",
+    "event_bus_name": "msgspec encodes it",
+    "exc_text": "logging.LogRecord",
+    "globals": "jinja2.Environment",
+    "levelname": "logging.LogRecord",
+    "list_commands": "typer calls it",
+    "on_body": "httptools calls it",
+    "on_header": "httptools calls it",
+    "on_headers_complete": "httptools calls it",
+    "on_message_begin": "httptools calls it",
+    "on_message_complete": "httptools calls it",
+    "put_json": "magento_eventbridge.testing: for users",
+    "SpanProcessor": "named in an annotation that is text",
+}
+IGNORED_DECORATORS = ["@*.command*", "@*.callback*", "@*validator*", "@*serializer*", "@*.get*"]
+
+
+def unused() -> list[str]:
+    """Return a line for each name that nothing uses."""
+    found = Vulture(ignore_names=["model_config", *ALLOWED], ignore_decorators=IGNORED_DECORATORS)
+    found.scavenge([str(path) for path in SCANNED])
+    for template in PACKAGE.rglob("*.html"):
+        found.used_names.update(re.findall(r"\w+", template.read_text()))
+    # An enum's members are found by their values, too.
+    reasons = (PACKAGE / "delivery/reasons.py").read_text()
+    found.used_names.update(re.findall(r"^    ([A-Z_]+) = ", reasons, re.MULTILINE))
+    return [
+        item.get_report().removeprefix(f"{ROOT}/")
+        for item in found.get_unused_code(min_confidence=60)
+        if not any(Path(item.filename).is_relative_to(folder) for folder in FORMATS)
+    ]
+
+
+def main() -> int:
+    """Print what is unused; return whether something is."""
+    lines = unused()
+    for line in lines:
+        print(f"{line}: delete it, or explain it in tools/dead_code.py")
+    return int(bool(lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
