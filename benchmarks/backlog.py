@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +47,10 @@ def place(queue: str, folder: Path) -> Iterator[Place]:
             yield {"path": str(folder / "spool.sqlite")}
         case OutboxQueue.name:
             with mariadb.running() as server, mariadb.outbox_tables(server) as outbox:
-                yield asdict(outbox.options)
+                yield _place_of(outbox.options)
         case MagentoDbQueue.name:
             with mariadb.running() as server, queue_tables(server, "bench_") as made:
-                yield asdict(made.options)
+                yield _place_of(made.options)
         case AmqpQueue.name:
             with rabbitmq.running() as broker:
                 yield {
@@ -64,6 +63,11 @@ def place(queue: str, folder: Path) -> Iterator[Place]:
                 }
         case _:
             raise ValueError(queue)
+
+
+def _place_of(options: DatabaseOptions) -> Place:
+    names = ("host", "port", "database", "user", "password", "table_prefix")
+    return {name: getattr(options, name) for name in names}
 
 
 def fill(queue: str, where: Place, count: int) -> None:
