@@ -37,6 +37,8 @@ class Subject:
 
     queue: Queue
     put: Callable[[Sequence[tuple[Capture, bytes]]], Awaitable[None]]
+    put_bytes: Callable[[bytes], Awaitable[None]]
+    takes_any_bytes: bool
     reopen: Callable[[], Awaitable[Queue]]
 
 
@@ -90,13 +92,22 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         async def put(captures: Sequence[tuple[Capture, bytes]]) -> None:
             await asyncio.to_thread(tables.put, captures)
 
+    async def put_bytes(body: bytes) -> None:
+        if request.param == "magento-db":
+            await asyncio.to_thread(messages.publish, [body.decode()])
+        elif request.param == "amqp":
+            await broker.publish([body])
+        else:
+            ((capture, _),) = recorded.orders(1)
+            await put([(capture, body)])
+
     async def reopen() -> Queue:
         if opened:
             await opened[-1].close()
         opened.append(open_one())
         return opened[-1]
 
-    yield Subject(await reopen(), put, reopen)
+    yield Subject(await reopen(), put, put_bytes, request.param != "magento-db", reopen)
     await opened[-1].close()
 
 
@@ -280,3 +291,54 @@ async def test_waiting_ends_when_something_comes(subject: Subject) -> None:
 
 async def test_waiting_ends_when_nothing_comes(subject: Subject) -> None:
     await subject.queue.wait(0.01)
+
+
+# Bodies that no store should send, and that must not block those that it does
+
+POISON = {
+    "nothing": b"",
+    "spaces": b" \n\t ",
+    "no JSON": b"no JSON",
+    "half a text": b'"half',
+    "half an object": b'{"id": "1',
+    "null": b"null",
+    "a number": b"1e400",
+    "a list": b'["{}"]',
+    "nested too deep": b"[" * 100_000,
+    "objects nested too deep": b'{"a":' * 50_000,
+    "an escaped emoji in a text": b'"{\\"id\\": \\"\\ud83d\\ude00\\"}"',
+    "half a surrogate pair": b'"{\\"id\\": \\"\\ud83d\\"}"',
+    "an escaped NUL": b'{"id": "\\u0000"}',
+    "a NUL": b'{"id": "\x00"}',
+    "a store view that is a text": b'{"store_id": "abc"}',
+    "a store view that is too large": b'{"store_id": 1e30}',
+    "a store view below zero": b'{"store_id": -1}',
+    "duplicate keys": b'{"store_id": 1, "store_id": {}}',
+    "a byte order mark": "\ufeff{}".encode(),
+    "a NaN": b'{"store_id": NaN}',
+    "a large text": b'"' + b"x" * 1_000_000 + b'"',
+}
+NO_TEXT = {"no UTF-8": b'{"id": "\xff\xfe"}', "half a character": b'{"id": "\xe2\x82"}'}
+
+
+@pytest.mark.parametrize("kind", [*POISON, *NO_TEXT])
+async def test_an_odd_message_blocks_no_other(subject: Subject, kind: str) -> None:
+    body = {**POISON, **NO_TEXT}[kind]
+    if kind in NO_TEXT and not subject.takes_any_bytes:
+        pytest.skip("this queue's columns take text only")
+    first, last = recorded.orders(1), recorded.orders(1)
+    await subject.put(first)
+    await subject.put_bytes(body)
+    await subject.put(last)
+    claims = [await subject.queue.claim(1) for _ in range(3)]
+    bodies = [claim.body for some in claims for claim in some]
+    assert (bodies[0], bodies[2]) == (first[0][1], last[0][1])
+    (odd,) = claims[1]
+    await subject.queue.bury(odd, "for a test \U0001f600 \x00")
+    await subject.queue.ack([*claims[0], *claims[2]])
+    depth = await subject.queue.depth()
+    assert (depth.captures, depth.dead) == (0, 1)
+    (letter,) = await subject.queue.dead_letters.page(10)
+    assert letter.body == odd.body
+    assert await subject.queue.dead_letters.redrive(None) == 1
+    assert [claim.body for claim in await subject.queue.claim(10)] == [odd.body]

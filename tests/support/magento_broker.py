@@ -41,7 +41,9 @@ class MagentoBroker:
         """Publish captures as the agent does, as texts of the topic's type `string`."""
         await self.publish([json.dumps(body.decode()) for _, body in captures])
 
-    async def publish(self, bodies: Sequence[str], channel: AbstractChannel | None = None) -> None:
+    async def publish(
+        self, bodies: Sequence[str | bytes], channel: AbstractChannel | None = None
+    ) -> None:
         """Publish messages as Magento does, but for its trust in the broker."""
         if channel is None:
             async with self.channel() as own:
@@ -49,7 +51,7 @@ class MagentoBroker:
             return
         for body in bodies:
             await channel.basic_publish(
-                body.encode(),
+                body.encode() if isinstance(body, str) else body,
                 exchange=EXCHANGE,
                 routing_key=self.options.queue,
                 properties=spec.Basic.Properties(delivery_mode=2, message_id=secrets.token_hex(16)),
