@@ -316,7 +316,7 @@ POISON = {
     "duplicate keys": b'{"store_id": 1, "store_id": {}}',
     "a byte order mark": "\ufeff{}".encode(),
     "a NaN": b'{"store_id": NaN}',
-    "a large text": b'"' + b"x" * 1_000_000 + b'"',
+    "a large text": b"x" * 1_000_000,
 }
 NO_TEXT = {"no UTF-8": b'{"id": "\xff\xfe"}', "half a character": b'{"id": "\xe2\x82"}'}
 
