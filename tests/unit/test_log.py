@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -232,3 +233,31 @@ def test_values_of_a_dry_run_cannot_forge_a_line():
     data.is_block = True
     lines = MagentoFormatter().format(data).splitlines()
     assert [line for line in lines if line.startswith("[2020")] == lines[:1]
+
+
+@pytest.mark.parametrize(("folder", "expected"), [(0o775, 0o664), (0o2770, 0o660), (0o755, 0o644)])
+def test_a_new_log_can_be_written_by_those_who_can_write_its_folder(tmp_path, folder, expected):
+    tmp_path.chmod(folder)
+    file = tmp_path / "bridge.log"
+    set_up(level=logging.INFO, style="magento", file=file)
+    assert stat.S_IMODE(file.stat().st_mode) == expected
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root creates files for other users")
+def test_a_log_created_by_root_belongs_to_the_owner_of_its_folder(tmp_path):
+    os.chown(tmp_path, 65534, 65533)
+    file = tmp_path / "var" / "log" / "bridge.log"
+    set_up(level=logging.INFO, style="magento", file=file)
+    for path in (file, file.parent, file.parent.parent):
+        assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65533)
+    file.rename(file.with_suffix(".1"))
+    logging.getLogger("magento_eventbridge").error("after logrotate")
+    assert (file.stat().st_uid, file.stat().st_gid) == (65534, 65533)
+
+
+def test_an_existing_log_keeps_its_owner_and_mode(tmp_path):
+    file = tmp_path / "bridge.log"
+    file.touch()
+    file.chmod(0o600)
+    set_up(level=logging.INFO, style="magento", file=file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -1,7 +1,9 @@
 """The checks of a store: files, database, agent, configuration, each store view."""
 
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.doctor.agent import files, installed
@@ -51,6 +53,7 @@ async def _examine(store: LiveStore, examination: Examination) -> None:
         examination.findings.append(Finding("store", "FAIL", _line(error)))
         return
     examination.findings.append(Finding("store", "ok", f"{store.root / ENV_PHP} can be read"))
+    examination.findings += _log(examination.settings.log_file)
     if StoreFolder.is_at(store.root):  # a container may be shown its app/etc only
         examination.findings += files(StoreFolder(store.root))
     try:
@@ -119,3 +122,30 @@ def _source_origin(reading: Reading, view_id: int) -> str:
 
 def _line(error: Exception) -> str:
     return "; ".join(str(error).splitlines())
+
+
+def _log(file: Path | None) -> Iterator[Finding]:
+    """Check that the users who can write the log's folder, as PHP's, can write the log too."""
+    if file is None:
+        return
+    try:
+        log, folder = file.stat(), file.parent.stat()
+    except FileNotFoundError:
+        yield Finding("log", "ok", f"{file} does not exist yet")
+        return
+    except OSError as error:
+        yield Finding("log", "FAIL", f"{file} cannot be read: {error.strerror}")
+        return
+    is_by_group = folder.st_uid == 0 and bool(folder.st_mode & stat.S_IWGRP)
+    if log.st_uid == folder.st_uid and not is_by_group:
+        is_writable = bool(log.st_mode & stat.S_IWUSR)
+    elif log.st_gid == folder.st_gid:
+        is_writable = bool(log.st_mode & stat.S_IWGRP)
+    else:
+        is_writable = bool(log.st_mode & stat.S_IWOTH)
+    if is_writable:
+        yield Finding("log", "ok", f"the store can write {file}")
+    else:
+        owner = f"{folder.st_uid}:{folder.st_gid}"
+        message = f"the store cannot write {file}: run 'chown {owner} {file}; chmod 0660 {file}'"
+        yield Finding("log", "FAIL", message)

@@ -4,8 +4,11 @@ import contextlib
 import json
 import logging
 import logging.handlers
+import os
+import stat
 import sys
 import time
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Literal
 
@@ -64,6 +67,10 @@ class _LogFile(logging.handlers.WatchedFileHandler):
 
     _has_reported = False
 
+    def _open(self) -> TextIOWrapper:
+        create_like_folder(Path(self.baseFilename))
+        return super()._open()
+
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record's line if possible."""
         self._has_failed = False
@@ -92,6 +99,28 @@ class _LogFile(logging.handlers.WatchedFileHandler):
             )
 
 
+def create_like_folder(file: Path) -> None:
+    """Create the file, if it does not exist, for those who may write to its folder.
+
+    PHP and the bridge write the same log as different users; started as root, the bridge would
+    otherwise create a file that PHP cannot write.
+    """
+    try:
+        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return
+    try:
+        folder = file.parent.stat()
+        if os.geteuid() == 0:
+            os.fchown(descriptor, folder.st_uid, folder.st_gid)
+        else:
+            with contextlib.suppress(PermissionError):  # not a member of the folder's group
+                os.fchown(descriptor, -1, folder.st_gid)
+        os.fchmod(descriptor, (stat.S_IMODE(folder.st_mode) & 0o666) | 0o600)
+    finally:
+        os.close(descriptor)
+
+
 class LogFileError(BridgeError, OSError):
     """The log file cannot be written."""
 
@@ -107,7 +136,7 @@ def set_up(*, level: int, style: LogFormat, file: Path | None) -> None:
         handler = logging.StreamHandler(sys.stderr)
     else:
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            _create_folder(file.parent)
             handler = _LogFile(file, encoding="utf-8")
         except OSError as error:
             raise LogFileError(f"cannot write the log {file}: {error.strerror}") from error
@@ -115,6 +144,17 @@ def set_up(*, level: int, style: LogFormat, file: Path | None) -> None:
     _replace_handlers(logging.getLogger(ROOT), handler, level)
     for library in _LIBRARIES:
         _replace_handlers(logging.getLogger(library), handler, logging.WARNING)
+
+
+def _create_folder(folder: Path) -> None:
+    """Create a folder and those above it, owned as the nearest folder that exists."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        if os.geteuid() == 0:
+            above = path.parent.stat()
+            os.chown(path, above.st_uid, above.st_gid)
+            path.chmod(stat.S_IMODE(above.st_mode))
 
 
 def _replace_handlers(logger: logging.Logger, handler: logging.Handler, level: int) -> None:
