@@ -132,7 +132,7 @@ async def test_redrive_brings_dead_letters_to_the_bus(tmp_path: Path) -> None:
         unknown = recorded.again(_order(9), event="event_of_tomorrow")
         await _hand_over(bridge, *orders, unknown)
         await _until_dead(page, 5)
-        await expect(page.locator("main")).to_contain_text("What is in the way")
+        await expect(page.locator("main")).to_contain_text("Other problems")
         await page.goto("/dead-letters")
         groups = page.locator("main form:has(table)")
         await expect(groups).to_have_count(2)
@@ -170,7 +170,7 @@ async def test_redrive_brings_dead_letters_to_the_bus(tmp_path: Path) -> None:
         await expect(page.get_by_role("status")).to_have_text("1 dropped.")
         await expect(main).to_contain_text("No dead letters")
         await page.goto("/")
-        await expect(main).not_to_contain_text("What is in the way")
+        await expect(main).not_to_contain_text("Other problems")
         assert watched.complaints == []
 
 
