@@ -112,6 +112,36 @@ def test_the_module_is_copied_without_its_tests_and_the_commands_are_told(magent
     assert magento.ran == []
 
 
+def test_uninstalling_prints_what_disables_the_module_and_changes_nothing(magento: Magento) -> None:
+    magento.agent("install")
+    magento.write(mode="production", modules=f"'{AGENT}' => 1")
+    ran = magento.agent("uninstall")
+    assert (ran.status, ran.err) == (0, "")
+    assert [line.strip() for line in ran.out.splitlines() if "bin/magento" in line] == [
+        "bin/magento maintenance:enable",
+        f"bin/magento module:disable {AGENT}",
+        "bin/magento setup:di:compile",
+        "bin/magento cache:flush",
+        "bin/magento maintenance:disable",
+    ]
+    assert "are kept" in ran.out
+    assert magento.ran == []
+    assert magento.module.exists()
+
+
+def test_uninstalling_runs_the_commands(magento: Magento) -> None:
+    magento.write(modules=f"'{AGENT}' => 1")
+    assert magento.agent("uninstall", "--run").status == 0
+    assert magento.ran == [f"module:disable {AGENT}", "cache:flush"]
+
+
+def test_uninstalling_a_module_that_is_disabled_runs_nothing(magento: Magento) -> None:
+    magento.write(modules=f"'{AGENT}' => 0")
+    ran = magento.agent("uninstall", "--run")
+    assert (ran.status, magento.ran) == (0, [])
+    assert "is not enabled" in ran.out
+
+
 def test_installing_again_changes_nothing(magento: Magento) -> None:
     magento.agent("install")
     before = magento.module.stat().st_ino

@@ -17,7 +17,7 @@ from magento_eventbridge.magento.agent.copying import Copy
 from magento_eventbridge.magento.agent.module import PACKAGE, StoreFolder, shipped
 from magento_eventbridge.magento.database import DatabaseError
 from magento_eventbridge.magento.env_php import ENV_PHP, read_deployment
-from magento_eventbridge.magento.installation import module_switches
+from magento_eventbridge.magento.installation import TABLES, module_switches
 from magento_eventbridge.magento.live_store import LiveStore
 from magento_eventbridge.magento.php_values import PhpFileError
 from magento_eventbridge.settings.errors import SettingsError
@@ -61,6 +61,32 @@ def install(root: Root, run: Run = False, php: Php = "php", as_json: AsJson = Fa
         out.print(f"ran: {', '.join(ran) or 'nothing'}")
     else:
         _show(plan, store)
+
+
+@app.command("uninstall", epilog="Example: magento-eventbridge agent uninstall /var/www/html --run")
+def uninstall(root: Root, run: Run = False, php: Php = "php") -> None:
+    """Disable the module, and say how to remove its files and tables; waiting captures stay."""
+    store = StoreFolder(root.absolute())
+    try:
+        plan = commands.uninstall_plan(store, read_deployment(store.root, os.environ))
+    except PhpFileError as error:
+        raise SettingsError(str(error)) from None
+    for command in commands.run(store, plan.commands, php) if run else ():
+        out.print(f"ran: {' '.join(command)}")
+    if not plan.commands:
+        out.print("The module is not enabled.")
+    elif not run:
+        out.print(f"This command changes nothing. Run in {store.root} (mode: {plan.mode}):\n")
+        for command in plan.commands:
+            out.print(f"  bin/magento {' '.join(command)}")
+        out.print("\nWith --run this command runs them itself.")
+    for module in store.modules():
+        how = f"composer remove {PACKAGE}" if module == store.by_composer else "delete this folder"
+        out.print(f"Then remove the files in {module.folder}: {how}.")
+    out.print(
+        f"The tables {', '.join(TABLES)} are kept, and a running bridge delivers what waits. Drop "
+        "them by hand when the first two are empty."
+    )
 
 
 @app.command("check", epilog="Example: magento-eventbridge agent check /var/www/html")

@@ -25,7 +25,7 @@ class Plan:
 
 
 def plan(store: StoreFolder, deployment: Deployment) -> Plan:
-    """Say which commands bring the agent to life.
+    """Return the commands that enable the agent.
 
     In production nothing is compiled on the fly: classes are generated while the shop is shut.
     The agent has no static files, so that pub/static stays as it is.
@@ -33,16 +33,33 @@ def plan(store: StoreFolder, deployment: Deployment) -> Plan:
     Raises:
         PhpFileError: the mode or the list of modules is computed.
     """
+    is_enabled = module_switches(deployment).get(AGENT)
+    switch = () if is_enabled else (("module:enable", AGENT),)
+    return _plan(store, deployment, [*switch, ("setup:upgrade",)])
+
+
+def uninstall_plan(store: StoreFolder, deployment: Deployment) -> Plan:
+    """Return the commands that disable the agent; its tables stay.
+
+    Raises:
+        PhpFileError: the mode or the list of modules is computed.
+    """
+    if not module_switches(deployment).get(AGENT):
+        return _plan(store, deployment, [])
+    return _plan(store, deployment, [("module:disable", AGENT)])
+
+
+def _plan(store: StoreFolder, deployment: Deployment, switch: Sequence[Sequence[str]]) -> Plan:
     mode = deployment.env.get("MAGE_MODE") or "default"
     if isinstance(mode, Computed):
         mode.fail()
+    if not switch:
+        return Plan((), str(mode))
     shuts = mode == "production" and not (store.root / _MAINTENANCE_FLAG).exists()
     commands: list[Sequence[str]] = []
     if shuts:
         commands.append(("maintenance:enable",))
-    if not module_switches(deployment).get(AGENT):
-        commands.append(("module:enable", AGENT))
-    commands.append(("setup:upgrade",))
+    commands += switch
     if mode == "production":
         commands.append(("setup:di:compile",))
     commands.append(("cache:flush",))
