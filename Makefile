@@ -38,7 +38,7 @@ $(VENV)/installed: $(VENV)/installed-demo requirements.lock
 	@touch $@
 
 demo: $(VENV)/installed-demo
-	$(BIN)/magento-eventbridge demo
+	$(BIN)/magento-eventbridge demo $(if $(DETAIL),--detail $(DETAIL)) $(if $(BUS),--bus $(BUS))
 
 test: install
 	$(BIN)/coverage erase

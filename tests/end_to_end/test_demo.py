@@ -24,6 +24,21 @@ def test_the_demo_delivers_the_store_day_with_full_details() -> None:
     assert (done.returncode, lines[-1]) == (0, outcome), done.stdout[-2000:] + done.stderr[-2000:]
 
 
+def test_the_demo_shows_the_day_through_a_custom_event_bus() -> None:
+    done = subprocess.run(
+        [COMMAND, "demo", "--bus", "custom", "--quiet"],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    outcome, summary = done.stdout.splitlines()[-2:]
+    expected = "delivered 411 of 411 events (37 detail-types), 0 lost, 0 unexpected"
+    assert (done.returncode, outcome) == (0, expected), done.stdout[-2000:] + done.stderr[-2000:]
+    assert summary.startswith("0 duplicates: the bus dropped ")
+    assert summary.endswith("events in order")
+
+
 def test_the_demo_delivers_the_store_day() -> None:
     done = subprocess.run(
         [COMMAND, "demo"], capture_output=True, text=True, timeout=110, check=False

@@ -11,16 +11,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from magento_eventbridge.catalog.event import DetailLevel
 from magento_eventbridge.cli.output import out
 from magento_eventbridge.demo import store_day
+from magento_eventbridge.demo.custom_bus import CustomBus, ScriptedReply, custom_bus_in_thread
 from magento_eventbridge.inlets.client import HandOverError, hand_over
 
 NAME = "demo"
@@ -30,6 +31,12 @@ Keep = Annotated[
     bool, typer.Option("--keep", help="Keep everything running to try it out, until Ctrl-C.")
 ]
 Detail = Annotated[DetailLevel, typer.Option("--detail", help="How much a detail says.")]
+Bus = Annotated[
+    Literal["classic", "custom"],
+    typer.Option(
+        "--bus", help="The kind of event bus; of the custom one, one call in ten is answered late."
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Do not show each event.")]
 
 _REGION = "eu-west-1"
@@ -44,6 +51,9 @@ _AT_A_TIME = 4
 _STOP_SECONDS = 30.0
 _INTERRUPTED = 130
 _LOG_GROUP = "demo"
+_CUSTOM_BUS = f"arn:aws:events:{_REGION}:123456789012:event-busv2/demo/{'a1' * 12}b"
+# The bridge waits for half of that for an answer, and then repeats the call.
+_LATE_SECONDS = 2.0
 # The event as it is. Without this, moto compiles the paths of eight fields again for each event.
 _WHOLE_EVENT = {
     "InputPathsMap": {"source": "$.source"},
@@ -51,30 +61,39 @@ _WHOLE_EVENT = {
 }
 
 
-def run(keep: Keep = False, quiet: Quiet = False, detail: Detail = "documented") -> None:
+def run(
+    keep: Keep = False,
+    quiet: Quiet = False,
+    detail: Detail = "documented",
+    bus: Bus = "classic",
+) -> None:
     """Deliver a recorded store day to a local EventBridge; needs no AWS account and no Magento.
 
     The last line says what arrived; the exit status is 1 if it is not everything.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        _run(keep=keep, quiet=quiet, detail=detail)
+        _run(keep=keep, quiet=quiet, detail=detail, kind=bus)
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
 
 
-def _run(*, keep: bool, quiet: bool, detail: DetailLevel) -> None:
+def _run(
+    *, keep: bool, quiet: bool, detail: DetailLevel, kind: Literal["classic", "custom"]
+) -> None:
     with ExitStack() as stack:
         folder = Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="magento-eventbridge-"))
         )
-        endpoint = stack.enter_context(_local_aws())
-        bus = _Bus(endpoint)
+        bus: _ClassicBus | _CustomBus
+        if kind == "custom":
+            bus = _CustomBus(stack.enter_context(custom_bus_in_thread(_late)))
+        else:
+            bus = _ClassicBus(stack.enter_context(_local_aws()))
+        endpoint = bus.endpoint
         secret = secrets.token_hex(32)
-        url, console = stack.enter_context(_bridge(folder, endpoint, secret, detail))
-        _say(
-            f"A local EventBridge (moto) is at {endpoint}; a rule sends all events to a log group."
-        )
+        url, console = stack.enter_context(_bridge(folder, bus, secret, detail))
+        _say(bus.introduction)
         _say(f"The bridge takes captures at {url}.")
         _say(f"Its console is at {console}" + (": watch the day there." if keep else "."))
         lines = [capture.line for capture in store_day.captures(detail)]
@@ -93,9 +112,11 @@ def _run(*, keep: bool, quiet: bool, detail: DetailLevel) -> None:
                 _show(event)
         outcome = store_day.compare(arrived, detail)
         out.print(f"\n{outcome}" if not quiet else str(outcome))
+        if bus.summary:
+            out.print(bus.summary)
         if keep:
             _wait_for_interrupt(url, console, endpoint, secret, folder)
-        if not outcome.is_right:
+        if not (outcome.is_right and bus.is_right):
             raise typer.Exit(1)
 
 
@@ -133,12 +154,20 @@ def _show(event: dict[str, Any]) -> None:
     out.print(f"{metadata['date'][11:]}  {event['detail-type']:<30}{shown}")
 
 
-class _Bus:
+class _ClassicBus:
     """The local EventBridge, with a rule that writes every event to a log group."""
+
+    settings: Mapping[str, str] = {}
+    summary = ""
+    is_right = True
 
     def __init__(self, endpoint: str) -> None:
         import boto3
 
+        self.endpoint = endpoint
+        self.introduction = (
+            f"A local EventBridge (moto) is at {endpoint}; a rule sends all events to a log group."
+        )
         client: dict[str, Any] = {
             "endpoint_url": endpoint,
             "region_name": _REGION,
@@ -177,6 +206,54 @@ class _Bus:
             time.sleep(0.2)
 
 
+class _CustomBus:
+    """A local Custom Event Bus, which drops duplicates and keeps the order of groups."""
+
+    settings: Mapping[str, str] = {
+        "MAGENTO_EVENTBRIDGE_OPTIONS__EVENT_BUS": _CUSTOM_BUS,
+        "MAGENTO_EVENTBRIDGE_DELIVERY__ANSWER_SECONDS": str(_LATE_SECONDS / 2),
+    }
+
+    def __init__(self, bus: CustomBus) -> None:
+        self._bus = bus
+        self.endpoint = bus.url
+        self.introduction = (
+            f"A local Custom Event Bus is at {bus.url}; it answers one call in ten too late."
+        )
+
+    @property
+    def summary(self) -> str:
+        """What the bus saw, in one line."""
+        order = "in order" if self._bus.is_in_order else "NOT in order"
+        return (
+            f"0 duplicates: the bus dropped {self._bus.duplicates} of calls whose answers came too "
+            f"late; every order's, cart's and customer's events {order}"
+        )
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the events came in order, and late answers made the bridge repeat some."""
+        return self._bus.is_in_order and self._bus.duplicates > 0
+
+    def events(self, expected: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield events as they arrive, until all have arrived or none has for long."""
+        missing = sum(counter.total() for counter in expected.values())
+        seen = 0
+        last = time.monotonic()
+        while seen < missing or time.monotonic() - last < 2 * _LATE_SECONDS:
+            for event in self._bus.events[seen:]:
+                yield event
+                seen += 1
+                last = time.monotonic()
+            if time.monotonic() - last > _QUIET_SECONDS:
+                return
+            time.sleep(0.1)
+
+
+def _late(number: int, _: list[dict[str, Any]]) -> ScriptedReply:
+    return ScriptedReply(seconds=_LATE_SECONDS if number % 10 == 0 else 0.0)
+
+
 @contextmanager
 def _local_aws() -> Iterator[str]:
     try:
@@ -198,7 +275,7 @@ def _local_aws() -> Iterator[str]:
 
 @contextmanager
 def _bridge(
-    folder: Path, endpoint: str, secret: str, detail: DetailLevel
+    folder: Path, bus: "_ClassicBus | _CustomBus", secret: str, detail: DetailLevel
 ) -> Iterator[tuple[str, str]]:
     """Run the installed command, as an operator would; yield the URLs of inlet and console."""
     log = folder / "bridge.log"
@@ -213,13 +290,14 @@ def _bridge(
         "MAGENTO_EVENTBRIDGE_CREDENTIALS__SECRET_ACCESS_KEY": "demo",
         "MAGENTO_EVENTBRIDGE_OPTIONS__REGION": _REGION,
         "MAGENTO_EVENTBRIDGE_OPTIONS__SOURCE": _SOURCE,
-        "MAGENTO_EVENTBRIDGE_OPTIONS__ENDPOINT_URL": endpoint,
+        "MAGENTO_EVENTBRIDGE_OPTIONS__ENDPOINT_URL": bus.endpoint,
         "MAGENTO_EVENTBRIDGE_OPTIONS__DETAIL": detail,
         "MAGENTO_EVENTBRIDGE_INLET__SECRETS": secret,
         "MAGENTO_EVENTBRIDGE_INLET__PORT": "0",
         "MAGENTO_EVENTBRIDGE_CONSOLE__PORT": "0",
         "MAGENTO_EVENTBRIDGE_SPOOL__PATH": str(folder / "spool.sqlite"),
         "MAGENTO_EVENTBRIDGE_LOG__FILE": str(log),
+        **bus.settings,
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "magento_eventbridge", "serve"],

@@ -8,11 +8,13 @@ CBOR.
 
 import asyncio
 import json
+import queue
 import re
+import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -89,6 +91,17 @@ class CustomBus:
         self.headers: list[dict[str, str]] = []
         self.sizes: list[int] = []
         self._seen: dict[tuple[str, str], float] = {}  # group and deduplication id, and until when
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether each group's events came in the order of their times."""
+        last: dict[str, float] = {}
+        for entry in self.taken:
+            group, at = entry["SystemMetadata"]["EventGroupId"], entry["Time"].timestamp()
+            if at < last.get(group, 0.0):
+                return False
+            last[group] = at
+        return True
 
     @property
     def events(self) -> list[Json]:
@@ -251,6 +264,29 @@ def _cbor(status: int, content: Json) -> web.Response:
         headers={"smithy-protocol": "rpc-v2-cbor"},
         content_type="application/cbor",
     )
+
+
+@contextmanager
+def custom_bus_in_thread(script: Script = accept) -> Iterator[CustomBus]:
+    """Run the stand-in in a thread of its own while the context lasts."""
+    started: queue.SimpleQueue[tuple[CustomBus, asyncio.Event]] = queue.SimpleQueue()
+    loop = asyncio.new_event_loop()
+
+    async def run() -> None:
+        async with custom_bus(script) as bus:
+            ended = asyncio.Event()
+            started.put((bus, ended))
+            await ended.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(run(),), daemon=True)
+    thread.start()
+    bus, ended = started.get()
+    try:
+        yield bus
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join()
+        loop.close()
 
 
 @asynccontextmanager
