@@ -183,11 +183,14 @@ def test_the_typescript_of_the_consumers_guide_compiles(tmp_path):
 
 def test_the_python_of_the_consumers_guide_runs(capsys):
     text = (PROJECT / "docs/consumers.md").read_text()
-    (code,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    names: dict[str, Any] = {}
-    exec(code, names)
+    one, several = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     from tests.unit.test_events import PLACED
 
+    names: dict[str, Any] = {}
+    exec(one, names)
     names["handler"](PLACED, None)
     names["handler"](PLACED | {"detail-type": "OrderTeleported"}, None)
     assert capsys.readouterr().out == "000000001 64 ['24-MB02']\n"
+    exec(several, names)
+    assert names["handler"]([PLACED, PLACED], None) == {"batchItemFailures": []}
+    assert capsys.readouterr().out == "000000001\n000000001\n"
