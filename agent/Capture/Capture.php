@@ -77,12 +77,12 @@ class Capture
     /**
      * @var bool
      */
-    private $tellsNothing = false;
+    private $isEmpty = false;
 
     /**
      * @var callable|null
      */
-    private $lastLook;
+    private $refresher;
 
     public function __construct(
         string $id,
@@ -105,7 +105,7 @@ class Capture
     }
 
     /**
-     * Takes what the thing is now, and the former values of what changed.
+     * Takes what the object is now, and the former values of what changed.
      */
     public function show(array $snapshot, array $original = [], bool $isNew = false): void
     {
@@ -115,34 +115,34 @@ class Capture
     }
 
     /**
-     * Says whether there is nothing worth telling after all: the thing is what it was before.
+     * Says whether there is nothing worth telling after all: the object is what it was before.
      */
-    public function setTellsNothing(bool $tellsNothing): void
+    public function setTellsNothing(bool $isEmpty): void
     {
-        $this->tellsNothing = $tellsNothing;
+        $this->isEmpty = $isEmpty;
     }
 
-    public function tellsNothing(): bool
+    public function isEmpty(): bool
     {
-        return $this->tellsNothing;
+        return $this->isEmpty;
     }
 
     /**
      * Takes a function that gives the last snapshot, just before the hand-over.
      */
-    public function setLastLook(callable $lastLook): void
+    public function setRefresher(callable $refresher): void
     {
-        $this->lastLook = $lastLook;
+        $this->refresher = $refresher;
     }
 
     /**
      * Takes the last snapshot, where there is another than the one shown.
      */
-    public function lookAgain(): void
+    public function refresh(): void
     {
-        if ($this->lastLook !== null) {
-            $this->snapshot = ($this->lastLook)();
-            $this->lastLook = null;
+        if ($this->refresher !== null) {
+            $this->snapshot = ($this->refresher)();
+            $this->refresher = null;
         }
     }
 
@@ -175,7 +175,7 @@ class Capture
     }
 
     /**
-     * Gives the capture as JSON in plain ASCII, so that no connection's character set can hurt it.
+     * Returns the capture as JSON in plain ASCII, so that no connection's character set can hurt it.
      *
      * @param bool $isQueued whether it goes through Magento's message queue
      * @return string

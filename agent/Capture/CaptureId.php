@@ -22,7 +22,7 @@ class CaptureId
     private $counter = 0;
 
     /**
-     * Gives the id of a capture that is made now.
+     * Returns the id of a capture that is made now.
      */
     public function next(float $time): string
     {

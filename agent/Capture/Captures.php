@@ -17,9 +17,9 @@ class Captures
     private $ids;
 
     /**
-     * @var Surroundings
+     * @var ExecutionContext
      */
-    private $surroundings;
+    private $execution;
 
     /**
      * @var Context
@@ -31,10 +31,10 @@ class Captures
      */
     private $views;
 
-    public function __construct(CaptureId $ids, Surroundings $surroundings, Context $context, ViewCodes $views)
+    public function __construct(CaptureId $ids, ExecutionContext $execution, Context $context, ViewCodes $views)
     {
         $this->ids = $ids;
-        $this->surroundings = $surroundings;
+        $this->execution = $execution;
         $this->context = $context;
         $this->views = $views;
     }
@@ -47,7 +47,7 @@ class Captures
             $this->ids->next($time),
             $event,
             round($time, 4),
-            $this->surroundings->getArea(),
+            $this->execution->getArea(),
             $storeId,
             $subject,
             $this->context->at($time, $storeId),

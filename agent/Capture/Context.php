@@ -30,9 +30,9 @@ class Context
     private $config;
 
     /**
-     * @var Surroundings
+     * @var ExecutionContext
      */
-    private $surroundings;
+    private $execution;
 
     /**
      * @var CurrentUser
@@ -66,7 +66,7 @@ class Context
 
     public function __construct(
         ScopeConfigInterface $config,
-        Surroundings $surroundings,
+        ExecutionContext $execution,
         CurrentUser $user,
         ProductMetadataInterface $magento,
         RemoteAddress $remoteAddress,
@@ -74,7 +74,7 @@ class Context
         DetailLevel $level
     ) {
         $this->config = $config;
-        $this->surroundings = $surroundings;
+        $this->execution = $execution;
         $this->user = $user;
         $this->magento = $magento;
         $this->remoteAddress = $remoteAddress;
@@ -83,7 +83,7 @@ class Context
     }
 
     /**
-     * Gives the context of a capture of the store view; null where it does not want to track.
+     * Returns the context of a capture of the store view; null where it does not want to track.
      */
     public function at(float $time, int $storeId): ?array
     {
@@ -102,13 +102,13 @@ class Context
         }
         $context = $this->unchanging + [
             'time' => (int)($time * 1000),
-            'store_id' => $this->surroundings->getStoreId(),
+            'store_id' => $this->execution->getStoreId(),
             'user' => $this->currentUser(),
         ];
         if ($this->level->isFull($storeId)) {
             $context['impersonated_by'] = $this->user->impersonatedBy();
         }
-        if ($this->surroundings->isShell()) {
+        if ($this->execution->isShell()) {
             return ['transport' => 'SHELL'] + $context;
         }
 
@@ -119,7 +119,7 @@ class Context
     }
 
     /**
-     * Gives the user; null where the store cannot say, as for an account that was deleted meanwhile.
+     * Returns the user; null where the store cannot say, as for an account that was deleted meanwhile.
      */
     private function currentUser(): ?array
     {

@@ -17,9 +17,9 @@ use Magento\User\Model\UserFactory;
 class CurrentUser
 {
     /**
-     * @var Surroundings
+     * @var ExecutionContext
      */
-    private $surroundings;
+    private $execution;
 
     /**
      * @var CustomerSession
@@ -59,14 +59,14 @@ class CurrentUser
     private $tokenUser;
 
     public function __construct(
-        Surroundings $surroundings,
+        ExecutionContext $execution,
         CustomerSession $customerSession,
         AdminSession $adminSession,
         UserContextInterface $apiUser,
         CustomerRegistry $customers,
         UserFactory $adminUsers
     ) {
-        $this->surroundings = $surroundings;
+        $this->execution = $execution;
         $this->customerSession = $customerSession;
         $this->adminSession = $adminSession;
         $this->apiUser = $apiUser;
@@ -76,10 +76,10 @@ class CurrentUser
 
     public function get(): ?array
     {
-        if ($this->surroundings->isShell()) {
+        if ($this->execution->isShell()) {
             return $this->systemUser();
         }
-        switch ($this->surroundings->getArea()) {
+        switch ($this->execution->getArea()) {
             case Area::AREA_FRONTEND:
                 return $this->customer((int)$this->customerSession->getCustomerId());
             case Area::AREA_ADMINHTML:
@@ -97,7 +97,7 @@ class CurrentUser
      */
     public function impersonatedBy(): ?int
     {
-        if ($this->surroundings->isShell() || $this->surroundings->getArea() !== Area::AREA_FRONTEND) {
+        if ($this->execution->isShell() || $this->execution->getArea() !== Area::AREA_FRONTEND) {
             return null;
         }
 
@@ -133,7 +133,7 @@ class CurrentUser
             return $this->tokenUser;
         }
         $user = $this->describeAdmin($this->adminUsers->create()->load($id));
-        if ($this->surroundings->endsWithRequest()) {
+        if ($this->execution->endsWithRequest()) {
             $this->tokenUser = $user;
         }
 

@@ -14,7 +14,7 @@ use MagentoEventBridge\Agent\Memory\StoredRow;
 use MagentoEventBridge\Agent\Snapshot\Snapshot;
 use MagentoEventBridge\Agent\Watcher\CaptureRecorder;
 use MagentoEventBridge\Agent\Watcher\WatcherInterface;
-use MagentoEventBridge\Agent\Capture\Surroundings;
+use MagentoEventBridge\Agent\Capture\ExecutionContext;
 
 /**
  * Captures the events that the shop declares.
@@ -41,9 +41,9 @@ class DeclaredEvents implements WatcherInterface
     private $states;
 
     /**
-     * @var Surroundings
+     * @var ExecutionContext
      */
-    private $surroundings;
+    private $execution;
 
     /**
      * @var StoredRow
@@ -64,7 +64,7 @@ class DeclaredEvents implements WatcherInterface
         Declarations $declarations,
         FieldPaths $paths,
         ObjectStates $states,
-        Surroundings $surroundings,
+        ExecutionContext $execution,
         StoredRow $rows,
         CaptureRecorder $recorder,
         TransactionBuffer $buffer
@@ -72,7 +72,7 @@ class DeclaredEvents implements WatcherInterface
         $this->declarations = $declarations;
         $this->paths = $paths;
         $this->states = $states;
-        $this->surroundings = $surroundings;
+        $this->execution = $execution;
         $this->rows = $rows;
         $this->recorder = $recorder;
         $this->buffer = $buffer;
@@ -92,7 +92,7 @@ class DeclaredEvents implements WatcherInterface
                 continue;
             }
             $storeId = $this->storeId($object);
-            if ($this->declarations->isOn($name, $storeId ?? $this->surroundings->getStoreId())) {
+            if ($this->declarations->isOn($name, $storeId ?? $this->execution->getStoreId())) {
                 $this->capture((string)$name, $event, $declared, $object, $storeId);
             }
         }
@@ -108,7 +108,7 @@ class DeclaredEvents implements WatcherInterface
             return;
         }
         $state = $this->states->of($object);
-        $storeId = $this->storeId($object) ?? $this->surroundings->getStoreId();
+        $storeId = $this->storeId($object) ?? $this->execution->getStoreId();
         if ($state->declaredRow === null && $this->declarations->isOn($name, $storeId)) {
             $state->declaredRow = $this->rows->of($object) ?? [];
         }

@@ -14,5 +14,5 @@ interface AdditionsInterface
     /**
      * Returns values to merge into the snapshot, by its keys.
      */
-    public function of(DataObject $thing, array $stored): array;
+    public function of(DataObject $object, array $stored): array;
 }

@@ -35,15 +35,15 @@ class CartItemAdditions implements AdditionsInterface
     /**
      * Reads the additions of a cart's item.
      *
-     * @param DataObject|\Magento\Quote\Model\Quote\Item $thing
+     * @param DataObject|\Magento\Quote\Model\Quote\Item $object
      * @param array $stored
      * @return array
      */
-    public function of(DataObject $thing, array $stored): array
+    public function of(DataObject $object, array $stored): array
     {
-        $cart = $thing->getQuote();
+        $cart = $object->getQuote();
 
-        return $this->fields->of($thing, self::FIELDS, $stored)
+        return $this->fields->of($object, self::FIELDS, $stored)
             + ($cart ? $this->fields->of($cart, self::CART) : []);
     }
 }

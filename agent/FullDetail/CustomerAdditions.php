@@ -14,14 +14,14 @@ class CustomerAdditions implements AdditionsInterface
     /**
      * Reads the additions of the customer whom the event is about.
      *
-     * @param DataObject $thing
+     * @param DataObject $object
      * @param array $stored
      * @return array
      */
-    public function of(DataObject $thing, array $stored): array
+    public function of(DataObject $object, array $stored): array
     {
         /** @var \Magento\Customer\Api\Data\CustomerInterface $customer */
-        $customer = $thing->getData('customer') ?? $thing->getData('customer_data_object');
+        $customer = $object->getData('customer') ?? $object->getData('customer_data_object');
 
         return [
             'group_id' => $customer->getGroupId(),

@@ -51,14 +51,14 @@ class DocumentAdditions implements AdditionsInterface
     /**
      * Reads the additions of a document.
      *
-     * @param DataObject|\Magento\Sales\Model\Order\Invoice $thing
+     * @param DataObject|\Magento\Sales\Model\Order\Invoice $object
      * @param array $stored
      * @return array
      */
-    public function of(DataObject $thing, array $stored): array
+    public function of(DataObject $object, array $stored): array
     {
         $items = [];
-        foreach ($thing->getAllItems() as $item) {
+        foreach ($object->getAllItems() as $item) {
             $ordered = $item->getOrderItem();
             $items[] = $this->fields->of($item, self::ITEM) + [
                 'item_id' => $item->getId(),
@@ -66,13 +66,13 @@ class DocumentAdditions implements AdditionsInterface
                 'options' => $ordered ? $this->options->of($ordered) : [],
             ];
         }
-        $order = $thing->getOrder();
+        $order = $object->getOrder();
         if (!$order->getData('increment_id')) {
             // A document that came in by REST may hold an empty order.
-            $order = $this->orders->get((int)($thing->getData('order_id') ?? $stored['order_id'] ?? 0));
+            $order = $this->orders->get((int)($object->getData('order_id') ?? $stored['order_id'] ?? 0));
         }
 
-        return $this->fields->of($thing, self::FIELDS, $stored) + [
+        return $this->fields->of($object, self::FIELDS, $stored) + [
             'order' => $this->order->ofBuyer($order),
             'items' => $items,
         ];

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\FullDetail;
 
 use Magento\Framework\DataObject;
-use MagentoEventBridge\Agent\Capture\Surroundings;
+use MagentoEventBridge\Agent\Capture\ExecutionContext;
 use MagentoEventBridge\Agent\Declared\Declarations;
 use MagentoEventBridge\Agent\Declared\FieldPaths;
 use MagentoEventBridge\Agent\Fence;
@@ -33,9 +33,9 @@ class FullSnapshot implements SnapshotInterface
     private $level;
 
     /**
-     * @var Surroundings
+     * @var ExecutionContext
      */
-    private $surroundings;
+    private $execution;
 
     /**
      * @var Fence
@@ -66,18 +66,18 @@ class FullSnapshot implements SnapshotInterface
      * @param SnapshotInterface $documented
      * @param AdditionsInterface $additions
      * @param DetailLevel $level
-     * @param Surroundings $surroundings
+     * @param ExecutionContext $execution
      * @param Fence $fence
      * @param Declarations $declarations
      * @param FieldPaths $paths
      * @param string $events how the names of the documented events begin
-     * @param string $object where declared paths begin; empty: at the thing itself
+     * @param string $object where declared paths begin; empty: at the object itself
      */
     public function __construct(
         SnapshotInterface $documented,
         AdditionsInterface $additions,
         DetailLevel $level,
-        Surroundings $surroundings,
+        ExecutionContext $execution,
         Fence $fence,
         Declarations $declarations,
         FieldPaths $paths,
@@ -87,7 +87,7 @@ class FullSnapshot implements SnapshotInterface
         $this->documented = $documented;
         $this->additions = $additions;
         $this->level = $level;
-        $this->surroundings = $surroundings;
+        $this->execution = $execution;
         $this->fence = $fence;
         $this->declarations = $declarations;
         $this->paths = $paths;
@@ -95,31 +95,31 @@ class FullSnapshot implements SnapshotInterface
         $this->object = $object;
     }
 
-    public function storeId(DataObject $thing): ?int
+    public function storeId(DataObject $object): ?int
     {
-        return $this->documented->storeId($thing);
+        return $this->documented->storeId($object);
     }
 
     /**
      * Takes the snapshot; if the additions fail, the documented one goes on without them.
      *
-     * @param DataObject $thing
+     * @param DataObject $object
      * @param array $stored
      * @return Snapshot|null
      */
-    public function of(DataObject $thing, array $stored = []): ?Snapshot
+    public function of(DataObject $object, array $stored = []): ?Snapshot
     {
-        $snapshot = $this->documented->of($thing, $stored);
+        $snapshot = $this->documented->of($object, $stored);
         if ($snapshot === null) {
             return null;
         }
         $added = [];
-        if ($this->level->isFull($this->viewOf($thing, $stored))) {
-            $this->fence->run('reading full details', function () use ($thing, $stored, &$added): void {
-                $added = $this->additions->of($thing, $stored);
+        if ($this->level->isFull($this->viewOf($object, $stored))) {
+            $this->fence->run('reading full details', function () use ($object, $stored, &$added): void {
+                $added = $this->additions->of($object, $stored);
             });
         }
-        $fields = array_replace_recursive($snapshot->getFields(), $added) + $this->declaredFields($thing);
+        $fields = array_replace_recursive($snapshot->getFields(), $added) + $this->declaredFields($object);
 
         return new Snapshot(
             $snapshot->getSubject(),
@@ -132,13 +132,13 @@ class FullSnapshot implements SnapshotInterface
     /**
      * Returns the values of the fields that the shop adds to documented events.
      */
-    private function declaredFields(DataObject $thing): array
+    private function declaredFields(DataObject $object): array
     {
         $fields = [];
-        $this->fence->run('reading declared fields', function () use ($thing, &$fields): void {
+        $this->fence->run('reading declared fields', function () use ($object, &$fields): void {
             $paths = $this->declarations->pathsOf($this->events);
             if ($paths) {
-                $root = $this->object === '' ? $thing : $thing->getData($this->object);
+                $root = $this->object === '' ? $object : $object->getData($this->object);
                 $fields[Snapshot::PATHS] = $this->paths->of($root, $paths);
             }
         });
@@ -146,8 +146,8 @@ class FullSnapshot implements SnapshotInterface
         return $fields;
     }
 
-    private function viewOf(DataObject $thing, array $stored): int
+    private function viewOf(DataObject $object, array $stored): int
     {
-        return (int)($this->storeId($thing) ?? $stored['store_id'] ?? $this->surroundings->getStoreId());
+        return (int)($this->storeId($object) ?? $stored['store_id'] ?? $this->execution->getStoreId());
     }
 }

@@ -49,14 +49,14 @@ class OrderAdditions implements AdditionsInterface
     /**
      * Reads the additions of an order.
      *
-     * @param DataObject|\Magento\Sales\Model\Order $thing
+     * @param DataObject|\Magento\Sales\Model\Order $object
      * @param array $stored
      * @return array
      */
-    public function of(DataObject $thing, array $stored): array
+    public function of(DataObject $object, array $stored): array
     {
         $items = [];
-        foreach ($thing->getAllItems() as $item) {
+        foreach ($object->getAllItems() as $item) {
             $fields = $this->fields->of($item, self::ITEM);
             $items[] = $fields + [
                 'order_item_id' => $fields['item_id'],
@@ -64,8 +64,8 @@ class OrderAdditions implements AdditionsInterface
             ];
         }
 
-        return $this->fields->of($thing, self::FIELDS, $stored)
-            + $this->ofBuyer($thing, $stored)
+        return $this->fields->of($object, self::FIELDS, $stored)
+            + $this->ofBuyer($object, $stored)
             + ['items' => $items];
     }
 

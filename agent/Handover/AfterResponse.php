@@ -6,7 +6,7 @@ namespace MagentoEventBridge\Agent\Handover;
 
 use Magento\Framework\App\CacheInterface;
 use MagentoEventBridge\Agent\Capture\Capture;
-use MagentoEventBridge\Agent\Capture\Surroundings;
+use MagentoEventBridge\Agent\Capture\ExecutionContext;
 use MagentoEventBridge\Agent\Fence;
 
 /**
@@ -28,9 +28,9 @@ class AfterResponse
     private $outbox;
 
     /**
-     * @var Surroundings
+     * @var ExecutionContext
      */
-    private $surroundings;
+    private $execution;
 
     /**
      * @var Fence
@@ -52,11 +52,11 @@ class AfterResponse
      */
     private $isRegistered = false;
 
-    public function __construct(CacheInterface $cache, Outbox $outbox, Surroundings $surroundings, Fence $fence)
+    public function __construct(CacheInterface $cache, Outbox $outbox, ExecutionContext $execution, Fence $fence)
     {
         $this->cache = $cache;
         $this->outbox = $outbox;
-        $this->surroundings = $surroundings;
+        $this->execution = $execution;
         $this->fence = $fence;
     }
 
@@ -66,14 +66,14 @@ class AfterResponse
      *
      * @param string $receiver named in the log
      * @param Capture[] $captures
-     * @param callable $deliver takes captures, gives back those that were refused
+     * @param callable $deliver takes captures, returns those that were refused
      * @return void
      */
     public function send(string $receiver, array $captures, callable $deliver): void
     {
         $this->waiting[$receiver] = array_merge($this->waiting[$receiver] ?? [], $captures);
         $this->deliveries[$receiver] = $deliver;
-        if (!$this->surroundings->endsWithRequest()) {
+        if (!$this->execution->endsWithRequest()) {
             $this->deliverAll();
         } elseif (!$this->isRegistered) {
             $this->isRegistered = true;
@@ -114,7 +114,7 @@ class AfterResponse
     }
 
     /**
-     * Delivers and gives back what was not taken.
+     * Delivers and returns what was not taken.
      *
      * @param string $receiver
      * @param Capture[] $captures

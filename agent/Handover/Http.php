@@ -78,7 +78,7 @@ class Http implements TransportInterface
     }
 
     /**
-     * Posts the captures and gives back those that the bridge did not accept.
+     * Posts the captures and returns those that the bridge did not accept.
      *
      * @param Capture[] $captures
      * @return Capture[]

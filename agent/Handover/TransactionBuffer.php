@@ -40,7 +40,7 @@ class TransactionBuffer
     /**
      * @var ObjectState[]
      */
-    private $notes = [];
+    private $states = [];
 
     /**
      * What was written with a transaction that is about to be committed: transports that wait for the
@@ -58,7 +58,7 @@ class TransactionBuffer
     }
 
     /**
-     * Gives the capture that is held under the key; null where there is none.
+     * Returns the capture that is held under the key; null where there is none.
      */
     public function find(string $key): ?Capture
     {
@@ -66,11 +66,11 @@ class TransactionBuffer
     }
 
     /**
-     * Gives the note that came with the capture; null where there is none.
+     * Returns the note that came with the capture; null where there is none.
      */
-    public function findNote(string $key): ?ObjectState
+    public function findState(string $key): ?ObjectState
     {
-        return $this->notes[$key] ?? null;
+        return $this->states[$key] ?? null;
     }
 
     /**
@@ -84,18 +84,18 @@ class TransactionBuffer
     /**
      * Takes a capture, or the one of the same key again; the note is settled once it is handed over.
      */
-    public function hold(string $key, Capture $capture, ?ObjectState $note = null): void
+    public function hold(string $key, Capture $capture, ?ObjectState $state = null): void
     {
         if ($this->resource->getConnection()->getTransactionLevel() > 0) {
             $this->captures[$key] = $capture;
-            $this->notes[$key] = $note;
+            $this->states[$key] = $state;
             return;
         }
         $this->startAnew();
-        $capture->lookAgain();
+        $capture->refresh();
         $this->sendAlone($this->wayOf($capture), [$capture]);
-        if ($note !== null) {
-            $note->settle();
+        if ($state !== null) {
+            $state->settle();
         }
     }
 
@@ -110,7 +110,7 @@ class TransactionBuffer
     public function forget(): void
     {
         $this->captures = [];
-        $this->notes = [];
+        $this->states = [];
         $this->written = null;
     }
 
@@ -136,8 +136,8 @@ class TransactionBuffer
     {
         $captures = [];
         foreach ($this->captures as $key => $capture) {
-            $this->fence->run('looking again', [$capture, 'lookAgain']);
-            if (!$capture->tellsNothing()) {
+            $this->fence->run('refreshing a capture', [$capture, 'refresh']);
+            if (!$capture->isEmpty()) {
                 $captures[] = $capture;
             }
         }
@@ -152,10 +152,10 @@ class TransactionBuffer
         list($formerWaiting, $formerStates) = $this->written ?? [[], []];
         $this->written = [
             array_merge($formerWaiting, $waiting),
-            array_merge($formerStates, array_values(array_filter($this->notes))),
+            array_merge($formerStates, array_values(array_filter($this->states))),
         ];
         $this->captures = [];
-        $this->notes = [];
+        $this->states = [];
     }
 
     /**
@@ -176,7 +176,7 @@ class TransactionBuffer
     }
 
     /**
-     * Gives captures with their ways, in their order for each way.
+     * Returns captures with their ways, in their order for each way.
      *
      * @param Capture[] $captures
      * @return array[] of a TransportInterface and its captures
@@ -195,7 +195,7 @@ class TransactionBuffer
     }
 
     /**
-     * Gives the way of a capture; a way that does not even know what it is, is none.
+     * Returns the way of a capture; a way that does not even know what it is, is none.
      */
     private function wayOf(Capture $capture): TransportInterface
     {

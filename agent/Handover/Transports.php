@@ -56,7 +56,7 @@ class Transports
     }
 
     /**
-     * Gives the way of a capture.
+     * Returns the way of a capture.
      */
     public function of(Capture $capture): TransportInterface
     {
@@ -67,7 +67,7 @@ class Transports
     }
 
     /**
-     * Gives the way that is open when another is not.
+     * Returns the way that is open when another is not.
      */
     public function fallback(): TransportInterface
     {

@@ -7,19 +7,19 @@ namespace MagentoEventBridge\Agent\Memory;
 use MagentoEventBridge\Agent\Snapshot\Snapshot;
 
 /**
- * What the agent remembers of one thing until its captures are handed over.
+ * What the agent remembers of one object until its captures are handed over.
  */
 class ObjectState
 {
     /**
-     * The thing's row as the database had it; null where it had none.
+     * The object's row as the database had it; null where it had none.
      *
      * @var array|null
      */
     public $before;
 
     /**
-     * Events that were announced before the thing is saved, as keys.
+     * Events that were announced before the object is saved, as keys.
      *
      * @var bool[]
      */
@@ -33,7 +33,7 @@ class ObjectState
     public $added;
 
     /**
-     * The snapshot of a thing that is being deleted.
+     * The snapshot of an object that is being deleted.
      *
      * @var Snapshot|null
      */
@@ -59,7 +59,7 @@ class ObjectState
     public $declaredRow;
 
     /**
-     * Forgets what has been told; a transaction that is rolled back never comes here.
+     * Forgets what has been handed over; it is not called for a transaction that is rolled back.
      */
     public function settle(): void
     {

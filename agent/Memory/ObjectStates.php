@@ -40,23 +40,23 @@ class ObjectStates
         $this->map = class_exists(WeakMap::class, false) ? new WeakMap() : null;
     }
 
-    public function of(object $thing): ObjectState
+    public function of(object $object): ObjectState
     {
         if ($this->map !== null) {
-            $state = $this->map[$thing] ?? new ObjectState();
-            $this->map[$thing] = $state;
+            $state = $this->map[$object] ?? new ObjectState();
+            $this->map[$object] = $state;
             return $state;
         }
         if (!class_exists(WeakReference::class, false)) {
-            return $this->onTheObject($thing);
+            return $this->onTheObject($object);
         }
-        $key = spl_object_id($thing);
+        $key = spl_object_id($object);
         // PHP uses the id of an object that is gone again.
-        if (!isset($this->states[$key]) || $this->states[$key][0]->get() !== $thing) {
+        if (!isset($this->states[$key]) || $this->states[$key][0]->get() !== $object) {
             if (count($this->states) >= $this->room) {
-                $this->dropTheDead();
+                $this->dropUnreachable();
             }
-            $this->states[$key] = [WeakReference::create($thing), new ObjectState()];
+            $this->states[$key] = [WeakReference::create($object), new ObjectState()];
         }
 
         return $this->states[$key][1];
@@ -65,7 +65,7 @@ class ObjectStates
     /**
      * Looks at all of them, and not again before there are twice as many as are alive now.
      */
-    private function dropTheDead(): void
+    private function dropUnreachable(): void
     {
         $this->states = array_filter($this->states, function (array $kept): bool {
             return $kept[0]->get() !== null;
@@ -76,13 +76,13 @@ class ObjectStates
     /**
      * Keeps the state in a property of the object, which PHP 7.3 allows. A clone gets a state of its own.
      */
-    private function onTheObject(object $thing): ObjectState
+    private function onTheObject(object $object): ObjectState
     {
-        $key = spl_object_id($thing);
-        if (!isset($thing->eventBridgeAgentState) || $thing->eventBridgeAgentState[0] !== $key) {
-            $thing->eventBridgeAgentState = [$key, new ObjectState()];
+        $key = spl_object_id($object);
+        if (!isset($object->eventBridgeAgentState) || $object->eventBridgeAgentState[0] !== $key) {
+            $object->eventBridgeAgentState = [$key, new ObjectState()];
         }
 
-        return $thing->eventBridgeAgentState[1];
+        return $object->eventBridgeAgentState[1];
     }
 }

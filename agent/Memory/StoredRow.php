@@ -7,7 +7,7 @@ namespace MagentoEventBridge\Agent\Memory;
 use Magento\Framework\Model\AbstractModel;
 
 /**
- * Asks the database what a thing was, and compares that with what it is now.
+ * Asks the database what an object was, and compares that with what it is now.
  *
  * Magento's own "original data" is of no use for it: it is what was once loaded, and stays so
  * through several saves.
@@ -19,41 +19,41 @@ class StoredRow
     private const DECIMALS = 4;
 
     /**
-     * Gives the thing's row; null where there is none.
+     * Returns the object's row; null where there is none.
      */
-    public function of(AbstractModel $thing): ?array
+    public function of(AbstractModel $object): ?array
     {
-        if (!$thing->getId()) {
+        if (!$object->getId()) {
             return null;
         }
-        $resource = $thing->getResource();
+        $resource = $object->getResource();
         $connection = $resource->getConnection();
         $select = $connection->select()
             ->from($resource->getMainTable())
-            ->where($connection->quoteIdentifier($resource->getIdFieldName()) . ' = ?', $thing->getId());
+            ->where($connection->quoteIdentifier($resource->getIdFieldName()) . ' = ?', $object->getId());
 
         return $connection->fetchRow($select) ?: null;
     }
 
     /**
-     * Gives the former values of the columns in which the thing is no longer its row.
+     * Returns the former values of the columns in which the object is no longer its row.
      *
      * @param array $before
-     * @param AbstractModel $thing
+     * @param AbstractModel $object
      * @param string[] $watched the columns that count; none: all of them
      * @return array
      */
-    public function changes(array $before, AbstractModel $thing, array $watched): array
+    public function changes(array $before, AbstractModel $object, array $watched): array
     {
-        $resource = $thing->getResource();
+        $resource = $object->getResource();
         $columns = $resource->getConnection()->describeTable($resource->getMainTable());
         $changes = [];
         foreach ($columns as $name => $column) {
             $isWatched = $watched ? in_array($name, $watched, true) : !in_array($name, self::TIME_STAMPS, true);
-            if (!$isWatched || !$thing->hasData($name) || !array_key_exists($name, $before)) {
+            if (!$isWatched || !$object->hasData($name) || !array_key_exists($name, $before)) {
                 continue;
             }
-            $now = $thing->getData($name);
+            $now = $object->getData($name);
             if ($now !== null && !is_scalar($now)) {
                 continue;
             }
@@ -66,7 +66,7 @@ class StoredRow
     }
 
     /**
-     * Tells whether two values differ to a human being: null, 0 and '' are all nothing.
+     * Returns whether two values differ to a human being: null, 0 and '' are all nothing.
      *
      * @param string|int|float|bool|null $before
      * @param string|int|float|bool|null $now

@@ -9,7 +9,7 @@ use MagentoEventBridge\Agent\Fence;
 use MagentoEventBridge\Agent\Watcher\CronRun;
 
 /**
- * Tells how a cron job ended: Magento has no event for it, only the saved schedule.
+ * Captures how a cron job ended: Magento has no event for it, only the saved schedule.
  */
 class CaptureCronResult
 {

@@ -6,12 +6,12 @@ namespace MagentoEventBridge\Agent\Plugin;
 
 use Magento\Framework\App\Area;
 use Magento\Framework\Exception\LocalizedException;
-use MagentoEventBridge\Agent\Capture\Surroundings;
+use MagentoEventBridge\Agent\Capture\ExecutionContext;
 use MagentoEventBridge\Agent\Fence;
 use MagentoEventBridge\Agent\Watcher\RefusedCustomer;
 
 /**
- * Tells of customers' logins and sign-ups that are refused elsewhere than in the storefront's forms.
+ * Captures customers' logins and sign-ups that are refused outside the storefront's forms.
  */
 class CaptureRefusedCustomer
 {
@@ -29,15 +29,15 @@ class CaptureRefusedCustomer
     private $refused;
 
     /**
-     * @var Surroundings
+     * @var ExecutionContext
      */
-    private $surroundings;
+    private $execution;
 
-    public function __construct(Fence $fence, RefusedCustomer $refused, Surroundings $surroundings)
+    public function __construct(Fence $fence, RefusedCustomer $refused, ExecutionContext $execution)
     {
         $this->fence = $fence;
         $this->refused = $refused;
-        $this->surroundings = $surroundings;
+        $this->execution = $execution;
     }
 
     /**
@@ -55,7 +55,7 @@ class CaptureRefusedCustomer
             return $proceed(...$arguments);
         } catch (LocalizedException $exception) {
             // Where a token was asked for, the answer is in other words.
-            if ($this->surroundings->getArea() === Area::AREA_FRONTEND) {
+            if ($this->execution->getArea() === Area::AREA_FRONTEND) {
                 $this->tellLogin($arguments, $exception);
             }
             throw $exception;

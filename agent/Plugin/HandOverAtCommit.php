@@ -9,7 +9,7 @@ use Magento\Framework\DB\Adapter\AdapterInterface;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 
 /**
- * Tells the buffer what becomes of the transactions of the default connection.
+ * Hands over captures when transactions of the default connection commit, and drops them at a rollback.
  */
 class HandOverAtCommit
 {

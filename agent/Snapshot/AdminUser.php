@@ -22,14 +22,14 @@ class AdminUser implements SnapshotInterface
         $this->session = $session;
     }
 
-    public function storeId(DataObject $thing): ?int
+    public function storeId(DataObject $object): ?int
     {
         return null;
     }
 
-    public function of(DataObject $thing, array $stored = []): ?Snapshot
+    public function of(DataObject $object, array $stored = []): ?Snapshot
     {
-        $user = $thing->getData('user') ?: $this->session->getUser();
+        $user = $object->getData('user') ?: $this->session->getUser();
         if (!$user || !$user->getId()) {
             return null;
         }

@@ -11,12 +11,12 @@ use Magento\Framework\DataObject;
  */
 class CacheFlush implements SnapshotInterface
 {
-    public function storeId(DataObject $thing): ?int
+    public function storeId(DataObject $object): ?int
     {
         return null;
     }
 
-    public function of(DataObject $thing, array $stored = []): ?Snapshot
+    public function of(DataObject $object, array $stored = []): ?Snapshot
     {
         return new Snapshot('cache', []);
     }

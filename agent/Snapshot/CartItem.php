@@ -32,31 +32,31 @@ class CartItem implements SnapshotInterface
     /**
      * @var ObjectStates
      */
-    private $notes;
+    private $states;
 
-    public function __construct(Fields $fields, ObjectStates $notes)
+    public function __construct(Fields $fields, ObjectStates $states)
     {
         $this->fields = $fields;
-        $this->notes = $notes;
+        $this->states = $states;
     }
 
-    public function storeId(DataObject $thing): ?int
+    public function storeId(DataObject $object): ?int
     {
-        return $this->fields->storeIdOf($thing);
+        return $this->fields->storeIdOf($object);
     }
 
     /**
      * Takes the snapshot of a cart's line.
      *
-     * @param DataObject|\Magento\Quote\Model\Quote\Item $thing
+     * @param DataObject|\Magento\Quote\Model\Quote\Item $object
      * @param array $stored
      * @return Snapshot|null
      */
-    public function of(DataObject $thing, array $stored = []): ?Snapshot
+    public function of(DataObject $object, array $stored = []): ?Snapshot
     {
-        return new Snapshot('cart/' . $thing->getQuoteId(), $this->fields->of($thing, self::FIELDS, $stored) + [
-            'has_parent' => (bool)($thing->getParentItemId() ?: $thing->getParentItem()),
-            'added_qty' => $this->notes->of($thing)->added,
+        return new Snapshot('cart/' . $object->getQuoteId(), $this->fields->of($object, self::FIELDS, $stored) + [
+            'has_parent' => (bool)($object->getParentItemId() ?: $object->getParentItem()),
+            'added_qty' => $this->states->of($object)->added,
         ]);
     }
 }

@@ -21,20 +21,20 @@ class Creditmemo implements SnapshotInterface
         $this->document = $document;
     }
 
-    public function storeId(DataObject $thing): ?int
+    public function storeId(DataObject $object): ?int
     {
-        return $this->document->storeId($thing);
+        return $this->document->storeId($object);
     }
 
     /**
      * Takes the snapshot of a credit memo.
      *
-     * @param DataObject|\Magento\Sales\Model\Order\Creditmemo $thing
+     * @param DataObject|\Magento\Sales\Model\Order\Creditmemo $object
      * @param array $stored
      * @return Snapshot|null
      */
-    public function of(DataObject $thing, array $stored = []): ?Snapshot
+    public function of(DataObject $object, array $stored = []): ?Snapshot
     {
-        return $this->document->ofAmounts($thing, $stored);
+        return $this->document->ofAmounts($object, $stored);
     }
 }

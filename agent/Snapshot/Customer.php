@@ -14,16 +14,16 @@ class Customer implements SnapshotInterface
 {
     private const CUSTOMER = 'customer';
 
-    public function storeId(DataObject $thing): ?int
+    public function storeId(DataObject $object): ?int
     {
-        $storeId = $thing->getData(self::CUSTOMER)->getStoreId();
+        $storeId = $object->getData(self::CUSTOMER)->getStoreId();
 
         return $storeId === null ? null : (int)$storeId;
     }
 
-    public function of(DataObject $thing, array $stored = []): ?Snapshot
+    public function of(DataObject $object, array $stored = []): ?Snapshot
     {
-        return $this->describe($thing->getData(self::CUSTOMER), false);
+        return $this->describe($object->getData(self::CUSTOMER), false);
     }
 
     /**

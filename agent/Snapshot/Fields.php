@@ -7,25 +7,25 @@ namespace MagentoEventBridge\Agent\Snapshot;
 use Magento\Framework\DataObject;
 
 /**
- * Picks from a thing's data what an allow-list names, and nothing else.
+ * Picks from a object's data what an allow-list names, and nothing else.
  */
 class Fields
 {
     private const ADDRESS = ['country_id', 'region', 'city', 'postcode'];
 
     /**
-     * Gives the named fields of the thing; what is no plain value is null.
+     * Returns the named fields of the object; what is no plain value is null.
      *
-     * @param DataObject $thing
+     * @param DataObject $object
      * @param string[] $names
-     * @param array $stored values of the fields that the thing does not have
+     * @param array $stored values of the fields that the object does not have
      * @return array
      */
-    public function of(DataObject $thing, array $names, array $stored = []): array
+    public function of(DataObject $object, array $names, array $stored = []): array
     {
         $fields = [];
         foreach ($names as $name) {
-            $value = $thing->hasData($name) ? $thing->getData($name) : $stored[$name] ?? null;
+            $value = $object->hasData($name) ? $object->getData($name) : $stored[$name] ?? null;
             $fields[$name] = is_scalar($value) ? $value : null;
         }
 
@@ -33,17 +33,17 @@ class Fields
     }
 
     /**
-     * Gives the store view that the thing belongs to; null where it belongs to none.
+     * Returns the store view that the object belongs to; null where it belongs to none.
      */
-    public function storeIdOf(DataObject $thing): ?int
+    public function storeIdOf(DataObject $object): ?int
     {
-        $storeId = $thing->getData('store_id');
+        $storeId = $object->getData('store_id');
 
         return $storeId === null ? null : (int)$storeId;
     }
 
     /**
-     * Gives an address of an order.
+     * Returns an address of an order.
      *
      * @param \Magento\Sales\Model\Order\Address|null $address
      * @return array|null

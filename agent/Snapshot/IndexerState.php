@@ -23,13 +23,13 @@ class IndexerState implements SnapshotInterface
         $this->fields = $fields;
     }
 
-    public function storeId(DataObject $thing): ?int
+    public function storeId(DataObject $object): ?int
     {
         return null;
     }
 
-    public function of(DataObject $thing, array $stored = []): ?Snapshot
+    public function of(DataObject $object, array $stored = []): ?Snapshot
     {
-        return new Snapshot('indexer/' . $thing->getData('indexer_id'), $this->fields->of($thing, self::FIELDS, $stored));
+        return new Snapshot('indexer/' . $object->getData('indexer_id'), $this->fields->of($object, self::FIELDS, $stored));
     }
 }

@@ -27,22 +27,22 @@ class Invoice implements SnapshotInterface
         $this->fields = $fields;
     }
 
-    public function storeId(DataObject $thing): ?int
+    public function storeId(DataObject $object): ?int
     {
-        return $this->document->storeId($thing);
+        return $this->document->storeId($object);
     }
 
     /**
      * Takes the snapshot of an invoice.
      *
-     * @param DataObject|\Magento\Sales\Model\Order\Invoice $thing
+     * @param DataObject|\Magento\Sales\Model\Order\Invoice $object
      * @param array $stored
      * @return Snapshot|null
      */
-    public function of(DataObject $thing, array $stored = []): ?Snapshot
+    public function of(DataObject $object, array $stored = []): ?Snapshot
     {
-        return $this->document->ofAmounts($thing, $stored, [
-            'billing_address' => $this->fields->ofAddress($thing->getBillingAddress()),
+        return $this->document->ofAmounts($object, $stored, [
+            'billing_address' => $this->fields->ofAddress($object->getBillingAddress()),
         ]);
     }
 }

@@ -24,19 +24,19 @@ class NewCustomer implements SnapshotInterface
         $this->customer = $customer;
     }
 
-    public function storeId(DataObject $thing): ?int
+    public function storeId(DataObject $object): ?int
     {
-        $storeId = $thing->getData(self::CUSTOMER)->getStoreId();
+        $storeId = $object->getData(self::CUSTOMER)->getStoreId();
 
         return $storeId === null ? null : (int)$storeId;
     }
 
-    public function of(DataObject $thing, array $stored = []): ?Snapshot
+    public function of(DataObject $object, array $stored = []): ?Snapshot
     {
-        if ($thing->getData(self::FORMER) !== null) {
+        if ($object->getData(self::FORMER) !== null) {
             return null;
         }
 
-        return $this->customer->describe($thing->getData(self::CUSTOMER), true);
+        return $this->customer->describe($object->getData(self::CUSTOMER), true);
     }
 }

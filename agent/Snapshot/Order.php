@@ -37,33 +37,33 @@ class Order implements SnapshotInterface
         $this->fields = $fields;
     }
 
-    public function storeId(DataObject $thing): ?int
+    public function storeId(DataObject $object): ?int
     {
-        return $this->fields->storeIdOf($thing);
+        return $this->fields->storeIdOf($object);
     }
 
     /**
      * Takes the snapshot of an order.
      *
-     * @param DataObject|\Magento\Sales\Model\Order $thing
+     * @param DataObject|\Magento\Sales\Model\Order $object
      * @param array $stored
      * @return Snapshot|null
      */
-    public function of(DataObject $thing, array $stored = []): ?Snapshot
+    public function of(DataObject $object, array $stored = []): ?Snapshot
     {
         $items = [];
-        foreach ($thing->getAllItems() as $item) {
+        foreach ($object->getAllItems() as $item) {
             $items[] = $this->fields->of($item, self::ITEM) + [
                 'has_parent' => (bool)($item->getParentItemId() ?: $item->getParentItem()),
             ];
         }
 
-        $fields = $this->fields->of($thing, self::FIELDS, $stored);
+        $fields = $this->fields->of($object, self::FIELDS, $stored);
 
         return new Snapshot('order/' . $fields['increment_id'], $fields + [
             'items' => $items,
-            'billing_address' => $this->fields->ofAddress($thing->getBillingAddress()),
-            'shipping_address' => $this->fields->ofAddress($thing->getShippingAddress()),
+            'billing_address' => $this->fields->ofAddress($object->getBillingAddress()),
+            'shipping_address' => $this->fields->ofAddress($object->getShippingAddress()),
         ]);
     }
 }

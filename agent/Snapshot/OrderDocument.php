@@ -86,7 +86,7 @@ class OrderDocument
     }
 
     /**
-     * Gives the order; a document that came in by REST may hold an empty one.
+     * Returns the order; a document that came in by REST may hold an empty one.
      *
      * @param DataObject|\Magento\Sales\Model\Order\Invoice $document
      * @param int|string|null $orderId
@@ -100,7 +100,7 @@ class OrderDocument
     }
 
     /**
-     * Gives the lines of the document.
+     * Returns the lines of the document.
      *
      * @param DataObject|\Magento\Sales\Model\Order\Invoice $document
      * @return array[]

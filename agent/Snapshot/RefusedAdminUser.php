@@ -11,14 +11,14 @@ use Magento\Framework\DataObject;
  */
 class RefusedAdminUser implements SnapshotInterface
 {
-    public function storeId(DataObject $thing): ?int
+    public function storeId(DataObject $object): ?int
     {
         return null;
     }
 
-    public function of(DataObject $thing, array $stored = []): ?Snapshot
+    public function of(DataObject $object, array $stored = []): ?Snapshot
     {
-        $name = (string)$thing->getData('user_name');
+        $name = (string)$object->getData('user_name');
 
         return new Snapshot('user/' . $name, ['username' => $name]);
     }

@@ -58,28 +58,28 @@ class Shipment implements SnapshotInterface
         $this->comments = $comments;
     }
 
-    public function storeId(DataObject $thing): ?int
+    public function storeId(DataObject $object): ?int
     {
-        return $this->document->storeId($thing);
+        return $this->document->storeId($object);
     }
 
     /**
      * Takes the snapshot of a shipment.
      *
-     * @param DataObject|\Magento\Sales\Model\Order\Shipment $thing
+     * @param DataObject|\Magento\Sales\Model\Order\Shipment $object
      * @param array $stored
      * @return Snapshot|null
      */
-    public function of(DataObject $thing, array $stored = []): ?Snapshot
+    public function of(DataObject $object, array $stored = []): ?Snapshot
     {
-        return $this->document->of($thing, self::FIELDS, $stored, [
-            'tracks' => $this->belongingTo($thing, $this->tracks, self::TRACK),
-            'comments' => $this->belongingTo($thing, $this->comments, self::COMMENT),
+        return $this->document->of($object, self::FIELDS, $stored, [
+            'tracks' => $this->belongingTo($object, $this->tracks, self::TRACK),
+            'comments' => $this->belongingTo($object, $this->comments, self::COMMENT),
         ]);
     }
 
     /**
-     * Gives what the database has: the object's own lists may be older, or not saved yet.
+     * Returns what the database has: the object's own lists may be older, or not saved yet.
      *
      * @param DataObject $shipment
      * @param TrackCollectionFactory|CommentCollectionFactory $collections

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Snapshot;
 
 /**
- * A thing at one moment: what it is called, and the fields of it that may be told.
+ * An object at one moment: its name, and those of its fields that may leave the shop.
  */
 class Snapshot
 {
@@ -70,7 +70,7 @@ class Snapshot
     }
 
     /**
-     * Gives the same with other values for some of its fields; fields it does not have stay away.
+     * Returns the same with other values for some of its fields; fields it does not have stay away.
      */
     public function with(array $values): self
     {

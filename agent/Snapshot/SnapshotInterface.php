@@ -7,21 +7,21 @@ namespace MagentoEventBridge\Agent\Snapshot;
 use Magento\Framework\DataObject;
 
 /**
- * Takes snapshots of one kind of thing.
+ * Takes snapshots of one kind of object.
  */
 interface SnapshotInterface
 {
     /**
-     * Gives the store view that the thing belongs to; null where it belongs to none.
+     * Returns the store view that the object belongs to; null where it belongs to none.
      */
-    public function storeId(DataObject $thing): ?int;
+    public function storeId(DataObject $object): ?int;
 
     /**
      * Takes the snapshot; null where nothing happened that is worth telling.
      *
-     * @param DataObject $thing
-     * @param array $stored the thing's row, for the columns that a program saves it without
+     * @param DataObject $object
+     * @param array $stored the object's row, for the columns that a program saves it without
      * @return Snapshot|null
      */
-    public function of(DataObject $thing, array $stored = []): ?Snapshot;
+    public function of(DataObject $object, array $stored = []): ?Snapshot;
 }

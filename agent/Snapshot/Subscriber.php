@@ -31,22 +31,22 @@ class Subscriber implements SnapshotInterface
         $this->fields = $fields;
     }
 
-    public function storeId(DataObject $thing): ?int
+    public function storeId(DataObject $object): ?int
     {
-        return $this->fields->storeIdOf($thing);
+        return $this->fields->storeIdOf($object);
     }
 
     /**
      * Takes the snapshot of a subscriber.
      *
-     * @param DataObject|\Magento\Newsletter\Model\Subscriber $thing
+     * @param DataObject|\Magento\Newsletter\Model\Subscriber $object
      * @param array $stored
      * @return Snapshot|null
      */
-    public function of(DataObject $thing, array $stored = []): ?Snapshot
+    public function of(DataObject $object, array $stored = []): ?Snapshot
     {
-        return new Snapshot('subscriber/' . $thing->getId(), $this->fields->of($thing, self::FIELDS, $stored) + [
-            'unsubscription_link' => $thing->getUnsubscriptionLink(),
+        return new Snapshot('subscriber/' . $object->getId(), $this->fields->of($object, self::FIELDS, $stored) + [
+            'unsubscription_link' => $object->getUnsubscriptionLink(),
         ]);
     }
 }

@@ -6,7 +6,7 @@ namespace MagentoEventBridge\Agent\Watcher;
 
 use MagentoEventBridge\Agent\Capture\Capture;
 use MagentoEventBridge\Agent\Capture\Captures;
-use MagentoEventBridge\Agent\Capture\Surroundings;
+use MagentoEventBridge\Agent\Capture\ExecutionContext;
 use MagentoEventBridge\Agent\Capture\Toggles;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Snapshot\Snapshot;
@@ -17,9 +17,9 @@ use MagentoEventBridge\Agent\Snapshot\Snapshot;
 class CaptureRecorder
 {
     /**
-     * @var Surroundings
+     * @var ExecutionContext
      */
-    private $surroundings;
+    private $execution;
 
     /**
      * @var Toggles
@@ -37,19 +37,19 @@ class CaptureRecorder
     private $buffer;
 
     public function __construct(
-        Surroundings $surroundings,
+        ExecutionContext $execution,
         Toggles $toggles,
         Captures $captures,
         TransactionBuffer $buffer
     ) {
-        $this->surroundings = $surroundings;
+        $this->execution = $execution;
         $this->toggles = $toggles;
         $this->captures = $captures;
         $this->buffer = $buffer;
     }
 
     /**
-     * Tells whether the event is switched on in the store view; null stands for the current one.
+     * Returns whether the event is switched on in the store view; null stands for the current one.
      */
     public function isOn(string $event, ?int $storeId): bool
     {
@@ -59,7 +59,7 @@ class CaptureRecorder
     /**
      * Hands over a capture of its own.
      */
-    public function tell(string $event, ?int $storeId, Snapshot $snapshot): void
+    public function record(string $event, ?int $storeId, Snapshot $snapshot): void
     {
         $this->buffer->add($this->capture($event, $storeId, $snapshot));
     }
@@ -77,6 +77,6 @@ class CaptureRecorder
 
     private function storeId(?int $storeId): int
     {
-        return $storeId ?? $this->surroundings->getStoreId();
+        return $storeId ?? $this->execution->getStoreId();
     }
 }

@@ -15,18 +15,18 @@ class CartAddition implements WatcherInterface
     /**
      * @var ObjectStates
      */
-    private $notes;
+    private $states;
 
-    public function __construct(ObjectStates $notes)
+    public function __construct(ObjectStates $states)
     {
-        $this->notes = $notes;
+        $this->states = $states;
     }
 
     public function on(string $event, DataObject $data): void
     {
         foreach ($data->getData('items') ?: [] as $item) {
-            $note = $this->notes->of($item);
-            $note->added = (float)$note->added + (float)$item->getData('qty_to_add');
+            $state = $this->states->of($item);
+            $state->added = (float)$state->added + (float)$item->getData('qty_to_add');
         }
     }
 }

@@ -9,7 +9,7 @@ use Magento\Framework\DataObject;
 use MagentoEventBridge\Agent\Snapshot\CronJob;
 
 /**
- * Tells that a cron job started, and how it ended.
+ * Captures that a cron job started, and how it ended.
  */
 class CronRun implements WatcherInterface
 {
@@ -25,7 +25,7 @@ class CronRun implements WatcherInterface
     /**
      * @var CaptureRecorder
      */
-    private $teller;
+    private $recorder;
 
     /**
      * Group and start of the jobs that run, by their codes.
@@ -34,10 +34,10 @@ class CronRun implements WatcherInterface
      */
     private $running = [];
 
-    public function __construct(CronJob $snapshots, CaptureRecorder $teller)
+    public function __construct(CronJob $snapshots, CaptureRecorder $recorder)
     {
         $this->snapshots = $snapshots;
-        $this->teller = $teller;
+        $this->recorder = $recorder;
     }
 
     /**
@@ -72,9 +72,9 @@ class CronRun implements WatcherInterface
         $now = microtime(true);
         list($group, $start) = $this->running[$job] ?? [null, null];
         unset($this->running[$job]);
-        if ($this->teller->isOn(self::FINISHED, null)) {
+        if ($this->recorder->isOn(self::FINISHED, null)) {
             $messages = $schedule->getMessages();
-            $this->teller->tell(self::FINISHED, null, $this->snapshots->of(
+            $this->recorder->record(self::FINISHED, null, $this->snapshots->of(
                 $job,
                 $group,
                 $status,
@@ -87,9 +87,9 @@ class CronRun implements WatcherInterface
     private function start(string $job, ?string $group): void
     {
         $this->running[$job] = [$group, microtime(true)];
-        if ($this->teller->isOn(self::STARTED, null)) {
+        if ($this->recorder->isOn(self::STARTED, null)) {
             $snapshot = $this->snapshots->of($job, $group, Schedule::STATUS_RUNNING, null, null);
-            $this->teller->tell(self::STARTED, null, $snapshot);
+            $this->recorder->record(self::STARTED, null, $snapshot);
         }
     }
 }

@@ -8,11 +8,11 @@ use Magento\Framework\DataObject;
 use Magento\Framework\Message\ManagerInterface as MessageManager;
 use Magento\Framework\Message\MessageInterface;
 use Magento\Store\Model\Store;
-use MagentoEventBridge\Agent\Capture\Surroundings;
+use MagentoEventBridge\Agent\Capture\ExecutionContext;
 use MagentoEventBridge\Agent\Snapshot\Snapshot;
 
 /**
- * Tells that a customer's login or sign-up was refused, and in which words.
+ * Captures that a customer's login or sign-up was refused, with the shop's messages.
  *
  * The forms of the storefront leave messages for the shopper; all other ways throw an exception.
  */
@@ -28,14 +28,14 @@ class RefusedCustomer implements WatcherInterface
     private $messages;
 
     /**
-     * @var Surroundings
+     * @var ExecutionContext
      */
-    private $surroundings;
+    private $execution;
 
     /**
      * @var CaptureRecorder
      */
-    private $teller;
+    private $recorder;
 
     /**
      * Errors that were there before the form was handled; null where no form is being handled.
@@ -44,16 +44,16 @@ class RefusedCustomer implements WatcherInterface
      */
     private $former;
 
-    public function __construct(MessageManager $messages, Surroundings $surroundings, CaptureRecorder $teller)
+    public function __construct(MessageManager $messages, ExecutionContext $execution, CaptureRecorder $recorder)
     {
         $this->messages = $messages;
-        $this->surroundings = $surroundings;
-        $this->teller = $teller;
+        $this->execution = $execution;
+        $this->recorder = $recorder;
     }
 
     public function on(string $event, DataObject $data): void
     {
-        if (!$this->teller->isOn($event, null)) {
+        if (!$this->recorder->isOn($event, null)) {
             return;
         }
         if (strpos($event, self::PREDISPATCH) === 0) {
@@ -107,29 +107,29 @@ class RefusedCustomer implements WatcherInterface
     }
 
     /**
-     * The forms tell for themselves, and an admin user is no customer.
+     * The forms have events of their own, and an admin user is no customer.
      */
     private function isToldHere(string $event): bool
     {
         return $this->former === null
-            && $this->surroundings->getStoreId() !== Store::DEFAULT_STORE_ID
-            && $this->teller->isOn($event, null);
+            && $this->execution->getStoreId() !== Store::DEFAULT_STORE_ID
+            && $this->recorder->isOn($event, null);
     }
 
     private function tellLogin(string $event, string $username, array $texts): void
     {
         $fields = ['username' => $username, 'messages' => $texts];
-        $this->teller->tell($event, null, new Snapshot('customer/' . $username, $fields));
+        $this->recorder->record($event, null, new Snapshot('customer/' . $username, $fields));
     }
 
     private function tellSignUp(string $event, array $customer, array $texts): void
     {
         $fields = $customer + ['messages' => $texts];
-        $this->teller->tell($event, null, new Snapshot('customer/' . $customer['email'], $fields));
+        $this->recorder->record($event, null, new Snapshot('customer/' . $customer['email'], $fields));
     }
 
     /**
-     * Gives the texts of the errors that are new, or the identifiers of those that have one.
+     * Returns the texts of the errors that are new, or the identifiers of those that have one.
      *
      * @param MessageInterface[] $former
      * @return string[]

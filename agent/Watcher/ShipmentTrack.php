@@ -9,7 +9,7 @@ use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
 
 /**
- * Tells of a shipment whose track was added or taken away, unless its own save tells of it.
+ * Captures a shipment whose track was added or removed, unless its own save is captured.
  */
 class ShipmentTrack implements WatcherInterface
 {
@@ -23,7 +23,7 @@ class ShipmentTrack implements WatcherInterface
     /**
      * @var CaptureRecorder
      */
-    private $teller;
+    private $recorder;
 
     /**
      * @var TransactionBuffer
@@ -32,11 +32,11 @@ class ShipmentTrack implements WatcherInterface
 
     public function __construct(
         SnapshotInterface $snapshots,
-        CaptureRecorder $teller,
+        CaptureRecorder $recorder,
         TransactionBuffer $buffer
     ) {
         $this->snapshots = $snapshots;
-        $this->teller = $teller;
+        $this->recorder = $recorder;
         $this->buffer = $buffer;
     }
 
@@ -50,11 +50,11 @@ class ShipmentTrack implements WatcherInterface
         }
         $shipment = $track->getShipment();
         $storeId = $this->snapshots->storeId($shipment);
-        if (!$this->teller->isOn($event, $storeId)) {
+        if (!$this->recorder->isOn($event, $storeId)) {
             return;
         }
-        $capture = $this->teller->capture($event, $storeId, $this->snapshots->of($shipment));
-        $capture->setLastLook(function () use ($shipment): array {
+        $capture = $this->recorder->capture($event, $storeId, $this->snapshots->of($shipment));
+        $capture->setRefresher(function () use ($shipment): array {
             return $this->snapshots->of($shipment)->getFields();
         });
         $this->buffer->hold($key, $capture);

@@ -6,7 +6,7 @@ namespace MagentoEventBridge\Agent\Watcher;
 
 use Magento\Framework\DataObject;
 use Magento\Framework\Model\AbstractModel;
-use MagentoEventBridge\Agent\Capture\Surroundings;
+use MagentoEventBridge\Agent\Capture\ExecutionContext;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Memory\ObjectState;
 use MagentoEventBridge\Agent\Memory\ObjectStates;
@@ -15,10 +15,10 @@ use MagentoEventBridge\Agent\Snapshot\Snapshot;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
 
 /**
- * Tells of a thing that has a row in the database: announced, saved, deleted.
+ * Captures the events of an object that has a row in the database: announced, saved, deleted.
  *
- * What is announced before a save is told with the save. Of each transaction it tells each event of
- * a thing once, with the last state of it.
+ * What is announced before a save is captured with the save. Of each transaction it captures each event of
+ * an object once, with the last state of it.
  */
 class StoredEntity implements WatcherInterface
 {
@@ -35,7 +35,7 @@ class StoredEntity implements WatcherInterface
     /**
      * @var ObjectStates
      */
-    private $notes;
+    private $states;
 
     /**
      * @var StoredRow
@@ -43,14 +43,14 @@ class StoredEntity implements WatcherInterface
     private $rows;
 
     /**
-     * @var Surroundings
+     * @var ExecutionContext
      */
-    private $surroundings;
+    private $execution;
 
     /**
      * @var CaptureRecorder
      */
-    private $teller;
+    private $recorder;
 
     /**
      * @var TransactionBuffer
@@ -89,25 +89,25 @@ class StoredEntity implements WatcherInterface
 
     /**
      * @param SnapshotInterface $snapshots
-     * @param ObjectStates $notes
+     * @param ObjectStates $states
      * @param StoredRow $rows
-     * @param Surroundings $surroundings
-     * @param CaptureRecorder $teller
+     * @param ExecutionContext $execution
+     * @param CaptureRecorder $recorder
      * @param TransactionBuffer $buffer
-     * @param string $prefix of the names of the thing's events
-     * @param string $name of the thing in its events' data
+     * @param string $prefix of the names of the object's events
+     * @param string $name of the object in its events' data
      * @param string[] $watched columns whose change is worth telling; none: any column
-     * @param string[] $exceptAreas where the thing is not worth telling
+     * @param string[] $exceptAreas where the object is not worth telling
      * @param bool $hasPartsSavedLater the snapshot is whole only at the end of the transaction
      * @param string $createdWith column that is empty until the entity is really created, as with orders
      *     that Magento accepts first and places later; none: the first save creates it
      */
     public function __construct(
         SnapshotInterface $snapshots,
-        ObjectStates $notes,
+        ObjectStates $states,
         StoredRow $rows,
-        Surroundings $surroundings,
-        CaptureRecorder $teller,
+        ExecutionContext $execution,
+        CaptureRecorder $recorder,
         TransactionBuffer $buffer,
         string $prefix,
         string $name,
@@ -117,10 +117,10 @@ class StoredEntity implements WatcherInterface
         string $createdWith = ''
     ) {
         $this->snapshots = $snapshots;
-        $this->notes = $notes;
+        $this->states = $states;
         $this->rows = $rows;
-        $this->surroundings = $surroundings;
-        $this->teller = $teller;
+        $this->execution = $execution;
+        $this->recorder = $recorder;
         $this->buffer = $buffer;
         $this->prefix = $prefix;
         $this->name = $name;
@@ -132,83 +132,83 @@ class StoredEntity implements WatcherInterface
 
     public function on(string $event, DataObject $data): void
     {
-        $thing = $data->getData($this->name);
+        $object = $data->getData($this->name);
         if (
-            !$thing instanceof AbstractModel
-            || in_array($this->surroundings->getArea(), $this->exceptAreas, true)
+            !$object instanceof AbstractModel
+            || in_array($this->execution->getArea(), $this->exceptAreas, true)
         ) {
             return;
         }
         switch ($event) {
             case $this->prefix . self::SAVE_BEFORE:
-                $this->beforeSave($thing);
+                $this->beforeSave($object);
                 break;
             case $this->prefix . self::SAVE_AFTER:
-                $this->afterSave($thing);
+                $this->afterSave($object);
                 break;
             case $this->prefix . self::DELETE_BEFORE:
-                $this->beforeDelete($thing);
+                $this->beforeDelete($object);
                 break;
             case $this->prefix . self::DELETE_AFTER:
-                $this->afterDelete($event, $thing);
+                $this->afterDelete($event, $object);
                 break;
             default:
-                $this->announce($event, $thing);
+                $this->announce($event, $object);
         }
     }
 
-    private function announce(string $event, AbstractModel $thing): void
+    private function announce(string $event, AbstractModel $object): void
     {
-        if ($this->teller->isOn($event, $this->storeId($thing))) {
-            $this->notes->of($thing)->announced[$event] = true;
+        if ($this->recorder->isOn($event, $this->storeId($object))) {
+            $this->states->of($object)->announced[$event] = true;
         }
     }
 
     /**
-     * ObjectStates the thing's row, so that the save can be compared with it.
+     * ObjectStates the object's row, so that the save can be compared with it.
      *
      * Within a transaction that is the row before the first save, by whichever object that was.
      */
-    private function beforeSave(AbstractModel $thing): void
+    private function beforeSave(AbstractModel $object): void
     {
         $event = $this->prefix . self::SAVE_AFTER;
-        $note = $this->notes->of($thing);
-        $isToBeTold = $note->announced || $this->teller->isOn($event, $this->storeId($thing));
+        $state = $this->states->of($object);
+        $isToBeTold = $state->announced || $this->recorder->isOn($event, $this->storeId($object));
         if (!$isToBeTold) {
             return;
         }
-        $key = $this->key($event, $thing);
+        $key = $this->key($event, $object);
         if ($this->buffer->find($key) === null) {
-            $note->before = $this->rows->of($thing);
-        } elseif ($this->buffer->findNote($key) !== null) {
-            $note->before = $this->buffer->findNote($key)->before;
+            $state->before = $this->rows->of($object);
+        } elseif ($this->buffer->findState($key) !== null) {
+            $state->before = $this->buffer->findState($key)->before;
         }
     }
 
-    private function afterSave(AbstractModel $thing): void
+    private function afterSave(AbstractModel $object): void
     {
         $event = $this->prefix . self::SAVE_AFTER;
-        $note = $this->notes->of($thing);
-        $isToBeTold = $this->teller->isOn($event, $this->storeId($thing));
-        if (!$isToBeTold && !$note->announced) {
+        $state = $this->states->of($object);
+        $isToBeTold = $this->recorder->isOn($event, $this->storeId($object));
+        if (!$isToBeTold && !$state->announced) {
             return;
         }
-        $isNew = $this->isCreated($thing, $note->before);
-        $changes = $isNew ? [] : $this->rows->changes($note->before, $thing, $this->watched);
-        $snapshot = $this->snapshots->of($thing, $note->before ?? []);
+        $isNew = $this->isCreated($object, $state->before);
+        $changes = $isNew ? [] : $this->rows->changes($state->before, $object, $this->watched);
+        $snapshot = $this->snapshots->of($object, $state->before ?? []);
         if ($snapshot === null) {
             return;
         }
-        // A former value of a field that may not be told is not told either, only that it changed.
+        // Of a field that may not leave the shop only that it changed is captured.
         $fields = $snapshot->getFields();
         foreach (array_keys($changes) as $name) {
             $changes[$name] = array_key_exists($name, $fields) ? $changes[$name] : null;
         }
-        foreach (array_keys($note->announced) as $announced) {
-            $this->tell($announced, $thing, $snapshot, $note, $isNew, $changes);
+        foreach (array_keys($state->announced) as $announced) {
+            $this->capture($announced, $object, $snapshot, $state, $isNew, $changes);
         }
         if ($isToBeTold) {
-            $this->tell($event, $thing, $snapshot, $note, $isNew, $changes, !$isNew && !$changes);
+            $this->capture($event, $object, $snapshot, $state, $isNew, $changes, !$isNew && !$changes);
         }
     }
 
@@ -228,68 +228,68 @@ class StoredEntity implements WatcherInterface
     }
 
     /**
-     * Takes the last snapshot, while the thing's parts are still there.
+     * Takes the last snapshot, while the object's parts are still there.
      */
-    private function beforeDelete(AbstractModel $thing): void
+    private function beforeDelete(AbstractModel $object): void
     {
         $event = $this->prefix . self::DELETE_AFTER;
-        if (!$thing->getId() || !$this->teller->isOn($event, $this->storeId($thing))) {
+        if (!$object->getId() || !$this->recorder->isOn($event, $this->storeId($object))) {
             return;
         }
-        $row = $this->rows->of($thing) ?: [];
-        $snapshot = $this->snapshots->of($thing, $row);
+        $row = $this->rows->of($object) ?: [];
+        $snapshot = $this->snapshots->of($object, $row);
         if ($snapshot !== null) {
-            $this->notes->of($thing)->last = $snapshot->with($row);
+            $this->states->of($object)->last = $snapshot->with($row);
         }
     }
 
-    private function afterDelete(string $event, AbstractModel $thing): void
+    private function afterDelete(string $event, AbstractModel $object): void
     {
-        $note = $this->notes->of($thing);
-        if ($note->last !== null) {
-            $this->tell($event, $thing, $note->last, $note, false, []);
+        $state = $this->states->of($object);
+        if ($state->last !== null) {
+            $this->capture($event, $object, $state->last, $state, false, []);
         }
     }
 
-    private function tell(
+    private function capture(
         string $event,
-        AbstractModel $thing,
+        AbstractModel $object,
         Snapshot $snapshot,
-        ObjectState $note,
+        ObjectState $state,
         bool $isNew,
         array $original,
         bool $nothing = false
     ): void {
-        $key = $this->key($event, $thing);
+        $key = $this->key($event, $object);
         $capture = $this->buffer->find($key);
         if ($capture === null) {
             if ($nothing) {
                 return;
             }
-            $capture = $this->teller->capture($event, $this->storeId($thing), $snapshot);
+            $capture = $this->recorder->capture($event, $this->storeId($object), $snapshot);
         }
         $capture->show($snapshot->getFields(), $original, $isNew);
         $capture->setTellsNothing($nothing);
-        if (($this->hasPartsSavedLater || $snapshot->hasPartsSavedLater()) && $snapshot !== $note->last) {
-            $capture->setLastLook(function () use ($thing, $note): array {
-                return $this->snapshots->of($thing, $note->before ?? [])->getFields();
+        if (($this->hasPartsSavedLater || $snapshot->hasPartsSavedLater()) && $snapshot !== $state->last) {
+            $capture->setRefresher(function () use ($object, $state): array {
+                return $this->snapshots->of($object, $state->before ?? [])->getFields();
             });
         }
-        $this->buffer->hold($key, $capture, $note);
+        $this->buffer->hold($key, $capture, $state);
     }
 
     /**
-     * Gives the thing's store view; a program may save a thing without naming it.
+     * Returns the object's store view; a program may save an object without naming it.
      */
-    private function storeId(AbstractModel $thing): ?int
+    private function storeId(AbstractModel $object): ?int
     {
-        $stored = $this->notes->of($thing)->before['store_id'] ?? null;
+        $stored = $this->states->of($object)->before['store_id'] ?? null;
 
-        return $this->snapshots->storeId($thing) ?? ($stored === null ? null : (int)$stored);
+        return $this->snapshots->storeId($object) ?? ($stored === null ? null : (int)$stored);
     }
 
-    private function key(string $event, AbstractModel $thing): string
+    private function key(string $event, AbstractModel $object): string
     {
-        return $event . '/' . $thing->getId();
+        return $event . '/' . $object->getId();
     }
 }

@@ -7,7 +7,7 @@ namespace MagentoEventBridge\Agent\Watcher;
 use Magento\Framework\DataObject;
 
 /**
- * Makes captures of the Magento events of one kind of thing.
+ * Makes captures of the Magento events of one kind of object.
  */
 interface WatcherInterface
 {

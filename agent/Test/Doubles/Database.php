@@ -18,7 +18,7 @@ class Database implements AdapterInterface
     public $plugin;
 
     /**
-     * Rows of things, by table and id.
+     * Rows of objects, by table and id.
      *
      * @var array[]
      */
@@ -128,11 +128,11 @@ class Database implements AdapterInterface
     }
 
     /**
-     * Gives the captures that are committed, and forgets them.
+     * Returns the captures that are committed, and forgets them.
      *
      * @return array[]
      */
-    public function told(): array
+    public function written(): array
     {
         $captures = array_map(function (array $row): array {
             return json_decode($row['body'], true) + ['row' => array_diff_key($row, ['body' => 0])];
@@ -142,7 +142,7 @@ class Database implements AdapterInterface
         return $captures;
     }
 
-    // What a thing's resource asks for.
+    // What a object's resource asks for.
 
     public function select(): self
     {

@@ -23,6 +23,6 @@ class Orders implements OrderRepositoryInterface
 
     public function get($id)
     {
-        return new Thing($this->database, 'sales_order', $this->database->things['sales_order'][$id]);
+        return new StoredModel($this->database, 'sales_order', $this->database->things['sales_order'][$id]);
     }
 }

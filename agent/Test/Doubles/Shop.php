@@ -16,7 +16,7 @@ use MagentoEventBridge\Agent\Capture\CaptureId;
 use MagentoEventBridge\Agent\Capture\Captures;
 use MagentoEventBridge\Agent\Capture\Context;
 use MagentoEventBridge\Agent\Capture\CurrentUser;
-use MagentoEventBridge\Agent\Capture\Surroundings;
+use MagentoEventBridge\Agent\Capture\ExecutionContext;
 use MagentoEventBridge\Agent\Capture\Toggles;
 use MagentoEventBridge\Agent\Fence;
 use MagentoEventBridge\Agent\FullDetail\DetailLevel;
@@ -72,12 +72,12 @@ class Shop
     /**
      * @var ObjectStates
      */
-    public $notes;
+    public $states;
 
     /**
-     * @var Surroundings
+     * @var ExecutionContext
      */
-    public $surroundings;
+    public $execution;
 
     /**
      * @var Toggles
@@ -107,7 +107,7 @@ class Shop
     /**
      * @var CaptureRecorder
      */
-    public $teller;
+    public $recorder;
 
     /**
      * @var WatcherInterface[]
@@ -128,14 +128,14 @@ class Shop
         $this->log = new Log();
         $this->objects = new Objects();
         $this->fence = new Fence($this->log);
-        $this->notes = new ObjectStates();
-        $this->surroundings = new Surroundings($this->state, $this->stores());
+        $this->states = new ObjectStates();
+        $this->execution = new ExecutionContext($this->state, $this->stores());
         $this->toggles = new Toggles($this->settings, $this->stores(), Wiring::toggles());
         $this->level = new DetailLevel($this->settings);
         $this->declarations = new ShopDeclarations();
         $this->captures = new Captures(
             new CaptureId(),
-            $this->surroundings,
+            $this->execution,
             $this->context(),
             new ViewCodes($this->level, $this->stores(), $this->fence)
         );
@@ -143,7 +143,7 @@ class Shop
     }
 
     /**
-     * Gives the shop other ways to the bridge than the outbox.
+     * Returns the shop other ways to the bridge than the outbox.
      *
      * @param \MagentoEventBridge\Agent\Handover\TransportInterface[] $otherTransports
      * @return void
@@ -160,7 +160,7 @@ class Shop
             ),
             $this->fence
         );
-        $this->teller = new CaptureRecorder($this->surroundings, $this->toggles, $this->captures, $this->buffer);
+        $this->recorder = new CaptureRecorder($this->execution, $this->toggles, $this->captures, $this->buffer);
         $this->database->plugin = new HandOverAtCommit($this->buffer, $this->resource);
     }
 
@@ -182,10 +182,10 @@ class Shop
     {
         $watcher = new StoredEntity(
             $snapshots,
-            $this->notes,
+            $this->states,
             new StoredRow(),
-            $this->surroundings,
-            $this->teller,
+            $this->execution,
+            $this->recorder,
             $this->buffer,
             $prefix,
             $name,
@@ -213,20 +213,20 @@ class Shop
     }
 
     /**
-     * Saves a thing as Magento does: in a transaction, with its events around the writing.
+     * Saves an object as Magento does: in a transaction, with its events around the writing.
      */
-    public function save(Thing $thing, string $prefix, string $name, string $table): void
+    public function save(StoredModel $object, string $prefix, string $name, string $table): void
     {
         $this->database->begin();
-        $this->dispatch($prefix . '_save_before', [$name => $thing]);
-        if (!$thing->getId()) {
-            $thing->setData('entity_id', count($this->database->things[$table] ?? []) + 1);
+        $this->dispatch($prefix . '_save_before', [$name => $object]);
+        if (!$object->getId()) {
+            $object->setData('entity_id', count($this->database->things[$table] ?? []) + 1);
         }
-        $this->dispatch($prefix . '_save_after', [$name => $thing]);
-        $row = array_filter($thing->getData(), function ($value): bool {
+        $this->dispatch($prefix . '_save_after', [$name => $object]);
+        $row = array_filter($object->getData(), function ($value): bool {
             return $value === null || is_scalar($value);
         });
-        $this->database->things[$table][$thing->getId()] = $row;
+        $this->database->things[$table][$object->getId()] = $row;
         $this->database->commit();
     }
 
@@ -275,7 +275,7 @@ class Shop
 
         return new Context(
             $this->settings,
-            $this->surroundings,
+            $this->execution,
             $user,
             $magento,
             new RemoteAddress(),

@@ -15,7 +15,7 @@ class Wiring
     }
 
     /**
-     * Gives the settings that switch each event on.
+     * Returns the settings that switch each event on.
      *
      * @return string[][]
      */
@@ -32,7 +32,7 @@ class Wiring
     }
 
     /**
-     * Gives the events that never go through the message queue.
+     * Returns the events that never go through the message queue.
      *
      * @return string[]
      */
@@ -57,7 +57,7 @@ class Wiring
     }
 
     /**
-     * Gives the watcher of each event.
+     * Returns the watcher of each event.
      *
      * @return string[]
      */
@@ -72,7 +72,7 @@ class Wiring
     }
 
     /**
-     * Gives the names of the observed events.
+     * Returns the names of the observed events.
      *
      * @return string[]
      */

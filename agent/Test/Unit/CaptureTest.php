@@ -64,7 +64,7 @@ class CaptureTest extends TestCase
         foreach ([1, 2] as $storeId) {
             $shop->buffer->add($shop->captures->make('e', $storeId, null));
         }
-        list($tracked, $untracked) = $shop->database->told();
+        list($tracked, $untracked) = $shop->database->written();
 
         self::assertSame('SHELL', $tracked['context']['transport']);
         self::assertSame(PHP_VERSION, $tracked['context']['version']['php']);

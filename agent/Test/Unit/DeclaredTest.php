@@ -11,7 +11,7 @@ use MagentoEventBridge\Agent\Declared\FieldPaths;
 use MagentoEventBridge\Agent\Declared\SecretNames;
 use MagentoEventBridge\Agent\Memory\StoredRow;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
-use MagentoEventBridge\Agent\Test\Doubles\Thing;
+use MagentoEventBridge\Agent\Test\Doubles\StoredModel;
 use PHPUnit\Framework\TestCase;
 
 class DeclaredTest extends TestCase
@@ -42,11 +42,11 @@ class DeclaredTest extends TestCase
         $this->save($product->setData('price', 12));
         $this->shop->database->commit();
 
-        $told = $this->shop->database->told();
-        self::assertCount(1, $told);
-        self::assertSame(['PriceChanged', 'product/7'], [$told[0]['declared'], $told[0]['subject']]);
-        self::assertSame(['sku' => 'A', 'price' => 12], $told[0]['paths']);
-        self::assertSame([], $told[0]['snapshot']);
+        $written = $this->shop->database->written();
+        self::assertCount(1, $written);
+        self::assertSame(['PriceChanged', 'product/7'], [$written[0]['declared'], $written[0]['subject']]);
+        self::assertSame(['sku' => 'A', 'price' => 12], $written[0]['paths']);
+        self::assertSame([], $written[0]['snapshot']);
     }
 
     public function testARolledBackTransactionCapturesNothing(): void
@@ -56,7 +56,7 @@ class DeclaredTest extends TestCase
         $this->save($product);
         $this->shop->database->rollBack();
 
-        self::assertSame([], $this->shop->database->told());
+        self::assertSame([], $this->shop->database->written());
     }
 
     public function testOnlyAChangeOfADeclaredColumnIsCaptured(): void
@@ -64,14 +64,14 @@ class DeclaredTest extends TestCase
         $product = $this->declareAndLoad(['changed' => ['price']]);
         $this->save($product->setData('name', 'other'));
         $this->save($product->setData('price', '10.0000'));
-        self::assertSame([], $this->shop->database->told());
+        self::assertSame([], $this->shop->database->written());
 
         $this->save($product->setData('price', 11));
         $this->save($product->setData('name', 'another'));
         $this->save($product->setData('price', 12));
         self::assertSame(
             [['price' => 10], ['price' => 11]],
-            array_column($this->shop->database->told(), 'original')
+            array_column($this->shop->database->written(), 'original')
         );
     }
 
@@ -83,18 +83,18 @@ class DeclaredTest extends TestCase
         $this->save($product->setData('price', 10));
         $this->shop->database->commit();
 
-        self::assertSame([], $this->shop->database->told());
+        self::assertSame([], $this->shop->database->written());
     }
 
-    public function testCreatedAndUpdatedAreToldApart(): void
+    public function testCreatedAndUpdatedAreSentApart(): void
     {
-        $new = new Thing($this->shop->database, 'product', ['entity_id' => 8, 'sku' => 'B']);
+        $new = new StoredModel($this->shop->database, 'product', ['entity_id' => 8, 'sku' => 'B']);
         $loaded = $this->declareAndLoad(['save' => 'created']);
         $this->save($new);
         $this->save($loaded);
-        $told = $this->shop->database->told();
-        self::assertSame(['product/8'], array_column($told, 'subject'));
-        self::assertTrue($told[0]['is_new']);
+        $written = $this->shop->database->written();
+        self::assertSame(['product/8'], array_column($written, 'subject'));
+        self::assertTrue($written[0]['is_new']);
     }
 
     public function testAnObjectThatIsSavedWithoutBeingLoadedIsComparedWithItsRow(): void
@@ -102,16 +102,16 @@ class DeclaredTest extends TestCase
         $this->declareAndLoad(['changed' => ['price'], 'save' => 'updated']);
         $this->shop->declarations->before = ['product_save_before' => ['PriceChanged' => self::DECLARED]];
         $this->shop->database->things['product'][7] = ['entity_id' => 7, 'price' => '10.0000'];
-        $same = new Thing($this->shop->database, 'product', ['entity_id' => 7, 'price' => 10]);
-        $other = new Thing($this->shop->database, 'product', ['entity_id' => 7, 'price' => 11]);
+        $same = new StoredModel($this->shop->database, 'product', ['entity_id' => 7, 'price' => 10]);
+        $other = new StoredModel($this->shop->database, 'product', ['entity_id' => 7, 'price' => 11]);
         foreach ([$same, $other] as $product) {
             $this->events()->on('product_save_before', new Event('product_save_before', ['product' => $product]));
             $this->save($product);
         }
 
-        $told = $this->shop->database->told();
-        self::assertSame([['price' => '10.0000']], array_column($told, 'original'));
-        self::assertFalse($told[0]['is_new']);
+        $written = $this->shop->database->written();
+        self::assertSame([['price' => '10.0000']], array_column($written, 'original'));
+        self::assertFalse($written[0]['is_new']);
     }
 
     public function testAnEventThatIsSwitchedOffIsNotCaptured(): void
@@ -120,7 +120,7 @@ class DeclaredTest extends TestCase
         $this->shop->declarations->off = ['PriceChanged'];
         $this->save($product);
 
-        self::assertSame([], $this->shop->database->told());
+        self::assertSame([], $this->shop->database->written());
     }
 
     public function testAnEventWithoutModelIsCapturedAsItIs(): void
@@ -129,8 +129,8 @@ class DeclaredTest extends TestCase
         $this->shop->declarations->events = ['used' => ['PointsUsed' => $declared]];
         $this->events()->on('used', new Event('used', ['points' => ['left' => 3]]));
 
-        $told = $this->shop->database->told();
-        self::assertSame([null, ['points.left' => 3]], [$told[0]['subject'], $told[0]['paths']]);
+        $written = $this->shop->database->written();
+        self::assertSame([null, ['points.left' => 3]], [$written[0]['subject'], $written[0]['paths']]);
     }
 
     /**
@@ -189,17 +189,17 @@ class DeclaredTest extends TestCase
         ];
     }
 
-    private function declareAndLoad(array $declared): Thing
+    private function declareAndLoad(array $declared): StoredModel
     {
         $this->shop->declarations->events = [
             'product_save_after' => ['PriceChanged' => array_replace(self::DECLARED, $declared)],
         ];
-        $product = new Thing($this->shop->database, 'product', ['entity_id' => 7, 'sku' => 'A', 'price' => 10]);
+        $product = new StoredModel($this->shop->database, 'product', ['entity_id' => 7, 'sku' => 'A', 'price' => 10]);
 
         return $product->setOrigData();
     }
 
-    private function save(Thing $product): void
+    private function save(StoredModel $product): void
     {
         $this->shop->database->begin();
         $this->events()->on('product_save_after', new Event('product_save_after', ['product' => $product]));
@@ -211,10 +211,10 @@ class DeclaredTest extends TestCase
         return new DeclaredEvents(
             $this->shop->declarations,
             new FieldPaths(new SecretNames(), $this->shop->log),
-            $this->shop->notes,
-            $this->shop->surroundings,
+            $this->shop->states,
+            $this->shop->execution,
             new StoredRow(),
-            $this->shop->teller,
+            $this->shop->recorder,
             $this->shop->buffer
         );
     }

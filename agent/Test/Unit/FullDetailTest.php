@@ -14,7 +14,7 @@ use MagentoEventBridge\Agent\FullDetail\OrderAdditions;
 use MagentoEventBridge\Agent\Snapshot\Fields;
 use MagentoEventBridge\Agent\Snapshot\Order;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
-use MagentoEventBridge\Agent\Test\Doubles\Thing;
+use MagentoEventBridge\Agent\Test\Doubles\StoredModel;
 use PHPUnit\Framework\TestCase;
 
 class FullDetailTest extends TestCase
@@ -35,12 +35,12 @@ class FullDetailTest extends TestCase
     public function testDocumentedDetailsCaptureNothingMore(): void
     {
         $this->save();
-        $documented = $this->shop->database->told()[0];
+        $documented = $this->shop->database->written()[0];
         $this->shop = (new Shop())->switchOn();
         $this->shop->watch(new Order(new Fields()), 'sales_order', 'order');
         $this->save();
 
-        $plain = $this->shop->database->told()[0];
+        $plain = $this->shop->database->written()[0];
         self::assertSame(array_keys($plain), array_keys($documented));
         self::assertSame($plain['snapshot'], $documented['snapshot']);
     }
@@ -50,7 +50,7 @@ class FullDetailTest extends TestCase
         $this->shop->settings->values[self::DETAIL] = 'full';
         $this->save();
 
-        $capture = $this->shop->database->told()[0];
+        $capture = $this->shop->database->written()[0];
         self::assertSame(['code' => 'default', 'website_code' => 'base'], $capture['view']);
         $order = $capture['snapshot'];
         self::assertSame('checkmo', $order['payment_method']);
@@ -72,7 +72,7 @@ class FullDetailTest extends TestCase
         $order->getAllItems()[0]->setData('item_id', 31);
         $this->shop->database->commit();
 
-        $item = $this->shop->database->told()[0]['snapshot']['items'][0];
+        $item = $this->shop->database->written()[0]['snapshot']['items'][0];
         self::assertSame([31, 31], [$item['item_id'], $item['order_item_id']]);
     }
 
@@ -83,22 +83,22 @@ class FullDetailTest extends TestCase
         $order->setData('total_paid', 10);
         $this->shop->save($order, 'sales_order', 'order', 'sales_order');
 
-        $told = $this->shop->database->told();
-        self::assertSame(['total_paid' => 0], end($told)['original']);
+        $written = $this->shop->database->written();
+        self::assertSame(['total_paid' => 0], end($written)['original']);
     }
 
     public function testIfTheAdditionsFailTheDocumentedFieldsAreCaptured(): void
     {
         $this->shop->settings->values[self::DETAIL] = 'full';
         $this->watch(new class implements AdditionsInterface {
-            public function of(DataObject $thing, array $stored): array
+            public function of(DataObject $object, array $stored): array
             {
                 throw new \TypeError('no payment');
             }
         });
         $this->save();
 
-        self::assertSame('000000001', $this->shop->database->told()[0]['snapshot']['increment_id']);
+        self::assertSame('000000001', $this->shop->database->written()[0]['snapshot']['increment_id']);
         self::assertStringContainsString('reading full details: TypeError: no payment', implode($this->shop->log->lines));
     }
 
@@ -107,7 +107,7 @@ class FullDetailTest extends TestCase
         $this->shop->declarations->paths = ['Order' => ['customer_email', 'payment.method', 'no.such']];
         $this->save();
 
-        $capture = $this->shop->database->told()[0];
+        $capture = $this->shop->database->written()[0];
         self::assertSame(
             ['customer_email' => 'jane@example.com', 'payment.method' => 'checkmo'],
             $capture['paths']
@@ -152,7 +152,7 @@ class FullDetailTest extends TestCase
             new Order(new Fields()),
             $additions,
             $shop->level,
-            $shop->surroundings,
+            $shop->execution,
             $shop->fence,
             $shop->declarations,
             new FieldPaths(new SecretNames(), $shop->log),
@@ -161,7 +161,7 @@ class FullDetailTest extends TestCase
         $shop->watch($snapshots, 'sales_order', 'order');
     }
 
-    private function save(): Thing
+    private function save(): StoredModel
     {
         $order = $this->order();
         $this->shop->save($order, 'sales_order', 'order', 'sales_order');
@@ -169,9 +169,9 @@ class FullDetailTest extends TestCase
         return $order;
     }
 
-    private function order(): Thing
+    private function order(): StoredModel
     {
-        return new Thing($this->shop->database, 'sales_order', [
+        return new StoredModel($this->shop->database, 'sales_order', [
             'increment_id' => '000000001',
             'store_id' => 1,
             'status' => 'pending',

@@ -49,7 +49,7 @@ class HttpTest extends TestCase
             new AfterResponse(
                 new Cache(),
                 new Outbox($this->shop->resource, $this->shop->fence),
-                $this->shop->surroundings,
+                $this->shop->execution,
                 $this->shop->fence
             )
         );
@@ -72,7 +72,7 @@ class HttpTest extends TestCase
             $this->bridge->headers['X-EventBridge-Signature']
         );
         self::assertSame('application/x-ndjson', $this->bridge->headers['Content-Type']);
-        self::assertSame([], $this->shop->database->told());
+        self::assertSame([], $this->shop->database->written());
     }
 
     public function testWhatTheBridgeRefusesGoesToTheOutbox(): void
@@ -80,7 +80,7 @@ class HttpTest extends TestCase
         $this->bridge->answer = '{"accepted":1,"rejected":[{"line":2,"error":"no capture"}]}';
         $this->send('a', 'b');
 
-        self::assertSame(['b'], array_column($this->shop->database->told(), 'event'));
+        self::assertSame(['b'], array_column($this->shop->database->written(), 'event'));
     }
 
     public function testABridgeThatFailsIsLeftAloneForAWhile(): void
@@ -91,7 +91,7 @@ class HttpTest extends TestCase
         $this->bridge->url = null;
         $this->send('b');
 
-        self::assertSame(['a', 'b'], array_column($this->shop->database->told(), 'event'));
+        self::assertSame(['a', 'b'], array_column($this->shop->database->written(), 'event'));
         self::assertNull($this->bridge->url);
         self::assertCount(1, $this->shop->log->lines);
     }

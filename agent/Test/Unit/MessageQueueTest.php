@@ -46,7 +46,7 @@ class MessageQueueTest extends TestCase
         list($topic, $body) = $this->broker->published[0];
         self::assertSame(self::QUEUE, $topic);
         self::assertTrue(json_decode($body, true)['queued']);
-        self::assertSame([], $this->shop->database->told());
+        self::assertSame([], $this->shop->database->written());
     }
 
     public function testTheQueueInTheDatabaseIsWrittenWithinTheTransaction(): void
@@ -85,9 +85,9 @@ class MessageQueueTest extends TestCase
         $this->broker->failure = null;
         $this->add('b');
 
-        $told = $this->shop->database->told();
-        self::assertSame(['a', 'b'], array_column($told, 'event'));
-        self::assertSame([false, false], array_column($told, 'queued'));
+        $written = $this->shop->database->written();
+        self::assertSame(['a', 'b'], array_column($written, 'event'));
+        self::assertSame([false, false], array_column($written, 'queued'));
         self::assertSame([], $this->broker->published);
         self::assertCount(1, $this->shop->log->lines);
     }
@@ -98,7 +98,7 @@ class MessageQueueTest extends TestCase
         $this->broker->refuses = true;
         $this->add('a');
 
-        self::assertSame(['a'], array_column($this->shop->database->told(), 'event'));
+        self::assertSame(['a'], array_column($this->shop->database->written(), 'event'));
     }
 
     public function testAMessageIsTheOneThatMagentosPublisherWouldSend(): void
@@ -122,7 +122,7 @@ class MessageQueueTest extends TestCase
         }
 
         self::assertSame(['a', 'b', 'c'], $this->published());
-        self::assertSame([], $this->shop->database->told());
+        self::assertSame([], $this->shop->database->written());
         self::assertSame([], $this->shop->log->lines);
         self::assertSame(1, count(array_keys($this->broker->asked, 'confirm')));
     }
@@ -133,7 +133,7 @@ class MessageQueueTest extends TestCase
         $this->broker->hasQueue = false;
         $this->add('a');
 
-        self::assertSame(['a'], array_column($this->shop->database->told(), 'event'));
+        self::assertSame(['a'], array_column($this->shop->database->written(), 'event'));
         self::assertTrue($this->broker->shared->is_open());
         self::assertFalse($this->broker->channels[0]->is_open());
     }
@@ -147,7 +147,7 @@ class MessageQueueTest extends TestCase
         $this->cache->saved = [];
         $this->add('b');
 
-        self::assertSame(['a'], array_column($this->shop->database->told(), 'event'));
+        self::assertSame(['a'], array_column($this->shop->database->written(), 'event'));
         self::assertCount(2, $this->broker->channels);
         self::assertFalse($this->broker->channels[0]->is_open());
     }
@@ -160,9 +160,9 @@ class MessageQueueTest extends TestCase
         $this->shop->database->commit();
         $this->add('b');
 
-        $told = $this->shop->database->told();
-        self::assertSame(['a', 'b'], array_column($told, 'event'));
-        self::assertSame([false, false], array_column($told, 'queued'));
+        $written = $this->shop->database->written();
+        self::assertSame(['a', 'b'], array_column($written, 'event'));
+        self::assertSame([false, false], array_column($written, 'queued'));
         self::assertSame([], $this->broker->published);
         self::assertSame([], $this->shop->log->lines);
     }
@@ -176,7 +176,7 @@ class MessageQueueTest extends TestCase
         $this->shop->database->commit();
         $this->add('b');
 
-        self::assertSame(['a', 'b'], array_column($this->shop->database->told(), 'event'));
+        self::assertSame(['a', 'b'], array_column($this->shop->database->written(), 'event'));
         self::assertContains('ROLLBACK TO SAVEPOINT eventbridge', $this->shop->database->statements);
         self::assertCount(2, $this->shop->log->lines);
     }
@@ -188,7 +188,7 @@ class MessageQueueTest extends TestCase
         $this->add('a');
 
         self::assertSame([], $this->broker->published);
-        self::assertSame(['a'], array_column($this->shop->database->told(), 'event'));
+        self::assertSame(['a'], array_column($this->shop->database->written(), 'event'));
         self::assertStringContainsString('setup:upgrade', $this->shop->log->lines[0]);
     }
 
@@ -199,11 +199,11 @@ class MessageQueueTest extends TestCase
         $this->add('a');
         $this->shop->database->commit();
 
-        self::assertSame(['a'], array_column($this->shop->database->told(), 'event'));
+        self::assertSame(['a'], array_column($this->shop->database->written(), 'event'));
         self::assertStringContainsString('Unknown connection name', $this->shop->log->lines[0]);
     }
 
-    public function testCronEventsAreToldInRealTime(): void
+    public function testCronEventsAreSentInRealTime(): void
     {
         $this->shopWithQueueOf('db');
         $this->shop->database->begin();
@@ -215,7 +215,7 @@ class MessageQueueTest extends TestCase
         self::assertSame(['a', 'b'], $this->published());
         self::assertSame(
             ['cron_job_run', 'plugin:cron_schedule.save'],
-            array_column($this->shop->database->told(), 'event')
+            array_column($this->shop->database->written(), 'event')
         );
     }
 
@@ -227,7 +227,7 @@ class MessageQueueTest extends TestCase
         $this->add('b', 2);
 
         self::assertSame(['b'], $this->published());
-        self::assertSame(['a'], array_column($this->shop->database->told(), 'event'));
+        self::assertSame(['a'], array_column($this->shop->database->written(), 'event'));
     }
 
     public function testTopicPublisherAndQueueAreDeclaredUnderOneNameAndNoConsumer(): void
@@ -258,7 +258,7 @@ class MessageQueueTest extends TestCase
             new AfterResponse(
                 $this->cache = new Cache(),
                 new Outbox($this->shop->resource, $this->shop->fence),
-                $this->shop->surroundings,
+                $this->shop->execution,
                 $this->shop->fence
             )
         )]);

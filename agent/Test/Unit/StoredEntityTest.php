@@ -15,7 +15,7 @@ use MagentoEventBridge\Agent\Snapshot\OrderDocument;
 use MagentoEventBridge\Agent\Snapshot\Shipment;
 use MagentoEventBridge\Agent\Test\Doubles\Orders;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
-use MagentoEventBridge\Agent\Test\Doubles\Thing;
+use MagentoEventBridge\Agent\Test\Doubles\StoredModel;
 use MagentoEventBridge\Agent\Watcher\CartAddition;
 use MagentoEventBridge\Agent\Watcher\ShipmentTrack;
 use PHPUnit\Framework\TestCase;
@@ -37,15 +37,15 @@ class StoredEntityTest extends TestCase
     {
         $order = $this->newOrder();
         $this->shop->dispatch('sales_order_place_after', ['order' => $order]);
-        self::assertSame([], $this->shop->database->told());
+        self::assertSame([], $this->shop->database->written());
         $order->setData('status', 'processing');
         $this->save($order);
 
-        $told = $this->shop->database->told();
-        self::assertSame(['sales_order_place_after', 'sales_order_save_after'], array_column($told, 'event'));
-        self::assertSame([true, true], array_column($told, 'is_new'));
-        self::assertSame('processing', $told[0]['snapshot']['status']);
-        self::assertSame('order/000000001', $told[0]['subject']);
+        $written = $this->shop->database->written();
+        self::assertSame(['sales_order_place_after', 'sales_order_save_after'], array_column($written, 'event'));
+        self::assertSame([true, true], array_column($written, 'is_new'));
+        self::assertSame('processing', $written[0]['snapshot']['status']);
+        self::assertSame('order/000000001', $written[0]['subject']);
     }
 
     /**
@@ -56,17 +56,17 @@ class StoredEntityTest extends TestCase
         $this->shop->watch(new Order(new Fields()), 'sales_order', 'order', ['createdWith' => 'state']);
         $row = ['entity_id' => 1, 'increment_id' => '000000001', 'store_id' => 1, 'state' => null, 'status' => 'received'];
         $this->shop->database->things['sales_order'][1] = $row;
-        $order = new Thing($this->shop->database, 'sales_order', ['state' => 'new', 'status' => 'pending'] + $row);
+        $order = new StoredModel($this->shop->database, 'sales_order', ['state' => 'new', 'status' => 'pending'] + $row);
         $this->save($order);
         $order->setData('status', 'processing');
         $this->save($order);
 
-        $told = $this->shop->database->told();
-        self::assertSame(['sales_order_save_after', 'sales_order_save_after'], array_column($told, 'event'));
-        self::assertSame([true, false], array_column($told, 'is_new'));
+        $written = $this->shop->database->written();
+        self::assertSame(['sales_order_save_after', 'sales_order_save_after'], array_column($written, 'event'));
+        self::assertSame([true, false], array_column($written, 'is_new'));
     }
 
-    public function testOneTransactionTellsAnOrderOnceWithItsLastState(): void
+    public function testOneTransactionSendsAnOrderOnceWithItsLastState(): void
     {
         $order = $this->savedOrder();
         $this->shop->database->begin();
@@ -76,17 +76,17 @@ class StoredEntityTest extends TestCase
         }
         $this->shop->database->commit();
 
-        $told = $this->shop->database->told();
-        self::assertCount(1, $told);
-        self::assertFalse($told[0]['is_new']);
-        self::assertSame('complete', $told[0]['snapshot']['status']);
-        self::assertSame(['status' => 'pending'], $told[0]['original']);
+        $written = $this->shop->database->written();
+        self::assertCount(1, $written);
+        self::assertFalse($written[0]['is_new']);
+        self::assertSame('complete', $written[0]['snapshot']['status']);
+        self::assertSame(['status' => 'pending'], $written[0]['original']);
     }
 
-    public function testAnOrderSavedByTwoObjectsInOneTransactionIsToldOnceAsChanged(): void
+    public function testAnOrderSavedByTwoObjectsInOneTransactionIsSentOnceAsChanged(): void
     {
         $order = $this->savedOrder();
-        $another = new Thing($this->shop->database, 'sales_order', $order->getData());
+        $another = new StoredModel($this->shop->database, 'sales_order', $order->getData());
         $this->shop->database->begin();
         $order->setData('status', 'processing');
         $this->save($order);
@@ -94,46 +94,46 @@ class StoredEntityTest extends TestCase
         $this->save($another);
         $this->shop->database->commit();
 
-        $told = $this->shop->database->told();
-        self::assertCount(1, $told);
-        self::assertFalse($told[0]['is_new']);
-        self::assertSame('complete', $told[0]['snapshot']['status']);
-        self::assertSame(['status' => 'pending'], $told[0]['original']);
+        $written = $this->shop->database->written();
+        self::assertCount(1, $written);
+        self::assertFalse($written[0]['is_new']);
+        self::assertSame('complete', $written[0]['snapshot']['status']);
+        self::assertSame(['status' => 'pending'], $written[0]['original']);
     }
 
-    public function testAnOrderThatAProgramSavesInPartIsToldWhole(): void
+    public function testAnOrderThatAProgramSavesInPartIsSentWhole(): void
     {
         $id = $this->savedOrder()->getId();
-        $this->save(new Thing($this->shop->database, 'sales_order', ['entity_id' => $id, 'status' => 'complete']));
+        $this->save(new StoredModel($this->shop->database, 'sales_order', ['entity_id' => $id, 'status' => 'complete']));
 
-        $told = $this->shop->database->told()[0];
-        self::assertSame('order/000000001', $told['subject']);
-        self::assertSame(1, $told['store_id']);
+        $written = $this->shop->database->written()[0];
+        self::assertSame('order/000000001', $written['subject']);
+        self::assertSame(1, $written['store_id']);
         self::assertSame(['000000001', 'complete'], [
-            $told['snapshot']['increment_id'],
-            $told['snapshot']['status'],
+            $written['snapshot']['increment_id'],
+            $written['snapshot']['status'],
         ]);
-        self::assertSame(['status' => 'pending'], $told['original']);
+        self::assertSame(['status' => 'pending'], $written['original']);
     }
 
-    public function testACreditMemoWithAnEmptyOrderIsToldWithItsOwn(): void
+    public function testACreditMemoWithAnEmptyOrderIsSentWithItsOwn(): void
     {
         $this->savedOrder();
         $documents = new OrderDocument(new Fields(), new Orders($this->shop->database));
         $this->shop->watch(new Creditmemo($documents), 'sales_order_creditmemo', 'creditmemo');
-        $memo = new Thing($this->shop->database, 'sales_creditmemo', [
+        $memo = new StoredModel($this->shop->database, 'sales_creditmemo', [
             'store_id' => 2,
             'order_id' => 1,
             'order' => new DataObject(),
         ]);
         $this->shop->save($memo, 'sales_order_creditmemo', 'creditmemo', 'sales_creditmemo');
 
-        $told = $this->shop->database->told()[0];
-        self::assertSame('order/000000001', $told['subject']);
-        self::assertSame('000000001', $told['snapshot']['order']['increment_id']);
+        $written = $this->shop->database->written()[0];
+        self::assertSame('order/000000001', $written['subject']);
+        self::assertSame('000000001', $written['snapshot']['order']['increment_id']);
     }
 
-    public function testANewOrderSavedAgainInItsTransactionIsStillNewAndToldOnce(): void
+    public function testANewOrderSavedAgainInItsTransactionIsStillNewAndSentOnce(): void
     {
         $order = $this->newOrder();
         $this->shop->database->begin();
@@ -142,23 +142,23 @@ class StoredEntityTest extends TestCase
         $this->save($order);
         $this->shop->database->commit();
 
-        $told = $this->shop->database->told();
-        self::assertCount(1, $told);
-        self::assertTrue($told[0]['is_new']);
-        self::assertSame('processing', $told[0]['snapshot']['status']);
+        $written = $this->shop->database->written();
+        self::assertCount(1, $written);
+        self::assertTrue($written[0]['is_new']);
+        self::assertSame('processing', $written[0]['snapshot']['status']);
     }
 
-    public function testASaveThatChangedNothingIsNotTold(): void
+    public function testASaveThatChangedNothingIsNotSent(): void
     {
         $order = $this->savedOrder();
         // A decimal is a string of what was loaded and a number of what was counted.
         $order->setData('grand_total', 10.0)->setData('updated_at', 'later')->setData('coupon_code', '');
         $this->save($order);
 
-        self::assertSame([], $this->shop->database->told());
+        self::assertSame([], $this->shop->database->written());
     }
 
-    public function testWhatIsChangedBackInItsTransactionIsNotTold(): void
+    public function testWhatIsChangedBackInItsTransactionIsNotSent(): void
     {
         $order = $this->savedOrder();
         $this->shop->database->begin();
@@ -168,7 +168,7 @@ class StoredEntityTest extends TestCase
         $this->save($order);
         $this->shop->database->commit();
 
-        self::assertSame([], $this->shop->database->told());
+        self::assertSame([], $this->shop->database->written());
     }
 
     public function testTheSameObjectSavedInTwoTransactionsIsComparedWithWhatWasLastSaved(): void
@@ -181,11 +181,11 @@ class StoredEntityTest extends TestCase
 
         self::assertSame(
             [['status' => 'pending'], ['status' => 'holded']],
-            array_column($this->shop->database->told(), 'original')
+            array_column($this->shop->database->written(), 'original')
         );
     }
 
-    public function testWhatWasAnnouncedSurvivesARollBackAndIsToldWithTheNextSave(): void
+    public function testWhatWasAnnouncedSurvivesARollBackAndIsSentWithTheNextSave(): void
     {
         $order = $this->savedOrder();
         $order->setData('status', 'canceled');
@@ -194,24 +194,24 @@ class StoredEntityTest extends TestCase
         $this->shop->dispatch('sales_order_save_before', ['order' => $order]);
         $this->shop->dispatch('sales_order_save_after', ['order' => $order]);
         $this->shop->database->rollBack();
-        self::assertSame([], $this->shop->database->told());
+        self::assertSame([], $this->shop->database->written());
         $this->save($order);
         self::assertSame(
             ['order_cancel_after', 'sales_order_save_after'],
-            array_column($this->shop->database->told(), 'event')
+            array_column($this->shop->database->written(), 'event')
         );
         $order->setData('status', 'closed');
         $this->save($order);
-        self::assertSame(['sales_order_save_after'], array_column($this->shop->database->told(), 'event'));
+        self::assertSame(['sales_order_save_after'], array_column($this->shop->database->written(), 'event'));
     }
 
-    public function testAFormerValueThatMayNotBeToldIsNotTold(): void
+    public function testAFormerValueThatMayNotBeSentIsNotSent(): void
     {
         $order = $this->savedOrder(['customer_note' => 'secret']);
         $order->setData('customer_note', 'other');
         $this->save($order);
 
-        self::assertSame(['customer_note' => null], $this->shop->database->told()[0]['original']);
+        self::assertSame(['customer_note' => null], $this->shop->database->written()[0]['original']);
     }
 
     public function testASwitchedOffEventCostsNoStatement(): void
@@ -222,7 +222,7 @@ class StoredEntityTest extends TestCase
         $order->setData('status', 'holded');
         $this->save($order);
 
-        self::assertSame([], $this->shop->database->told());
+        self::assertSame([], $this->shop->database->written());
         self::assertSame([], $this->shop->database->statements);
     }
 
@@ -236,15 +236,15 @@ class StoredEntityTest extends TestCase
         $this->shop->dispatch('sales_order_delete_after', ['order' => $order]);
         $this->shop->database->commit();
 
-        $told = $this->shop->database->told();
-        self::assertSame('pending', $told[0]['snapshot']['status']);
-        self::assertSame(['abc', 'abc'], array_column($told[0]['snapshot']['items'], 'sku'));
+        $written = $this->shop->database->written();
+        self::assertSame('pending', $written[0]['snapshot']['status']);
+        self::assertSame(['abc', 'abc'], array_column($written[0]['snapshot']['items'], 'sku'));
     }
 
     public function testASnapshotHoldsOnlyAllowedFields(): void
     {
         $this->savedOrder(['password_hash' => 'x', 'protect_code' => 'y'], true);
-        $snapshot = $this->shop->database->told()[0]['snapshot'];
+        $snapshot = $this->shop->database->written()[0]['snapshot'];
 
         self::assertArrayNotHasKey('password_hash', $snapshot);
         self::assertArrayNotHasKey('protect_code', $snapshot);
@@ -253,10 +253,10 @@ class StoredEntityTest extends TestCase
         self::assertNull($snapshot['shipping_address']);
     }
 
-    public function testALineOfACartTellsHowManyWereAddedAndHowManyThereWere(): void
+    public function testALineOfACartSendsHowManyWereAddedAndHowManyThereWere(): void
     {
         $this->watchCarts();
-        $line = new Thing($this->shop->database, 'quote_item', ['quote_id' => 7, 'store_id' => 1, 'qty' => 2.0]);
+        $line = new StoredModel($this->shop->database, 'quote_item', ['quote_id' => 7, 'store_id' => 1, 'qty' => 2.0]);
         $this->shop->database->things['quote_item'] = [];
         foreach ([1, 1] as $quantity) {
             $line->setData('qty_to_add', $quantity);
@@ -268,11 +268,11 @@ class StoredEntityTest extends TestCase
         $line->setData('qty', 5);
         $this->saveLine($line);
 
-        $told = $this->shop->database->told();
-        self::assertSame([true, false], array_column($told, 'is_new'));
-        self::assertSame([2, null], array_column(array_column($told, 'snapshot'), 'added_qty'));
-        self::assertEquals(['qty' => '2.0000'], $told[1]['original']);
-        self::assertSame('cart/7', $told[0]['subject']);
+        $written = $this->shop->database->written();
+        self::assertSame([true, false], array_column($written, 'is_new'));
+        self::assertSame([2, null], array_column(array_column($written, 'snapshot'), 'added_qty'));
+        self::assertEquals(['qty' => '2.0000'], $written[1]['original']);
+        self::assertSame('cart/7', $written[0]['subject']);
     }
 
     public function testACartInTheAdminIsNobodys(): void
@@ -280,20 +280,20 @@ class StoredEntityTest extends TestCase
         $this->watchCarts();
         $this->shop->state->area = 'adminhtml';
         $this->shop->database->things['quote_item'] = [];
-        $this->saveLine(new Thing($this->shop->database, 'quote_item', ['quote_id' => 7, 'store_id' => 1, 'qty' => 2]));
+        $this->saveLine(new StoredModel($this->shop->database, 'quote_item', ['quote_id' => 7, 'store_id' => 1, 'qty' => 2]));
 
-        self::assertSame([], $this->shop->database->told());
+        self::assertSame([], $this->shop->database->written());
     }
 
-    public function testAShipmentIsToldOnceWithTheTracksSavedAfterIt(): void
+    public function testAShipmentIsSentOnceWithTheTracksSavedAfterIt(): void
     {
         $tracks = new Tracks();
         $snapshots = new Shipment(new OrderDocument(new Fields(), new Orders($this->shop->database)), new Fields(), $tracks, new Comments());
         $this->shop->watch($snapshots, 'sales_order_shipment', 'shipment', ['hasPartsSavedLater' => true]);
-        $watcher = new ShipmentTrack($snapshots, $this->shop->teller, $this->shop->buffer);
+        $watcher = new ShipmentTrack($snapshots, $this->shop->recorder, $this->shop->buffer);
         $this->shop->watchers['sales_order_shipment_track_save_after'] = $watcher;
         $this->shop->watchers['sales_order_shipment_track_delete_after'] = $watcher;
-        $shipment = new Thing($this->shop->database, 'sales_shipment', [
+        $shipment = new StoredModel($this->shop->database, 'sales_shipment', [
             'store_id' => 1,
             'order' => new DataObject(['increment_id' => '000000001']),
         ]);
@@ -303,13 +303,13 @@ class StoredEntityTest extends TestCase
         $tracks->rows = [['title' => 'DHL', 'track_number' => '1']];
         $this->shop->dispatch('sales_order_shipment_track_save_after', ['track' => $track]);
         $this->shop->database->commit();
-        $together = $this->shop->database->told();
+        $together = $this->shop->database->written();
 
         $this->shop->database->begin();
         $this->shop->dispatch('sales_order_shipment_track_delete_after', ['track' => $track]);
         $tracks->rows = [];
         $this->shop->database->commit();
-        $alone = $this->shop->database->told();
+        $alone = $this->shop->database->written();
 
         self::assertSame(['sales_order_shipment_save_after'], array_column($together, 'event'));
         self::assertSame(['1'], array_column($together[0]['snapshot']['tracks'], 'track_number'));
@@ -320,19 +320,19 @@ class StoredEntityTest extends TestCase
 
     private function watchCarts(): void
     {
-        $this->shop->watch(new CartItem(new Fields(), $this->shop->notes), 'sales_quote_item', 'item', [
+        $this->shop->watch(new CartItem(new Fields(), $this->shop->states), 'sales_quote_item', 'item', [
             'watched' => ['qty'],
             'exceptAreas' => ['adminhtml'],
         ]);
-        $this->shop->watchers['sales_quote_product_add_after'] = new CartAddition($this->shop->notes);
+        $this->shop->watchers['sales_quote_product_add_after'] = new CartAddition($this->shop->states);
     }
 
-    private function newOrder(array $more = []): Thing
+    private function newOrder(array $more = []): StoredModel
     {
         $whole = new DataObject(['sku' => 'abc']);
         $part = new DataObject(['sku' => 'abc', 'parent_item' => $whole]);
 
-        return new Thing($this->shop->database, 'sales_order', [
+        return new StoredModel($this->shop->database, 'sales_order', [
             'increment_id' => '000000001',
             'store_id' => 1,
             'status' => 'pending',
@@ -344,23 +344,23 @@ class StoredEntityTest extends TestCase
         ] + $more);
     }
 
-    private function savedOrder(array $more = [], bool $isTold = false): Thing
+    private function savedOrder(array $more = [], bool $isTold = false): StoredModel
     {
         $order = $this->newOrder($more);
         $this->save($order);
         if (!$isTold) {
-            $this->shop->database->told();
+            $this->shop->database->written();
         }
 
         return $order;
     }
 
-    private function save(Thing $order): void
+    private function save(StoredModel $order): void
     {
         $this->shop->save($order, 'sales_order', 'order', 'sales_order');
     }
 
-    private function saveLine(Thing $line): void
+    private function saveLine(StoredModel $line): void
     {
         $this->shop->save($line, 'sales_quote_item', 'item', 'quote_item');
     }

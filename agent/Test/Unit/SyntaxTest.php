@@ -73,7 +73,7 @@ class SyntaxTest extends TestCase
     }
 
     /**
-     * Gives the code of a file without its comments, and with its texts emptied.
+     * Returns the code of a file without its comments, and with its texts emptied.
      */
     private function bare(string $file): string
     {

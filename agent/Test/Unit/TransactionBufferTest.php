@@ -25,7 +25,7 @@ class TransactionBufferTest extends TestCase
     {
         $this->add('a');
 
-        self::assertSame(['a'], $this->told());
+        self::assertSame(['a'], $this->written());
     }
 
     public function testATransactionWritesAllInOneInsertBeforeItsOutermostCommit(): void
@@ -42,7 +42,7 @@ class TransactionBufferTest extends TestCase
             ['SAVEPOINT eventbridge', 'INSERT shop_eventbridge_outbox 2'],
             $this->shop->database->statements
         );
-        self::assertSame(['a', 'b'], $this->told());
+        self::assertSame(['a', 'b'], $this->written());
     }
 
     public function testManyCapturesAreWrittenInStatementsOfALimitedSize(): void
@@ -54,7 +54,7 @@ class TransactionBufferTest extends TestCase
         }
         $this->shop->database->commit();
 
-        self::assertCount(3000, $this->shop->database->told());
+        self::assertCount(3000, $this->shop->database->written());
         self::assertSame([], $this->shop->log->lines);
     }
 
@@ -67,7 +67,7 @@ class TransactionBufferTest extends TestCase
         $this->add('b');
         $this->shop->database->commit();
 
-        self::assertSame(['a', 'b'], $this->told());
+        self::assertSame(['a', 'b'], $this->written());
         self::assertStringContainsString('encoding a capture of broken', $this->shop->log->lines[0]);
     }
 
@@ -164,7 +164,7 @@ class TransactionBufferTest extends TestCase
         $this->add('b');
         $this->shop->database->commit();
 
-        self::assertSame(['b'], $this->told());
+        self::assertSame(['b'], $this->written());
     }
 
     public function testAnInnerRollBackForgetsToo(): void
@@ -175,7 +175,7 @@ class TransactionBufferTest extends TestCase
         $this->shop->database->rollBack();
         $this->shop->database->rollBack();
 
-        self::assertSame([], $this->told());
+        self::assertSame([], $this->written());
     }
 
     public function testAFailedInsertCostsTheCapturesButNotTheTransaction(): void
@@ -185,7 +185,7 @@ class TransactionBufferTest extends TestCase
         $this->add('a');
         $this->shop->database->commit();
 
-        self::assertSame([], $this->told());
+        self::assertSame([], $this->written());
         self::assertContains('ROLLBACK TO SAVEPOINT eventbridge', $this->shop->database->statements);
         self::assertStringContainsString('no such table', $this->shop->log->lines[0]);
     }
@@ -201,7 +201,7 @@ class TransactionBufferTest extends TestCase
         $this->shop->database->commit();
     }
 
-    public function testOfOneKeyTheLastStateIsTold(): void
+    public function testOfOneKeyTheLastStateIsSent(): void
     {
         $this->shop->database->begin();
         $this->hold('order', 1);
@@ -209,14 +209,14 @@ class TransactionBufferTest extends TestCase
         $this->hold('order', 2);
         $this->shop->database->commit();
 
-        self::assertSame([['n' => 2], ['n' => 1]], array_column($this->shop->database->told(), 'snapshot'));
+        self::assertSame([['n' => 2], ['n' => 1]], array_column($this->shop->database->written(), 'snapshot'));
     }
 
-    public function testALastLookIsTakenJustBeforeTheCommit(): void
+    public function testARefresherIsTakenJustBeforeTheCommit(): void
     {
         $state = 'early';
         $capture = new Capture('id', 'e', 1.0, null, 0, null, null);
-        $capture->setLastLook(function () use (&$state): array {
+        $capture->setRefresher(function () use (&$state): array {
             return ['state' => $state];
         });
         $this->shop->database->begin();
@@ -224,14 +224,14 @@ class TransactionBufferTest extends TestCase
         $state = 'late';
         $this->shop->database->commit();
 
-        self::assertSame('late', $this->shop->database->told()[0]['snapshot']['state']);
+        self::assertSame('late', $this->shop->database->written()[0]['snapshot']['state']);
     }
 
     public function testARowSaysForWhichStoreAndAboutWhat(): void
     {
         $this->shop->buffer->add(new Capture('id', 'e', 1.0, null, 7, 'order/1', null));
 
-        self::assertSame(['store_id' => 7, 'subject' => 'order/1'], $this->shop->database->told()[0]['row']);
+        self::assertSame(['store_id' => 7, 'subject' => 'order/1'], $this->shop->database->written()[0]['row']);
     }
 
     private function add(string $event): void
@@ -246,8 +246,8 @@ class TransactionBufferTest extends TestCase
         $this->shop->buffer->hold($key, $capture);
     }
 
-    private function told(): array
+    private function written(): array
     {
-        return array_column($this->shop->database->told(), 'event');
+        return array_column($this->shop->database->written(), 'event');
     }
 }

@@ -13,7 +13,7 @@ use Magento\Store\Model\StoreManagerInterface;
 /**
  * Returns where Magento runs now: area, store view, web request or command.
  */
-class Surroundings
+class ExecutionContext
 {
     private const SERVER_COMMAND = 'server:run';
 

@@ -17,11 +17,11 @@ use MagentoEventBridge\Agent\Snapshot\NewCustomer;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
 use MagentoEventBridge\Agent\Watcher\CronRun;
-use MagentoEventBridge\Agent\Watcher\Happening;
+use MagentoEventBridge\Agent\Watcher\DispatchedEvent;
 use MagentoEventBridge\Agent\Watcher\RefusedCustomer;
 use PHPUnit\Framework\TestCase;
 
-class HappeningTest extends TestCase
+class DispatchedEventTest extends TestCase
 {
     private const LOGIN = 'controller_action_postdispatch_customer_account_loginpost';
     private const BEFORE_LOGIN = 'controller_action_predispatch_customer_account_loginpost';
@@ -36,14 +36,14 @@ class HappeningTest extends TestCase
         $this->shop = (new Shop())->switchOn();
     }
 
-    public function testAFlushedCacheIsToldFromACommandToo(): void
+    public function testAFlushedCacheIsSentFromACommandToo(): void
     {
         $this->shop->state->area = null;
         $this->shop->watchers['adminhtml_cache_flush_all'] = $this->happening(new CacheFlush());
         $this->shop->dispatch('adminhtml_cache_flush_all');
-        $told = $this->shop->database->told()[0];
+        $written = $this->shop->database->written()[0];
 
-        self::assertSame(['cache', null, 0], [$told['subject'], $told['area'], $told['store_id']]);
+        self::assertSame(['cache', null, 0], [$written['subject'], $written['area'], $written['store_id']]);
     }
 
     public function testACustomerIsSignedUpOnceAndWithoutSecrets(): void
@@ -56,15 +56,15 @@ class HappeningTest extends TestCase
                 'orig_customer_data_object' => $former,
             ]);
         }
-        $told = $this->shop->database->told();
+        $written = $this->shop->database->written();
 
-        self::assertCount(1, $told);
-        self::assertTrue($told[0]['is_new']);
-        self::assertSame(['customer/5', 2], [$told[0]['subject'], $told[0]['store_id']]);
-        self::assertStringNotContainsString('rp_token', json_encode($told[0]));
+        self::assertCount(1, $written);
+        self::assertTrue($written[0]['is_new']);
+        self::assertSame(['customer/5', 2], [$written[0]['subject'], $written[0]['store_id']]);
+        self::assertStringNotContainsString('rp_token', json_encode($written[0]));
     }
 
-    public function testARefusedLoginIsToldInTheWordsOfItsOwnMessages(): void
+    public function testARefusedLoginIsSentInTheWordsOfItsOwnMessages(): void
     {
         $messages = $this->messages(['old text' => null]);
         $this->refusedCustomer($messages);
@@ -76,27 +76,27 @@ class HappeningTest extends TestCase
         };
         $this->shop->dispatch(self::BEFORE_LOGIN, ['request' => $request]);
         $this->shop->dispatch(self::LOGIN, ['request' => $request]);
-        self::assertSame([], $this->shop->database->told());
+        self::assertSame([], $this->shop->database->written());
 
         $this->shop->dispatch(self::BEFORE_LOGIN, ['request' => $request]);
         $messages->add('plain text', 'default_message_identifier');
         $messages->add(null, 'confirmAccountErrorMessage');
         $this->shop->dispatch(self::LOGIN, ['request' => $request]);
-        $told = $this->shop->database->told();
+        $written = $this->shop->database->written();
 
-        self::assertCount(1, $told);
+        self::assertCount(1, $written);
         self::assertSame(
             ['username' => 'a@example.com', 'messages' => ['plain text', 'confirmAccountErrorMessage']],
-            $told[0]['snapshot']
+            $written[0]['snapshot']
         );
     }
 
-    public function testARefusedTokenIsToldAndTheExceptionGoesOn(): void
+    public function testARefusedTokenIsSentAndTheExceptionGoesOn(): void
     {
         $plugin = new CaptureRefusedCustomer(
             $this->shop->fence,
             $this->refusedCustomer($this->messages([])),
-            $this->shop->surroundings
+            $this->shop->execution
         );
         $refuse = function (): void {
             throw new LocalizedException('The account sign-in was incorrect.');
@@ -110,10 +110,10 @@ class HappeningTest extends TestCase
                 self::assertSame('The account sign-in was incorrect.', $exception->getMessage());
             }
         }
-        $told = $this->shop->database->told();
+        $written = $this->shop->database->written();
 
-        self::assertSame(['plugin:customer_account.authenticate'], array_column($told, 'event'));
-        self::assertStringNotContainsString('secret', json_encode($told));
+        self::assertSame(['plugin:customer_account.authenticate'], array_column($written, 'event'));
+        self::assertStringNotContainsString('secret', json_encode($written));
     }
 
     /**
@@ -122,7 +122,7 @@ class HappeningTest extends TestCase
      * @testWith [true]
      *           [false]
      */
-    public function testACronJobIsToldAtItsStartAndItsEnd(bool $isDispatched): void
+    public function testACronJobIsSentAtItsStartAndItsEnd(bool $isDispatched): void
     {
         $this->shop->state->area = 'crontab';
         $runs = $this->cronRuns();
@@ -134,12 +134,12 @@ class HappeningTest extends TestCase
         }
         $runs->saved(new Schedule(['job_code' => 'clean', 'status' => 'error', 'messages' => 'it broke']));
         $runs->saved(new Schedule(['job_code' => 'clean', 'status' => 'missed']));
-        $told = $this->shop->database->told();
-        $snapshots = array_column($told, 'snapshot');
+        $written = $this->shop->database->written();
+        $snapshots = array_column($written, 'snapshot');
 
         self::assertSame(
             ['cron_job_run', 'plugin:cron_schedule.save', 'plugin:cron_schedule.save'],
-            array_column($told, 'event')
+            array_column($written, 'event')
         );
         self::assertSame(['running', 'error', 'missed'], array_column($snapshots, 'status'));
         self::assertSame([null, 'it broke', null], array_column($snapshots, 'messages'));
@@ -149,14 +149,14 @@ class HappeningTest extends TestCase
         self::assertNull($snapshots[2]['duration']);
     }
 
-    private function happening(SnapshotInterface $snapshots): Happening
+    private function happening(SnapshotInterface $snapshots): DispatchedEvent
     {
-        return new Happening($snapshots, $this->shop->teller);
+        return new DispatchedEvent($snapshots, $this->shop->recorder);
     }
 
     private function refusedCustomer(ManagerInterface $messages): RefusedCustomer
     {
-        $watcher = new RefusedCustomer($messages, $this->shop->surroundings, $this->shop->teller);
+        $watcher = new RefusedCustomer($messages, $this->shop->execution, $this->shop->recorder);
         $this->shop->watchers[self::BEFORE_LOGIN] = $watcher;
         $this->shop->watchers[self::LOGIN] = $watcher;
 
@@ -172,7 +172,7 @@ class HappeningTest extends TestCase
             }
         };
 
-        return new CronRun(new CronJob($config), $this->shop->teller);
+        return new CronRun(new CronJob($config), $this->shop->recorder);
     }
 
     private function messages(array $texts): ManagerInterface

@@ -7,9 +7,9 @@ namespace MagentoEventBridge\Agent\Test\Doubles;
 use Magento\Framework\Model\AbstractModel;
 
 /**
- * A thing that has a row: an order, a line of a cart.
+ * An object that has a row: an order, a line of a cart.
  */
-class Thing extends AbstractModel
+class StoredModel extends AbstractModel
 {
     /**
      * @var Database

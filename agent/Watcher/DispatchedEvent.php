@@ -8,9 +8,9 @@ use Magento\Framework\DataObject;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
 
 /**
- * Tells of an event that is whole in itself: a login, a flushed cache.
+ * Captures an event that is complete in itself: a login, a flushed cache.
  */
-class Happening implements WatcherInterface
+class DispatchedEvent implements WatcherInterface
 {
     /**
      * @var SnapshotInterface
@@ -20,20 +20,20 @@ class Happening implements WatcherInterface
     /**
      * @var CaptureRecorder
      */
-    private $teller;
+    private $recorder;
 
-    public function __construct(SnapshotInterface $snapshots, CaptureRecorder $teller)
+    public function __construct(SnapshotInterface $snapshots, CaptureRecorder $recorder)
     {
         $this->snapshots = $snapshots;
-        $this->teller = $teller;
+        $this->recorder = $recorder;
     }
 
     public function on(string $event, DataObject $data): void
     {
         $storeId = $this->snapshots->storeId($data);
-        $snapshot = $this->teller->isOn($event, $storeId) ? $this->snapshots->of($data) : null;
+        $snapshot = $this->recorder->isOn($event, $storeId) ? $this->snapshots->of($data) : null;
         if ($snapshot !== null) {
-            $this->teller->tell($event, $storeId, $snapshot);
+            $this->recorder->record($event, $storeId, $snapshot);
         }
     }
 }
