@@ -28,7 +28,11 @@ class Clock:
     def step(self, offset: int) -> None:
         """Be so many seconds ahead of the true time."""
         self.offset = offset
-        self._file.write_text(f"{offset:+d}")
+        # Replaced at once: a file that is being written is empty for a moment, and then the time
+        # is the true one.
+        new = self._file.with_suffix(".new")
+        new.write_text(f"{offset:+d}")
+        new.replace(self._file)
 
     @property
     def variables(self) -> dict[str, str]:
