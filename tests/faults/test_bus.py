@@ -35,7 +35,7 @@ async def test_no_number_of_failures_is_too_many(tmp_path: Path, fails_as_a_whol
         if number >= MANY:
             return Take()
         if fails_as_a_whole:
-            return Refuse("ThrottlingException")
+            return Refuse("ServiceUnavailable", 503)
         return Take(dict.fromkeys(range(len(entries)), "InternalFailure"))
 
     async with put_events(script) as bus:

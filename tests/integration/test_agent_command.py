@@ -383,7 +383,7 @@ def test_a_cron_and_a_bridge_that_stand_still_are_found(set_up: Magento, shop: S
     shop.beat(seconds_ago=600)
     ran = set_up.agent("check", "--json")
     assert (ran.status, ran.state("cron"), ran.state("bridge")) == (1, "warn", "fail")
-    assert "the last was alive 10 minutes ago" in ran.out
+    assert "the last one was alive 10 minutes ago" in ran.out
 
 
 def test_no_heartbeat_is_missed_where_captures_go_over_http(set_up: Magento, shop: Shop) -> None:

@@ -177,6 +177,7 @@ def test_the_commands_are_those_that_are_documented():
         "version",
         "agent install",
         "agent check",
+        "agent uninstall",
         "events list",
         "events show",
         "events sample",
