@@ -1,5 +1,5 @@
-# What a person does here. Python packages go into .venv; nothing else is touched.
-# The first Python here that is new enough; PYTHON=/path/to/python3.12 make … names another.
+# The project's tasks. Python packages are installed into .venv, and nowhere else.
+# The first Python on PATH that is new enough; PYTHON=/path/to/python3.12 make … selects another.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 VENV := .venv
@@ -12,26 +12,26 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 install: $(VENV)/installed
 
-# Both are made again when the dependencies change. Versions and digests are those of the lock files.
-# uv takes seconds where pip takes minutes; pip installs where uv cannot reach an index.
+# Both are repeated when the dependencies change. Versions and hashes are those of the lock files.
+# uv takes seconds where pip takes minutes; pip is the fallback where uv cannot reach an index.
 INSTALL = $(BIN)/uv pip install --python $(BIN)/python
 EDITABLE = --no-deps --no-build-isolation --editable .
 LOCKED = --require-hashes --requirement
 
-# What the demo needs: the package, its extra `demo`, and what installs them.
+# For the demo: the package, its extra `demo`, and the installers.
 $(VENV)/installed-demo: pyproject.toml requirements-demo.lock
 	@test -n '$(PYTHON)' && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Python 3.11 or later is needed; PYTHON=/path/to/python3.12 make … names one." >&2; exit 1; }
+		|| { echo "Python 3.11 or later is needed; PYTHON=/path/to/python3.12 make … selects one." >&2; exit 1; }
 	@echo "Creating $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV)
 	@awk '/^[^ ]/ { wanted = /^uv==/ } wanted' requirements-demo.lock >$(VENV)/uv.txt
-	@$(PIP) $(LOCKED) $(VENV)/uv.txt || echo "There is no uv for this machine: pip installs, which takes longer." >&2
+	@$(PIP) $(LOCKED) $(VENV)/uv.txt || echo "uv is not available for this machine: installing with pip, which takes longer." >&2
 	@echo "Installing the $$(grep -c '^[a-z].*==' requirements-demo.lock) packages of requirements-demo.lock"
 	@$(INSTALL) $(LOCKED) requirements-demo.lock || $(BIN)/pip install $(LOCKED) requirements-demo.lock
 	@$(INSTALL) --quiet $(EDITABLE) || $(PIP) $(EDITABLE)
 	@touch $@
 
-# What tests, checks and documentation need besides.
+# In addition, for tests, checks and documentation.
 $(VENV)/installed: $(VENV)/installed-demo requirements.lock
 	@echo "Installing the rest of the $$(grep -c '^[a-z].*==' requirements.lock) packages of requirements.lock"
 	@$(INSTALL) $(LOCKED) requirements.lock || $(BIN)/pip install $(LOCKED) requirements.lock
@@ -47,12 +47,12 @@ test: install
 	$(BIN)/coverage report
 	$(BIN)/coverage report --fail-under=100 --include='src/magento_eventbridge/captures.py,src/magento_eventbridge/catalog/*,src/magento_eventbridge/delivery/backoff.py,src/magento_eventbridge/delivery/condition.py,src/magento_eventbridge/delivery/lane.py,src/magento_eventbridge/delivery/envelope.py,src/magento_eventbridge/delivery/routing.py,src/magento_eventbridge/delivery/verdicts.py,src/magento_eventbridge/magento/connections.py,src/magento_eventbridge/magento/consumers_runner.py,src/magento_eventbridge/magento/encryption.py,src/magento_eventbridge/magento/env_php.py,src/magento_eventbridge/magento/installation.py,src/magento_eventbridge/magento/php_evaluator.py,src/magento_eventbridge/magento/php_functions.py,src/magento_eventbridge/magento/php_values.py,src/magento_eventbridge/magento/store_config.py,src/magento_eventbridge/magento/store_settings.py'
 
-# What needs no server, container or foreign tool: unit tests, and queues and sinks in this process.
+# The tests that need no server or foreign tool: unit tests, and in-process queues and sinks.
 test-quick: install
 	$(BIN)/pytest -q --numprocesses=2 --dist=worksteal -m 'not external' tests/unit tests/conformance --durations=10
 
-# The fault tests for long: so many things go wrong in each storm. Two storms at a time; what each
-# gave, and its seed, is told at the end.
+# The fault tests with many more faults in each storm, two storms at a time; the report at the end
+# has each storm's result and seed.
 soak: export MAGENTO_EVENTBRIDGE_SOAK_ROUNDS ?= 200
 soak: install
 	$(BIN)/pytest tests/faults --numprocesses=2 --dist=worksteal -v -rP
@@ -67,11 +67,11 @@ lint: install
 bench: install build/peers/installed
 	$(BIN)/python -m benchmarks
 
-# Several bridges on one RabbitMQ, which is installed when it is missing and that is allowed.
+# Several bridges on one RabbitMQ, which is installed if it is missing and that is allowed.
 bench-queues: install
 	$(BIN)/python -m benchmarks.queues
 
-# A peer that wants another botocore than boto3 does.
+# An environment for aiobotocore, which needs another botocore than boto3.
 build/peers/installed: $(VENV)/installed
 	$(PYTHON) -m venv build/peers
 	$(BIN)/uv pip install --quiet --python build/peers/bin/python aiobotocore uvloop
@@ -82,8 +82,8 @@ docs: install
 	$(BIN)/python -m tools.docs_site
 	$(BIN)/zensical build --strict
 
-# Versions and digests for every platform: of all that the package, its extras and its tools need,
-# and of the part that the demo needs, in the same versions.
+# Versions and hashes for every platform: for the package with all extras and tools, and for the
+# demo, in the same versions.
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command 'make lock'
 lock: install
@@ -91,17 +91,17 @@ lock: install
 	$(LOCK) --extra demo --group setup --constraint requirements.lock \
 		--output-file requirements-demo.lock pyproject.toml
 
-# Known faults in what is locked; asks PyPI, or a server with OSV's interface: OSV_URL=http://…/v1/query
+# Known vulnerabilities in the locked versions, from PyPI or an OSV server: OSV_URL=http://…/v1/query
 audit: install
 	@$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict \
 		$(if $(OSV_URL),--vulnerability-service osv --osv-url '$(OSV_URL)') || { \
-		echo "make audit: see above: known faults, or what could not be asked about (it needs the network)." >&2; exit 1; }
+		echo "make audit: see above: known vulnerabilities, or packages that could not be checked (this needs the network)." >&2; exit 1; }
 
-# SECONDS_EACH on each target; what it finds is left in build/fuzz. Needs atheris, and says so.
+# SECONDS_EACH on each target; findings are left in build/fuzz. Needs atheris.
 SECONDS_EACH ?= 60
 fuzz: install
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check atheris \
-		|| { echo "make fuzz: there is no atheris for this Python: nothing was fuzzed." >&2; exit 2; }
+		|| { echo "make fuzz: atheris is not available for this Python: nothing was fuzzed." >&2; exit 2; }
 	@for target in $$($(BIN)/python -c 'from fuzz.targets import TARGETS; print(*TARGETS)'); do \
 		echo "fuzzing $$target for $(SECONDS_EACH) s"; \
 		$(BIN)/python -m fuzz $$target $(SECONDS_EACH) >build/fuzz-$$target.log 2>&1 \

@@ -1,1 +1,1 @@
-"""How fast delivery is, beside what else could be used: ratios of one run on one machine."""
+"""The speed of delivery compared with alternatives: ratios of one run on one machine."""

@@ -2,8 +2,8 @@
 
     python -m benchmarks [peers] [whole] [backlog] [stages]
 
-Without arguments everything. Rates are the median of rounds in which all take their turn, so that
-what else the machine does meets everybody.
+Without arguments everything. Rates are the median of rounds in which all contestants take turns,
+so that other load on the machine affects all of them.
 """
 
 import json
@@ -30,7 +30,7 @@ COUNTS = {
     "bare loop": 40_000,
     "own loop": 40_000,
     "bridge": 40_000,
-    # More than the journal can let wait: it writes all the while.
+    # More records than the journal can hold in memory: it must write meanwhile.
     "bridge with journal": 120_000,
     "bridge with hashes": 120_000,
     "bridge with metrics": 40_000,
@@ -44,14 +44,14 @@ LATENCIES = {0: 8, 1: 8, 20: 32, 50: 64}
 QUEUES = ("sqlite", "outbox", "magento-db", "amqp")
 BACKLOGS = (1_000, 10_000, 100_000, 1_000_000)
 BUILD = Path("build")
-# aiobotocore wants another botocore than boto3 does: `make` gives it an environment of its own.
+# aiobotocore needs another botocore than boto3: `make` creates an environment for it.
 PEERS_PYTHON = BUILD / "peers/bin/python"
 
 Row = tuple[str, str, str, str]
 
 
 def rate(name: str, url: str, count: int, *, one_core: bool = False) -> float:
-    """Measure one contestant in a process of its own, in events a second."""
+    """Measure one contestant in its own process, in events per second."""
     if name.startswith("aiobotocore"):
         return count / _aiobotocore(url, count)
     cores = on_one_core() if one_core else []
@@ -80,9 +80,9 @@ def _median_of_rounds(
 
 
 def peers(latency: int) -> tuple[list[Row], dict[str, Any]]:
-    """Compare everybody who delivers what is ready to be delivered."""
+    """Compare the contestants on events that are ready to be sent."""
     os.environ["BENCHMARK_CALLS_AT_ONCE"] = str(LATENCIES[latency])
-    # One call after the other takes its time at these latencies.
+    # Sequential calls are slow at these latencies.
     counts = {
         name: count // 10 if latency > 1 and "a call" in name else count
         for name, count in COUNTS.items()
@@ -153,7 +153,7 @@ def whole() -> tuple[list[Row], dict[str, Any]]:
 
 
 def backlog() -> tuple[list[Row], dict[str, Any]]:
-    """Drain queues that hold more and more, and fill the one behind the inlet further."""
+    """Drain queues with growing backlogs, and fill the inlet's spool further."""
     rows: list[Row] = []
     result: dict[str, Any] = {}
 
@@ -163,7 +163,7 @@ def backlog() -> tuple[list[Row], dict[str, Any]]:
 
     for queue in QUEUES:
         for count in BACKLOGS:
-            # What takes a second is measured more than once.
+            # Short measurements are repeated.
             rounds = ROUNDS if count <= 10_000 else 1
             rates = _median_of_rounds(partial(_drained, queue, count), rounds)
             events, peak = rates["events_per_second"], rates["peak_mb"]
@@ -178,7 +178,7 @@ def backlog() -> tuple[list[Row], dict[str, Any]]:
 
 
 def _taken(waiting: int) -> float:
-    """Measure the inlet while nothing can be delivered; gives captures in a second."""
+    """Measure the inlet while nothing can be delivered; return captures per second."""
     count = 40_000
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

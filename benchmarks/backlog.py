@@ -1,8 +1,8 @@
-"""A backlog in a queue: filled by one process, drained by another, whose memory is its own.
+"""A backlog in a queue: filled by one process, drained by another, whose memory is measured.
 
     python -m benchmarks.backlog fill|drain QUEUE PLACE ENDPOINT COUNT
 
-PLACE is what the queue needs to know, as JSON.
+PLACE is the queue's connection, as JSON.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ Place = dict[str, Any]
 
 @contextmanager
 def place(queue: str, folder: Path) -> Iterator[Place]:
-    """Make a place for a queue, with the server that it needs."""
+    """Start the server that a queue needs, and yield its PLACE."""
     match queue:
         case SqliteQueue.name:
             yield {"path": str(folder / "spool.sqlite")}
@@ -115,8 +115,8 @@ def _open(queue: str, where: Place) -> Queue:
 
 
 async def drain(name: str, where: Place, url: str, count: int) -> dict[str, float]:
-    """Deliver them all; gives the rate, what an event cost in CPU microseconds, and the most
-    memory that it took, in MB."""
+    """Deliver them all; return the rate, the CPU microseconds per event, and the peak
+    memory in MB."""
     queue = _open(name, where)
     sink = EventBridgeSink(CredentialsFinder())
     route = load.route(url)
@@ -137,7 +137,7 @@ async def drain(name: str, where: Place, url: str, count: int) -> dict[str, floa
 
 
 def _peak_mb() -> float:
-    """Give the most memory that this process had; `ru_maxrss` would begin with its parent's."""
+    """Return the peak memory of this process; `ru_maxrss` would begin with its parent's."""
     status = Path("/proc/self/status").read_text()
     [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
     return int(line.split()[1]) / 1024

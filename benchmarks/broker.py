@@ -1,4 +1,4 @@
-"""What a store publishes to RabbitMQ."""
+"""A store as a publisher on RabbitMQ."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ _UNCONFIRMED = 1000
 
 
 async def publish(url: str, queue: str, captures: Iterable[bytes]) -> None:
-    """Publish captures as the agent does, to a queue as Magento makes it."""
+    """Publish captures as the agent does, to a queue as Magento creates it."""
     connection = await aiormq.connect(url)
     channel = await connection.channel()
     await channel.queue_declare(queue, durable=True)

@@ -1,4 +1,4 @@
-"""Who is measured: each delivers `count` events to the endpoint and gives the seconds it took."""
+"""The contestants: each delivers `count` events to the endpoint and returns the seconds it took."""
 
 import asyncio
 import os
@@ -35,7 +35,7 @@ CALLS_AT_ONCE = int(os.environ.get("BENCHMARK_CALLS_AT_ONCE", "8"))
 
 
 def bare_loop(url: str, count: int) -> float:
-    """Signs and posts calls of ten that are ready made: as fast as this client can be."""
+    """Signs and posts prepared calls of ten entries: as fast as this client can be."""
     entries = load.entries(count, url)
     bodies = [encode(entries[start : start + 10]) for start in range(0, count, 10)]
     credentials = Credentials(load.KEYS.access_key, load.KEYS.secret_access_key)
@@ -119,12 +119,12 @@ def bridge(url: str, count: int, journal: Observer | None = None) -> float:
 
 
 def bridge_with_metrics(url: str, count: int) -> float:
-    """The same, counting for Prometheus what becomes of each event."""
+    """The same, with Prometheus metrics."""
     return bridge(url, count, DeliveryCounts())
 
 
 def bridge_with_journal(url: str, count: int, retention: Retention | None = None) -> float:
-    """The same, keeping the console's journal of each event, as `serve` does."""
+    """The same, with the console's journal, as in `serve`."""
     with tempfile.TemporaryDirectory() as folder:
         journal = Recorder(Path(folder) / "journal.sqlite", retention or Retention())
         journal.open()
@@ -136,7 +136,7 @@ def bridge_with_journal(url: str, count: int, retention: Retention | None = None
 
 
 def bridge_with_hashes(url: str, count: int) -> float:
-    """The same, with personal data as hashes in the journal."""
+    """The same, with hashed personal data in the journal."""
     return bridge_with_journal(url, count, Retention(personal_data="hash"))
 
 

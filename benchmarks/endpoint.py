@@ -1,8 +1,8 @@
-"""A PutEvents endpoint that costs as little as one in Python can; run as a process of its own.
+"""A PutEvents endpoint that costs as little CPU as possible in Python; runs as its own process.
 
     python -m benchmarks.endpoint MILLISECONDS
 
-It answers after so long: 0 is what no network reaches, 1 what one in the same building does.
+It answers after so long: 0 is faster than any network, 1 is a network in the same building.
 `GET /taken` returns how many entries it has and when the last came, `GET /arrivals` all times;
 times are those of the monotonic clock, which all processes of a machine share.
 """
@@ -19,15 +19,15 @@ from pydantic_core import from_json
 
 _ID = "11710aed-b79e-4468-a20b-bb3c0c3b4860"
 _LATENCY = float(sys.argv[1]) / 1000  # given in milliseconds
-_LOOKED_AT = 20_000  # of so many calls the bodies are kept, to look at afterwards
+_LOOKED_AT = 20_000  # the bodies of so many calls are kept, for checks afterwards
 
 
-# A bridge that is killed hangs up in the middle of a request.
+# A killed bridge disconnects in the middle of a request.
 logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 
 
 class Taken:
-    """What came so far."""
+    """What arrived so far."""
 
     def __init__(self) -> None:
         self.entries = 0

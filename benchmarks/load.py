@@ -1,4 +1,4 @@
-"""The load: the recorded store day, over and over, each capture with an id of its own."""
+"""The load: the recorded store day, repeated, each capture with a unique id."""
 
 import itertools
 import json
@@ -21,12 +21,12 @@ def route(url: str) -> Route:
 
 
 def captures(count: int) -> Iterator[tuple[Capture, bytes]]:
-    """Give captures that mean an event; each round of the day has subjects of its own."""
+    """Return captures of events; each repetition of the day has its own subjects."""
     day = [json.loads(recorded.line) for recorded in store_day.captures()]
-    day = [told for told in day if event_of(read_capture(json.dumps(told)))]
-    for number, told in enumerate(itertools.islice(itertools.cycle(day), count)):
-        subject = f"{told['subject']}/{number // len(day)}"
-        text = json.dumps({**told, "id": str(uuid_utils.uuid7()), "subject": subject}).encode()
+    day = [recorded for recorded in day if event_of(read_capture(json.dumps(recorded)))]
+    for number, recorded in enumerate(itertools.islice(itertools.cycle(day), count)):
+        subject = f"{recorded['subject']}/{number // len(day)}"
+        text = json.dumps({**recorded, "id": str(uuid_utils.uuid7()), "subject": subject}).encode()
         yield read_capture(text), text
 
 

@@ -2,8 +2,8 @@
 
     python peer_aiobotocore.py ENDPOINT ENTRIES
 
-Runs with a Python of its own, as aiobotocore wants another botocore than boto3 does; so it
-imports nothing of the project, and gets its entries from a file.
+Runs with its own Python, as aiobotocore needs another botocore than boto3; so it
+imports nothing of the project, and reads its entries from a file.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _CALLS_AT_ONCE = 8
 
 
 async def main(url: str, entries: list[dict[str, object]]) -> float:
-    """Give the seconds that it takes to put all entries."""
+    """Return the seconds that it takes to put all entries."""
     calls = iter([entries[start : start + 10] for start in range(0, len(entries), 10)])
     session = get_session()
     async with session.create_client(

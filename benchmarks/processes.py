@@ -1,4 +1,4 @@
-"""The processes of a measurement: the endpoint, the bridge, and who is measured."""
+"""The processes of a measurement: the endpoint, the bridge, the contestant."""
 
 import json
 import os
@@ -16,11 +16,11 @@ SECRET = "a-secret-for-the-benchmarks"
 
 @contextmanager
 def endpoint(latency: float = 0, *, beside: bool = False) -> Iterator[str]:
-    """Run the endpoint in a process of its own and give its URL.
+    """Run the endpoint in its own process and yield its URL.
 
     Args:
         latency: in milliseconds.
-        beside: leave the core alone that the bridge has to itself.
+        beside: do not use the core that is reserved for the bridge.
     """
     cores = beside_that_core() if beside else []
     process = subprocess.Popen(
@@ -38,9 +38,9 @@ def endpoint(latency: float = 0, *, beside: bool = False) -> Iterator[str]:
 
 @contextmanager
 def serving(url: str, folder: Path, *, console: bool) -> Iterator[str]:
-    """Run `magento-eventbridge serve` on one core, as an operator does; gives its inlet's URL.
+    """Run `magento-eventbridge serve` on one core, as an operator does; yields its inlet's URL.
 
-    With the console it keeps its journal of events.
+    With the console, it writes its journal.
     """
     log = folder / "bridge.log"
     given = {
@@ -78,18 +78,18 @@ def serving(url: str, folder: Path, *, console: bool) -> Iterator[str]:
 
 
 def on_one_core() -> list[str]:
-    """Give what to put before a command so that it has one core, and only that."""
+    """Return the prefix of a command that pins it to one core."""
     return ["taskset", "--cpu-list", "0"] if (os.cpu_count() or 1) > 1 else []
 
 
 def beside_that_core() -> list[str]:
-    """Give what to put before a command so that it has all cores but that one."""
+    """Return the prefix of a command that keeps it off that core."""
     cores = os.cpu_count() or 1
     return ["taskset", "--cpu-list", f"1-{cores - 1}"] if cores > 1 else []
 
 
 def measure(*command: str, cores: Sequence[str] = ()) -> Any:
-    """Run `python -m COMMAND…` in a process of its own; gives what it prints as JSON."""
+    """Run `python -m COMMAND…` in its own process; return the JSON that it prints."""
     done = subprocess.run(
         [*cores, sys.executable, "-m", *command], check=True, stdout=subprocess.PIPE, text=True
     )
@@ -97,13 +97,13 @@ def measure(*command: str, cores: Sequence[str] = ()) -> Any:
 
 
 def ask(url: str, path: str) -> Any:
-    """Ask the endpoint what came."""
+    """Return what the endpoint received."""
     with urllib.request.urlopen(url + path, timeout=30) as answer:
         return json.load(answer)
 
 
 def until_taken(url: str, count: int, seconds: float = 120) -> float:
-    """Wait until the endpoint has so many entries; gives when the last came."""
+    """Wait until the endpoint has so many entries; return when the last arrived."""
     until = time.monotonic() + seconds
     while (taken := ask(url, "/taken"))["entries"] < count:
         if time.monotonic() > until:

@@ -2,8 +2,8 @@
 
     python -m benchmarks.queues [MESSAGES]
 
-First as many messages with one, two and three bridges, beside a plain consumer. Then 100,000 (or
-MESSAGES) with three bridges, of which one is killed in the middle. The endpoint answers after
+First the same backlog with one, two and three bridges, and a plain consumer. Then 100,000 (or
+MESSAGES) with three bridges, one of which is killed in the middle. The endpoint answers after
 50 ms, as AWS does from another country.
 """
 
@@ -76,14 +76,14 @@ def bridge(broker: Broker, queue: str, url: str, folder: Path) -> Iterator[subpr
 
 
 def first_taken(url: str) -> float:
-    """Wait for the first entry; gives when it came."""
+    """Wait for the first entry; return when it arrived."""
     while not (taken := ask(url, "/taken"))["entries"]:
         time.sleep(0.01)
     return float(taken["last"])
 
 
 def throughput(broker: Broker, bridges: int, count: int) -> float:
-    """Give the events a second that so many bridges deliver, from the first to the last."""
+    """Return the events per second that so many bridges deliver, from the first to the last."""
     queue = f"benchmark.{secrets.token_hex(4)}"
     fill(broker, queue, count)
     with ExitStack() as stack:
@@ -98,7 +98,7 @@ def throughput(broker: Broker, bridges: int, count: int) -> float:
 
 
 def plain(broker: Broker, count: int) -> float:
-    """Give the events a second of the plain consumer."""
+    """Return the events a second of the plain consumer."""
     queue = f"benchmark.{secrets.token_hex(4)}"
     fill(broker, queue, count)
     with endpoint(LATENCY) as url:
@@ -108,7 +108,7 @@ def plain(broker: Broker, count: int) -> float:
 
 
 def killed(broker: Broker, count: int) -> dict[str, int]:
-    """Kill one of three bridges when half is delivered; count what came, and what came twice."""
+    """Kill one of three bridges when half is delivered; count arrivals and duplicates."""
     queue = f"benchmark.{secrets.token_hex(4)}"
     fill(broker, queue, count)
     with ExitStack() as stack:

@@ -1,8 +1,8 @@
-"""What an event costs at each stage of its way, in CPU microseconds, each stage by itself.
+"""The CPU microseconds per event of each stage of delivery, measured separately.
 
 python -m benchmarks.stages ENDPOINT WAITING
 
-So many captures wait in the spool all the while.
+WAITING captures stay in the spool meanwhile.
 """
 
 import json
@@ -38,7 +38,7 @@ def _tens(entries: list[Entry]) -> list[list[Entry]]:
 
 
 def translate(captures: list[Capture], url: str) -> list[Entry]:
-    """Seal all captures."""
+    """Build the entries of all captures."""
     route = load.route(url)
     return [
         build_entry(capture, event, route) for capture in captures if (event := event_of(capture))
@@ -46,7 +46,7 @@ def translate(captures: list[Capture], url: str) -> list[Entry]:
 
 
 def line_up(captures: list[Capture], entries: list[Entry]) -> None:
-    """Bring all entries through a lane, ten at a time."""
+    """Pass all entries through a lane, ten at a time."""
     lane = Lane(Limits(max_entries=10, max_bytes=1_000_000))
     for number, (capture, entry) in enumerate(zip(captures, entries, strict=True)):
         lane.add(Pending(Claim(number, b""), entry, capture.order_key, capture.id, ""))
@@ -56,7 +56,7 @@ def line_up(captures: list[Capture], entries: list[Entry]) -> None:
 
 
 async def stages(url: str, folder: Path, waiting: int) -> dict[str, float]:
-    """Give the cost of each stage, the least of some rounds."""
+    """Return the cost of each stage, the minimum of some rounds."""
     captures, texts = map(list, zip(*load.captures(_COUNT), strict=True))
     entries = translate(captures, url)
     bodies = [encode(ten) for ten in _tens(entries)]

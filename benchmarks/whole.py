@@ -37,9 +37,9 @@ async def _post(session: aiohttp.ClientSession, url: str, body: bytes) -> None:
 async def flood(
     bridge: str, endpoint: str | None, bodies: list[bytes], count: int
 ) -> dict[str, float]:
-    """Hand bodies over as fast as they are taken; gives captures in and events out a second.
+    """Hand bodies over as fast as they are accepted; return captures in and events out per second.
 
-    Without an endpoint nothing comes out.
+    Without an endpoint nothing is delivered.
     """
     waiting = iter(bodies)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
@@ -58,7 +58,7 @@ async def flood(
 
 
 async def steady(bridge: str, endpoint: str, bodies: Iterable[bytes]) -> dict[str, float]:
-    """Hand over one capture after the other at a steady rate; gives latencies in milliseconds."""
+    """Hand over single captures at a steady rate; return latencies in milliseconds."""
     sent: dict[str, float] = {}
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         posts = []

@@ -1,1 +1,1 @@
-"""Looks for input that breaks a promise: what strangers send, and what files of others hold."""
+"""Fuzzing of everything that reads foreign input: requests, messages and files."""

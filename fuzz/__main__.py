@@ -1,9 +1,9 @@
-"""`make fuzz`: guided by coverage, looks for bytes that break a target's promise.
+"""`make fuzz`: coverage-guided search for bytes that break a target's promise.
 
     python -m fuzz TARGET [SECONDS] [INPUT…]
 
-Ends with a status other than 0, and leaves the bytes in build/fuzz/, when it found some. With INPUT
-it runs these files only. Needs atheris, which comes with no extra: it is there for few Pythons.
+Ends with a status other than 0, and leaves the bytes in build/fuzz/, if it finds some. With INPUT
+it runs these files only. Needs atheris, which is in no extra, as few Pythons have it.
 """
 
 import sys
@@ -20,7 +20,7 @@ _DICTIONARY = {
 
 
 def _dictionary(name: str) -> list[str]:
-    """Give the option that names a target's words, of which luck alone makes none."""
+    """Return the option with a target's dictionary of keywords."""
     if name not in _DICTIONARY:
         return []
     file = BUILD / name / "words.txt"

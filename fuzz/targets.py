@@ -1,4 +1,4 @@
-"""What must hold for any bytes: each target raises when it does not. Fuzzed, and run in tests."""
+"""What must hold for any bytes: a target raises if it does not. For `make fuzz` and tests."""
 
 import json
 import tempfile
@@ -22,7 +22,7 @@ _ROUTE = Route(Destination("eu-west-1"), "shop.example.com")
 
 
 def inlet_body(data: bytes) -> None:
-    """A body is read line by line, into captures that can be translated, and faults."""
+    """A body is read line by line, into captures that can be translated, and errors."""
     accepted, rejected = read_body(data, as_lines=True)
     lines = [line for line in data.split(b"\n") if line.strip()]
     assert len(accepted) + len(rejected) == len(lines)
@@ -34,7 +34,7 @@ def inlet_body(data: bytes) -> None:
 
 
 def translation(data: bytes) -> None:
-    """A capture becomes an entry whose detail is JSON, means nothing, or is refused in words."""
+    """A capture becomes an entry with JSON detail, is no event, or is refused with a message."""
     try:
         capture = read_capture(data)
     except InvalidCaptureError as fault:
@@ -44,14 +44,14 @@ def translation(data: bytes) -> None:
 
 
 def original_message(data: bytes) -> None:
-    """A message of Magento's queue is read as a capture, always the same, or stays what it is."""
+    """A message of Magento's queue is read as a capture, deterministically, or kept unchanged."""
     text = capture_text(data, "1")
     assert capture_text(data, "1") == text
     translation(text)
 
 
 def env_php(data: bytes) -> None:
-    """A PHP file is read as an array, or refused with its name."""
+    """A PHP file is read as an array, or refused by name."""
     try:
         array = parse_php_array(data, "env.php", {"SECRET": "from the environment"})
     except PhpFileError as fault:
@@ -61,7 +61,7 @@ def env_php(data: bytes) -> None:
 
 
 def settings_file(data: bytes) -> None:
-    """A TOML file gives settings, or faults in words."""
+    """A TOML file yields settings, or error messages."""
     with tempfile.NamedTemporaryFile(suffix=".toml") as file:
         file.write(data)
         file.flush()
@@ -69,7 +69,7 @@ def settings_file(data: bytes) -> None:
 
 
 def settings_environment(data: bytes) -> None:
-    """Variables of the environment, one a line, give settings, or faults in words."""
+    """Environment variables, one a line, yield settings, or error messages."""
     pairs = [line.partition(b"=") for line in data.split(b"\n")]
     environment = {
         ENVIRONMENT_PREFIX + name.decode(errors="surrogateescape"): value.decode(

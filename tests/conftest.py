@@ -1,4 +1,4 @@
-"""Fixtures that several kinds of tests share, the loop that all run on, the seed of chance."""
+"""Fixtures that several kinds of tests share, the event loop of all tests, the random seed."""
 
 import asyncio
 import os
@@ -21,20 +21,20 @@ SEED_VARIABLE = "FAULTS_SEED"
 
 
 def pytest_configure() -> None:
-    """Draw the seed of what fault tests leave to chance, once for all processes of a run."""
+    """Choose the random seed of the fault tests, once for all processes of a run."""
     os.environ.setdefault(SEED_VARIABLE, str(random.randrange(10**9)))
 
 
 def pytest_report_header() -> str:
-    """Tell it, whatever comes of the run."""
+    """Print the seed, so that a failed run can be repeated."""
     return f"to repeat: {SEED_VARIABLE}={os.environ[SEED_VARIABLE]}"
 
 
 def pytest_sessionstart() -> None:
-    """Take servers and their folders along when the tests are asked to end, as on Ctrl-C."""
+    """Stop servers and remove their folders on SIGTERM, as on Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Let tests run on the loop that the bridge runs on."""
+    """Run tests on the event loop that the bridge uses."""
     return {"uvloop": uvloop.new_event_loop}

@@ -1,4 +1,4 @@
-"""`make lint`: names in the code that nothing but tests uses, by vulture."""
+"""`make lint`: dead code, found by vulture: names that only tests use."""
 
 import re
 import sys
@@ -10,10 +10,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/magento_eventbridge"
 SCANNED = [PACKAGE, *(ROOT / name for name in ("tools", "benchmarks", "fuzz"))]
 
-# Their fields are the format of events and of settings: read by consumers and by operators.
+# Their fields are the format of events and settings, for consumers and operators.
 FORMATS = [PACKAGE / "events", PACKAGE / "settings"]
 
-# What a library calls or reads, and what is written for users' code.
+# Called or read by a library, or written for users' code.
 ALLOWED = {
     "all_commands": "the tests of documentation list the commands by it",
     "answer_next": "magento_eventbridge.testing: for users",
@@ -45,7 +45,7 @@ def unused() -> list[str]:
     found.scavenge([str(path) for path in SCANNED])
     for template in PACKAGE.rglob("*.html"):
         found.used_names.update(re.findall(r"\w+", template.read_text()))
-    # An enum's members are found by their values, too.
+    # Enum members are also accessed by their values.
     reasons = (PACKAGE / "delivery/reasons.py").read_text()
     found.used_names.update(re.findall(r"^    ([A-Z_]+) = ", reasons, re.MULTILINE))
     return [
@@ -56,7 +56,7 @@ def unused() -> list[str]:
 
 
 def main() -> int:
-    """Print what is unused; return whether something is."""
+    """Print unused names; return whether there are any."""
     lines = unused()
     for line in lines:
         print(f"{line}: delete it, or explain it in tools/dead_code.py")

@@ -1,8 +1,8 @@
-"""Lay out the documentation for the generator of the site, in build/docs.
+"""Prepare the documentation for the site generator, in build/docs.
 
-Pages are read in the repository too, where `../agent` is next to them; a site's generator knows one
-folder only. So the pages are copied, with the files of the project that they link to, and links are
-led to where these are then. A link to a folder becomes plain text.
+Pages are also read in the repository, where `../agent` is next to them; a site generator uses one
+folder only. So the pages are copied, with the project's files that they link to, and links are
+rewritten. A link to a folder becomes plain text.
 
 python -m tools.docs_site
 """
@@ -23,7 +23,7 @@ _FENCE = re.compile(r"(^ *```.*?^ *```)", re.MULTILINE | re.DOTALL)
 
 
 def pages() -> dict[str, Path]:
-    """Give what the site has, by its path there: all of docs/, and what is linked to from it."""
+    """Return the site's files by path: all of docs/, and the files that it links to."""
     found = {
         path.relative_to(PROJECT / "docs").as_posix(): path
         for path in sorted((PROJECT / "docs").rglob("*"))
@@ -47,7 +47,7 @@ def _linked(page: Path) -> Iterator[Path]:
 
 
 def _place(file: Path) -> str:
-    """Give where a file of the project is on the site."""
+    """Return the path of a project file on the site."""
     docs = PROJECT / "docs"
     if file.is_relative_to(docs):
         return file.relative_to(docs).as_posix()
@@ -55,7 +55,7 @@ def _place(file: Path) -> str:
 
 
 def laid_out(page: Path) -> str:
-    """Give a page's text with its links led to where the site has their targets."""
+    """Return a page's text with its links rewritten to the site's paths."""
     here = posixpath.dirname(_place(page))
 
     def lead(link: re.Match[str]) -> str:

@@ -41,7 +41,7 @@ _PRIMITIVES = {
 
 
 def declarations() -> str:
-    """Give the text of the declaration file."""
+    """Return the text of the declaration file."""
     _, schema = models_json_schema([(event, "serialization") for event in CLASSES.values()])
     models: Json = schema["$defs"]
     parts = [_HEAD]

@@ -1,4 +1,4 @@
-"""Take what a real store's agent hands over during an action, for the store day of demo and tests.
+"""Record the captures of an action in a real store, for the store day of demo and tests.
 
     python -m tools.take_store_day MAGENTO_ROOT ACTION COMMAND [ARGUMENT...]
 
@@ -8,9 +8,9 @@ ACTION had there. The store must be one for tests, with the agent installed, all
 switched on, and no bridge at work. What ACTION must yield is then written by hand into
 `demo/store_day_expected.json`, from what it does.
 
-The captures are as the agent wrote them, but for names that tell where they were taken: those of
+The captures are as the agent wrote them, except names that show where they were recorded: those of
 the store, the machine, the system user that ran commands, and the vendor of modules that were
-made to drive the store. `REPLACED` is the whole list.
+written to drive the store. `REPLACED` is the whole list.
 """
 
 import argparse
@@ -45,7 +45,7 @@ _WWW_DATA = {
     "shell": "/usr/sbin/nologin",
 }
 
-# Each pattern, in the texts of a capture, and what stands for it.
+# Patterns in the texts of a capture, and their replacements.
 REPLACED = {
     re.compile(r"https?://(127\.0\.0\.1|localhost)(:\d+)?(?=/|$)"): "https://shop.example.com",
     re.compile(rf"^{re.escape(socket.gethostname())}$"): "web-1",
@@ -54,7 +54,7 @@ REPLACED = {
 
 
 def placeless(value: Any) -> Any:
-    """Give a JSON value without the names that tell where it was taken."""
+    """Return a JSON value without names that show where it was recorded."""
     match value:
         case {"passwd": _, "uid": _}:
             return _WWW_DATA
@@ -69,7 +69,7 @@ def placeless(value: Any) -> Any:
 
 
 def put(action: str, captures: list[Json], file: Path = STORE_DAY) -> None:
-    """Put the captures of an action into a store day, at the end or where the action was."""
+    """Insert the captures of an action into a store day, or replace the former ones."""
     days: dict[str, list[Json]] = {}
     for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
         result = json.loads(line)
@@ -83,7 +83,7 @@ def put(action: str, captures: list[Json], file: Path = STORE_DAY) -> None:
 
 
 def outbox_after(database: Database, last: int) -> Iterator[tuple[int, Json]]:
-    """Give the captures that are in the outbox behind a row, with the ids of their rows."""
+    """Return the captures in the outbox after a row, with the ids of their rows."""
     connection = pymysql.connect(
         host=database.host,
         port=database.port,
@@ -100,7 +100,7 @@ def outbox_after(database: Database, last: int) -> Iterator[tuple[int, Json]]:
 
 
 def main() -> int:
-    """Run the command, take its captures; give the exit status."""
+    """Run the command, record its captures; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("root", type=Path, metavar="MAGENTO_ROOT")
     parser.add_argument("action")

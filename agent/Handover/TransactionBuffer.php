@@ -8,7 +8,7 @@ use Magento\Framework\App\ResourceConnection;
 use Magento\Framework\DB\Adapter\AdapterInterface;
 use MagentoEventBridge\Agent\Capture\Capture;
 use MagentoEventBridge\Agent\Fence;
-use MagentoEventBridge\Agent\Memory\ObjectState;
+use MagentoEventBridge\Agent\State\ObjectState;
 
 /**
  * Keeps the captures of an open transaction until it commits, and forgets them if it does not.

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Snapshot;
 
 use Magento\Framework\DataObject;
-use MagentoEventBridge\Agent\Memory\ObjectStates;
+use MagentoEventBridge\Agent\State\ObjectStates;
 
 /**
  * A line of a cart, and how many were just added to it.

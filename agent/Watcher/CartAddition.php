@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Watcher;
 
 use Magento\Framework\DataObject;
-use MagentoEventBridge\Agent\Memory\ObjectStates;
+use MagentoEventBridge\Agent\State\ObjectStates;
 
 /**
  * Records how many were added to the lines of a cart; saving a line makes the capture.

@@ -8,9 +8,9 @@ use Magento\Framework\DataObject;
 use Magento\Framework\Model\AbstractModel;
 use MagentoEventBridge\Agent\Capture\ExecutionContext;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
-use MagentoEventBridge\Agent\Memory\ObjectState;
-use MagentoEventBridge\Agent\Memory\ObjectStates;
-use MagentoEventBridge\Agent\Memory\StoredRow;
+use MagentoEventBridge\Agent\State\ObjectState;
+use MagentoEventBridge\Agent\State\ObjectStates;
+use MagentoEventBridge\Agent\State\StoredRow;
 use MagentoEventBridge\Agent\Snapshot\Snapshot;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
 

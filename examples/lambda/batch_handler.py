@@ -1,4 +1,4 @@
-"""A Lambda function that a queue calls with several events: only those that failed come again."""
+"""A Lambda function behind a queue: only failed events of a batch are redelivered."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ seen: set[str] = set()
 def handler(batch: dict[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
     """Handle each event of the batch; the event source mapping has ReportBatchItemFailures.
 
-    The queue gets the events from a rule of a classic bus, or from a subscriber of a Custom Event
-    Bus. A FIFO queue behind a FIFO subscriber gets the events of one order in their order.
+    A rule of a classic bus, or a subscriber of a Custom Event Bus, sends the events to the queue.
+    A FIFO queue behind a FIFO subscriber keeps the order of one order's events.
     """
     return handle_all(batch, on_event)
 
 
 def on_event(event: AnyEvent) -> None:
-    """Handle an event once: it may come again when another of its batch failed."""
+    """Handle an event once: it may be redelivered if another one of its batch failed."""
     if event.detail.metadata.id in seen:
         return
     if isinstance(event, OrderPlaced) and event.detail.total < 0:

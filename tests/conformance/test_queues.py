@@ -33,7 +33,7 @@ KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="
 
 @dataclass
 class Subject:
-    """A queue under test: how to fill it, and how to open it once more."""
+    """A queue under test: how to fill it, and how to open it again."""
 
     queue: Queue
     put: Callable[[Sequence[tuple[Capture, bytes]]], Awaitable[None]]
@@ -135,7 +135,7 @@ async def test_what_was_acknowledged_is_gone_for_good(subject: Subject) -> None:
     assert len(await queue.claim(10)) == 1
 
 
-async def test_a_claim_that_was_never_told_of_comes_out_again(subject: Subject) -> None:
+async def test_a_claim_that_was_never_settled_comes_out_again(subject: Subject) -> None:
     captures = recorded.orders(3)
     await subject.put(captures)
     await subject.queue.claim(3)
@@ -175,7 +175,7 @@ async def test_what_is_gone_is_not_recalled(subject: Subject) -> None:
 
 
 async def test_a_subject_with_very_many_events_holds_up_no_other(subject: Subject) -> None:
-    """More than RabbitMQ hands out at once, each after the answer to the one before it."""
+    """One subject with more messages than RabbitMQ's prefetch, which are sent one by one."""
     placed = recorded.of("order-guest", "sales_order_place_after")
     hot = [recorded.stored(recorded.again(placed, subject="order/hot")) for _ in range(1100)]
     async with put_events(lambda _, __: Stall(0.004)) as endpoint:
@@ -272,7 +272,7 @@ async def test_a_dropped_dead_letter_is_gone(subject: Subject) -> None:
     assert await subject.queue.dead_letters.page(10, after=second.id) == []
 
 
-async def test_depth_tells_how_much_there_is_to_do(subject: Subject) -> None:
+async def test_depth_counts_waiting_captures(subject: Subject) -> None:
     captures = recorded.orders(4)
     await subject.put(captures)
     for claim in await subject.queue.claim(1):
@@ -293,7 +293,7 @@ async def test_waiting_ends_when_nothing_comes(subject: Subject) -> None:
     await subject.queue.wait(0.01)
 
 
-# Bodies that no store should send, and that must not block those that it does
+# Bodies that no store should send, and that must not block other messages
 
 POISON = {
     "nothing": b"",

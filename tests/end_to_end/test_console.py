@@ -195,7 +195,7 @@ async def test_a_parked_bus_is_shown_with_what_to_do(tmp_path: Path) -> None:
         await page.goto("/")
         await expect(page.get_by_role("status")).to_have_text("Idle")
         await _hand_over(bridge, _order())
-        # By itself, without a reload.
+        # Without a reload of the page.
         await expect(page.get_by_role("status")).to_have_text("Parked", timeout=15_000)
         await expect(page.locator("main")).to_contain_text("permission events:PutEvents")
         await page.goto("/dead-letters")
@@ -345,7 +345,7 @@ async def test_script_and_style_from_within_a_page_are_not_run(tmp_path: Path) -
             assert "broken" not in await page.title()
         await expect(page.locator("main")).to_contain_text("onerror")
         assert watched.complaints == []
-        # And were one to slip through, the policy would stop it.
+        # If one got through, the content security policy would stop it.
         await page.evaluate(
             "() => { const s = document.createElement('script');"
             " s.textContent = \"document.title='broken'\"; document.body.append(s); }"
@@ -354,10 +354,10 @@ async def test_script_and_style_from_within_a_page_are_not_run(tmp_path: Path) -
         assert "Content Security Policy" in watched.complaints[0]
 
 
-@pytest.mark.timeout(400)  # axe-core looks at every page several times
+@pytest.mark.timeout(400)  # axe-core checks every page several times
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_every_page_is_accessible_and_fits(tmp_path: Path, scheme: Any) -> None:
-    """Empty and in trouble, narrow and wide."""
+    """Every page without data and with failures, on narrow and wide screens."""
 
     def script(number: int, entries: list[dict[str, Any]]) -> Behaviour:
         if number == 0:

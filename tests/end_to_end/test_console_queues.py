@@ -1,4 +1,4 @@
-"""The console over the queues that are not its own: a store's database and a broker."""
+"""The console over the queues of a store: its database and its RabbitMQ."""
 
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ async def test_what_is_stuck_in_a_queue_is_seen_and_fixed(source: Source, tmp_pa
         await expect(rows.filter(has_text="dead letter")).to_have_count(5)
         await page.goto("/")
         queue = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name=source.name))
-        # The page renews itself every five seconds.
+        # The page refreshes every five seconds.
         await expect(queue.locator("[data-label='Dead letters']")).to_have_text("5", timeout=15_000)
 
         is_fixed = True

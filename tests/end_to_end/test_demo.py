@@ -44,8 +44,8 @@ def test_the_demo_delivers_the_store_day() -> None:
         [COMMAND, "demo"], capture_output=True, text=True, timeout=110, check=False
     )
     lines = done.stdout.splitlines()
-    told = "delivered 411 of 411 events (37 detail-types), 0 lost, 0 unexpected"
-    assert (done.returncode, lines[-1]) == (0, told), done.stdout[-2000:] + done.stderr[-2000:]
+    summary = "delivered 411 of 411 events (37 detail-types), 0 lost, 0 unexpected"
+    assert (done.returncode, lines[-1]) == (0, summary), done.stdout[-2000:] + done.stderr[-2000:]
     assert any(line.startswith("Its console is at http://127.0.0.1:") for line in lines)
     assert any("OrderPlaced" in line and '"id": "000000' in line for line in lines)
 
@@ -72,7 +72,7 @@ def test_a_kept_demo_shows_the_day_in_the_console_and_stops_cleanly(number: int)
     finally:
         demo.send_signal(number)
         _, errors = demo.communicate(timeout=60)
-    assert (demo.returncode, errors) == (130, "")  # the day was not over
+    assert (demo.returncode, errors) == (130, "")  # the recorded day had not ended
     assert not [pid for pid in bridges if Path(f"/proc/{pid}").exists()]
 
 

@@ -1,4 +1,4 @@
-"""The installed command under attack: it stays small, it answers, and takes what is right."""
+"""The installed command under attack: memory stays bounded, and valid requests are accepted."""
 
 import asyncio
 import contextlib
@@ -18,8 +18,8 @@ ATTACKERS = 10
 
 
 def request(body: bytes, *headers: str, length: int | None = None) -> bytes:
-    told = {"Host": "x", "Content-Type": "application/x-ndjson", **signed_headers(SECRET, body)}
-    rows = [f"{name}: {value}" for name, value in told.items()]
+    signed = {"Host": "x", "Content-Type": "application/x-ndjson", **signed_headers(SECRET, body)}
+    rows = [f"{name}: {value}" for name, value in signed.items()]
     size = f"Content-Length: {len(body) if length is None else length}"
     return (
         "\r\n".join(["POST /v1/captures HTTP/1.1", *rows, *headers, size, "", ""]).encode() + body
@@ -67,8 +67,8 @@ async def test_no_sender_makes_it_large_or_deaf(tmp_path: Path) -> None:
                     async with http.get(f"{bridge.url}/health/live") as answer:
                         assert answer.status == 200
                 await asyncio.gather(*attackers)
-        # The bodies that may wait at once, read into lines: a few times their size. One bomb that
-        # is unfolded would be as much, and there were many.
+        # Read into lines, bodies take a few times their size. One decompressed bomb would take as
+        # much, and the test sends many.
         assert megabytes(bridge) - before < 350
         await hand_over(bridge.url, SECRET, [body for _, body in recorded.orders(100)])
         await endpoint.until_taken(200)

@@ -1,4 +1,4 @@
-"""What operators see of the installed command: its figures, its health, its log."""
+"""What operators see of the installed command: metrics, health, log."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ ENABLED = {"METRICS__ENABLED": "1", "METRICS__PORT": "0"}
 
 
 class Figures:
-    """What /metrics returned, by name and labels."""
+    """The answer of /metrics, by name and labels."""
 
     def __init__(self, text: str) -> None:
         self.samples = [
@@ -34,7 +34,7 @@ class Figures:
         ]
 
     def of(self, name: str, **labels: str) -> float:
-        """Give the sum of a metric's samples that have these labels; fails when there is none."""
+        """Return the sum of a metric's samples that have these labels; fails when there is none."""
         found = self.values(name, **labels)
         assert found, f"no {name} {labels} among {sorted({n for n, *_ in self.samples})}"
         return sum(found)
@@ -61,7 +61,7 @@ def _text(log: Path) -> str:
 
 
 class Watched:
-    """A running bridge, and where it tells how it fares."""
+    """A running bridge, with the addresses of its metrics and health."""
 
     def __init__(self, url: str, http: aiohttp.ClientSession) -> None:
         self.url = url
@@ -164,7 +164,7 @@ async def test_what_waits_and_what_is_parked_is_reported(tmp_path: Path) -> None
             assert got.of("queue_oldest_seconds") > 0
             assert got.of("dead_letters") == 0
             status, health = await seen.ready()
-            # No restart would mend it, so the bridge is ready; and says what is wrong.
+            # A restart would not help, so the bridge is ready, and reports what is wrong.
             assert status == 200
             (reason,) = health["destinations in trouble"].values()
             assert "AccessDeniedException" in reason
@@ -183,7 +183,7 @@ async def test_calls_in_flight_are_reported(tmp_path: Path) -> None:
 async def test_a_spool_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     async with put_events() as endpoint, bridge_of(tmp_path, endpoint.url) as (_, seen):
         assert (await seen.ready())[0] == 200
-        # Somebody else writes the file and does not end: the spool does not answer.
+        # Another process holds the file's write lock: the spool does not answer.
         other = sqlite3.connect(tmp_path / "spool.sqlite", isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")
         await asyncio.sleep(1.1)
@@ -204,7 +204,7 @@ async def test_a_removed_spool_is_reported_by_inlet_health_and_log(tmp_path: Pat
         (tmp_path / "spool.sqlite").unlink()
         with pytest.raises(HandOverError, match="503 .*was removed while in use"):
             await hand_over(bridge.url, SECRET, bodies[1:], HandOverOptions(tries=1))
-        await asyncio.sleep(1.1)  # a check lasts for a second
+        await asyncio.sleep(1.1)  # a check is cached for a second
         status, health = await watched.ready()
         assert status == 503
         assert "was removed while in use" in health["faults"]["sqlite"]

@@ -1,4 +1,4 @@
-"""A real Prometheus watches the installed command: each panel has data, alerts come when due."""
+"""A real Prometheus watches the installed command: each panel has data, alerts fire when due."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ DASHBOARD = DEPLOY / "grafana/magento-eventbridge.json"
 
 
 def panels() -> dict[str, list[str]]:
-    """Give the queries of each panel by its title, as Grafana asks them of all bridges."""
+    """Return the queries of each panel by its title, as Grafana asks them of all bridges."""
     found: dict[str, list[str]] = {}
     for panel in json.loads(DASHBOARD.read_text())["panels"]:
         queries = [target["expr"] for target in panel["targets"]]
@@ -33,7 +33,7 @@ def panels() -> dict[str, list[str]]:
 
 
 def weather(number: int, entries: list[dict[str, Any]]) -> Behaviour:
-    """Fail now and then, in each of the ways that have a figure of their own."""
+    """Fail now and then, in each of the ways that have a metric of their own."""
     if number % 5 == 1:
         return Refuse("InternalException", 500)
     if number % 5 == 3:
@@ -42,7 +42,7 @@ def weather(number: int, entries: list[dict[str, Any]]) -> Behaviour:
 
 
 async def _trade(bridge: str) -> None:
-    """Be a busy shop, with a neighbour whose secret is wrong and an agent from the future."""
+    """Send as a busy shop, as a shop with a wrong secret, and as an agent of a newer version."""
     unknown = recorded.of("admin-login-fail", "backend_auth_user_login_failed") | {"event": "new"}
     while True:
         lines = [body for _, body in recorded.orders(20)]
@@ -55,7 +55,7 @@ async def _trade(bridge: str) -> None:
 
 
 async def _shows(watcher: Prometheus, query: str) -> bool:
-    """Tell whether a query gives figures; a quantile of nothing is none."""
+    """Return whether a query has a result; a quantile over no samples has none."""
     values = await watcher.values(query)
     return bool(values) and not all(math.isnan(value) for value in values)
 
@@ -83,7 +83,7 @@ async def test_each_panel_of_the_dashboard_shows_something(tmp_path: Path) -> No
 
 
 def _of_bridges() -> str:
-    """Give what the dashboard's list of bridges is made of."""
+    """Return the values of the dashboard's variable `bridge`."""
     variables = json.loads(DASHBOARD.read_text())["templating"]["list"]
     [query] = [one["query"]["query"] for one in variables if one["name"] == "instance"]
     [series] = re.findall(r"label_values\((\w+), instance\)", query)

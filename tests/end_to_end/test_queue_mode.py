@@ -1,4 +1,4 @@
-"""The installed command over Magento's own queues: for cron, for good, and many at once."""
+"""The installed command over Magento's own queues: from cron, as a service, and several at once."""
 
 import asyncio
 import json
@@ -108,7 +108,7 @@ async def test_consume_drains_so_many_of_the_broker_and_stops(
 
 
 @pytest.mark.parametrize(
-    ("runner", "told"),
+    ("runner", "output"),
     [
         ({"CRON_CONSUMERS_RUNNER__CRON_RUN": "false"}, "cron_run is off"),
         (
@@ -118,7 +118,7 @@ async def test_consume_drains_so_many_of_the_broker_and_stops(
     ],
 )
 async def test_consume_obeys_the_stores_consumers_runner(
-    tmp_path: Path, magento_queue: MagentoQueue, runner: dict[str, str], told: str
+    tmp_path: Path, magento_queue: MagentoQueue, runner: dict[str, str], output: str
 ) -> None:
     magento_queue.put(recorded.orders(1))
     settings = of_database(magento_queue.options)
@@ -126,7 +126,7 @@ async def test_consume_obeys_the_stores_consumers_runner(
         words = ("consume", "--queue", "magento-db")
         done = await ran(tmp_path, endpoint.url, settings | runner, *words)
         assert (done.status, done.out) == (0, "0 delivered, 0 passed over, 0 buried\n")
-        assert told in done.err
+        assert output in done.err
         named = {"CRON_CONSUMERS_RUNNER__CONSUMERS": f"async.operations.all {TOPIC}"}
         done = await ran(tmp_path, endpoint.url, settings | named, *words)
     assert done.out == "1 delivered, 0 passed over, 0 buried\n"
@@ -139,7 +139,7 @@ async def test_a_broker_that_nobody_names_is_asked_for(tmp_path: Path) -> None:
     assert "Traceback" not in done.err
 
 
-# For good
+# As a service
 
 
 async def test_serve_delivers_from_the_queues_of_a_store_in_queue_mode(
@@ -171,9 +171,9 @@ async def test_serve_delivers_from_the_queues_of_a_store_in_queue_mode(
         async def run(*words: str) -> str:
             return (await ran(tmp_path, endpoint.url, settings, *words)).out
 
-        told = await run("doctor")
-        assert "magento-db: 0 captures wait, 0 dead letters" in told
-        assert "amqp: 0 captures wait, 1 dead letters" in told
+        output = await run("doctor")
+        assert "magento-db: 0 captures wait, 0 dead letters" in output
+        assert "amqp: 0 captures wait, 1 dead letters" in output
         (letter,) = json.loads(await run("dead-letters", "list", "--queue", "amqp", "--json"))
         assert letter["reason"] == "not a capture: Expected `object`, got `array`"
         number = str(letter["id"])
@@ -190,7 +190,7 @@ async def test_serve_delivers_from_the_queues_of_a_store_in_queue_mode(
         assert dropped == "1 dropped\n"
 
 
-# Many at once
+# Several bridges at once
 
 
 @asynccontextmanager
@@ -235,7 +235,7 @@ async def test_of_three_bridges_one_may_be_killed(
         identifier = json.loads(entry["Detail"])["metadata"]["id"]
         sources.setdefault(identifier, set()).add(entry["Source"])
     twice = [identifier for identifier, count in Counter(endpoint.ids).items() if count > 1]
-    # What the killed bridge had delivered and could not tell any more.
+    # What the killed bridge had delivered but not yet acknowledged.
     assert all(f"bridge-{killed}" in sources[identifier] for identifier in twice)
     assert len(twice) <= (200 if queue == "amqp" else 1000)
 

@@ -1,4 +1,4 @@
-"""The installed command, from HTTP in to PutEvents out, and what kills it."""
+"""The installed command, from HTTP in to PutEvents out, and the errors that end it."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ async def test_sigterm_gives_back_what_it_cannot_finish(tmp_path: Path) -> None:
         await queue.close()
 
 
-async def test_health_is_told_while_it_runs(tmp_path: Path) -> None:
+async def test_health_is_reported_while_it_runs(tmp_path: Path) -> None:
     async with put_events() as endpoint, serving(tmp_path, endpoint.url) as bridge:
         async with aiohttp.ClientSession() as http:
             for name in ("live", "ready"):
@@ -50,10 +50,10 @@ async def test_health_is_told_while_it_runs(tmp_path: Path) -> None:
 
 
 async def test_dry_run_writes_down_what_the_documentation_shows(tmp_path: Path) -> None:
-    told = recorded.of("admin-login-fail", "backend_auth_user_login_failed")
+    message = recorded.of("admin-login-fail", "backend_auth_user_login_failed")
     settings = {"OPTIONS__DRY_RUN_MODE": "1", "OPTIONS__TRACKING": "0", "CREDENTIALS__TYPE": "env"}
     async with put_events() as endpoint, serving(tmp_path, endpoint.url, **settings) as bridge:
-        await hand_over(bridge.url, SECRET, [json.dumps(told).encode()])
+        await hand_over(bridge.url, SECRET, [json.dumps(message).encode()])
         async with asyncio.timeout(10):
             while "sent with id" not in bridge.log:
                 await asyncio.sleep(0.02)
@@ -90,16 +90,18 @@ async def test_consume_drains_and_stops(tmp_path: Path) -> None:
     await queue.put(recorded.orders(30))
     await queue.close()
     async with put_events() as endpoint:
-        for arguments, told in (
+        for arguments, message in (
             (["--max-messages", "10"], "10 delivered, 0 passed over, 0 buried"),
             ([], "20 delivered, 0 passed over, 0 buried"),
         ):
             status, out, _ = await _command(tmp_path, endpoint.url, "consume", *arguments)
-            assert (status, out.strip()) == (0, told)
+            assert (status, out.strip()) == (0, message)
         assert len(endpoint.ids) == 30
 
 
-async def test_doctor_tells_a_bus_that_answers_from_one_that_does_not(tmp_path: Path) -> None:
+async def test_doctor_distinguishes_a_bus_that_answers_from_one_that_does_not(
+    tmp_path: Path,
+) -> None:
     async with put_events(lambda *_: Take({0: "MalformedDetail"})) as endpoint:
         status, out, _ = await _command(tmp_path, endpoint.url, "doctor")
         assert status == 0, out
@@ -125,8 +127,8 @@ async def test_send_test_shows_what_aws_answers(tmp_path: Path) -> None:
         assert "NOT delivered: ResourceNotFoundException" in out
 
 
-async def test_faults_are_told_in_words(tmp_path: Path) -> None:
-    for settings, status, told in (
+async def test_errors_are_reported_in_words(tmp_path: Path) -> None:
+    for settings, status, message in (
         ({"INLET__SECRETS": ""}, 2, "inlet.secrets: the HTTP inlet needs a secret"),
         ({"INLET__SECRETS": "short"}, 2, "at least 16 characters (from environment)"),
         ({"OPTIONS__REGOIN": "x"}, 2, "options.regoin: there is no such setting"),
@@ -135,7 +137,7 @@ async def test_faults_are_told_in_words(tmp_path: Path) -> None:
         ({"INLET__HOST": "192.0.2.1"}, 1, "cannot listen on 192.0.2.1:0"),
     ):
         code, _, err = await _command(tmp_path, "http://127.0.0.1:9", "serve", settings=settings)
-        assert (code, told in err) == (status, True), err
+        assert (code, message in err) == (status, True), err
         assert "Traceback" not in err
 
 

@@ -37,7 +37,7 @@ async def ran(folder: Path, endpoint: str, outbox: Outbox, *words: str) -> str:
     return out.decode()
 
 
-async def test_serve_delivers_what_the_store_commits_and_tells_it_so(
+async def test_serve_delivers_what_the_store_commits_and_reports_to_the_store(
     tmp_path: Path, outbox: Outbox
 ) -> None:
     captures = recorded.orders(50)
@@ -74,5 +74,5 @@ async def test_commands_work_on_the_outbox(tmp_path: Path, outbox: Outbox) -> No
         assert "outbox: 2 captures wait, 1 dead letters" in await run("doctor")
         assert "for a test" in await run("dead-letters", "list", "--queue", "outbox")
         assert await run("dead-letters", "redrive", "--all", "--queue", "outbox") == "1 redriven\n"
-        told = await run("consume", "--queue", "outbox")
-    assert told == "3 delivered, 0 passed over, 0 buried\n"
+        output = await run("consume", "--queue", "outbox")
+    assert output == "3 delivered, 0 passed over, 0 buried\n"

@@ -1,4 +1,4 @@
-"""The installed command, told no more than where the store is."""
+"""The installed command with the store's folder as its only setting."""
 
 import asyncio
 import json
@@ -21,12 +21,12 @@ from tests.support.process import COMMAND, Serving
 from tests.support.put_events import Behaviour, Json, PutEvents, Refuse, Take, put_events
 from tests.support.shop import CONFIG_PHP, Shop
 
-# Ten seconds pass at most until a running bridge looks at the store again.
+# A running bridge reads the store's configuration every ten seconds.
 NOTICES_WITHIN = 30.0
 
 
 def bare_environment() -> dict[str, str]:
-    """Give an environment without AWS, and without a setting of the bridge."""
+    """Return an environment without AWS's variables and without settings of the bridge."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -36,7 +36,7 @@ def bare_environment() -> dict[str, str]:
 
 @pytest.fixture
 async def endpoint(shop: Shop) -> AsyncIterator[PutEvents]:
-    """A bus that the store's own configuration leads to."""
+    """A bus that the store's own configuration names."""
     async with put_events() as endpoint:
         shop.save("options/dry_run_mode", "0")
         shop.save("options/endpoint_url", endpoint.url)
@@ -127,7 +127,7 @@ def where(entries: list[Json]) -> set[tuple[str, str | None]]:
     return {(entry["Source"], entry.get("EventBusName")) for entry in entries}
 
 
-async def test_credentials_that_are_mended_in_the_admin_bring_a_parked_bus_back(
+async def test_corrected_credentials_in_the_admin_resume_a_parked_bus(
     shop: Shop, endpoint: PutEvents
 ) -> None:
     def knows_one_key(number: int, _: list[Json]) -> Behaviour:
@@ -381,7 +381,7 @@ async def test_doctor_looks_at_everything(shop: Shop, endpoint: PutEvents) -> No
 
 
 @pytest.mark.parametrize(
-    ("spoil", "name", "told"),
+    ("spoil", "name", "message"),
     [
         (lambda shop: shop.env_php.unlink(), "store", "No such file"),
         (
@@ -406,13 +406,13 @@ async def test_doctor_looks_at_everything(shop: Shop, endpoint: PutEvents) -> No
     ],
 )
 async def test_doctor_says_what_is_wrong_with_a_store(
-    shop: Shop, spoil: Callable[[Shop], None], name: str, told: str
+    shop: Shop, spoil: Callable[[Shop], None], name: str, message: str
 ) -> None:
     spoil(shop)
     code, out, err = await ran(shop, "doctor", "--json")
     assert (code, err) == (1, "")
     (found,) = [one for one in json.loads(out)["findings"] if one["name"] == name and not one["ok"]]
-    assert told in found["message"]
+    assert message in found["message"]
     assert found["state"] == "fail"
 
 

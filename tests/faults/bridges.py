@@ -1,4 +1,4 @@
-"""The installed command as a process that may be killed at any moment of its life."""
+"""The installed command as a process that may be killed at any moment."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ _STOPS_WITHIN = 30.0
 
 
 class Bridge:
-    """A `serve` that is started again and again; as a context it does not outlive a test."""
+    """A `serve` that can be started repeatedly; as a context manager it ends with the test."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class Bridge:
         command: tuple[str, ...] = (COMMAND,),
         variables: Mapping[str, str | None] | None = None,
     ) -> None:
-        """Get ready; `variables` go before those of the environment, None takes one away."""
+        """Prepare; `variables` override those of the environment, None removes one."""
         folder.mkdir(exist_ok=True)
         self._log = folder / "bridge.log"
         self._errors = folder / "stderr"
@@ -41,7 +41,7 @@ class Bridge:
         self._environment = {
             name: value for name, value in surroundings.items() if value is not None
         }
-        self._told_before = 0
+        self._written_before = 0
         self.process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
@@ -57,49 +57,49 @@ class Bridge:
         return self.process is not None and self.process.returncode is None
 
     @property
-    def told(self) -> str:
-        """All that it wrote, to its log and to standard error."""
+    def output(self) -> str:
+        """All its output: log and standard error."""
         files = (self._errors, self._log)
         return "".join(file.read_text() for file in files if file.exists())
 
     @property
-    def _told_since(self) -> str:
+    def _written_since(self) -> str:
         if not self._log.exists():
             return ""
-        return self._log.read_bytes()[self._told_before :].decode()
+        return self._log.read_bytes()[self._written_before :].decode()
 
     async def start(self) -> None:
-        """Start it; it may be killed before it is ready."""
-        self._told_before = self._log.stat().st_size if self._log.exists() else 0
+        """Start the process; it may be killed before it is ready."""
+        self._written_before = self._log.stat().st_size if self._log.exists() else 0
         with self._errors.open("ab") as errors:
             self.process = await asyncio.create_subprocess_exec(
                 *self._command, "serve", env=self._environment, stderr=errors
             )
 
-    async def until_told(self, words: str, seconds: float = _STARTS_WITHIN) -> None:
-        """Wait until it has written these words since its start."""
+    async def until_written(self, words: str, seconds: float = _STARTS_WITHIN) -> None:
+        """Wait until the output since its start contains these words."""
         async with asyncio.timeout(seconds):
-            while words not in self._told_since:
-                assert self.is_running, self.told[-3000:]
+            while words not in self._written_since:
+                assert self.is_running, self.output[-3000:]
                 await asyncio.sleep(0.02)
 
     async def kill(self) -> None:
-        """End it as the kernel does when memory is short."""
+        """Kill it, as the kernel does when memory runs out."""
         assert self.process
-        assert self.is_running, f"it ended by itself:\n{self.told[-3000:]}"
+        assert self.is_running, f"it ended by itself:\n{self.output[-3000:]}"
         self.process.kill()
         await self.process.wait()
 
     async def stop(self) -> None:
-        """Ask it to end, and see that it does, in good order."""
+        """Send SIGTERM, and check that it stops cleanly."""
         assert self.process
-        assert self.is_running, f"it ended by itself:\n{self.told[-3000:]}"
+        assert self.is_running, f"it ended by itself:\n{self.output[-3000:]}"
         self.process.send_signal(signal.SIGTERM)
         status = await asyncio.wait_for(self.process.wait(), _STOPS_WITHIN)
-        assert status in (0, -signal.SIGTERM), self.told[-3000:]  # the latter before it is ready
+        assert status in (0, -signal.SIGTERM), self.output[-3000:]  # -SIGTERM: before it is ready
 
     async def ran(self, *words: str) -> str:
-        """Run another command with the same settings, and give its answer."""
+        """Run another command with the same settings, and return its output."""
         process = await asyncio.create_subprocess_exec(
             *self._command, *words, env=self._environment, stdout=asyncio.subprocess.PIPE
         )
@@ -108,6 +108,6 @@ class Bridge:
         return out.decode()
 
     async def dead_letters(self, queue: str) -> list[str]:
-        """Give the ids of the captures that it buried."""
+        """Return the ids of its dead letters."""
         words = ("dead-letters", "list", "--queue", queue, "--limit", "1000000", "--json")
         return [letter["captureId"] for letter in json.loads(await self.ran(*words))]

@@ -1,4 +1,4 @@
-"""What makes a run a long one, and each test's share of its chance."""
+"""Options of long runs, and the random generator of each test."""
 
 import os
 import random
@@ -17,7 +17,7 @@ _SECONDS_EACH = 20
 
 @pytest.fixture
 def chance(request: pytest.FixtureRequest) -> random.Random:
-    """Give the chance of a test, which the run's seed and the test's name decide."""
+    """Return the random generator of a test, seeded by the run's seed and the test's name."""
     seed, name = os.environ[SEED_VARIABLE], request.node.nodeid
     print(f"to repeat: {SEED_VARIABLE}={seed} pytest '{name}'")
     return random.Random(f"{seed} {name}")
@@ -25,18 +25,18 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 
 @pytest.fixture
 def rounds() -> int:
-    """Give how many things are to go wrong in a storm."""
+    """Return the number of faults of a storm."""
     return _rounds()
 
 
 @pytest.fixture(params=QUEUES)
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
-    """Give each of the queues."""
+    """Return each of the queues."""
     return source_of(request, tmp_path)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give storms the time that they need."""
+    """Raise the timeout of storms to what their number of faults needs."""
     for item in items:
         if isinstance(item, pytest.Function) and "rounds" in item.fixturenames:
             item.add_marker(pytest.mark.timeout(120 + _SECONDS_EACH * _rounds()))
@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def is_long() -> bool:
-    """Whether this is the long form."""
+    """Whether this is `make soak`."""
     return bool(os.environ.get(ROUNDS_VARIABLE))
 
 

@@ -1,4 +1,4 @@
-"""The ledger: what was handed over and promised, beside what the bus got. It trusts nobody."""
+"""The ledger: compares what was handed over and accepted with what the bus received."""
 
 import json
 import time
@@ -10,10 +10,10 @@ from typing import Any
 
 from magento_eventbridge.captures import Capture
 
-# In seconds. The bridge tells a queue twenty times a second what was delivered; a machine that
-# does much else at once takes longer. Who is killed may have that much left to tell.
+# In seconds. The bridge acknowledges twenty times a second; on a busy machine
+# this takes longer. A killed bridge may leave that much unacknowledged.
 UNTOLD_FOR = 1.5
-# A call of one who was killed may still be in the bus's ears, which are as slow as the machine.
+# A call of a killed bridge may still be in the bus's sockets.
 UNDER_WAY_FOR = 1.0
 
 
@@ -22,118 +22,118 @@ class Arrival:
     """An event on the bus."""
 
     id: str
-    at: float  # by the clock of the ledger
-    is_answered: bool  # whether the caller was there to hear that it was taken
+    at: float  # by the ledger's clock
+    is_answered: bool  # whether the caller was still connected when the event was accepted
 
 
 @dataclass(frozen=True)
 class Account:
-    """What came of it all."""
+    """The result of a comparison."""
 
     promised: int
     arrived: int
     buried: int
     lost: list[str]
     invented: list[str]
-    duplicates: Counter[str]  # by what explains them
+    duplicates: Counter[str]  # by their explanation
     unexplained: list[str]
     out_of_order: list[str]
     kills: list[float]
 
     @property
     def is_right(self) -> bool:
-        """Whether everything that was promised came, nothing else, in order, once or excused."""
+        """Whether exactly the accepted captures arrived, in order, all duplicates explained."""
         return not (self.lost or self.invented or self.unexplained or self.out_of_order)
 
     def __str__(self) -> str:
-        """Tell it in a line, with some names where something is wrong."""
+        """Return a summary in one line, with some ids where something is wrong."""
         excuses = ", ".join(f"{count} {why}" for why, count in sorted(self.duplicates.items()))
-        told = (
+        text = (
             f"{self.promised} promised, {self.arrived} arrived, {self.buried} dead letters; "
             f"duplicates: {excuses or 'none'}"
         )
         for name in ("lost", "invented", "unexplained", "out_of_order"):
             if wrong := getattr(self, name):
-                told += f"; {len(wrong)} {name.upper()}: {wrong[:5]}"
+                text += f"; {len(wrong)} {name.upper()}: {wrong[:5]}"
         if self.unexplained:
-            told += f"; kills: {', '.join(f'{at:.2f}' for at in self.kills)}"
-        return told
+            text += f"; kills: {', '.join(f'{at:.2f}' for at in self.kills)}"
+        return text
 
 
 @dataclass
 class Ledger:
-    """Written by those who hand over and by the bus, never by the bridge."""
+    """Filled in by the senders and by the bus, never by the bridge."""
 
     clock: Callable[[], float] = time.monotonic
     arrivals: list[Arrival] = field(default_factory=list)
-    refused: set[str] = field(default_factory=set)  # by the bus, for good
-    _subjects: dict[str, str] = field(default_factory=dict)  # in the order of handing over
+    refused: set[str] = field(default_factory=set)  # refused by the bus, permanently
+    _subjects: dict[str, str] = field(default_factory=dict)  # in the order of the hand-over
     _arrived: set[str] = field(default_factory=set)
     _promised: set[str] = field(default_factory=set)
     _again: Counter[str] = field(default_factory=Counter)
     _claimed_twice: Counter[str] = field(default_factory=Counter)
     _crashes: list[tuple[float, float]] = field(default_factory=list)
 
-    # What those tell who hand over
+    # Called by senders
 
     def hand_over(self, captures: Iterable[tuple[Capture, bytes]]) -> None:
-        """Note what is about to be handed over: from now on it may arrive."""
+        """Record captures about to be handed over: from now on they may arrive."""
         for capture, _ in captures:
             self._subjects[capture.id] = capture.order_key
 
     def promise(self, captures: Iterable[tuple[Capture, bytes]]) -> None:
-        """Note what was taken for certain: it must arrive."""
+        """Record captures that were accepted: they must arrive."""
         self._promised.update(capture.id for capture, _ in captures)
 
     def hand_over_again(self, captures: Iterable[tuple[Capture, bytes]]) -> None:
-        """Note what is handed over once more, because nobody said whether it was taken."""
+        """Record captures that are sent again because the first answer was lost."""
         self._again.update(capture.id for capture, _ in captures)
 
-    # What the bus tells
+    # Called by the bus
 
     def witness(self, entries: list[dict[str, Any]], is_answered: bool) -> None:
-        """Note what the bus took."""
+        """Record what the bus accepted."""
         now = self.clock()
         for entry in entries:
             number = json.loads(entry["Detail"])["metadata"]["id"]
             self.arrivals.append(Arrival(number, now, is_answered))
             self._arrived.add(number)
 
-    # What those tell who do harm
+    # Called by those who cause faults
 
     def crash(self, since: float | None = None) -> None:
-        """Note that a bridge was killed; what it could not tell since then is forgotten with it."""
+        """Record that a bridge was killed: its last deliveries may not have been acknowledged."""
         now = self.clock()
         self._crashes.append(((now if since is None else since) - UNTOLD_FOR, now))
 
     def forget_claims(self) -> None:
-        """Note that a server has forgotten who had what: the same may be handed out to another."""
-        told = self.clock() - UNTOLD_FOR
-        settled = {arrival.id for arrival in self.arrivals if arrival.at < told}
+        """Record that a server lost its claims: it may hand the same captures out again."""
+        text = self.clock() - UNTOLD_FOR
+        settled = {arrival.id for arrival in self.arrivals if arrival.at < text}
         self._claimed_twice.update(self._subjects.keys() - settled)
 
-    # What is asked
+    # Called by tests
 
     @property
     def waiting(self) -> int:
-        """How many were promised and have not arrived."""
+        """The number of accepted captures that have not arrived."""
         return len(self._promised - self._arrived - self.refused)
 
     @property
     def promised(self) -> int:
-        """How many were promised."""
+        """The number of accepted captures."""
         return len(self._promised)
 
     def has_come(self, number: str) -> bool:
-        """Whether an event was on the bus already."""
+        """Whether an event has arrived."""
         return number in self._arrived
 
     def account(self, buried: Sequence[str] = (), *, is_ordered: bool = True) -> Account:
-        """Compare.
+        """Compare what was accepted with what arrived.
 
         Args:
             buried: the ids of dead letters.
-            is_ordered: whether events about one thing must have come in their order.
+            is_ordered: whether events of one subject must have arrived in their order.
         """
         arrived = self._arrived
         duplicates, unexplained = self._duplicates()
@@ -158,7 +158,7 @@ class Ledger:
         unexplained: list[str] = []
         for number, arrivals in by_id.items():
             again, claimed_twice = self._again[number], self._claimed_twice[number]
-            # One that stalls may be taken after its own repetition was.
+            # A stalled call may be accepted after its own repetition.
             unheard = sum(not arrival.is_answered for arrival in arrivals)
             for former, latter in pairwise(arrivals):
                 if unheard:
@@ -180,7 +180,7 @@ class Ledger:
         return any(begin <= arrival.at <= killed + UNDER_WAY_FOR for begin, killed in self._crashes)
 
     def _out_of_order(self) -> list[str]:
-        """Give those that came, for the first time, after one that was handed over later."""
+        """Return the events that first arrived after one that was handed over later."""
         places = {number: place for place, number in enumerate(self._subjects)}
         last: dict[str, int] = {}
         seen: set[str] = set()

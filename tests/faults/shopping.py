@@ -1,4 +1,4 @@
-"""The load: a shop whose orders, carts and customers change all the time, each thing in order."""
+"""The load: a shop whose orders, carts and customers change all the time, in order per subject."""
 
 import asyncio
 import random
@@ -10,12 +10,12 @@ from tests.support import recorded
 
 _THINGS = 24
 _SHOPPERS = 3
-# So that the backlog of a storm stays one that a short time can drain.
+# Keeps the backlog of a storm small enough to drain in a short time.
 _MOST_WAITING = 600
 
 
 class Shopping:
-    """Several shoppers at once; what happens to one thing is told by one of them."""
+    """Several shoppers at once; each subject belongs to one of them."""
 
     def __init__(self, source: Source, ledger: Ledger, chance: random.Random) -> None:
         self._source = source
@@ -25,11 +25,11 @@ class Shopping:
         self._placed = recorded.of("order-guest", "sales_order_place_after")
 
     async def go_on(self) -> None:
-        """Hand captures over until told to stop."""
+        """Hand captures over until `stop` is called."""
         await asyncio.gather(*(self._shop(number) for number in range(_SHOPPERS)))
 
     def stop(self) -> None:
-        """Finish what is begun."""
+        """Stop after the hand-overs in flight."""
         self._is_over = True
 
     async def _shop(self, shopper: int) -> None:
@@ -47,7 +47,7 @@ class Shopping:
         ]
 
     async def _hand_over(self, captures: Captures) -> None:
-        """Come again until somebody says yes."""
+        """Repeat a hand-over until it is accepted."""
         self._ledger.hand_over(captures)
         while True:
             try:

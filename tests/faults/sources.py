@@ -1,4 +1,4 @@
-"""What the shop writes to: each of the queues, with the service behind it that may crash too."""
+"""Where the shop writes to: each of the queues, with its service, which may crash too."""
 
 import asyncio
 import contextlib
@@ -36,15 +36,15 @@ _PATIENCE = aiohttp.ClientTimeout(total=30)
 
 
 class NotTakenError(Exception):
-    """Nothing was taken, for certain: the shop comes again."""
+    """Nothing was accepted, for certain: the shop tries again."""
 
 
 class UnansweredError(Exception):
-    """Nobody knows whether it was taken."""
+    """It is unknown whether the captures were accepted."""
 
 
 class Service(Protocol):
-    """What a queue lives in; its end is as that of a machine."""
+    """The service of a queue; it is killed as by a crash of its machine."""
 
     def kill(self) -> None: ...
 
@@ -52,39 +52,39 @@ class Service(Protocol):
 
 
 class Source(Protocol):
-    """A queue as the shop sees it."""
+    """A queue, as the shop uses it."""
 
     @property
     def name(self) -> str:
-        """The name that the bridge has for it."""
+        """The bridge's name of the queue."""
         ...
 
     @property
     def service(self) -> Service | None:
-        """What it lives in, if that may be crashed."""
+        """Its service, if that may be crashed."""
         ...
 
     @property
     def forgets_claims(self) -> bool:
-        """Whether claims end with the service, not with the bridge that has them."""
+        """Whether claims end with the service instead of with the bridge that holds them."""
         ...
 
     @property
     def settings(self) -> dict[str, str]:
-        """What a bridge must be told."""
+        """The settings that a bridge needs."""
         ...
 
     async def put(self, captures: Captures) -> None:
-        """Hand captures over; once this returns they are promised."""
+        """Hand captures over; once this returns they are accepted."""
         ...
 
     async def left(self) -> int:
-        """Count what is in the queue, asked without the bridge's code."""
+        """Count the captures in the queue, without the bridge's code."""
         ...
 
 
 class Inlet:
-    """The `sqlite` queue, by HTTP."""
+    """The `sqlite` queue, over HTTP."""
 
     name = "sqlite"
     forgets_claims = False
@@ -113,7 +113,7 @@ class Inlet:
                 aiohttp.ClientSession(timeout=_PATIENCE) as session,
                 session.post(url, data=body, headers=headers) as answer,
             ):
-                told = await answer.json()
+                reply = await answer.json()
         except aiohttp.ClientConnectorError as error:
             raise NotTakenError from error
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -121,7 +121,7 @@ class Inlet:
         if answer.status in (429, 503):
             assert int(answer.headers["Retry-After"]) > 0
             raise NotTakenError
-        assert (answer.status, told) == (202, {"accepted": len(captures), "rejected": []})
+        assert (answer.status, reply) == (202, {"accepted": len(captures), "rejected": []})
 
     async def left(self) -> int:
         return await asyncio.to_thread(self._count)
@@ -134,7 +134,7 @@ class Inlet:
             if not connection.execute(
                 "SELECT 1 FROM sqlite_master WHERE name = 'captures'"
             ).fetchone():
-                return 0  # a bridge was killed as it made the file
+                return 0  # a bridge was killed while it created the file
             (count,) = connection.execute("SELECT count(*) FROM captures").fetchone()
             return int(count)
         finally:
@@ -145,7 +145,7 @@ class Table:
     """The `outbox` queue."""
 
     name = "outbox"
-    forgets_claims = True  # a bridge's lock ends with the server
+    forgets_claims = True  # a bridge's lease ends with the server
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
@@ -185,7 +185,7 @@ class MagentoTables:
         await asyncio.to_thread(_in_a_transaction, self._queue.server, write)
 
     async def left(self) -> int:
-        """Count what is for Magento neither complete nor in error."""
+        """Count the messages that Magento counts neither as complete nor as failed."""
         query = "SELECT COUNT(*) FROM {queue_message_status} WHERE status NOT IN (4, 6)"
         ((count,),) = await asyncio.to_thread(self._queue.ask, query)
         return int(count)
@@ -206,7 +206,7 @@ class Exchange:
         return {"INLET__ENABLED": "0", **of_broker(self._broker.options, AMQP__ENABLED="1")}
 
     async def put(self, captures: Captures) -> None:
-        """Publish: the broker confirms each message by itself."""
+        """Publish captures; the broker confirms each message singly."""
         try:
             connection = await aiormq.connect(self._broker.broker.url)
         except (AMQPError, OSError) as error:
@@ -221,18 +221,18 @@ class Exchange:
             await connection.close()
 
     async def left(self) -> int:
-        """Count what no bridge has, then what bridges have and did not acknowledge."""
+        """Count ready and unacknowledged messages."""
         waiting = await self._broker.count() + await self._broker.count(".aside")
         if waiting or self.service is None:
             return waiting
         words = ("list_queues", "--no-table-headers", "name", "messages")
-        told = await asyncio.to_thread(self._broker.broker.control, *words)
-        counts = dict(line.rsplit(maxsplit=1) for line in told.splitlines() if line)
+        reply = await asyncio.to_thread(self._broker.broker.control, *words)
+        counts = dict(line.rsplit(maxsplit=1) for line in reply.splitlines() if line)
         return int(counts[self._broker.options.queue])
 
 
 def source_of(request: pytest.FixtureRequest, folder: Path) -> Source:
-    """Give the queue that a fixture is asked for by its name."""
+    """Return the queue of this name."""
     match request.param:
         case "sqlite":
             return Inlet(folder / "spool.sqlite")
@@ -246,14 +246,14 @@ def source_of(request: pytest.FixtureRequest, folder: Path) -> Source:
 
 
 def as_published(captures: Captures) -> list[str]:
-    """Give the bodies of messages, as the agent publishes them."""
+    """Return the bodies of messages, as the agent publishes them."""
     return [json.dumps(body.decode()) for _, body in captures]
 
 
 def _in_a_transaction(
     server: Server, write: Callable[["pymysql.Connection[Cursor]"], None]
 ) -> None:
-    """Write rows; whether they were committed is not known when the server dies meanwhile."""
+    """Write rows; whether they were committed is unknown if the server dies meanwhile."""
     try:
         connection = server.connect()
     except (pymysql.MySQLError, OSError) as error:
@@ -269,14 +269,14 @@ def _in_a_transaction(
 
 
 async def hand_over(source: Source, ledger: Ledger, captures: Captures) -> None:
-    """Hand captures over to a queue that takes them."""
+    """Hand captures over to a queue that accepts them."""
     ledger.hand_over(captures)
     await source.put(captures)
     ledger.promise(captures)
 
 
 async def until_there(source: Source, ledger: Ledger, seconds: float = 60) -> None:
-    """Wait until all that was promised has come, and the queue knows it."""
+    """Wait until every accepted capture has arrived and the queue is empty."""
     try:
         async with asyncio.timeout(seconds):
             while ledger.waiting or await source.left():
@@ -287,6 +287,6 @@ async def until_there(source: Source, ledger: Ledger, seconds: float = 60) -> No
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on."""
+    """Return a port on which nothing listens."""
     (port,) = free_ports(1)
     return port

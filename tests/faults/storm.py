@@ -1,4 +1,4 @@
-"""A storm: a shop, a bus in bad weather, bridges and databases that are killed at any moment."""
+"""A storm: a shop, a failing bus, bridges and databases that are killed at random moments."""
 
 import asyncio
 import random
@@ -12,18 +12,18 @@ from tests.faults.sources import Source
 from tests.faults.weather import Weather
 
 _ENDS_WITHIN = 90.0
-# Less than that proves little.
+# Fewer prove little.
 _LEAST = 100
-# A bridge looks for its queue every two seconds while that is away, and then has much to tell.
+# A bridge tries an unavailable queue every two seconds, and then acknowledges everything at once.
 _RECOVERS_WITHIN = 5.0
 # The share of rounds in which a bridge may be killed before it delivers anything.
 _AT_THE_START = 0.2
-# How long a database may be away, at most, in seconds.
+# How long a database may be unavailable, at most, in seconds.
 _AWAY = (1.5, 1.5, 1.5, 10.0)
 
 
 class Storm:
-    """Does harm at random moments, then sees what came of it."""
+    """Causes faults at random moments, then compares what was accepted with what arrived."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Storm:
         chance: random.Random,
     ) -> None:
         self.kills = 0
-        self.crashes = 0  # of what the queue lives in
+        self.crashes = 0  # of the queue's service
         self._source = source
         self._bridges = bridges
         self._weather = weather
@@ -43,7 +43,7 @@ class Storm:
         self._away_since = self._back_since = 0.0
 
     async def rage(self, rounds: int) -> Account:
-        """Let so many things go wrong, then clear up; gives what came of it."""
+        """Cause so many faults, then let everything recover; return the comparison."""
         shopping = Shopping(self._source, self._ledger, self._chance)
         going_on = asyncio.create_task(shopping.go_on())
         try:
@@ -63,7 +63,7 @@ class Storm:
         return await self.clear_up()
 
     async def clear_up(self) -> Account:
-        """Let all come that is still to come."""
+        """Wait for everything that must still arrive."""
         self._weather.calm()
         await self._start_all()
         try:
@@ -71,13 +71,13 @@ class Storm:
                 while self._ledger.waiting or await self._source.left():
                     await asyncio.sleep(0.1)
         except TimeoutError:
-            told = self._ledger.account(await self._dead_letters())
-            logs = "\n".join(bridge.told[-2000:] for bridge in self._bridges)
-            raise AssertionError(f"it does not end: {told}\n{logs}") from None
+            output = self._ledger.account(await self._dead_letters())
+            logs = "\n".join(bridge.output[-2000:] for bridge in self._bridges)
+            raise AssertionError(f"it does not end: {output}\n{logs}") from None
         for bridge in self._bridges:
             await bridge.stop()
-            assert "Traceback" not in bridge.told, bridge.told
-        # What was handed over twice may come late: once more than the queue was empty.
+            assert "Traceback" not in bridge.output, bridge.output
+        # Captures handed over twice may arrive late, after the queue was empty once.
         assert await self._source.left() == 0
         return self._ledger.account(await self._dead_letters(), is_ordered=len(self._bridges) == 1)
 
@@ -87,10 +87,10 @@ class Storm:
                 await bridge.start()
 
     async def _some_moment(self) -> None:
-        """Wait for a moment of the bridges' work, or, now and then, of their start."""
+        """Wait for a random moment of the bridges' work, or, now and then, of their start."""
         if self._chance.random() > _AT_THE_START:
             for bridge in self._bridges:
-                await bridge.until_told("Delivering what is in")
+                await bridge.until_written("Delivering what is in")
         await asyncio.sleep(self._chance.uniform(0, 2.5))
 
     async def _do_harm(self, number: int) -> None:
@@ -111,13 +111,13 @@ class Storm:
 
     @property
     def _untold_since(self) -> float | None:
-        """Since when the queue could not be told anything; None when it could all the time."""
+        """Since when the queue was unavailable; None if it was not."""
         is_back = self._back_since >= self._away_since
         is_well = is_back and time.monotonic() - self._back_since > _RECOVERS_WITHIN
         return None if is_well else self._away_since
 
     async def _crash(self, bridge: Bridge, seconds: float) -> None:
-        """Crash what the queue lives in; a bridge may be killed while it is away."""
+        """Crash the queue's service; a bridge may be killed meanwhile."""
         assert self._source.service
         self.crashes += 1
         self._away_since = self._untold_since or time.monotonic()

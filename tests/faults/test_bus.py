@@ -1,4 +1,4 @@
-"""A bus that fails for long, and credentials that end: everything waits, and comes."""
+"""A bus that fails for long, and credentials that expire: everything waits, and is delivered."""
 
 import asyncio
 import random
@@ -23,7 +23,7 @@ from tests.support.put_events import Behaviour, Json, Refuse, Take, put_events
 
 KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="a-test-secret")
 
-# More than a delay can be doubled before it leaves the range of a float.
+# More failures than a delay can be doubled before it overflows a float.
 MANY = 1100
 
 
@@ -65,9 +65,9 @@ async def test_aws_away_for_long_and_bridges_killed_meanwhile(
     async with Bridge(tmp_path / "one", f"http://127.0.0.1:{port}", source.settings) as bridge:
         for start in range(0, 300, 100):
             await bridge.start()
-            await bridge.until_told("Listening for captures")
+            await bridge.until_written("Listening for captures")
             await hand_over(source, ledger, captures[start : start + 100])
-            await bridge.until_told("No delivery to")
+            await bridge.until_written("No delivery to")
             await asyncio.sleep(chance.uniform(0, 0.3 * rounds))
             if start < 200:
                 await bridge.kill()
@@ -100,18 +100,18 @@ async def test_credentials_that_expire_in_the_middle(tmp_path: Path) -> None:
         variables = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": instance.url}
         async with Bridge(tmp_path / "one", bus.url, settings, variables=variables) as bridge:
             await bridge.start()
-            await bridge.until_told("Listening for captures")
+            await bridge.until_written("Listening for captures")
             await hand_over(source, ledger, captures[:200])
             await until_there(source, ledger)
             valid.clear()
             await hand_over(source, ledger, captures[200:])
-            await bridge.until_told("PARKED")
+            await bridge.until_written("PARKED")
             assert await source.left() == 200
             instance.access_key = "ASIASECOND"
             valid.add("ASIASECOND")
             await until_there(source, ledger)
             await bridge.stop()
-            assert "resumes" in bridge.told
+            assert "resumes" in bridge.output
     account = ledger.account()
     assert account.is_right, account
     assert not account.duplicates

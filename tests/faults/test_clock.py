@@ -1,4 +1,4 @@
-"""A clock that steps back: what is relative goes on, what AWS refuses for it waits and comes."""
+"""A clock that steps back: durations go on; what AWS refuses for it waits, and is delivered."""
 
 import time
 from datetime import UTC, datetime
@@ -13,12 +13,12 @@ from tests.support import recorded
 from tests.support.programs import program
 from tests.support.put_events import Behaviour, Json, Refuse, Take, put_events
 
-# In seconds: what AWS bears.
+# In seconds: the clock skew that AWS accepts.
 _SKEW = 300
 
 
 class Clock:
-    """The wall clock of a process, which may step; what measures durations goes on."""
+    """The wall clock of a process, which may step; the monotonic clock goes on."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -26,7 +26,7 @@ class Clock:
         self.step(0)
 
     def step(self, offset: int) -> None:
-        """Be so many seconds ahead of the true time."""
+        """Set the clock this many seconds ahead of the true time."""
         self.offset = offset
         # Replaced at once: a file that is being written is empty for a moment, and then the time
         # is the true one.
@@ -58,40 +58,40 @@ async def test_a_clock_that_steps_back_costs_nothing(tmp_path: Path) -> None:
     ledger = Ledger()
 
     def checks_the_time(number: int, _: list[Json]) -> Behaviour:
-        told = datetime.strptime(bus.headers[number]["x-amz-date"], "%Y%m%dT%H%M%SZ")
-        skew = abs(told.replace(tzinfo=UTC).timestamp() - time.time())
+        output = datetime.strptime(bus.headers[number]["x-amz-date"], "%Y%m%dT%H%M%SZ")
+        skew = abs(output.replace(tzinfo=UTC).timestamp() - time.time())
         return Take() if skew < _SKEW else Refuse("InvalidSignatureException")
 
     async with put_events(witness=ledger.witness) as bus:
         bus.script = checks_the_time
-        # A faked clock makes a process slow: it must not give up on an answer that is coming.
+        # A faked clock slows a process down: it must not time out before the answer.
         settings = {**source.settings, "DELIVERY__ANSWER_SECONDS": "10"}
         variables = clock.variables
         async with Bridge(tmp_path / "one", bus.url, settings, variables=variables) as bridge:
             await bridge.start()
-            await bridge.until_told("Listening for captures")
+            await bridge.until_written("Listening for captures")
             await hand_over(source, ledger, recorded.orders(100))
             await until_there(source, ledger)
 
             clock.step(-120)
             await hand_over(source, ledger, recorded.orders(100))
             await until_there(source, ledger, seconds=10)
-            assert "PARKED" not in bridge.told
+            assert "PARKED" not in bridge.output
 
-            # AWS does not believe signatures of an hour ago: a person must act, nothing is lost.
+            # AWS refuses signatures of an hour ago: somebody must act, nothing is lost.
             clock.step(-3600)
             await hand_over(source, ledger, recorded.orders(100))
-            await bridge.until_told("PARKED")
+            await bridge.until_written("PARKED")
             await bridge.kill()
             await bridge.start()
-            await bridge.until_told("PARKED")
+            await bridge.until_written("PARKED")
             await hand_over(source, ledger, recorded.orders(100))
             assert await source.left() == 200
 
             clock.step(0)
             await until_there(source, ledger)
             await bridge.stop()
-            assert "Traceback" not in bridge.told
+            assert "Traceback" not in bridge.output
     account = ledger.account()
     assert account.is_right, account
     assert not account.duplicates

@@ -1,4 +1,4 @@
-"""A disk that is full: the inlet says so, what was taken comes, and nobody need start anything."""
+"""A full disk: the inlet says so, what was accepted is delivered, and no restart is needed."""
 
 import asyncio
 import os
@@ -32,23 +32,23 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_what_was_taken_comes_while_the_disk_is_full(disk: Path, tmp_path: Path) -> None:
-    """Delivery makes room by itself: it must be able to write down what was delivered."""
+    """Delivery frees space: the spool must be able to record what was delivered."""
     port = free_port()
     source = Inlet(disk / "spool.sqlite")
     ledger = Ledger()
     async with Bridge(tmp_path / "one", f"http://127.0.0.1:{port}", source.settings) as bridge:
         await bridge.start()
-        await bridge.until_told("Listening for captures")
+        await bridge.until_written("Listening for captures")
         await _fill(source, ledger)
-        assert "is full; make room there" in bridge.told
+        assert "is full; make room there" in bridge.output
         fitted = ledger.promised
         async with put_events(port=port, witness=ledger.witness):
             await until_there(source, ledger)
-            # And there is room again, though nobody made any.
+            # Delivery freed the space.
             await _fill(source, ledger, until=fitted * 3 // 2)
             await until_there(source, ledger)
             await bridge.stop()
-        assert "Traceback" not in bridge.told
+        assert "Traceback" not in bridge.output
     account = ledger.account()
     print(f"{fitted} fitted; {account}")
     assert account.is_right, account
@@ -61,12 +61,12 @@ async def test_a_kill_with_a_full_disk_loses_nothing(disk: Path, tmp_path: Path)
     ledger = Ledger()
     async with Bridge(tmp_path / "one", f"http://127.0.0.1:{port}", source.settings) as bridge:
         await bridge.start()
-        await bridge.until_told("Listening for captures")
+        await bridge.until_written("Listening for captures")
         await _fill(source, ledger)
         await bridge.kill()
         async with put_events(port=port, witness=ledger.witness):
             await bridge.start()
-            await bridge.until_told("Listening for captures")
+            await bridge.until_written("Listening for captures")
             await until_there(source, ledger)
             await bridge.stop()
     account = ledger.account()
@@ -75,7 +75,7 @@ async def test_a_kill_with_a_full_disk_loses_nothing(disk: Path, tmp_path: Path)
 
 
 async def test_a_disk_that_others_filled_costs_nothing(tmp_path: Path) -> None:
-    """Not a byte more can be written, until somebody makes room."""
+    """Not a byte more can be written until space is freed."""
     port = free_port()
     source = Inlet(tmp_path / "spool.sqlite")
     ledger = Ledger()
@@ -85,7 +85,7 @@ async def test_a_disk_that_others_filled_costs_nothing(tmp_path: Path) -> None:
     ):
         bus.script = lambda *_: Refuse("InternalException", 500)
         await bridge.start()
-        await bridge.until_told("Listening for captures")
+        await bridge.until_written("Listening for captures")
         await _fill(source, ledger, until=100)
         _limit_files(bridge, 1)
         await _fill(source, ledger)
@@ -104,13 +104,13 @@ async def test_a_disk_that_others_filled_costs_nothing(tmp_path: Path) -> None:
 
 
 def _limit_files(bridge: Bridge, most: int) -> None:
-    """Let no file of a bridge grow beyond so many bytes."""
+    """Limit the size of a bridge's files."""
     assert bridge.process
     resource.prlimit(bridge.process.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
 
 
 async def _fill(source: Inlet, ledger: Ledger, until: int | None = None) -> None:
-    """Hand over until that many are promised, or until the disk is full."""
+    """Hand over until so many are accepted, or the disk is full."""
     while until is None or ledger.promised < until:
         captures = recorded.orders(20)
         ledger.hand_over(captures)

@@ -1,4 +1,4 @@
-"""The ledger itself: it must notice each kind of wrong, or the tests beside it prove nothing."""
+"""The ledger itself: it must notice each kind of error, or the other tests prove nothing."""
 
 import json
 from collections import Counter
@@ -138,4 +138,4 @@ def test_what_a_server_handed_out_to_two_may_come_twice() -> None:
     arrive(book, FIRST, SECOND, SECOND, OTHER, OTHER, OTHER)
     account = book.account()
     assert account.duplicates == Counter({"with two bridges when the server ended": 2})
-    assert [told.partition(" ")[0] for told in account.unexplained] == [FIRST, OTHER]
+    assert [text.partition(" ")[0] for text in account.unexplained] == [FIRST, OTHER]

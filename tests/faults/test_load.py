@@ -1,4 +1,4 @@
-"""More than can be had at once: what is refused is refused in time, what is taken comes."""
+"""Overload: refusals are prompt, and what was accepted is delivered."""
 
 import asyncio
 import sqlite3
@@ -17,8 +17,8 @@ from tests.support import recorded
 from tests.support.process import SECRET
 from tests.support.put_events import Stall, put_events
 
-# More than the bridge keeps in memory for one bus, and claims at once; of a broker's, than that
-# leaves with it.
+# More than the bridge keeps in memory for one bus and claims at once; for a broker, more than
+# the prefetch.
 _BACKLOG = 4500
 _BACKLOG_OF_BROKER = 1500
 
@@ -51,7 +51,7 @@ async def test_an_inlet_at_its_limit_refuses_and_loses_nothing(tmp_path: Path) -
             aiohttp.ClientSession(connector=many) as session,
         ):
             await bridge.start()
-            await bridge.until_told("Listening for captures")
+            await bridge.until_written("Listening for captures")
             many_orders = recorded.orders(4000)
             loads = [many_orders[start : start + 10] for start in range(0, 4000, 10)]
             flood = asyncio.gather(*(hand_over(session, load) for load in loads))
@@ -78,9 +78,9 @@ async def test_a_dead_bus_of_one_store_view_holds_up_no_other(
         settings = {**source.settings, "STORES__2__OPTIONS__ENDPOINT_URL": dead.url}
         async with Bridge(tmp_path / "one", bus.url, settings) as bridge:
             await bridge.start()
-            await bridge.until_told("Delivering what is in")
+            await bridge.until_written("Delivering what is in")
             await _put_all(source, recorded.orders(backlog, view_id=2))
-            await bridge.until_told("No delivery to")
+            await bridge.until_written("No delivery to")
             began = time.monotonic()
             await _put_all(source, living)
             await bus.until_taken(200)
@@ -91,7 +91,7 @@ async def test_a_dead_bus_of_one_store_view_holds_up_no_other(
             await bridge.stop()
     assert await source.left() == backlog
     print(f"{source.name}: {took:.2f} s for 200 events")
-    # RabbitMQ hands out in order: the dead bus's messages are set aside, some hundreds at a time.
+    # RabbitMQ delivers in order: the dead bus's messages are set aside, some hundreds at a time.
     assert took < (15 if source.name == "amqp" else 5)
     assert Counter(bus.ids) == Counter(capture.id for capture, _ in living)
     assert not dead.taken
@@ -126,12 +126,12 @@ async def _fill(spool: Path, count: int) -> None:
 
 
 async def _memory(folder: Path, spool: Path) -> int:
-    """Give how many bytes a bridge has in memory that holds all that it may of a dead bus's."""
+    """Return the bytes of memory of a bridge that holds as many events of a dead bus as it may."""
     source = Inlet(spool)
     nowhere = f"http://127.0.0.1:{free_port()}"
     async with Bridge(folder / spool.stem, nowhere, source.settings) as bridge:
         await bridge.start()
-        await bridge.until_told("No delivery to")
+        await bridge.until_written("No delivery to")
         await asyncio.sleep(1.5)
         assert bridge.process
         status = _status(bridge.process.pid)

@@ -25,7 +25,7 @@ async def test_one_bridge(
         storm = Storm(source, [bridge], weather, ledger, chance)
         account = await storm.rage(rounds)
     print(f"{source.name}: {storm.kills} kills, {storm.crashes} crashes: {account}")
-    assert account.is_right, f"{account}\n{bridge.told[-5000:]}"
+    assert account.is_right, f"{account}\n{bridge.output[-5000:]}"
     assert account.arrived > 50
 
 
@@ -45,5 +45,5 @@ async def test_two_bridges(
         storm = Storm(source, [one, other], weather, ledger, chance)
         account = await storm.rage(rounds)
     print(f"{source.name}: {storm.kills} kills, {storm.crashes} crashes: {account}")
-    assert account.is_right, f"{account}\n{one.told[-5000:]}\n{other.told[-5000:]}"
+    assert account.is_right, f"{account}\n{one.output[-5000:]}\n{other.output[-5000:]}"
     assert account.arrived > 50

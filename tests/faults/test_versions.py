@@ -1,4 +1,4 @@
-"""Two versions of the bridge side by side, as during an upgrade, and back again."""
+"""Two versions of the bridge side by side, as during an upgrade and a rollback."""
 
 import io
 import os
@@ -19,9 +19,9 @@ from tests.support.put_events import Stall, put_events
 Variables = dict[str, str | None]
 
 VARIABLE = "MAGENTO_EVENTBRIDGE_OTHER_VERSION"
-"""Names the commit or tag to stand beside this version."""
+"""The commit or tag of the other version."""
 
-# The first version that knew the outbox. A release takes its place.
+# The first version that had the outbox; a release will replace it.
 _OTHER = "eb27d4a"
 _SINCE_THEN = ("MAGENTO_EVENTBRIDGE_CONSOLE__ENABLED", "MAGENTO_EVENTBRIDGE_CONSOLE__PORT")
 _ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ _ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def former(tmp_path: Path) -> Variables:
-    """Give the variables with which Python runs another version, without settings that it lacks."""
+    """Return the environment of the other version, without settings that it lacks."""
     commit = os.environ.get(VARIABLE) or _OTHER
     archive = subprocess.run(
         ["git", "-C", str(_ROOT), "archive", commit, "src"], capture_output=True, check=False
@@ -48,7 +48,7 @@ AS_MODULE = (sys.executable, "-m", "magento_eventbridge")
 async def test_an_outbox_that_a_newer_version_takes_over(
     former: Variables, outbox: Outbox, tmp_path: Path
 ) -> None:
-    """The versions hold claims in other ways: the old one ends before the new one starts."""
+    """The versions claim in different ways: the old one must stop before the new one starts."""
     source = Table(outbox)
     ledger = Ledger()
     captures = recorded.orders(1200)
@@ -64,14 +64,14 @@ async def test_an_outbox_that_a_newer_version_takes_over(
         await bus.until_taken(200)
         await old.kill()
         ledger.crash()
-        # A newer agent has made a newer table.
+        # A newer agent has created a newer table.
         outbox.ask("ALTER TABLE {outbox} ADD COLUMN of_tomorrow INT DEFAULT NULL")
         await new.start()
-        await new.until_told("Delivering what is in")
+        await new.until_written("Delivering what is in")
         await hand_over(source, ledger, captures[400:])
         await until_there(source, ledger)
         await new.stop()
-        assert "ERROR" not in old.told + new.told
+        assert "ERROR" not in old.output + new.output
     account = ledger.account(is_ordered=False)
     print(account)
     assert account.is_right, account
@@ -92,9 +92,9 @@ async def test_a_spool_that_is_handed_over_to_a_newer_version_and_back(
         Bridge(tmp_path / "new", bus.url, beside.settings) as new,
     ):
         await old.start()
-        await old.until_told("Listening for captures")
+        await old.until_written("Listening for captures")
         await new.start()
-        await new.until_told("Another process delivers")
+        await new.until_written("Another process delivers")
         await hand_over(source, ledger, captures[:200])
         await hand_over(beside, ledger, captures[200:300])
         await old.kill()
@@ -103,11 +103,11 @@ async def test_a_spool_that_is_handed_over_to_a_newer_version_and_back(
         await until_there(source, ledger)
         await new.stop()
         await old.start()
-        await old.until_told("Listening for captures")
+        await old.until_written("Listening for captures")
         await hand_over(source, ledger, captures[400:])
         await until_there(source, ledger)
         await old.stop()
-        assert "ERROR" not in old.told + new.told
+        assert "ERROR" not in old.output + new.output
     account = ledger.account()
     print(account)
     assert account.is_right, account

@@ -1,4 +1,4 @@
-"""How the bus fares: a seeded random script for the loopback PutEvents, one condition at a time."""
+"""The weather of the bus: a seeded random script for the local PutEvents endpoint."""
 
 import json
 import random
@@ -8,7 +8,7 @@ from tests.faults.ledger import Ledger
 from tests.support.put_events import Answer, Behaviour, HangUp, Json, Refuse, Stall, Take
 
 ANSWER_SECONDS = 1.0
-"""How long the bridges of these tests wait for an answer."""
+"""How long the bridges of these tests wait for an answer, in seconds."""
 
 _RETRYABLE = ("ThrottlingException", "InternalFailure", "InternalException")
 _ERRORS: tuple[Behaviour, ...] = (
@@ -21,7 +21,7 @@ _ERRORS: tuple[Behaviour, ...] = (
 _FOR_GOOD = "InvalidArgument"
 
 Condition = Callable[[random.Random, int], Behaviour]
-"""Gives the behaviour for a call of so many entries."""
+"""Returns the behaviour for a call of so many entries."""
 
 
 def clear(_: random.Random, __: int) -> Behaviour:
@@ -65,13 +65,13 @@ CONDITIONS = (clear, throttling, errors, single_failures, hang_ups, stalls)
 
 
 class Weather:
-    """A script: each condition lasts some calls, then chance brings another.
+    """A script: each condition lasts some calls, then another is chosen at random.
 
-    A few events are refused for good, each time they come: dead letters.
+    A few events are refused permanently, each time they arrive: dead letters.
     """
 
     def __init__(self, chance: random.Random, ledger: Ledger, *, refuses: float = 0.01) -> None:
-        """Get ready; `refuses` is the share of events that the bus never takes."""
+        """Prepare; `refuses` is the share of events that the bus never accepts."""
         self._chance = chance
         self._ledger = ledger
         self._refuses = refuses
@@ -81,7 +81,7 @@ class Weather:
         self._is_over = False
 
     def __call__(self, _: int, entries: list[Json]) -> Behaviour:
-        """Give the behaviour for a call."""
+        """Return the behaviour for a call."""
         if self._calls_left == 0 and not self._is_over:
             self._condition = self._chance.choice(CONDITIONS)
             self._calls_left = self._chance.randint(2, 12)
@@ -90,11 +90,11 @@ class Weather:
         return self._refuse_some(behaviour, entries)
 
     def calm(self) -> None:
-        """Be clear from now on."""
+        """Answer every call well from now on."""
         self._is_over, self._condition = True, clear
 
     def _refuse_some(self, behaviour: Behaviour, entries: list[Json]) -> Behaviour:
-        """Keep out what is refused for good, however the rest of its call fares."""
+        """Refuse entries that are permanently refused, whatever happens to the rest of the call."""
         never = {
             position: _FOR_GOOD
             for position, entry in enumerate(entries)
@@ -113,7 +113,7 @@ class Weather:
         number = json.loads(detail)["metadata"]["id"]
         if number not in self._judged:
             self._judged.add(number)
-            # What came by another way, as before a hang-up, was not refused.
+            # What arrived before the connection was closed was not refused.
             if not self._ledger.has_come(number) and self._chance.random() < self._refuses:
                 self._ledger.refused.add(number)
         return number in self._ledger.refused

@@ -21,7 +21,7 @@ def wiring(name: str) -> ElementTree.Element:
 
 
 def toggles_in_di() -> set[tuple[str, str]]:
-    """Give each setting with the events that it switches on, as di.xml has them."""
+    """Return each setting with the events that it switches on, as di.xml lists them."""
     (argument,) = wiring("di.xml").iterfind(
         ".//type[@name='MagentoEventBridge\\Agent\\Capture\\Toggles']"
         "/arguments/argument[@name='paths']"
@@ -54,7 +54,7 @@ def test_each_file_of_the_agent_is_php() -> None:
 def test_the_agent_switches_each_magento_event_by_the_settings_of_the_catalog() -> None:
     wired = toggles_in_di()
     assert {toggle for toggle in wired if toggle[1] in MAGENTO_EVENTS} == TOGGLES
-    # Before the controller runs, the agent notes which messages are not its doing.
+    # Before the controller runs, the agent records which messages already existed.
     assert all("_predispatch_" in event for _, event in wired - TOGGLES)
 
 

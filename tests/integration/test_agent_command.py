@@ -24,7 +24,7 @@ from tests.support.shop import Shop
 CHECKOUT = Path(__file__).parents[2]
 NOBODY = 65534
 
-# Writes down how it was called, and fails where it is told to.
+# Records how it was called, and fails where the test says so.
 CONSOLE = """#!/usr/bin/env php
 <?php
 $words = implode(' ', array_slice($argv, 1));
@@ -47,7 +47,7 @@ class Ran:
         return json.loads(self.out)
 
     def state(self, name: str) -> str:
-        """Give the state of a finding that there is once."""
+        """Return the state of a finding that must occur once."""
         (state,) = {f["state"] for f in self.json["findings"] if f["name"] == name}
         return str(state)
 
@@ -62,8 +62,8 @@ class Magento:
 
     @property
     def ran(self) -> list[str]:
-        told = self.root / "var/ran"
-        lines = told.read_text().splitlines() if told.exists() else []
+        output = self.root / "var/ran"
+        lines = output.read_text().splitlines() if output.exists() else []
         return [line.removesuffix(" --no-interaction") for line in lines]
 
     def write(self, *, mode: str = "default", modules: str = "") -> None:
@@ -97,7 +97,9 @@ def magento(tmp_path: Path) -> Magento:
     return made
 
 
-def test_the_module_is_copied_without_its_tests_and_the_commands_are_told(magento: Magento) -> None:
+def test_the_module_is_copied_without_its_tests_and_the_commands_are_printed(
+    magento: Magento,
+) -> None:
     ran = magento.agent("install")
     assert (ran.status, ran.err) == (0, "")
     assert f"copied version {__version__}" in ran.out
@@ -161,9 +163,9 @@ def test_an_older_version_is_replaced_and_nothing_else_is_touched(magento: Magen
     unfinished = magento.module.with_name(".Agent.12345678")
     unfinished.mkdir()
 
-    told = magento.agent("install", "--json").json
+    output = magento.agent("install", "--json").json
 
-    assert (told["former_version"], told["version"]) == ("0.0.1", __version__)
+    assert (output["former_version"], output["version"]) == ("0.0.1", __version__)
     assert not StoreFolder(magento.root).copied.differences(shipped())
     assert sorted(path.name for path in magento.module.parent.iterdir()) == ["Agent", "Other"]
     assert (beside / "registration.php").exists()
@@ -274,7 +276,7 @@ def test_run_stops_at_the_first_failure_and_says_how_to_go_on(magento: Magento) 
     assert "The shop is still shut" in ran.err
 
 
-def test_a_php_that_is_not_there_is_told_of(magento: Magento) -> None:
+def test_a_php_that_is_not_there_is_reported_of(magento: Magento) -> None:
     ran = magento.agent("install", "--run", "--php", "no-such-php")
     assert ran.status == 1
     assert "cannot run no-such-php: No such file or directory" in ran.err
@@ -282,7 +284,7 @@ def test_a_php_that_is_not_there_is_told_of(magento: Magento) -> None:
 
 @pytest.fixture
 def somebody_elses() -> Iterator[Magento]:
-    """A store whose files belong to another user, where he can reach it."""
+    """A store whose files belong to another user, in a folder that this user can enter."""
     if os.geteuid() != 0:
         pytest.skip("only root can give files away")
     folder = Path(tempfile.mkdtemp(prefix="eventbridge-store-"))
@@ -306,7 +308,7 @@ def test_files_and_commands_are_the_owners_of_the_store(somebody_elses: Magento)
     assert (somebody_elses.root / "var/ran").stat().st_uid == NOBODY
 
 
-def test_a_store_that_may_not_be_written_is_told_of(somebody_elses: Magento) -> None:
+def test_a_store_that_may_not_be_written_is_reported_of(somebody_elses: Magento) -> None:
     (somebody_elses.root / "app/code").chmod(0o555)
     child = os.fork()
     if child == 0:  # pragma: no cover
@@ -323,7 +325,7 @@ def test_a_store_that_may_not_be_written_is_told_of(somebody_elses: Magento) -> 
 
 @pytest.fixture
 def set_up(shop: Shop) -> Magento:
-    """A store with its database, in which the agent is installed, set up and served."""
+    """A store with its database, with the agent installed and set up, and a running bridge."""
     made = as_store(shop.root)
     made.agent("install")
     shop.run("UPDATE {cron_schedule} SET executed_at = NOW() WHERE status = 'success'")
@@ -335,9 +337,9 @@ def test_a_store_where_all_is_well_passes(set_up: Magento) -> None:
     ran = set_up.agent("check", "--json")
     assert (ran.status, ran.json["ok"]) == (0, True), ran.out
     assert {finding["state"] for finding in ran.json["findings"]} == {"ok"}
-    told = set_up.agent("check").out
-    assert f"ok    module: {__version__} in {set_up.module}" in told
-    assert "ok    bridge: it was alive" in told
+    output = set_up.agent("check").out
+    assert f"ok    module: {__version__} in {set_up.module}" in output
+    assert "ok    bridge: it was alive" in output
 
 
 def test_a_changed_wiring_is_found(set_up: Magento) -> None:
@@ -393,7 +395,7 @@ def test_no_heartbeat_is_missed_where_captures_go_over_http(set_up: Magento, sho
     assert (ran.status, ran.state("bridge")) == (0, "ok")
 
 
-def test_a_database_that_does_not_answer_is_told_of_without_its_password(
+def test_a_database_that_does_not_answer_is_reported_of_without_its_password(
     set_up: Magento, shop: Shop
 ) -> None:
     shop.write_env_php(host="'127.0.0.1:1'")

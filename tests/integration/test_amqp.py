@@ -37,7 +37,7 @@ async def queue(magento_broker: MagentoBroker) -> AsyncIterator[AmqpQueue]:
 
 
 async def claimed(queue: AmqpQueue, count: int, seconds: float = 15.0) -> list[Claim]:
-    """Claim until there are so many."""
+    """Claim until so many are claimed."""
     claims: list[Claim] = []
     async with asyncio.timeout(seconds):
         while len(claims) < count:
@@ -66,7 +66,7 @@ async def until_copied(queue: AmqpQueue) -> None:
 
 
 async def break_channel(queue: AmqpQueue) -> None:
-    """Have the broker close the channel, as it does when nothing was acknowledged for long."""
+    """Make the broker close the channel, as after its acknowledgement timeout."""
     channel = queue._channel
     assert channel
     await channel.basic_ack(4711)
@@ -107,7 +107,7 @@ async def test_a_lost_channel_makes_no_duplicates(
     await break_channel(queue)
     await queue.ack([delivered])
     await queue.bury(buried, "for a test")
-    # The fourth is claimed, too; what nobody claimed comes again.
+    # The fourth is claimed too; unclaimed messages are delivered again.
     assert [claim.body for claim in await claimed(queue, 2)] == [body for _, body in captures[4:]]
     assert await queue.claim(10) == []
     await queue.ack([held])
@@ -306,7 +306,7 @@ async def test_no_delivery_limit_drops_what_waits_for_aws(
     await magento_broker.declare(arguments)
     captures = recorded.orders(30)
     await magento_broker.put(captures)
-    # The same bridge loses its channel often, as by the broker's time limit.
+    # The same bridge loses its channel often, as by the broker's acknowledgement timeout.
     queue = AmqpQueue(magento_broker.options)
     held = await claimed(queue, 20)
     for _ in range(6):
@@ -314,7 +314,7 @@ async def test_no_delivery_limit_drops_what_waits_for_aws(
         assert await queue.claim(0) == []
         await until_copied(queue)
     held += await claimed(queue, 10)
-    # Then others start and end, without an order.
+    # Then others start and stop, in no particular order.
     await queue.close()
     for _ in range(6):
         queue = AmqpQueue(magento_broker.options)
@@ -401,7 +401,7 @@ async def test_no_dead_letter_is_missed_though_a_clock_stepped_back(
         "magento_eventbridge.queues.amqp.dead_letters.time.time", lambda: next(clocks)
     )
     for claim in claims:
-        # As bridges would, one after the other.
+        # As several bridges would, one after the other.
         letters_of_one = AmqpDeadLetters(queue._connection, magento_broker.options.queue)
         await letters_of_one.bury(queue._known[str(claim.handle)].delivered, "for a test")
     monkeypatch.undo()
@@ -452,7 +452,7 @@ async def test_what_the_broker_itself_buries_is_shown_with_its_reason(
     again = AmqpQueue(magento_broker.options)
     letters = await again.dead_letters.page(10)
     assert [letter.reason for letter in letters] == [
-        "put there by another program",  # nobody knows when: it is the oldest
+        "put there by another program",  # unknown time: it counts as the oldest
         "buried by the broker: expired",
     ]
     assert await again.dead_letters.find(letters[1].id) == letters[1]
@@ -479,7 +479,7 @@ async def test_what_nobody_understands_is_buried_with_the_reason(
     await until(magento_broker, 0)
 
 
-# What is delivered
+# Deliveries
 
 
 async def test_what_the_original_published_is_delivered(

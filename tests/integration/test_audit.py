@@ -1,4 +1,4 @@
-"""`make audit`: every locked package is asked about, and a known fault does not pass."""
+"""`make audit`: checks every locked package, and fails on a known vulnerability."""
 
 import json
 import re
@@ -17,13 +17,13 @@ Asked = set[tuple[str, str]]
 
 @contextmanager
 def database(faulty: str | None = None) -> Iterator[tuple[str, Asked]]:
-    """Answer as OSV does that all is well, but for one package; gives what it was asked about."""
+    """Answer as OSV does, with one vulnerable package; yield the packages asked for."""
     asked: Asked = set()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            name, version = told["package"]["name"], told["version"]
+            output = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            name, version = output["package"]["name"], output["version"]
             asked.add((name, version))
             known = {"vulns": [_fault(name, version)]} if name == faulty else {}
             body = json.dumps(known).encode()
@@ -34,7 +34,7 @@ def database(faulty: str | None = None) -> Iterator[tuple[str, Asked]]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Keep the test's output to itself."""
+            """Do not log requests."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever)
@@ -47,7 +47,7 @@ def database(faulty: str | None = None) -> Iterator[tuple[str, Asked]]:
         server.server_close()
 
 
-# What is installed is not installed again by the test.
+# The test does not install the packages again.
 OLD = ("--old-file=.venv/installed-demo", "--old-file=.venv/installed")
 
 
@@ -71,10 +71,10 @@ def _audit(url: str) -> tuple[int, str]:
 
 def test_each_locked_package_is_asked_about():
     with database() as (url, asked):
-        status, told = _audit(url)
-    assert status == 0, told
+        status, output = _audit(url)
+    assert status == 0, output
     text = (ROOT / "requirements.lock").read_text()
-    # What another Python or system gets is not asked about here.
+    # Packages for another Python or system are not checked here.
     locked = re.findall(r"^([\w.-]+)==(\S+) \\$", text, re.MULTILINE)
     assert len(locked) > 100
     assert set(locked) <= asked
@@ -82,7 +82,7 @@ def test_each_locked_package_is_asked_about():
 
 def test_a_known_fault_does_not_pass():
     with database("botocore") as (url, _):
-        status, told = _audit(url)
+        status, output = _audit(url)
     assert status != 0
-    assert "PYSEC-0000-1" in told
-    assert "make audit" in told
+    assert "PYSEC-0000-1" in output
+    assert "make audit" in output

@@ -1,4 +1,4 @@
-"""The broker that tests run against is private, and a real one."""
+"""The tests' broker is private and real."""
 
 import socket
 import ssl

@@ -1,4 +1,4 @@
-"""Who may use the console, and what it says when something is away; without a browser."""
+"""Who may use the console, and what it shows when something is unavailable; without a browser."""
 
 import asyncio
 import re
@@ -256,7 +256,7 @@ async def test_sessions_expire_and_their_number_is_limited() -> None:
     assert session
     for _ in range(5):
         access._new()
-    assert access._known(session.token) is session  # strangers go first
+    assert access._known(session.token) is session  # unauthenticated connections are closed first
     clock[0] += 11 * 3600
     assert access._known(session.token) is session
     clock[0] += 13 * 3600

@@ -1,4 +1,4 @@
-"""Credentials of each type, found where they really are looked for."""
+"""Credentials of each type, from the places where they are really read."""
 
 import asyncio
 import json
@@ -75,7 +75,7 @@ async def test_a_profile_that_is_not_there_is_reported(finder: CredentialsFinder
 
 @pytest.fixture
 async def instance(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
-    """An instance's metadata service; yields what it was asked."""
+    """An EC2 metadata service; yields the requests that it got."""
     async with instance_metadata() as service:
         monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", service.url)
         yield service.asked

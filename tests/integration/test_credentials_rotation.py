@@ -1,4 +1,4 @@
-"""Delivery goes on by itself when credentials that AWS refuses have been replaced."""
+"""Delivery resumes by itself when refused credentials have been replaced."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Delivery to a Custom Event Bus: its answers, its order, and that it drops what it has."""
+"""Delivery to a Custom Event Bus: its answers, its order, its deduplication."""
 
 import asyncio
 import json

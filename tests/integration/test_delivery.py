@@ -1,4 +1,4 @@
-"""Delivery against an endpoint that fails on command: nothing lost, nothing doubled, in order."""
+"""Delivery to an endpoint that fails on command: nothing lost, nothing sent twice, in order."""
 
 import asyncio
 import json
@@ -97,22 +97,22 @@ async def test_all_is_delivered_in_calls_of_ten(bench: Bench) -> None:
 
 
 async def test_an_entry_is_what_the_documentation_says(bench: Bench) -> None:
-    told = recorded.of("order-virtual", "sales_order_place_after")
+    event = recorded.of("order-virtual", "sales_order_place_after")
     bench.routes[1] = bench.route_to(
         bench.endpoint.url, detail_types={"OrderPlaced": "ShopOrderPlaced"}, resources=("arn:a",)
     )
-    await bench.queue.put([recorded.stored(told)])
+    await bench.queue.put([recorded.stored(event)])
     await drain(bench)
     (entry,) = bench.endpoint.taken
     detail = json.loads(entry.pop("Detail"))
     assert entry == {
         "Source": "shop.example.com",
         "DetailType": "ShopOrderPlaced",
-        "Time": pytest.approx(told["time"], abs=0.001),
+        "Time": pytest.approx(event["time"], abs=0.001),
         "Resources": ["arn:a"],
     }
     assert detail["shippingAddress"] is None
-    assert detail["metadata"]["id"] == told["id"]
+    assert detail["metadata"]["id"] == event["id"]
     assert detail["tracking"]["transport"] == "HTTP"
     headers = bench.endpoint.headers[0]
     assert headers["x-amz-target"] == "AWSEvents.PutEvents"
@@ -235,7 +235,7 @@ async def test_what_can_never_be_delivered_is_buried_with_its_reason(bench: Benc
     large = recorded.again(placed)
     large["snapshot"] = {**placed["snapshot"], "coupon_code": "x" * 1_000_000}
     good = recorded.orders(3)
-    bad = [recorded.stored(told) for told in (broken, unknown, large)]
+    bad = [recorded.stored(event) for event in (broken, unknown, large)]
     deep = good[0][1].replace(b'"snapshot": {', b'"snapshot": {"deep": ' + b"[" * 200_000, 1)
     await bench.queue.put([*bad, (good[0][0], deep), *good])
     dispatcher = await drain(bench)
@@ -270,10 +270,10 @@ async def test_a_refusal_parks_loudly_and_delivery_resumes_by_itself(
         bench.endpoint.script = lambda *_: Take()
         await bench.endpoint.until_taken(25)
     assert sorted(bench.endpoint.ids) == sorted(ids(captures))
-    told = [record for record in caplog.records if record.levelno == logging.CRITICAL]
-    assert len(told) == 1
-    assert "PARKED" in told[0].getMessage()
-    assert "AccessDeniedException" in told[0].getMessage()
+    event = [record for record in caplog.records if record.levelno == logging.CRITICAL]
+    assert len(event) == 1
+    assert "PARKED" in event[0].getMessage()
+    assert "AccessDeniedException" in event[0].getMessage()
     assert any("resumes" in record.getMessage() for record in caplog.records)
     assert await bench.queue.dead_letters.count() == 0
 
@@ -411,7 +411,7 @@ async def test_a_drain_is_not_over_while_some_wait_for_room(bench: Bench) -> Non
 
     async def slow(limit: int, *, without_views: Any = ()) -> Any:
         claims = await real_claim(limit, without_views=without_views)
-        await asyncio.sleep(0.02)  # by then what filled the destination has gone
+        await asyncio.sleep(0.02)  # by then the events that filled the destination have been sent
         return claims
 
     bench.queue.claim = slow  # type: ignore[method-assign]
@@ -441,7 +441,7 @@ async def test_no_secret_reaches_the_log(bench: Bench, caplog: pytest.LogCapture
 
 
 async def test_what_waits_goes_by_the_new_route_in_its_order(bench: Bench) -> None:
-    """A parked destination whose credentials are mended: nothing lost, nothing twice, in order."""
+    """A parked destination gets new credentials: nothing lost, nothing twice, in order."""
 
     def refuses_the_former(number: int, _: list[dict[str, Any]]) -> Behaviour:
         is_mended = "AKIAMENDED" in bench.endpoint.headers[number]["authorization"]
@@ -519,7 +519,7 @@ class Unreachable(SqliteQueue):
         raise QueueError("the database is away")
 
 
-async def test_a_queue_that_cannot_be_read_is_told_of_once_and_can_be_stopped(
+async def test_a_queue_that_cannot_be_read_is_reported_of_once_and_can_be_stopped(
     bench: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     bench.queue = Unreachable(tmp_path / "away.sqlite")
@@ -580,7 +580,9 @@ async def test_claims_in_doubt_are_not_sent_until_they_are_confirmed(
         nonlocal calls
         calls += 1
         claims = await original(limit, without_views=without_views)
-        queue.in_doubt = queue.in_doubt or calls == 1  # as if it were paused at its first claim
+        queue.in_doubt = (
+            queue.in_doubt or calls == 1
+        )  # as if the process were paused at its first claim
         return claims
 
     queue.claim = claim_then_pause  # type: ignore[method-assign]

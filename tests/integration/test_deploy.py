@@ -1,4 +1,4 @@
-"""What `deploy/` ships can be parsed by those who will, and says what the bridge understands."""
+"""The files in `deploy/` are valid for their tools, and use settings that the bridge has."""
 
 import asyncio
 import configparser
@@ -52,12 +52,12 @@ def dockerfile() -> list[tuple[str, str]]:
 
 
 def value(instruction: str) -> str:
-    """Give what the last of an instruction says."""
+    """Return the value of the last instruction of this name."""
     return [said for name, said in dockerfile() if name == instruction][-1]
 
 
 def parses(words: Sequence[str]) -> None:
-    """Let the command line parse words, without running what they ask for."""
+    """Parse a command line without running the command."""
     name, *others = words
     assert name == SERVE
     group: Any = all_commands()
@@ -65,7 +65,7 @@ def parses(words: Sequence[str]) -> None:
 
 
 def are_settings(variables: Iterable[tuple[str, str]]) -> Settings:
-    """Read variables as the bridge does, which refuses what it does not know."""
+    """Read variables as the bridge does, which refuses unknown ones."""
     ours = {name: said for name, said in variables if name.startswith(ENVIRONMENT_PREFIX)}
     assert ours
     settings, _ = load([environment_layer(ours)])
@@ -106,7 +106,7 @@ def test_the_unit_starts_what_there_is_and_waits_for_its_end() -> None:
     parses(words)
     assert float(service["TimeoutStopSec"]) > longest_stop()
     assert service["Restart"] == "always"
-    # Where settings look for the spool, if nothing else is said.
+    # The spool's default location.
     assert Settings().spool.path.parent == Path("/var/lib") / service["StateDirectory"]
 
 
@@ -139,10 +139,10 @@ def test_the_image_runs_what_there_is_as_somebody_harmless() -> None:
     assert are_settings(variables).log.format == "json"
 
 
-async def test_the_image_asks_the_inlet_how_it_fares(tmp_path: Path) -> None:
+async def test_the_image_checks_the_health_of_the_inlet(tmp_path: Path) -> None:
     words = json.loads(value("HEALTHCHECK").partition("CMD ")[2])
     async with put_events() as endpoint, serving(tmp_path, endpoint.url) as serve:
-        # The test's port in the place of the one that the image has.
+        # The test's port instead of the image's.
         here = [word.replace("http://127.0.0.1:8471", serve.url) for word in words[1:]]
         assert here != words[1:]
         assert await asyncio.to_thread(subprocess.call, [sys.executable, *here]) == 0

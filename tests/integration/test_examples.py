@@ -1,4 +1,4 @@
-"""The examples do what they say."""
+"""The examples do what their documentation says."""
 
 import importlib.util
 import json
@@ -37,7 +37,7 @@ def load(path: str) -> ModuleType:
     return module
 
 
-def told(name, **detail):
+def sample(name, **detail):
     event = sample_event(name, ROUTE)
     return event | {"detail": event["detail"] | detail}
 
@@ -48,13 +48,13 @@ def told(name, **detail):
 @pytest.mark.parametrize(
     ("event", "answer"),
     [
-        (told("OrderPlaced"), {"done": "welcomed", "order": "000000001", "articles": 1}),
-        (told("OrderCanceled"), {"done": "regretted", "order": "000000001"}),
-        (told("StateSaved"), {"done": "nothing"}),
-        (told("OrderPlaced") | {"detail-type": "OrderTeleported"}, {"done": "nothing"}),
+        (sample("OrderPlaced"), {"done": "welcomed", "order": "000000001", "articles": 1}),
+        (sample("OrderCanceled"), {"done": "regretted", "order": "000000001"}),
+        (sample("StateSaved"), {"done": "nothing"}),
+        (sample("OrderPlaced") | {"detail-type": "OrderTeleported"}, {"done": "nothing"}),
         (
-            told(
-                "OrderPlaced", metadata=told("OrderPlaced")["detail"]["metadata"] | {"test": True}
+            sample(
+                "OrderPlaced", metadata=sample("OrderPlaced")["detail"]["metadata"] | {"test": True}
             ),
             {"done": "nothing"},
         ),
@@ -66,7 +66,7 @@ def test_the_function_acts_by_the_kind_of_event(event, answer):
 
 def test_the_function_fails_on_what_is_malformed():
     with pytest.raises(MalformedEventError):
-        load("lambda/handler.py").handler(told("OrderPlaced", total="many"), None)
+        load("lambda/handler.py").handler(sample("OrderPlaced", total="many"), None)
 
 
 def test_the_function_requires_the_distribution_for_consumers():
@@ -76,11 +76,11 @@ def test_the_function_requires_the_distribution_for_consumers():
 
 def test_a_batch_reports_the_messages_that_failed():
     handler = load("lambda/batch_handler.py").handler
-    about = told("OrderPlaced")["detail"]["metadata"]
+    about = sample("OrderPlaced")["detail"]["metadata"]
     events = [
-        told("OrderPlaced"),
-        told("OrderPlaced", total=-1.0, metadata=about | {"id": about["id"][:-1] + "1"}),
-        told("StateSaved", metadata=about | {"id": about["id"][:-1] + "2"}),
+        sample("OrderPlaced"),
+        sample("OrderPlaced", total=-1.0, metadata=about | {"id": about["id"][:-1] + "1"}),
+        sample("StateSaved", metadata=about | {"id": about["id"][:-1] + "2"}),
     ]
     records = [
         {"messageId": str(number), "body": json.dumps(event)} for number, event in enumerate(events)
@@ -94,8 +94,8 @@ def test_a_batch_reports_the_messages_that_failed():
 
 def test_the_worker_takes_each_event_once(capsys):
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    placed = told("OrderPlaced")
-    canceled = told("OrderCanceled", metadata=placed["detail"]["metadata"] | {"id": "another"})
+    placed = sample("OrderPlaced")
+    canceled = sample("OrderCanceled", metadata=placed["detail"]["metadata"] | {"id": "another"})
     bodies = [
         placed,
         placed,
@@ -176,7 +176,7 @@ def test_the_terraform_project_is_valid_and_its_pattern_matches():
     assert len(read["resource"]) == 7
     (names,) = re.findall(r'"detail-type" = (\[.*?\])', text)
     patterns.check({"detail-type": json.loads(names)}, DOCUMENTED)
-    # Every resource that another one names is there.
+    # Every resource that is referenced exists.
     made = {
         f"{kind}.{name}".replace('"', "")
         for block in read["resource"]

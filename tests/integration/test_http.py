@@ -471,7 +471,7 @@ async def test_a_connection_closed_just_as_it_is_used_costs_no_call(reset: bool)
         await request(reader)
         calls += 1
         writer.write(OK)
-        await reader.read(1)  # the next call arrives when this end has given up
+        await reader.read(1)  # the next call arrives after this side timed out
         if reset:
             writer.transport.abort()
 

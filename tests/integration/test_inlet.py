@@ -1,4 +1,4 @@
-"""The HTTP inlet, spoken to over HTTP."""
+"""The HTTP inlet, over HTTP."""
 
 import asyncio
 import io
@@ -169,7 +169,7 @@ def _headers(secret: str, body: bytes, at: int) -> dict[str, str]:
         (_headers("some-other-secret-", b"{}", int(time.time())), "signature is wrong"),
         (_headers(SECRET, b"{ }", int(time.time())), "signature is wrong"),
         (_headers(SECRET, b"{}", int(time.time()) - 400), "is a clock wrong?"),
-        # Headers are made when tests are collected: too new even minutes later.
+        # Headers are created at collection: still too new minutes later.
         (_headers(SECRET, b"{}", int(time.time()) + 4000), "is a clock wrong?"),
         ({TIMESTAMP_HEADER: "soon", SIGNATURE_HEADER: "v1=00"}, "seconds since the epoch"),
         ({TIMESTAMP_HEADER: "٣", SIGNATURE_HEADER: "v1=00"}, "seconds since the epoch"),

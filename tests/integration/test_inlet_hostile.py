@@ -1,4 +1,4 @@
-"""The inlet and those who mean it harm: no 5xx, no hang, bounded memory, no forged line."""
+"""The inlet under attack: no 5xx, no hang, bounded memory, no forged log line."""
 
 import asyncio
 import gzip
@@ -48,9 +48,9 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 def head(*headers: str, body: bytes = b"", signed: bool = True) -> bytes:
-    told = {"Host": "x", "Content-Type": "application/x-ndjson"}
-    told |= signed_headers(SECRET, body) if signed else {}
-    rows = [f"{name}: {value}" for name, value in told.items()]
+    reply = {"Host": "x", "Content-Type": "application/x-ndjson"}
+    reply |= signed_headers(SECRET, body) if signed else {}
+    rows = [f"{name}: {value}" for name, value in reply.items()]
     return "\r\n".join(["POST /v1/captures HTTP/1.1", *rows, *headers, "", ""]).encode()
 
 
@@ -60,7 +60,7 @@ async def connect(inlet: Inlet) -> tuple[asyncio.StreamReader, asyncio.StreamWri
 
 
 async def status_of(inlet: Inlet, *parts: bytes, seconds: float = 10) -> int | None:
-    """Send bytes as they are; gives the status of the answer, None when only hung up on."""
+    """Send raw bytes; return the status of the answer, None if there was none."""
     reader, writer = await connect(inlet)
     answer = asyncio.create_task(reader.read(200))
     try:
@@ -68,14 +68,14 @@ async def status_of(inlet: Inlet, *parts: bytes, seconds: float = 10) -> int | N
             writer.write(part)
             await writer.drain()
     except ConnectionError:
-        pass  # it has heard enough
+        pass  # the inlet has closed the connection
     try:
-        told = await asyncio.wait_for(answer, seconds)
+        reply = await asyncio.wait_for(answer, seconds)
     except ConnectionError:
         return None
     finally:
         writer.close()
-    found = re.match(rb"HTTP/1\.[01] (\d{3}) ", told)
+    found = re.match(rb"HTTP/1\.[01] (\d{3}) ", reply)
     return int(found[1]) if found else None
 
 
@@ -101,7 +101,7 @@ async def test_a_body_that_would_unfold_is_not_unfolded(inlet: Inlet, encodings:
     began = time.process_time()
     assert await status_of(inlet, head(*encodings, f"Content-Length: {len(bomb)}"), bomb) == 415
     assert await is_alive(inlet)
-    # To unfold it takes three times as long.
+    # Decompressing it takes three times as long.
     assert time.process_time() - began < 0.15
 
 
@@ -160,7 +160,7 @@ async def test_hostile_json_is_no_capture(
     assert spool.kept == []
 
 
-# Requests that are none
+# Malformed requests
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ async def test_strangers_do_not_flood_the_log(
     assert "Refused 30 more requests since then" in caplog.text
 
 
-# Connections that stay
+# Connections that stay open
 
 
 async def test_a_head_that_comes_byte_by_byte_is_given_up(inlet: Inlet) -> None:
@@ -297,7 +297,7 @@ async def narrow(spool: Spool) -> AsyncIterator[Inlet]:
     await inlet.close()
 
 
-async def test_connections_beyond_the_limit_are_told_to_come_again(narrow: Inlet) -> None:
+async def test_connections_beyond_the_limit_are_asked_to_retry(narrow: Inlet) -> None:
     held = [await connect(narrow) for _ in range(20)]
     for reader, writer in [await connect(narrow) for _ in range(100)]:
         answer = await asyncio.wait_for(reader.read(), 5)
@@ -305,7 +305,7 @@ async def test_connections_beyond_the_limit_are_told_to_come_again(narrow: Inlet
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nRetry-After: 1\r\n" in answer
         assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"error": "too many connections"}
-    # Who was there first is served, and room that is given up can be taken.
+    # The first connections are served, and closed ones make room for new ones.
     reader, writer = held[0]
     writer.write(HEALTH)
     assert b"200 OK" in await asyncio.wait_for(reader.readline(), 5)
@@ -331,7 +331,7 @@ async def test_requests_that_nobody_reads_the_answers_of_do_not_pile_up(inlet: I
                 stands_still += 1
             await asyncio.sleep(0.02)
         assert await is_alive(inlet)
-    # It is the sockets' buffers that are full; the inlet has stopped to read.
+    # The sockets' buffers are full: the inlet has stopped reading.
     assert sent < 100_000_000
 
 
@@ -348,7 +348,7 @@ async def test_a_signature_is_good_for_its_window_only(
     answers = [await post(http, inlet, body, headers) for _ in range(2)]
     assert [status for status, *_ in answers] in ([202, 202], [401, 401])
     await asyncio.sleep(2)
-    # Recorded and played again, after its captures were forgotten: its time gives it away.
+    # A replay after its captures were forgotten: refused by its time.
     assert (await post(http, inlet, body, headers))[0] == 401
     assert len(spool.kept) <= 1
     await inlet.close()
@@ -396,7 +396,7 @@ def test_time_and_body_are_signed_together_and_apart() -> None:
             check(right, body, timestamp)
         except SignatureError:
             continue
-        # Another way to write the same time is no other request.
+        # Another spelling of the same time is the same request.
         assert (body, int(timestamp)) == (b"1.{}", SIGNED_AT)
 
 
@@ -411,15 +411,15 @@ def test_how_much_of_a_signature_is_right_cannot_be_measured(
         return constant_time(expected, given)
 
     monkeypatch.setattr(hmac, "compare_digest", watched)
-    told = set()
+    reply = set()
     right = sign(SECRET, SIGNED_AT, b"{}")
     for given in (right, right[:-1] + "x", "v1=" + "x" * 64):
         compared.clear()
         try:
             check(given)
         except SignatureError as error:
-            told.add(str(error))
-        # Each secret is tried, whole, whether or not one before it was right.
+            reply.add(str(error))
+        # Each secret is compared in full, whether or not a former one matched.
         assert [whole for _, whole in compared] == [given.encode()] * 2
         assert {len(expected) for expected, _ in compared} == {len(right)}
-    assert told == {"the signature is wrong: do shop and bridge share a secret?"}
+    assert reply == {"the signature is wrong: do shop and bridge share a secret?"}

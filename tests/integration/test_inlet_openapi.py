@@ -1,4 +1,4 @@
-"""The inlet does what its OpenAPI says, whatever is sent to it."""
+"""The inlet behaves as its OpenAPI document says, whatever is sent to it."""
 
 import asyncio
 import threading
@@ -33,7 +33,7 @@ def _lines(_: object, value: object) -> bytes:
     return str(value).encode(errors="replace")
 
 
-# Shared by all examples, which change nothing that others see.
+# Shared by all examples, which do not affect each other.
 quickly = settings(
     max_examples=40,
     deadline=None,
@@ -49,13 +49,13 @@ CHECKS = [
 
 
 class Signed(AuthBase):
-    """Signs what is sent, whatever it is."""
+    """Signs any request."""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         body = request.body or b""
-        told = body.encode() if isinstance(body, str) else body
-        assert isinstance(told, bytes)
-        request.headers.update(signed_headers(SECRET, told))
+        content = body.encode() if isinstance(body, str) else body
+        assert isinstance(content, bytes)
+        request.headers.update(signed_headers(SECRET, content))
         return request
 
 
@@ -64,7 +64,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run an inlet over a real spool, on a loop in a thread of its own."""
     folder = tmp_path_factory.mktemp("inlet")
     listening = threading.Event()
-    told: list[str] = []
+    content: list[str] = []
     ends: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     async def serve() -> None:
@@ -73,7 +73,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         await inlet.open()
         end = asyncio.Event()
         ends.append((asyncio.get_running_loop(), end))
-        told.append(inlet.url)
+        content.append(inlet.url)
         listening.set()
         await end.wait()
         await inlet.close()
@@ -82,7 +82,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     thread = threading.Thread(target=lambda: uvloop.run(serve()))
     thread.start()
     assert listening.wait(10)
-    yield told[0]
+    yield content[0]
     loop, end = ends[0]
     loop.call_soon_threadsafe(end.set)
     thread.join()

@@ -1,4 +1,4 @@
-"""The journal: what delivery does is found again, for a while, and never at delivery's cost."""
+"""The journal: records deliveries for a while, and never slows delivery down."""
 
 import asyncio
 import json
@@ -51,7 +51,7 @@ async def _deliver(
     retention: Retention = _KEEP,
     **route: Any,
 ) -> Archive:
-    """Deliver captures with a journal, and give what reads it."""
+    """Deliver captures with a journal, and return its reader."""
     queue = SqliteQueue(folder / "spool.sqlite")
     await queue.put(bodies)
     sink = EventBridgeSink(CredentialsFinder())
@@ -151,7 +151,7 @@ async def test_dead_letters_and_switched_off_events_are_reported(tmp_path: Path)
     assert known[unknown["id"]].detail_type == "event_of_tomorrow"
     assert known[unknown["id"]].reason.startswith("unknown Magento event")
     assert (known[off["id"]].verdict, known[off["id"]].tries) == ("off", 0)
-    assert await archive.faults(9) == []  # dead letters are their queue's to tell
+    assert await archive.faults(9) == []  # dead letters are read from their queue
 
 
 async def test_what_keeps_events_waiting_is_reported_by_reason(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ async def test_what_no_one_can_read_is_reported_too(tmp_path: Path) -> None:
     (found,) = await Archive(_file(tmp_path)).search(Query(), 9)
     assert (found.id, found.verdict, found.view_id) == ("claim 7", "dead", None)
     record = await Archive(_file(tmp_path)).find("claim 7")
-    assert record and record.capture == ""  # what cannot be looked through is not kept
+    assert record and record.capture == ""  # a journal that cannot be searched is not kept
 
 
 async def test_figures_show_scope_latency_and_verdict(tmp_path: Path) -> None:
@@ -353,7 +353,7 @@ async def test_notes_are_dropped_and_counted_when_too_many_wait(tmp_path: Path) 
 
 
 async def test_when_too_many_come_plain_deliveries_are_left_out_and_counted(tmp_path: Path) -> None:
-    # All notes fit in memory, and half of them may wait.
+    # All records fit in memory, and half of them may wait.
     most = sum(len(body) for _, body in recorded.orders(30)) * 3 // 2
     options = WriteOptions(every=0.01, events_at_once=5, most_waiting=most)
     journal = Recorder(_file(tmp_path), Retention(), options)

@@ -1,4 +1,4 @@
-"""Magento's queue on a real database: its statuses, its clean-up, its consumer, several bridges."""
+"""Magento's queue on a real database: statuses, clean-up, Magento's consumer, several bridges."""
 
 import asyncio
 import json
@@ -111,7 +111,7 @@ async def test_an_open_transaction_of_the_shop_holds_nothing_up(
         magento_queue.put(recorded.orders(1))
         assert len(await queue.claim(10)) == 1
         shop.commit()
-    # Its number is lower than that of one that was claimed already.
+    # Its id is lower than one that is already claimed.
     async with asyncio.timeout(5):
         while not (claims := await queue.claim(10)):
             await queue.wait(0.2)
@@ -141,7 +141,7 @@ async def test_what_is_committed_late_comes_before_what_came_after_it(
     with magento_queue.server.connect() as shop:
         magento_queue.publish([late], shop)
         magento_queue.put(captures[:1])
-        await asyncio.sleep(2.1)  # until it looks at all of them again
+        await asyncio.sleep(2.1)  # until the next full search
         assert len(await queue.claim(10)) == 1
         shop.commit()
     magento_queue.put(captures[2:])
@@ -178,7 +178,7 @@ async def test_magentos_clean_up_deletes_nothing_that_waits_for_aws(
     await queue.bury(first, "for a test")
     magento_queue.grow_older(days=30)
     magento_queue.clean_up()
-    magento_queue.run("DELETE FROM {queue_message}")  # whoever tidies up by hand
+    magento_queue.run("DELETE FROM {queue_message}")  # as an administrator might
     assert len(await queue.dead_letters.page(10)) == 1
     await queue.retry(others)
     claims = await queue.claim(10)
@@ -203,7 +203,7 @@ async def test_what_magento_pushes_to_be_tried_again_is_not_delivered_twice(
     assert magento_queue.statuses == [COMPLETE] * 2
 
 
-async def test_a_backlog_that_nears_its_deletion_is_told_of_and_saved(
+async def test_a_backlog_that_nears_its_deletion_is_reported_and_saved(
     magento_queue: MagentoQueue, queue: MagentoDbQueue, caplog: pytest.LogCaptureFixture
 ) -> None:
     magento_queue.put(recorded.orders(3))
@@ -231,7 +231,7 @@ async def test_a_queue_that_is_not_there_yet_is_waited_for_with_one_line(
     assert len(await queue.claim(10)) == 1
 
 
-async def test_tables_of_another_prefix_are_told_of(magento_queue: MagentoQueue) -> None:
+async def test_tables_of_another_prefix_are_reported(magento_queue: MagentoQueue) -> None:
     queue = MagentoDbQueue(replace(magento_queue.options, table_prefix="nobodys_"), QUEUE)
     with pytest.raises(QueueError, match="check the table prefix"):
         await queue.claim(10)

@@ -1,4 +1,4 @@
-"""The outbox on a real database: transactions, several bridges, crashes, how soon it relays."""
+"""The outbox on a real database: transactions, several bridges, crashes, latency."""
 
 import asyncio
 import json
@@ -188,7 +188,7 @@ async def test_a_claim_that_was_cut_off_leaves_nothing_behind(
         await queue.claim(3)
     monkeypatch.undo()
     assert outbox.ask("SELECT COUNT(claimed_by) FROM {outbox}") == ((0,),)
-    # As if the connection had been lost when the claim was committed.
+    # As if the connection had been lost during the commit of the claim.
     (name,) = queue._unfinished
     outbox.ask(f"UPDATE {{outbox}} SET claimed_by = '{name}' WHERE id < 3")
     assert [claim.body for claim in await queue.claim(10)] == [body for _, body in captures]
@@ -228,18 +228,18 @@ async def test_a_table_prefix_keeps_stores_apart(outbox: Outbox, queue: OutboxQu
     assert len(await queue.claim(10)) == 1
 
 
-async def test_what_is_wrong_with_the_connection_is_told_without_the_password(
+async def test_what_is_wrong_with_the_connection_is_reported_without_the_password(
     mariadb: Server,
 ) -> None:
     options = replace(mariadb.options, password="not-this-one")
-    for wrong, told in (
+    for wrong, message in (
         (options, "Access denied.*check user, password"),
         (replace(mariadb.options, database="nowhere"), "nowhere"),
         (replace(mariadb.options, port=1), "127.0.0.1:1/"),
         (replace(mariadb.options, tls=TlsOptions(enabled=True)), "certificate verify failed|SSL"),
     ):
         queue = OutboxQueue(wrong)
-        with pytest.raises(QueueError, match=told) as raised:
+        with pytest.raises(QueueError, match=message) as raised:
             await queue.check()
         assert wrong.password not in str(raised.value)
         await queue.close()
@@ -271,7 +271,7 @@ async def test_a_connection_is_encrypted_when_asked_for(outbox: Outbox) -> None:
     await queue.close()
 
 
-async def test_a_heartbeat_tells_the_store_how_the_bridge_fares(
+async def test_a_heartbeat_reports_the_state_of_the_bridge_to_the_store(
     outbox: Outbox, queue: OutboxQueue
 ) -> None:
     await queue.beat({"version": "1.0.0", "parked": ["bus 'shop': denied"]})
@@ -282,7 +282,7 @@ async def test_a_heartbeat_tells_the_store_how_the_bridge_fares(
     assert json.loads(str(status)) == {"version": "1.0.0", "parked": []}
 
 
-async def test_what_is_asked_every_few_seconds_is_told_without_a_full_count(
+async def test_what_is_asked_every_few_seconds_is_reported_without_a_full_count(
     outbox: Outbox, queue: OutboxQueue
 ) -> None:
     outbox.put(recorded.orders(4))
@@ -297,7 +297,7 @@ async def test_a_commit_at_rest_is_relayed_within_100_ms(
     seconds = []
     async with delivering(queue, endpoint.url):
         for number, capture in enumerate(recorded.orders(12)):
-            # At rest: the pause between two looks is as long as it gets.
+            # Idle: the pause between two polls has its maximum.
             await asyncio.sleep(0.7 + 0.037 * (number % 3))
             await asyncio.to_thread(outbox.put, [capture])
             began = time.monotonic()
@@ -327,7 +327,7 @@ HASTY = LeaseTiming(
 
 
 async def pause(queue: OutboxQueue) -> None:
-    """Let a queue renew its lease no more, as if its process were paused."""
+    """Stop the renewal of a queue's lease, as if its process were paused."""
     assert queue._renewing
     queue._renewing.cancel()
     await asyncio.gather(queue._renewing, return_exceptions=True)

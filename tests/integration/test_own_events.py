@@ -1,4 +1,4 @@
-"""Own events on their way: delivered, left out by a condition, waiting for declarations."""
+"""Own events: delivered, left out by a condition, waiting for declarations."""
 
 import asyncio
 import json
@@ -42,7 +42,7 @@ def captured(declared: str, price: Any) -> bytes:
 
 
 class Shop:
-    """A queue with captures, and the catalog in force."""
+    """A queue with captures, and the catalog in use."""
 
     def __init__(self, queue: SqliteQueue, endpoint: PutEvents, catalog: ShopCatalog) -> None:
         self.catalog = catalog

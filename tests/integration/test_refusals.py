@@ -1,4 +1,4 @@
-"""What is refused waits by itself: nothing deliverable is buried, nothing unrelated is held up."""
+"""Refused events wait apart: nothing deliverable becomes a dead letter, nothing unrelated waits."""
 
 import asyncio
 import json
@@ -122,7 +122,7 @@ async def test_an_unknown_code_of_one_entry_holds_up_nobody_else(bench: Bench) -
     assert (await bench.queue.dead_letters.count()) == 0
 
 
-# A kind that is not permitted
+# A detail-type that is not permitted
 
 
 @pytest.mark.parametrize(

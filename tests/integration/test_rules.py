@@ -1,4 +1,4 @@
-"""`rules` against moto's server: what it creates works, and is created once."""
+"""`rules` against moto's server: its rules work, and repeated runs change nothing."""
 
 import json
 import logging
@@ -38,7 +38,7 @@ def server():
 
 @pytest.fixture
 def aws(server, monkeypatch, nothing_of_this_machine):
-    """Give a moto that is empty, and the settings and credentials that lead to it."""
+    """Start an empty moto; yields the settings and credentials that use it."""
     import requests
 
     requests.post(f"{server}/moto-api/reset", timeout=10).raise_for_status()
@@ -79,14 +79,14 @@ PUT = ["rules", "put", "orders", "OrderPlaced", "--detail", "total>10", "--role-
 
 
 def test_a_rule_with_every_kind_of_target_comes_about_once(command, targets):
-    told = command(*PUT, *with_targets(*ALL), "--dry-run")
-    assert (told.status, told.err) == (0, "")
+    message = command(*PUT, *with_targets(*ALL), "--dry-run")
+    assert (message.status, message.err) == (0, "")
     assert client("events", targets).list_rules()["Rules"] == []
 
     done = command(*PUT, *with_targets(*ALL))
 
     assert (done.status, done.err) == (0, "")
-    assert [f"would {line}" for line in done.out.splitlines()] == told.out.splitlines()
+    assert [f"would {line}" for line in done.out.splitlines()] == message.out.splitlines()
     assert done.out.splitlines()[0] == "create rule orders on bus default"
     assert len(done.out.splitlines()) == 1 + 4 + 5  # the state machine's permission is its role
     rule = client("events", targets).describe_rule(Name="orders")
@@ -189,7 +189,7 @@ def test_rules_of_like_names_have_permissions_of_their_own(command, targets):
 
 
 def test_every_page_of_rules_and_targets_is_read(command, stub):
-    # moto gives all at once.
+    # moto returns all in one page.
     def answer(request):
         pages = {"ListRules": "Rules", "ListTargetsByRule": "Targets"}
         field = pages[request.headers["x-amz-target"].rpartition(".")[2]]
@@ -206,7 +206,7 @@ def test_every_page_of_rules_and_targets_is_read(command, stub):
     assert all(rule["targets"] == ["arn0", "arn1", "arn2"] for rule in listed)
 
 
-def test_a_target_that_aws_does_not_take_is_told(command, stub):
+def test_a_target_that_aws_does_not_take_is_reported(command, stub):
     failed = {"ErrorCode": "ManagedRuleException", "ErrorMessage": "not yours", "TargetId": "x"}
 
     def answer(request):
@@ -245,7 +245,7 @@ def test_rules_are_listed_with_patterns_and_targets(command, targets):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (with_targets(MACHINE), "EventBridge needs a role to reach it: --role-arn"),
         (with_targets("arn:aws:s3:::bucket"), "must be the ARN of a Lambda function"),
@@ -254,13 +254,13 @@ def test_rules_are_listed_with_patterns_and_targets(command, targets):
         (["--pattern", "{}", *with_targets(QUEUE)], "--pattern replaces"),
     ],
 )
-def test_a_rule_that_cannot_work_is_wrong_use(command, targets, arguments, told):
+def test_a_rule_that_cannot_work_is_wrong_use(command, targets, arguments, message):
     ran = command("rules", "put", "orders", "OrderPlaced", *arguments)
     assert (ran.status, ran.out) == (2, "")
-    assert told in words(ran.err)
+    assert message in words(ran.err)
 
 
-def test_a_target_that_is_not_there_is_told_before_anything_changes(command, targets):
+def test_a_target_that_is_not_there_is_reported_before_anything_changes(command, targets):
     absent = f"arn:aws:sqs:{REGION}:{ACCOUNT}:absent"
     ran = command(*PUT, *with_targets(absent), "--dry-run")
     assert ran.status == 1
@@ -274,7 +274,7 @@ def test_without_credentials_a_rule_is_not_put(command, monkeypatch):
     assert "AWS_ACCESS_KEY_ID" in ran.err
 
 
-# Targets that resemble each other, what is kept, what is removed
+# Similar targets, options that are kept, targets that are removed
 
 
 def with_rule(*arguments):
@@ -371,10 +371,10 @@ def test_dead_letters_retries_and_a_template(command, targets):
 def test_targets_that_are_not_named_are_removed_on_demand(command, targets):
     command(*PUT, *with_targets(*ALL))
     assert command(*PUT, *with_targets(QUEUE)).out == "rule orders is up to date\n"
-    told = command(*PUT, *with_targets(QUEUE), "--prune", "--dry-run")
+    message = command(*PUT, *with_targets(QUEUE), "--prune", "--dry-run")
     done = command(*PUT, *with_targets(QUEUE), "--prune")
     assert (done.status, done.err) == (0, "")
-    assert [f"would {line}" for line in done.out.splitlines()] == told.out.splitlines()
+    assert [f"would {line}" for line in done.out.splitlines()] == message.out.splitlines()
     assert list(entries(targets)) == [QUEUE]
     topic = client("sns", targets).get_topic_attributes(TopicArn=TOPIC)["Attributes"]["Policy"]
     assert RULE_ARN not in topic
@@ -503,17 +503,17 @@ def test_store_views_give_sources_and_names(command, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ([], "no detail-type is given"),
         (["OrderTeleported"], "there is no event 'OrderTeleported'"),
         (["OrderPlaced", "--detail", "totl>1"], "did you mean 'total'?"),
     ],
 )
-def test_a_wrong_pattern_is_wrong_use(command, arguments, told):
+def test_a_wrong_pattern_is_wrong_use(command, arguments, message):
     ran = command("rules", "pattern", *arguments)
     assert (ran.status, ran.out) == (2, "")
-    assert told in words(ran.err)
+    assert message in words(ran.err)
 
 
 ORDERS = '{"source": ["shop.example.com"], "detail": {"total": [{"numeric": [">", 10]}]}}'
@@ -548,17 +548,17 @@ def test_aws_is_asked_where_it_can_be(command, stub):
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "told"),
+    ("code", "status", "message"),
     [
         ("InvalidEventPatternException", 1, "InvalidEventPatternException"),
         ("AccessDeniedException", 0, "the pattern is tested on this machine"),
     ],
 )
-def test_what_aws_refuses_is_told(command, stub, code, status, told):
+def test_what_aws_refuses_is_reported(command, stub, code, status, message):
     stub.answer = lambda _: Refusal(code, "on command")
     ran = command("rules", "test", ORDERS, "OrderPlaced")
     assert ran.status == status
-    assert told in ran.err
+    assert message in ran.err
 
 
 def test_without_credentials_this_machine_is_asked(command, monkeypatch, tmp_path):
@@ -606,34 +606,34 @@ def test_an_event_of_a_target_is_tested(command, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("nonsense", "line 1: not a JSON object"),
         ('{"a": 1}', "neither an event nor a capture"),
         (None, "it is not a detail-type"),
     ],
 )
-def test_a_file_without_events_is_told(command, tmp_path, text, told):
+def test_a_file_without_events_is_reported(command, tmp_path, text, message):
     file = tmp_path / "f"
     if text is not None:
         file.write_text(text)
     ran = command("rules", "test", '{"source": ["s"]}', file, "--local")
     assert (ran.status, ran.out) == (2, "")
-    assert told in words(ran.err)
+    assert message in words(ran.err)
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ("absent.json", "pattern absent.json"),
         ("{", "not JSON"),
         ('{"detail-type": ["OrderPlacd"]}', "did you mean 'OrderPlaced'?"),
     ],
 )
-def test_a_pattern_that_is_none_is_told(command, given, told):
+def test_a_pattern_that_is_none_is_reported(command, given, message):
     ran = command("rules", "test", given, "--local")
     assert (ran.status, ran.out) == (2, "")
-    assert told in words(ran.err)
+    assert message in words(ran.err)
 
 
 # Infrastructure code

@@ -1,4 +1,4 @@
-"""Schemas: valid by the formats' own validators, true of samples, published once."""
+"""Schemas: valid by the formats' own validators, valid for samples, published once."""
 
 import json
 import re
@@ -56,7 +56,7 @@ def of(folder: Path):
 
 
 def wrong(event):
-    """Give an event in which one thing is of another type."""
+    """Return an event in which one field has another type."""
     changed = deepcopy(event)
     changed["detail"]["metadata"]["timestamp"] = "1598438976"
     return changed
@@ -139,7 +139,7 @@ def test_only_the_forms_that_are_asked_for(command, tmp_path):
     assert ran.out.split() == [str(tmp_path / "out/asyncapi.json")]
 
 
-def test_a_folder_that_cannot_be_written_is_told(command, tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported(command, tmp_path):
     (tmp_path / "file").touch()
     ran = command("schemas", "export", tmp_path / "file")
     assert (ran.status, ran.out) == (2, "")
@@ -150,7 +150,7 @@ def test_a_folder_that_cannot_be_written_is_told(command, tmp_path):
 
 
 class Registry:
-    """A schema registry that keeps what it is told."""
+    """A schema registry that stores schemas."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
@@ -188,13 +188,13 @@ def registry(monkeypatch, nothing_of_this_machine):
 
 
 def test_schemas_are_published_once(command, registry):
-    told = command("schemas", "publish", "shop", "--dry-run", *SETTINGS)
-    assert (told.status, registry.names, registry.schemas) == (0, set(), {})
+    dry_run = command("schemas", "publish", "shop", "--dry-run", *SETTINGS)
+    assert (dry_run.status, registry.names, registry.schemas) == (0, set(), {})
 
     done = command("schemas", "publish", "shop", *SETTINGS)
 
     assert (done.status, done.err) == (0, "")
-    assert [f"would {line}" for line in done.out.splitlines()] == told.out.splitlines()
+    assert [f"would {line}" for line in done.out.splitlines()] == dry_run.out.splitlines()
     assert registry.names == {"shop"}
     assert len(registry.schemas) == 37
     published = registry.schemas["shop.example.com@IndexerStateSaved"]
@@ -223,7 +223,7 @@ def test_what_is_switched_off_is_not_published(command, registry):
     assert "shop.example.com@CacheFlushAll" not in registry.schemas
 
 
-def test_a_refusal_is_told(command, monkeypatch, nothing_of_this_machine):
+def test_a_refusal_is_reported(command, monkeypatch, nothing_of_this_machine):
     with aws_stub() as stub:
         for name, value in environment(stub.url).items():
             monkeypatch.setenv(name, value)

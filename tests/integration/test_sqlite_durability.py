@@ -1,4 +1,4 @@
-"""The spool on a disk that fails, and under several processes."""
+"""The spool on a failing disk, and used by several processes."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ from tests.support import recorded
 async def test_a_full_disk_is_reported_and_keeps_accepted_captures(tmp_path: Path) -> None:
     queue = SqliteQueue(tmp_path / "spool.sqlite")
     await queue.put(recorded.orders(5))
-    # A file that may not grow is what a full disk looks like to SQLite.
+    # To SQLite, a file that may not grow looks like a full disk.
     await queue._file.run(lambda connection: connection.execute("PRAGMA max_page_count = 8"))
     with pytest.raises(QueueError, match="is full; make room there"):
         for _ in range(50):

@@ -1,4 +1,4 @@
-"""A store's configuration, read from its files and its tables in a real database."""
+"""A store's configuration, read from its files and from tables in a real database."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -146,18 +146,18 @@ async def test_a_database_that_moved_is_followed(shop: Shop, store: LiveStore) -
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"password": "decrypt('x')"}, "a function call: cannot be read without running PHP"),
         ({"host": "''", "dbname": "''"}, "db/connection/default/dbname is missing"),
         ({"table_prefix": "'a-b'"}, "outbox.table_prefix: String should match"),
     ],
 )
-async def test_what_cannot_be_used_is_told(
-    shop: Shop, store: LiveStore, changes: Mapping[str, str], told: str
+async def test_what_cannot_be_used_is_reported(
+    shop: Shop, store: LiveStore, changes: Mapping[str, str], message: str
 ) -> None:
     shop.write_env_php(**changes)
-    with pytest.raises(SettingsError, match=told.replace("(", r"\(")):
+    with pytest.raises(SettingsError, match=message.replace("(", r"\(")):
         await store.read()
 
 
@@ -167,12 +167,12 @@ async def test_a_value_that_nobody_needs_may_be_computed(shop: Shop) -> None:
     assert settings.options.source == "store.example.com"
 
 
-async def test_a_folder_that_is_no_store_is_told(tmp_path: Path) -> None:
+async def test_a_folder_that_is_no_store_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"app/etc/env\.php: No such file"):
         await LiveStore(tmp_path, [], {}).read()
 
 
-async def test_a_wrong_prefix_is_told(shop: Shop, store: LiveStore) -> None:
+async def test_a_wrong_prefix_is_reported(shop: Shop, store: LiveStore) -> None:
     shop.write_env_php(table_prefix="'other_'")
     with pytest.raises(DatabaseError, match="is this the store's database, and its table prefix"):
         await store.read()
@@ -214,7 +214,7 @@ async def test_what_is_installed_is_found(shop: Shop, store: LiveStore) -> None:
     assert not found.cron_runs
 
 
-async def test_what_becomes_unreadable_is_told_once_and_the_former_stays(
+async def test_what_becomes_unreadable_is_reported_once_and_the_former_stays(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = LiveStore(shop.root, [], {}, LiveStoreOptions(check_seconds=0.02))
@@ -254,7 +254,9 @@ async def test_looking_again_costs_three_queries(shop: Shop, store: LiveStore) -
     await store.read()
     before = count()
     await store.read_if_changed()
-    assert count() - before <= 3 + 1  # ours and, with another test's server, none to speak of
+    assert (
+        count() - before <= 3 + 1
+    )  # our own, and, with a server of another test, only a few others
 
 
 def test_database_options_are_those_of_the_settings(mariadb: Server) -> None:

@@ -1,4 +1,4 @@
-"""Spans of PutEvents calls: what they say, and that a collector gets them or nobody suffers."""
+"""Spans of PutEvents calls: contents, export, and a failing collector that harms nothing."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""moto's server as AWS on the loopback, and the settings that lead to it."""
+"""moto's server as a local AWS, and the settings that use it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ ACCOUNT = "123456789012"  # moto's
 
 @contextmanager
 def local_aws() -> Iterator[str]:
-    """Give the URL of an AWS of its own, empty."""
+    """Start an empty local AWS and return its URL."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -28,7 +28,7 @@ def local_aws() -> Iterator[str]:
 
 
 def client(service: str, url: str, region: str = REGION) -> Any:
-    """Give boto3's client of a service of it."""
+    """Return a boto3 client of one of its services."""
     return boto3.client(
         service,
         endpoint_url=url,
@@ -39,7 +39,7 @@ def client(service: str, url: str, region: str = REGION) -> Any:
 
 
 def environment(url: str) -> dict[str, str]:
-    """Give the environment in which commands use it."""
+    """Return the environment in which commands use it."""
     return {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",

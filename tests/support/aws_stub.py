@@ -1,4 +1,4 @@
-"""An AWS on the loopback that answers what a test says, for what moto does not have."""
+"""A local AWS that answers as a test says, for services that moto lacks."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ Answer = Callable[[Request], Any]
 
 
 class AwsStub:
-    """What was asked, and what to answer; `answer` may be changed while it runs."""
+    """The requests, and the answers; `answer` may be changed while it runs."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -50,7 +50,7 @@ class AwsStub:
 
 @contextmanager
 def aws_stub() -> Iterator[AwsStub]:
-    """Run one while the context lasts."""
+    """Run the stub while the context lasts."""
 
     class Handler(BaseHTTPRequestHandler):
         def handle_any(self) -> None:

@@ -26,7 +26,7 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 class Watched:
-    """A page, and what a browser complained of while it was used."""
+    """A page, and the errors in the browser's console."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -37,7 +37,7 @@ class Watched:
         page.on("request", lambda request: self.requested.add(request.url))
 
     async def violations(self) -> list[Any]:
-        """Give what axe-core finds wrong."""
+        """Return axe-core's findings."""
         found = await Axe().run(self.page, options={"runOnly": {"type": "tag", "values": _RULES}})
         return [
             (violation["id"], [node["html"] for node in violation["nodes"]])
@@ -55,7 +55,7 @@ class Watched:
 
 @asynccontextmanager
 async def page_of(browser: Browser, **options: Any) -> AsyncIterator[Watched]:
-    """Open a page of its own, without cookies."""
+    """Open a new page without cookies."""
     context = await browser.new_context(**options)
     context.set_default_timeout(10_000)
     try:

@@ -17,7 +17,7 @@ KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="
 
 @asynccontextmanager
 async def delivering(queue: Queue, url: str) -> AsyncIterator[Dispatcher]:
-    """Deliver what is in a queue while the context lasts."""
+    """Deliver a queue's captures while the context lasts."""
     destination = Destination(region="eu-west-1", endpoint_url=url, credentials=KEYS)
     route = Route(destination=destination, source="shop.example.com")
     sink = EventBridgeSink(CredentialsFinder(), answer_seconds=2)

@@ -12,12 +12,12 @@ _VALID_FOR = timedelta(hours=1)
 
 
 class Instance:
-    """What was asked, and what it answers."""
+    """The requests, and the answers."""
 
     def __init__(self) -> None:
         self.url = ""
         self.asked: list[str] = []
-        self.access_key: str | None = None  # None: another one each time
+        self.access_key: str | None = None  # None: a different one each time
 
     async def token(self, request: web.Request) -> web.Response:
         self.asked.append("token")

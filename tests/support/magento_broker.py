@@ -1,4 +1,4 @@
-"""Magento's topic on a real RabbitMQ, and what Magento publishes to it."""
+"""Magento's topic on a real RabbitMQ, and Magento as a publisher."""
 
 import asyncio
 import json
@@ -24,13 +24,13 @@ EXCHANGE = "magento"
 
 @dataclass(frozen=True)
 class MagentoBroker:
-    """The queue of one test, under a name of its own."""
+    """The queue of one test, under a unique name."""
 
     broker: Broker
     options: AmqpOptions = field(repr=False)
 
     async def declare(self, arguments: Mapping[str, str | int] | None = None) -> None:
-        """Make exchange, queue and binding, as `setup:upgrade` does."""
+        """Create exchange, queue and binding, as `setup:upgrade` does."""
         queue = self.options.queue
         async with self.channel() as channel:
             await channel.exchange_declare(EXCHANGE, exchange_type="topic", durable=True)
@@ -44,7 +44,7 @@ class MagentoBroker:
     async def publish(
         self, bodies: Sequence[str | bytes], channel: AbstractChannel | None = None
     ) -> None:
-        """Publish messages as Magento does, but for its trust in the broker."""
+        """Publish messages as Magento does, and wait for the broker's confirmation."""
         if channel is None:
             async with self.channel() as own:
                 await self.publish(bodies, own)
@@ -59,7 +59,7 @@ class MagentoBroker:
             )
 
     async def count(self, suffix: str = "") -> int:
-        """Count the messages of the queue, or of one of ours beside it, that nobody has."""
+        """Count the ready messages of the queue, or of one of our own queues."""
         async with self.channel() as channel:
             try:
                 declared = await channel.queue_declare(
@@ -70,7 +70,7 @@ class MagentoBroker:
             return declared.message_count or 0
 
     async def delete(self) -> None:
-        """Take all queues away."""
+        """Delete all queues."""
         async with self.channel() as channel:
             for suffix in ("", ".aside", ".returned", ".dead-letters"):
                 await channel.queue_delete(f"{self.options.queue}{suffix}")
@@ -78,7 +78,7 @@ class MagentoBroker:
 
     @asynccontextmanager
     async def channel(self) -> AsyncIterator[AbstractChannel]:
-        """Give a channel of a connection of its own."""
+        """Open a channel on a new connection."""
         connection = await aiormq.connect(self.broker.url)
         try:
             yield await connection.channel(on_return_raises=True)
@@ -104,6 +104,6 @@ def magento_broker(rabbitmq: Broker) -> Iterator[MagentoBroker]:
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
-    """Run work on a loop of its own: a test's may be running already."""
+    """Run a coroutine in a new event loop in a thread: the test's own may already be running."""
     with ThreadPoolExecutor(max_workers=1) as thread:
         thread.submit(asyncio.run, work).result()

@@ -1,4 +1,4 @@
-"""Magento's own queue in a real database, and what Magento does to it."""
+"""Magento's own queue in a real database, and Magento's operations on it."""
 
 import json
 import secrets
@@ -28,13 +28,13 @@ _MAGENTOS = ("queue_message_status", "queue_message", "queue")
 
 @dataclass(frozen=True)
 class MagentoQueue:
-    """The tables of one test, under a prefix of their own."""
+    """The tables of one test, under a unique prefix."""
 
     server: Server
     options: DatabaseOptions
 
     def declare(self, name: str = QUEUE) -> None:
-        """Make the queue, as `setup:upgrade` does."""
+        """Create the queue, as `setup:upgrade` does."""
         self.run("INSERT INTO {queue} (name) VALUES (%s)", name)
 
     def put(self, captures: Sequence[tuple[Capture, bytes]]) -> None:
@@ -68,7 +68,7 @@ class MagentoQueue:
                 )
 
     def fill(self, captures: Sequence[tuple[Capture, bytes]]) -> None:
-        """Publish captures by a few statements: for a large backlog."""
+        """Publish captures in few statements, for a large backlog."""
         with self.server.connect() as connection, connection.cursor() as cursor:
             cursor.execute(self.named("SELECT COALESCE(MAX(id), 0) FROM {queue_message}"))
             ((last,),) = cursor.fetchall()
@@ -87,7 +87,7 @@ class MagentoQueue:
             connection.commit()
 
     def php_takes(self) -> int:
-        """Take the first message that waits, as Magento's consumer does; give its id."""
+        """Take the first waiting message, as Magento's consumer does; return its id."""
         (((number,),)) = self.ask(
             "SELECT id FROM {queue_message_status} WHERE status IN (2, 5) "
             "ORDER BY updated_at, id LIMIT 1"
@@ -96,7 +96,7 @@ class MagentoQueue:
         return int(number)
 
     def clean_up(self) -> None:
-        """Delete what has waited for more than a week, as Magento's cron job does."""
+        """Delete messages older than a week, as Magento's cron job does."""
         week_ago = "updated_at < NOW() - INTERVAL 7 DAY"
         self.run(f"UPDATE {{queue_message_status}} SET status = 7 WHERE status = 2 AND {week_ago}")
         self.run(
@@ -109,7 +109,7 @@ class MagentoQueue:
         )
 
     def grow_older(self, days: int) -> None:
-        """Let all messages have been touched so many days earlier."""
+        """Set the times of all messages back by so many days."""
         self.run(
             f"UPDATE {{queue_message_status}} SET updated_at = updated_at - INTERVAL {days} DAY"
         )
@@ -120,7 +120,7 @@ class MagentoQueue:
         return [row[0] for row in self.ask("SELECT status FROM {queue_message_status} ORDER BY id")]
 
     def ask(self, query: str) -> Sequence[tuple[Any, ...]]:
-        """Ask a question about Magento's tables or ours, named in braces."""
+        """Run a query over Magento's tables or ours, named in braces, and return its rows."""
         with self.server.connect() as connection, connection.cursor() as cursor:
             cursor.execute(self.named(query))
             return cursor.fetchall()
@@ -138,7 +138,7 @@ class MagentoQueue:
 
 @contextmanager
 def queue_tables(server: Server, prefix: str) -> Iterator[MagentoQueue]:
-    """Make fresh tables of Magento's queue, with the topic's queue declared."""
+    """Create fresh tables of Magento's queue, with the topic's queue declared."""
     made = MagentoQueue(server, replace(server.options, table_prefix=prefix))
     for statement in _TABLES.replace("{prefix}", prefix).split(";"):
         with server.connect() as connection, connection.cursor() as cursor:
@@ -151,6 +151,6 @@ def queue_tables(server: Server, prefix: str) -> Iterator[MagentoQueue]:
 
 @pytest.fixture
 def magento_queue(mariadb: Server) -> Iterator[MagentoQueue]:
-    """Magento's queue, by itself."""
+    """Magento's queue with its own tables."""
     with queue_tables(mariadb, f"t{secrets.token_hex(4)}_") as made:
         yield made

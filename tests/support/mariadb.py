@@ -1,4 +1,4 @@
-"""A real MariaDB or MySQL server: the one that the environment names, else one of our own."""
+"""A real MariaDB or MySQL server: the one that the environment names, else a private one."""
 
 import contextlib
 import os
@@ -31,7 +31,7 @@ _SERVER_STARTS_WITHIN = 60.0
 
 @dataclass
 class Server:
-    """A database server; one of our own can be restarted."""
+    """A database server; a private one can be restarted."""
 
     options: DatabaseOptions
     folder: Path | None = None
@@ -78,7 +78,7 @@ class Server:
             time.sleep(0.05)
 
     def kill(self) -> None:
-        """End it as a crash of the machine would."""
+        """Kill it, as a crash of the machine would."""
         assert self.process
         self.process.kill()
         self.process.wait()
@@ -91,7 +91,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Outbox:
-    """The tables of one test, under a prefix of their own."""
+    """The tables of one test, under a unique prefix."""
 
     server: Server
     options: DatabaseOptions
@@ -131,11 +131,11 @@ class Outbox:
 
 @contextmanager
 def running() -> Iterator[Server]:
-    """Give the server that the environment names, else one of our own while the context lasts."""
+    """Yield the server that the environment names, else a private one while the context lasts."""
     if url := os.environ.get(URL_VARIABLE):
         yield Server(_options(url))
         return
-    _binary("mariadbd")  # brings the user whom it runs as
+    _binary("mariadbd")  # installs the user that it runs as
     # Not pytest's own folder: the server's user may not enter that.
     folder = Path(tempfile.mkdtemp(prefix="eventbridge-mariadb-"))
     try:
@@ -151,7 +151,7 @@ def running() -> Iterator[Server]:
 
 @contextmanager
 def outbox_tables(server: Server) -> Iterator[Outbox]:
-    """Make fresh tables as the agent's setup makes them."""
+    """Create fresh tables, as the agent's setup does."""
     prefix = f"t{secrets.token_hex(4)}_"
     made = Outbox(server, replace(server.options, table_prefix=prefix))
     with server.connect() as connection, connection.cursor() as cursor:
@@ -173,7 +173,7 @@ def mariadb() -> Iterator[Server]:
 
 @pytest.fixture
 def outbox(mariadb: Server) -> Iterator[Outbox]:
-    """The outbox of a store, by itself."""
+    """The outbox of a store."""
     with outbox_tables(mariadb) as made:
         yield made
 
@@ -226,7 +226,7 @@ def _own_server(folder: Path) -> Server:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Let a server have temporary tables of its own: at its start it deletes all that it finds."""
+    """Set a private folder for temporary tables, as a starting server empties the folder."""
     return {**os.environ, "TMPDIR": str(folder)}
 
 

@@ -39,7 +39,7 @@ class Serving:
 
 
 def environment(folder: Path, endpoint: str, **settings: str) -> dict[str, str]:
-    """Give an environment with nothing of this machine's AWS in it."""
+    """Return an environment without this machine's AWS settings."""
     kept = {
         name: value
         for name, value in os.environ.items()

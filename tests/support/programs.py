@@ -1,4 +1,4 @@
-"""Programs that tests need: what is installed, else what the system's package manager installs."""
+"""Programs that tests need: installed ones, else installed now by the system's package manager."""
 
 import contextlib
 import fcntl
@@ -19,12 +19,12 @@ _LOCK = Path(tempfile.gettempdir(), f"magento-eventbridge-tests-{os.geteuid()}.l
 
 
 def program(name: str, package: str, *, folders: tuple[str, ...] = ()) -> str:
-    """Give the path of a program; install its package where it is missing and that is allowed.
+    """Return the path of a program; install its package if it is missing and that is allowed.
 
     Args:
-        name: what to call it by.
-        package: what it is in on Debian.
-        folders: where to look before PATH and the administrators' folders.
+        name: the program's name.
+        package: its Debian package.
+        folders: searched before PATH and the administrators' folders.
     """
     if found := _find(name, folders):
         return found
@@ -32,7 +32,7 @@ def program(name: str, package: str, *, folders: tuple[str, ...] = ()) -> str:
 
 
 def php(*extensions: str) -> str:
-    """Give the path of PHP with these extensions; install what is missing where that is allowed."""
+    """Return the path of PHP with these extensions; install missing ones if that is allowed."""
     path = program("php", "php-cli")
 
     def path_with(extension: str) -> str | None:
@@ -48,7 +48,7 @@ def php(*extensions: str) -> str:
 
 
 def _installed(package: str, look: Callable[[], str | None], what: str) -> str:
-    """Install a package, and give what is found then."""
+    """Install a package, and return the result of `find` then."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         pytest.fail(f"{what} is missing: install the package {package} (on Debian), or its like")
     with _our_turn(), _services_stay_off():
@@ -62,7 +62,7 @@ def _installed(package: str, look: Callable[[], str | None], what: str) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Give ports of the loopback that nobody has at this moment."""
+    """Return ports of the loopback that are free at this moment."""
     with contextlib.ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -88,7 +88,7 @@ def _apt_get(*words: str) -> str:
 
 @contextlib.contextmanager
 def _our_turn() -> Iterator[None]:
-    """Wait until no other process of the tests installs: apt-get refuses to work beside itself."""
+    """Wait until no other test process installs: only one apt-get can run at a time."""
     with _LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -96,7 +96,7 @@ def _our_turn() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _services_stay_off() -> Iterator[None]:
-    """Keep Debian from starting what it installs, unless somebody has decided that already."""
+    """Keep Debian from starting installed services, unless the machine has its own policy."""
     if _POLICY.exists():
         yield
         return

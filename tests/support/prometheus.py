@@ -1,4 +1,4 @@
-"""A real Prometheus that watches one bridge by the rules that `deploy/` ships."""
+"""A real Prometheus that watches one bridge with the rules of `deploy/`."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,31 +14,31 @@ from tests.support.programs import free_ports, program
 
 
 class Prometheus:
-    """Asks a running Prometheus what people and dashboards ask it."""
+    """A client for a running Prometheus."""
 
     def __init__(self, url: str, http: aiohttp.ClientSession) -> None:
         self._url = url
         self._http = http
 
     async def ask(self, path: str, **words: str) -> Any:
-        """Give the data of an answer of its HTTP API; fails when it refuses."""
+        """Return the data of an answer of its HTTP API; raises on a refusal."""
         async with self._http.get(f"{self._url}/api/v1/{path}", params=words) as answer:
             record = await answer.json()
         assert record["status"] == "success", (words, record)
         return record["data"]
 
     async def values(self, query: str) -> list[float]:
-        """Give the values of a query now, one for each series."""
+        """Return the current values of a query, one for each series."""
         data = await self.ask("query", query=query)
         return [float(series["value"][1]) for series in data["result"]]
 
     async def rules(self) -> list[dict[str, Any]]:
-        """Give the alerting rules, with their state and whether they could be evaluated."""
+        """Return the alerting rules, with their state and whether they could be evaluated."""
         groups = (await self.ask("rules"))["groups"]
         return [rule for group in groups for rule in group["rules"]]
 
     async def state(self, alert: str) -> str:
-        """Give the state of an alert: inactive, pending or firing."""
+        """Return the state of an alert: inactive, pending or firing."""
         [state] = [rule["state"] for rule in await self.rules() if rule["name"] == alert]
         return str(state)
 
@@ -51,7 +51,7 @@ class Prometheus:
 
 @asynccontextmanager
 async def prometheus(folder: Path, metrics: str, rules: Path) -> AsyncIterator[Prometheus]:
-    """Run a Prometheus that looks at the metrics of this address several times a second."""
+    """Run a Prometheus that scrapes this address several times a second."""
     command = program("prometheus", "prometheus")
     [port] = free_ports(1)
     file = folder / "prometheus.yml"
@@ -88,7 +88,7 @@ async def _until_ready(
 ) -> None:
     async with asyncio.timeout(30):
         while True:
-            assert process.returncode is None, _told(log)
+            assert process.returncode is None, _log_text(log)
             try:
                 async with http.get(f"{url}/-/ready") as answer:
                     if answer.status == 200:
@@ -98,5 +98,5 @@ async def _until_ready(
             await asyncio.sleep(0.1)
 
 
-def _told(log: Path) -> str:
+def _log_text(log: Path) -> str:
     return log.read_text()

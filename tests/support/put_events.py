@@ -1,4 +1,4 @@
-"""A PutEvents endpoint on the loopback that fails on command, where moto cannot."""
+"""A local PutEvents endpoint that fails on command, as moto cannot."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Take:
-    """Take the entries, but for those by number that fail with a code."""
+    """Accept the entries, except those that fail with a code, by index."""
 
     failing: dict[int, str] = field(default_factory=dict)
 
@@ -38,14 +38,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class HangUp:
-    """Close the connection: before the entries are taken, or after."""
+    """Close the connection before or after accepting the entries."""
 
     after_taking: bool = False
 
 
 @dataclass(frozen=True)
 class Stall:
-    """Accept the call and say nothing for so many seconds, then take it as `Take` does."""
+    """Do not answer for so many seconds, then accept the call as `Take` does."""
 
     seconds: float
     failing: dict[int, str] = field(default_factory=dict)
@@ -53,9 +53,9 @@ class Stall:
 
 Behaviour = Take | Refuse | Answer | HangUp | Stall
 Script = Callable[[int, list[Json]], Behaviour]
-"""Gives the behaviour for a call by its number (from 0) and its entries."""
+"""Returns the behaviour for a call by its number (from 0) and its entries."""
 Witness = Callable[[list[Json], bool], None]
-"""Called with entries that were taken, and whether the caller was still connected."""
+"""Called with accepted entries, and whether the caller was still connected."""
 
 
 def takes_all(_: int, __: list[Json]) -> Behaviour:
@@ -63,11 +63,11 @@ def takes_all(_: int, __: list[Json]) -> Behaviour:
 
 
 def tells_nobody(_: list[Json], __: bool) -> None:
-    """See, and say nothing."""
+    """Ignore the accepted entries."""
 
 
 class PutEvents:
-    """What the endpoint got and how it behaves; `script` may be changed while it runs."""
+    """The requests of the endpoint and its behaviour; `script` may be changed while it runs."""
 
     def __init__(self, script: Script = takes_all, witness: Witness = tells_nobody) -> None:
         self.script = script
@@ -77,7 +77,7 @@ class PutEvents:
         self.taken: list[Json] = []
         self.headers: list[dict[str, str]] = []
         self.sizes: list[int] = []
-        self.missing: set[str] = set()  # buses: PutEvents answers for them as for others
+        self.missing: set[str] = set()  # buses that do not exist: PutEvents answers as for others
         self.describes: Behaviour = Take()
         self.described: list[str] = []
 

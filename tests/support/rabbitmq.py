@@ -1,4 +1,4 @@
-"""A real RabbitMQ: the one that the environment names, else a node of our own."""
+"""A real RabbitMQ: the one that the environment names, else a private node."""
 
 import contextlib
 import os
@@ -32,7 +32,7 @@ _METHOD_FRAME = b"\x01"
 
 @dataclass
 class Broker:
-    """A broker; one of our own can be restarted, killed and told what to do."""
+    """A broker; a private one can be restarted, killed and controlled."""
 
     host: str
     port: int
@@ -45,24 +45,24 @@ class Broker:
 
     @property
     def url(self) -> str:
-        """The address, as AMQP clients take it."""
+        """The URL for AMQP clients."""
         login = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
         return f"amqp://{login}@{self.host}:{self.port}/{quote(self.virtual_host, safe='')}"
 
     def start(self) -> None:
-        """Start it again, with all that was durable."""
+        """Start it again; durable queues and messages are kept."""
         self._own.start()
 
     def stop(self) -> None:
-        """End it in good order."""
+        """Stop it cleanly."""
         self._own.stop()
 
     def kill(self) -> None:
-        """End it as a crash of the machine would."""
+        """Kill it, as a crash of the machine would."""
         self._own.kill()
 
     def control(self, *words: str) -> str:
-        """Run `rabbitmqctl` with these words and give what it prints."""
+        """Run `rabbitmqctl` with these arguments and return its output."""
         return self._own.control(*words)
 
     @property
@@ -73,7 +73,7 @@ class Broker:
 
 
 class Node:
-    """A node with a home, a cookie, a port mapper and ports of its own, on the loopback only."""
+    """A node with its own home, cookie, port mapper and ports, on the loopback only."""
 
     def __init__(self, folder: Path, broker: Broker) -> None:
         self._folder = folder
@@ -90,7 +90,7 @@ class Node:
             "ssl_options.verify = verify_none\n"
             f"default_user = {broker.user}\n"
             f"default_pass = {broker.password}\n"
-            # The machine's disk and memory are not what tests are about.
+            # Alarms about the machine's disk and memory would block the tests.
             "disk_free_limit.absolute = 1MB\n"
             "log.file.level = warning\n"
         )
@@ -149,7 +149,7 @@ class Node:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # so that the scripts' children end with them
+                start_new_session=True,  # so that child processes end with the scripts
             )
 
     def _environment(self) -> dict[str, str]:
@@ -161,7 +161,7 @@ class Node:
         }
         return {
             **kept,
-            "HOME": str(folder),  # where the cookie is
+            "HOME": str(folder),  # the folder of the cookie
             "ERL_EPMD_PORT": str(self._mapper_port),
             "RABBITMQ_NODENAME": f"eventbridge-{self._port}@localhost",
             "RABBITMQ_DIST_PORT": str(self._peer_port),
@@ -194,7 +194,7 @@ def rabbitmq() -> Iterator[Broker]:
 
 @contextlib.contextmanager
 def running() -> Iterator[Broker]:
-    """Give a broker while the context lasts."""
+    """Yield a broker while the context lasts."""
     if url := os.environ.get(URL_VARIABLE):
         yield _named(url)
         return
@@ -247,7 +247,7 @@ def _port_mapper() -> str:
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End a process and all that it started."""
+    """Kill a process and its children."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

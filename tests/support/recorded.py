@@ -1,4 +1,4 @@
-"""Captures for tests: recorded ones, with ids and subjects of their own where many are needed."""
+"""Captures for tests: recorded ones, with unique ids and subjects where many are needed."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 def of(action: str, event: str, number: int = 0) -> Json:
-    """Give the recorded capture of a Magento event in an action."""
+    """Return the recorded capture of a Magento event in an action."""
     captures: list[Json] = [
         json.loads(recorded.line)
         for recorded in store_day.captures()
@@ -22,18 +22,18 @@ def of(action: str, event: str, number: int = 0) -> Json:
 
 
 def again(result: Json, **changes: Any) -> Json:
-    """Give a capture like another, under an id of its own."""
+    """Return a copy of a capture with another id."""
     return {**result, "id": str(uuid_utils.uuid7()), **changes}
 
 
 def stored(result: Json) -> tuple[Capture, bytes]:
-    """Give a capture as queues take it."""
+    """Return a capture in the form that queues store."""
     text = json.dumps(result).encode()
     return read_capture(text), text
 
 
 def orders(count: int, *, view_id: int = 1) -> list[tuple[Capture, bytes]]:
-    """Give captures of as many orders placed."""
+    """Return captures of so many placed orders."""
     placed = of("order-guest", "sales_order_place_after")
     return [
         stored(again(placed, subject=f"order/{number}", store_id=view_id))

@@ -1,4 +1,4 @@
-"""A store as the bridge finds it: a folder with `env.php`, and tables of Magento in a database."""
+"""A store as the bridge reads it: a folder with `env.php`, and Magento's tables in a database."""
 
 import shutil
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ class Shop:
         return self.root / "app/etc/config.php"
 
     def save(self, path: str, value: str | None, scope: str = "default", scope_id: int = 0) -> None:
-        """Save a value of the section as the admin does."""
+        """Save a value of the configuration section, as the admin does."""
         self.run(
             "REPLACE INTO {core_config_data} (scope, scope_id, path, value) VALUES (%s,%s,%s,%s)",
             (scope, scope_id, f"aws_eventbridge/{path}", value),
@@ -46,7 +46,7 @@ class Shop:
         self.run("INSERT INTO {store} VALUES (%s, %s, 1, 1, %s, 0, 1)", (number, code, code))
 
     def beat(self, seconds_ago: float = 0.0) -> None:
-        """Write the row of a bridge that was alive so long ago."""
+        """Write the row of a bridge whose last sign of life is so old."""
         self.run(
             "REPLACE INTO {eventbridge_bridge} (id, heartbeat_at) "
             "VALUES ('a-bridge', UNIX_TIMESTAMP(NOW(6)) - %s)",
@@ -54,7 +54,7 @@ class Shop:
         )
 
     def run(self, statement: str, values: tuple[object, ...] = ()) -> None:
-        """Run a statement over `{core_config_data}`, `{store}` and their like."""
+        """Run a statement over `{core_config_data}`, `{store}` and similar tables."""
         prefix = self.outbox.options.table_prefix
         text = statement.format(**{name: f"`{prefix}{name}`" for name in (*_NAMES, *TABLES)})
         with self.outbox.server.connect() as connection, connection.cursor() as cursor:
@@ -62,7 +62,7 @@ class Shop:
             connection.commit()
 
     def write_env_php(self, **changes: str) -> None:
-        """Write `env.php` as recorded, but for where the database is, as PHP expressions."""
+        """Write `env.php` as recorded, except the database's address, as PHP expressions."""
         options = self.outbox.options
         places = {
             "host": f"'{options.host}:{options.port}'",

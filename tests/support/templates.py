@@ -1,4 +1,4 @@
-"""Infrastructure code as its own tools read it."""
+"""Checks of infrastructure code by its own tools."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ import hcl2
 
 
 def faults(template: str) -> list[str]:
-    """Give what cfn-lint finds wrong in a CloudFormation or SAM template; advice is no fault."""
+    """Return cfn-lint's errors and warnings for a CloudFormation or SAM template."""
     return [
         str(match) for match in cfnlint.api.lint_all(template) if not match.rule.id.startswith("I")
     ]
 
 
 def terraform(text: str) -> dict[str, Any]:
-    """Parse Terraform's language; raises what the parser raises on a fault."""
+    """Parse Terraform's language; raises the parser's error."""
     read: dict[str, Any] = hcl2.loads(text)
     return read

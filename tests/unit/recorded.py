@@ -1,4 +1,4 @@
-"""Captures of the recorded store day, to test with and to vary."""
+"""Captures of the recorded store day, and variations of them."""
 
 import json
 from functools import cache
@@ -13,12 +13,14 @@ Json = dict[str, Any]
 
 @cache
 def store_day_captures() -> tuple[tuple[str, Capture], ...]:
-    """Give each capture of the day with the action that it was part of."""
-    return tuple((told.action, read_capture(told.line)) for told in store_day.captures())
+    """Return each capture of the day with its action."""
+    return tuple(
+        (recording.action, read_capture(recording.line)) for recording in store_day.captures()
+    )
 
 
 def recorded(action: str, event: str, number: int = 0) -> Capture:
-    """Give the capture of a Magento event in an action; `number` counts from 0, -1 is the last."""
+    """Return the capture of a Magento event in an action; `number` from 0, -1 is the last."""
     found = [
         capture
         for name, capture in store_day_captures()
@@ -47,26 +49,26 @@ _FIELDS = (
 
 
 def varied(capture: Capture, *, snapshot: Json | None = None, **fields: Any) -> Capture:
-    """Give a capture with other values, those of its snapshot one by one."""
+    """Return a copy of a capture with other values, those of the snapshot one by one."""
     values: Json = {name: getattr(capture, name) for name in _FIELDS}
     return Capture(**{**values, "snapshot": {**capture.snapshot, **(snapshot or {})}, **fields})
 
 
 def without(capture: Capture, *names: str) -> Capture:
-    """Give a capture whose snapshot lacks some fields."""
+    """Return a copy of a capture whose snapshot lacks some fields."""
     bare: Json = {name: getattr(capture, name) for name in _FIELDS}
     left = {name: value for name, value in capture.snapshot.items() if name not in names}
     return Capture(**{**bare, "snapshot": left})
 
 
 def meaning(capture: Capture) -> EventDefinition:
-    """Give the documented event that a capture means."""
+    """Return the documented event of a capture."""
     event = event_of(capture)
     assert event is not None, f"{capture.event} means nothing"
     return event
 
 
 def detail(capture: Capture) -> Json:
-    """Give the detail that comes of a capture, as consumers read it."""
+    """Return the detail of a capture, as consumers read it."""
     shown: Json = json.loads(json.dumps(meaning(capture).detail_of(capture)))
     return shown

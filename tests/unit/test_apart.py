@@ -1,4 +1,4 @@
-"""What waits apart: groups of events that a destination refuses, and their probes."""
+"""Refused events that wait apart, in groups, and their probes."""
 
 import pytest
 
@@ -139,7 +139,7 @@ def test_a_group_is_refused_once():
     assert apart.failures(ORDERS) == 0
 
 
-# When the settings are at fault
+# When the settings are wrong
 
 REFUSED = Verdict(Fate.BURY, "InvalidArgument: Source is too long")
 

@@ -1,4 +1,4 @@
-"""Reading captures: what is one, what is none, and how a fault is result."""
+"""Reading captures: what is accepted, what is refused, and with which message."""
 
 import json
 from typing import Any
@@ -25,7 +25,7 @@ def fault(body: bytes | str) -> str:
 
 
 def nested(levels: int) -> bytes:
-    """Give a capture whose innermost bracket is so many levels deep."""
+    """Return a capture that is nested so many levels deep."""
     inner = "[" * (levels - 2) + "]" * (levels - 2)
     return (text(snapshot={})[: -len("{}}")].decode() + f'{{"deep":{inner}}}}}').encode()
 

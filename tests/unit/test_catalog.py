@@ -186,7 +186,7 @@ SHOWN: dict[str, Json] = {
 
 
 def with_numbers(value: Any) -> Any:
-    """Give amounts that the reference writes as texts as the numbers they are."""
+    """Return amounts that the reference documentation writes as texts as numbers."""
     if isinstance(value, dict):
         return {name: with_numbers(member) for name, member in value.items()}
     if isinstance(value, list):
@@ -197,7 +197,7 @@ def with_numbers(value: Any) -> Any:
 
 
 def result(capture: Capture) -> str:
-    """Give the message of a capture that cannot be translated."""
+    """Return the message of a capture that cannot be translated."""
     with pytest.raises(TranslationError) as caught:
         meaning(capture).detail_of(capture)
     return str(caught.value)

@@ -1,4 +1,4 @@
-"""The command line: answers on stdout, faults in words, exit 0, 1 or 2."""
+"""The command line: results on stdout, errors in words, exit 0, 1 or 2."""
 
 import asyncio
 import json
@@ -54,7 +54,7 @@ def nothing_of_this_machine(monkeypatch, tmp_path) -> None:
 
 @pytest.fixture
 def command(monkeypatch, capsys) -> Iterator[Command]:
-    """Run a command in this process, by the function that the installed command runs."""
+    """Run a command in this process, by the entry point of the installed command."""
     logger = logging.getLogger(ROOT)
     before = (logger.handlers[:], logger.level, logger.propagate)
 
@@ -89,7 +89,7 @@ def installed(*arguments: object, **environment: str) -> Ran:
 
 
 def words(text: str) -> str:
-    """Give text without the frames and line breaks that a terminal's width makes."""
+    """Return text without the frames and line breaks of a terminal."""
     return re.sub(r"[\s│╭╮╰╯─]+", " ", text)
 
 
@@ -144,7 +144,7 @@ def test_the_command_starts_with_nothing_installed_but_what_it_depends_on():
     assert ran.returncode == 0, ran.stderr
 
 
-# Help and wrong use
+# Help and usage errors
 
 
 def commands() -> list[tuple[str, ...]]:
@@ -334,7 +334,7 @@ def lines(action: str) -> list[bytes]:
 
 
 def fill(path: Path, bodies: list[bytes], reasons: tuple[str, ...] = ()) -> None:
-    """Put captures into a spool and bury the first of them, each for its reason."""
+    """Put captures into a spool and make the first of them dead letters, each with its reason."""
 
     async def filling() -> None:
         queue = SqliteQueue(path)
@@ -461,7 +461,7 @@ def test_nothing_is_dropped_by_somebody_who_is_not_sure(letters):
 
 @pytest.fixture
 def dry_run(spool: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Set up a bridge that calls nobody; gives the path of its log."""
+    """Set up a bridge in dry run; return the path of its log."""
     log = tmp_path / "bridge.log"
     config = tmp_path / "bridge.toml"
     config.write_text(

@@ -1,4 +1,4 @@
-"""Whether a destination takes events, rests or is parked: answers and times in, next state out."""
+"""The condition of a destination: answers and times in, next state out."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def after(condition, verdicts, now, *, began=None, retry_after=0.0):
 
 
 def allows_call(condition: Condition, now: float, in_flight: int) -> bool:
-    """Return whether a sender may begin a call: what it reads of a condition."""
+    """Return whether a sender may begin a call, as the sender decides it from the condition."""
     return now >= condition.rests_until and not condition.waits_for_answer(in_flight)
 
 

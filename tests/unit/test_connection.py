@@ -1,4 +1,4 @@
-"""What env.php says of database, broker and keys, as the bridge is going to use it."""
+"""The connection settings of database, broker and keys in env.php."""
 
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,7 @@ def test_tls_with_everything_and_without():
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"dbname": ""}, "env.php: db/connection/default/dbname is missing"),
         ({"username": None}, "env.php: db/connection/default/username is missing"),
@@ -112,10 +112,10 @@ def test_tls_with_everything_and_without():
         ({"password": Constant("DB_PASS")}, "env.php: db/connection/default/password is no text"),
     ],
 )
-def test_a_database_that_cannot_be_reached_is_told(given, told):
+def test_a_database_that_cannot_be_reached_is_reported(given, message):
     with pytest.raises(ConnectionSettingsError) as caught:
         database(**given)
-    assert str(caught.value) == told
+    assert str(caught.value) == message
 
 
 def test_the_broker():
@@ -156,23 +156,23 @@ def test_what_others_say_of_the_database_need_not_be_in_the_file():
 
 
 @pytest.mark.parametrize("option", [1009, 1014])
-def test_a_computed_option_of_tls_is_told(option):
+def test_a_computed_option_of_tls_is_reported(option):
     with pytest.raises(PhpFileError, match="line 3: a function call"):
         database(driver_options={option: COMPUTED})
     assert database(driver_options={1002: COMPUTED}).tls == TlsOptions()
 
 
-def test_a_computed_option_of_the_brokers_tls_is_told():
+def test_a_computed_option_of_the_brokers_tls_is_reported():
     env = deployment(queue={"amqp": {"host": "mq", "ssl_options": {"cafile": COMPUTED}}})
     with pytest.raises(PhpFileError, match="line 3: a function call"):
         amqp_of(env)
 
 
-def test_computed_keys_are_told_when_a_value_must_be_opened():
+def test_computed_keys_are_reported_when_a_value_must_be_decrypted():
     keys = crypt_keys_of(deployment(crypt={"key": COMPUTED}))
     assert keys.reveal("plain") == "plain"
-    told = "the key cannot be read: env.php, line 3: a function call"
-    with pytest.raises(DecryptionError, match=told):
+    message = "the key cannot be read: env.php, line 3: a function call"
+    with pytest.raises(DecryptionError, match=message):
         keys.reveal("0:3:YWJj")
 
 

@@ -1,4 +1,4 @@
-"""What people read in the console: lengths of time, the state, the charts."""
+"""Texts of the console: durations, the state, the charts."""
 
 from collections.abc import Sequence
 from dataclasses import replace

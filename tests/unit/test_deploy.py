@@ -1,4 +1,4 @@
-"""What `deploy/` ships: rules and a dashboard that ask for metrics which the bridge has."""
+"""The rules and the dashboard in `deploy/` use metrics that the bridge has."""
 
 import json
 import re
@@ -28,7 +28,7 @@ SUFFIXES = {
 
 
 def metrics() -> dict[str, set[str]]:
-    """Give the labels of every metric by its name."""
+    """Return the labels of every metric by its name."""
     families = list(Metrics().collect())
     return {
         f"{family.name}{suffix}": set(getattr(family, "_labelnames", ()))
@@ -75,9 +75,9 @@ def test_queries_name_only_labels_that_exist():
 
 def test_every_metric_is_documented_and_no_other():
     text = (DEPLOY.parent / "docs/metrics.md").read_text()
-    told = set(re.findall(r"^\| `(magento_eventbridge_\w+)`", text, re.MULTILINE))
+    documented = set(re.findall(r"^\| `(magento_eventbridge_\w+)`", text, re.MULTILINE))
     known = {re.sub("_(bucket|count|sum)$", "", name) for name in metrics()}
-    assert told == known
+    assert documented == known
 
 
 def test_every_alert_is_documented():

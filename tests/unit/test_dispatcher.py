@@ -1,4 +1,4 @@
-"""What the dispatcher decides about a capture, without a server: sent, passed over or buried."""
+"""The dispatcher sends, passes over or buries a capture; tested without a server."""
 
 import json
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""The documentation says what the code does: generated pages are current, links lead somewhere."""
+"""The documentation matches the code: generated pages are current, links have targets."""
 
 import re
 import tomllib
@@ -44,8 +44,8 @@ def test_check_names_what_is_stale_and_fails(
 
     assert generate_docs.main(["--check"]) == 1
 
-    told = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert told == [
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == [
         "docs/events/OrderForgotten.md",
         "docs/events/OrderPlaced.md",
         "docs/settings.md",

@@ -1,4 +1,4 @@
-"""What Magento encrypted is opened with the store's keys; what cannot be is told, never shown."""
+"""Values that Magento encrypted: decrypted with the store's keys, or reported unseen."""
 
 import base64
 import json
@@ -73,33 +73,33 @@ def test_plain_text_stays_as_it_is(plain):
     ["0:2:0123456789abcdef0123456789abcdef:QUJD", "0:2:QUJD", "0:1:QUJD", "0:0:QUJD", "1:QUJD"],
 )
 def test_ciphers_of_the_mcrypt_era_are_refused(value):
-    told = fault(CryptKeys.of(OLD_KEY), value)
-    assert told.startswith("encrypted with mcrypt (cipher ")
-    assert "enter the value again in the store's admin" in told
+    message = fault(CryptKeys.of(OLD_KEY), value)
+    assert message.startswith("encrypted with mcrypt (cipher ")
+    assert "enter the value again in the store's admin" in message
 
 
 def test_a_cipher_of_the_future_is_refused():
-    told = fault(CryptKeys.of(OLD_KEY), "0:4:QUJD")
-    assert told.startswith("encrypted with cipher 4, which is unknown")
+    message = fault(CryptKeys.of(OLD_KEY), "0:4:QUJD")
+    assert message.startswith("encrypted with cipher 4, which is unknown")
 
 
 def test_another_stores_value_is_refused():
-    told = fault(CryptKeys.of(OLD_KEY), encrypted(SECRET, RAW_KEY))
-    assert told.startswith("encrypted, but not with key 0 in crypt/key of env.php")
+    message = fault(CryptKeys.of(OLD_KEY), encrypted(SECRET, RAW_KEY))
+    assert message.startswith("encrypted, but not with key 0 in crypt/key of env.php")
 
 
-def test_a_key_that_is_gone_is_told():
-    told = fault(CryptKeys.of(OLD_KEY), encrypted(SECRET, RAW_KEY, 1))
-    assert told.startswith("encrypted with key 1 (the first is 0), but env.php does not have")
+def test_a_key_that_is_gone_is_reported():
+    message = fault(CryptKeys.of(OLD_KEY), encrypted(SECRET, RAW_KEY, 1))
+    assert message.startswith("encrypted with key 1 (the first is 0), but env.php does not have")
 
 
 @pytest.mark.parametrize("key", [SECRET, "base64" + "A" * 8, "base64!", "base64A", "ü" * 17])
-def test_a_key_that_is_none_is_told(key):
-    told = fault(CryptKeys.of(key), encrypted(SECRET, RAW_KEY))
-    assert told == "key 0 in crypt/key of env.php is not one of 32 bytes"
+def test_a_key_that_is_none_is_reported(key):
+    message = fault(CryptKeys.of(key), encrypted(SECRET, RAW_KEY))
+    assert message == "key 0 in crypt/key of env.php is not one of 32 bytes"
 
 
-def test_what_is_damaged_is_told():
+def test_what_is_damaged_is_reported():
     keys = CryptKeys.of(NEW_KEY)
     whole = encrypted(SECRET, RAW_KEY)
     assert "damaged" in fault(keys, "0:3:QUJDR")

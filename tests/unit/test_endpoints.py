@@ -1,4 +1,4 @@
-"""The endpoint of a region is the one that AWS's own tools call, in every partition."""
+"""The endpoint of a region is the one of AWS's own tools, in every partition."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""env.php and config.php are read as PHP would, nothing in them is run, nothing can crash it."""
+"""env.php and config.php: read as PHP reads them, whatever they contain; nothing is run."""
 
 import json
 import random
@@ -148,7 +148,7 @@ def test_what_may_stand_beside_the_array(source):
     assert parse_php_array(source.encode(), "config.php") == {"a": 1}
 
 
-# What is refused, and how
+# What is refused, and the messages
 
 
 @pytest.mark.parametrize(
@@ -615,7 +615,7 @@ def test_a_damaged_file_is_refused_not_guessed():
     assert parse_php_array(source, "env.php") == whole
 
 
-# There and back
+# Round trips
 
 keys = st.integers(0, 2**63 - 2) | st.text(max_size=8)
 scalars = (
@@ -659,7 +659,7 @@ def as_php(value: Any, *, long: bool) -> str:
 
 
 def coerced(value: Any) -> Any:
-    """Make keys what PHP makes them: '8' is 8."""
+    """Convert keys as PHP does: '8' is 8."""
     if not isinstance(value, dict):
         return value
     made: dict[Any, Any] = {}

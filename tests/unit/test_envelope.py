@@ -1,4 +1,4 @@
-"""Entries: what is in them, and how many bytes AWS counts."""
+"""Entries: their contents, and the size that AWS counts."""
 
 import json
 from typing import Any
@@ -125,7 +125,7 @@ def test_there_is_no_tracking_when_it_is_off_or_unknown():
     assert "tracking" not in json.loads(sealed(varied(PLACED, context=None)).detail)
 
 
-def test_metadata_tells_id_and_moment_of_capture():
+def test_metadata_has_id_and_time_of_the_capture():
     capture = varied(PLACED, time=1598431878.999)
     assert json.loads(sealed(capture).detail)["metadata"] == {
         "id": PLACED.id,
@@ -189,7 +189,7 @@ def test_a_detail_that_is_nested_too_deep_is_not_sealed():
         sealed(varied(started, snapshot={"job_config": {"deep": nested(200_000)}}))
 
 
-# Where it goes
+# Source, bus and resources
 
 
 def test_a_destination_is_named_by_bus_and_region():

@@ -1,4 +1,4 @@
-"""Batches of events, as queues, pipes and subscribers hand them over."""
+"""Batches of events, as queues, pipes and subscribers deliver them."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Typed events: every detail-type has its class, and what is no event is told apart."""
+"""Typed events: every detail-type has its class, and other input is refused."""
 
 import json
 import subprocess
@@ -31,7 +31,7 @@ Json = dict[str, Any]
 
 
 def result(event: EventDefinition, **changes: Any) -> Json:
-    """Give an event as a Lambda function gets it."""
+    """Return an event as a Lambda function receives it."""
     return {
         "version": "0",
         "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
@@ -56,7 +56,7 @@ def test_every_detail_type_has_a_class_with_the_catalogs_detail(event: EventDefi
     assert type(parsed) is getattr(events, event.detail_type) is CLASSES[event.detail_type]
     assert type(parsed.detail) is event.detail
     assert " ".join((type(parsed).__doc__ or "").split()) == event.when
-    # What it is written as is what it was read from.
+    # Serialization returns the original.
     assert json.loads(parsed.model_dump_json(by_alias=True)) == result(event)
 
 

@@ -1,4 +1,4 @@
-"""Commands import what they need, and no more: a slow import is paid by every cron run."""
+"""Commands import only what they need: every cron run pays for a slow import."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Full details: documented fields unchanged, additional ones beside them, and types for both."""
+"""Full details: documented fields unchanged, additional fields, and types for both."""
 
 import json
 from collections import Counter
@@ -46,7 +46,7 @@ def sample(detail_type: str, level: DetailLevel) -> Json:
 
 
 def received(detail_type: str, detail: Json) -> Json:
-    """Return an event as EventBridge hands it to a target."""
+    """Return an event as EventBridge delivers it to a target."""
     return {
         "version": "0",
         "id": ID,
@@ -254,9 +254,9 @@ def test_former_values_have_the_names_and_types_of_the_detail():
 )
 def test_the_former_status_of_a_document_has_the_name_of_a_status(action, event):
     (capture,) = (
-        read_capture(told.line)
-        for told in store_day.captures("full")
-        if told.action == action and read_capture(told.line).event == event
+        read_capture(recording.line)
+        for recording in store_day.captures("full")
+        if recording.action == action and read_capture(recording.line).event == event
     )
     for state, status in (("1", "OPEN"), (None, "OPEN"), ("9", None)):
         shown = sent(varied(capture, is_new=False, original={"state": state}))

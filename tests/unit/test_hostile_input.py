@@ -1,4 +1,4 @@
-"""Any bytes at all: the promises that `make fuzz` looks for breaches of, in a short form."""
+"""Arbitrary bytes: a short form of `make fuzz`."""
 
 import json
 from pathlib import Path
@@ -32,46 +32,48 @@ values = st.recursive(
 )
 
 
-def places(told: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Give the ways to every value within a value."""
-    match told:
+def places(document: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the path of every value within a value."""
+    match document:
         case dict():
-            inner = [place for key, value in told.items() for place in places(value, (*at, key))]
+            inner = [
+                place for key, value in document.items() for place in places(value, (*at, key))
+            ]
         case list():
-            inner = [place for i, value in enumerate(told) for place in places(value, (*at, i))]
+            inner = [place for i, value in enumerate(document) for place in places(value, (*at, i))]
         case _:
             inner = []
     return [at, *inner] if at else inner
 
 
-def changed(told: Any, at: tuple[Any, ...], value: object) -> Any:
-    """Put a value in a place."""
-    parent = told
+def changed(document: Any, at: tuple[Any, ...], value: object) -> Any:
+    """Replace the value at a path."""
+    parent = document
     for key in at[:-1]:
         parent = parent[key]
     parent[at[-1]] = value
-    return told
+    return document
 
 
-def written(told: Any) -> bytes:
-    """Write JSON as liberally as senders do: NaN, lone surrogates and all."""
-    return json.dumps(told).encode()
+def written(document: Any) -> bytes:
+    """Write JSON as liberally as senders do, with NaN and lone surrogates."""
+    return json.dumps(document).encode()
 
 
 @given(st.data(), st.sampled_from(LINES), values)
 def test_a_capture_in_which_anything_is_anything_else_is_translated_or_refused(data, line, value):
-    told = json.loads(line)
-    at = data.draw(st.sampled_from(places(told)))
-    translation(written(changed(told, at, value)))
+    document = json.loads(line)
+    at = data.draw(st.sampled_from(places(document)))
+    translation(written(changed(document, at, value)))
 
 
 @given(st.data(), st.sampled_from(MESSAGES), values)
 def test_a_message_in_which_anything_is_anything_else_is_understood_or_refused(data, line, value):
     message = json.loads(line)["body"] if b'"body"' in line[:200] else line.decode()
     (text,) = json.loads(message)
-    told = json.loads(text)
-    at = data.draw(st.sampled_from(places(told)))
-    original_message(written([json.dumps(changed(told, at, value))]))
+    document = json.loads(text)
+    at = data.draw(st.sampled_from(places(document)))
+    original_message(written([json.dumps(changed(document, at, value))]))
 
 
 @given(st.lists(st.binary(max_size=50) | st.sampled_from(LINES), max_size=5))

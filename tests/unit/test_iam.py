@@ -1,4 +1,4 @@
-"""`iam policy` prints the least policy, and a refusal by AWS is told by the statement it lacks."""
+"""`iam policy` prints the least policy; an AWS refusal names the missing statement."""
 
 import json
 
@@ -129,7 +129,7 @@ def test_without_credentials_it_asks_for_the_account(command):
     assert "give it with --account" in words(ran.err)
 
 
-def test_an_answer_that_is_none_of_awss_is_told(command, monkeypatch):
+def test_an_answer_that_is_none_of_awss_is_reported(command, monkeypatch):
     with aws_stub() as stub:
         for name, value in environment(stub.url).items():
             monkeypatch.setenv(name, value)
@@ -168,7 +168,7 @@ def test_arns_are_of_the_regions_partition(region, name):
     assert partition(region) == name
 
 
-def test_a_region_of_no_partition_is_told(command):
+def test_a_region_of_no_partition_is_reported(command):
     with pytest.raises(RegionError, match="region 'mars'"):
         partition("mars")
     ran = command("iam", "policy", "--account", "210987654321", "--set", "options.region=mars")
@@ -226,7 +226,7 @@ DENIED = f"User: {USER} is not authorized to perform: events:PutEvents on resour
 
 
 @pytest.mark.parametrize(
-    ("message", "told"),
+    ("message", "statement"),
     [
         (DENIED, f"missing in an identity-based policy of {USER}: {STATEMENT}"),
         (
@@ -264,8 +264,8 @@ DENIED = f"User: {USER} is not authorized to perform: events:PutEvents on resour
         ("UnrecognizedClientException: The security token is invalid", None),
     ],
 )
-def test_a_refusal_is_told_by_the_statement_it_lacks(message, told):
-    assert iam.missing(message, "shop.example.com") == told
+def test_a_refusal_is_reported_by_the_statement_it_lacks(message, statement):
+    assert iam.missing(message, "shop.example.com") == statement
 
 
 def test_the_settings_of_the_tests_are_settings():
@@ -298,6 +298,8 @@ def test_doctor_names_what_is_missing_to_assume_a_role(command, monkeypatch):
         stub.answer = lambda _: Raw(f"<ErrorResponse>{error}</ErrorResponse>".encode(), 403)
         ran = command("doctor", "--json", "--set", f"credentials.role_arn={role}")
     findings = {finding["name"]: finding["message"] for finding in ran.json["findings"]}
-    told = findings["credentials of all store views"]
-    assert "; missing in an identity-based policy of" in told
-    assert told.endswith(f'{{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "{role}"}}')
+    statement = findings["credentials of all store views"]
+    assert "; missing in an identity-based policy of" in statement
+    assert statement.endswith(
+        f'{{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "{role}"}}'
+    )

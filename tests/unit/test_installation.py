@@ -1,4 +1,4 @@
-"""What is installed in a store is read from its files and rows."""
+"""The installed versions of a store, read from its files and rows."""
 
 import pytest
 
@@ -18,21 +18,21 @@ def test_modules_are_enabled_or_not():
     assert module_switches(Deployment({}, {})) == {}
 
 
-def test_a_computed_switch_is_told():
+def test_a_computed_switch_is_reported():
     with pytest.raises(PhpFileError, match="line 2"):
         module_switches(Deployment({}, {"modules": {"A_One": Computed("line 2")}}))
 
 
 @pytest.mark.parametrize(
-    ("version", "told"),
+    ("version", "text"),
     [
         (ModuleVersion("1.0.0", "1.0.0"), "1.0.0"),
         (ModuleVersion("1.0.1", "1.0.0"), "schema 1.0.1, data 1.0.0"),
         (ModuleVersion(None, None), "unknown"),
     ],
 )
-def test_a_version_is_named(version, told):
-    assert str(version) == told
+def test_a_version_is_named(version, text):
+    assert str(version) == text
 
 
 def test_missing_tables_are_named():

@@ -1,4 +1,4 @@
-"""Lanes: what goes together in the next call, whatever became of the calls before."""
+"""Lanes: which entries form the next call, whatever happened to former calls."""
 
 from collections import deque
 from itertools import count
@@ -43,7 +43,7 @@ def lane_of(*entries: Pending, max_entries: int = 10, max_bytes: int = 1000) -> 
     return lane
 
 
-# One by one
+# Single calls
 
 
 def test_entries_of_different_keys_go_together_in_their_order():
@@ -108,7 +108,7 @@ def test_an_entry_that_goes_alone_has_no_neighbours():
     assert [[entry.order_key for entry in lane.take(0)] for _ in range(3)] == [["a"], ["b"], ["c"]]
 
 
-def test_the_lane_tells_when_the_next_entry_is_due():
+def test_the_lane_knows_when_the_next_entry_is_due():
     lane = lane_of()
     assert lane.next_due() is None
     lane.add(pending("a"))
@@ -138,11 +138,11 @@ def test_clearing_gives_what_is_postponed_with_those_of_its_key():
     assert lane.next_due() is None
 
 
-# In any order
+# Any sequence of operations
 
 
 class AnyInterleaving(RuleBasedStateMachine):
-    """What must hold of a lane whatever is done with it, told by a model of lists."""
+    """The invariants of a lane under any sequence of operations, checked against a simple model."""
 
     under_way: Bundle[Pending] = Bundle("under_way")
 
@@ -250,11 +250,11 @@ AnyInterleaving.TestCase.settings = settings(
 TestAnyInterleaving = AnyInterleaving.TestCase
 
 
-# Very many of one key
+# Very many entries of one key
 
 
 def deferring_lane(count: int) -> tuple[Lane, list[Claim]]:
-    """Return a lane with 100 entries behind the first of a key, and as many claims as told."""
+    """Return a lane with 100 entries behind the first of a key, and so many claims."""
     lane = lane_of(*(pending("k", name=f"e{number}") for number in range(101)))
     claims = [Claim(number, b"") for number in range(count)]
     for claim in claims:

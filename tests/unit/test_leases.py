@@ -1,4 +1,4 @@
-"""Leases of bridges: who is alive, who is dead, and which claims are still ours."""
+"""Leases of bridges: which are alive, which have expired, and which claims are still ours."""
 
 import os
 import subprocess
@@ -126,7 +126,7 @@ def test_a_process_that_ended_is_gone_even_before_its_parent_knows():
         name = process.stdout.readline().strip()
         assert is_running(name)
         process.kill()
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it is a zombie now
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # its lease has expired meanwhile
         assert is_gone(name)
     assert is_gone(name)
 

@@ -1,4 +1,4 @@
-"""The lock file: it names a fitting version, with digests, of all that is asked for."""
+"""The lock file: a matching version with hashes for each requirement."""
 
 import re
 import tomllib

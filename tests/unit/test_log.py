@@ -1,4 +1,4 @@
-"""The log: Magento's own line format, JSON, and where it goes."""
+"""The log: Magento's own line format, JSON, and its destinations."""
 
 import json
 import logging

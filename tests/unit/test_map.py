@@ -40,7 +40,7 @@ def test_the_picture_of_the_contracts_shows_their_layers_in_order():
 
 @pytest.fixture(scope="module")
 def described() -> tuple[set[str], set[str]]:
-    """The names that CONTRIBUTING describes: within the package, and beside it."""
+    """The names that CONTRIBUTING describes: inside the package, and outside."""
     text = (PROJECT / "CONTRIBUTING.md").read_text()
     block = text.partition("## Where things are")[2].split("```")[1]
     within = {

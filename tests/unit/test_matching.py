@@ -1,4 +1,4 @@
-"""Patterns of declarations: our matcher decides as moto's does, which stands in for AWS's."""
+"""Patterns of declarations: our matcher agrees with moto's."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Messages of Magento's queue: the agent's captures, and what the original module published."""
+"""Messages of Magento's queue: the agent's captures, and the original module's messages."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ ROUTE = Route(Destination("eu-west-1"), "shop.example.com")
 
 
 def published(name: str, **data: Any) -> bytes:
-    """Give a message as the original publishes it, with a metadata of its own."""
+    """Return a message as the original publishes it, with its own metadata."""
     metadata = {"date": "2026-11-23 16:50:22", "timestamp": 1795452622, "async": True}
     return json.dumps([json.dumps({"name": name, "data": {**data, "metadata": metadata}})]).encode()
 
@@ -36,7 +36,7 @@ def read(message: bytes | str, key: str = "1") -> Capture:
 
 
 def result(message: bytes | str, key: str = "1") -> tuple[str, Json]:
-    """Give detail-type and detail, as the bus gets them."""
+    """Return detail-type and detail, as sent to the bus."""
     capture = read(message, key)
     event = event_of(capture)
     assert event
@@ -245,7 +245,7 @@ def test_tracking_that_nobody_can_read_costs_only_itself() -> None:
     assert "tracking" not in detail
 
 
-# What is neither
+# Messages of neither kind
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""An outage is told of once, then each minute, and when it is over."""
+"""An outage is logged once, then each minute, and when it is over."""
 
 import logging
 
@@ -14,7 +14,7 @@ class Clock:
         return self.now
 
 
-def test_it_is_told_once_then_each_minute_and_when_it_is_over(caplog):
+def test_it_is_logged_once_then_each_minute_and_when_it_is_over(caplog):
     clock = Clock()
     outage = Outage("Cannot read", "Can be read again", clock=clock)
     with caplog.at_level(logging.WARNING):
@@ -42,13 +42,13 @@ def test_pauses_grow_up_to_two_seconds_and_begin_anew():
 
 
 def test_a_bridge_renews_its_lease_before_others_end_it():
-    """Or what it delivered while the database was unavailable would be delivered twice."""
+    """Otherwise what it delivered during the outage would be delivered twice."""
     outage = Outage("lost", "found")
     timing = LeaseTiming()
     assert max(outage.goes_on("x") for _ in range(12)) + timing.renew_seconds < timing.dead_seconds
     assert timing.hold_seconds < timing.dead_seconds
 
 
-def test_what_works_all_along_is_not_told(caplog):
+def test_an_uninterrupted_service_is_not_logged(caplog):
     Outage("lost", "found").is_over()
     assert caplog.records == []

@@ -13,11 +13,11 @@ _STEP = 0.002  # seconds
 
 @dataclass
 class Simulation:
-    """An endpoint with a token bucket, and a sender that always has something to send."""
+    """An endpoint with a token bucket, and a sender with a backlog."""
 
     pace: Pace
     latency: float
-    capacity: Callable[[float], float]  # calls a second at a time
+    capacity: Callable[[float], float]  # calls per second, over time
     tokens: float = 1.0
     now: float = 0.0
     in_flight: int = 0
@@ -86,7 +86,7 @@ def test_a_high_rate_is_reached_with_as_many_calls_as_it_takes():
 
 def test_no_more_calls_are_in_flight_than_the_rate_needs():
     simulation = simulate(latency=0.02, rate=300, seconds=5)
-    assert simulation.most_in_flight <= 40  # a burst of 30, and what is under way
+    assert simulation.most_in_flight <= 40  # a burst of 30, and the calls in flight
 
 
 def test_no_more_calls_are_in_flight_than_allowed():
@@ -156,7 +156,7 @@ def test_calls_without_an_answer_make_fewer_at_once():
 
 
 def test_calls_that_only_wait_elsewhere_are_not_made_more():
-    """The endpoint works on one call after the other: more at once take only longer."""
+    """The endpoint handles one call after the other: more at once only take longer."""
     pace = Pace(128, 1e6)
     pace.accepted(0.0, 0.010, 8)
     calls = pace.calls

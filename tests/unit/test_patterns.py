@@ -1,4 +1,4 @@
-"""Event patterns: made of filters, checked against schemas, matched as EventBridge does."""
+"""Event patterns: created from filters, checked against schemas, matched as EventBridge does."""
 
 import json
 import sys
@@ -36,7 +36,7 @@ def faults(pattern: Any) -> list[str]:
     return []
 
 
-# Those that the reference documentation shows
+# The patterns of the reference documentation
 
 
 def test_the_patterns_of_the_reference_documentation():
@@ -92,7 +92,7 @@ def test_one_of_several_filters_may_be_enough():
 
 
 @pytest.mark.parametrize(
-    ("names", "told", "fault"),
+    ("names", "message", "fault"),
     [
         (ORDER, "totl>10", "detail.totl: OrderPlaced has no such field; did you mean 'total'?"),
         (
@@ -118,9 +118,9 @@ def test_one_of_several_filters_may_be_enough():
         ),
     ],
 )
-def test_what_can_never_match_is_told(names, told, fault):
+def test_what_can_never_match_is_reported(names, message, fault):
     with pytest.raises(PatternError) as error:
-        made(names, told)
+        made(names, message)
     assert fault in str(error.value)
 
 
@@ -140,7 +140,7 @@ def test_fields_of_an_object_of_any_fields_are_not_judged():
 
 
 @pytest.mark.parametrize(
-    ("pattern", "told"),
+    ("pattern", "message"),
     [
         ({}, "the pattern is empty"),
         ({"detail_type": ["OrderPlaced"]}, "did you mean 'detail-type'?"),
@@ -196,8 +196,8 @@ def test_fields_of_an_object_of_any_fields_are_not_judged():
         ),
     ],
 )
-def test_a_pattern_written_by_hand_is_checked(pattern, told):
-    assert told in "\n".join(faults(pattern))
+def test_a_pattern_written_by_hand_is_checked(pattern, message):
+    assert message in "\n".join(faults(pattern))
 
 
 @pytest.mark.parametrize(
@@ -217,9 +217,9 @@ def test_a_good_pattern_has_no_faults(pattern):
     assert faults(pattern) == []
 
 
-@pytest.mark.parametrize(("text", "told"), [("{", "not JSON"), ("[]", "no JSON object")])
-def test_what_is_no_pattern_is_told(text, told):
-    with pytest.raises(PatternError, match=told):
+@pytest.mark.parametrize(("text", "message"), [("{", "not JSON"), ("[]", "no JSON object")])
+def test_what_is_no_pattern_is_reported(text, message):
+    with pytest.raises(PatternError, match=message):
         patterns.read(text)
 
 
@@ -266,7 +266,7 @@ def test_or_matches_when_one_does():
 
 
 def test_fields_of_an_array_are_of_one_member():
-    # As EventBridge has it: what matches must be one line item, not two.
+    # As in EventBridge, one line item must match, not two together.
     event = json.loads(json.dumps(SAMPLES["OrderPlaced"]))
     event["detail"]["items"] = [
         {"sku": "a", "name": "A", "price": 1, "qty": 1},

@@ -1,4 +1,4 @@
-"""What tests need is installed once, however many of them ask for it at the same moment."""
+"""Programs are installed once, however many tests need them at the same moment."""
 
 import os
 import threading
@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import programs
 
-# Like the real one it refuses to work while another of its kind does.
+# Like the real one, it refuses to run while another one runs.
 _APT_GET = """#!/bin/sh
 mkdir "{folder}/lock" || exit 100
 sleep 0.2

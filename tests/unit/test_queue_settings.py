@@ -1,4 +1,4 @@
-"""Queue mode in the settings: which of Magento's queues are drained, what env.php says of them."""
+"""Queue mode: which of Magento's queues are consumed, and their options in env.php."""
 
 from typing import Any
 
@@ -53,11 +53,11 @@ def settings(*layers: Layer, **own: Any) -> Settings:
         ),
     ],
 )
-def test_queues_are_drained_in_queue_mode_or_when_told_so(own, queues):
+def test_queues_are_drained_in_queue_mode_or_when_set(own, queues):
     assert settings(**own).queues_of_queue_mode == queues
 
 
-# What env.php says
+# Options in env.php
 
 
 def test_the_broker_is_that_of_the_store():
@@ -118,7 +118,7 @@ def test_the_bridges_own_settings_go_before_the_stores():
 
 
 @pytest.mark.parametrize("given", ["many", True, -1, 1.5])
-def test_a_number_of_messages_that_is_none_is_told(given):
+def test_an_invalid_number_of_messages_is_reported(given):
     with pytest.raises(ConnectionSettingsError, match="max_messages is no number"):
         consumers_runner_of(deployment(cron_consumers_runner={"max_messages": given}))
 
@@ -126,13 +126,13 @@ def test_a_number_of_messages_that_is_none_is_told(given):
 @pytest.mark.parametrize(
     "given", [{"cron_run": Computed("env.php, line 3")}, {"consumers": {0: Computed("line 4")}}]
 )
-def test_what_is_computed_is_told(given):
+def test_computed_values_are_reported(given):
     with pytest.raises(PhpFileError):
         consumers_runner_of(deployment(cron_consumers_runner=given))
 
 
 def _php(array: dict[str, Any]) -> dict[Any, Any]:
-    """Give lists as PHP has them: keyed by numbers."""
+    """Return lists as PHP arrays, keyed by numbers."""
     return {
         key: dict(enumerate(value)) if isinstance(value, list) else value
         for key, value in array.items()

@@ -1,4 +1,4 @@
-"""What the reasons of dead letters and waiting events mean, those written by 0.1.0 included."""
+"""Explanations of the reasons of dead letters and waiting events, including those of 0.1.0."""
 
 import pytest
 

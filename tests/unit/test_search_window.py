@@ -1,4 +1,4 @@
-"""Where to search for waiting captures."""
+"""The lower bound of the search for waiting captures."""
 
 from magento_eventbridge.queues.mysql.search_window import SearchWindow
 
@@ -24,7 +24,7 @@ def test_everything_is_searched_at_once_while_that_is_fast():
     assert searched(seconds=0.0002).start(0.011) == 0
 
 
-def test_what_was_found_and_not_claimed_is_found_again():
+def test_unclaimed_captures_are_found_again():
     window = searched()
     window.searched(left=3_000, last=10_000, is_all=True)
     assert window.start(1.0) <= 2_999

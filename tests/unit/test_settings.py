@@ -1,4 +1,4 @@
-"""Settings: what wins, where each came from, and how what is wrong is told."""
+"""Settings: precedence, the origin of each value, and messages about errors."""
 
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def faults(*layers: Layer, **values: Any) -> list[str]:
     return str(caught.value).splitlines()
 
 
-# What wins
+# Precedence
 
 
 def test_what_nobody_sets_has_its_default():
@@ -88,7 +88,7 @@ def test_a_layer_is_not_changed_by_those_above_it():
     assert below == {"options": {"region": "one"}}
 
 
-def test_a_text_in_the_place_of_a_group_is_told():
+def test_a_text_in_the_place_of_a_group_is_reported():
     with pytest.raises(SettingsError, match="options is a group of settings, but below gives"):
         load(
             [Layer("below", {"options": "nonsense"}), Layer("above", {"options": {"region": "x"}})]
@@ -292,7 +292,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
         file_layer(config, {})
 
 
-# What is wrong
+# Errors
 
 CUSTOM_BUS = f"arn:aws:events:eu-west-1:123456789012:event-busv2/shop/{'a' * 25}"
 
@@ -307,7 +307,7 @@ def test_a_custom_event_bus_is_a_destination_of_its_own_kind():
 
 
 @pytest.mark.parametrize(
-    ("values", "name", "told"),
+    ("values", "name", "message"),
     [
         ({"options": {"region": ""}}, "options.region", "at least 1 character"),
         ({"options": {"source": "aws.shop"}}, "options.source", "reserved for AWS"),
@@ -342,15 +342,15 @@ def test_a_custom_event_bus_is_a_destination_of_its_own_kind():
         ({"stores": {"2": {"inlet": {}}}}, "stores.2.inlet", "there is no such setting"),
     ],
 )
-def test_a_fault_names_setting_reason_and_origin(values, name, told):
+def test_a_fault_names_setting_reason_and_origin(values, name, message):
     lines = faults(**values)
     assert len(lines) == 1
     assert lines[0].startswith(f"{name}: ")
-    assert told in lines[0]
+    assert message in lines[0]
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         ({"options": {"source": "aws.shop"}}, "options.source"),
         ({"options": {"regoin": "x"}}, "options.regoin"),
@@ -366,13 +366,13 @@ def test_a_fault_names_setting_reason_and_origin(values, name, told):
         ({"stores": {"two": {"options": {"source": "x"}}}}, "stores.two"),
     ],
 )
-def test_a_fault_tells_where_the_setting_was_made(values, told):
+def test_an_error_names_the_origin_of_the_setting(values, message):
     lines = faults(**values)
-    assert told in lines[0]
+    assert message in lines[0]
     assert lines[0].endswith("(from a file)")
 
 
-def test_every_fault_is_told():
+def test_every_fault_is_reported():
     lines = faults(
         Layer("one", {"options": {"source": "aws.x", "region": ""}}),
         Layer("other", {"inlet": {"port": -1}, "colour": "blue"}),
@@ -386,7 +386,7 @@ def test_every_fault_is_told():
     assert [line.rpartition("(from ")[2] for line in lines] == ["one)", "one)", "other)", "other)"]
 
 
-def test_an_unknown_event_is_told_with_those_that_there_are():
+def test_an_unknown_event_is_reported_with_those_that_there_are():
     (line,) = faults(events={"order/teleported": False})
     assert "no event 'order/teleported'" in line
     assert "order/placed" in line
@@ -449,7 +449,7 @@ def test_a_fault_never_shows_the_value(values):
     assert "hunter2" not in "\n".join(faults(**values))
 
 
-# What the delivery core is told
+# Options of delivery
 
 
 def test_a_route_says_what_the_store_view_says():
@@ -531,6 +531,6 @@ def test_each_step_is_written_down_where_any_store_view_asks_for_it(values, is_v
 @pytest.mark.parametrize(
     ("name", "value"), [("EVENTS__\udcc7", "0"), ("OPTIONS__SOURCE", "\udcc7"), ("\udcc7", "")]
 )
-def test_an_environment_that_is_not_utf_8_is_told_by_its_variable(name, value):
+def test_an_environment_that_is_not_utf_8_is_reported_by_its_variable(name, value):
     with pytest.raises(SettingsError, match=r"MAGENTO_EVENTBRIDGE_\S+ is not UTF-8"):
         load([environment_layer({f"MAGENTO_EVENTBRIDGE_{name}": value})])

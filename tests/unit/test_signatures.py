@@ -1,4 +1,4 @@
-"""Signatures: who may hand over captures."""
+"""Signatures of hand-overs."""
 
 import hashlib
 import hmac
@@ -109,7 +109,7 @@ def test_a_stranger_learns_nothing_of_the_clock():
 
 
 @pytest.mark.parametrize("signature", ["wrong", ""])
-def test_a_refusal_tells_neither_secret_nor_the_right_signature(signature):
+def test_a_refusal_shows_neither_secret_nor_the_right_signature(signature):
     with pytest.raises(SignatureError) as caught:
         check(signature=signature)
     assert SECRET not in str(caught.value)

@@ -1,4 +1,4 @@
-"""The site is built without a broken link, and the commands that pages show are commands."""
+"""The site has no broken links, and the commands on its pages exist."""
 
 import re
 import shlex
@@ -22,7 +22,7 @@ ZENSICAL = Path(sys.executable).with_name("zensical")
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch) -> Path:
-    """Lay a site out in a folder of its own."""
+    """Create a site's input in a temporary folder."""
     monkeypatch.setattr(docs_site, "BUILD", tmp_path / "build/docs")
     assert docs_site.main() == 0
     shutil.copyfile(PROJECT / "zensical.toml", tmp_path / "zensical.toml")
@@ -47,7 +47,7 @@ def test_the_site_is_built_strictly(site):
     assert built.returncode == 0, built.stdout + built.stderr
     for page in ("index", "operators", "events/OrderPlaced", "project/agent/index"):
         assert (site / f"build/site/{page}.html").stat().st_size > 1000
-    # Nothing is loaded from elsewhere.
+    # Nothing is loaded from other hosts.
     text = (site / "build/site/index.html").read_text()
     assert not re.search(r'(?:src|href)="https?://[^"]*\.(?:js|css|woff2?)"', text)
 
@@ -75,7 +75,7 @@ _SHELL = re.compile(r"^ *```(?:sh|console)\n(.*?)^ *```", re.MULTILINE | re.DOTA
 
 
 def shown(page: Path) -> Iterator[list[str]]:
-    """Give the arguments of each `magento-eventbridge` that a page shows."""
+    """Return the arguments of each `magento-eventbridge` command on a page."""
     for block in _SHELL.findall(page.read_text(encoding="utf-8")):
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line.strip().removeprefix("$ "), comments=True)
@@ -109,7 +109,7 @@ def test_a_command_of_a_page_has_the_arguments_that_it_shows(words):
     at.parse_args(context, rest)
 
 
-# What needs neither a shop nor AWS, nor goes on for ever.
+# Commands that need neither a shop nor AWS, and that end.
 _RUNS = {
     ("events",),
     ("iam", "policy"),
@@ -122,7 +122,7 @@ _RUNS = {
 
 def runs(words: list[str]) -> bool:
     alone = not {"--magento-root", "--config"} & set(words)
-    # Without an account AWS is asked for it.
+    # Without an account in the settings, AWS is asked for it.
     asks = words[:2] == ["iam", "policy"] and "--account" not in words
     prints = words[:2] == ["rules", "put"] and "--format" in words
     known = any(tuple(words[: len(start)]) == start for start in _RUNS)

@@ -1,4 +1,4 @@
-"""A store's configuration means to the bridge what it means to Magento, view by view."""
+"""The bridge reads a store's configuration as Magento does, for each store view."""
 
 import json
 from pathlib import Path
@@ -248,7 +248,7 @@ def test_switches(text, is_on):
     assert path in settings.route().switched_off
 
 
-def test_a_switch_that_says_neither_yes_nor_no_is_told():
+def test_a_switch_that_says_neither_yes_nor_no_is_reported():
     with pytest.raises(StoreConfigError) as caught:
         loaded(rows(("websites", 1, "aws_eventbridge/options/tracking", SECRET)))
     assert str(caught.value) == (
@@ -321,12 +321,12 @@ def test_secrets_are_opened_wherever_they_are_saved():
     assert secrets == [value["plaintext"], SECRET]
 
 
-def test_a_secret_that_cannot_be_opened_is_told_with_its_place():
+def test_a_secret_that_cannot_be_opened_is_reported_with_its_place():
     with pytest.raises(StoreConfigError) as caught:
         loaded(rows(("default", 0, TYPE, "keys"), ("websites", 1, KEY, MCRYPT)))
-    told = str(caught.value)
-    assert told.startswith(f"{KEY} (core_config_data, website 1): encrypted with mcrypt")
-    assert MCRYPT not in told
+    message = str(caught.value)
+    assert message.startswith(f"{KEY} (core_config_data, website 1): encrypted with mcrypt")
+    assert MCRYPT not in message
 
 
 @pytest.mark.parametrize("kind", [[], [("default", 0, TYPE, "ec2")]])
@@ -442,7 +442,7 @@ def test_another_host_leaves_the_stores_socket_out():
         {"web": {"unsecure": Computed("line 3")}},
     ],
 )
-def test_a_computed_value_that_counts_is_told(computed):
+def test_a_computed_value_that_counts_is_reported(computed):
     with pytest.raises(PhpFileError, match="line 3"):
         loaded(rows(), {"default": computed})
 
@@ -478,7 +478,7 @@ def test_the_store_is_below_file_environment_and_command_line():
     ]  # fmt: skip
     settings, origins = load(below(layers(saved), later))
 
-    assert regions(settings) == ["file"] * 4  # 2's own in the store gives way
+    assert regions(settings) == ["file"] * 4  # overrides view 2's own value in the store
     assert {settings.view(view).options.source for view in range(4)} == {"environment"}
     assert [settings.view(view).options.event_bus for view in range(4)] == [
         "store",
@@ -498,7 +498,7 @@ def test_the_store_is_below_file_environment_and_command_line():
     assert origins.of("credentials.type") == "core_config_data, default"
 
 
-def test_a_wrong_value_is_told_with_its_place_in_the_store():
+def test_a_wrong_value_is_reported_with_its_place_in_the_store():
     with pytest.raises(SettingsError) as caught:
         loaded(rows(("stores", 2, TYPE, "magic")))
     assert "stores.2.credentials.type" in str(caught.value)

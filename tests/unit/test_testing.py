@@ -1,4 +1,4 @@
-"""The test doubles for users: what their documentation says, and what they promise beside."""
+"""The test doubles for users: their documented behaviour."""
 
 import asyncio
 import re

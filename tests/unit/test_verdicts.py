@@ -75,16 +75,16 @@ def test_an_entrys_error_decides_its_fate_and_no_others(code, fate, reason):
     ]
 
 
-def test_an_error_without_a_message_is_told_by_its_code():
+def test_an_error_without_a_message_is_reported_by_its_code():
     answer = Answer(200, (EntryResult(error_code="MalformedDetail"),))
     assert judge(1, answer, CODES)[0].reason == "MalformedDetail"
 
 
-@pytest.mark.parametrize("told", [0, 1, 3])
-def test_an_answer_that_tells_of_other_entries_is_no_delivery(told):
-    verdicts = judge(2, Answer(200, (EntryResult("e"),) * told), CODES)
+@pytest.mark.parametrize("error", [0, 1, 3])
+def test_an_answer_about_other_entries_is_no_delivery(error):
+    verdicts = judge(2, Answer(200, (EntryResult("e"),) * error), CODES)
     assert {verdict.fate for verdict in verdicts} == {Fate.REST}
-    assert verdicts[0].reason == f"the answer has {told} results for 2 entries"
+    assert verdicts[0].reason == f"the answer has {error} results for 2 entries"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_call_that_failed_as_a_whole(answer, several, one):
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "error"),
     [
         (Answer(0), "no answer"),
         (Answer(0, error_message="refused"), "no answer: refused"),
@@ -131,9 +131,9 @@ def test_a_call_that_failed_as_a_whole(answer, several, one):
         (Answer(503, error_code="X", error_message="why"), "X: why"),
     ],
 )
-def test_an_error_is_told_in_one_line(answer, told):
-    assert answer.error == told
-    assert judge(1, answer, CODES)[0].reason == told
+def test_an_error_is_reported_in_one_line(answer, error):
+    assert answer.error == error
+    assert judge(1, answer, CODES)[0].reason == error
 
 
 def test_what_is_not_awss_is_described():
@@ -207,7 +207,7 @@ SINKS = {"classic": CLASSIC, "custom": CustomBusSink.codes}
 
 
 def codes_that_botocore_retries() -> set[str]:
-    """Return the codes that AWS's SDK takes for throttling or transient, for any service."""
+    """Return the codes that AWS's SDK treats as throttling or transient, for any service."""
     found = {*TransientRetryableChecker._TRANSIENT_ERROR_CODES}
     found |= {*ThrottledRetryableChecker._THROTTLED_ERROR_CODES}
 

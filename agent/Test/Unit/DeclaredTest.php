@@ -9,7 +9,7 @@ use Magento\Framework\Event;
 use MagentoEventBridge\Agent\Declared\DeclaredEvents;
 use MagentoEventBridge\Agent\Declared\FieldPaths;
 use MagentoEventBridge\Agent\Declared\SecretNames;
-use MagentoEventBridge\Agent\Memory\StoredRow;
+use MagentoEventBridge\Agent\State\StoredRow;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
 use MagentoEventBridge\Agent\Test\Doubles\StoredModel;
 use PHPUnit\Framework\TestCase;

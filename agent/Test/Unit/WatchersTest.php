@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Test\Unit;
 
 use Magento\Framework\DataObject;
-use MagentoEventBridge\Agent\Memory\ObjectStates;
+use MagentoEventBridge\Agent\State\ObjectStates;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
 use MagentoEventBridge\Agent\Test\Doubles\Wiring;
 use MagentoEventBridge\Agent\Watcher\WatcherInterface;

@@ -32,7 +32,7 @@ def refuses_caller(status: int, code: str | None) -> bool:
 
 
 class CredentialsError(BridgeError):
-    """No usable credentials; the message says where they were looked up and what is wrong."""
+    """No usable credentials; the message says where they were searched and what is wrong."""
 
 
 @dataclass(frozen=True)

@@ -347,7 +347,7 @@ def _is_there(path: Path) -> bool:
     try:
         return path.exists()
     except PermissionError:
-        return True  # and opening it tells what is wrong
+        return True  # opening it will report what is wrong
 
 
 def _why_off(inlet: InletSettings) -> str:

@@ -1,4 +1,4 @@
-"""Start what runs beside delivery: the log, tracing, the event loop."""
+"""Start what delivery needs around it: the log, tracing, the event loop."""
 
 import gc
 import logging

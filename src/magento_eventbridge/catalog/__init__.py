@@ -70,7 +70,7 @@ def event_of(capture: Capture) -> EventDefinition | None:
 
 
 DOCUMENTED = ShopCatalog(EVENTS, event_of)
-"""The catalog of a shop that declares nothing of its own."""
+"""The catalog of a shop without declarations."""
 
 __all__ = [
     "BY_DETAIL_TYPE",

@@ -323,7 +323,7 @@ class ShopCatalog:
 
 
 class UndeclaredEventError(TranslationError):
-    """The capture is of an own event that the shop does not declare any more."""
+    """The capture is of an own event that the shop no longer declares."""
 
 
 class DeclarationsUnknownError(Exception):

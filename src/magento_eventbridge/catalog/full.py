@@ -79,7 +79,7 @@ def times(source: Source) -> Json:
 
 
 def buyer(source: Source) -> Json:
-    """Read who an order or a cart belongs to."""
+    """Read the customer of an order or a cart."""
     customer_id = identifier(source, "customer_id")
     is_guest = flag(source, "customer_is_guest")
     return {

@@ -64,7 +64,7 @@ def _full(capture: Capture) -> Json:
 
 
 def is_created(capture: Capture) -> bool:
-    """Return whether the save created the thing."""
+    """Return whether the save created the entity."""
     return capture.is_new
 
 

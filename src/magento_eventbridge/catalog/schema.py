@@ -8,7 +8,7 @@ from magento_eventbridge.events.detail import FULL_ONLY, Detail
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 COMMON = tuple(Detail.model_fields)
-"""What every detail has besides the fields of its own event."""
+"""The fields of every detail besides those of its event."""
 
 
 def detail_schema(event: EventDefinition, level: DetailLevel = "documented") -> dict[str, Any]:

@@ -61,5 +61,5 @@ def show_json(value: Mapping[str, Any] | list[Any]) -> None:
 
 
 def note(text: str) -> None:
-    """Print a note beside the answer, on standard error."""
+    """Print a note on standard error, apart from the output."""
     print(f"magento-eventbridge: {visible(text)}", file=sys.stderr)  # noqa: T201

@@ -63,5 +63,5 @@ def number(value: float) -> str:
 
 
 def count(value: int, thing: str) -> str:
-    """Format a number of things: `1 event`, `1,200 events`."""
+    """Format a count with its noun: `1 event`, `1,200 events`."""
     return f"{value:,} {thing}" if value == 1 else f"{value:,} {thing}s"

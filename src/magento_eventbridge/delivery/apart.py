@@ -191,7 +191,7 @@ class Apart:
         return list(taken)
 
     def release(self, group: Group) -> list["Pending"]:
-        """Return the entries of a group, in their order, and let it wait no more."""
+        """Return the entries of a group, in their order, and end its wait."""
         waiting = self._groups.pop(group, None)
         released = list(waiting.entries) if waiting else []
         for pending in released:
@@ -212,7 +212,7 @@ class Apart:
 
 
 def _probed(pending: "Pending") -> Group:
-    """Return the group that a probe was taken from; it is no probe any more."""
+    """Return the group that a probe came from, and end the probe."""
     group, pending.probes = pending.probes, None
     assert group is not None  # noqa: S101  only what take_probe returned comes here
     return group

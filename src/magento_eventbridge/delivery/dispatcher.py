@@ -30,7 +30,7 @@ SinkOf = Callable[[Destination], Sink]
 
 # Then calls in flight get their turn: translating a whole claim takes longer than a call.
 _ADMITTED_AT_A_TIME = 250
-# In seconds: a capture of an own event waits so long for the shop's declarations.
+# In seconds: how long a capture of an own event waits for the shop's declarations.
 _DECLARATIONS_AGAIN = 30.0
 # In seconds: settling many captures at once costs the queue little more than settling one.
 _SETTLES_EVERY = 0.05
@@ -321,7 +321,7 @@ class Dispatcher:
             self._send(pending, capture, sender)
 
     def _wait_for_declarations(self, claim: Claim, event: str) -> None:
-        """Give back a capture of an own event while the declarations cannot be read."""
+        """Return a capture of an own event to the queue while the declarations cannot be read."""
         if not self._declarations_missing:
             self._declarations_missing = True
             log.error(
@@ -417,7 +417,7 @@ class Dispatcher:
                 self._has_settled.set()
 
     async def _settled_more(self) -> bool:
-        """Settle what is still open; return whether that may have made room in the queue."""
+        """Settle what is still open; return whether that may have freed space in the queue."""
         if not (self._acks or self._burials or self._returns or self._settling.locked()):
             return False
         try:

@@ -22,7 +22,7 @@ class Pending:
     label: str  # what the log calls the event, as `Order/Placed`
     view_id: int = 0
     failures: int = 0
-    alone: bool = False  # a call with neighbours was refused: it goes by itself
+    alone: bool = False  # a call with other entries was refused: it is sent alone
     probes: Group | None = None  # it is sent to try whether its group is still refused
 
 
@@ -162,7 +162,7 @@ class Lane:
         self.apart.add(group, pending)
 
     def release(self, group: Group) -> None:
-        """Let a group wait apart no more: its entries are added again, in their order."""
+        """End the separate wait of a group: add its entries again, in their order."""
         for pending in self.apart.release(group):
             self.add(pending)
 

@@ -114,7 +114,7 @@ class Queue(Protocol):
         ...
 
     async def retry(self, claims: Sequence[Claim], delay: float = 0.0) -> None:
-        """Give captures back; they come out again after `delay` seconds."""
+        """Return captures to the queue; they can be claimed again after `delay` seconds."""
         ...
 
     async def defer(self, claims: Sequence[Claim]) -> None:
@@ -162,7 +162,7 @@ class Queue(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give back what is still claimed; close files and connections."""
+        """Return what is still claimed to the queue; close files and connections."""
         ...
 
 

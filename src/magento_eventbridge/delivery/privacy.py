@@ -29,7 +29,7 @@ class Privacy:
         return bool(self.remove or self.hash)
 
     def apply(self, detail: dict[str, Any]) -> dict[str, Any]:
-        """Return the detail without what is removed, and with hashes of what is hashed."""
+        """Return the detail without the removed fields, and with the hashed ones as hashes."""
         for path in self.remove:
             detail = _changed(detail, path.split("."), None)
         for path in self.hash:

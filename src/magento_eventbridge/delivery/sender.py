@@ -228,7 +228,7 @@ class Sender:
         if len(apart) > policy.entries_apart or apart.bytes > policy.bytes_apart:
             left_over = apart.take_last(len(apart) - policy.entries_apart // 2)
             self._given_back += len(left_over)
-            # The more there are, the longer: or a bridge would do nothing but look at them again.
+            # The more there are, the longer: otherwise a bridge would only check them.
             delay = max(policy.apart_seconds, min(self._given_back / 100, _LONGEST_APART))
             self._callbacks.given_back(left_over, delay)
         return batch

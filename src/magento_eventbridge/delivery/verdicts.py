@@ -24,7 +24,7 @@ class Fate(Enum):
     PARK = "park"  # the configuration is wrong: keep everything, ask a person to act
     DENY = "deny"  # the entry's source and detail-type are not permitted: its kind waits apart
     HOLD = "hold"  # its store view's events are refused one by one: the view waits apart
-    WAIT = "wait"  # nobody documents this answer to an entry: it waits, a person is told
+    WAIT = "wait"  # an answer to an entry that nobody documents: it waits, and the log names it
     SUSPECT = "suspect"  # nobody documents this answer to a call: park, then send each alone
     ISOLATE = "isolate"  # the call was refused for one of its entries: send each alone
     BURY = "bury"  # it can never be delivered

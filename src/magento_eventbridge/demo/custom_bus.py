@@ -1,4 +1,4 @@
-"""A stand-in for AWS's Custom Event Bus on the loopback: the wire format and the rules, no more.
+"""A local stand-in for AWS's Custom Event Bus: the wire format and the rules only.
 
 It checks calls as AWS documents it, drops duplicates within their window, and keeps what it took
 in the order in which it took it. Sources: API reference of Amazon EventBridge Custom Event Bus,
@@ -60,7 +60,7 @@ class ScriptedReply:
     Attributes:
         failing: error codes of single entries, by their position.
         seconds: how long the answer takes; the entries are taken before that.
-        hang_up: close the connection in place of an answer.
+        hang_up: close the connection instead of answering.
         refusal: refuse the whole call.
     """
 
@@ -268,7 +268,7 @@ def _cbor(status: int, content: Json) -> web.Response:
 
 @contextmanager
 def custom_bus_in_thread(script: Script = accept) -> Iterator[CustomBus]:
-    """Run the stand-in in a thread of its own while the context lasts."""
+    """Run the stand-in in its own thread while the context lasts."""
     started: queue.SimpleQueue[tuple[CustomBus, asyncio.Event]] = queue.SimpleQueue()
     loop = asyncio.new_event_loop()
 

@@ -1,4 +1,4 @@
-"""Every setting with its value and its origin, as people may see it."""
+"""Every setting with its value and origin, secrets hidden."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple

@@ -18,7 +18,7 @@ Status = Literal["OPEN", "REFUNDED", "CANCELED"]
 
 
 class CreditmemoItem(ItemDetail):
-    """One thing that was given back; its quantity's field is `quantity`."""
+    """One returned item; the field of its quantity is `quantity`."""
 
     sku: str
     name: str

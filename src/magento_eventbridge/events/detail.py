@@ -39,7 +39,7 @@ def former() -> Any:
 
 
 class Address(Part):
-    """A postal address as order events give it."""
+    """A postal address in order events."""
 
     country: str
     region: str | None
@@ -49,7 +49,7 @@ class Address(Part):
 
 
 class InvoiceAddress(Part):
-    """A postal address as invoice events give it: the country's field is `countryId`."""
+    """A postal address in invoice events: the country's field is `countryId`."""
 
     country_id: str
     region: str | None
@@ -84,7 +84,7 @@ class ItemDetail(Part):
 
 
 class LineItem(ItemDetail):
-    """One thing that was bought: of a configurable or bundle product only the whole."""
+    """One bought item; of a configurable or bundle product only the parent."""
 
     sku: str
     name: str
@@ -144,7 +144,7 @@ class Tracking(Part):
 
 
 class Detail(Part):
-    """A detail: what the fields of its own event say, and what every detail has."""
+    """A detail: the fields of its event, and those of every detail."""
 
     metadata: Metadata
     tracking: Tracking | None = Field(None, exclude_if=lambda tracking: tracking is None)

@@ -17,7 +17,7 @@ export interface EventBridgeEvent<TDetailType extends string, TDetail> {
   "replay-name"?: string;
 }
 
-/** A postal address as order events give it. */
+/** A postal address in order events. */
 export interface Address {
   country: string;
   region: string | null;
@@ -154,7 +154,7 @@ export interface Creditmemo {
   previous?: PreviousCreditmemo | null;
 }
 
-/** One thing that was given back; its quantity's field is `quantity`. */
+/** One returned item; the field of its quantity is `quantity`. */
 export interface CreditmemoItem {
   /** Only in full details. */
   id?: number | null;
@@ -304,7 +304,7 @@ export interface Invoice {
   previous?: PreviousInvoice | null;
 }
 
-/** A postal address as invoice events give it: the country's field is `countryId`. */
+/** A postal address in invoice events: the country's field is `countryId`. */
 export interface InvoiceAddress {
   countryId: string;
   region: string | null;
@@ -323,7 +323,7 @@ export interface ItemOption {
 export interface JsonValue {
 }
 
-/** One thing that was bought: of a configurable or bundle product only the whole. */
+/** One bought item; of a configurable or bundle product only the parent. */
 export interface LineItem {
   /** Only in full details. */
   id?: number | null;
@@ -469,7 +469,7 @@ export interface QuantityChange {
   to: number;
 }
 
-/** A shipment; `qty` is the number of things in it, `weight` null where nobody weighed it. */
+/** A shipment; `qty` is the number of items in it, `weight` null if it was not set. */
 export interface Shipment {
   metadata: Metadata;
   tracking?: Tracking;

@@ -15,7 +15,7 @@ class EventError(ValueError):
 
 
 class UnknownEventError(EventError):
-    """An event, but of a detail-type that this version does not know, or of another producer.
+    """An event of a detail-type that this version does not know, or of another producer.
 
     Attributes:
         detail_type: what it says it is.
@@ -34,7 +34,7 @@ class MalformedEventError(EventError):
 
 
 def parse(event: object, *, renamed: Mapping[str, str] | None = None) -> AnyEvent:
-    """Give an event as an object of its class, as `OrderPlaced`.
+    """Return an event as an object of its class, as `OrderPlaced`.
 
     Args:
         event: what EventBridge hands to a Lambda function, as a dict or as JSON text; or a message

@@ -31,7 +31,7 @@ class PreviousShipment(Part):
 
 
 class Shipment(ViewDetail):
-    """A shipment; `qty` is the number of things in it, `weight` null where nobody weighed it."""
+    """A shipment; `qty` is the number of items in it, `weight` null if it was not set."""
 
     id: str
     tracks: list[Track]

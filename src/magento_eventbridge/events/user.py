@@ -1,4 +1,4 @@
-"""Admin user events: logins and logouts of the people behind the shop."""
+"""Admin user events: logins and logouts of the shop's staff."""
 
 from typing import Annotated, Literal
 

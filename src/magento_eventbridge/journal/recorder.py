@@ -277,7 +277,7 @@ class Recorder:
 
 
 def clear(connection: sqlite3.Connection, retention: Retention, now: float) -> None:
-    """Delete what is too old or too much; `now` in seconds since the epoch."""
+    """Delete records beyond the age or number limits; `now` in seconds since the epoch."""
     day = 86_400.0
     oldest, oldest_delivered = now - retention.days * day, now - retention.delivered_days * day
     condition = (

@@ -24,7 +24,7 @@ _AMQPS_PORT = 5671
 # The names in `[outbox]` that differ.
 _SETTINGS: Mapping[PhpKey, PhpKey] = {"dbname": "database", "username": "user"}
 
-# PDO's numbers, which `bin/magento` writes, and names, which people write (before and since 8.4).
+# PDO's numbers, which `bin/magento` writes, and names, as in files (before and since 8.4).
 _KEY, _CERTIFICATE, _CA, _CA_FOLDER, _CIPHERS = range(1007, 1012)
 _VERIFY_OPTION = 1014
 _OPTION_NUMBERS = {

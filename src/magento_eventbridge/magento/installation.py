@@ -25,7 +25,7 @@ class ModuleVersion:
     data: str | None
 
     def __str__(self) -> str:
-        """Return the version as people write it."""
+        """Return the version as text."""
         if self.schema == self.data:
             return self.schema or "unknown"
         return f"schema {self.schema}, data {self.data}"

@@ -25,7 +25,7 @@ class DryRunSink:
         self.limits = limits
 
     async def put(self, destination: Destination, entries: Sequence[Entry]) -> Answer:
-        """Write down entries in the original module's words, and tell that they were taken."""
+        """Log entries in the original module's words, and report them as accepted."""
         del destination
         for entry in entries:
             name, detail = entry.detail_type, json.loads(entry.detail)

@@ -86,7 +86,7 @@ class MemoryQueue:
             self._remove(_number(claim))
 
     async def retry(self, claims: Sequence[Claim], delay: float = 0.0) -> None:
-        """Give captures back; they come out again after `delay` seconds."""
+        """Return captures to the queue; they can be claimed again after `delay` seconds."""
         for claim in claims:
             number = _number(claim)
             self._claimed.discard(number)
@@ -126,7 +126,7 @@ class MemoryQueue:
         return Depth(len(self._captures), oldest, await self.dead_letters.count())
 
     async def close(self) -> None:
-        """Give back what is still claimed."""
+        """Return what is still claimed to the queue."""
         self._claimed.clear()
         self._postponed.clear()
 

@@ -17,7 +17,7 @@ _MAINTENANCE_FLAG = Path("var/.maintenance.flag")
 
 @dataclass(frozen=True)
 class Plan:
-    """Commands in their order, each the words after `bin/magento`."""
+    """Commands in their order, each without `bin/magento`."""
 
     commands: Sequence[Sequence[str]]
     mode: str
@@ -69,7 +69,7 @@ def _plan(store: StoreFolder, deployment: Deployment, switch: Sequence[Sequence[
 
 
 def run(store: StoreFolder, commands: Sequence[Sequence[str]], php: str) -> Iterator[Sequence[str]]:
-    """Run commands as the owner of the store's files, and give each once it has ended well.
+    """Run commands as the owner of the store's files, and yield each after it has succeeded.
 
     What they print goes to standard error, as they print it.
 
@@ -78,8 +78,8 @@ def run(store: StoreFolder, commands: Sequence[Sequence[str]], php: str) -> Iter
     """
     user, group = _owner(store)
     for number, words in enumerate(commands):
-        told = " ".join(words)
-        sys.stderr.write(f"\n$ {php} bin/magento {told}\n")
+        command_line = " ".join(words)
+        sys.stderr.write(f"\n$ {php} bin/magento {command_line}\n")
         sys.stderr.flush()
         try:
             status = subprocess.run(  # noqa: S603  # the operator names the program
@@ -99,8 +99,8 @@ def run(store: StoreFolder, commands: Sequence[Sequence[str]], php: str) -> Iter
         if status:
             left = ", ".join(" ".join(one) for one in commands[number:])
             raise AgentError(
-                f"'bin/magento {told}' failed with status {status}; its words are above. Mend that "
-                f"and run 'agent install' again. Still to run in the store: {left}"
+                f"'bin/magento {command_line}' failed with status {status}; its output is above. "
+                f"Fix that and run 'agent install' again. Still to run in the store: {left}"
                 + _warning(store)
             )
         yield words

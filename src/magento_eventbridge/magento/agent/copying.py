@@ -12,7 +12,7 @@ from pathlib import Path
 from magento_eventbridge.magento.agent.module import PACKAGE, AgentError, Module, StoreFolder
 
 _BEGUN = ".Agent."
-"""How folders begin that were not finished; Magento does not look into such."""
+"""The prefix of unfinished folders, which Magento ignores."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def copy(module: Module, store: StoreFolder) -> Copy:
     """Put a version of the agent into a store, in the place of the former one.
 
     Raises:
-        AgentError: the store has another thing in its place, or cannot be written.
+        AgentError: something else is in its place in the store, or the store cannot be written.
     """
     composers, target = store.by_composer, store.copied
     if composers.is_there:
@@ -105,7 +105,7 @@ def _fill(folder: Path, module: Module, neighbour: Path) -> None:
 
 @contextmanager
 def _folder_beside(target: Path) -> Iterator[Path]:
-    """Give a path for a folder; what is there at the end is removed."""
+    """Yield a temporary path for a folder; whatever is there at the end is removed."""
     path = target.with_name(f"{_BEGUN}{secrets.token_hex(4)}")
     try:
         yield path
@@ -115,7 +115,7 @@ def _folder_beside(target: Path) -> Iterator[Path]:
 
 
 def _like(neighbour: Path, path: Path) -> None:
-    """Give owner, group and rights as a folder has them; only root may give files away."""
+    """Copy owner, group and mode of a folder; only root can change the owner."""
     known = neighbour.stat()
     if os.geteuid() == 0:
         os.chown(path, known.st_uid, known.st_gid)

@@ -40,7 +40,7 @@ class Module:
         """The version that its `composer.json` gives.
 
         Raises:
-            AgentError: it gives none.
+            AgentError: there is none.
         """
         file = self.folder / "composer.json"
         try:
@@ -52,14 +52,14 @@ class Module:
         return str(version)
 
     def files(self) -> Iterator[Path]:
-        """Give its files, by their place in the folder; without its tests."""
+        """Return its files, by their path in the folder; without its tests."""
         for path in sorted(self.folder.rglob("*")):
             place = path.relative_to(self.folder)
             if path.is_file() and place.parts[0] != _FOR_DEVELOPERS:
                 yield place
 
     def differences(self, other: "Module") -> list[Path]:
-        """Give the files that only one of both has, or that are not the same in both."""
+        """Return the files that only one of both has, or that differ."""
         ours, theirs = set(self.files()), set(other.files())
         changed = {
             place
@@ -70,7 +70,7 @@ class Module:
 
 
 def shipped() -> Module:
-    """Give the agent that came with this version of the bridge.
+    """Return the agent that belongs to this version of the bridge.
 
     Raises:
         AgentError: it is missing.
@@ -120,7 +120,7 @@ class StoreFolder:
         return Module(self.root / COMPOSER_PUTS_IT_IN)
 
     def modules(self) -> list[Module]:
-        """Give the agents that are there: none, one, or one too many."""
+        """Return the installed agents: none, one, or one too many."""
         return [module for module in (self.copied, self.by_composer) if module.is_there]
 
 

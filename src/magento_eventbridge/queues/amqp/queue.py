@@ -192,7 +192,7 @@ class AmqpQueue:
         await self._settle(self._claimed(claims))
 
     async def retry(self, claims: Sequence[Claim], delay: float = 0.0) -> None:
-        """Give captures back; they come out again after `delay` seconds."""
+        """Return captures to the queue; they can be claimed again after `delay` seconds."""
         due = time.monotonic() + delay
         messages = self._claimed(claims)
         if delay >= self._timing.aside_for and self._options.sets_aside:
@@ -206,7 +206,7 @@ class AmqpQueue:
         self._news.set()
 
     async def defer(self, claims: Sequence[Claim]) -> None:
-        """Keep messages claimed; another consumer makes room for those behind them.
+        """Keep messages claimed; another consumer receives those behind them.
 
         Each consumer may hold as many messages as `prefetch`. Deferred ones stay with the bridge,
         unacknowledged, up to ten times that; from then on the queue waits for them.
@@ -233,7 +233,7 @@ class AmqpQueue:
         return [Claim(message.key, message.text) for message in messages]
 
     def holds_claims(self) -> bool:
-        """Return whether this process ran lately: the broker gives up a client that is silent.
+        """Return whether this process ran lately: the broker closes a silent client's connection.
 
         While the broker is unavailable, claims stay: what it redelivers is recognized.
         """
@@ -291,7 +291,7 @@ class AmqpQueue:
         return await self._connection.consumers(self._options.queue)
 
     async def close(self) -> None:
-        """Give back what is still claimed; close the connections."""
+        """Return what is still claimed to the queue; close the connections."""
         if self._clock is not None:
             self._clock.cancel()
         if self._renewing:  # a renewal that is cut short leaves a message twice
@@ -385,7 +385,7 @@ class AmqpQueue:
         self._buffer.clear()
 
     def _cancel(self, _: object) -> None:
-        """Record that no more messages arrive by this channel: their queue was deleted."""
+        """Record that this channel receives no more messages: the queue was deleted."""
         self._is_cancelled = True
         self._news.set()
 

@@ -22,7 +22,7 @@ class LeaseTiming:
         renew_seconds: between two renewals of our own lease.
         hold_seconds: how long claims are surely ours after a renewal; less than `dead_seconds`.
         dead_seconds: a bridge whose lease has not changed for so long is dead.
-        watch_seconds: between two looks at the leases of other bridges.
+        watch_seconds: between two checks of the leases of other bridges.
         orphans_seconds: between two searches for claims of bridges that have no lease.
     """
 
@@ -119,7 +119,7 @@ class Peers:
         }
 
     def released(self, name: str) -> None:
-        """Record that a dead bridge has no claims any more."""
+        """Record that a dead bridge has no claims left."""
         self.doubtful.discard(name)
         self._released[name] = self._leases[name]
 

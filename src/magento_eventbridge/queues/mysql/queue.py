@@ -147,7 +147,7 @@ class MysqlQueue:
         self._claimed.difference_update(handles)
 
     async def retry(self, claims: Sequence[Claim], delay: float = 0.0) -> None:
-        """Give captures back; they come out again after `delay` seconds."""
+        """Return captures to the queue; they can be claimed again after `delay` seconds."""
         handles = [_handle(claim) for claim in claims]
 
         def work(cursor: Cursor) -> None:
@@ -227,7 +227,7 @@ class MysqlQueue:
         return MysqlDeadLetters(self._connection, self._statements, self._text_of)
 
     async def close(self) -> None:
-        """Give back what is still claimed, and close the connection."""
+        """Return what is still claimed to the queue, and close the connection."""
         if self._renewing:
             self._renewing.cancel()
             await asyncio.gather(self._renewing, return_exceptions=True)
@@ -338,7 +338,7 @@ class MysqlQueue:
         return bool(is_waiting)
 
     def _give_back_all(self, cursor: Cursor, pattern: str) -> int:
-        """Give back all rows whose claim's name matches; return how many there were."""
+        """Return all rows whose claim's name matches to the queue; return how many there were."""
         rows = self._statements.rows(cursor, "claimed_by", {"claim": pattern})
         ids = [number for (number,) in rows]
         self._statements.run(cursor, "give_back", ids=ids, claim=pattern, delay=0.0)

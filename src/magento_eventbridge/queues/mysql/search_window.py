@@ -1,4 +1,4 @@
-"""Where in a table to search for waiting captures: everything, or only what came lately. Pure.
+"""Where in a table to search for waiting captures: everywhere, or only in recent rows. Pure.
 
 Deleted rows stay in the index as long as an older snapshot is open, such as that of a backup. To
 search everything then takes seconds, so it is done seldom, and in between the search begins at the

@@ -145,7 +145,7 @@ class SqliteQueue:
         self._forget(claims)
 
     async def retry(self, claims: Sequence[Claim], delay: float = 0.0) -> None:
-        """Give captures back; they come out again after `delay` seconds."""
+        """Return captures to the queue; they can be claimed again after `delay` seconds."""
         due = time.monotonic() + delay
         for claim in claims:
             heapq.heappush(self._postponed, (due, _seq(claim)))
@@ -215,7 +215,7 @@ class SqliteQueue:
         return SqliteDeadLetters(self._file, self._news)
 
     async def close(self) -> None:
-        """Give back what is still claimed; close the file."""
+        """Return what is still claimed to the queue; close the file."""
         await asyncio.to_thread(self._file.close)
         self._lock.release()
 
@@ -335,7 +335,7 @@ def _runs(numbers: list[int]) -> list[tuple[int, int]]:
 
 
 class SpoolLock:
-    """The right to hand out what is in the file; it ends with the process."""
+    """The right to hand out the captures of the file; it ends with the process."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -377,7 +377,7 @@ class SpoolLock:
         return f"{problem}: another bridge may deliver the same events; restart this one"
 
     def release(self) -> None:
-        """Let another process hand out."""
+        """Release the right to hand out captures."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor, self._watch = None, None

@@ -96,7 +96,7 @@ class EventBuses:
         self._checks: dict[Destination, asyncio.Task[BusCheck]] = {}
 
     async def known(self, destination: Destination) -> BusCheck:
-        """Return what is known about a destination's bus; checks run beside the calls.
+        """Return what is known about a destination's bus; checks run concurrently with calls.
 
         A call waits for a check only if there was none yet, or if the bus is missing.
         """

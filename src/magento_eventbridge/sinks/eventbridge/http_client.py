@@ -82,7 +82,7 @@ class Reply(NamedTuple):
 
 
 class Endpoint:
-    """Calls one URL, each call on a connection of its own that is kept for the next."""
+    """Calls one URL; each call has its own connection, which is reused for later calls."""
 
     def __init__(self, url: str, options: HttpOptions | None = None) -> None:
         """Prepare; nothing is opened before the first call."""

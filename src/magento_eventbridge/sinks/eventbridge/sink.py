@@ -150,7 +150,7 @@ def read_answer(reply: Reply) -> Answer:
 
 
 def describe(reply: Reply) -> str:
-    """Say what an answer looks like that is none of AWS's: its server, its type, how it begins."""
+    """Describe an answer that is not AWS's: its server, its type, its first characters."""
     server = reply.headers.get("server", "an unnamed server")
     kind = reply.headers.get("content-type", "no content type")
     text = reply.body[:_SHOWN].decode(errors="replace")

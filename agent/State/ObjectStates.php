@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-namespace MagentoEventBridge\Agent\Memory;
+namespace MagentoEventBridge\Agent\State;
 
 use WeakMap;
 use WeakReference;
