@@ -105,3 +105,17 @@ def test_an_outage_after_parking_is_reported_as_an_outage():
     parked, _ = after(Condition(), PARKED, 0.0)
     resting, changes = after(parked, RESTED, 10.0)
     assert (resting.is_parked, changes) == (False, (Change.RESTING,))
+
+
+def test_throttling_slows_the_pace_and_is_no_problem_of_a_destination():
+    assert after(Condition(), [Verdict(Fate.THROTTLE, "ThrottlingException")], 10.0) == (
+        Condition(),
+        (),
+    )
+
+
+def test_a_throttled_destination_that_already_has_a_problem_rests_longer():
+    resting, _ = after(Condition(), RESTED, 10.0)
+    throttled, changes = after(resting, [Verdict(Fate.THROTTLE, "ThrottlingException")], 11.0)
+    assert (throttled.problem, changes) == ("ThrottlingException", ())
+    assert throttled.rests_until == 13.0

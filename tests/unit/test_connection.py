@@ -12,6 +12,7 @@ from magento_eventbridge.magento.connections import (
     amqp_of,
     crypt_keys_of,
     database_of,
+    uses_stomp,
 )
 from magento_eventbridge.magento.encryption import DecryptionError
 from magento_eventbridge.magento.env_php import Deployment, read_deployment
@@ -191,3 +192,16 @@ def test_whether_the_brokers_certificate_is_checked(value, verify):
     broker = amqp_of(deployment(queue={"amqp": given}))
     assert broker is not None
     assert broker.tls == TlsOptions(True, ca_folder=Path("/cas"), verify=verify)
+
+
+@pytest.mark.parametrize(
+    ("queue", "stomp"),
+    [
+        ({}, False),
+        ({"amqp": {"host": "mq"}}, False),
+        ({"stomp": {"host": "artemis"}}, True),
+        ({"default_connection": "stomp"}, True),
+    ],
+)
+def test_artemis_is_recognised_by_its_protocol(queue, stomp):
+    assert uses_stomp(deployment(queue=queue)) is stomp

@@ -45,3 +45,8 @@ def test_missing_tables_are_named():
 )
 def test_a_cron_that_is_late_does_not_run(idle, runs):
     assert Installation(cron_idle=idle).cron_runs is runs
+
+
+@pytest.mark.parametrize(("idle", "runs"), [(None, False), (0.0, True), (3600.0, False)])
+def test_a_bridge_without_a_recent_heartbeat_does_not_run(idle, runs):
+    assert Installation(bridge_idle=idle).bridge_runs is runs
