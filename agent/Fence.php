@@ -22,7 +22,7 @@ class Fence
     }
 
     /**
-     * Does something, whatever becomes of it.
+     * Runs a function and logs its failure.
      */
     public function run(string $what, callable $do): void
     {
@@ -45,7 +45,7 @@ class Fence
                 $failure->getLine()
             ));
         } catch (\Throwable $exception) {
-            // A log that cannot be written, as on a full disk, is no reason to stop the shop.
+            // A log that cannot be written, as on a full disk, must not stop the shop.
             return;
         }
     }

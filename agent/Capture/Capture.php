@@ -7,7 +7,7 @@ namespace MagentoEventBridge\Agent\Capture;
 use MagentoEventBridge\Agent\Snapshot\Snapshot;
 
 /**
- * What the store saw of one Magento event; its snapshot may be taken again until it is handed over.
+ * The capture of one Magento event; its snapshot may be replaced until it is handed over.
  */
 class Capture
 {
@@ -105,7 +105,7 @@ class Capture
     }
 
     /**
-     * Takes what the object is now, and the former values of what changed.
+     * Sets the current snapshot, and the former values of what changed.
      */
     public function show(array $snapshot, array $original = [], bool $isNew = false): void
     {
@@ -115,7 +115,7 @@ class Capture
     }
 
     /**
-     * Says whether there is nothing worth telling after all: the object is what it was before.
+     * Returns whether nothing changed: the object is as it was before.
      */
     public function setTellsNothing(bool $isEmpty): void
     {
@@ -128,7 +128,7 @@ class Capture
     }
 
     /**
-     * Takes a function that gives the last snapshot, just before the hand-over.
+     * Sets the function that takes the last snapshot, just before the hand-over.
      */
     public function setRefresher(callable $refresher): void
     {
@@ -136,7 +136,7 @@ class Capture
     }
 
     /**
-     * Takes the last snapshot, where there is another than the one shown.
+     * Takes the last snapshot, if there is a function for it.
      */
     public function refresh(): void
     {
@@ -147,7 +147,7 @@ class Capture
     }
 
     /**
-     * Names the own event that it is a capture of.
+     * Sets the own event of the capture.
      */
     public function setDeclared(string $name): void
     {
@@ -175,7 +175,7 @@ class Capture
     }
 
     /**
-     * Returns the capture as JSON in plain ASCII, so that no connection's character set can hurt it.
+     * Returns the capture as JSON in plain ASCII, which every connection's character set can hold.
      *
      * @param bool $isQueued whether it goes through Magento's message queue
      * @return string
@@ -202,7 +202,7 @@ class Capture
     }
 
     /**
-     * Returns what only some captures have.
+     * Returns the optional fields.
      */
     private function more(): array
     {
@@ -214,7 +214,7 @@ class Capture
     }
 
     /**
-     * Keeps the subject within what a column of three-byte UTF-8 can hold.
+     * Limits the subject to what a column of three-byte UTF-8 can hold.
      */
     private function writable(string $subject): string
     {

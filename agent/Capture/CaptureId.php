@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Capture;
 
 /**
- * Makes UUIDs of version 7 (RFC 9562) that grow within the process.
+ * Creates UUIDs of version 7 (RFC 9562) that increase within the process.
  */
 class CaptureId
 {
@@ -22,14 +22,14 @@ class CaptureId
     private $counter = 0;
 
     /**
-     * Returns the id of a capture that is made now.
+     * Returns the id of a new capture.
      */
     public function next(float $time): string
     {
         $millisecond = (int)($time * 1000);
         if ($millisecond > $this->lastMillisecond) {
             $this->lastMillisecond = $millisecond;
-            // Half of the room is left to count upwards in.
+            // Half of the range is left for the following ids.
             $this->counter = random_int(0, self::MAX_COUNTER >> 1);
         } elseif ($this->counter < self::MAX_COUNTER) {
             $this->counter++;

@@ -7,7 +7,7 @@ namespace MagentoEventBridge\Agent\Capture;
 use MagentoEventBridge\Agent\FullDetail\ViewCodes;
 
 /**
- * Makes a capture of what happens now.
+ * Creates captures.
  */
 class Captures
 {

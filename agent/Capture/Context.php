@@ -13,12 +13,12 @@ use Magento\Store\Model\ScopeInterface;
 use MagentoEventBridge\Agent\FullDetail\DetailLevel;
 
 /**
- * Says who and what is at work, for stores that have tracking on.
+ * Reads the user and the process, for store views that have tracking on.
  */
 class Context
 {
     /**
-     * The module's version; composer.json says the same.
+     * The module's version, as in composer.json.
      */
     public const VERSION = '0.1.0';
 
@@ -83,7 +83,7 @@ class Context
     }
 
     /**
-     * Returns the context of a capture of the store view; null where it does not want to track.
+     * Returns the context of a capture of the store view; null if tracking is off.
      */
     public function at(float $time, int $storeId): ?array
     {
@@ -119,7 +119,7 @@ class Context
     }
 
     /**
-     * Returns the user; null where the store cannot say, as for an account that was deleted meanwhile.
+     * Returns the user; null if it is unknown, as for an account that was deleted meanwhile.
      */
     private function currentUser(): ?array
     {

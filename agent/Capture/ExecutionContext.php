@@ -11,7 +11,7 @@ use Magento\Store\Model\Store;
 use Magento\Store\Model\StoreManagerInterface;
 
 /**
- * Returns where Magento runs now: area, store view, web request or command.
+ * Returns the area, the store view, and whether a web request or a command runs.
  */
 class ExecutionContext
 {
@@ -34,7 +34,7 @@ class ExecutionContext
     }
 
     /**
-     * Returns whether a command runs; application servers are commands that answer web requests.
+     * Returns whether a command runs; application servers, which answer web requests, are no commands.
      */
     public function isShell(): bool
     {

@@ -57,7 +57,7 @@ class Toggles
     /**
      * Returns whether one of the events is switched on in at least one store view.
      *
-     * Nothing is remembered: a consumer may run for days, and switches change meanwhile.
+     * Nothing is cached: a consumer may run for days, and switches change meanwhile.
      *
      * @param string[] $events
      * @return bool

@@ -13,7 +13,7 @@ use Psr\Log\LoggerInterface;
 /**
  * Reads and merges eventbridge_events.xml of all modules and of the shop.
  *
- * A declaration that is wrong is refused and logged with file and line; the others are used. The bridge
+ * A wrong declaration is refused and logged with file and line; the others are used. The bridge
  * reads the same files by the same rules.
  */
 class DeclarationReader
@@ -95,7 +95,7 @@ class DeclarationReader
     }
 
     /**
-     * Reads one file; each event is checked by itself.
+     * Reads one file; each event is checked separately.
      *
      * @param string $file
      * @param string $xml

@@ -10,7 +10,7 @@ use Magento\Store\Model\ScopeInterface;
 use MagentoEventBridge\Agent\Fence;
 
 /**
- * What the shop declares, from Magento's configuration cache.
+ * The shop's declarations, from Magento's configuration cache.
  */
 class Declarations
 {
@@ -102,7 +102,7 @@ class Declarations
     }
 
     /**
-     * Says whether an own event is on in a store view; it is, unless a setting says no.
+     * Returns whether an own event is on in a store view; it is, unless a setting switches it off.
      */
     public function isOn(string $name, int $storeId): bool
     {

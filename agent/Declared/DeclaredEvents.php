@@ -19,7 +19,7 @@ use MagentoEventBridge\Agent\Capture\ExecutionContext;
 /**
  * Captures the events that the shop declares.
  *
- * Of each transaction it captures each own event of an object once, with the last state of it.
+ * In each transaction, each own event of an object is captured once, with the object's last state.
  */
 class DeclaredEvents implements WatcherInterface
 {
@@ -99,12 +99,12 @@ class DeclaredEvents implements WatcherInterface
     }
 
     /**
-     * Reads the object's row, so that the save can be compared with it, be it loaded or not.
+     * Reads the object's row, so that the save can be compared with it, whether the object was loaded or not.
      */
     private function beforeSave(string $name, AbstractModel $object): void
     {
         if (!method_exists($object->getResource(), 'getMainTable')) {
-            // An EAV entity has its values in many tables: there Magento's original data must do.
+            // An EAV entity has its values in many tables: Magento's original data is used instead.
             return;
         }
         $state = $this->states->of($object);
@@ -174,7 +174,7 @@ class DeclaredEvents implements WatcherInterface
     }
 
     /**
-     * Returns what the declared paths lead to.
+     * Returns the values of the declared paths.
      *
      * @param mixed $object
      * @param array $declared
@@ -223,7 +223,7 @@ class DeclaredEvents implements WatcherInterface
     }
 
     /**
-     * Says whether two values differ: "10.0000" and 10 do not.
+     * Returns whether two values differ: "10.0000" and 10 do not.
      *
      * @param mixed $before
      * @param mixed $now

@@ -42,7 +42,7 @@ class FieldPaths
     }
 
     /**
-     * Returns the values of the paths that lead somewhere.
+     * Returns the values of the paths that exist.
      *
      * @param mixed $root
      * @param string[] $paths
@@ -62,7 +62,7 @@ class FieldPaths
     }
 
     /**
-     * Follows a path; returns the value in an array, or an empty array where the path leads nowhere.
+     * Follows a path; returns the value in an array, or an empty array if the path does not exist.
      *
      * @param mixed $from
      * @param string[] $segments
@@ -84,7 +84,7 @@ class FieldPaths
             return [];
         }
         if (!$isList) {
-            // What is null has no parts: the path is right, and so is null.
+            // The path may be right: null has no members.
             return $found[0] === null ? [null] : $this->follow($found[0], $segments);
         }
         if (!is_iterable($found[0])) {
@@ -132,7 +132,7 @@ class FieldPaths
     }
 
     /**
-     * Says whether an object's method needs no argument.
+     * Returns whether an object's method can be called without arguments.
      *
      * @param object $of
      * @param string $method
@@ -179,7 +179,7 @@ class FieldPaths
     }
 
     /**
-     * Says whether a value is no array.
+     * Returns whether a value is not an array.
      *
      * @param mixed $value
      * @return bool

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Declared;
 
 /**
- * Knows the names under which secrets and card data stand; none of them ever leaves the shop.
+ * Recognises the names of secrets and card data; none of them ever leaves the shop.
  */
 class SecretNames
 {
@@ -17,7 +17,7 @@ class SecretNames
         . '|protect_code|additional_information|auth_?code/i';
 
     /**
-     * Says whether a path or a name leads to a secret.
+     * Returns whether a path or a name leads to a secret.
      */
     public function isSecret(string $path): bool
     {

@@ -7,7 +7,7 @@ namespace MagentoEventBridge\Agent\FullDetail;
 use Magento\Framework\DataObject;
 
 /**
- * Reads what a full detail needs beside the documented fields.
+ * Reads what a full detail needs in addition to the documented fields.
  */
 interface AdditionsInterface
 {

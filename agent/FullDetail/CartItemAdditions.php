@@ -8,7 +8,7 @@ use Magento\Framework\DataObject;
 use MagentoEventBridge\Agent\Snapshot\Fields;
 
 /**
- * Reads what a full detail says of a cart's item and of the cart.
+ * Reads the additional fields of full details of a cart item and its cart.
  */
 class CartItemAdditions implements AdditionsInterface
 {

@@ -7,12 +7,12 @@ namespace MagentoEventBridge\Agent\FullDetail;
 use Magento\Framework\DataObject;
 
 /**
- * Reads what a full detail says of a customer's account.
+ * Reads the additional fields of full details of a customer account.
  */
 class CustomerAdditions implements AdditionsInterface
 {
     /**
-     * Reads the additions of the customer whom the event is about.
+     * Reads the additions of the event's customer.
      *
      * @param DataObject $object
      * @param array $stored

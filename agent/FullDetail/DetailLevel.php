@@ -8,7 +8,7 @@ use Magento\Framework\App\Config\ScopeConfigInterface;
 use Magento\Store\Model\ScopeInterface;
 
 /**
- * Reads how much the details of a store view say.
+ * Reads the level of detail of a store view.
  */
 class DetailLevel
 {

@@ -9,7 +9,7 @@ use Magento\Sales\Api\OrderRepositoryInterface;
 use MagentoEventBridge\Agent\Snapshot\Fields;
 
 /**
- * Reads what a full detail says of an invoice, a credit memo or a shipment.
+ * Reads the additional fields of full details of an invoice, a credit memo or a shipment.
  */
 class DocumentAdditions implements AdditionsInterface
 {

@@ -13,7 +13,7 @@ use MagentoEventBridge\Agent\Snapshot\Snapshot;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
 
 /**
- * Adds what full details need to a snapshot, in store views that have them on.
+ * Adds the fields of full details to a snapshot, in store views that have them on.
  */
 class FullSnapshot implements SnapshotInterface
 {
@@ -101,7 +101,7 @@ class FullSnapshot implements SnapshotInterface
     }
 
     /**
-     * Takes the snapshot; if the additions fail, the documented one goes on without them.
+     * Takes the snapshot; if the additions fail, it has the documented fields only.
      *
      * @param DataObject $object
      * @param array $stored

@@ -7,7 +7,7 @@ namespace MagentoEventBridge\Agent\FullDetail;
 use Magento\Framework\DataObject;
 
 /**
- * Reads what the shopper chose of a product: a configurable's attributes, custom options, a bundle's parts.
+ * Reads the chosen options of a product: a configurable's attributes, custom options, a bundle's parts.
  */
 class ItemOptions
 {
@@ -45,7 +45,7 @@ class ItemOptions
     }
 
     /**
-     * Returns the members that are arrays; of what is no array there are none.
+     * Returns the members that are arrays; of anything but an array, none.
      *
      * @param mixed $value
      * @return array[]

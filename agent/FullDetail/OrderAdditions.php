@@ -8,7 +8,7 @@ use Magento\Framework\DataObject;
 use MagentoEventBridge\Agent\Snapshot\Fields;
 
 /**
- * Reads what a full detail says of an order: money, customer, payment, items.
+ * Reads the additional fields of full details of an order: money, customer, payment, items.
  */
 class OrderAdditions implements AdditionsInterface
 {
@@ -70,7 +70,7 @@ class OrderAdditions implements AdditionsInterface
     }
 
     /**
-     * Reads who bought, and how they pay and receive.
+     * Reads customer, payment and shipping.
      *
      * @param DataObject|\Magento\Sales\Model\Order $order
      * @param array $stored

@@ -10,7 +10,7 @@ use MagentoEventBridge\Agent\Capture\ExecutionContext;
 use MagentoEventBridge\Agent\Fence;
 
 /**
- * Hands over to another machine once the shopper has the answer; what it does not take goes to the outbox.
+ * Hands over to another machine after the response is sent; what that refuses goes to the outbox.
  */
 class AfterResponse
 {
@@ -84,7 +84,7 @@ class AfterResponse
     }
 
     /**
-     * Lets the shopper go, then delivers.
+     * Finishes the response, then delivers.
      */
     private function finish(): void
     {
@@ -114,7 +114,7 @@ class AfterResponse
     }
 
     /**
-     * Delivers and returns what was not taken.
+     * Delivers, and returns what was not accepted.
      *
      * @param string $receiver
      * @param Capture[] $captures
@@ -130,7 +130,7 @@ class AfterResponse
             try {
                 $refused = $this->deliveries[$receiver]($captures);
             } catch (\Throwable $failure) {
-                // Every request would wait in vain for one that does not answer.
+                // Otherwise every request would wait for a machine that does not answer.
                 $this->cache->save('1', self::PAUSE . $receiver, [], self::PAUSE_SECONDS);
                 throw $failure;
             }

@@ -94,7 +94,7 @@ class Http implements TransportInterface
         $client->setTimeout(self::ANSWER_SECONDS);
         $client->setOption(CURLOPT_CONNECTTIMEOUT, self::CONNECT_SECONDS);
         $client->addHeader('Content-Type', 'application/x-ndjson');
-        // Without it curl asks for leave to send a long body, and Magento's client takes that for the answer.
+        // Without it curl sends "Expect: 100-continue", whose answer Magento's client takes for the final one.
         $client->addHeader('Expect', '');
         $client->addHeader('X-EventBridge-Timestamp', $time);
         $client->addHeader(

@@ -8,7 +8,7 @@ use Magento\Framework\MessageQueue\PublisherInterface;
 use MagentoEventBridge\Agent\Capture\Capture;
 
 /**
- * Hands over through Magento's message queue, over the connection that the store has for it.
+ * Hands over through Magento's message queue, by the store's own connection.
  */
 class MessageQueue implements TransportInterface
 {
@@ -56,7 +56,7 @@ class MessageQueue implements TransportInterface
     }
 
     /**
-     * Publishes each capture as a message of its own.
+     * Publishes each capture as a separate message.
      *
      * @param Capture[] $captures
      * @return void

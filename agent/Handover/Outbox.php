@@ -16,7 +16,7 @@ class Outbox implements TransportInterface
     public const TABLE = 'eventbridge_outbox';
 
     /**
-     * Of captures; quoting can double it.
+     * The size of the captures in a statement; quoting can double it.
      */
     private const BYTES_PER_STATEMENT = 262144;
 
@@ -80,7 +80,7 @@ class Outbox implements TransportInterface
     }
 
     /**
-     * Returns a capture as JSON; null where it cannot be encoded, which costs only this one.
+     * Returns a capture as JSON; null if it cannot be encoded: only this capture is lost.
      */
     private function encode(Capture $capture): ?string
     {

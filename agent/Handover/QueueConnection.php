@@ -13,11 +13,11 @@ use MagentoEventBridge\Agent\Capture\Capture;
 use PhpAmqpLib\Message\AMQPMessage;
 
 /**
- * The connection that the store has for its message queue.
+ * The store's connection to its message queue.
  *
  * Magento's publisher does not say whether a message has reached a queue: without one the database keeps a
- * message that nobody ever reads, and a broker drops it. So captures are published to a broker from here, and
- * the broker's confirmation is awaited. That needs a channel of our own: an error closes the channel that it
+ * message that is never read, and a broker drops it. So this class publishes captures to a broker, and
+ * waits for its confirmation. That needs our own channel: an error closes the channel that it
  * happened on, and Magento's publishers and consumers share one.
  */
 class QueueConnection
@@ -64,7 +64,7 @@ class QueueConnection
     private $channel;
 
     /**
-     * How many messages the broker refused since the last ones were published.
+     * The number of messages that the broker refused since the last publishing.
      *
      * @var int
      */
@@ -101,7 +101,7 @@ class QueueConnection
     }
 
     /**
-     * Makes sure that the database has the queue.
+     * Checks that the database has the queue.
      *
      * @throws \RuntimeException if it has not
      */
@@ -119,7 +119,7 @@ class QueueConnection
     }
 
     /**
-     * Publishes captures to the broker and waits until it has confirmed all of them.
+     * Publishes captures to the broker and waits for all confirmations.
      *
      * @param Capture[] $captures
      * @return void
@@ -156,7 +156,7 @@ class QueueConnection
     }
 
     /**
-     * Returns a channel on which the broker confirms messages; it is asked for that once for each channel.
+     * Returns a channel in confirm mode, which is selected once for each channel.
      *
      * @return \PhpAmqpLib\Channel\AMQPChannel
      */
@@ -187,7 +187,7 @@ class QueueConnection
                 $channel->close();
             }
         } catch (\Throwable $failure) {
-            // The connection is gone, and the channel with it.
+            // The connection is closed, and the channel with it.
             return;
         }
     }

@@ -11,7 +11,7 @@ use MagentoEventBridge\Agent\Fence;
 use MagentoEventBridge\Agent\State\ObjectState;
 
 /**
- * Keeps the captures of an open transaction until it commits, and forgets them if it does not.
+ * Holds the captures of an open transaction until it commits, and drops them at a rollback.
  */
 class TransactionBuffer
 {
@@ -58,7 +58,7 @@ class TransactionBuffer
     }
 
     /**
-     * Returns the capture that is held under the key; null where there is none.
+     * Returns the capture that is held under the key; null if there is none.
      */
     public function find(string $key): ?Capture
     {
@@ -66,7 +66,7 @@ class TransactionBuffer
     }
 
     /**
-     * Returns the note that came with the capture; null where there is none.
+     * Returns the state that came with the capture; null if there is none.
      */
     public function findState(string $key): ?ObjectState
     {
@@ -74,7 +74,7 @@ class TransactionBuffer
     }
 
     /**
-     * Takes a capture that stands for itself.
+     * Adds a capture.
      */
     public function add(Capture $capture): void
     {
@@ -82,7 +82,7 @@ class TransactionBuffer
     }
 
     /**
-     * Takes a capture, or the one of the same key again; the note is settled once it is handed over.
+     * Adds or replaces the capture of a key; its state is settled once it is handed over.
      */
     public function hold(string $key, Capture $capture, ?ObjectState $state = null): void
     {
@@ -105,7 +105,7 @@ class TransactionBuffer
     }
 
     /**
-     * The transaction is rolled back: nothing of it happened.
+     * Drops everything, as the transaction is rolled back.
      */
     public function forget(): void
     {
@@ -115,11 +115,11 @@ class TransactionBuffer
     }
 
     /**
-     * No transaction is open, and perhaps one begins: hands over what the last one left.
+     * Hands over what the last transaction left; called when none is open, before one begins.
      *
      * Other plugins may run code after a commit before afterCommit() is called, among them Magento's own,
      * which runs commit callbacks first in compiled mode. What was written and not rolled back is committed.
-     * Captures that were not written belong to a transaction that never came to its end.
+     * Captures that were not written belong to a transaction that was never ended.
      */
     public function startAnew(): void
     {
@@ -128,7 +128,7 @@ class TransactionBuffer
     }
 
     /**
-     * The outermost commit is about to happen: writes what must be committed with it.
+     * Writes what must be committed with the outermost transaction, before its commit.
      *
      * @throws \Throwable if the database took back the whole transaction: then it must not seem committed
      */
@@ -159,7 +159,7 @@ class TransactionBuffer
     }
 
     /**
-     * The outermost commit has happened: sends what had to wait for it. Does nothing when it was done.
+     * Sends what waited for the outermost commit, after it. Does nothing if that was already done.
      */
     public function afterCommit(): void
     {
@@ -176,7 +176,7 @@ class TransactionBuffer
     }
 
     /**
-     * Returns captures with their ways, in their order for each way.
+     * Returns the captures by transport, each in their order.
      *
      * @param Capture[] $captures
      * @return array[] of a TransportInterface and its captures
@@ -195,7 +195,7 @@ class TransactionBuffer
     }
 
     /**
-     * Returns the way of a capture; a way that does not even know what it is, is none.
+     * Returns the transport of a capture; the outbox if the transport itself fails.
      */
     private function wayOf(Capture $capture): TransportInterface
     {
@@ -210,7 +210,7 @@ class TransactionBuffer
     }
 
     /**
-     * Sends where no transaction is open.
+     * Sends when no transaction is open.
      *
      * @param TransportInterface $transport
      * @param Capture[] $captures
@@ -230,10 +230,10 @@ class TransactionBuffer
     }
 
     /**
-     * Sends in the open transaction; a failure costs the captures at worst, never the transaction.
+     * Sends in the open transaction; a failure costs at most the captures, never the transaction.
      *
-     * Some failures, as a deadlock or a lost connection, make the database take back everything. Then
-     * the savepoint is gone too, and the failure goes on to the caller, whose commit would be a lie.
+     * After some failures, as a deadlock or a lost connection, the database rolls everything back. Then
+     * the savepoint is gone too, and the exception is passed on, because the caller must not commit.
      *
      * @param AdapterInterface $connection
      * @param TransportInterface $transport
@@ -262,7 +262,7 @@ class TransactionBuffer
     }
 
     /**
-     * Magento reconnects silently where the connection was lost, and then there is no transaction to write in.
+     * Magento reconnects silently after a lost connection, and then there is no transaction to write in.
      */
     private function isReconnected(AdapterInterface $connection): bool
     {

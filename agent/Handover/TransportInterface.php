@@ -7,12 +7,12 @@ namespace MagentoEventBridge\Agent\Handover;
 use MagentoEventBridge\Agent\Capture\Capture;
 
 /**
- * A way from the store to the bridge.
+ * A transport from the store to the bridge.
  */
 interface TransportInterface
 {
     /**
-     * Returns whether the shop has this way at all; where it has not, the outbox is used.
+     * Returns whether the shop can use this transport; otherwise the outbox is used.
      */
     public function isAvailable(): bool;
 

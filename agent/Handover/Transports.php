@@ -9,7 +9,7 @@ use Magento\Store\Model\ScopeInterface;
 use MagentoEventBridge\Agent\Capture\Capture;
 
 /**
- * Chooses the way to the bridge that the shop has set; the outbox unless another is set.
+ * Chooses the transport that the shop has set; by default the outbox.
  */
 class Transports
 {
@@ -56,7 +56,7 @@ class Transports
     }
 
     /**
-     * Returns the way of a capture.
+     * Returns the transport of a capture.
      */
     public function of(Capture $capture): TransportInterface
     {
@@ -67,7 +67,7 @@ class Transports
     }
 
     /**
-     * Returns the way that is open when another is not.
+     * Returns the transport that is used when another fails.
      */
     public function fallback(): TransportInterface
     {

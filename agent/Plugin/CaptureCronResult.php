@@ -30,7 +30,7 @@ class CaptureCronResult
     }
 
     /**
-     * Looks at a schedule that has been saved.
+     * Handles a saved schedule.
      *
      * @param Schedule $schedule
      * @param mixed $result

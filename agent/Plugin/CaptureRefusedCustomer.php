@@ -54,7 +54,7 @@ class CaptureRefusedCustomer
         try {
             return $proceed(...$arguments);
         } catch (LocalizedException $exception) {
-            // Where a token was asked for, the answer is in other words.
+            // For a token request, the message differs.
             if ($this->execution->getArea() === Area::AREA_FRONTEND) {
                 $this->tellLogin($arguments, $exception);
             }
@@ -63,7 +63,7 @@ class CaptureRefusedCustomer
     }
 
     /**
-     * A token asked for by name and password, by REST or GraphQL.
+     * A token requested by name and password, over REST or GraphQL.
      *
      * @param \Magento\Integration\Api\CustomerTokenServiceInterface $subject
      * @param callable $proceed
@@ -82,7 +82,7 @@ class CaptureRefusedCustomer
     }
 
     /**
-     * An account to be made, by REST, GraphQL or after the checkout.
+     * A sign-up over REST, GraphQL or after the checkout.
      *
      * @param \Magento\Customer\Api\AccountManagementInterface $subject
      * @param callable $proceed

@@ -30,7 +30,7 @@ class HandOverAtCommit
     }
 
     /**
-     * What the last transaction left must not get into the next one.
+     * Before a transaction begins, hands over what the last one left.
      */
     public function beforeBeginTransaction(AdapterInterface $connection): void
     {
@@ -47,7 +47,7 @@ class HandOverAtCommit
     }
 
     /**
-     * Lets the buffer send what waited for the commit.
+     * After the commit, sends what waited for it.
      *
      * @param AdapterInterface $connection
      * @param AdapterInterface $result
@@ -63,7 +63,7 @@ class HandOverAtCommit
     }
 
     /**
-     * Magento lets no transaction commit of which an inner part was rolled back.
+     * Magento never commits a transaction of which an inner part was rolled back.
      */
     public function beforeRollBack(AdapterInterface $connection): void
     {

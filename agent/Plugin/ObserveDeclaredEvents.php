@@ -11,7 +11,7 @@ use MagentoEventBridge\Agent\Observer\CaptureDeclaredEvent;
 /**
  * Adds an observer to each declared Magento event when Magento reads its events' configuration.
  *
- * Magento caches what it read, so that nothing is added to the dispatch of any other event.
+ * Magento caches the result, so that nothing is added to the dispatch of any other event.
  */
 class ObserveDeclaredEvents
 {

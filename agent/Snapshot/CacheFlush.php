@@ -7,7 +7,7 @@ namespace MagentoEventBridge\Agent\Snapshot;
 use Magento\Framework\DataObject;
 
 /**
- * A cache was flushed; the event's name says which.
+ * A flushed cache; the event's name says which.
  */
 class CacheFlush implements SnapshotInterface
 {

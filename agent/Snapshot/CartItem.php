@@ -8,7 +8,7 @@ use Magento\Framework\DataObject;
 use MagentoEventBridge\Agent\State\ObjectStates;
 
 /**
- * A line of a cart, and how many were just added to it.
+ * A cart item, and the quantity that was just added.
  */
 class CartItem implements SnapshotInterface
 {
@@ -46,7 +46,7 @@ class CartItem implements SnapshotInterface
     }
 
     /**
-     * Takes the snapshot of a cart's line.
+     * Takes the snapshot of a cart item.
      *
      * @param DataObject|\Magento\Quote\Model\Quote\Item $object
      * @param array $stored

@@ -7,7 +7,7 @@ namespace MagentoEventBridge\Agent\Snapshot;
 use Magento\Framework\DataObject;
 
 /**
- * A credit memo with its lines.
+ * A credit memo with its items.
  */
 class Creditmemo implements SnapshotInterface
 {

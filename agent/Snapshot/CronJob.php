@@ -7,7 +7,7 @@ namespace MagentoEventBridge\Agent\Snapshot;
 use Magento\Cron\Model\ConfigInterface;
 
 /**
- * A run of a cron job, with what the shop's configuration knows of the job.
+ * A run of a cron job, with the job's configuration.
  */
 class CronJob
 {

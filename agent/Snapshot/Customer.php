@@ -8,7 +8,7 @@ use Magento\Customer\Api\Data\CustomerInterface;
 use Magento\Framework\DataObject;
 
 /**
- * The customer who logs in or out; Magento gives a model or a data object.
+ * The customer who logs in or out; Magento passes a model or a data object.
  */
 class Customer implements SnapshotInterface
 {

@@ -7,14 +7,14 @@ namespace MagentoEventBridge\Agent\Snapshot;
 use Magento\Framework\DataObject;
 
 /**
- * Picks from a object's data what an allow-list names, and nothing else.
+ * Picks the fields of an allow-list from an object's data.
  */
 class Fields
 {
     private const ADDRESS = ['country_id', 'region', 'city', 'postcode'];
 
     /**
-     * Returns the named fields of the object; what is no plain value is null.
+     * Returns the named fields of the object; anything but a scalar is null.
      *
      * @param DataObject $object
      * @param string[] $names

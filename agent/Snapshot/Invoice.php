@@ -7,7 +7,7 @@ namespace MagentoEventBridge\Agent\Snapshot;
 use Magento\Framework\DataObject;
 
 /**
- * An invoice with its lines and the billing address.
+ * An invoice with its items and the billing address.
  */
 class Invoice implements SnapshotInterface
 {

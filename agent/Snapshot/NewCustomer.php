@@ -7,7 +7,7 @@ namespace MagentoEventBridge\Agent\Snapshot;
 use Magento\Framework\DataObject;
 
 /**
- * A customer whose account has just been made; one that was saved again is not worth telling.
+ * A customer whose account was just created; for one that was saved again there is no event.
  */
 class NewCustomer implements SnapshotInterface
 {

@@ -7,7 +7,7 @@ namespace MagentoEventBridge\Agent\Snapshot;
 use Magento\Framework\DataObject;
 
 /**
- * An order with its lines and addresses.
+ * An order with its items and addresses.
  */
 class Order implements SnapshotInterface
 {

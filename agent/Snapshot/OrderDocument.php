@@ -8,7 +8,7 @@ use Magento\Framework\DataObject;
 use Magento\Sales\Api\OrderRepositoryInterface;
 
 /**
- * What invoices, credit memos and shipments share: an order, and lines of it.
+ * The common part of invoices, credit memos and shipments: an order, and items of it.
  */
 class OrderDocument
 {
@@ -50,7 +50,7 @@ class OrderDocument
     }
 
     /**
-     * Takes the snapshot of a document that is about money: an invoice, a credit memo.
+     * Takes the snapshot of an invoice or a credit memo.
      *
      * @param DataObject|\Magento\Sales\Model\Order\Invoice $document
      * @param array $stored
@@ -100,7 +100,7 @@ class OrderDocument
     }
 
     /**
-     * Returns the lines of the document.
+     * Returns the items of the document.
      *
      * @param DataObject|\Magento\Sales\Model\Order\Invoice $document
      * @return array[]

@@ -9,7 +9,7 @@ use Magento\Sales\Model\ResourceModel\Order\Shipment\Comment\CollectionFactory a
 use Magento\Sales\Model\ResourceModel\Order\Shipment\Track\CollectionFactory as TrackCollectionFactory;
 
 /**
- * A shipment with its lines, and with the tracks and comments that the database has of it.
+ * A shipment with its items, and with its tracks and comments from the database.
  */
 class Shipment implements SnapshotInterface
 {
@@ -79,7 +79,7 @@ class Shipment implements SnapshotInterface
     }
 
     /**
-     * Returns what the database has: the object's own lists may be older, or not saved yet.
+     * Returns the rows of the database: the object's own lists may be outdated, or not saved yet.
      *
      * @param DataObject $shipment
      * @param TrackCollectionFactory|CommentCollectionFactory $collections

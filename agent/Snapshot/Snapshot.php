@@ -5,12 +5,12 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Snapshot;
 
 /**
- * An object at one moment: its name, and those of its fields that may leave the shop.
+ * An object at one moment: its name, and the fields that may leave the shop.
  */
 class Snapshot
 {
     /**
-     * The key of what declared paths lead to; a capture has it beside its snapshot.
+     * The key of the values of declared paths; in a capture they are beside the snapshot.
      */
     public const PATHS = '@paths';
 
@@ -62,7 +62,7 @@ class Snapshot
     }
 
     /**
-     * Says whether it is whole only at the end of the transaction.
+     * Returns whether the snapshot is complete only at the end of the transaction.
      */
     public function hasPartsSavedLater(): bool
     {
@@ -70,7 +70,7 @@ class Snapshot
     }
 
     /**
-     * Returns the same with other values for some of its fields; fields it does not have stay away.
+     * Returns a copy with other values for some of its fields; fields that it lacks are not added.
      */
     public function with(array $values): self
     {

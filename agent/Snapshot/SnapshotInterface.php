@@ -17,7 +17,7 @@ interface SnapshotInterface
     public function storeId(DataObject $object): ?int;
 
     /**
-     * Takes the snapshot; null where nothing happened that is worth telling.
+     * Takes the snapshot; null if there is nothing to capture.
      *
      * @param DataObject $object
      * @param array $stored the object's row, for the columns that a program saves it without

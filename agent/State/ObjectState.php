@@ -7,26 +7,26 @@ namespace MagentoEventBridge\Agent\State;
 use MagentoEventBridge\Agent\Snapshot\Snapshot;
 
 /**
- * What the agent remembers of one object until its captures are handed over.
+ * What the agent holds about one object until its captures are handed over.
  */
 class ObjectState
 {
     /**
-     * The object's row as the database had it; null where it had none.
+     * The object's former row in the database; null if there was none.
      *
      * @var array|null
      */
     public $before;
 
     /**
-     * Events that were announced before the object is saved, as keys.
+     * The events that were dispatched before the object is saved, as keys.
      *
      * @var bool[]
      */
     public $announced = [];
 
     /**
-     * How many were added to a line of a cart; null where nobody added any.
+     * The quantity added to a cart item; null if none was added.
      *
      * @var float|null
      */
@@ -40,7 +40,7 @@ class ObjectState
     public $last;
 
     /**
-     * The values of declared columns as they are in captures that wait, and in captures handed over.
+     * The values of declared columns in waiting captures, and in captures handed over.
      *
      * @var array
      */
@@ -52,14 +52,14 @@ class ObjectState
     public $settledColumns = [];
 
     /**
-     * The object's row before a save that own events compare with; empty where it had none, null if not read.
+     * The object's row before a save, for own events; empty if there was none, null if it was not read.
      *
      * @var array|null
      */
     public $declaredRow;
 
     /**
-     * Forgets what has been handed over; it is not called for a transaction that is rolled back.
+     * Removes what has been handed over; not called for a transaction that is rolled back.
      */
     public function settle(): void
     {

@@ -8,28 +8,28 @@ use WeakMap;
 use WeakReference;
 
 /**
- * Keeps a state for each living object, without keeping the object alive.
+ * Holds a state for each living object, without keeping the object alive.
  */
 class ObjectStates
 {
     private const ROOM = 500;
 
     /**
-     * From PHP 8 on.
+     * For PHP 8 and later.
      *
      * @var WeakMap|null
      */
     private $map;
 
     /**
-     * Before: by the object's id, a weak reference and the state; without one where PHP has none (7.3).
+     * For PHP 7.4: by the object's id, a weak reference and the state.
      *
      * @var array[]
      */
     private $states = [];
 
     /**
-     * So many states are kept before those of objects that are gone are dropped.
+     * At so many states, those of destroyed objects are removed.
      *
      * @var int
      */
@@ -51,7 +51,7 @@ class ObjectStates
             return $this->onTheObject($object);
         }
         $key = spl_object_id($object);
-        // PHP uses the id of an object that is gone again.
+        // PHP reuses the id of a destroyed object.
         if (!isset($this->states[$key]) || $this->states[$key][0]->get() !== $object) {
             if (count($this->states) >= $this->room) {
                 $this->dropUnreachable();
@@ -63,7 +63,7 @@ class ObjectStates
     }
 
     /**
-     * Looks at all of them, and not again before there are twice as many as are alive now.
+     * Checks all of them, and again when there are twice as many as are alive now.
      */
     private function dropUnreachable(): void
     {
@@ -74,7 +74,7 @@ class ObjectStates
     }
 
     /**
-     * Keeps the state in a property of the object, which PHP 7.3 allows. A clone gets a state of its own.
+     * Holds the state in a property of the object, as PHP 7.3 has no weak references. A clone gets its own state.
      */
     private function onTheObject(object $object): ObjectState
     {

@@ -7,10 +7,10 @@ namespace MagentoEventBridge\Agent\State;
 use Magento\Framework\Model\AbstractModel;
 
 /**
- * Asks the database what an object was, and compares that with what it is now.
+ * Reads an object's former row from the database, and compares the object with it.
  *
- * Magento's own "original data" is of no use for it: it is what was once loaded, and stays so
- * through several saves.
+ * Magento's "original data" cannot be used for this: it is what was loaded, and stays the same
+ * during several saves.
  */
 class StoredRow
 {
@@ -19,7 +19,7 @@ class StoredRow
     private const DECIMALS = 4;
 
     /**
-     * Returns the object's row; null where there is none.
+     * Returns the object's row; null if there is none.
      */
     public function of(AbstractModel $object): ?array
     {
@@ -36,7 +36,7 @@ class StoredRow
     }
 
     /**
-     * Returns the former values of the columns in which the object is no longer its row.
+     * Returns the former values of the columns in which the object differs from its row.
      *
      * @param array $before
      * @param AbstractModel $object
@@ -66,7 +66,7 @@ class StoredRow
     }
 
     /**
-     * Returns whether two values differ to a human being: null, 0 and '' are all nothing.
+     * Returns whether two values differ in meaning: null, 0 and '' are equal.
      *
      * @param string|int|float|bool|null $before
      * @param string|int|float|bool|null $now

@@ -12,7 +12,7 @@ use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Snapshot\Snapshot;
 
 /**
- * Makes a snapshot known as what happened in a store view, where the shop has switched the event on.
+ * Records a snapshot as an event of a store view, if the shop has switched the event on.
  */
 class CaptureRecorder
 {
@@ -57,7 +57,7 @@ class CaptureRecorder
     }
 
     /**
-     * Hands over a capture of its own.
+     * Hands over a single capture.
      */
     public function record(string $event, ?int $storeId, Snapshot $snapshot): void
     {
@@ -65,7 +65,7 @@ class CaptureRecorder
     }
 
     /**
-     * Makes a capture that shows the snapshot.
+     * Creates a capture of the snapshot.
      */
     public function capture(string $event, ?int $storeId, Snapshot $snapshot): Capture
     {

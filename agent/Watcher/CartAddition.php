@@ -8,7 +8,7 @@ use Magento\Framework\DataObject;
 use MagentoEventBridge\Agent\State\ObjectStates;
 
 /**
- * Records how many were added to the lines of a cart; saving a line makes the capture.
+ * Records the quantities added to cart items; saving an item creates the capture.
  */
 class CartAddition implements WatcherInterface
 {

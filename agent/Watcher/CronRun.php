@@ -9,7 +9,7 @@ use Magento\Framework\DataObject;
 use MagentoEventBridge\Agent\Snapshot\CronJob;
 
 /**
- * Captures that a cron job started, and how it ended.
+ * Captures the start and the end of a cron job.
  */
 class CronRun implements WatcherInterface
 {
@@ -28,7 +28,7 @@ class CronRun implements WatcherInterface
     private $recorder;
 
     /**
-     * Group and start of the jobs that run, by their codes.
+     * Group and start time of the running jobs, by their codes.
      *
      * @var array[]
      */

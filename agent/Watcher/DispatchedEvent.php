@@ -8,7 +8,7 @@ use Magento\Framework\DataObject;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
 
 /**
- * Captures an event that is complete in itself: a login, a flushed cache.
+ * Captures an event without a stored entity: a login, a flushed cache.
  */
 class DispatchedEvent implements WatcherInterface
 {

@@ -14,7 +14,7 @@ use MagentoEventBridge\Agent\Snapshot\Snapshot;
 /**
  * Captures that a customer's login or sign-up was refused, with the shop's messages.
  *
- * The forms of the storefront leave messages for the shopper; all other ways throw an exception.
+ * The forms of the storefront add messages for the shopper; all others throw an exception.
  */
 class RefusedCustomer implements WatcherInterface
 {
@@ -38,7 +38,7 @@ class RefusedCustomer implements WatcherInterface
     private $recorder;
 
     /**
-     * Errors that were there before the form was handled; null where no form is being handled.
+     * Errors that existed before the form was handled; null if no form is being handled.
      *
      * @var MessageInterface[]|null
      */
@@ -78,7 +78,7 @@ class RefusedCustomer implements WatcherInterface
     }
 
     /**
-     * A login was refused with the exception's message.
+     * Captures a login that was refused with an exception.
      */
     public function loginRefused(string $event, string $username, string $message): void
     {
@@ -88,7 +88,7 @@ class RefusedCustomer implements WatcherInterface
     }
 
     /**
-     * A sign-up was refused with the exception's message.
+     * Captures a sign-up that was refused with an exception.
      *
      * @param string $event
      * @param \Magento\Customer\Api\Data\CustomerInterface $customer
@@ -107,7 +107,7 @@ class RefusedCustomer implements WatcherInterface
     }
 
     /**
-     * The forms have events of their own, and an admin user is no customer.
+     * The forms have their own events, and an admin user is no customer.
      */
     private function isToldHere(string $event): bool
     {

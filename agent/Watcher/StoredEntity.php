@@ -15,10 +15,10 @@ use MagentoEventBridge\Agent\Snapshot\Snapshot;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
 
 /**
- * Captures the events of an object that has a row in the database: announced, saved, deleted.
+ * Captures the events of an entity with a row in the database: dispatched, saved, deleted.
  *
- * What is announced before a save is captured with the save. Of each transaction it captures each event of
- * an object once, with the last state of it.
+ * An event dispatched before a save is captured with the save. In each transaction, each event of
+ * an entity is captured once, with the entity's last state.
  */
 class StoredEntity implements WatcherInterface
 {
@@ -165,9 +165,9 @@ class StoredEntity implements WatcherInterface
     }
 
     /**
-     * ObjectStates the object's row, so that the save can be compared with it.
+     * Reads the entity's row, so that the save can be compared with it.
      *
-     * Within a transaction that is the row before the first save, by whichever object that was.
+     * Within a transaction, this is the row before the first save of any object of the entity.
      */
     private function beforeSave(AbstractModel $object): void
     {
@@ -199,7 +199,7 @@ class StoredEntity implements WatcherInterface
         if ($snapshot === null) {
             return;
         }
-        // Of a field that may not leave the shop only that it changed is captured.
+        // For a field that may not leave the shop, only the change itself is captured.
         $fields = $snapshot->getFields();
         foreach (array_keys($changes) as $name) {
             $changes[$name] = array_key_exists($name, $fields) ? $changes[$name] : null;
@@ -279,7 +279,7 @@ class StoredEntity implements WatcherInterface
     }
 
     /**
-     * Returns the object's store view; a program may save an object without naming it.
+     * Returns the object's store view; code may save an object without setting it.
      */
     private function storeId(AbstractModel $object): ?int
     {

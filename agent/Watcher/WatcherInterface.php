@@ -7,12 +7,12 @@ namespace MagentoEventBridge\Agent\Watcher;
 use Magento\Framework\DataObject;
 
 /**
- * Makes captures of the Magento events of one kind of object.
+ * Captures the Magento events of one kind of object.
  */
 interface WatcherInterface
 {
     /**
-     * Takes note of one Magento event.
+     * Handles one Magento event.
      */
     public function on(string $event, DataObject $data): void;
 }

@@ -53,7 +53,7 @@ class Watchers
     /**
      * Returns the event's watcher; null if all events that it records are switched off.
      *
-     * An event that only prepares others, as `…_save_before`, is wanted when one of those is.
+     * An event that only prepares others, as `…_save_before`, is needed if one of those is on.
      */
     public function of(string $event): ?WatcherInterface
     {

@@ -7,7 +7,7 @@ namespace MagentoEventBridge\Agent\Model\Config\Source;
 use Magento\Framework\Data\OptionSourceInterface;
 
 /**
- * Where the bridge can get its AWS credentials from.
+ * The sources of the bridge's AWS credentials.
  */
 class Credentials implements OptionSourceInterface
 {

@@ -7,7 +7,7 @@ namespace MagentoEventBridge\Agent\Model\Config\Source;
 use Magento\Framework\Data\OptionSourceInterface;
 
 /**
- * How much a detail says.
+ * The levels of detail.
  */
 class Detail implements OptionSourceInterface
 {

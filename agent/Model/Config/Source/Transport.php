@@ -7,7 +7,7 @@ namespace MagentoEventBridge\Agent\Model\Config\Source;
 use Magento\Framework\Data\OptionSourceInterface;
 
 /**
- * The ways from the store to the bridge.
+ * The transports from the store to the bridge.
  */
 class Transport implements OptionSourceInterface
 {
