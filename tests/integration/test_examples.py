@@ -170,6 +170,36 @@ def test_the_sam_project_is_valid_and_its_pattern_matches():
     patterns.check({**pattern, "source": ["shop.example.com"]}, DOCUMENTED)
 
 
+@pytest.mark.parametrize("name", ["queue.yaml", "queue_custom.yaml"])
+def test_a_queue_before_the_function_has_partial_batch_failures(name):
+    text = (EXAMPLES / "sam" / name).read_text()
+    # cfn-lint's schemas do not have subscribers yet; tests/integration/test_subscribers.py has
+    # their properties checked by the CDK.
+    unknown = "Resource type 'AWS::EventsV2::Subscriber' does not exist"
+    assert [fault for fault in faults(text) if unknown not in fault] == []
+    resources = yaml.safe_load(text)["Resources"]
+    function = resources["OrdersFunction"]["Properties"]
+    module, _, handler = function["Handler"].partition(".")
+    assert hasattr(load(f"sam/{function['CodeUri']}/{module}.py"), handler)
+    mapping = function["Events"]["Orders"]["Properties"]
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    queue = resources[mapping["Queue"]["Fn::GetAtt"][0]]["Properties"]
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    dead = resources[queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]]["Properties"]
+    assert dead.get("FifoQueue", False) == queue.get("FifoQueue", False)
+
+
+def test_the_patterns_of_both_buses_match_the_same_events():
+    rule = yaml.safe_load((EXAMPLES / "sam/queue.yaml").read_text())["Resources"]["OrdersRule"]
+    classic = rule["Properties"]["EventPattern"]
+    custom = yaml.safe_load((EXAMPLES / "sam/queue_custom.yaml").read_text())["Resources"]
+    (data,) = custom["OrdersSubscriber"]["Properties"]["FilterConfiguration"]["Filters"]
+    assert data["Scope"] == "DATA"
+    pattern = json.loads(data["Pattern"]["Fn::Sub"].replace("${SourceName}", "shop.example.com"))
+    assert pattern == {**classic, "source": ["shop.example.com"]}
+    patterns.check(pattern, DOCUMENTED)
+
+
 def test_the_terraform_project_is_valid_and_its_pattern_matches():
     text = (EXAMPLES / "terraform/main.tf").read_text()
     read = terraform(text)

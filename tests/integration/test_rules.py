@@ -433,6 +433,20 @@ def test_kinds_that_are_reached_with_a_role(command, targets, arn):
     assert command(*put, "--role-arn", ROLE).out == "rule orders is up to date\n"
 
 
+def test_a_rule_forwards_to_a_custom_event_bus(command, targets):
+    bus = f"arn:aws:events:{REGION}:{ACCOUNT}:event-busv2/shop/{'a1' * 12}b"
+    put = [
+        "rules", "put", "forward", "--pattern", '{"source": ["shop.example.com"]}', "--target", bus,
+    ]  # fmt: skip
+    refused = command(*put)
+    assert refused.status == 2
+    assert "events:PutRawEvents" in words(refused.err)
+    assert command(*put, "--role-arn", ROLE).status == 0
+    (entry,) = client("events", targets).list_targets_by_rule(Rule="forward")["Targets"]
+    assert (entry["Arn"], entry["RoleArn"]) == (bus, ROLE)
+    assert command(*put, "--role-arn", ROLE).out == "rule forward is up to date\n"
+
+
 def test_a_target_in_another_account_needs_a_role(command, targets):
     theirs = QUEUE.replace(ACCOUNT, "210987654321")
     refused = command(*with_rule(*with_targets(theirs)))

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -34,6 +34,7 @@ class Raw:
 
     body: bytes
     status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 Answer = Callable[[Request], Any]
@@ -60,8 +61,10 @@ def aws_stub() -> Iterator[AwsStub]:
             stub.requests.append(request)
             answer = stub.answer(request)
             match answer:
-                case Raw(body, status):
+                case Raw(body, status, more):
                     self.send_response(status)
+                    for name, value in more.items():
+                        self.send_header(name, value)
                 case Refusal(code, message, status):
                     self.send_response(status)
                     self.send_header("x-amzn-errortype", code)

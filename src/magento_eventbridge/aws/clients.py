@@ -20,6 +20,9 @@ _CONFIG = Config(
     user_agent_extra=f"magento-eventbridge/{__version__}",
 )
 
+# The services of event buses: `options.endpoint_url` is theirs.
+_BUSES = ("events", "eventbridgev2")
+
 
 class AwsError(BridgeError):
     """AWS refused a request or could not be reached; the message has its answer."""
@@ -55,7 +58,7 @@ class Clients:
                 self._clients[service] = botocore.session.Session().create_client(
                     service,
                     region_name=self.region,
-                    endpoint_url=self._destination.endpoint_url if service == "events" else None,
+                    endpoint_url=self._destination.endpoint_url if service in _BUSES else None,
                     aws_access_key_id=credentials.access_key,
                     aws_secret_access_key=credentials.secret_key,
                     aws_session_token=credentials.token,

@@ -17,7 +17,8 @@ from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, sett
 from magento_eventbridge.cli.output import AsJson, note, out, show_json, table
 from magento_eventbridge.cli.samples import SampleError, read_events, sample_event
 from magento_eventbridge.declarations.current import CurrentCatalog
-from magento_eventbridge.provisioning import patterns, rule_code
+from magento_eventbridge.delivery.routing import Destination
+from magento_eventbridge.provisioning import patterns, rule_code, subscriber_code, subscribers
 from magento_eventbridge.provisioning.matching import (
     MatcherMissingError,
     matches_at_aws,
@@ -26,11 +27,13 @@ from magento_eventbridge.provisioning.matching import (
 from magento_eventbridge.provisioning.patterns import Known, PatternError
 from magento_eventbridge.provisioning.rules import (
     AwsChange,
+    ExistingRule,
     Rule,
     changes,
     deletion,
     rules_of,
 )
+from magento_eventbridge.provisioning.subscribers import Subscription
 from magento_eventbridge.provisioning.targets import Target, TargetError, TargetOptions
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.settings.view import ViewSettings
@@ -52,6 +55,12 @@ _WRITERS = {
     RuleFormat.TERRAFORM: rule_code.as_terraform,
     RuleFormat.SAM: rule_code.as_sam,
     RuleFormat.CDK: rule_code.as_cdk,
+}
+_SUBSCRIBER_WRITERS = {
+    RuleFormat.CLOUDFORMATION: subscriber_code.as_cloudformation,
+    RuleFormat.TERRAFORM: subscriber_code.as_terraform,
+    RuleFormat.SAM: subscriber_code.as_sam,
+    RuleFormat.CDK: subscriber_code.as_cdk,
 }
 
 DetailTypes = Annotated[
@@ -227,6 +236,14 @@ def put(
         list[str] | None,
         typer.Option("--subnet", metavar="ID", help="For a task on Fargate; may be repeated."),
     ] = None,
+    is_ordered: Annotated[
+        bool | None,
+        typer.Option(
+            "--fifo/--no-fifo",
+            help="On a Custom Event Bus: deliver the events of one subject in order; by default "
+            "to FIFO targets only.",
+        ),
+    ] = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove targets of the rule that are not named.")
     ] = False,
@@ -242,7 +259,10 @@ def put(
     overrides: Overrides = None,
     magento_root: MagentoRoot = None,
 ) -> None:
-    """Create a rule with its targets and their permissions, or update what differs."""
+    """Create a rule with its targets and their permissions, or update what differs.
+
+    On a Custom Event Bus: its subscribers, one for each target.
+    """
     settings, _ = settings_of(config, overrides, magento_root)
     views = _views(settings, store)
     destination = views[0].route().destination
@@ -266,24 +286,52 @@ def put(
             subnets=tuple(subnets or ()),
             **_retries(retry),
         )
-        rule = Rule(
-            name,
-            destination.event_bus,
-            wanted,
-            tuple(_target(arn, role_arn, options) for arn in targets),
-        )
-        if style:
-            for target in rule.targets:
-                target.check_region(destination.region)
-            out.print(_WRITERS[style](rule, destination.region), end="")
-            return
-        # All is asked before anything is changed: nothing is left half done for a wrong name.
-        planned = list(changes(Clients(destination), rule, prune=prune))
+        if destination.is_custom_bus:
+            subscription = Subscription(
+                name,
+                destination.event_bus or "",
+                wanted,
+                tuple(Target(arn, role_arn, options) for arn in targets),
+                is_ordered,
+            )
+            if style:
+                out.print(_SUBSCRIBER_WRITERS[style](subscription), end="")
+                return
+            planned = list(subscribers.changes(Clients(destination), subscription, prune=prune))
+        else:
+            rule = _rule(name, destination, wanted, targets, role_arn, options, is_ordered)
+            if style:
+                for target in rule.targets:
+                    target.check_region(destination.region)
+                out.print(_WRITERS[style](rule, destination.region), end="")
+                return
+            # All is asked before anything is changed: nothing is left half done for a wrong name.
+            planned = list(changes(Clients(destination), rule, prune=prune))
     except TargetError as error:
         raise typer.BadParameter(str(error)) from None
     _make(planned, dry_run)
     if not planned:
         out.print(f"rule {name} is up to date")
+
+
+def _rule(
+    name: str,
+    destination: Destination,
+    wanted: dict[str, Any],
+    targets: list[str],
+    role_arn: str | None,
+    options: TargetOptions,
+    is_ordered: bool | None,
+) -> Rule:
+    """Return a rule of a classic bus, whose targets it can have."""
+    if is_ordered is not None:
+        raise TargetError("--fifo and --no-fifo are for a Custom Event Bus")
+    return Rule(
+        name,
+        destination.event_bus,
+        wanted,
+        tuple(_target(arn, role_arn, options) for arn in targets),
+    )
 
 
 @app.command("delete", epilog="Example: magento-eventbridge rules delete orders --dry-run")
@@ -301,7 +349,12 @@ def delete(
     settings, _ = settings_of(config, overrides, magento_root)
     destination = _views(settings, store)[0].route().destination
     try:
-        planned = list(deletion(Clients(destination), name, destination.event_bus))
+        if destination.is_custom_bus:
+            planned = list(
+                subscribers.deletion(Clients(destination), name, destination.event_bus or "")
+            )
+        else:
+            planned = list(deletion(Clients(destination), name, destination.event_bus))
     except TargetError as error:
         raise typer.BadParameter(str(error)) from None
     _make(planned, dry_run)
@@ -317,23 +370,39 @@ def list_rules(
     magento_root: MagentoRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the rules of the bus with their patterns and targets."""
+    """List the rules, or subscribers, of the bus with their patterns and targets."""
     settings, _ = settings_of(config, overrides, magento_root)
     destination = _views(settings, store)[0].route().destination
-    found = list(rules_of(Clients(destination), destination.event_bus))
+    if destination.is_custom_bus:
+        rules = list(subscribers.subscribers_of(Clients(destination), destination.event_bus or ""))
+    else:
+        rules = list(rules_of(Clients(destination), destination.event_bus))
     if as_json:
         show_json(
             [
-                {"name": r.name, "state": r.state, "pattern": r.pattern, "targets": list(r.targets)}
-                for r in found
+                {
+                    "name": rule.name,
+                    "state": rule.state,
+                    "pattern": rule.pattern,
+                    "targets": list(rule.targets),
+                    **({"type": rule.type} if rule.type else {}),
+                }
+                for rule in rules
             ]
         )
         return
     rows = table("rule", "state", "pattern", "targets")
-    for rule in found:
-        shown = json.dumps(rule.pattern, ensure_ascii=False) if rule.pattern else "a schedule"
-        rows.add_row(rule.name, rule.state, shown, "\n".join(rule.targets) or "-")
+    for rule in rules:
+        state = f"{rule.state} {rule.type}" if rule.type else rule.state
+        rows.add_row(rule.name, state, _shown(rule), "\n".join(rule.targets) or "-")
     out.print(rows, soft_wrap=False)
+
+
+def _shown(rule: ExistingRule) -> str:
+    """Return the pattern as the list shows it."""
+    if rule.pattern:
+        return json.dumps(rule.pattern, ensure_ascii=False)
+    return "all events" if rule.type else "a schedule"
 
 
 def _views(settings: Settings, store: int | None) -> list[ViewSettings]:

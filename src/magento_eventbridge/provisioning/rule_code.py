@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from textwrap import indent
 from typing import Any
 
 from magento_eventbridge.aws.arns import account_of, name_of, partition, region_of
 from magento_eventbridge.provisioning.infrastructure import (
+    cdk,
     cloudformation,
+    terraform_block,
+    terraform_encoded,
     terraform_json,
+    terraform_resource,
     terraform_text,
 )
 from magento_eventbridge.provisioning.rules import Rule
@@ -44,50 +47,7 @@ def as_cdk(rule: Rule, region: str) -> str:
     CDK's own constructs for rules change no policy of a queue or topic that another stack made, so
     the permissions are resources here.
     """
-    parts = []
-    for name, resource in _resources(rule, region).items():
-        parts.append(
-            f"CfnResource(\n    self,\n    {_python(name)},\n"
-            f"    type={_python(resource['Type'])},\n"
-            f"    properties={_python(resource['Properties'], '    ')},\n)"
-        )
-    body = indent("\n".join(parts), " " * 8)
-    return (
-        f'"""{_DESCRIPTION}: deploy with `cdk deploy --app "python3 app.py"`."""\n\n'
-        "from aws_cdk import App, CfnResource, Stack\n"
-        "from constructs import Construct\n\n\n"
-        "class MagentoRuleStack(Stack):\n"
-        "    def __init__(self, scope: Construct, construct_id: str) -> None:\n"
-        "        super().__init__(scope, construct_id)\n"
-        f"{body}\n\n\n"
-        "app = App()\n"
-        f"MagentoRuleStack(app, {_python(_logical(rule.name))})\n"
-        "app.synth()\n"
-    )
-
-
-def _python(value: Any, at: str = "") -> str:
-    """Write a value as Python has it, the members of a dict on lines of their own."""
-    match value:
-        case str():
-            return json.dumps(value, ensure_ascii=False)
-        case [str(), *_] | []:
-            return f"[{', '.join(_python(member) for member in value)}]"
-        case list():
-            inner = "".join(f"{at}    {_python(member, at + '    ')},\n" for member in value)
-            return f"[\n{inner}{at}]"
-        case dict():
-            inner = "".join(
-                f"{at}    {_python(name)}: {_python(member, at + '    ')},\n"
-                for name, member in value.items()
-            )
-            return f"{{\n{inner}{at}}}"
-        case _:
-            return repr(value)
-
-
-def _logical(name: str) -> str:
-    return "".join(c for c in name.title() if c.isalnum()) or "Rule"
+    return cdk(rule.name, _DESCRIPTION, _resources(rule, region))
 
 
 def _resources(rule: Rule, region: str) -> Json:
@@ -208,13 +168,13 @@ _RULE = "aws_cloudwatch_event_rule.this"
 def as_terraform(rule: Rule, region: str) -> str:
     """Write it in Terraform's language, for the provider hashicorp/aws."""
     parts = [
-        _block(
+        terraform_resource(
             "aws_cloudwatch_event_rule",
             "this",
             {
                 "name": terraform_text(rule.name),
                 **({"event_bus_name": terraform_text(rule.bus)} if rule.bus else {}),
-                "event_pattern": _encoded(rule.pattern),
+                "event_pattern": terraform_encoded(rule.pattern),
             },
         )
     ]
@@ -231,7 +191,7 @@ def _terraform_target(rule: Rule, target: Target, number: int) -> str:
     if _lacks_role(target):
         role = f"aws_iam_role.target{number}.arn"
     options = target.options
-    return _block(
+    return terraform_resource(
         "aws_cloudwatch_event_target",
         f"target{number}",
         {
@@ -249,18 +209,18 @@ def _terraform_target(rule: Rule, target: Target, number: int) -> str:
 def _terraform_inner(target: Target) -> Iterator[str]:
     options = target.options
     if "SqsParameters" in target.entry:
-        yield _inner("sqs_target", {"message_group_id": '"magento"'})
+        yield terraform_block("sqs_target", {"message_group_id": '"magento"'})
     if options.dead_letters:
-        yield _inner("dead_letter_config", {"arn": terraform_text(options.dead_letters)})
+        yield terraform_block("dead_letter_config", {"arn": terraform_text(options.dead_letters)})
     retries = {
         "maximum_retry_attempts": options.attempts,
         "maximum_event_age_in_seconds": options.age,
     }
     if given := {name: str(value) for name, value in retries.items() if value is not None}:
-        yield _inner("retry_policy", given)
+        yield terraform_block("retry_policy", given)
     if options.input_template:
         values = {"input_paths": terraform_json(dict(options.input_values), 4)}
-        yield _inner(
+        yield terraform_block(
             "input_transformer",
             {
                 **(values if options.input_values else {}),
@@ -269,7 +229,7 @@ def _terraform_inner(target: Target) -> Iterator[str]:
         )
     if target.kind == "ecs":
         network = f"subnets = {terraform_json(list(options.subnets), 6)}"
-        yield _inner(
+        yield terraform_block(
             "ecs_target",
             {
                 "task_definition_arn": terraform_text(options.task_definition or ""),
@@ -279,14 +239,9 @@ def _terraform_inner(target: Target) -> Iterator[str]:
         )
 
 
-def _inner(name: str, arguments: dict[str, str], inner: str = "") -> str:
-    """Write a block within a resource."""
-    return f"  {name} {{\n{_arguments(arguments, '    ')}{inner}  }}\n"
-
-
 def _terraform_queue_policy(rule: Rule, queue: str, name: str) -> str:
     document = _document(statement(queue, "\ue000", rule.sid))
-    return _block(
+    return terraform_resource(
         "aws_sqs_queue_policy",
         name,
         {"queue_url": terraform_text(_queue_url(queue)), "policy": _with_rule(document)},
@@ -302,13 +257,13 @@ def _terraform_permission(rule: Rule, target: Target, number: int, region: str) 
             yield _terraform_queue_policy(rule, target.arn, name)
         case "sns":
             document = _document(statement(target.arn, source, rule.sid))
-            yield _block(
+            yield terraform_resource(
                 "aws_sns_topic_policy",
                 name,
                 {"arn": terraform_text(target.arn), "policy": _with_rule(document)},
             )
         case "lambda":
-            yield _block(
+            yield terraform_resource(
                 "aws_lambda_permission",
                 name,
                 {
@@ -320,7 +275,7 @@ def _terraform_permission(rule: Rule, target: Target, number: int, region: str) 
                 },
             )
         case "logs":
-            yield _block(
+            yield terraform_resource(
                 "aws_cloudwatch_log_resource_policy",
                 name,
                 {
@@ -331,32 +286,15 @@ def _terraform_permission(rule: Rule, target: Target, number: int, region: str) 
         case _ if _lacks_role(target):
             # The rule's target needs the role, so the role cannot wait for the rule's ARN.
             trust, permission = role_policies(target, rule.arn(region, account_of(target.arn)))
-            yield _block("aws_iam_role", name, {"assume_role_policy": _encoded(trust)})
-            yield _block(
+            yield terraform_resource(
+                "aws_iam_role", name, {"assume_role_policy": terraform_encoded(trust)}
+            )
+            yield terraform_resource(
                 "aws_iam_role_policy",
                 name,
-                {"role": f"aws_iam_role.{name}.id", "policy": _encoded(permission)},
+                {"role": f"aws_iam_role.{name}.id", "policy": terraform_encoded(permission)},
             )
 
 
-def _encoded(value: Json) -> str:
-    return f"jsonencode({terraform_json(value)})"
-
-
 def _with_rule(document: Json) -> str:
-    return _encoded(document).replace('"\ue000"', f"{_RULE}.arn")
-
-
-def _block(kind: str, name: str, arguments: dict[str, str], inner: str = "") -> str:
-    lines = _arguments(arguments, "  ")
-    return f'resource "{kind}" "{name}" {{\n{lines}{inner}}}\n'
-
-
-def _arguments(arguments: dict[str, str], indentation: str) -> str:
-    # Neighbouring arguments of one line are aligned, as `terraform fmt` has them.
-    single = [key for key, value in arguments.items() if "\n" not in value]
-    width = max(map(len, single), default=0)
-    return "".join(
-        f"{indentation}{key.ljust(width) if key in single else key} = {value}\n"
-        for key, value in arguments.items()
-    )
+    return terraform_encoded(document).replace('"\ue000"', f"{_RULE}.arn")

@@ -434,12 +434,17 @@ def _json(text: str | None) -> Json:
 
 @dataclass(frozen=True)
 class ExistingRule:
-    """A rule that exists."""
+    """A rule that exists, or a subscriber of a Custom Event Bus.
+
+    Attributes:
+        type: `FIFO` or `UNORDERED` for a subscriber; None for a rule.
+    """
 
     name: str
     state: str
     pattern: Json | None
     targets: tuple[str, ...]
+    type: str | None = None
 
 
 def rules_of(clients: Clients, bus: str | None) -> Iterator[ExistingRule]:

@@ -26,6 +26,7 @@ KINDS = {
     "firehose": "a Firehose stream",
     "api-destination": "an API destination",
     "event-bus": "another event bus",
+    "event-busv2": "a Custom Event Bus",
     "ecs": "an ECS cluster",
 }
 
@@ -36,6 +37,8 @@ _ROLE_ACTIONS = {
     "firehose": ["firehose:PutRecord", "firehose:PutRecordBatch"],
     "api-destination": ["events:InvokeApiDestination"],
     "event-bus": ["events:PutEvents"],
+    # Raw events are those that no AWS service sent.
+    "event-busv2": ["events:PutEvents", "events:PutRawEvents"],
     "ecs": ["ecs:RunTask"],
 }
 # With a role a rule reaches these in another account.
@@ -214,7 +217,7 @@ class Target:
             TargetError: it is in another region, and no event bus.
         """
         its_region = region_of(self.arn)
-        if self.kind != "event-bus" and its_region not in ("", region):
+        if not self.kind.startswith("event-bus") and its_region not in ("", region):
             raise TargetError(
                 f"target {self.arn}: is in {its_region}, and the rule in {region}: only an event "
                 "bus may be in another region"
