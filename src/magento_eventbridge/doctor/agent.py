@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from magento_eventbridge.doctor.findings import Finding
+from magento_eventbridge.install_hints import agent_install
 from magento_eventbridge.magento.agent.module import (
     PACKAGE,
     AgentError,
@@ -30,8 +31,7 @@ def files(folder: StoreFolder) -> list[Finding]:
                 Finding(
                     "module",
                     "FAIL",
-                    f"the agent is not in {folder.root}: run 'magento-eventbridge agent install "
-                    f"{folder.root}', or 'composer require {PACKAGE}' there",
+                    f"the agent is not in {folder.root}: run {agent_install(folder.root)}",
                 )
             ]
         case [module]:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from magento_eventbridge.errors import BridgeError
+from magento_eventbridge.install_hints import AGENT_PACKAGE as PACKAGE
 from magento_eventbridge.magento.installation import AGENT
-
-PACKAGE = "magento-eventbridge/module-agent"
 
 COPIED_TO = Path("app/code/MagentoEventBridge/Agent")
 COMPOSER_PUTS_IT_IN = Path("vendor") / PACKAGE

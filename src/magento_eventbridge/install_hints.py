@@ -1,0 +1,31 @@
+"""How to install the project's packages: the commands that messages and documentation show.
+
+Until the packages are published, anyone may register their names at a package index. So hints name
+a checkout. A release that publishes them sets `PUBLISHED` and runs `make docs`.
+"""
+
+PUBLISHED = False
+"""Whether the packages are at PyPI, Packagist and npm, published by this project."""
+
+AGENT_PACKAGE = "magento-eventbridge/module-agent"
+"""The agent's name as a Composer package."""
+
+
+def pip_install(extra: str = "", *, published: bool = PUBLISHED) -> str:
+    """Return the command that installs the bridge, optionally with an extra.
+
+    An unpublished version is installed from a checkout's folder; a wheel file works in its place.
+    """
+    name = "magento-eventbridge" if published else "."
+    return f"pip install '{name}[{extra}]'" if extra else f"pip install {name}"
+
+
+def pip_install_events(*, published: bool = PUBLISHED) -> str:
+    """Return the command that installs the typed events for consumers."""
+    return f"pip install {'magento-eventbridge-events' if published else './packaging/events'}"
+
+
+def agent_install(root: object, *, published: bool = PUBLISHED) -> str:
+    """Return how to install the agent in a store."""
+    command = f"'magento-eventbridge agent install {root}'"
+    return f"{command}, or 'composer require {AGENT_PACKAGE}' there" if published else command
