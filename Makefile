@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE =
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: install demo test test-quick coverage soak lint bench bench-queues docs lock audit fuzz
+.PHONY: install demo dist test test-quick coverage soak lint bench bench-queues docs lock audit fuzz
 
 install: $(VENV)/installed
 
@@ -39,6 +39,11 @@ $(VENV)/installed: $(VENV)/installed-demo requirements.lock
 
 demo: $(VENV)/installed-demo
 	$(BIN)/magento-eventbridge demo $(if $(DETAIL),--detail $(DETAIL)) $(if $(BUS),--bus $(BUS))
+
+# Every package that is published, in dist/: built, checked, installed into an empty place and used.
+dist: install
+	$(BIN)/python -m tools.distributions
+	$(BIN)/python -m tools.prove_distributions
 
 # Unit tests first, with the branch coverage that pyproject.toml demands; then the tests with servers,
 # browsers and processes, which wait a lot: three at a time on two cores. Both run, whatever fails.
