@@ -6,8 +6,9 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from magento_eventbridge import __version__
 from tools import distributions
+
+from magento_eventbridge import __version__
 
 PROJECT = Path(__file__).parents[2]
 AT = 1_600_000_000
