@@ -248,6 +248,20 @@ def test_switches(text, is_on):
     assert path in settings.route().switched_off
 
 
+@pytest.mark.parametrize(("text", "is_on"), [("1", True), ("0", False), ("", False)])
+def test_switches_of_the_shops_own_events(text, is_on):
+    path = "aws_eventbridge/events_declared/LoyaltyPointsChanged"
+    settings, _ = loaded(rows(("default", 0, path, "1"), ("stores", 2, path, text)))
+    assert (path not in settings.view(2).route().switched_off) is is_on
+    assert path not in settings.route().switched_off
+
+
+def test_a_switch_of_an_own_event_that_says_neither_yes_nor_no_is_reported():
+    path = "aws_eventbridge/events_declared/LoyaltyPointsChanged"
+    with pytest.raises(StoreConfigError, match="must be 1 or 0"):
+        loaded(rows(("stores", 2, path, "maybe")))
+
+
 def test_a_switch_that_says_neither_yes_nor_no_is_reported():
     with pytest.raises(StoreConfigError) as caught:
         loaded(rows(("websites", 1, "aws_eventbridge/options/tracking", SECRET)))
