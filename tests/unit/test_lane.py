@@ -17,6 +17,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from magento_eventbridge.delivery.apart import Kind
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.lane import Lane, Pending
 from magento_eventbridge.delivery.ports import Claim, Limits
@@ -309,3 +310,40 @@ def test_deferred_claims_are_given_back_at_the_end():
     assert lane.clear_deferred() == claims[50:]
     lane.end_recall(key, some)
     assert (lane.deferred, lane.take_recalls()) == (0, [])
+
+
+def numbered(*keys: str) -> list[Pending]:
+    entries = [pending(key, name=f"{key}{number}") for number, key in enumerate(keys)]
+    for number, entry in enumerate(entries):
+        entry.number = number
+    return entries
+
+
+def test_what_is_left_comes_in_the_order_of_the_queue_wherever_it_waited():
+    first, second, third, fourth = numbered("a", "b", "a", "b")
+    lane = lane_of(first, second, third, fourth)
+    lane.take(0)
+    lane.postpone(first, 100.0)
+    group = Kind("s", "d")
+    lane.apart.refuse(group, "not allowed", 0.0, 100.0)
+    lane.move_apart(group, second)
+    assert lane.clear() == [first, second, third, fourth]
+
+
+def test_the_surplus_is_the_last_of_each_key_and_nothing_in_flight():
+    entries = numbered("a", "b", "a", "b", "a", "b")
+    lane = lane_of(*entries, max_entries=1)
+    assert lane.take(0) == [entries[0]]
+    lane.defer("a", Claim("deferred", b""))
+    surplus = [entry.claim for entry in entries[3:]]
+    assert lane.take_surplus(3) == [*surplus, Claim("deferred", b"")]
+    assert (len(lane), lane.bytes, lane.deferred) == (3, 3 * SMALLEST, 0)
+    assert lane.take(0) == [entries[1]]
+    lane.settle(entries[0])
+    assert lane.take(0) == [entries[2]]
+
+
+def test_a_lane_within_its_share_keeps_everything():
+    lane, _ = deferring_lane(3)
+    assert lane.take_surplus(101) == []
+    assert (len(lane), lane.deferred) == (101, 3)

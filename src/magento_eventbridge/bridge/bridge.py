@@ -11,7 +11,7 @@ from pathlib import Path
 from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.bridge.background import background_task
 from magento_eventbridge.bridge.bus_watch import watch_buses
-from magento_eventbridge.bridge.dispatching import dispatching
+from magento_eventbridge.bridge.dispatching import delivery_policy, dispatching
 from magento_eventbridge.bridge.heartbeat import heartbeat
 from magento_eventbridge.bridge.queues import open_queue, renew_login
 from magento_eventbridge.bridge.routes import Routes
@@ -198,6 +198,8 @@ class Bridge:
         start_log(settings)
         log.info("The store's configuration has changed and is used from now on")
         await self._renew_logins(settings)
+        for queue, dispatcher in zip(self.queues, self.dispatchers, strict=True):
+            dispatcher.use(delivery_policy(settings, queue, self._routes))
         if self._inlet and settings.inlet.secrets:
             self._inlet.trust(self._inlet_options().secrets)
         elif self._inlet:

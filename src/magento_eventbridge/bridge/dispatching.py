@@ -48,12 +48,12 @@ async def dispatching(
         if preload:
             for destination in routes.destinations:
                 sinks.of(destination)
-        yield Dispatcher(queue, routes, sinks.of, _policy(settings, queue, routes), journal)
+        yield Dispatcher(queue, routes, sinks.of, delivery_policy(settings, queue, routes), journal)
     finally:
         await sinks.close()
 
 
-def _policy(settings: Settings, queue: Queue, routes: Routes) -> Policy:
+def delivery_policy(settings: Settings, queue: Queue, routes: Routes) -> Policy:
     """Return the delivery options for a queue.
 
     A broker hands out a limited number of messages: those that wait for failing destinations must

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Collection
 
 from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
@@ -30,6 +32,8 @@ SinkOf = Callable[[Destination], Sink]
 
 # Then calls in flight get their turn: translating a whole claim takes longer than a call.
 _ADMITTED_AT_A_TIME = 250
+# When a route changes: how many deferred captures are read from the queue at a time.
+_RECALLED_AT_A_TIME = 500
 # In seconds: how long a capture of an own event waits for the shop's declarations.
 _DECLARATIONS_AGAIN = 30.0
 # In seconds: settling many captures at once costs the queue little more than settling one.
@@ -56,6 +60,7 @@ class Dispatcher:
         self._routes = routes
         self._sinks = sinks
         self._policy = policy
+        self._new_policy: Policy | None = None
         self._observer = observer
         self._senders: dict[Destination, Sender] = {}
         self._callbacks = SenderCallbacks(
@@ -66,6 +71,8 @@ class Dispatcher:
             made_room=self._made_room,
             observer=observer,
         )
+        self._unplaced: deque[Claim] = deque()  # in order; those without a body were deferred
+        self._numbers = itertools.count()
         self._acks: list[Claim] = []
         self._burials: list[tuple[Claim, str]] = []
         self._returns: list[tuple[list[Claim], float]] = []
@@ -86,6 +93,11 @@ class Dispatcher:
     def reroute(self, views: Collection[int]) -> None:
         """Send events of store views whose route has changed by the new one, waiting ones too."""
         self._rerouted.update(views)
+        self._has_room.set()
+
+    def use(self, policy: Policy) -> None:
+        """Use other limits of memory, such as smaller shares of what a queue hands out."""
+        self._new_policy = policy
         self._has_room.set()
 
     def try_now(self, destination: str) -> bool:
@@ -140,10 +152,10 @@ class Dispatcher:
         try:
             await self._keep_claiming(until_empty, at_most)
         finally:
-            left = await asyncio.gather(*(sender.stop() for sender in self._senders.values()))
+            left = await self._stop_senders(self._senders.values())
             settler.cancel()
             await asyncio.gather(settler, return_exceptions=True)
-            await self._settle_last([claim for claims in left for claim in claims])
+            await self._settle_last([*left, *self._unplaced])
 
     # From the queue to a sender
 
@@ -156,17 +168,20 @@ class Dispatcher:
         )
         while not self._stopping.is_set():
             self._has_room.clear()
+            if self._new_policy:
+                self._follow_policy(self._new_policy)
             if self._rerouted:
                 await self._follow_routes()
             limit = self._policy.claim_size
             if at_most is not None:
                 limit = min(limit, at_most - claimed)
-            full = {
-                view for sender in self._senders.values() if sender.is_full for view in sender.views
-            }
             try:
                 if not self._may_send():
                     await self._confirm()
+                await self._place()
+                if self._unplaced:
+                    continue  # the routes have changed meanwhile
+                full = self._full_views
                 claims = await self._claim(limit, full)
                 outage.is_over()
             except QueueError as error:
@@ -176,12 +191,8 @@ class Dispatcher:
                 continue
             claimed += len(claims)
             self.totals.claimed += len(claims)
-            for number, claim in enumerate(claims, start=1):
-                if self._rerouted:
-                    await self._follow_routes()
-                self._admit(claim)
-                if number % _ADMITTED_AT_A_TIME == 0:
-                    await asyncio.sleep(0)
+            self._unplaced.extend(claims)
+            await self._place()
             await self._defer()
             await self._recall()
             if not claims:
@@ -192,6 +203,34 @@ class Dispatcher:
                         return
                     continue
                 await self._until_news()
+
+    async def _place(self) -> None:
+        """Pass what is not placed yet to its senders, in order, until the routes change.
+
+        Raises:
+            QueueError: deferred captures cannot be read; they stay unplaced.
+        """
+        unplaced = self._unplaced
+        placed = itertools.count(1)
+        while unplaced and not self._rerouted and not self._stopping.is_set():
+            if unplaced[0].body:
+                self._admit(unplaced.popleft())
+                if next(placed) % _ADMITTED_AT_A_TIME == 0:
+                    await asyncio.sleep(0)
+                continue
+            some = itertools.islice(unplaced, _RECALLED_AT_A_TIME)
+            deferred = list(itertools.takewhile(lambda claim: not claim.body, some))
+            recalled = await self._queue.recall(deferred)
+            for _ in deferred:
+                unplaced.popleft()
+            unplaced.extendleft(reversed(recalled))
+
+    @property
+    def _full_views(self) -> set[int]:
+        """The store views of which no more should be claimed."""
+        return {
+            view for sender in self._senders.values() if sender.is_full for view in sender.views
+        }
 
     async def _claim(self, limit: int, without_views: set[int]) -> list[Claim]:
         return await self._queue.claim(limit, without_views=without_views) if limit > 0 else []
@@ -205,7 +244,10 @@ class Dispatcher:
     async def _confirm(self) -> None:
         """Confirm the claims after a pause; forget them if others may have them now."""
         if not await self._queue.confirm():
-            left = await self._stop_senders(list(self._senders.values()))
+            left = await self._stop_senders(self._senders.values())
+            left += self._unplaced
+            self._senders.clear()
+            self._unplaced.clear()
             self._returns.clear()
             self._deferred.clear()
             log.warning(
@@ -219,12 +261,12 @@ class Dispatcher:
         for sender in self._senders.values():
             sender.resume()
 
-    async def _stop_senders(self, ended: list[Sender]) -> list[Claim]:
-        """Stop senders, and return the claims that they had not sent."""
+    async def _stop_senders(self, ended: Collection[Sender]) -> list[Claim]:
+        """Stop senders at the same time; return the claims that they had not sent, in order."""
         left = await asyncio.gather(*(sender.stop() for sender in ended))
-        for sender in ended:
-            del self._senders[sender.destination]
-        return [claim for claims in left for claim in claims]
+        pending = sorted(itertools.chain(*(entries for entries, _ in left)), key=_number)
+        deferred = itertools.chain(*(claims for _, claims in left))
+        return [*(entry.claim for entry in pending), *deferred]
 
     async def _defer(self) -> None:
         """Let the queue know which claims wait behind many others of their subject."""
@@ -250,21 +292,20 @@ class Dispatcher:
                 sender.end_recall(order_key)
 
     async def _follow_routes(self) -> None:
-        """Stop the senders of store views with a new route; what waits there takes the new one.
+        """Stop the senders of store views with a new route: what waits there is placed again.
 
         Nothing is claimed meanwhile, so that events of one subject keep their order.
         """
         views, self._rerouted = self._rerouted, set()
         ended = [sender for sender in self._senders.values() if not views.isdisjoint(sender.views)]
-        claims = await self._stop_senders(ended)
-        # What was deferred has no body: it comes out of the queue again, behind the others.
-        deferred = [claim for claim in claims if not claim.body]
-        for claim in claims:
-            if claim.body:
-                self._admit(claim)
-        if deferred:
-            self._returns.append((deferred, 0.0))
-            self._has_settled.set()
+        self._unplaced.extendleft(reversed(await self._stop_senders(ended)))
+        for sender in ended:
+            del self._senders[sender.destination]
+
+    def _follow_policy(self, policy: Policy) -> None:
+        self._policy, self._new_policy = policy, None
+        for sender in self._senders.values():
+            sender.use(policy)
 
     async def _until_news(self) -> None:
         """Wait for something to claim, for room to claim more, or for the end."""
@@ -317,7 +358,8 @@ class Dispatcher:
             log.exception("A capture could not be translated", extra={"event_id": _id_of(capture)})
             self._refuse(claim, capture, ReasonKind.INTERNAL_ERROR.reason(type(error).__name__))
         else:
-            pending = Pending(claim, entry, order_key, capture.id, event.label, capture.view_id)
+            view_id, number = capture.view_id, next(self._numbers)
+            pending = Pending(claim, entry, order_key, capture.id, event.label, view_id, number)
             self._send(pending, capture, sender)
 
     def _wait_for_declarations(self, claim: Claim, event: str) -> None:
@@ -374,8 +416,8 @@ class Dispatcher:
         reason = f"{pending.entry.detail_type} {pending.event_id}: {reason}"
         self._bury(pending.claim, reason, pending.event_id)
 
-    def _gave_back(self, waiting: list[Pending], seconds: float) -> None:
-        self._returns.append(([pending.claim for pending in waiting], seconds))
+    def _gave_back(self, claims: list[Claim], seconds: float) -> None:
+        self._returns.append((claims, seconds))
         self._has_settled.set()
         self._has_room.set()
 
@@ -473,6 +515,10 @@ class Dispatcher:
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
+
+
+def _number(pending: Pending) -> int:
+    return pending.number
 
 
 def _id_of(capture: Capture | None) -> str | None:

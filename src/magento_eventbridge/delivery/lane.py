@@ -21,6 +21,7 @@ class Pending:
     event_id: str  # the capture's id
     label: str  # what the log calls the event, as `Order/Placed`
     view_id: int = 0
+    number: int = 0  # its place in the order in which captures were claimed
     failures: int = 0
     alone: bool = False  # a call with other entries was refused: it is sent alone
     probes: Group | None = None  # it is sent to try whether its group is still refused
@@ -184,9 +185,20 @@ class Lane:
         due = self._postponed[0][0]
         return due if probe is None else min(due, probe)
 
+    def take_surplus(self, most: int) -> list[Claim]:
+        """Remove and return the claims beyond so many: the last of each key, none in flight."""
+        if self._size <= most:
+            return []
+        kept, deferred = self.clear(), self.clear_deferred()
+        room = max(0, most - self._size)
+        surplus = kept[room:]
+        for pending in kept[:room]:
+            self.add(pending)
+        return [*(pending.claim for pending in surplus), *deferred]
+
     def clear(self) -> list[Pending]:
-        """Remove and return everything that is not in flight, each key's entries in order."""
-        heads = [*self._ready, *(pending for _, _, pending in sorted(self._postponed))]
+        """Remove and return everything that is not in flight, in the order of the queue."""
+        heads = [*self._ready, *(pending for _, _, pending in self._postponed)]
         cleared: list[Pending] = []
         for head in heads:
             cleared.append(head)
@@ -199,4 +211,4 @@ class Lane:
         self._postponed.clear()
         self._size -= len(cleared)
         self._bytes -= sum(pending.entry.size for pending in cleared)
-        return [*cleared, *self.apart.drain()]
+        return sorted([*cleared, *self.apart.drain()], key=lambda pending: pending.number)

@@ -38,7 +38,7 @@ _LONGEST_APART = 3600.0
 class SenderCallbacks:
     """What a sender calls: for delivered entries, for a buried one, and when there is room again.
 
-    `may_send` returns whether the claims are still this bridge's. `given_back` gets entries that
+    `may_send` returns whether the claims are still this bridge's. `given_back` gets claims that
     must wait in the queue, and for how many seconds. The observer, if there is one, is called with
     each call to the destination.
     """
@@ -46,7 +46,7 @@ class SenderCallbacks:
     may_send: Callable[[], bool]
     delivered: Callable[[list[Pending]], None]
     buried: Callable[[Pending, str], None]
-    given_back: Callable[[list[Pending], float], None]
+    given_back: Callable[[list[Claim], float], None]
     made_room: Callable[[], None]
     observer: Observer | None = None
 
@@ -143,10 +143,18 @@ class Sender:
         """Record that a subject's claims were added, but for those that could not be read."""
         self._lane.end_recall(order_key, not_recalled)
 
-    async def stop(self) -> list[Claim]:
+    def use(self, policy: Policy) -> None:
+        """Use other limits of memory; what exceeds them goes back to the queue for a while."""
+        shrinks = policy.entries_per_destination < self._policy.entries_per_destination
+        self._policy = policy
+        if shrinks and (surplus := self._lane.take_surplus(policy.entries_per_destination)):
+            self._callbacks.given_back(surplus, policy.apart_seconds)
+        self._wake.set()
+
+    async def stop(self) -> tuple[list[Pending], list[Claim]]:
         """Finish the calls in flight, as far as time allows, and return what is left, in order.
 
-        What was deferred comes last, and without bodies.
+        That is entries, and deferred claims, which are behind all entries of their subjects.
         """
         self._is_stopping = True
         self._wake.set()
@@ -155,8 +163,7 @@ class Sender:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        left = [pending.claim for pending in self._lane.clear()]
-        return left + self._lane.clear_deferred()
+        return self._lane.clear(), self._lane.clear_deferred()
 
     async def _run(self) -> None:
         while not self._is_stopping:
@@ -230,7 +237,7 @@ class Sender:
             self._given_back += len(left_over)
             # The more there are, the longer: otherwise a bridge would only check them.
             delay = max(policy.apart_seconds, min(self._given_back / 100, _LONGEST_APART))
-            self._callbacks.given_back(left_over, delay)
+            self._callbacks.given_back([pending.claim for pending in left_over], delay)
         return batch
 
     async def _send(self, batch: list[Pending]) -> None:
