@@ -18,50 +18,100 @@ _ERRORS: tuple[Behaviour, ...] = (
     Answer(200, b'{"FailedEntryCount": 0, "Entries": []}'),
     Answer(200, b"half an ans"),
 )
+# Answers of proxies and firewalls, and codes that AWS does not document for PutEvents.
+_MIDDLE_BOXES: tuple[Behaviour, ...] = (
+    *(
+        Answer(status, b"<html><h1>Blocked</h1></html>")
+        for status in (400, 401, 403, 404, 405, 407, 410, 421, 451)
+    ),
+    Answer(403),
+    Answer(200, b"<html>Sign in to this network</html>"),
+    Answer(404, b'{"message": "no Route matched with those values"}'),
+    Refuse("UnknownOperationException"),
+    Refuse("IncompleteSignatureException"),
+    Refuse("InvalidToken", 403),
+    Refuse("ThrottledException"),
+    Refuse("SlowDown", 503),
+    Refuse("PriorRequestNotComplete"),
+    Refuse("SomethingThatNobodyKnows"),
+)
 _FOR_GOOD = "InvalidArgument"
+_DENIED = "NotAuthorizedForDetailTypeException"
+_LATENCY = 0.05  # seconds
 
-Condition = Callable[[random.Random, int], Behaviour]
-"""Returns the behaviour for a call of so many entries."""
+DENIED_DETAIL_TYPE = "CustomerLoggedIn"
+"""The events that the bus does not permit at times."""
+
+Condition = Callable[[random.Random, list[Json]], Behaviour]
+"""Returns the behaviour for a call with these entries."""
 
 
-def clear(_: random.Random, __: int) -> Behaviour:
+def clear(_: random.Random, __: list[Json]) -> Behaviour:
     return Take()
 
 
-def throttling(chance: random.Random, _: int) -> Behaviour:
+def throttling(chance: random.Random, _: list[Json]) -> Behaviour:
     return Refuse("ThrottlingException") if chance.random() < 0.5 else Take()
 
 
-def errors(chance: random.Random, _: int) -> Behaviour:
+def errors(chance: random.Random, _: list[Json]) -> Behaviour:
     if chance.random() < 0.6:
         return Take()
     return chance.choice(_ERRORS)
 
 
-def single_failures(chance: random.Random, entries: int) -> Behaviour:
+def single_failures(chance: random.Random, entries: list[Json]) -> Behaviour:
     return Take(
         {
             position: chance.choice(_RETRYABLE)
-            for position in range(entries)
+            for position in range(len(entries))
             if chance.random() < 0.3
         }
     )
 
 
-def hang_ups(chance: random.Random, _: int) -> Behaviour:
+def hang_ups(chance: random.Random, _: list[Json]) -> Behaviour:
     if chance.random() < 0.6:
         return Take()
     return HangUp(after_taking=chance.random() < 0.5)
 
 
-def stalls(chance: random.Random, _: int) -> Behaviour:
+def stalls(chance: random.Random, _: list[Json]) -> Behaviour:
     lot = chance.random()
     if lot < 0.6:
         return Stall(chance.uniform(0, ANSWER_SECONDS / 5))
     return Stall(ANSWER_SECONDS * 1.5) if lot < 0.7 else Take()
 
 
-CONDITIONS = (clear, throttling, errors, single_failures, hang_ups, stalls)
+def latency(_: random.Random, __: list[Json]) -> Behaviour:
+    return Stall(_LATENCY)
+
+
+def middle_boxes(chance: random.Random, _: list[Json]) -> Behaviour:
+    return chance.choice(_MIDDLE_BOXES) if chance.random() < 0.4 else Take()
+
+
+def denials(_: random.Random, entries: list[Json]) -> Behaviour:
+    return Take(
+        {
+            position: _DENIED
+            for position, entry in enumerate(entries)
+            if entry["DetailType"] == DENIED_DETAIL_TYPE
+        }
+    )
+
+
+CONDITIONS = (
+    clear,
+    throttling,
+    errors,
+    single_failures,
+    hang_ups,
+    stalls,
+    latency,
+    middle_boxes,
+    denials,
+)
 
 
 class Weather:
@@ -86,7 +136,7 @@ class Weather:
             self._condition = self._chance.choice(CONDITIONS)
             self._calls_left = self._chance.randint(2, 12)
         self._calls_left -= 1
-        behaviour = self._condition(self._chance, len(entries))
+        behaviour = self._condition(self._chance, entries)
         return self._refuse_some(behaviour, entries)
 
     def calm(self) -> None:

@@ -347,3 +347,43 @@ def test_a_lane_within_its_share_keeps_everything():
     lane, _ = deferring_lane(3)
     assert lane.take_surplus(101) == []
     assert (len(lane), lane.deferred) == (101, 3)
+
+
+def test_released_entries_go_before_later_ones_of_their_subject_that_came_meanwhile():
+    entries = numbered("a", "a", "b", "a", "a", "c")
+    lane = lane_of(*entries[:3])
+    group = Kind("s", "d")
+    (first, other) = lane.take(0)
+    lane.apart.refuse(group, "not allowed", 0.0, 0.0)
+    lane.move_apart(group, first)
+    lane.settle(other)
+    probe = lane.apart.take_probe(0)
+    assert probe is first
+    assert lane.take(0) == []  # the second waits apart too
+    for later in entries[3:]:
+        lane.add(later)  # they come while no call may begin
+    lane.release(group)
+    assert lane.take(0) == [entries[5], entries[1]]
+    for settled, following in ((1, [entries[3]]), (3, [entries[4]]), (4, [])):
+        lane.settle(entries[settled])
+        assert lane.take(0) == following
+    assert (len(lane), lane.bytes) == (1, SMALLEST)
+
+
+def test_released_entries_stay_in_order_behind_one_of_their_subject_in_flight():
+    first, in_flight, third, fourth = numbered("a", "a", "a", "a")
+    in_flight.entry = in_flight.entry._replace(detail_type="another")
+    lane = lane_of(first, in_flight)
+    group = Kind("s", "d")
+    lane.take(0)
+    lane.apart.refuse(group, "not allowed", 0.0, 0.0)
+    lane.move_apart(group, first)
+    lane.apart.refuse_probe(lane.take(0)[0], "not allowed", 100.0)
+    assert lane.take(0) == [in_flight]
+    lane.add(third)
+    lane.add(fourth)
+    lane.release(group)
+    assert lane.take(0) == []
+    for settled, following in ((in_flight, first), (first, third), (third, fourth)):
+        lane.settle(settled)
+        assert lane.take(0) == [following]

@@ -163,9 +163,28 @@ class Lane:
         self.apart.add(group, pending)
 
     def release(self, group: Group) -> None:
-        """End the separate wait of a group: add its entries again, in their order."""
-        for pending in self.apart.release(group):
+        """End the separate wait of a group: add its entries again, each key's in order.
+
+        Entries of the same keys that were added meanwhile are placed behind them.
+        """
+        released = self.apart.release(group)
+        for pending in sorted([*released, *self._take_out(released)], key=_number):
             self.add(pending)
+
+    def _take_out(self, others: Sequence[Pending]) -> list[Pending]:
+        """Remove and return the entries of the same keys that are not in flight or postponed."""
+        keys = {pending.order_key for pending in others}
+        taken = [pending for pending in self._ready if pending.order_key in keys]
+        if taken:
+            self._ready = deque(each for each in self._ready if each.order_key not in keys)
+        for head in list(taken):
+            taken.extend(self._behind.pop(head.order_key))
+        for key in keys & self._behind.keys():  # their first entry is in flight or postponed
+            taken.extend(self._behind[key])
+            self._behind[key].clear()
+        self._size -= len(taken)
+        self._bytes -= sum(pending.entry.size for pending in taken)
+        return taken
 
     def put_back(self, batch: list[Pending]) -> None:
         """Put entries that were taken back to the front, in their order."""
@@ -211,4 +230,8 @@ class Lane:
         self._postponed.clear()
         self._size -= len(cleared)
         self._bytes -= sum(pending.entry.size for pending in cleared)
-        return sorted([*cleared, *self.apart.drain()], key=lambda pending: pending.number)
+        return sorted([*cleared, *self.apart.drain()], key=_number)
+
+
+def _number(pending: Pending) -> int:
+    return pending.number
