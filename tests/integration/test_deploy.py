@@ -21,8 +21,9 @@ from magento_eventbridge.settings.layers import load
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.settings.sources import ENVIRONMENT_PREFIX, environment_layer
 from tests.support.process import serving
-from tests.support.programs import program
+from tests.support.programs import free_ports, program
 from tests.support.put_events import put_events
+from tests.support.templates import terraform
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNIT = DEPLOY / "magento-eventbridge.service"
@@ -134,16 +135,23 @@ def test_the_image_runs_what_there_is_as_somebody_harmless() -> None:
     parses(command[1:])
     assert value("USER") not in ("0", "root")
     assert Settings().spool.path.parent == Path(value("VOLUME"))
-    assert int(value("EXPOSE")) == Settings().inlet.port
+    listening = Settings()
+    assert [int(port) for port in value("EXPOSE").split()] == [
+        listening.inlet.port,
+        listening.metrics.port,
+    ]
     variables = re.findall(rf"({ENVIRONMENT_PREFIX}\w+)=(\S+)", value("ENV"))
-    assert are_settings(variables).log.format == "json"
+    settings = are_settings(variables)
+    assert (settings.log.format, settings.metrics.enabled) == ("json", True)
 
 
-async def test_the_image_checks_the_health_of_the_inlet(tmp_path: Path) -> None:
+async def test_the_image_checks_the_health_of_the_bridge(tmp_path: Path) -> None:
     words = json.loads(value("HEALTHCHECK").partition("CMD ")[2])
-    async with put_events() as endpoint, serving(tmp_path, endpoint.url) as serve:
+    (port,) = free_ports(1)
+    monitored = {"METRICS__ENABLED": "true", "METRICS__PORT": str(port)}
+    async with put_events() as endpoint, serving(tmp_path, endpoint.url, **monitored):
         # The test's port instead of the image's.
-        here = [word.replace("http://127.0.0.1:8471", serve.url) for word in words[1:]]
+        here = [word.replace(":8473", f":{port}") for word in words[1:]]
         assert here != words[1:]
         assert await asyncio.to_thread(subprocess.call, [sys.executable, *here]) == 0
     after = await asyncio.to_thread(
@@ -200,3 +208,73 @@ def test_the_compose_file_gives_the_bridge_what_it_needs() -> None:
 @pytest.mark.parametrize("key", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
 def test_no_secret_stands_in_the_compose_file(key: str) -> None:
     assert bridge()["environment"][key] == f"${{{key}:-}}"
+
+
+# Kubernetes
+
+MANIFESTS = DEPLOY / "kubernetes/bridge.yaml"
+
+
+def manifest(kind: str) -> dict[str, Any]:
+    (found,) = (one for one in yaml.safe_load_all(MANIFESTS.read_text()) if one["kind"] == kind)
+    result: dict[str, Any] = found
+    return result
+
+
+def test_the_manifests_are_valid_by_kubernetes_schema() -> None:
+    check = Path(sys.executable).with_name("kubernetes-validate")
+    ran = subprocess.run(
+        [check, "--strict", str(MANIFESTS)], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_manifests_run_one_bridge_as_somebody_harmless_on_a_volume() -> None:
+    spec = manifest("StatefulSet")["spec"]
+    pod = spec["template"]["spec"]
+    (container,) = pod["containers"]
+    parses(container["args"])
+    assert spec["replicas"] == 1
+    assert str(pod["securityContext"]["runAsUser"]) == value("USER")
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    assert pod["terminationGracePeriodSeconds"] > longest_stop()
+    places = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert str(Settings().spool.path.parent) in places
+
+
+def test_the_manifests_hold_settings_and_the_ports_that_they_open() -> None:
+    (container,) = manifest("StatefulSet")["spec"]["template"]["spec"]["containers"]
+    given = {
+        **manifest("ConfigMap")["data"],
+        **{one["name"]: "x" * 32 for one in container["env"]},
+    }
+    settings = are_settings(given.items())
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"inlet": settings.inlet.port, "monitoring": settings.metrics.port}
+    assert settings.metrics.enabled
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert container[probe]["httpGet"]["path"] in ("/health/live", "/health/ready")
+
+
+# Amazon ECS
+
+MODULE = DEPLOY / "ecs/main.tf"
+
+
+def test_the_module_for_ecs_is_terraform_and_holds_settings() -> None:
+    text = MODULE.read_text()
+    terraform(text)
+    names = set(re.findall(rf"{ENVIRONMENT_PREFIX}\w+", text))
+    fitting = {"ENABLED": "true", "PORT": "3306", "FORMAT": "json"}
+    are_settings((name, fitting.get(name.rpartition("__")[2], "x")) for name in names)
+    assert f'user                   = "{value("USER")}"' in text
+    assert ":8473/health/ready" in text
+
+
+def test_the_module_for_ecs_has_every_resource_that_it_refers_to() -> None:
+    text = MODULE.read_text()
+    made = {f"{kind}.{name}" for kind, name in re.findall(r'^resource "(\w+)" "(\w+)"', text, re.M)}
+    used = set(re.findall(r"(?<![\w.])(aws_\w+\.\w+)\.", re.sub(r"^#.*$", "", text, flags=re.M)))
+    assert used <= made
+    declared = set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))
+    assert set(re.findall(r"var\.(\w+)", text)) == declared
