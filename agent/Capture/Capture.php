@@ -115,6 +115,14 @@ class Capture
     }
 
     /**
+     * Returns the former values of what changed.
+     */
+    public function getOriginal(): array
+    {
+        return $this->original;
+    }
+
+    /**
      * Returns whether nothing changed: the object is as it was before.
      */
     public function setTellsNothing(bool $isEmpty): void

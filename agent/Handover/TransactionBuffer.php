@@ -6,8 +6,10 @@ namespace MagentoEventBridge\Agent\Handover;
 
 use Magento\Framework\App\ResourceConnection;
 use Magento\Framework\DB\Adapter\AdapterInterface;
+use Magento\Framework\Model\AbstractModel;
 use MagentoEventBridge\Agent\Capture\Capture;
 use MagentoEventBridge\Agent\Fence;
+use MagentoEventBridge\Agent\State\FirstRows;
 use MagentoEventBridge\Agent\State\ObjectState;
 
 /**
@@ -43,6 +45,13 @@ class TransactionBuffer
     private $states = [];
 
     /**
+     * The rows of entities before the open transaction first saved them.
+     *
+     * @var FirstRows
+     */
+    private $rows;
+
+    /**
      * What was written with a transaction that is about to be committed: transports that wait for the
      * commit, each with its captures, and the states to settle. Null where nothing was written.
      *
@@ -55,6 +64,7 @@ class TransactionBuffer
         $this->resource = $resource;
         $this->transports = $transports;
         $this->fence = $fence;
+        $this->rows = new FirstRows();
     }
 
     /**
@@ -63,6 +73,23 @@ class TransactionBuffer
     public function find(string $key): ?Capture
     {
         return $this->captures[$key] ?? null;
+    }
+
+    /**
+     * Returns the entity's row before the open transaction first saved it; null if there was none.
+     *
+     * @param string $kind of entity
+     * @param AbstractModel $entity
+     * @param callable $read returns the row that the database has now
+     * @return array|null
+     */
+    public function rowBefore(string $kind, AbstractModel $entity, callable $read): ?array
+    {
+        if ($this->resource->getConnection()->getTransactionLevel() === 0) {
+            return $read();
+        }
+
+        return $this->rows->of($kind, $entity, $read);
     }
 
     /**
@@ -101,7 +128,7 @@ class TransactionBuffer
 
     public function isEmpty(): bool
     {
-        return !$this->captures && $this->written === null;
+        return !$this->captures && $this->written === null && $this->rows->isEmpty();
     }
 
     /**
@@ -112,6 +139,7 @@ class TransactionBuffer
         $this->captures = [];
         $this->states = [];
         $this->written = null;
+        $this->rows->clear();
     }
 
     /**

@@ -13,6 +13,8 @@ use MagentoEventBridge\Agent\Watcher\CronRun;
  */
 class CaptureCronResult
 {
+    private const NAME = 'cron_schedule.save';
+
     /**
      * @var Fence
      */
@@ -23,10 +25,45 @@ class CaptureCronResult
      */
     private $cronRun;
 
+    /**
+     * @var array[]
+     */
+    private $running = [];
+
     public function __construct(Fence $fence, CronRun $cronRun)
     {
         $this->fence = $fence;
         $this->cronRun = $cronRun;
+    }
+
+    /**
+     * Notes the runs of the job that are marked as running: Magento is about to give them up, as they were killed.
+     *
+     * @param Schedule $schedule
+     * @return void
+     */
+    public function beforeTryLockJob(Schedule $schedule): void
+    {
+        $this->fence->run(self::NAME, function () use ($schedule): void {
+            $this->running = $this->cronRun->running([(string)$schedule->getJobCode()]);
+        });
+    }
+
+    /**
+     * Captures the runs that Magento has given up.
+     *
+     * @param Schedule $schedule
+     * @param bool $result
+     * @return bool
+     */
+    public function afterTryLockJob(Schedule $schedule, $result)
+    {
+        $this->fence->run(self::NAME, function (): void {
+            $this->cronRun->givenUp($this->running);
+        });
+        $this->running = [];
+
+        return $result;
     }
 
     /**
@@ -38,7 +75,7 @@ class CaptureCronResult
      */
     public function afterSave(Schedule $schedule, $result)
     {
-        $this->fence->run('cron_schedule.save', function () use ($schedule): void {
+        $this->fence->run(self::NAME, function () use ($schedule): void {
             $this->cronRun->saved($schedule);
         });
 

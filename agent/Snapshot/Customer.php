@@ -16,9 +16,8 @@ class Customer implements SnapshotInterface
 
     public function storeId(DataObject $object): ?int
     {
-        $storeId = $object->getData(self::CUSTOMER)->getStoreId();
-
-        return $storeId === null ? null : (int)$storeId;
+        // A customer whom an admin created may have no store view: the current one counts.
+        return (int)$object->getData(self::CUSTOMER)->getStoreId() ?: null;
     }
 
     public function of(DataObject $object, array $stored = []): ?Snapshot

@@ -7,12 +7,11 @@ namespace MagentoEventBridge\Agent\Snapshot;
 use Magento\Framework\DataObject;
 
 /**
- * A customer whose account was just created; for one that was saved again there is no event.
+ * A customer whose account has just been created.
  */
 class NewCustomer implements SnapshotInterface
 {
     private const CUSTOMER = 'customer_data_object';
-    private const FORMER = 'orig_customer_data_object';
 
     /**
      * @var Customer
@@ -26,17 +25,11 @@ class NewCustomer implements SnapshotInterface
 
     public function storeId(DataObject $object): ?int
     {
-        $storeId = $object->getData(self::CUSTOMER)->getStoreId();
-
-        return $storeId === null ? null : (int)$storeId;
+        return (int)$object->getData(self::CUSTOMER)->getStoreId() ?: null;
     }
 
     public function of(DataObject $object, array $stored = []): ?Snapshot
     {
-        if ($object->getData(self::FORMER) !== null) {
-            return null;
-        }
-
         return $this->customer->describe($object->getData(self::CUSTOMER), true);
     }
 }

@@ -26,6 +26,20 @@ class ObjectState
     public $announced = [];
 
     /**
+     * Whether the cart was merged into another one.
+     *
+     * @var bool
+     */
+    public $isMerged = false;
+
+    /**
+     * Whether the customer is being saved for the first time.
+     *
+     * @var bool
+     */
+    public $isBeingCreated = false;
+
+    /**
      * The quantity added to a cart item; null if none was added.
      *
      * @var float|null

@@ -38,26 +38,27 @@ class StoredRow
     /**
      * Returns the former values of the columns in which the object differs from its row.
      *
-     * @param array $before
-     * @param AbstractModel $object
+     * @param array $before the former row
+     * @param array $now the values that were saved; a column that is absent did not change
+     * @param AbstractModel $object whose table it is
      * @param string[] $watched the columns that count; none: all of them
      * @return array
      */
-    public function changes(array $before, AbstractModel $object, array $watched): array
+    public function changes(array $before, array $now, AbstractModel $object, array $watched): array
     {
         $resource = $object->getResource();
         $columns = $resource->getConnection()->describeTable($resource->getMainTable());
         $changes = [];
         foreach ($columns as $name => $column) {
             $isWatched = $watched ? in_array($name, $watched, true) : !in_array($name, self::TIME_STAMPS, true);
-            if (!$isWatched || !$object->hasData($name) || !array_key_exists($name, $before)) {
+            if (!$isWatched || !array_key_exists($name, $now) || !array_key_exists($name, $before)) {
                 continue;
             }
-            $now = $object->getData($name);
-            if ($now !== null && !is_scalar($now)) {
+            $value = $now[$name];
+            if ($value !== null && !is_scalar($value)) {
                 continue;
             }
-            if ($this->differ($before[$name], $now, in_array($column['DATA_TYPE'], self::NUMBERS, true))) {
+            if ($this->differ($before[$name], $value, in_array($column['DATA_TYPE'], self::NUMBERS, true))) {
                 $changes[$name] = $before[$name];
             }
         }

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Watcher;
 
+use Magento\Cron\Model\ResourceModel\Schedule as ScheduleResource;
 use Magento\Cron\Model\Schedule;
 use Magento\Framework\DataObject;
 use MagentoEventBridge\Agent\Snapshot\CronJob;
@@ -15,6 +16,8 @@ class CronRun implements WatcherInterface
 {
     private const STARTED = 'cron_job_run';
     private const FINISHED = 'plugin:cron_schedule.save';
+    private const TIME_OUT = 'Time out';
+    private const OVERDUE = 'scheduled_at < UTC_TIMESTAMP() - INTERVAL 1 DAY';
     private const ENDS = [Schedule::STATUS_SUCCESS, Schedule::STATUS_ERROR, Schedule::STATUS_MISSED];
 
     /**
@@ -28,16 +31,29 @@ class CronRun implements WatcherInterface
     private $recorder;
 
     /**
+     * @var ScheduleResource
+     */
+    private $schedules;
+
+    /**
      * Group and start time of the running jobs, by their codes.
      *
      * @var array[]
      */
     private $running = [];
 
-    public function __construct(CronJob $snapshots, CaptureRecorder $recorder)
+    /**
+     * The IDs of schedules whose end was captured here, as keys.
+     *
+     * @var bool[]
+     */
+    private $ended = [];
+
+    public function __construct(CronJob $snapshots, CaptureRecorder $recorder, ScheduleResource $schedules)
     {
         $this->snapshots = $snapshots;
         $this->recorder = $recorder;
+        $this->schedules = $schedules;
     }
 
     /**
@@ -69,6 +85,9 @@ class CronRun implements WatcherInterface
         if (!in_array($status, self::ENDS, true)) {
             return;
         }
+        if ($schedule->getId()) {
+            $this->ended[(int)$schedule->getId()] = true;
+        }
         $now = microtime(true);
         list($group, $start) = $this->running[$job] ?? [null, null];
         unset($this->running[$job]);
@@ -81,6 +100,61 @@ class CronRun implements WatcherInterface
                 $messages === null ? null : (string)$messages,
                 $start === null ? null : round($now - $start, 4)
             ));
+        }
+    }
+
+    /**
+     * Returns the schedules of these jobs that are marked as running; none if the events are switched off.
+     *
+     * @param string[] $jobs
+     * @return array[] by ID: `job_code`, and whether it `is_overdue`: Magento then marks it as timed out
+     */
+    public function running(array $jobs): array
+    {
+        if (!$jobs || !$this->recorder->isOn(self::FINISHED, null)) {
+            return [];
+        }
+        $connection = $this->schedules->getConnection();
+        $select = $connection->select()
+            ->from($this->schedules->getMainTable(), ['schedule_id', 'job_code', 'is_overdue' => new \Zend_Db_Expr(self::OVERDUE)])
+            ->where('status = ?', Schedule::STATUS_RUNNING)
+            ->where('job_code IN (?)', $jobs);
+
+        return array_column($connection->fetchAll($select), null, 'schedule_id');
+    }
+
+    /**
+     * Captures those of the running jobs that Magento has given up: they were killed, or never ended.
+     *
+     * Magento marks them by SQL, without a message, or as timed out, and then it deletes old ones. A job that failed
+     * has its own message, and was captured where it ran.
+     *
+     * @param array[] $running
+     * @return void
+     */
+    public function givenUp(array $running): void
+    {
+        $running = array_diff_key($running, $this->ended);
+        if (!$running) {
+            return;
+        }
+        $connection = $this->schedules->getConnection();
+        $select = $connection->select()
+            ->from($this->schedules->getMainTable(), ['schedule_id', 'status', 'messages'])
+            ->where('schedule_id IN (?)', array_keys($running));
+        $now = array_column($connection->fetchAll($select), null, 'schedule_id');
+        foreach ($running as $id => $schedule) {
+            $isDeleted = !isset($now[$id]);
+            $messages = $isDeleted ? self::TIME_OUT : $now[$id]['messages'];
+            $isGivenUp = $isDeleted
+                ? (bool)$schedule['is_overdue']
+                : $now[$id]['status'] === Schedule::STATUS_ERROR && ($messages === null || $messages === self::TIME_OUT);
+            if ($isGivenUp) {
+                $this->ended[$id] = true;
+                $code = $schedule['job_code'];
+                $snapshot = $this->snapshots->of($code, null, Schedule::STATUS_ERROR, $messages, null);
+                $this->recorder->record(self::FINISHED, null, $snapshot);
+            }
         }
     }
 

@@ -4,10 +4,11 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Watcher;
 
+use Magento\Customer\Model\Session;
+use Magento\Framework\App\Area;
 use Magento\Framework\DataObject;
 use Magento\Framework\Message\ManagerInterface as MessageManager;
 use Magento\Framework\Message\MessageInterface;
-use Magento\Store\Model\Store;
 use MagentoEventBridge\Agent\Capture\ExecutionContext;
 use MagentoEventBridge\Agent\Snapshot\Snapshot;
 
@@ -18,14 +19,27 @@ use MagentoEventBridge\Agent\Snapshot\Snapshot;
  */
 class RefusedCustomer implements WatcherInterface
 {
-    private const PREDISPATCH = 'controller_action_predispatch_';
+    private const ROUTE = 'controller_action_predispatch_customer';
+    private const RESPONSE = 'controller_front_send_response_before';
     private const LOGIN_FORM = 'controller_action_postdispatch_customer_account_loginpost';
     private const SIGN_UP_FORM = 'controller_action_postdispatch_customer_account_createpost';
+    private const AJAX_LOGIN = 'customer_ajax_login';
+    private const AUTHENTICATE = 'plugin:customer_account.authenticate';
+    private const FORMS = [
+        'customer_account_loginpost' => self::LOGIN_FORM,
+        'customer_account_createpost' => self::SIGN_UP_FORM,
+        self::AJAX_LOGIN => self::AUTHENTICATE,
+    ];
 
     /**
      * @var MessageManager
      */
     private $messages;
+
+    /**
+     * @var Session
+     */
+    private $session;
 
     /**
      * @var ExecutionContext
@@ -38,38 +52,122 @@ class RefusedCustomer implements WatcherInterface
     private $recorder;
 
     /**
-     * Errors that existed before the form was handled; null if no form is being handled.
+     * Name of the form that is being handled; null if there is none.
      *
-     * @var MessageInterface[]|null
+     * @var string|null
      */
-    private $former;
+    private $form;
 
-    public function __construct(MessageManager $messages, ExecutionContext $execution, CaptureRecorder $recorder)
-    {
+    /**
+     * Errors that existed before the form was handled.
+     *
+     * @var MessageInterface[]
+     */
+    private $former = [];
+
+    /**
+     * The number of captures.
+     *
+     * @var int
+     */
+    private $count = 0;
+
+    public function __construct(
+        MessageManager $messages,
+        Session $session,
+        ExecutionContext $execution,
+        CaptureRecorder $recorder
+    ) {
         $this->messages = $messages;
+        $this->session = $session;
         $this->execution = $execution;
         $this->recorder = $recorder;
     }
 
     public function on(string $event, DataObject $data): void
     {
-        if (!$this->recorder->isOn($event, null)) {
-            return;
-        }
-        if (strpos($event, self::PREDISPATCH) === 0) {
-            $this->former = $this->messages->getMessages()->getErrors();
-            return;
-        }
-        $former = $this->former ?? [];
-        $this->former = null;
-        $texts = $this->textsOfNew($former);
-        /** @var \Magento\Framework\App\RequestInterface $request */
+        /** @var \Magento\Framework\App\Request\Http $request */
         $request = $data->getData('request');
-        if ($texts && $event === self::LOGIN_FORM) {
+        if ($event === self::ROUTE) {
+            $this->begin(strtolower((string)$request->getFullActionName()));
+        } elseif ($event !== self::RESPONSE) {
+            $this->endForm($event, $request);
+        } elseif ($this->form === self::AJAX_LOGIN) {
+            $this->endAjax($request, $data->getData('response'));
+        } elseif ($this->form !== null) {
+            // A captcha stopped the form before its controller, and then its own event is not dispatched.
+            $this->endForm(self::FORMS[$this->form], $request);
+        }
+    }
+
+    /**
+     * Returns how many captures there were, by which a caller sees whether its call was captured already.
+     */
+    public function count(): int
+    {
+        return $this->count;
+    }
+
+    /**
+     * Handles a refused login, with the exception's message.
+     */
+    public function loginRefused(string $event, string $username, string $message): void
+    {
+        if ($this->isCapturedHere($event)) {
+            $this->captureLogin($event, $username, [$message]);
+        }
+    }
+
+    /**
+     * Handles a refused sign-up, with the exception's message.
+     *
+     * @param string $event
+     * @param array $customer its email, firstname and lastname
+     * @param string $message
+     * @return void
+     */
+    public function signUpRefused(string $event, array $customer, string $message): void
+    {
+        if ($this->isCapturedHere($event)) {
+            $this->captureSignUp($event, $customer, [$message]);
+        }
+    }
+
+    /**
+     * Notes that a form is being handled, and the errors of former requests that were not shown yet.
+     */
+    private function begin(string $action): void
+    {
+        $this->form = null;
+        if (isset(self::FORMS[$action]) && $this->recorder->isOn(self::FORMS[$action], null)) {
+            $this->form = $action;
+            $this->former = $this->messages->getMessages()->getErrors();
+            $this->count = 0;
+        }
+    }
+
+    /**
+     * Captures a refused form. A login that succeeded is none, whatever errors came after it.
+     *
+     * @param string $event
+     * @param \Magento\Framework\App\RequestInterface $request
+     * @return void
+     */
+    private function endForm(string $event, $request): void
+    {
+        if ($this->form === null) {
+            return;
+        }
+        $this->form = null;
+        $texts = $this->textsOfNew($this->former);
+        if (!$texts || $this->session->isLoggedIn()) {
+            return;
+        }
+        if ($event === self::LOGIN_FORM) {
             $login = $request->getParam('login');
-            $this->tellLogin($event, is_array($login) ? (string)($login['username'] ?? '') : '', $texts);
-        } elseif ($texts && $event === self::SIGN_UP_FORM) {
-            $this->tellSignUp($event, [
+            $this->captureLogin($event, is_array($login) ? (string)($login['username'] ?? '') : '', $texts);
+        } elseif ($event === self::SIGN_UP_FORM) {
+            $this->captureSignUp($event, [
                 'email' => (string)$request->getParam('email'),
                 'firstname' => (string)$request->getParam('firstname'),
                 'lastname' => (string)$request->getParam('lastname'),
@@ -78,53 +176,45 @@ class RefusedCustomer implements WatcherInterface
     }
 
     /**
-     * Captures a login that was refused with an exception.
-     */
-    public function loginRefused(string $event, string $username, string $message): void
-    {
-        if ($this->isToldHere($event)) {
-            $this->tellLogin($event, $username, [$message]);
-        }
-    }
-
-    /**
-     * Captures a sign-up that was refused with an exception.
+     * Captures a refused login of the storefront's pop-up that did not come to authentication: a captcha.
      *
-     * @param string $event
-     * @param \Magento\Customer\Api\Data\CustomerInterface $customer
-     * @param string $message
+     * @param \Magento\Framework\App\Request\Http $request
+     * @param \Magento\Framework\App\Response\Http $response
      * @return void
      */
-    public function signUpRefused(string $event, $customer, string $message): void
+    private function endAjax($request, $response): void
     {
-        if ($this->isToldHere($event)) {
-            $this->tellSignUp($event, [
-                'email' => (string)$customer->getEmail(),
-                'firstname' => (string)$customer->getFirstname(),
-                'lastname' => (string)$customer->getLastname(),
-            ], [$message]);
+        $this->form = null;
+        $answer = json_decode((string)$response->getBody(), true);
+        if ($this->count > 0 || !is_array($answer) || empty($answer['errors']) || $this->session->isLoggedIn()) {
+            return;
         }
+        $login = json_decode((string)$request->getContent(), true);
+        $username = is_array($login) && is_scalar($login['username'] ?? null) ? (string)$login['username'] : '';
+        $this->captureLogin(self::AUTHENTICATE, $username, [(string)($answer['message'] ?? '')]);
     }
 
     /**
-     * The forms have their own events, and an admin user is no customer.
+     * Returns whether an exception is captured: forms have their own events, and an admin user is no customer.
      */
-    private function isToldHere(string $event): bool
+    private function isCapturedHere(string $event): bool
     {
-        return $this->former === null
-            && $this->execution->getStoreId() !== Store::DEFAULT_STORE_ID
+        return ($this->form === null || $this->form === self::AJAX_LOGIN)
+            && $this->execution->getArea() !== Area::AREA_ADMINHTML
             && $this->recorder->isOn($event, null);
     }
 
-    private function tellLogin(string $event, string $username, array $texts): void
+    private function captureLogin(string $event, string $username, array $texts): void
     {
         $fields = ['username' => $username, 'messages' => $texts];
+        $this->count++;
         $this->recorder->record($event, null, new Snapshot('customer/' . $username, $fields));
     }
 
-    private function tellSignUp(string $event, array $customer, array $texts): void
+    private function captureSignUp(string $event, array $customer, array $texts): void
     {
         $fields = $customer + ['messages' => $texts];
+        $this->count++;
         $this->recorder->record($event, null, new Snapshot('customer/' . $customer['email'], $fields));
     }
 

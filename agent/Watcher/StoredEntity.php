@@ -88,6 +88,11 @@ class StoredEntity implements WatcherInterface
     private $createdWith;
 
     /**
+     * @var string[][]
+     */
+    private $implied;
+
+    /**
      * @param SnapshotInterface $snapshots
      * @param ObjectStates $states
      * @param StoredRow $rows
@@ -101,6 +106,8 @@ class StoredEntity implements WatcherInterface
      * @param bool $hasPartsSavedLater the snapshot is whole only at the end of the transaction
      * @param string $createdWith column that is empty until the entity is really created, as with orders
      *     that Magento accepts first and places later; none: the first save creates it
+     * @param string[][] $implied events that Magento does not always dispatch, by their names: the values of
+     *     the columns that a save must set for them
      */
     public function __construct(
         SnapshotInterface $snapshots,
@@ -114,7 +121,8 @@ class StoredEntity implements WatcherInterface
         array $watched = [],
         array $exceptAreas = [],
         bool $hasPartsSavedLater = false,
-        string $createdWith = ''
+        string $createdWith = '',
+        array $implied = []
     ) {
         $this->snapshots = $snapshots;
         $this->states = $states;
@@ -128,6 +136,7 @@ class StoredEntity implements WatcherInterface
         $this->exceptAreas = $exceptAreas;
         $this->hasPartsSavedLater = $hasPartsSavedLater;
         $this->createdWith = $createdWith;
+        $this->implied = $implied;
     }
 
     public function on(string $event, DataObject $data): void
@@ -159,7 +168,7 @@ class StoredEntity implements WatcherInterface
 
     private function announce(string $event, AbstractModel $object): void
     {
-        if ($this->recorder->isOn($event, $this->storeId($object))) {
+        if ($this->isOn($event, $object)) {
             $this->states->of($object)->announced[$event] = true;
         }
     }
@@ -171,17 +180,11 @@ class StoredEntity implements WatcherInterface
      */
     private function beforeSave(AbstractModel $object): void
     {
-        $event = $this->prefix . self::SAVE_AFTER;
         $state = $this->states->of($object);
-        $isToBeTold = $state->announced || $this->recorder->isOn($event, $this->storeId($object));
-        if (!$isToBeTold) {
-            return;
-        }
-        $key = $this->key($event, $object);
-        if ($this->buffer->find($key) === null) {
-            $state->before = $this->rows->of($object);
-        } elseif ($this->buffer->findState($key) !== null) {
-            $state->before = $this->buffer->findState($key)->before;
+        if ($state->announced || $this->isOn($this->prefix . self::SAVE_AFTER, $object) || $this->isImpliedOn($object)) {
+            $state->before = $this->buffer->rowBefore($this->prefix, $object, function () use ($object): ?array {
+                return $this->rows->of($object);
+            });
         }
     }
 
@@ -189,26 +192,35 @@ class StoredEntity implements WatcherInterface
     {
         $event = $this->prefix . self::SAVE_AFTER;
         $state = $this->states->of($object);
-        $isToBeTold = $this->recorder->isOn($event, $this->storeId($object));
-        if (!$isToBeTold && !$state->announced) {
+        $isSaveCaptured = $this->isOn($event, $object);
+        if (!$isSaveCaptured && !$state->announced && !$this->isImpliedOn($object)) {
             return;
         }
         $isNew = $this->isCreated($object, $state->before);
-        $changes = $isNew ? [] : $this->rows->changes($state->before, $object, $this->watched);
         $snapshot = $this->snapshots->of($object, $state->before ?? []);
         if ($snapshot === null) {
             return;
         }
+        $saved = $this->isSavedByAnother($event, $object) ? $this->rows->of($object) ?? [] : [];
+        $snapshot = $snapshot->with($saved);
+        $now = $saved ?: $object->getData();
+        $changes = $isNew ? [] : $this->rows->changes($state->before, $now, $object, $this->watched);
         // For a field that may not leave the shop, only the change itself is captured.
         $fields = $snapshot->getFields();
         foreach (array_keys($changes) as $name) {
             $changes[$name] = array_key_exists($name, $fields) ? $changes[$name] : null;
         }
         foreach (array_keys($state->announced) as $announced) {
-            $this->capture($announced, $object, $snapshot, $state, $isNew, $changes);
+            $this->capture($announced, $object, $snapshot, $state, $isNew, $changes, false, $saved);
         }
-        if ($isToBeTold) {
-            $this->capture($event, $object, $snapshot, $state, $isNew, $changes, !$isNew && !$changes);
+        foreach (array_keys(array_diff_key($this->implied, $state->announced)) as $implied) {
+            $isImplied = !$isNew && $this->isImplied($implied, $state->before, $now);
+            if ($this->isOn($implied, $object)) {
+                $this->capture($implied, $object, $snapshot, $state, $isNew, $changes, !$isImplied, $saved);
+            }
+        }
+        if ($isSaveCaptured) {
+            $this->capture($event, $object, $snapshot, $state, $isNew, $changes, !$isNew && !$changes, $saved);
         }
     }
 
@@ -228,19 +240,61 @@ class StoredEntity implements WatcherInterface
     }
 
     /**
+     * Returns whether another object of the entity was saved in this transaction, which makes this one outdated:
+     * an observer that runs while this object is being saved may load and save the entity.
+     */
+    private function isSavedByAnother(string $event, AbstractModel $object): bool
+    {
+        $state = $this->buffer->findState($this->key($event, $object));
+
+        return $state !== null && $state !== $this->states->of($object);
+    }
+
+    /**
+     * Returns whether the save sets the columns that stand for an event which was not dispatched.
+     */
+    private function isImplied(string $event, array $before, array $now): bool
+    {
+        $isChanged = false;
+        foreach ($this->implied[$event] as $column => $value) {
+            if ((string)($now[$column] ?? $before[$column] ?? '') !== $value) {
+                return false;
+            }
+            $isChanged = $isChanged || (string)($before[$column] ?? '') !== $value;
+        }
+
+        return $isChanged;
+    }
+
+    private function isImpliedOn(AbstractModel $object): bool
+    {
+        foreach (array_keys($this->implied) as $event) {
+            if ($this->isOn($event, $object)) {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private function isOn(string $event, AbstractModel $object): bool
+    {
+        return $this->recorder->isOn($event, $this->storeId($object));
+    }
+
+    /**
      * Takes the last snapshot, while the object's parts are still there.
      */
     private function beforeDelete(AbstractModel $object): void
     {
         $event = $this->prefix . self::DELETE_AFTER;
-        if (!$object->getId() || !$this->recorder->isOn($event, $this->storeId($object))) {
+        if (!$object->getId() || !$this->isOn($event, $object)) {
             return;
         }
-        $row = $this->rows->of($object) ?: [];
-        $snapshot = $this->snapshots->of($object, $row);
-        if ($snapshot !== null) {
-            $this->states->of($object)->last = $snapshot->with($row);
-        }
+        // A cart that is saved again after an item was removed deletes this item again.
+        $row = $this->rows->of($object);
+        $snapshot = $row === null ? null : $this->snapshots->of($object, $row);
+        $this->states->of($object)->last = $snapshot === null ? null : $snapshot->with($row);
     }
 
     private function afterDelete(string $event, AbstractModel $object): void
@@ -258,7 +312,8 @@ class StoredEntity implements WatcherInterface
         ObjectState $state,
         bool $isNew,
         array $original,
-        bool $nothing = false
+        bool $nothing = false,
+        array $saved = []
     ): void {
         $key = $this->key($event, $object);
         $capture = $this->buffer->find($key);
@@ -268,11 +323,16 @@ class StoredEntity implements WatcherInterface
             }
             $capture = $this->recorder->capture($event, $this->storeId($object), $snapshot);
         }
+        if ($capture->getEvent() !== $event) {
+            // It was captured with one of its parts, an address or a comment: that remains a change.
+            $original += $capture->getOriginal();
+            $nothing = false;
+        }
         $capture->show($snapshot->getFields(), $original, $isNew);
         $capture->setTellsNothing($nothing);
         if (($this->hasPartsSavedLater || $snapshot->hasPartsSavedLater()) && $snapshot !== $state->last) {
-            $capture->setRefresher(function () use ($object, $state): array {
-                return $this->snapshots->of($object, $state->before ?? [])->getFields();
+            $capture->setRefresher(function () use ($object, $state, $saved): array {
+                return $this->snapshots->of($object, $state->before ?? [])->with($saved)->getFields();
             });
         }
         $this->buffer->hold($key, $capture, $state);

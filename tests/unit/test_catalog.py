@@ -712,8 +712,17 @@ def test_an_item_that_is_saved_as_it_was_sends_nothing():
     assert event_of(varied(UPDATED, original={})) is None
 
 
-def test_a_guests_cart_merged_into_the_customers_is_no_addition():
-    assert event_of(varied(ADDED, snapshot={"added_qty": None})) is None
+def test_a_new_item_is_an_addition_however_it_came():
+    # A guest's cart was merged into the customer's, or a module added the item itself.
+    capture = varied(ADDED, snapshot={"added_qty": None})
+    assert meaning(capture).detail_type == "CartProductAdded"
+    assert detail(capture)["qty"] == ADDED.snapshot["qty"]
+
+
+def test_a_new_item_has_the_quantity_that_a_module_left():
+    capture = varied(ADDED, snapshot={"qty": 3, "added_qty": 10})
+    assert meaning(capture).detail_type == "CartProductAdded"
+    assert detail(capture)["qty"] == 3
 
 
 def test_a_line_that_grows_by_a_merge_is_an_update():
@@ -1025,7 +1034,7 @@ def test_messages_that_are_one_text_do_not_fall_apart():
     ("capture", "snapshot", "original"),
     [
         (ADDED, {"qty": "two"}, {}),
-        (ADDED, {"added_qty": ["two"]}, {}),
+        (ADDED_AGAIN, {"added_qty": ["two"]}, {}),
         (UPDATED, {"qty": {}}, {}),
         (UPDATED, {}, {"qty": "five"}),
     ],

@@ -10,6 +10,7 @@ use Magento\Framework\App\State;
 use Magento\Framework\Event;
 use Magento\Framework\Event\Observer;
 use Magento\Framework\HTTP\Header;
+use Magento\Framework\Model\AbstractModel;
 use Magento\Framework\HTTP\PhpEnvironment\RemoteAddress;
 use Magento\Store\Model\StoreManagerInterface;
 use MagentoEventBridge\Agent\Capture\CaptureId;
@@ -119,6 +120,13 @@ class Shop
      */
     public $objects;
 
+    /**
+     * Observes the next save, before the agent does.
+     *
+     * @var callable|null
+     */
+    public $observer;
+
     public function __construct(array $otherTransports = [])
     {
         $this->database = new Database();
@@ -192,7 +200,8 @@ class Shop
             $more['watched'] ?? [],
             $more['exceptAreas'] ?? [],
             $more['hasPartsSavedLater'] ?? false,
-            $more['createdWith'] ?? ''
+            $more['createdWith'] ?? '',
+            $more['implied'] ?? []
         );
         foreach (array_keys(Wiring::watchers()) as $event) {
             if (strpos($event, $prefix . '_') === 0 || $event === 'order_cancel_after') {
@@ -215,18 +224,24 @@ class Shop
     /**
      * Saves an object as Magento does: in a transaction, with its events around the writing.
      */
-    public function save(StoredModel $object, string $prefix, string $name, string $table): void
+    public function save(AbstractModel $object, string $prefix, string $name, string $table): void
     {
         $this->database->begin();
         $this->dispatch($prefix . '_save_before', [$name => $object]);
         if (!$object->getId()) {
-            $object->setData('entity_id', count($this->database->things[$table] ?? []) + 1);
+            $object->setData('entity_id', $table === 'customer_entity' ? 5 : count($this->database->things[$table] ?? []) + 1);
         }
-        $this->dispatch($prefix . '_save_after', [$name => $object]);
         $row = array_filter($object->getData(), function ($value): bool {
             return $value === null || is_scalar($value);
         });
-        $this->database->things[$table][$object->getId()] = $row;
+        $former = $this->database->things[$table][$object->getId()] ?? [];
+        $this->database->things[$table][$object->getId()] = $row + $former;
+        $observer = $this->observer;
+        $this->observer = null;
+        if ($observer !== null) {
+            $observer($object);
+        }
+        $this->dispatch($prefix . '_save_after', [$name => $object]);
         $this->database->commit();
     }
 

@@ -260,6 +260,117 @@ namespace Magento\Store\Model {
     }
 }
 
+namespace Magento\Cron\Model\ResourceModel {
+    class Schedule
+    {
+        public $connection;
+
+        public function getConnection()
+        {
+            return $this->connection;
+        }
+
+        public function getMainTable()
+        {
+            return 'cron_schedule';
+        }
+    }
+}
+
+namespace Magento\Customer\Model {
+    class Session
+    {
+        public $isLoggedIn = false;
+
+        public function isLoggedIn()
+        {
+            return $this->isLoggedIn;
+        }
+    }
+}
+
+namespace Magento\Customer\Api {
+    interface CustomerRepositoryInterface
+    {
+    }
+}
+
+namespace Magento\Integration\Api {
+    interface CustomerTokenServiceInterface
+    {
+    }
+}
+
+namespace Magento\TwoFactorAuth\Api {
+    interface AdminTokenServiceInterface
+    {
+    }
+}
+
+namespace Magento\Authorization\Model {
+    interface UserContextInterface
+    {
+        public const USER_TYPE_CUSTOMER = 3;
+    }
+}
+
+namespace Magento\User\Model {
+    class UserFactory
+    {
+        public function create()
+        {
+            return new class extends \Magento\Framework\DataObject {
+                public function __construct()
+                {
+                    parent::__construct();
+                }
+
+                public function getId()
+                {
+                    return $this->getData('user_id');
+                }
+
+                public function loadByUsername($name)
+                {
+                    $this->_data = ['user_id' => '7', 'user_name' => $name, 'email' => 'admin@example.com'];
+
+                    return $this;
+                }
+            };
+        }
+    }
+}
+
+namespace Magento\Sales\Model {
+    class OrderFactory
+    {
+        public $load;
+
+        public function create()
+        {
+            return new class ($this->load) {
+                private $load;
+
+                public function __construct($load)
+                {
+                    $this->load = $load;
+                }
+
+                public function load($id)
+                {
+                    return ($this->load)($id);
+                }
+            };
+        }
+    }
+}
+
+namespace Magento\Sales\Model\Order\Shipment {
+    class Comment extends \Magento\Framework\DataObject
+    {
+    }
+}
+
 namespace Magento\Cron\Model {
     interface ConfigInterface
     {
@@ -295,6 +406,11 @@ namespace Magento\Sales\Model\ResourceModel\Order\Shipment\Comment {
 
 namespace Magento\Sales\Api {
     interface OrderRepositoryInterface
+    {
+        public function get($id);
+    }
+
+    interface ShipmentRepositoryInterface
     {
         public function get($id);
     }

@@ -4,36 +4,55 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Test\Unit;
 
-use Magento\Cron\Model\ConfigInterface;
-use Magento\Cron\Model\Schedule;
-use Magento\Framework\DataObject;
-use Magento\Framework\Exception\LocalizedException;
-use Magento\Framework\Message\ManagerInterface;
+use MagentoEventBridge\Agent\Plugin\CaptureAdminToken;
+use MagentoEventBridge\Agent\Plugin\CaptureCustomerLogout;
 use MagentoEventBridge\Agent\Plugin\CaptureRefusedCustomer;
 use MagentoEventBridge\Agent\Snapshot\CacheFlush;
 use MagentoEventBridge\Agent\Snapshot\CronJob;
 use MagentoEventBridge\Agent\Snapshot\Customer;
 use MagentoEventBridge\Agent\Snapshot\NewCustomer;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
+use MagentoEventBridge\Agent\Test\Doubles\CronSchedules;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
+use MagentoEventBridge\Agent\Watcher\AdminToken;
 use MagentoEventBridge\Agent\Watcher\CronRun;
 use MagentoEventBridge\Agent\Watcher\DispatchedEvent;
 use MagentoEventBridge\Agent\Watcher\RefusedCustomer;
+use MagentoEventBridge\Agent\Watcher\SignUp;
+use Magento\Authorization\Model\UserContextInterface;
+use Magento\Cron\Model\ConfigInterface;
+use Magento\Cron\Model\ResourceModel\Schedule as Schedules;
+use Magento\Cron\Model\Schedule;
+use Magento\Customer\Api\CustomerRepositoryInterface;
+use Magento\Customer\Model\Session;
+use Magento\Framework\DataObject;
+use Magento\Framework\Exception\LocalizedException;
+use Magento\Framework\Message\ManagerInterface;
+use Magento\Integration\Api\CustomerTokenServiceInterface;
+use Magento\TwoFactorAuth\Api\AdminTokenServiceInterface;
+use Magento\User\Model\UserFactory;
 use PHPUnit\Framework\TestCase;
 
 class DispatchedEventTest extends TestCase
 {
     private const LOGIN = 'controller_action_postdispatch_customer_account_loginpost';
-    private const BEFORE_LOGIN = 'controller_action_predispatch_customer_account_loginpost';
+    private const ROUTE = 'controller_action_predispatch_customer';
+    private const RESPONSE = 'controller_front_send_response_before';
 
     /**
      * @var Shop
      */
     private $shop;
 
+    /**
+     * @var Session
+     */
+    private $session;
+
     protected function setUp(): void
     {
         $this->shop = (new Shop())->switchOn();
+        $this->session = new Session();
     }
 
     public function testAFlushedCacheIsSentFromACommandToo(): void
@@ -46,39 +65,16 @@ class DispatchedEventTest extends TestCase
         self::assertSame(['cache', null, 0], [$written['subject'], $written['area'], $written['store_id']]);
     }
 
-    public function testACustomerIsSignedUpOnceAndWithoutSecrets(): void
-    {
-        $this->shop->watchers['customer_save_after_data_object'] = $this->happening(new NewCustomer(new Customer()));
-        $customer = new DataObject(['id' => '5', 'email' => 'a@example.com', 'store_id' => 2, 'rp_token' => 'x']);
-        foreach ([null, $customer] as $former) {
-            $this->shop->dispatch('customer_save_after_data_object', [
-                'customer_data_object' => $customer,
-                'orig_customer_data_object' => $former,
-            ]);
-        }
-        $written = $this->shop->database->written();
-
-        self::assertCount(1, $written);
-        self::assertTrue($written[0]['is_new']);
-        self::assertSame(['customer/5', 2], [$written[0]['subject'], $written[0]['store_id']]);
-        self::assertStringNotContainsString('rp_token', json_encode($written[0]));
-    }
-
     public function testARefusedLoginIsSentInTheWordsOfItsOwnMessages(): void
     {
         $messages = $this->messages(['old text' => null]);
         $this->refusedCustomer($messages);
-        $request = new class (['login' => ['username' => 'a@example.com', 'password' => 'secret']]) extends DataObject {
-            public function getParam($name)
-            {
-                return $this->getData($name);
-            }
-        };
-        $this->shop->dispatch(self::BEFORE_LOGIN, ['request' => $request]);
+        $request = $this->request('customer_account_loginPost');
+        $this->shop->dispatch(self::ROUTE, ['request' => $request]);
         $this->shop->dispatch(self::LOGIN, ['request' => $request]);
         self::assertSame([], $this->shop->database->written());
 
-        $this->shop->dispatch(self::BEFORE_LOGIN, ['request' => $request]);
+        $this->shop->dispatch(self::ROUTE, ['request' => $request]);
         $messages->add('plain text', 'default_message_identifier');
         $messages->add(null, 'confirmAccountErrorMessage');
         $this->shop->dispatch(self::LOGIN, ['request' => $request]);
@@ -91,13 +87,234 @@ class DispatchedEventTest extends TestCase
         );
     }
 
+    /**
+     * The cart could not be loaded after the login: the shopper sees an error, but is logged in.
+     */
+    public function testALoginThatSucceededIsNoRefusalWhateverErrorsFollow(): void
+    {
+        $messages = $this->messages([]);
+        $this->refusedCustomer($messages);
+        $request = $this->request('customer_account_loginPost');
+        $this->shop->dispatch(self::ROUTE, ['request' => $request]);
+        $messages->add('Load customer quote error', null);
+        $this->session->isLoggedIn = true;
+        $this->shop->dispatch(self::LOGIN, ['request' => $request]);
+
+        self::assertSame([], $this->shop->database->written());
+    }
+
+    /**
+     * A captcha's observer adds its message and keeps the controller, and what follows it, from being called.
+     */
+    public function testALoginThatACaptchaStopsIsSent(): void
+    {
+        $messages = $this->messages(['old text' => null]);
+        $this->refusedCustomer($messages);
+        $request = $this->request('customer_account_loginPost');
+        $this->shop->dispatch(self::ROUTE, ['request' => $request]);
+        $messages->add('Incorrect CAPTCHA', null);
+        $this->shop->dispatch(self::RESPONSE, ['request' => $request, 'response' => new DataObject()]);
+        $this->shop->dispatch(self::RESPONSE, ['request' => $request, 'response' => new DataObject()]);
+        $written = $this->shop->database->written();
+
+        self::assertSame([self::LOGIN], array_column($written, 'event'));
+        self::assertSame(['Incorrect CAPTCHA'], $written[0]['snapshot']['messages']);
+    }
+
+    public function testAPageOfTheCustomerIsNoRefusal(): void
+    {
+        $messages = $this->messages([]);
+        $this->refusedCustomer($messages);
+        $request = $this->request('customer_account_index');
+        $this->shop->dispatch(self::ROUTE, ['request' => $request]);
+        $messages->add('Something went wrong', null);
+        $this->shop->dispatch(self::RESPONSE, ['request' => $request, 'response' => new DataObject()]);
+
+        self::assertSame([], $this->shop->database->written());
+    }
+
+    /**
+     * @testWith [true, "{\"errors\":true,\"message\":\"Incorrect CAPTCHA\"}", ["Incorrect CAPTCHA"]]
+     *           [false, "{\"errors\":true,\"message\":\"Invalid login or password.\"}", ["No."]]
+     *           [true, "{\"errors\":false,\"message\":\"Login successful.\"}", null]
+     *           [true, "<html>", null]
+     */
+    public function testTheLoginInThePopUpIsSentOnce(bool $isStopped, string $answer, ?array $messages): void
+    {
+        $watcher = $this->refusedCustomer($this->messages([]));
+        $request = $this->request('customer_ajax_login');
+        $this->shop->dispatch(self::ROUTE, ['request' => $request]);
+        if (!$isStopped) {
+            $watcher->loginRefused('plugin:customer_account.authenticate', 'a@example.com', 'No.');
+        }
+        $response = new DataObject(['body' => $answer]);
+        $this->shop->dispatch(self::RESPONSE, ['request' => $request, 'response' => $response]);
+        $written = $this->shop->database->written();
+
+        self::assertSame($messages === null ? [] : [$messages], array_map(function (array $capture): array {
+            return $capture['snapshot']['messages'];
+        }, $written));
+        self::assertSame($messages === null ? [] : ['customer/a@example.com'], array_column($written, 'subject'));
+    }
+
+    /**
+     * A call to "rest/all" has the store view 0, as the admin has; but an admin's own forms are no sign-ups.
+     */
+    public function testARefusalOutsideAStoreViewIsSentButNoneOfTheAdmin(): void
+    {
+        $watcher = $this->refusedCustomer($this->messages([]));
+        foreach (['webapi_rest', 'adminhtml'] as $area) {
+            $this->shop->state->area = $area;
+            $watcher->loginRefused('plugin:customer_account.authenticate', 'a@example.com', 'No.');
+        }
+
+        self::assertSame(['webapi_rest'], array_column($this->shop->database->written(), 'area'));
+    }
+
+    public function testWhatAGraphQlResolverRefusesIsSentOnce(): void
+    {
+        $watcher = $this->refusedCustomer($this->messages([]));
+        $plugin = $this->plugin($watcher);
+        $this->shop->state->area = 'graphql';
+        $refuse = function () use ($plugin): void {
+            throw new LocalizedException('Specify the "password" value.');
+        };
+        $refuseInService = function () use ($plugin): void {
+            $plugin->aroundCreateCustomerAccessToken(null, function (): void {
+                throw new LocalizedException('Wrong.');
+            }, 'a@example.com', 'x');
+        };
+        $fail = function (): void {
+            throw new \RuntimeException('SQLSTATE');
+        };
+        $login = [null, null, null, null, ['email' => 'a@example.com', 'password' => 'secret']];
+        $signUp = [null, null, null, null, ['input' => ['email' => 'b@example.com', 'firstname' => 'B']]];
+        foreach ([[$refuse, $login], [$refuseInService, $login], [$refuse, $signUp], [$fail, $signUp]] as $call) {
+            try {
+                $plugin->aroundResolve(null, $call[0], ...$call[1]);
+                self::fail('nothing was thrown');
+            } catch (LocalizedException | \RuntimeException $exception) {
+                continue;
+            }
+        }
+        self::assertSame(5, $plugin->aroundResolve(null, function (): int {
+            return 5;
+        }, ...$login));
+        $written = $this->shop->database->written();
+
+        self::assertSame(
+            ['Specify the "password" value.', 'Wrong.', 'Specify the "password" value.', 'Internal server error'],
+            array_merge(...array_column(array_column($written, 'snapshot'), 'messages'))
+        );
+        self::assertSame(
+            ['customer/a@example.com', 'customer/a@example.com', 'customer/b@example.com', 'customer/b@example.com'],
+            array_column($written, 'subject')
+        );
+        self::assertStringNotContainsString('secret', json_encode($written));
+    }
+
+    public function testALogoutByTokenIsSentIfItIsTheCustomersOwn(): void
+    {
+        $user = new class extends DataObject implements UserContextInterface {
+            public function __construct()
+            {
+                parent::__construct(['user_type' => 3, 'user_id' => 5]);
+            }
+        };
+        $customers = new class implements CustomerRepositoryInterface {
+            public function getById($id)
+            {
+                return new DataObject(['id' => $id, 'email' => 'a@example.com', 'store_id' => 0]);
+            }
+        };
+        $tokens = new class implements CustomerTokenServiceInterface {
+        };
+        $plugin = new CaptureCustomerLogout($this->shop->fence, $this->happening(new Customer()), $user, $customers);
+        self::assertTrue($plugin->afterRevokeCustomerAccessToken($tokens, true, '5'));
+        $plugin->afterRevokeCustomerAccessToken($tokens, true, 6);
+        $plugin->afterRevokeCustomerAccessToken($tokens, false, 5);
+        $written = $this->shop->database->written();
+
+        self::assertSame(['plugin:customer_token.revoke'], array_column($written, 'event'));
+        // The customer has no store view of its own: that of the request counts.
+        self::assertSame([3], array_column($written, 'store_id'));
+    }
+
+    /**
+     * A two-factor service calls Magento's own, which checks name and password only.
+     */
+    public function testATokenOfAnAdminUserIsALoginAfterTheLastFactor(): void
+    {
+        $plugin = new CaptureAdminToken($this->shop->fence, new AdminToken(new UserFactory(), $this->shop->recorder));
+        $firstFactor = new class implements AdminTokenServiceInterface {
+        };
+        $accept = function (): string {
+            return 'token';
+        };
+        $refuse = function (): void {
+            throw new LocalizedException('Wrong.');
+        };
+        $inner = function (callable $do, ?callable $then = null) use ($plugin): callable {
+            return function () use ($plugin, $do, $then) {
+                $token = $plugin->aroundCreateAdminAccessToken(new DataObject(), $do, 'admin', 'secret');
+
+                return $then === null ? $token : $then();
+            };
+        };
+        $calls = [
+            'password' => ['aroundCreateAdminAccessToken', new DataObject(), $accept, 'created'],
+            'wrong password' => ['aroundCreateAdminAccessToken', new DataObject(), $refuse, 'refused'],
+            'code' => ['aroundCreateAdminAccessToken', new DataObject(), $inner($accept), 'created'],
+            'wrong code' => ['aroundCreateAdminAccessToken', new DataObject(), $inner($accept, $refuse), 'refused'],
+            'before code' => ['aroundCreateAdminAccessToken', $firstFactor, $inner($accept, $refuse), null],
+            'wrong before code' => ['aroundCreateAdminAccessToken', $firstFactor, $inner($refuse), 'refused'],
+            'code asked' => ['aroundSendToken', new DataObject(), $inner($accept), null],
+            'code not sent' => ['aroundGetAuthenticateData', new DataObject(), $inner($accept, $refuse), null],
+            'key' => ['aroundGetAuthenticationData', new DataObject(), $inner($refuse), 'refused'],
+            'Authy' => ['aroundCreateAdminAccessTokenWithCredentials', new DataObject(), $inner($accept), 'created'],
+            'one touch' => ['aroundCreatAdminAccessTokenWithOneTouch', new DataObject(), $inner($accept), 'created'],
+        ];
+        foreach ($calls as $name => list($method, $subject, $service, $expected)) {
+            try {
+                self::assertSame('token', $plugin->$method($subject, $service, 'admin', 'secret'), $name);
+            } catch (LocalizedException $exception) {
+                self::assertNotSame('created', $expected, $name);
+            }
+            $written = $this->shop->database->written();
+            $events = ['created' => ['plugin:admin_token.create'], 'refused' => ['plugin:admin_token.refuse']];
+            self::assertSame($events[$expected] ?? [], array_column($written, 'event'), $name);
+            self::assertStringNotContainsString('secret', json_encode($written));
+        }
+    }
+
+    /**
+     * Magento marks killed jobs by SQL: without a message, or as timed out, and then deletes the oldest.
+     */
+    public function testACronJobThatMagentoGivesUpIsSentOnce(): void
+    {
+        $this->shop->state->area = 'crontab';
+        $rows = [
+            1 => ['schedule_id' => '1', 'status' => 'error', 'messages' => 'Time out'],
+            2 => ['schedule_id' => '2', 'status' => 'error', 'messages' => null],
+            3 => ['schedule_id' => '3', 'status' => 'error', 'messages' => 'it failed by itself'],
+            4 => ['schedule_id' => '4', 'status' => 'running', 'messages' => null],
+            5 => ['schedule_id' => '5', 'status' => 'success', 'messages' => null],
+        ];
+        $runs = $this->cronRuns($rows);
+        $running = array_fill_keys([1, 2, 3, 4, 5, 7], ['job_code' => 'clean', 'is_overdue' => '0']);
+        $running[6] = ['job_code' => 'clean', 'is_overdue' => '1'];
+        $runs->givenUp($running);
+        $runs->givenUp($running);
+        $snapshots = array_column($this->shop->database->written(), 'snapshot');
+
+        self::assertSame(['Time out', null, 'Time out'], array_column($snapshots, 'messages'));
+        self::assertSame(['error', 'error', 'error'], array_column($snapshots, 'status'));
+        self::assertSame(['default', 'default', 'default'], array_column($snapshots, 'group_id'));
+    }
+
     public function testARefusedTokenIsSentAndTheExceptionGoesOn(): void
     {
-        $plugin = new CaptureRefusedCustomer(
-            $this->shop->fence,
-            $this->refusedCustomer($this->messages([])),
-            $this->shop->execution
-        );
+        $plugin = $this->plugin($this->refusedCustomer($this->messages([])));
         $refuse = function (): void {
             throw new LocalizedException('The account sign-in was incorrect.');
         };
@@ -156,15 +373,18 @@ class DispatchedEventTest extends TestCase
 
     private function refusedCustomer(ManagerInterface $messages): RefusedCustomer
     {
-        $watcher = new RefusedCustomer($messages, $this->shop->execution, $this->shop->recorder);
-        $this->shop->watchers[self::BEFORE_LOGIN] = $watcher;
+        $watcher = new RefusedCustomer($messages, $this->session, $this->shop->execution, $this->shop->recorder);
+        $this->shop->watchers[self::ROUTE] = $watcher;
         $this->shop->watchers[self::LOGIN] = $watcher;
+        $this->shop->watchers[self::RESPONSE] = $watcher;
 
         return $watcher;
     }
 
-    private function cronRuns(): CronRun
+    private function cronRuns(array $rows = []): CronRun
     {
+        $schedules = new Schedules();
+        $schedules->connection = new CronSchedules($rows);
         $config = new class implements ConfigInterface {
             public function getJobs()
             {
@@ -172,7 +392,36 @@ class DispatchedEventTest extends TestCase
             }
         };
 
-        return new CronRun(new CronJob($config), $this->shop->recorder);
+        return new CronRun(new CronJob($config), $this->shop->recorder, $schedules);
+    }
+
+    private function plugin(RefusedCustomer $watcher): CaptureRefusedCustomer
+    {
+        $signUps = new SignUp(
+            new NewCustomer(new Customer()),
+            $this->shop->states,
+            $this->shop->execution,
+            $this->shop->recorder
+        );
+
+        return new CaptureRefusedCustomer($this->shop->fence, $watcher, $signUps, $this->shop->execution);
+    }
+
+    private function request(string $action): DataObject
+    {
+        $login = ['username' => 'a@example.com', 'password' => 'secret'];
+
+        return new class ($action, $login) extends DataObject {
+            public function __construct(string $action, array $login)
+            {
+                parent::__construct(['full_action_name' => $action, 'login' => $login, 'content' => json_encode($login)]);
+            }
+
+            public function getParam($name)
+            {
+                return $this->getData($name);
+            }
+        };
     }
 
     private function messages(array $texts): ManagerInterface

@@ -20,17 +20,21 @@ def _quantities(capture: Capture) -> tuple[int | float, int | float]:
 
 
 def _is_added(capture: Capture) -> bool:
+    if not _by_shopper(capture):
+        return False
+    before, after = _quantities(capture)
+    if capture.is_new:
+        # Also an item of a guest's cart that was merged at login, and what a module put in.
+        return after > 0
     # The item edit page adds the product again and then sets its quantity. It was an addition
     # only where the quantity grew by just what was added.
-    if capture.snapshot.get("added_qty") is None or not _by_shopper(capture):
+    if capture.snapshot.get("added_qty") is None:
         return False
     added = number(capture.snapshot, "added_qty")
-    before, after = _quantities(capture)
     return as_number(after - before) == added > 0
 
 
 def _is_updated(capture: Capture) -> bool:
-    # A new item that was not added comes from a guest's cart merged at login.
     if capture.is_new or not _by_shopper(capture) or _is_added(capture):
         return False
     before, after = _quantities(capture)
@@ -38,7 +42,9 @@ def _is_updated(capture: Capture) -> bool:
 
 
 def _added(capture: Capture) -> Json:
-    return {"sku": text(capture.snapshot, "sku"), "qty": number(capture.snapshot, "added_qty")}
+    # A module may have capped what the shopper wanted to add.
+    before, after = _quantities(capture)
+    return {"sku": text(capture.snapshot, "sku"), "qty": as_number(after - before)}
 
 
 def _updated(capture: Capture) -> Json:

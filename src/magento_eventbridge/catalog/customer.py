@@ -85,8 +85,8 @@ EVENTS = (
     EventDefinition(
         detail_type="CustomerLoggedOut",
         config_path="aws_eventbridge/events_customer/logged_out",
-        magento_events=("customer_logout",),
-        when="A customer logged out.",
+        magento_events=("customer_logout", "plugin:customer_token.revoke"),
+        when="A customer logged out: on the storefront, or by revoking the token.",
         detail=Customer,
         translate=_customer,
         add_full=_full,
@@ -120,8 +120,9 @@ EVENTS = (
     EventDefinition(
         detail_type="CustomerSignedUp",
         config_path="aws_eventbridge/events_customer/signed_up",
-        magento_events=("customer_save_after_data_object",),
-        when="A customer signed up: on the storefront, at checkout, by REST or GraphQL.",
+        # The second is what former agents captured.
+        magento_events=("customer_save_after", "customer_save_after_data_object"),
+        when="A customer signed up: on the storefront, at checkout, by REST, GraphQL or a module.",
         detail=Customer,
         translate=_customer,
         add_full=_full,

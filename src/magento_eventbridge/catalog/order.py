@@ -139,8 +139,9 @@ EVENTS = (
     EventDefinition(
         detail_type="OrderUpdated",
         config_path="aws_eventbridge/events_order/saved",
-        magento_events=("sales_order_save_after",),
-        when="A saved order changed; once for each transaction, with its last state.",
+        magento_events=("sales_order_save_after", "sales_order_address_save_after"),
+        when="A saved order or one of its addresses changed; once for each transaction, with its "
+        "last state.",
         detail=Order,
         translate=_order,
         add_full=_full,

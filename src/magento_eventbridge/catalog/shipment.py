@@ -82,9 +82,11 @@ EVENTS = (
             "sales_order_shipment_save_after",
             "sales_order_shipment_track_save_after",
             "sales_order_shipment_track_delete_after",
+            # No Magento event reports a comment: the agent sees its model being saved.
+            "plugin:shipment_comment.save",
         ),
-        when="A shipment was saved, or a track was added to it or taken from it later; once for "
-        "each transaction.",
+        when="A shipment was saved, or a track or a comment was added to it or deleted later; "
+        "once for each transaction.",
         detail=Shipment,
         translate=_shipment,
         add_full=_full,

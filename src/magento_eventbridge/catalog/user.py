@@ -25,8 +25,8 @@ EVENTS = (
     EventDefinition(
         detail_type="UserLoggedIn",
         config_path="aws_eventbridge/events_user/logged_in",
-        magento_events=("backend_auth_user_login_success",),
-        when="An admin user logged in.",
+        magento_events=("backend_auth_user_login_success", "plugin:admin_token.create"),
+        when="An admin user logged in: to the admin, or by a REST or SOAP token.",
         detail=User,
         translate=_user,
         sample=_ADMIN,
@@ -43,8 +43,8 @@ EVENTS = (
     EventDefinition(
         detail_type="UserLoginFailed",
         config_path="aws_eventbridge/events_user/login_failed",
-        magento_events=("backend_auth_user_login_failed",),
-        when="A login to the admin failed, whether the user exists or not.",
+        magento_events=("backend_auth_user_login_failed", "plugin:admin_token.refuse"),
+        when="A login to the admin or for a token failed, whether the user exists or not.",
         detail=FailedAdminLogin,
         translate=_failed_login,
         sample={"username": "admin"},

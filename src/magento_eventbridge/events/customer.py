@@ -45,7 +45,7 @@ class CustomerLoggedIn(EventBridgeEvent[Customer]):
 
 
 class CustomerLoggedOut(EventBridgeEvent[Customer]):
-    """A customer logged out."""
+    """A customer logged out: on the storefront, or by revoking the token."""
 
     detail_type: Annotated[Literal["CustomerLoggedOut"], DETAIL_TYPE]
 
@@ -59,7 +59,7 @@ class CustomerLoginFailed(EventBridgeEvent[FailedCustomerLogin]):
 
 
 class CustomerSignedUp(EventBridgeEvent[Customer]):
-    """A customer signed up: on the storefront, at checkout, by REST or GraphQL."""
+    """A customer signed up: on the storefront, at checkout, by REST, GraphQL or a module."""
 
     detail_type: Annotated[Literal["CustomerSignedUp"], DETAIL_TYPE]
 

@@ -576,19 +576,19 @@ export type CartProductUpdated = EventBridgeEvent<"CartProductUpdated", CartProd
 /** A shopper took a product out of the cart; `qty` is how many there were. */
 export type CartProductRemoved = EventBridgeEvent<"CartProductRemoved", CartProduct>;
 
-/** An admin user logged in. */
+/** An admin user logged in: to the admin, or by a REST or SOAP token. */
 export type UserLoggedIn = EventBridgeEvent<"UserLoggedIn", User>;
 
 /** An admin user logged out. */
 export type UserLoggedOut = EventBridgeEvent<"UserLoggedOut", User>;
 
-/** A login to the admin failed, whether the user exists or not. */
+/** A login to the admin or for a token failed, whether the user exists or not. */
 export type UserLoginFailed = EventBridgeEvent<"UserLoginFailed", FailedAdminLogin>;
 
 /** A customer logged in: on the storefront, by a token, or by signing up. */
 export type CustomerLoggedIn = EventBridgeEvent<"CustomerLoggedIn", Customer>;
 
-/** A customer logged out. */
+/** A customer logged out: on the storefront, or by revoking the token. */
 export type CustomerLoggedOut = EventBridgeEvent<"CustomerLoggedOut", Customer>;
 
 /**
@@ -597,7 +597,7 @@ export type CustomerLoggedOut = EventBridgeEvent<"CustomerLoggedOut", Customer>;
  */
 export type CustomerLoginFailed = EventBridgeEvent<"CustomerLoginFailed", FailedCustomerLogin>;
 
-/** A customer signed up: on the storefront, at checkout, by REST or GraphQL. */
+/** A customer signed up: on the storefront, at checkout, by REST, GraphQL or a module. */
 export type CustomerSignedUp = EventBridgeEvent<"CustomerSignedUp", Customer>;
 
 /** A sign-up failed; `messages` are the shop's answers or their identifiers. */
@@ -612,7 +612,10 @@ export type OrderPlaced = EventBridgeEvent<"OrderPlaced", Order>;
 /** An order was saved for the first time. */
 export type OrderCreated = EventBridgeEvent<"OrderCreated", Order>;
 
-/** A saved order changed; once for each transaction, with its last state. */
+/**
+ * A saved order or one of its addresses changed; once for each transaction, with its last
+ * state.
+ */
 export type OrderUpdated = EventBridgeEvent<"OrderUpdated", Order>;
 
 /** An order was canceled. */
@@ -649,8 +652,8 @@ export type CreditmemoRefunded = EventBridgeEvent<"CreditmemoRefunded", Creditme
 export type CreditmemoDeleted = EventBridgeEvent<"CreditmemoDeleted", Creditmemo>;
 
 /**
- * A shipment was saved, or a track was added to it or taken from it later; once for each
- * transaction.
+ * A shipment was saved, or a track or a comment was added to it or deleted later; once for
+ * each transaction.
  */
 export type ShipmentSaved = EventBridgeEvent<"ShipmentSaved", Shipment>;
 

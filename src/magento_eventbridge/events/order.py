@@ -76,7 +76,9 @@ class OrderCreated(EventBridgeEvent[Order]):
 
 
 class OrderUpdated(EventBridgeEvent[Order]):
-    """A saved order changed; once for each transaction, with its last state."""
+    """A saved order or one of its addresses changed; once for each transaction, with its last
+    state.
+    """
 
     detail_type: Annotated[Literal["OrderUpdated"], DETAIL_TYPE]
 

@@ -51,8 +51,8 @@ class Shipment(ViewDetail):
 
 
 class ShipmentSaved(EventBridgeEvent[Shipment]):
-    """A shipment was saved, or a track was added to it or taken from it later; once for each
-    transaction.
+    """A shipment was saved, or a track or a comment was added to it or deleted later; once for
+    each transaction.
     """
 
     detail_type: Annotated[Literal["ShipmentSaved"], DETAIL_TYPE]

@@ -21,7 +21,7 @@ class FailedAdminLogin(Detail):
 
 
 class UserLoggedIn(EventBridgeEvent[User]):
-    """An admin user logged in."""
+    """An admin user logged in: to the admin, or by a REST or SOAP token."""
 
     detail_type: Annotated[Literal["UserLoggedIn"], DETAIL_TYPE]
 
@@ -33,6 +33,6 @@ class UserLoggedOut(EventBridgeEvent[User]):
 
 
 class UserLoginFailed(EventBridgeEvent[FailedAdminLogin]):
-    """A login to the admin failed, whether the user exists or not."""
+    """A login to the admin or for a token failed, whether the user exists or not."""
 
     detail_type: Annotated[Literal["UserLoginFailed"], DETAIL_TYPE]
