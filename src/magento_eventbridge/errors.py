@@ -14,7 +14,8 @@
     ├── NewerSchemaError               1  a file was written by a newer version
     ├── QueueError                     1  a queue cannot be used now
     ├── RegionError                    1  AWS has no such region
-    └── SettingsError                  2  settings cannot be used
+    ├── SettingsError                  2  settings cannot be used
+    └── StorageError                   1  the arrays of a large event cannot be stored in S3
 
 Each class is defined where it is raised. Errors that never reach a person unexplained, such as an
 invalid capture, which becomes a dead letter, are not in this tree.

@@ -216,6 +216,16 @@ def test_the_terraform_project_is_valid_and_its_pattern_matches():
     assert set(re.findall(r"\baws_\w+\.\w+", text)) <= made
 
 
+def test_the_bucket_for_large_events_is_private_encrypted_and_emptied():
+    read = terraform((EXAMPLES / "terraform-large-events/main.tf").read_text())
+    kinds = {kind.strip('"') for block in read["resource"] for kind in block}
+    assert kinds >= {
+        "aws_s3_bucket_lifecycle_configuration",
+        "aws_s3_bucket_public_access_block",
+        "aws_s3_bucket_server_side_encryption_configuration",
+    }
+
+
 def test_the_terraform_project_has_the_form_that_terraform_gives_it():
     found = shutil.which("terraform")
     if not found:

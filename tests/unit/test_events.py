@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from aws_lambda_powertools.utilities.parser import parse as powertools_parse
 from aws_lambda_powertools.utilities.parser.envelopes import EventBridgeEnvelope, SqsEnvelope
+from pydantic import BaseModel
 from tools.generate_docs import SAMPLE_TRACKING, sample_detail
 
 from magento_eventbridge import events
@@ -63,6 +65,23 @@ def test_every_detail_type_has_a_class_with_the_catalogs_detail(event: EventDefi
 def test_no_class_is_of_no_event():
     assert set(CLASSES) == set(BY_DETAIL_TYPE)
     assert set(CLASSES) < set(events.__all__)
+
+
+def test_every_class_of_a_detail_can_be_imported_by_name():
+    for event in CLASSES.values():
+        for model in _models_in(event.model_fields["detail"].annotation):
+            assert getattr(events, model.__name__) is model
+            assert model.__name__ in events.__all__
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Return the models of an annotation and of their fields."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+        for field in annotation.model_fields.values():
+            yield from _models_in(field.annotation)
+    for member in get_args(annotation):
+        yield from _models_in(member)
 
 
 def test_a_detail_is_typed():

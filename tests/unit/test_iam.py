@@ -37,6 +37,37 @@ flush_static_files = false
 StateSaved = "IndexerStateSaved"
 """
 
+LARGE = ["--set", "claim_check.bucket=large", "--account", "210987654321"]
+
+
+@pytest.mark.parametrize("style", ["json", "terraform", "cloudformation"])
+def test_the_bucket_of_large_events_is_allowed(command, style):
+    key = "arn:aws:kms:eu-west-1:210987654321:key/1"
+    ran = command("iam", "policy", *LARGE, "--set", f"claim_check.kms_key={key}", "--format", style)
+    assert (ran.status, ran.err) == (0, "")
+    assert "arn:aws:s3:::large/magento-events/*" in ran.out
+    assert all(action in ran.out for action in ("s3:PutObject", "kms:GenerateDataKey", key))
+    if style == "json":
+        assert [s["Sid"] for s in ran.json["Statement"]][-2:] == [
+            "StoreLargeMagentoEvents",
+            "EncryptLargeMagentoEvents",
+        ]
+    elif style == "cloudformation":
+        assert faults(ran.out) == []
+    else:
+        terraform(ran.out)
+
+
+def test_a_key_without_an_arn_is_named(command):
+    ran = command("iam", "policy", *LARGE, "--set", "claim_check.kms_key=alias/shop")
+    assert "add kms:GenerateDataKey on the key alias/shop" in words(ran.err)
+    assert "kms:" not in ran.out
+
+
+def test_without_a_bucket_nothing_of_s3_is_allowed(command):
+    assert "s3:" not in command("iam", "policy", "--account", "210987654321").out
+
+
 TWO_BUSES = {
     "Version": "2012-10-17",
     "Statement": [

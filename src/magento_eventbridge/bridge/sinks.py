@@ -1,9 +1,11 @@
 """The sinks of a bridge, chosen by destination, created and imported when first used."""
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from magento_eventbridge.aws.credentials import CredentialsFinder
+from magento_eventbridge.delivery.claim_check import ClaimCheck
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import Sink
 from magento_eventbridge.delivery.routing import Destination, Route
@@ -11,6 +13,7 @@ from magento_eventbridge.delivery.verdicts import Verdict, judge
 from magento_eventbridge.settings.model import Settings
 
 if TYPE_CHECKING:
+    from magento_eventbridge.sinks.claim_check.objects import Objects
     from magento_eventbridge.sinks.custom_bus.sink import CustomBusSink
     from magento_eventbridge.sinks.dry_run import DryRunSink
     from magento_eventbridge.sinks.eventbridge.buses import EventBuses
@@ -57,13 +60,42 @@ class Sinks:
     def _dry_run(self) -> "DryRunSink":
         from magento_eventbridge.sinks.dry_run import DryRunSink
 
-        return DryRunSink(self._eventbridge.limits)
+        return DryRunSink(replace(self._eventbridge.limits, claim_check=self.claim_check))
+
+    @property
+    def claim_check(self) -> ClaimCheck | None:
+        """Where the arrays of large events are stored; None: such events are dead letters."""
+        about = self._settings.claim_check
+        return ClaimCheck(about.bucket, about.prefix, about.region) if about.bucket else None
+
+    @cached_property
+    def objects(self) -> "Objects":
+        """Where the arrays of large events are stored, if the settings name a bucket."""
+        from magento_eventbridge.sinks.claim_check.objects import Bucket, Objects
+
+        about = self._settings.claim_check
+        bucket = Bucket(about.bucket or "", about.region, about.kms_key, about.endpoint_url)
+        return Objects(bucket, self.credentials)
+
+    @cached_property
+    def _checked(self) -> dict[bool, Sink]:
+        """The sinks behind a claim check, by whether they serve Custom Event Buses."""
+        return {}
 
     def of(self, destination: Destination) -> Sink:
         """Return the sink that serves a destination."""
         if destination.dry_run:
             return self._dry_run
-        return self._custom_bus if destination.is_custom_bus else self._eventbridge
+        is_custom = destination.is_custom_bus
+        sink: Sink = self._custom_bus if is_custom else self._eventbridge
+        claim_check = self.claim_check
+        if claim_check is None:
+            return sink
+        if is_custom not in self._checked:
+            from magento_eventbridge.sinks.claim_check.sink import ClaimCheckSink
+
+            self._checked[is_custom] = ClaimCheckSink(sink, claim_check, self.objects)
+        return self._checked[is_custom]
 
     async def try_out(self, route: Route, entry: Entry) -> Verdict:
         """Send one entry, and return the verdict."""

@@ -3,17 +3,18 @@
 import json
 from enum import StrEnum
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from magento_eventbridge.aws.arns import account_of
+from magento_eventbridge.aws.arns import account_of, partition
 from magento_eventbridge.aws.clients import AwsError, Clients
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
 from magento_eventbridge.cli.output import note, out, show_json
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.provisioning import iam
+from magento_eventbridge.settings.model import Settings
 
 app = typer.Typer(help="Show the permissions that the bridge needs.", no_args_is_help=True)
 
@@ -69,7 +70,7 @@ def policy(
         return iam.ACCOUNT if style is not PolicyFormat.JSON else _asked(destination)
 
     allowed = iam.grants(routes, number, by_detail_type=by_detail_type)
-    document = iam.policy(allowed)
+    document = iam.policy(allowed, _claim_check(settings))
     match style:
         case PolicyFormat.JSON:
             show_json(document)
@@ -88,6 +89,19 @@ def policy(
             f"the policy belongs to {role}; who assumes it needs sts:AssumeRole on it, and its "
             "trust policy must name them"
         )
+
+
+def _claim_check(settings: Settings) -> list[dict[str, Any]]:
+    """Return the statements for the bucket of large events, if there is one."""
+    about = settings.claim_check
+    if not about.bucket:
+        return []
+    key = about.kms_key
+    if key and not key.startswith("arn:"):
+        note(f"add kms:GenerateDataKey on the key {key}: only its ARN can stand in a policy")
+        key = None
+    where = partition(about.region or settings.options.region)
+    return iam.claim_check_statements(about.bucket, about.prefix, where, key)
 
 
 def _asked(destination: Destination) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
 from magento_eventbridge.catalog import TranslationError
 from magento_eventbridge.catalog.declared import DeclarationsUnknownError
-from magento_eventbridge.delivery.envelope import ConditionNotMetError, build_entry
+from magento_eventbridge.delivery.envelope import ConditionNotMetError, Entry, build_entry
 from magento_eventbridge.delivery.lane import Pending
 from magento_eventbridge.delivery.observer import Observer, Settlement
 from magento_eventbridge.delivery.outage import Outage
@@ -376,9 +376,9 @@ class Dispatcher:
         self._has_settled.set()
 
     def _send(self, pending: Pending, capture: Capture, sender: Sender) -> None:
-        size, limit = pending.entry.size, sender.limits.max_bytes
-        if size > limit:
-            reason = ReasonKind.TOO_LARGE.reason(f"{size} bytes, the bus takes {limit}")
+        problem = _problem_of_size(pending.entry, sender)
+        if problem:
+            reason = ReasonKind.TOO_LARGE.reason(problem)
             self._buried(pending, reason)
             self._report_settled(pending.claim, capture, pending.entry.detail_type, reason)
         else:
@@ -519,6 +519,19 @@ class Dispatcher:
 
 def _number(pending: Pending) -> int:
     return pending.number
+
+
+def _problem_of_size(entry: Entry, sender: Sender) -> str | None:
+    """Return why an entry is too large for its bus; None if it fits, or can be made to fit."""
+    limits = sender.limits
+    if entry.size <= limits.max_bytes:
+        return None
+    problem = f"{entry.size} bytes, the bus takes {limits.max_bytes}"
+    if limits.claim_check is None:
+        return f"{problem}; set claim_check.bucket to deliver such events with their arrays in S3"
+    if limits.claim_check.split(entry, limits.max_bytes, sender.destination.region):
+        return None
+    return f"{problem}, and it has more than that without its arrays"
 
 
 def _id_of(capture: Capture | None) -> str | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
+from magento_eventbridge.delivery.claim_check import ClaimCheck
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Answer, ResultCodes
@@ -168,10 +169,15 @@ class Queue(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a bus accepts in one call; `max_bytes` for each entry and for their sum."""
+    """What a bus accepts in one call; `max_bytes` for each entry and for their sum.
+
+    Attributes:
+        claim_check: how the sink makes larger entries smaller; None: it does not.
+    """
 
     max_entries: int
     max_bytes: int
+    claim_check: ClaimCheck | None = None
 
 
 class Sink(Protocol):

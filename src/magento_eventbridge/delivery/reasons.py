@@ -35,7 +35,15 @@ class ReasonKind(Enum):
     TOO_LARGE = (
         ("too large",),
         "Too large for the bus",
-        "If the bus accepts more, raise delivery.max_entry_bytes and redrive. Otherwise drop it.",
+        "If the bus accepts more, raise delivery.max_entry_bytes. Otherwise set "
+        "claim_check.bucket, and the largest arrays of such events are stored in S3. Then redrive, "
+        "or drop it.",
+    )
+    NOT_STORED = (
+        ("not stored",),
+        "The arrays of a large event cannot be stored in S3",
+        "Check claim_check.bucket and the permission s3:PutObject on it; the doctor tries it. The "
+        "event waits, delivery resumes by itself; other events are not held up.",
     )
     NOT_A_CAPTURE = (
         ("not a capture",),

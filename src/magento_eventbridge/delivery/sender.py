@@ -255,10 +255,12 @@ class Sender:
                 error_message=type(error).__name__,
             )
             verdicts = [Verdict(Fate.REST, answer.error)] * len(batch)
-        verdicts = self._adapt(answer, verdicts, began, in_flight)
+        if not answer.is_local:
+            verdicts = self._adapt(answer, verdicts, began, in_flight)
         verdicts = [self._refusals.weigh(*pair) for pair in zip(batch, verdicts, strict=True)]
         self._apply(batch, verdicts)
-        self._update_condition(verdicts, answer, began)
+        if not answer.is_local:
+            self._update_condition(verdicts, answer, began)
         seconds = time.monotonic() - began
         if self._callbacks.observer:
             self._callbacks.observer.called(

@@ -58,6 +58,7 @@ class Answer:
         error_message: what it says, or why no answer came.
         retry_after: the pause that it asks for, in seconds.
         answered_by: what an answer without a code looks like: `nginx, text/html: '<html>…'`.
+        is_local: the destination was not called, so the answer says nothing about it.
     """
 
     status: int
@@ -66,6 +67,7 @@ class Answer:
     error_message: str | None = None
     retry_after: float | None = None
     answered_by: str | None = None
+    is_local: bool = False
 
     @property
     def error(self) -> str:

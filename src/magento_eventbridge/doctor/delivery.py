@@ -10,6 +10,7 @@ from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.bridge.queues import open_queue
 from magento_eventbridge.bridge.sinks import Sinks
 from magento_eventbridge.catalog import EVENTS
+from magento_eventbridge.delivery.claim_check import ClaimCheck
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import QueueError, Sink
 from magento_eventbridge.delivery.routing import Route
@@ -20,6 +21,7 @@ from magento_eventbridge.provisioning import iam
 from magento_eventbridge.queues.amqp.queue import AmqpQueue
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.model import Settings
+from magento_eventbridge.sinks.claim_check.objects import StorageError
 from magento_eventbridge.sinks.eventbridge.buses import BusState
 
 # An entry that every bus refuses as malformed, once it has accepted caller, source and
@@ -127,6 +129,19 @@ async def _destination(sinks: Sinks, name: str, route: Route) -> AsyncIterator[F
         )
         yield Finding(f"existence of the bus of {name}", "warn", unknown)
     yield await _bus(sinks, name, route)
+    if sinks.claim_check:
+        yield await _claim_check(sinks, name, route, sinks.claim_check)
+
+
+async def _claim_check(sinks: Sinks, name: str, route: Route, claim_check: ClaimCheck) -> Finding:
+    """Store an object as the arrays of large events are stored."""
+    key = f"{claim_check.prefix}doctor.json"
+    try:
+        await sinks.objects.put(route.destination, key, b"{}")
+    except StorageError as error:
+        advice = "the arrays of large events cannot be stored, such events wait"
+        return Finding(f"bucket of {name}", "FAIL", _with_advice(f"{advice}: {error}", route))
+    return Finding(f"bucket of {name}", "ok", f"s3://{claim_check.bucket}/{key} was written")
 
 
 async def _bus(sinks: Sinks, name: str, route: Route) -> Finding:

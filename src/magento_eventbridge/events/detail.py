@@ -101,6 +101,27 @@ class Buyer(Part):
     is_guest: bool | None
 
 
+class Dataref(Part):
+    """Where the arrays of an event are that was too large for the bus: an object in S3.
+
+    Attributes:
+        bytes, sha256: of the object, to check it by.
+        fields: the paths of the arrays in the detail, as `items`; they are empty there.
+    """
+
+    bucket: str
+    key: str
+    region: str
+    bytes: int
+    sha256: str
+    fields: list[str]
+
+    @property
+    def uri(self) -> str:
+        """The object as `s3://bucket/key`."""
+        return f"s3://{self.bucket}/{self.key}"
+
+
 class Metadata(Part):
     """When the event happened, under which id it is known for ever, and how it came here."""
 
@@ -110,6 +131,8 @@ class Metadata(Part):
     async_: Annotated[bool, Field(alias="async")]  # it came through Magento's queue
     # By `magento-eventbridge send-test`: nothing of the kind happened.
     test: bool = Field(False, exclude_if=lambda test: not test)
+    # Only in an event that was too large for the bus: `fetch` puts its arrays back.
+    dataref: Dataref | None = Field(None, exclude_if=lambda dataref: dataref is None)
     # Of the full detail's schema; it grows when a field changes its meaning.
     version: int | None = full_only()
     # What the event is about, as `order/000000123`; null for an event about nothing in particular.

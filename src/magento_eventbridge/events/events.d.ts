@@ -212,6 +212,22 @@ export interface Customer {
   updatedAt?: string | null;
 }
 
+/**
+ * Where the arrays of an event are that was too large for the bus: an object in S3.
+ *
+ * Attributes:
+ *     bytes, sha256: of the object, to check it by.
+ *     fields: the paths of the arrays in the detail, as `items`; they are empty there.
+ */
+export interface Dataref {
+  bucket: string;
+  key: string;
+  region: string;
+  bytes: number;
+  sha256: string;
+  fields: Array<string>;
+}
+
 /** The name with which somebody tried to log in. */
 export interface FailedAdminLogin {
   metadata: Metadata;
@@ -354,6 +370,7 @@ export interface Metadata {
   timestamp: number;
   async: boolean;
   test?: boolean;
+  dataref?: Dataref | null;
   /** Only in full details. */
   version?: number | null;
   /** Only in full details. */

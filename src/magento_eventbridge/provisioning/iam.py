@@ -88,8 +88,12 @@ def _sent(route: Route) -> set[str]:
     }
 
 
-def policy(allowed: Iterable[Grant]) -> Json:
-    """Return a policy document: put events on the buses, and check that the buses exist."""
+def policy(allowed: Iterable[Grant], claim_check: Iterable[Json] = ()) -> Json:
+    """Return a policy document: put events on the buses, and check that the buses exist.
+
+    Args:
+        claim_check: the statements that let it store the arrays of large events.
+    """
     grants = list(allowed)
     statements = [
         grant.statement("PutMagentoEvents" + (str(number) if len(grants) > 1 else ""))
@@ -105,7 +109,36 @@ def policy(allowed: Iterable[Grant]) -> Json:
                 "Resource": buses[0] if len(buses) == 1 else buses,
             }
         )
-    return {"Version": "2012-10-17", "Statement": statements}
+    return {"Version": "2012-10-17", "Statement": [*statements, *claim_check]}
+
+
+def claim_check_statements(
+    bucket: str, prefix: str, where: str, kms_key_arn: str | None = None
+) -> list[Json]:
+    """Return the statements that let a bridge store the arrays of large events.
+
+    Args:
+        where: the partition of the bucket's region.
+        kms_key_arn: of the key that encrypts the objects, if it is not S3's own.
+    """
+    statements: list[Json] = [
+        {
+            "Sid": "StoreLargeMagentoEvents",
+            "Effect": "Allow",
+            "Action": "s3:PutObject",
+            "Resource": f"arn:{where}:s3:::{bucket}/{prefix}*",
+        }
+    ]
+    if kms_key_arn:
+        statements.append(
+            {
+                "Sid": "EncryptLargeMagentoEvents",
+                "Effect": "Allow",
+                "Action": "kms:GenerateDataKey",
+                "Resource": kms_key_arn,
+            }
+        )
+    return statements
 
 
 def _is_custom(bus: str) -> bool:

@@ -6,6 +6,7 @@ from pydantic import (
     Field,
 )
 
+from magento_eventbridge.settings.claim_check import ClaimCheckSettings
 from magento_eventbridge.settings.delivery import DeliverySettings
 from magento_eventbridge.settings.fields import OptionalPath, OptionalText
 from magento_eventbridge.settings.listeners import ConsoleSettings, InletSettings, MetricsSettings
@@ -31,6 +32,7 @@ class Settings(ViewSettings):
     amqp: AmqpSettings = AmqpSettings()
     cron_consumers_runner: CronConsumersRunnerSettings = CronConsumersRunnerSettings()
     delivery: DeliverySettings = DeliverySettings()
+    claim_check: ClaimCheckSettings = ClaimCheckSettings()
     console: ConsoleSettings = ConsoleSettings()
     journal: JournalSettings = JournalSettings()
     metrics: MetricsSettings = MetricsSettings()
