@@ -392,10 +392,10 @@ The documented name stands left, the one to send stands right. In the environmen
 its case: `MAGENTO_EVENTBRIDGE_DETAIL_TYPES__StateSaved=IndexerStateSaved`."""
 
 _OPTIONS = """\
-`options.resources` can be given in TOML only. `options.queue_mode`, of any store view, lets
-`serve` deliver from Magento's queue: see [queue mode](queue-mode.md). Whether an event came that
-way is said by its capture. With `debug_mode` or
-`dry_run_mode` in any store view the log has each step of all of them."""
+`options.resources` is an array in TOML, or one text with spaces between the ARNs, as in the
+environment. `options.queue_mode`, of any store view, makes `serve` deliver from Magento's queue too:
+see [queue mode](queue-mode.md). The capture itself says whether its event came that way. With
+`debug_mode` or `dry_run_mode` in any store view, the log has each step of the events of all of them."""
 
 _SECRETS = """\
 `inlet.secrets` is an array in TOML; in the environment and on the command line the secrets are

@@ -14,6 +14,12 @@ PROJECT = Path(__file__).parents[2]
 AT = 1_600_000_000
 
 
+def _content(archive: tarfile.TarFile, name: str) -> bytes:
+    file = archive.extractfile(name)
+    assert file
+    return file.read()
+
+
 def test_the_agents_package_is_a_composer_artifact_with_the_bridges_version():
     with zipfile.ZipFile(io.BytesIO(distributions.agent_package(AT))) as archive:
         names = archive.namelist()
@@ -27,8 +33,8 @@ def test_the_agents_package_is_a_composer_artifact_with_the_bridges_version():
 def test_the_types_package_has_the_declarations_and_the_bridges_version():
     with tarfile.open(fileobj=io.BytesIO(distributions.types_package(AT))) as archive:
         names = archive.getnames()
-        described = json.load(archive.extractfile("package/package.json"))
-        declarations = archive.extractfile("package/index.d.ts").read()
+        described = json.loads(_content(archive, "package/package.json"))
+        declarations = _content(archive, "package/index.d.ts")
     assert described["version"] == __version__
     assert described["types"] == "index.d.ts"
     assert b"OrderPlaced" in declarations

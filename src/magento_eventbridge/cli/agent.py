@@ -11,10 +11,11 @@ from magento_eventbridge.cli.options import Config, Overrides, sources_of
 from magento_eventbridge.cli.output import AsJson, out, show_json
 from magento_eventbridge.doctor.agent import bridge, files, installed
 from magento_eventbridge.doctor.findings import Finding
+from magento_eventbridge.install_hints import AGENT_PACKAGE
 from magento_eventbridge.magento.agent import commands, copying
 from magento_eventbridge.magento.agent.commands import Plan
 from magento_eventbridge.magento.agent.copying import Copy
-from magento_eventbridge.magento.agent.module import PACKAGE, StoreFolder, shipped
+from magento_eventbridge.magento.agent.module import StoreFolder, shipped
 from magento_eventbridge.magento.database import DatabaseError
 from magento_eventbridge.magento.env_php import ENV_PHP, read_deployment
 from magento_eventbridge.magento.installation import TABLES, module_switches
@@ -81,7 +82,11 @@ def uninstall(root: Root, run: Run = False, php: Php = "php") -> None:
             out.print(f"  bin/magento {' '.join(command)}")
         out.print("\nWith --run this command runs them itself.")
     for module in store.modules():
-        how = f"composer remove {PACKAGE}" if module == store.by_composer else "delete this folder"
+        how = (
+            f"composer remove {AGENT_PACKAGE}"
+            if module == store.by_composer
+            else "delete this folder"
+        )
         out.print(f"Then remove the files in {module.folder}: {how}.")
     out.print(
         f"The tables {', '.join(TABLES)} are kept, and a running bridge delivers what waits. Drop "
@@ -143,7 +148,7 @@ def _describe(copied: Copy) -> str:
         case Copy(is_composers=True):
             return (
                 f"{copied.folder}: composer has put version {copied.version} here, nothing was "
-                f"copied; 'composer update {PACKAGE}' updates it"
+                f"copied; 'composer update {AGENT_PACKAGE}' updates it"
             )
         case Copy(is_changed=False):
             return f"{copied.folder}: version {copied.version} is here already"

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from magento_eventbridge.doctor.findings import Finding
-from magento_eventbridge.install_hints import agent_install
+from magento_eventbridge.install_hints import AGENT_PACKAGE, agent_install
 from magento_eventbridge.magento.agent.module import (
-    PACKAGE,
     AgentError,
     Module,
     StoreFolder,
@@ -48,7 +47,7 @@ def _version(module: Module, folder: StoreFolder) -> list[Finding]:
     except AgentError as error:
         return [Finding("module", "FAIL", str(error))]
     update = (
-        f"composer update {PACKAGE}"
+        f"composer update {AGENT_PACKAGE}"
         if module == folder.by_composer
         else f"magento-eventbridge agent install {folder.root}"
     )

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from magento_eventbridge.magento.agent.module import PACKAGE, AgentError, Module, StoreFolder
+from magento_eventbridge.install_hints import AGENT_PACKAGE
+from magento_eventbridge.magento.agent.module import AgentError, Module, StoreFolder
 
 _BEGUN = ".Agent."
 """The prefix of unfinished folders, which Magento ignores."""
@@ -39,7 +40,8 @@ def copy(module: Module, store: StoreFolder) -> Copy:
         if target.folder.exists():
             raise AgentError(
                 f"{target.folder} and {composers.folder} both hold the agent, and Magento starts "
-                f"with neither then: remove {target.folder}, or run 'composer remove {PACKAGE}'"
+                f"with neither then: remove {target.folder}, or run "
+                f"'composer remove {AGENT_PACKAGE}'"
             )
         version = composers.version
         return Copy(composers.folder, version, version, is_changed=False, is_composers=True)

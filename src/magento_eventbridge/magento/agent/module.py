@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from magento_eventbridge.errors import BridgeError
-from magento_eventbridge.install_hints import AGENT_PACKAGE as PACKAGE
+from magento_eventbridge.install_hints import AGENT_PACKAGE
 from magento_eventbridge.magento.installation import AGENT
 
 COPIED_TO = Path("app/code/MagentoEventBridge/Agent")
-COMPOSER_PUTS_IT_IN = Path("vendor") / PACKAGE
+COMPOSER_PUTS_IT_IN = Path("vendor") / AGENT_PACKAGE
 
 _IN_WHEEL = Path(__file__).with_name("module")
 _IN_CHECKOUT = Path(__file__).parents[4] / "agent"
