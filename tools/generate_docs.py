@@ -395,7 +395,7 @@ _OPTIONS = """\
 `options.resources` is an array in TOML, or one text with spaces between the ARNs, as in the
 environment. `options.queue_mode`, of any store view, makes `serve` deliver from Magento's queue,
 too: see [queue mode](queue-mode.md). The capture itself says whether its event came that way. With
-`debug_mode` or `dry_run_mode` in any store view, the log has each step of the events of all views."""
+`debug_mode` or `dry_run_mode` in any store view, the log has each step of all events."""
 
 _SECRETS = """\
 `inlet.secrets` is an array in TOML; in the environment and on the command line the secrets are
