@@ -11,6 +11,7 @@
     ├── HandOverError                  1  captures could not be handed to a running bridge
     ├── ListenError                    1  an address cannot be listened on
     ├── LogFileError                   1  the log file cannot be opened
+    ├── LoginLinkError                 1  no login link for the console can be created
     ├── NewerSchemaError               1  a file was written by a newer version
     ├── QueueError                     1  a queue cannot be used now
     ├── RegionError                    1  AWS has no such region

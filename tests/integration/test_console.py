@@ -7,13 +7,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from aiohttp import ClientSession, CookieJar
 
 from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.console.access import COOKIE, Access, AccessLimits
+from magento_eventbridge.console.login_links import (
+    LoginLinkError,
+    LoginLinks,
+    Visitor,
+    create_link,
+)
 from magento_eventbridge.console.server import Console
 from magento_eventbridge.delivery.ports import Depth, QueueError
 from magento_eventbridge.doctor.findings import Finding
@@ -23,6 +29,8 @@ from magento_eventbridge.settings.layers import Layer, load
 from magento_eventbridge.settings.listeners import ConsoleSettings
 
 PASSWORD = "a long enough password"
+READ_ONLY = "another long password"
+PROXY_SECRET = "what only the proxy knows"
 PATHS = ("/", "/events", "/dead-letters", "/catalog", "/settings", "/doctor", "/overview/live")
 
 
@@ -34,7 +42,7 @@ def _bridge(folder: Path, console: dict[str, Any], **groups: Any) -> Bridge:
     values = {
         "inlet": {"enabled": False},
         "spool": {"path": str(folder / "spool.sqlite")},
-        "console": {"port": 0, **console},
+        "console": {"port": 0, "login": _needs_login(console), **console},
         **groups,
     }
     settings, origins = load([Layer("test", values)])
@@ -53,6 +61,10 @@ async def _console(
             yield http
     finally:
         await console.close()
+
+
+def _needs_login(console: dict[str, Any]) -> bool:
+    return "host" in console or any("password" in name or "proxy" in name for name in console)
 
 
 async def _csrf(http: ClientSession, path: str = "/doctor") -> str:
@@ -230,28 +242,56 @@ async def test_the_cookie_is_for_https_where_that_is_spoken(tmp_path: Path) -> N
 
 async def test_a_proxys_word_counts_from_the_proxy_only(tmp_path: Path) -> None:
     named = {"X-Remote-User": "ada"}
-    async with _console(tmp_path, proxy_header="X-Remote-User") as http:
-        async with http.get("/", headers={**named, "Host": "console.example"}) as answer:
+    by_proxy = {"proxy_header": "X-Remote-User", "proxy_secret": PROXY_SECRET}
+    proven = {**named, "X-Console-Secret": PROXY_SECRET}
+    async with _console(tmp_path, **by_proxy, hosts="console.example") as http:
+        async with http.get("/", headers={**proven, "Host": "Console.Example"}) as answer:
             assert (answer.status, "ada" in await answer.text()) == (200, True)
-        http.cookie_jar.clear()
-        async with http.get("/") as answer:
-            assert (answer.status, "only through its reverse proxy" in await answer.text()) == (
-                403,
-                True,
-            )
-    elsewhere = {"proxy_header": "X-Remote-User", "proxies": ["192.0.2.7"]}
+        token = await _token(http, proven)
+        assert (await _post(http, "/doctor", {"csrf": token}, **proven))[0] == 303
+        async with http.get("/", headers={**proven, "Host": "other.example"}) as answer:
+            assert (answer.status, "console.hosts" in await answer.text()) == (403, True)
+        # The cookie of a proxied user is worth nothing without the proxy.
+        for headers in ({}, named, {**named, "X-Console-Secret": "guessed"}):
+            async with http.get("/", headers=headers, allow_redirects=False) as answer:
+                assert (answer.status, answer.headers["Location"]) == (303, "/login")
+        assert (await _post(http, "/doctor", {"csrf": token}))[0] == 403
+    elsewhere = {**by_proxy, "proxies": ["192.0.2.7"]}
     async with _console(tmp_path, None, **elsewhere) as http:
-        async with http.get("/", headers=named) as answer:
-            assert answer.status == 403
+        async with http.get("/", headers=proven, allow_redirects=False) as answer:
+            assert answer.headers["Location"] == "/login"
     async with _console(tmp_path, None, **elsewhere, password=PASSWORD) as http:
-        async with http.get("/", headers=named, allow_redirects=False) as answer:
+        async with http.get("/", headers=proven, allow_redirects=False) as answer:
             assert answer.headers["Location"] == "/login"
 
 
-async def test_sessions_expire_and_their_number_is_limited() -> None:
+async def test_the_proxys_users_are_operators_as_the_settings_say(tmp_path: Path) -> None:
+    settings = {"proxy_header": "X-User", "proxy_secret": PROXY_SECRET, "operators": "ada bob"}
+    async with _console(tmp_path, None, **settings) as http:
+        for user, status in (("ada", 303), ("eve", 403)):
+            headers = {"X-User": user, "X-Console-Secret": PROXY_SECRET}
+            http.cookie_jar.clear()
+            async with http.get("/login?next=/", headers=headers, allow_redirects=False) as answer:
+                assert answer.status == 303
+            async with http.get("/dead-letters", headers=headers) as answer:
+                page = await answer.text()
+            assert ("read-only" in page) == (user == "eve")
+            token = await _token(http, headers)
+            assert (await _post(http, "/doctor", {"csrf": token}, **headers))[0] == status
+
+
+async def _token(http: ClientSession, headers: dict[str, str]) -> str:
+    async with http.get("/doctor", headers=headers) as answer:
+        found = re.search(r'name="csrf" value="([^"]+)"', await answer.text())
+    return found[1] if found else ""
+
+
+async def test_sessions_expire_and_their_number_is_limited(tmp_path: Path) -> None:
     clock = [0.0]
     settings = ConsoleSettings.model_validate({"password": PASSWORD})
-    access = Access(settings, lambda: clock[0], AccessLimits(sessions=3))
+    access = Access(
+        settings, LoginLinks(tmp_path / "k"), lambda: clock[0], AccessLimits(sessions=3)
+    )
     session = await access.log_in(access._new(), PASSWORD)
     assert session
     for _ in range(5):
@@ -267,9 +307,17 @@ async def test_sessions_expire_and_their_number_is_limited() -> None:
 @pytest.mark.parametrize(
     ("console", "result"),
     [
-        ({"host": "0.0.0.0"}, "console.password"),
-        ({"host": "console.example"}, "open to everybody who reaches console.example"),
+        ({"host": "0.0.0.0", "login": False}, "console.login"),
+        (
+            {"host": "console.example", "login": False},
+            "open to everybody who reaches console.example",
+        ),
         ({"password": "short"}, "at least 12 characters"),
+        ({"read_only_password": "short"}, "at least 12 characters"),
+        ({"password": PASSWORD, "read_only_password": PASSWORD}, "must differ"),
+        ({"password": PASSWORD, "login": False}, "login is off"),
+        ({"proxy_header": "X-Remote-User"}, "console.proxy_secret"),
+        ({"proxy_header": "X-User", "proxy_secret": "short"}, "at least 16 characters"),
     ],
 )
 def test_it_does_not_open_unprotected(tmp_path: Path, console: Any, result: str) -> None:
@@ -281,7 +329,8 @@ def test_it_does_not_open_unprotected(tmp_path: Path, console: Any, result: str)
     "console",
     [
         {"host": "0.0.0.0", "password": PASSWORD},
-        {"host": "0.0.0.0", "proxy_header": "X-Remote-User"},
+        {"host": "0.0.0.0"},
+        {"host": "0.0.0.0", "proxy_header": "X-User", "proxy_secret": PROXY_SECRET},
         {"host": "0.0.0.0", "enabled": False},
         {"host": "::1"},
         {"host": "localhost"},
@@ -289,6 +338,145 @@ def test_it_does_not_open_unprotected(tmp_path: Path, console: Any, result: str)
 )
 def test_what_is_protected_may_open(tmp_path: Path, console: Any) -> None:
     assert _bridge(tmp_path, console).settings.console.host == console["host"]
+
+
+async def test_by_default_it_needs_a_login(tmp_path: Path) -> None:
+    async with _console(tmp_path, login=True) as http:
+        for path in (*PATHS, "/dead-letters.ndjson?queue=spool", "/events/tail", "/nothing"):
+            async with http.get(path, allow_redirects=False) as answer:
+                assert (path, answer.status) == (path, 303)
+                assert answer.headers["Location"].startswith("/login")
+        async with http.get("/login") as answer:
+            text = await answer.text()
+            assert "magento-eventbridge console login" in text
+            assert 'type="password"' not in text
+        form = {"csrf": "any", "password": PASSWORD}
+        assert (await _post(http, "/login", form))[0] == 403
+        token = await _csrf_of(http, "/login")
+        assert token == ""  # nothing to fill in
+
+
+async def _csrf_of(http: ClientSession, path: str) -> str:
+    async with http.get(path) as answer:
+        found = re.search(r'name="csrf" value="([^"]+)"', await answer.text())
+    return found[1] if found else ""
+
+
+async def test_a_link_logs_in_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "magento_eventbridge")
+    bridge = _bridge(tmp_path, {"login": True})
+    async with _console(tmp_path, bridge) as http:
+        file = bridge.settings.console_login_file
+        assert file.stat().st_mode & 0o777 == 0o600
+        link = create_link(file, Visitor("ada", "operator"))
+        assert link.startswith(str(http._base_url))
+        async with http.head(link) as answer:  # a preview does not use the link up
+            assert answer.status == 200
+        async with http.get(link) as answer:
+            assert (answer.status, 'content="0; url=/"' in await answer.text()) == (200, True)
+        async with http.get("/") as answer:
+            assert (answer.status, "ada" in await answer.text()) == (200, True)
+        assert (await _post(http, "/doctor", {"csrf": await _csrf(http)}))[0] == 303
+        http.cookie_jar.clear()
+        async with http.get(link) as answer:
+            assert (answer.status, "used already" in await answer.text()) == (401, True)
+        async with http.get("/", allow_redirects=False) as answer:
+            assert answer.status == 303
+        reading = create_link(file, Visitor("eve", "read-only"))
+        await (await http.get(reading)).release()
+        async with http.get("/") as answer:
+            assert "(read-only)" in await answer.text()
+        status, text = await _post(http, "/doctor", {"csrf": await _csrf(http)})
+        assert (status, "change nothing" in text) == (403, True)
+        assert (await _post(http, "/logout", {"csrf": await _csrf(http)}))[0] == 303
+    assert not file.exists()
+    assert "ada logged in by a link as operator, from 127.0.0.1" in caplog.text
+    assert "Console: ada runs the checks" in caplog.text
+    assert "token=" not in caplog.text
+    with pytest.raises(LoginLinkError, match="no console is running"):
+        create_link(file, Visitor("ada", "operator"))
+
+
+def test_a_forged_old_or_foreign_link_is_refused(tmp_path: Path) -> None:
+    now = [1_000.0]
+    links = LoginLinks(tmp_path / "key", lambda: now[0])
+    links.open("http://localhost:8472")
+    ada = Visitor("ada\n", "operator")
+
+    def token(link: str) -> str:
+        return unquote(link.partition("token=")[2])
+
+    good = token(create_link(tmp_path / "key", ada, now[0]))
+    payload, _, signature = good.partition(".")
+    for bad in (
+        "",
+        ".",
+        payload,
+        f"{payload}.",
+        f"{payload}.{'0' * 64}",
+        f"x{good}",
+        f"{good}0",
+        f".{signature}",
+        "\N{SNOWMAN}.\N{SNOWMAN}",
+    ):
+        assert links.redeem(bad) is None
+    assert links.redeem(good) == ada
+    assert links.redeem(good) is None
+    late = token(links.link("http://localhost:8472", ada))
+    now[0] += 600
+    assert links.redeem(late) is None
+    other = LoginLinks(tmp_path / "other", lambda: now[0])
+    assert other.redeem(token(links.link("http://localhost:8472", ada))) is None
+    other.open("http://localhost:1")
+    (tmp_path / "other").rename(tmp_path / "key")
+    links.close()  # it has been replaced by another console's
+    assert (tmp_path / "key").exists()
+    (tmp_path / "key").write_text("{}")
+    with pytest.raises(LoginLinkError, match="Restart the service"):
+        create_link(tmp_path / "key", ada)
+    links.close()
+
+
+async def test_a_folder_that_cannot_be_written_costs_the_links_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    bridge = _bridge(tmp_path / "file", {"login": True})
+    async with _console(tmp_path, bridge) as http, http.get("/login") as answer:
+        assert answer.status == 200
+    assert "Console: no login links" in caplog.text
+
+
+async def test_two_roles_by_password(tmp_path: Path) -> None:
+    settings = {"password": PASSWORD, "read_only_password": READ_ONLY}
+    async with _console(tmp_path, None, **settings) as http:
+        for password, status in ((READ_ONLY, 403), (PASSWORD, 303)):
+            form = {"csrf": await _csrf(http, "/login"), "password": password}
+            assert (await _post(http, "/login", form))[0] == 303
+            assert (await _post(http, "/doctor", {"csrf": await _csrf(http)}))[0] == status
+            assert (await _post(http, "/logout", {"csrf": await _csrf(http)}))[0] == 303
+
+
+async def test_a_link_from_another_site_reaches_the_page(tmp_path: Path) -> None:
+    bridge = _bridge(tmp_path, {"login": True})
+    async with _console(tmp_path, bridge) as http:
+        headers = {"Sec-Fetch-Site": "cross-site"}
+        async with http.get('/events?q=1"', headers=headers, allow_redirects=False) as answer:
+            assert answer.status == 200
+            assert 'content="0; url=/events?q=1%22"' in await answer.text()
+
+
+async def test_the_console_names_its_address_for_people(tmp_path: Path) -> None:
+    for settings, url in (
+        ({"host": "0.0.0.0"}, "http://localhost:"),
+        ({"url": "https://console.example/"}, "https://console.example"),
+    ):
+        console = Console(_bridge(tmp_path, settings), _examine)
+        await console.open()
+        try:
+            assert console.url.startswith(url)
+        finally:
+            await console.close()
 
 
 async def test_errors_are_explained_on_a_page(tmp_path: Path) -> None:

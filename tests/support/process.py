@@ -56,6 +56,7 @@ def environment(folder: Path, endpoint: str, **settings: str) -> dict[str, str]:
         "INLET__PORT": "0",
         "SPOOL__PATH": str(folder / "spool.sqlite"),
         "CONSOLE__PORT": "0",
+        "CONSOLE__LOGIN": str("CONSOLE__PASSWORD" in settings),
         "LOG__FILE": str(folder / "bridge.log"),
         "DELIVERY__ANSWER_SECONDS": "2",
         **settings,

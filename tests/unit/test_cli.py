@@ -19,6 +19,7 @@ from magento_eventbridge import cli as command_line
 from magento_eventbridge.captures import read_capture
 from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.cli.output import DataTable, out, show_json, table
+from magento_eventbridge.console.login_links import LoginLinks
 from magento_eventbridge.demo import store_day
 from magento_eventbridge.observability.log import ROOT
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
@@ -176,6 +177,7 @@ def test_the_commands_are_those_that_are_documented():
         "doctor",
         "version",
         "agent install",
+        "console login",
         "agent check",
         "agent uninstall",
         "events list",
@@ -661,3 +663,22 @@ def test_a_log_that_cannot_be_written_exits_1(command, dry_run, tmp_path):
     ran = command("send-test", "--set", f"log.file={tmp_path}")
     assert (ran.status, ran.out) == (1, "")
     assert ran.err.startswith("magento-eventbridge: cannot write the log ")
+
+
+def test_console_login_prints_a_link_and_nothing_else(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_USER", "ada")
+    options = ["--set", f"spool.path={tmp_path}/spool.sqlite"]
+    before = command("console", "login", *options)
+    assert (before.status, before.out) == (1, "")
+    assert "no console is running" in before.err
+    LoginLinks(tmp_path / "console-8472.login").open("http://127.0.0.1:8472")
+    result = command("console", "login", *options)
+    assert result.status == 0
+    assert re.fullmatch(r"http://127\.0\.0\.1:8472/login\?token=\S+\n", result.out)
+    assert "logs ada in once, within ten minutes, as operator" in result.err
+    shown = command("console", "login", "--read-only", "--user", "eve", "--json", *options).json
+    assert (shown["user"], shown["role"]) == ("eve", "read-only")
+    off = command("console", "login", *options, "--set", "console.login=false")
+    assert "no login is needed" in off.err

@@ -30,6 +30,7 @@ COMMANDS = {
     "rules": "Create, test, put and list rules.",
     "schemas": "Export and publish schemas of the events.",
     "dead-letters": "Show, redrive or drop captures that could not be delivered.",
+    "console": "Log in to the console of the running bridge.",
     "agent": "Install the Magento module into a store, and check it.",
 }
 FAILURE = 1

@@ -294,6 +294,7 @@ def _bridge(
         "MAGENTO_EVENTBRIDGE_INLET__SECRETS": secret,
         "MAGENTO_EVENTBRIDGE_INLET__PORT": "0",
         "MAGENTO_EVENTBRIDGE_CONSOLE__PORT": "0",
+        "MAGENTO_EVENTBRIDGE_CONSOLE__LOGIN": "false",  # a recorded day, on this machine only
         "MAGENTO_EVENTBRIDGE_SPOOL__PATH": str(folder / "spool.sqlite"),
         "MAGENTO_EVENTBRIDGE_LOG__FILE": str(log),
         **bus.settings,

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import signal
+import sys
 from contextlib import AsyncExitStack
 from functools import partial
 
 from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.bridge.startup import run_loop, start_log
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, sources_of
+from magento_eventbridge.cli.output import note
 from magento_eventbridge.console.server import Console
 from magento_eventbridge.doctor.running import check_bridge
 from magento_eventbridge.listener import ListenError
@@ -55,3 +57,7 @@ async def _open_console(bridge: Bridge, stack: AsyncExitStack) -> None:
         return
     stack.push_async_callback(console.close)
     log.info("The console is at %s", console.url)
+    link = console.login_link()
+    # A log must not contain a link that logs in.
+    if link and sys.stdin.isatty() and sys.stderr.isatty():
+        note(f"log in to the console, once within ten minutes: {link}")

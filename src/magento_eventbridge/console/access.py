@@ -1,8 +1,9 @@
-"""Decide who may use the console: sessions, password, reverse proxy, forged requests."""
+"""Decide who may use the console, and who may act: links, passwords, proxy, forged requests."""
 
 import asyncio
 import hashlib
 import hmac
+import logging
 import secrets
 import time
 from collections import OrderedDict
@@ -12,11 +13,18 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from pydantic import SecretStr
 
+from magento_eventbridge.console.login_links import LoginLinks, Role, Visitor
 from magento_eventbridge.settings.listeners import ConsoleSettings
+
+log = logging.getLogger(__name__)
 
 COOKIE = "magento_eventbridge_console"
 CSRF_FIELD = "csrf"
+PROXY_SECRET_HEADER = "X-Console-Secret"  # noqa: S105  a name
+
+_LONGEST_USER = 100
 
 
 class AccessError(Exception):
@@ -40,8 +48,15 @@ class Session:
 
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     user: str | None = None  # None: not logged in
+    role: Role = "read-only"
+    is_of_proxy: bool = False  # the proxy must name the user in each request
     used_at: float = 0.0
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+
+    @property
+    def may_act(self) -> bool:
+        """Whether the user may redrive, drop, send and test."""
+        return self.user is not None and self.role == "operator"
 
 
 class Access:
@@ -50,22 +65,34 @@ class Access:
     def __init__(
         self,
         settings: ConsoleSettings,
+        links: LoginLinks,
         clock: Callable[[], float] = time.monotonic,
         limits: AccessLimits | None = None,
     ) -> None:
         self._settings = settings
+        self._links = links
         self._limits = limits or AccessLimits()
         self._clock = clock
         self._sessions: OrderedDict[str, Session] = OrderedDict()  # least recently used first
         self._failures: list[float] = []
         self._slow_logins = asyncio.Semaphore(self._limits.slow_logins_at_once)
-        password = settings.password
-        self._digest = _digest(password.get_secret_value()) if password else None
+        self._digests: dict[Role, bytes] = {
+            role: _digest(password.get_secret_value())
+            for role, password in _passwords(settings)
+            if password
+        }
+        secret = settings.proxy_secret
+        self._proxy_digest = _digest(secret.get_secret_value()) if secret else None
 
     @property
     def has_login(self) -> bool:
-        """Whether people log in with a password."""
-        return self._digest is not None
+        """Whether people log in."""
+        return self._settings.login
+
+    @property
+    def has_password(self) -> bool:
+        """Whether people can log in with a password."""
+        return bool(self._digests)
 
     def session_of(self, request: web.Request) -> Session:
         """Return the session of a request, or a new one.
@@ -73,16 +100,17 @@ class Access:
         Raises:
             AccessError: the request must be refused.
         """
+        self._check_host(request)
         proxied = self._proxied_user(request)
-        if self._digest is None and self._settings.proxy_header is None:
-            _check_host(request.host)
         session = self._known(request.cookies.get(COOKIE, ""))
-        if session is None:
+        if session is None or (session.is_of_proxy and proxied is None):
             session = self._new()
         if proxied:
-            session.user = proxied
-        elif self._digest is None:
-            session.user = "this machine"
+            is_operator = "*" in self._settings.operators or proxied in self._settings.operators
+            session.user, session.is_of_proxy = proxied, True
+            session.role = "operator" if is_operator else "read-only"
+        elif not self._settings.login:
+            session.user, session.role = "this machine", "operator"
         return session
 
     async def log_in(self, session: Session, password: str) -> Session | None:
@@ -99,14 +127,26 @@ class Access:
         if is_slow:
             async with self._slow_logins:
                 await asyncio.sleep(self._limits.slow_seconds)
-        if self._digest is None or not hmac.compare_digest(_digest(password), self._digest):
+        given = _digest(password)
+        role = next((r for r, known in self._digests.items() if _is_same(given, known)), None)
+        if role is None:
             if is_slow:
                 raise AccessError("Too many wrong passwords. Wait a minute, then try again.")
             self._failures.append(now)
             return None
-        self.log_out(session)
+        return self._logged_in(
+            session, Visitor("operator" if role == "operator" else "reader", role)
+        )
+
+    def follow_link(self, session: Session, token: str) -> Session | None:
+        """Return a new session for a login link's token, or None: it is not valid any more."""
+        visitor = self._links.redeem(token)
+        return None if visitor is None else self._logged_in(session, visitor)
+
+    def _logged_in(self, former: Session, visitor: Visitor) -> Session:
+        self.log_out(former)
         session = self._new()
-        session.user = "operator"
+        session.user, session.role = visitor.user, visitor.role
         return session
 
     def log_out(self, session: Session) -> None:
@@ -129,16 +169,42 @@ class Access:
 
     def _proxied_user(self, request: web.Request) -> str | None:
         header = self._settings.proxy_header
-        if header is None:
+        if header is None or self._proxy_digest is None:
             return None
-        user = request.headers.get(header, "").strip()
-        if user and request.remote in self._settings.proxies:
-            return user
-        if self._digest is not None:
-            return None  # without the proxy, people can log in with the password
+        user = request.headers.get(header, "").strip()[:_LONGEST_USER]
+        given = _digest(request.headers.get(PROXY_SECRET_HEADER, ""))
+        is_proxy = request.remote in self._settings.proxies and _is_same(given, self._proxy_digest)
+        if user and not is_proxy:
+            log.warning(
+                "Console: %s names '%s' in %s and is not believed: it must be one of "
+                "console.proxies and send the right %s",
+                request.remote,
+                user,
+                header,
+                PROXY_SECRET_HEADER,
+            )
+        return user if user and is_proxy else None
+
+    def _check_host(self, request: web.Request) -> None:
+        """Refuse unknown host names: another site may have pointed its own name here."""
+        try:
+            name = (urlsplit(f"//{request.host}").hostname or "").rstrip(".")
+        except ValueError:
+            name = request.host
+        if name == "localhost" or name in {known.lower() for known in self._settings.hosts}:
+            return
+        try:
+            address = ip_address(name)
+        except ValueError:
+            if name == self._settings.host.lower():
+                return
+        else:
+            here = request.transport.get_extra_info("sockname") if request.transport else None
+            if address.is_loopback or (here and address == ip_address(here[0].partition("%")[0])):
+                return
         raise AccessError(
-            "The console is available only through its reverse proxy, which must name the user in "
-            f"the header {header}."
+            f"The console does not answer to the name '{name}'. If people should reach it by this "
+            "name, add it to console.hosts."
         )
 
     def _known(self, token: str) -> Session | None:
@@ -163,20 +229,13 @@ class Access:
         return session
 
 
+def _passwords(settings: ConsoleSettings) -> list[tuple[Role, SecretStr | None]]:
+    return [("operator", settings.password), ("read-only", settings.read_only_password)]
+
+
 def _digest(password: str) -> bytes:
-    return hashlib.sha256(password.encode()).digest()
+    return hashlib.sha256(password.encode(errors="surrogateescape")).digest()
 
 
-def _check_host(host: str) -> None:
-    """Refuse names of other machines: another site may have pointed its own name here."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        is_local = ip_address(name).is_loopback
-    except ValueError:
-        name = host.rpartition(":")[0] or host
-        is_local = name == "localhost"
-    if not is_local:
-        raise AccessError(
-            f"Without a password the console answers only to this machine's own names, such as "
-            f"localhost, not to '{name}'. Set console.password to use another name."
-        )
+def _is_same(given: bytes, known: bytes) -> bool:
+    return hmac.compare_digest(given, known)

@@ -1,5 +1,6 @@
 """What all pages share: the bridge, the user, and how a page is rendered."""
 
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from magento_eventbridge.delivery.ports import Queue, QueueError
 from magento_eventbridge.delivery.reasons import explain, without_event
 from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.journal.archive import Archive, Fault, JournalError
+
+log = logging.getLogger(__name__)
 
 SESSION = web.RequestKey("session", Session)
 
@@ -89,9 +92,16 @@ class PageContext:
             session=session,
             path=request.path if request else "",
             has_login=self.access.has_login,
+            has_password=self.access.has_password,
+            may_act=session is not None and session.may_act,
             dead=sum(queue.depth.dead for queue in self._depths if queue.depth),
             **context,
         )
+
+    def record(self, request: web.Request, action: str, *values: object) -> None:
+        """Log who did what: every action of the console, at WARNING if it deletes something."""
+        level = logging.WARNING if action.startswith("dropped") else logging.INFO
+        log.log(level, f"Console: %s {action}", request[SESSION].user, *values)
 
     def archived(self) -> Archive:
         """Return the reader of the journal.

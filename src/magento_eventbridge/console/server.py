@@ -9,6 +9,7 @@ from aiohttp.typedefs import Handler
 
 from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.console.access import COOKIE, CSRF_FIELD, Access, AccessError
+from magento_eventbridge.console.login_links import LoginLinks, Visitor
 from magento_eventbridge.console.page_context import SESSION, PageContext
 from magento_eventbridge.console.pages import (
     catalog,
@@ -30,6 +31,8 @@ _STATIC = Path(__file__).with_name("static")
 # People with several pages open each; the rest of the descriptors is for delivery.
 _MOST_CONNECTIONS = 64
 _OPEN_PATHS = frozenset({"/login"})
+# What people who may only read can post.
+_READERS_FORMS = frozenset({"/login", "/logout"})
 # Pages load nothing from other sites and run no inline scripts.
 _HEADERS = {
     "Content-Security-Policy": (
@@ -51,7 +54,9 @@ class Console:
         self._options = bridge.settings.console
         journal = bridge.settings.journal
         archive = Archive(bridge.journal.path, journal.personal_data) if bridge.journal else None
-        self._context = PageContext(bridge, Access(self._options), examine, archive)
+        self._links = LoginLinks(bridge.settings.console_login_file)
+        access = Access(self._options, self._links)
+        self._context = PageContext(bridge, access, examine, archive)
         app = web.Application(
             middlewares=[self._guard, self._explain_errors], client_max_size=1_000_000
         )
@@ -70,14 +75,36 @@ class Console:
             ListenError: the address cannot be used.
         """
         await self._listener.open()
+        if self._options.login:
+            try:
+                self._links.open(self.url)
+            except OSError as error:
+                log.warning(
+                    "Console: no login links, as their key cannot be written to %s: %s",
+                    error.filename or self._context.bridge.settings.console_login_file,
+                    error.strerror,
+                )
 
     @property
     def url(self) -> str:
-        """The address at which it listens."""
-        return self._listener.url
+        """The address for people: the one in the settings, or the one at which it listens."""
+        if self._options.url:
+            return self._options.url.rstrip("/")
+        return self._listener.url.replace("//0.0.0.0:", "//localhost:").replace(
+            "//[::]:", "//localhost:"
+        )
+
+    def login_link(self) -> str | None:
+        """Return a link that logs an operator in once; None when no login is needed."""
+        return (
+            self._links.link(self.url, Visitor("operator", "operator"))
+            if self._options.login
+            else None
+        )
 
     async def close(self) -> None:
         """Stop listening."""
+        self._links.close()
         await self._listener.close()
 
     @web.middleware
@@ -93,6 +120,9 @@ class Console:
                 request, "fault.html", status=403, title="Not allowed", message=str(error)
             )
         if not is_known:
+            if request.headers.get("Sec-Fetch-Site") == "cross-site":
+                # The browser keeps our cookie back when another site's link leads here.
+                return self._context.page(request, "continue.html", goal=request.path_qs)
             raise web.HTTPSeeOther(login.login_path_for(request))
         await self._context.depths()  # every page shows the number of dead letters
         response = await handler(request)
@@ -114,6 +144,10 @@ class Console:
             form = await request.post()
             access.check_form(request, session, str(form.get(CSRF_FIELD, "")))
         if session.user or request.path in _OPEN_PATHS:
+            if not is_reading and not session.may_act and request.path not in _READERS_FORMS:
+                raise AccessError(
+                    f"{session.user} may see everything and change nothing. Log in as an operator."
+                )
             return True
         if is_reading:
             return False

@@ -68,36 +68,83 @@ class InletSettings(SettingsGroup):
 
 
 class ConsoleSettings(SettingsGroup):
-    """The console, a web page for people."""
+    """The console, web pages for people."""
 
     enabled: bool = Field(True, description="listen at all")
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8472, ge=0, le=65535, description="port to listen on; 0: any free one")
-    password: OptionalSecret = Field(None, description="that people log in with")
+    hosts: Annotated[tuple[str, ...], BeforeValidator(split_words)] = Field(
+        (),
+        description="names at which people reach the console, such as console.example.com; the "
+        "loopback names and the address it listens on need not be listed",
+    )
+    url: OptionalText = Field(
+        None,
+        description="the console's address for links, such as https://console.example.com; empty: "
+        "the address it listens on",
+    )
+    login: bool = Field(
+        True,
+        description="people must log in; off: everybody on this machine is an operator, and the "
+        "console listens on a loopback address only",
+    )
+    password: OptionalSecret = Field(None, description="password of operators")
+    read_only_password: OptionalSecret = Field(
+        None, description="password of people who may see everything and change nothing"
+    )
     proxy_header: OptionalText = Field(
         None, description="header in which a reverse proxy names who is logged in"
+    )
+    proxy_secret: OptionalSecret = Field(
+        None,
+        description="secret that the proxy sends in the header X-Console-Secret; without it "
+        "proxy_header is not believed",
     )
     proxies: Annotated[tuple[str, ...], BeforeValidator(split_words)] = Field(
         ("127.0.0.1", "::1"), description="addresses from which that header is believed"
     )
+    operators: Annotated[tuple[str, ...], BeforeValidator(split_words)] = Field(
+        ("*",),
+        description="users of the proxy who may act; all others may only read; *: everybody",
+    )
     session_hours: float = Field(12, gt=0, description="how long a login lasts without a request")
 
-    @field_validator("password")
+    @field_validator("password", "read_only_password")
     @classmethod
     def _is_long(cls, password: SecretStr | None) -> SecretStr | None:
         if password and len(password.get_secret_value()) < _SHORTEST_PASSWORD:
             raise ValueError(f"must have at least {_SHORTEST_PASSWORD} characters")
         return password
 
+    @field_validator("proxy_secret")
+    @classmethod
+    def _is_a_long_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret and len(secret.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(f"must have at least {SHORTEST_SECRET} characters")
+        return secret
+
     @model_validator(mode="after")
     def _is_protected(self) -> "ConsoleSettings":
-        is_open = self.password is None and self.proxy_header is None
-        if self.enabled and is_open and not _is_loopback(self.host):
+        if not self.enabled:
+            return self
+        if not self.login and not _is_loopback(self.host):
             raise ValueError(
-                f"would be open to everybody who reaches {self.host}: set console.password "
-                f"(at least {_SHORTEST_PASSWORD} characters), or console.proxy_header behind a "
-                "reverse proxy that asks who comes, or leave console.host at 127.0.0.1"
+                f"would be open to everybody who reaches {self.host}: set console.login = true, "
+                "or leave console.host at 127.0.0.1"
             )
+        if not self.login and (self.password or self.read_only_password or self.proxy_header):
+            raise ValueError(
+                "login is off, so nobody would be asked for the password or by the proxy: set "
+                "console.login = true, or remove the password and proxy_header"
+            )
+        if self.proxy_header and self.proxy_secret is None:
+            raise ValueError(
+                "proxy_header needs console.proxy_secret, at least "
+                f"{SHORTEST_SECRET} random characters that the proxy sends in the header "
+                "X-Console-Secret: any program on this machine can send the header alone"
+            )
+        if self.password and self.password == self.read_only_password:
+            raise ValueError("password and read_only_password must differ")
         return self
 
 

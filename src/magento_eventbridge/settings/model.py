@@ -65,6 +65,11 @@ class Settings(ViewSettings):
         return self.journal.path or self.spool.path.with_name("journal.sqlite")
 
     @property
+    def console_login_file(self) -> Path:
+        """Where the running console keeps the key of its login links."""
+        return self.spool.path.with_name(f"console-{self.console.port}.login")
+
+    @property
     def is_in_queue_mode(self) -> bool:
         """Whether any store view is in queue mode."""
         return any(view.options.queue_mode for view in (self, *self.stores.values()))

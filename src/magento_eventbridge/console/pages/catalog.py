@@ -1,7 +1,6 @@
 """The catalog page: each event with its sample and schema, and a button that sends a test event."""
 
 import json
-import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,13 +13,11 @@ from aiohttp import web
 from magento_eventbridge.bridge.sinks import Sinks
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS, EventDefinition
 from magento_eventbridge.catalog.schema import detail_schema, fields
-from magento_eventbridge.console.page_context import SESSION, PageContext, form_of
+from magento_eventbridge.console.page_context import PageContext, form_of
 from magento_eventbridge.console.queries import LARGEST_VIEW, number
 from magento_eventbridge.delivery.envelope import full_metadata, metadata, sample_entry
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
         event = _event(request)
         store = (await form_of(request)).get("store", ["0"])[0]
         view_id = number(store, LARGEST_VIEW) or 0
-        log.info("Console: %s sends a test event %s", request[SESSION].user, event.detail_type)
+        context.record(request, "sends a test event %s, view %d", event.detail_type, view_id)
         return _page(context, request, event, await _try(context, event, view_id), view_id)
 
     return [

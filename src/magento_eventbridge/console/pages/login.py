@@ -1,11 +1,14 @@
-"""The login page: log in and out."""
+"""The login page: log in by a link or a password, and log out."""
 
+import logging
 from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
-from magento_eventbridge.console.access import AccessError
+from magento_eventbridge.console.access import AccessError, Session
 from magento_eventbridge.console.page_context import SESSION, PageContext, form_of
+
+log = logging.getLogger(__name__)
 
 
 def routes(context: PageContext) -> list[web.RouteDef]:
@@ -14,7 +17,17 @@ def routes(context: PageContext) -> list[web.RouteDef]:
     async def show(request: web.Request) -> web.StreamResponse:
         if request[SESSION].user:
             raise web.HTTPSeeOther("/")
-        return _page(context, request, _safe(request.query.get("next", "/")))
+        goal = _safe(request.query.get("next", "/"))
+        token = request.query.get("token", "")
+        if not token or request.method != "GET":
+            return _page(context, request, goal)
+        session = context.access.follow_link(request[SESSION], token)
+        if session is None:
+            fault = "This link was used already, or is older than ten minutes. Create a new one."
+            return _page(context, request, goal, fault, status=401)
+        _enter(request, session, "a link")
+        # Not a redirect: browsers would keep the cookie back after another site's link.
+        return context.page(request, "continue.html", goal=goal)
 
     async def log_in(request: web.Request) -> web.StreamResponse:
         form = await form_of(request)
@@ -24,8 +37,9 @@ def routes(context: PageContext) -> list[web.RouteDef]:
         except AccessError as error:
             return _page(context, request, goal, str(error), status=429)
         if session is None:
+            log.warning("Console: a wrong password from %s", request.remote)
             return _page(context, request, goal, "The password is wrong.", status=401)
-        request[SESSION] = session
+        _enter(request, session, "a password")
         return web.Response(status=303, headers={"Location": goal})
 
     async def log_out(request: web.Request) -> web.StreamResponse:
@@ -33,6 +47,17 @@ def routes(context: PageContext) -> list[web.RouteDef]:
         raise web.HTTPSeeOther("/login")
 
     return [web.get("/login", show), web.post("/login", log_in), web.post("/logout", log_out)]
+
+
+def _enter(request: web.Request, session: Session, way: str) -> None:
+    request[SESSION] = session
+    log.info(
+        "Console: %s logged in by %s as %s, from %s",
+        session.user,
+        way,
+        session.role,
+        request.remote,
+    )
 
 
 def login_path_for(request: web.Request) -> str:

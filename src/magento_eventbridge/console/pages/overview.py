@@ -1,6 +1,5 @@
 """The overview page: status, throughput, latency and problems."""
 
-import logging
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -8,10 +7,8 @@ from typing import Any
 from aiohttp import web
 
 from magento_eventbridge.console import charts
-from magento_eventbridge.console.page_context import SESSION, PageContext, form_of
+from magento_eventbridge.console.page_context import PageContext, form_of
 from magento_eventbridge.journal.archive import Count, JournalError
-
-log = logging.getLogger(__name__)
 
 _FAULTS_SHOWN = 5
 
@@ -29,7 +26,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
         destination = (await form_of(request)).get("destination", [""])[0]
         tried = [dispatcher.try_now(destination) for dispatcher in context.bridge.dispatchers]
         if any(tried):
-            log.info("Console: %s tries %s now", request[SESSION].user, destination)
+            context.record(request, "tries %s now", destination)
         raise web.HTTPSeeOther("/")
 
     return [
