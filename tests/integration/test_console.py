@@ -244,7 +244,7 @@ async def test_a_proxys_word_counts_from_the_proxy_only(tmp_path: Path) -> None:
     named = {"X-Remote-User": "ada"}
     by_proxy = {"proxy_header": "X-Remote-User", "proxy_secret": PROXY_SECRET}
     proven = {**named, "X-Console-Secret": PROXY_SECRET}
-    async with _console(tmp_path, **by_proxy, hosts="console.example") as http:
+    async with _console(tmp_path, None, **by_proxy, hosts="console.example") as http:
         async with http.get("/", headers={**proven, "Host": "Console.Example"}) as answer:
             assert (answer.status, "ada" in await answer.text()) == (200, True)
         token = await _token(http, proven)
