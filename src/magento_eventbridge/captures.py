@@ -76,6 +76,7 @@ class Capture(Struct, frozen=True):
     view: ViewCodes | None = None
     declared: Annotated[str, Meta(min_length=1, max_length=128)] | None = None  # an own event
     paths: dict[str, Any] = {}  # the values of declared fields, by their paths
+    origin: Literal["backfill", "repair"] | None = None  # from the store's tables, not the agent
 
     @property
     def order_key(self) -> str:

@@ -13,10 +13,12 @@
     ├── LogFileError                   1  the log file cannot be opened
     ├── LoginLinkError                 1  no login link for the console can be created
     ├── NewerSchemaError               1  a file was written by a newer version
+    ├── ProgressError                  1  the progress of a backfill cannot be kept
     ├── QueueError                     1  a queue cannot be used now
     ├── RegionError                    1  AWS has no such region
     ├── SettingsError                  2  settings cannot be used
-    └── StorageError                   1  the arrays of a large event cannot be stored in S3
+    ├── StorageError                   1  the arrays of a large event cannot be stored in S3
+    └── WindowError                    2  an option of backfill or audit makes no sense
 
 Each class is defined where it is raised. Errors that never reach a person unexplained, such as an
 invalid capture, which becomes a dead letter, are not in this tree.

@@ -163,6 +163,7 @@ def test_the_commands_are_those_that_are_documented():
     assert {" ".join(path) for path in commands()} == {
         "serve",
         "consume",
+        "backfill",
         "demo",
         "iam policy",
         "rules list",

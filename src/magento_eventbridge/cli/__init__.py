@@ -24,6 +24,7 @@ COMMANDS = {
     "send-test": 'Send an event\'s sample to the bus, marked by `"test": true` in its metadata.',
     "doctor": "Check settings, store, credentials, bus, queues; exit 1 when something must be "
     "fixed.",
+    "backfill": "Send events of what the store's tables already hold.",
     "version": "Print the version.",
     "events": "Show the events that reach the bus.",
     "iam": "Show the permissions that the bridge needs.",

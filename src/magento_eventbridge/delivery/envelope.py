@@ -18,6 +18,10 @@ FULL_DETAIL_VERSION = 1
 """The `metadata.version` of full details; it grows when a field changes its meaning."""
 
 
+# What marks events that come from the store's tables.
+_ORIGINS = {"backfill": "backfill", "repair": "repaired"}
+
+
 class ConditionNotMetError(Exception):
     """The shop's declaration leaves the event out: its detail does not pass the pattern."""
 
@@ -111,6 +115,8 @@ def build_entry(capture: Capture, event: EventDefinition, route: Route) -> Entry
     if not route.catalog.accepts(event, content):
         raise ConditionNotMetError(route.detail_type(event.detail_type))
     content["metadata"] = metadata(capture.id, capture.time, queued=capture.queued)
+    if capture.origin:
+        content["metadata"][_ORIGINS[capture.origin]] = True
     if route.detail == "full":
         content["metadata"] |= full_metadata(capture.subject)
     if route.tracking and capture.context:

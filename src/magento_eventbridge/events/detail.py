@@ -133,6 +133,10 @@ class Metadata(Part):
     test: bool = Field(False, exclude_if=lambda test: not test)
     # Only in an event that was too large for the bus: `fetch` puts its arrays back.
     dataref: Dataref | None = Field(None, exclude_if=lambda dataref: dataref is None)
+    # By `magento-eventbridge backfill`: sent later, from the rows of the store's tables.
+    backfill: bool = Field(False, exclude_if=lambda backfill: not backfill)
+    # By `magento-eventbridge audit --repair`: the event was missing, and is sent from the rows.
+    repaired: bool = Field(False, exclude_if=lambda repaired: not repaired)
     # Of the full detail's schema; it grows when a field changes its meaning.
     version: int | None = full_only()
     # What the event is about, as `order/000000123`; null for an event about nothing in particular.

@@ -371,6 +371,8 @@ export interface Metadata {
   async: boolean;
   test?: boolean;
   dataref?: Dataref | null;
+  backfill?: boolean;
+  repaired?: boolean;
   /** Only in full details. */
   version?: number | null;
   /** Only in full details. */

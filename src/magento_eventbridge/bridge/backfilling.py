@@ -1,0 +1,107 @@
+"""Send the entities of a job through a dispatcher, and keep the run's progress."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from magento_eventbridge.backfill.live_events import LiveEvents
+from magento_eventbridge.backfill.progress import LeftOut, Progress
+from magento_eventbridge.backfill.queue import EntityQueue, Job
+from magento_eventbridge.backfill.rows import StoreTables
+from magento_eventbridge.bridge.dispatching import dispatching
+from magento_eventbridge.magento.database import database_options
+from magento_eventbridge.settings.model import Settings
+
+_REPORTS_EVERY = 0.5
+
+
+@dataclass(frozen=True)
+class RunState:
+    """How far a run is.
+
+    Attributes:
+        passed: entities settled since the run began, those of interrupted runs included.
+        problem: why events are not accepted now; empty: they are.
+        waits_for_live_events: whether live events go first now.
+    """
+
+    passed: int
+    problem: str
+    waits_for_live_events: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run.
+
+    Attributes:
+        sent: events delivered by this command.
+        switched_off: entities whose event is switched off, or left out by the shop's conditions.
+        passed: entities settled since the run began.
+        left_out: entities that could not be sent, and why, since the run began.
+        is_complete: whether nothing is left to send.
+        problem: why events were not accepted at the end.
+    """
+
+    sent: int
+    switched_off: int
+    passed: int
+    left_out: list[LeftOut]
+    is_complete: bool
+    problem: str = ""
+
+
+async def run_job(
+    settings: Settings,
+    tables: StoreTables,
+    job: Job,
+    progress: Progress,
+    report: Callable[[RunState], None],
+) -> Outcome:
+    """Send a job's entities until all are settled, or until SIGTERM or SIGINT.
+
+    Raises:
+        QueueError: the database or the progress file cannot be used.
+    """
+    live_events = LiveEvents(database_options(settings.outbox))
+    queue = EntityQueue(tables, job, progress, live_events)
+    try:
+        async with dispatching(settings, queue) as dispatcher:
+
+            def stop() -> None:
+                queue.stop()
+                dispatcher.stop()
+
+            def state() -> RunState:
+                problem = next(iter(dispatcher.problems.values()), "")
+                return RunState(progress.passed, problem, queue.waits_for_live_events)
+
+            async def keep_reporting() -> None:
+                while True:
+                    report(state())
+                    await asyncio.sleep(_REPORTS_EVERY)
+
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, stop)
+            reporter = asyncio.create_task(keep_reporting(), name="progress")
+            try:
+                await dispatcher.run(until_empty=True)
+            finally:
+                reporter.cancel()
+                await asyncio.gather(reporter, return_exceptions=True)
+            if queue.is_complete:
+                progress.finish()
+            report(state())
+            totals = dispatcher.totals
+            return Outcome(
+                sent=totals.delivered,
+                switched_off=totals.passed_over + totals.left_out,
+                passed=progress.passed,
+                left_out=progress.left_out(),
+                is_complete=queue.is_complete,
+                problem=state().problem,
+            )
+    finally:
+        await live_events.close()

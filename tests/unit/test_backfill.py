@@ -1,0 +1,198 @@
+"""Backfill without a database: ids, options of items, times on the command line."""
+
+import json
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+
+from magento_eventbridge.backfill.identifiers import identifier
+from magento_eventbridge.backfill.kinds import KINDS
+from magento_eventbridge.backfill.rows import Key, Selection
+from magento_eventbridge.backfill.snapshots import (
+    RowError,
+    Rows,
+    StoreView,
+    body_of,
+    capture_of,
+    options,
+)
+from magento_eventbridge.backfill.window import WindowError, has_no_zone, moment, window, zone_of
+from magento_eventbridge.captures import read_capture
+from magento_eventbridge.catalog import BY_DETAIL_TYPE, event_of
+from magento_eventbridge.delivery.envelope import build_entry
+from magento_eventbridge.delivery.routing import Destination, Route
+
+AT = datetime(2026, 11, 27, 19, 15, 20, tzinfo=UTC).timestamp()
+ORDER = {
+    "entity_id": "7",
+    "increment_id": "000000007",
+    "store_id": "1",
+    "status": "pending",
+    "grand_total": "78.0000",
+    "created_at": "2026-11-27 19:15:20",
+    "updated_at": "2026-11-28 10:00:00",
+}
+
+
+def test_an_id_is_a_uuid_of_version_7_with_the_events_time():
+    one = uuid.UUID(identifier(AT, 1, "order/7", "OrderCreated"))
+    assert (one.version, one.variant) == (7, uuid.RFC_4122)
+    assert one.int >> 80 == int(AT * 1000)
+
+
+def test_each_part_of_an_id_counts_and_nothing_else():
+    ids = [
+        identifier(AT, 1, "order/7", "OrderCreated"),
+        identifier(AT, 2, "order/7", "OrderCreated"),
+        identifier(AT, 1, "order/8", "OrderCreated"),
+        identifier(AT, 1, "invoice/7", "OrderCreated"),
+        identifier(AT, 1, "order/7", "OrderUpdated"),
+        identifier(AT, 1, "order/7", "OrderUpdated", "a-state"),
+        identifier(AT + 1, 1, "order/7", "OrderCreated"),
+    ]
+    assert len(set(ids)) == len(ids)
+    assert identifier(AT, 1, "order/7", "OrderCreated") == ids[0]
+
+
+@pytest.mark.parametrize("time", [-1.0, 0.0, 1e12])
+def test_an_id_of_any_time_is_a_uuid(time):
+    assert uuid.UUID(identifier(time, 0, "x", "y")).version == 7
+
+
+def test_newer_updates_do_not_change_an_event():
+    kind = KINDS["orders"]
+    later = {**ORDER, "updated_at": "2027-01-01 00:00:00"}
+    one, other = (capture_of(kind, Rows(row), kind.created, "backfill") for row in (ORDER, later))
+    assert (one.id, one.time) == (other.id, other.time) == (one.id, AT)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_every_detail_type_of_a_kind_is_one_of_the_catalog(kind):
+    for detail_type in kind.detail_types:
+        event = BY_DETAIL_TYPE[detail_type]
+        assert kind.magento_event in event.magento_events
+        assert event.scope == kind.scope
+
+
+@pytest.mark.parametrize(("origin", "mark"), [("backfill", "backfill"), ("repair", "repaired")])
+@pytest.mark.parametrize("detail_type", ["OrderCreated", "OrderUpdated"])
+def test_an_event_is_marked_in_its_metadata(origin, mark, detail_type):
+    capture = capture_of(KINDS["orders"], Rows(ORDER), detail_type, origin)
+    assert read_capture(body_of(capture)) == capture
+    event = event_of(capture)
+    assert event and event.detail_type == detail_type
+    entry = build_entry(capture, event, Route(Destination("eu-west-1"), "shop"))
+    metadata = json.loads(entry.detail)["metadata"]
+    assert metadata.keys() - {"id", "date", "timestamp", "async"} == {mark}
+    assert event.detail.model_validate_json(entry.detail)
+    assert metadata["date"] == "2026-11-27 19:15:20"
+
+
+def test_a_state_has_its_own_id_and_the_time_of_the_update():
+    kind = KINDS["orders"]
+    one = capture_of(kind, Rows(ORDER), kind.updated, "repair", version="a")
+    other = capture_of(kind, Rows(ORDER), kind.updated, "repair", version="b")
+    assert one.id != other.id
+    assert one.time > AT
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "reason"),
+    [
+        ("orders", {**ORDER, "increment_id": None}, "its increment_id is empty"),
+        ("orders", {**ORDER, "created_at": "0000-00-00 00:00:00"}, "its created_at is no time"),
+        ("invoices", {**ORDER, "order_id": "9"}, "its order 9 does not exist"),
+    ],
+)
+def test_rows_that_make_no_event_are_refused_with_the_reason(kind, row, reason):
+    with pytest.raises(RowError, match=reason):
+        capture_of(KINDS[kind], Rows(row), KINDS[kind].created, "backfill")
+
+
+def test_a_link_needs_the_address_of_the_shop():
+    row = {"subscriber_id": "3", "change_status_at": "2026-11-27 19:15:20"}
+    kind = KINDS["newsletter"]
+    without = capture_of(kind, Rows(row), kind.created, "backfill")
+    assert without.snapshot["unsubscription_link"] is None
+    view = StoreView(link_base="https://shop.example.com/")
+    known = capture_of(kind, Rows(row, view=view), kind.created, "backfill")
+    link = "https://shop.example.com/newsletter/subscriber/unsubscribe/id/3/code//"
+    assert known.snapshot["unsubscription_link"] == link
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (None, []),
+        ("a:1:{i:0;s:1:x}", []),
+        ("[1, 2]", []),
+        ('{"options": "none"}', []),
+        ('{"attributes_info": [{"label": "Color", "value": "Blue"}]}', [("Color", "Blue")]),
+        ('{"options": {"5": {"label": "A", "print_value": "B", "value": "9"}}}', [("A", "B")]),
+        ('{"additional_options": [{"label": 1, "value": ["a", 2, {}]}]}', [("1", "a, 2")]),
+        ('{"options": [{"value": true}, {"label": null, "value": {}}]}', [("", "1"), ("", "")]),
+        (
+            '{"bundle_options": {"1": {"label": "Ball", "value": [{"qty": 2, "title": "Red"}]}}}',
+            [("Ball", "2 x Red")],
+        ),
+    ],
+)
+def test_options_of_an_item(column, expected):
+    assert [(one["label"], one["value"]) for one in options(column)] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("24h", 1_000_000 - 86_400),
+        ("7d", 1_000_000 - 604_800),
+        ("30m", 1_000_000 - 1800),
+        ("1970-01-02", 82_800),
+        ("1970-01-02T01:00", 86_400),
+        ("1970-01-02T00:00:00Z", 86_400),
+        ("1970-01-02T02:00:00+01:00", 90_000),
+    ],
+)
+def test_times_are_read_in_the_stores_zone(text, expected):
+    assert moment("--since", text, zone_of("Europe/Rome"), 1_000_000) == expected
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "h", "24", "2026-13-01", "-1d"])
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(WindowError, match="should be a date"):
+        moment("--since", text, UTC, 0)
+
+
+def test_a_range_must_begin_before_it_ends():
+    assert window(None, None, UTC, 0) == (None, None)
+    with pytest.raises(WindowError, match="is empty"):
+        window("2026-11-02", "2026-11-02", UTC, 0)
+
+
+def test_an_unknown_zone_is_utc_and_a_zone_is_recognised():
+    assert zone_of("Mars/Olympus") is UTC
+    assert has_no_zone("2026-11-02")
+    assert not has_no_zone("2026-11-02T00:00Z")
+    assert not has_no_zone("24h")
+
+
+@pytest.mark.parametrize(
+    ("selection", "is_wanted"),
+    [
+        (Selection(), True),
+        (Selection(since=100.0, until=101.0), True),
+        (Selection(until=100.0), False),
+        (Selection(since=100.5), False),
+        (Selection(view_id=0), False),
+        (Selection(view_id=1, status="2"), True),
+        (Selection(status="1"), False),
+    ],
+)
+def test_what_a_selection_wants(selection, is_wanted):
+    assert selection.wants(Key(5, 100.0, 1, "2")) is is_wanted
+
+
+def test_an_entity_without_time_is_in_no_range():
+    assert Selection().wants(Key(5, None, None, None))
+    assert not Selection(since=1.0).wants(Key(5, None, None, None))
