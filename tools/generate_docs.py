@@ -21,10 +21,10 @@ from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS, EventDefinition
 from magento_eventbridge.catalog.schema import detail_schema
 from magento_eventbridge.delivery.envelope import full_metadata, metadata
 from magento_eventbridge.install_hints import pip_install, pip_install_events
+from magento_eventbridge.provisioning.typescript_code import declarations
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.settings.sources import ENVIRONMENT_PREFIX
 from magento_eventbridge.settings.view import ViewSettings
-from tools.generate_typescript import declarations
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 

@@ -27,9 +27,15 @@ class CartItemAdditions implements AdditionsInterface
      */
     private $fields;
 
-    public function __construct(Fields $fields)
+    /**
+     * @var ItemOptions
+     */
+    private $options;
+
+    public function __construct(Fields $fields, ItemOptions $options)
     {
         $this->fields = $fields;
+        $this->options = $options;
     }
 
     /**
@@ -44,6 +50,7 @@ class CartItemAdditions implements AdditionsInterface
         $cart = $object->getQuote();
 
         return $this->fields->of($object, self::FIELDS, $stored)
-            + ($cart ? $this->fields->of($cart, self::CART) : []);
+            + ($cart ? $this->fields->of($cart, self::CART) : [])
+            + ['options' => $this->options->ofCart($object)];
     }
 }

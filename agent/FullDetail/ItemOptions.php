@@ -22,7 +22,33 @@ class ItemOptions
      */
     public function of(DataObject $item): array
     {
-        $options = $item->getProductOptions();
+        return $this->labelled($item->getProductOptions());
+    }
+
+    /**
+     * Returns the options of a cart's item as those of an order's item.
+     *
+     * The product's type writes them as it does when the order is placed. A product that the item has not
+     * loaded stays so: the options are then not known.
+     *
+     * @param DataObject|\Magento\Quote\Model\Quote\Item $item
+     * @return array[]|null
+     */
+    public function ofCart(DataObject $item): ?array
+    {
+        $product = $item->getData('product');
+
+        return $product ? $this->labelled($product->getTypeInstance()->getOrderOptions($product)) : null;
+    }
+
+    /**
+     * Returns the options that a product's type wrote as labels with values.
+     *
+     * @param mixed $options
+     * @return array[]
+     */
+    private function labelled($options): array
+    {
         if (!is_array($options)) {
             return [];
         }

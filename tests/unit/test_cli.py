@@ -188,6 +188,7 @@ def test_the_commands_are_those_that_are_documented():
         "events subscribe",
         "events unsubscribe",
         "events export",
+        "events generate",
         "dead-letters list",
         "dead-letters show",
         "dead-letters redrive",

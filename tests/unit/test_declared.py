@@ -175,6 +175,15 @@ def test_without_declarations_a_capture_of_an_own_event_waits():
             "'currency': the detail already has",
         ),
         (
+            '<event name="OrderPlaced"><field name="entity_id" path="x" type="string"/></event>',
+            "'entity_id': the detail already has",
+        ),
+        (
+            '<event name="A"><on event="x"/><changed column="x"/>'
+            '<field name="previous" path="x" type="string"/></event>',
+            "'previous': the detail already has",
+        ),
+        (
             '<event name="A"><on event="x"/>'
             '<field name="tracking" path="x" type="string"/></event>',
             "'tracking': the detail already has",
@@ -329,8 +338,8 @@ def test_the_doctor_reports_a_file_of_declarations_that_is_missing(tmp_path):
 def test_the_examples_to_copy_from_are_right():
     declared = reading.read_files([Path(__file__).parents[2] / "examples/eventbridge_events.xml"])
     assert declared.faults == ()
-    assert len(declared.events) == 17
-    for event in declared.catalog().events[-17:]:
+    assert len(declared.events) == 19
+    for event in declared.catalog().events[-19:]:
         assert "Declared by the shop" not in event.when
 
 

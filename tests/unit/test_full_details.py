@@ -107,8 +107,8 @@ def test_a_documented_schema_knows_nothing_of_full_details():
 
 @pytest.mark.parametrize("write", [schemas.json_schema, schemas.open_api_3])
 def test_exported_schemas_have_the_fields_of_their_level(write):
-    documented = json.dumps(write(Subject("OrderPlaced", "OrderPlaced", "shop")))
-    whole = json.dumps(write(Subject("OrderPlaced", "OrderPlaced", "shop", "full")))
+    documented = json.dumps(write(Subject(BY_DETAIL_TYPE["OrderPlaced"], "OrderPlaced", "shop")))
+    whole = json.dumps(write(Subject(BY_DETAIL_TYPE["OrderPlaced"], "OrderPlaced", "shop", "full")))
     assert '"currency"' in whole
     assert '"currency"' not in documented
     assert "x-full-only" not in documented + whole
@@ -116,7 +116,7 @@ def test_exported_schemas_have_the_fields_of_their_level(write):
 
 def test_an_async_api_has_the_fields_of_its_level():
     def document(level: DetailLevel) -> str:
-        subject = Subject("OrderPlaced", "OrderPlaced", "shop", level)
+        subject = Subject(BY_DETAIL_TYPE["OrderPlaced"], "OrderPlaced", "shop", level)
         return json.dumps(
             schemas.async_api_3([subject], bus="default", host="h", examples={"OrderPlaced": {}})
         )

@@ -68,7 +68,18 @@ namespace Magento\Framework {
     }
 }
 
+namespace Magento\InventoryApi\Api {
+    interface SourceItemsDeleteInterface
+    {
+    }
+}
+
 namespace Magento\Framework\Event {
+    interface ManagerInterface
+    {
+        public function dispatch($eventName, array $data = []);
+    }
+
     class Observer extends \Magento\Framework\DataObject
     {
         public function getEvent()

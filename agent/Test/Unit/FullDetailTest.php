@@ -8,6 +8,7 @@ use Magento\Framework\DataObject;
 use MagentoEventBridge\Agent\Declared\FieldPaths;
 use MagentoEventBridge\Agent\Declared\SecretNames;
 use MagentoEventBridge\Agent\FullDetail\AdditionsInterface;
+use MagentoEventBridge\Agent\FullDetail\CartItemAdditions;
 use MagentoEventBridge\Agent\FullDetail\FullSnapshot;
 use MagentoEventBridge\Agent\FullDetail\ItemOptions;
 use MagentoEventBridge\Agent\FullDetail\OrderAdditions;
@@ -121,6 +122,40 @@ class FullDetailTest extends TestCase
     public function testOptionsAreLabelsWithValues(array $stored, array $expected): void
     {
         self::assertSame($expected, (new ItemOptions())->of(new DataObject(['product_options' => $stored])));
+    }
+
+    /**
+     * @dataProvider options
+     */
+    public function testTheOptionsOfACartsItemAreThoseOfTheOrderThatItBecomes(array $stored, array $expected): void
+    {
+        $type = new class ($stored) {
+            private $stored;
+
+            public function __construct(array $stored)
+            {
+                $this->stored = $stored;
+            }
+
+            public function getOrderOptions($product): array
+            {
+                return $product->getData('entity_id') === 7 ? $this->stored : [];
+            }
+        };
+        $product = new DataObject(['entity_id' => 7, 'type_instance' => $type]);
+        $item = new DataObject(['sku' => 'A', 'product' => $product]);
+
+        self::assertSame($expected, $this->additionsOfCart($item)['options']);
+    }
+
+    public function testTheProductOfACartsItemIsNotLoadedForItsOptions(): void
+    {
+        self::assertNull($this->additionsOfCart(new DataObject(['sku' => 'A']))['options']);
+    }
+
+    private function additionsOfCart(DataObject $item): array
+    {
+        return (new CartItemAdditions(new Fields(), new ItemOptions()))->of($item, []);
     }
 
     public function options(): array

@@ -16,6 +16,7 @@ from magento_eventbridge.bridge.heartbeat import heartbeat
 from magento_eventbridge.bridge.queues import open_queue, renew_login
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.bridge.startup import start_log, tracing
+from magento_eventbridge.catalog.declared import ShopCatalog
 from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.observer import Observer, Observers
@@ -107,6 +108,11 @@ class Bridge:
         self._spool: SqliteQueue | None = None
         self._inlet: Inlet | None = None
         self._stopping = asyncio.Event()
+
+    @property
+    def catalog(self) -> ShopCatalog:
+        """The events of the shop, as they are declared now."""
+        return self._routes.catalog
 
     def stop(self) -> None:
         """Ask `serve` to end."""

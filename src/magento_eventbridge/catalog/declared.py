@@ -36,6 +36,14 @@ _SECRET = re.compile(
 )
 
 
+_NOT_IN_A_NAME = re.compile(r"[^0-9A-Za-z]+")
+
+
+def class_name(detail_type: str) -> str:
+    """Return a detail-type as the name of a class: `points.changed` is `PointsChanged`."""
+    return "".join(part[:1].upper() + part[1:] for part in _NOT_IN_A_NAME.split(detail_type))
+
+
 def is_secret(path: str) -> bool:
     """Return whether a path leads to what may never leave the shop: secrets and card data.
 
@@ -179,7 +187,12 @@ _SAMPLES: dict[FieldType, Any] = {
 
 
 def _model(
-    name: str, base: type[PartT], fields: Iterable[DeclaredField], *, is_former: bool = False
+    name: str,
+    base: type[PartT],
+    fields: Iterable[DeclaredField],
+    *,
+    description: str | None = None,
+    is_former: bool = False,
 ) -> type[PartT]:
     members: dict[str, Any] = {}
     for number, field in enumerate(fields):
@@ -190,7 +203,7 @@ def _model(
             kind,
             Field(None, alias=field.name) if is_former else Field(alias=field.name),
         )
-    return create_model(name, __base__=base, __doc__=base.__doc__, **members)
+    return create_model(name, __base__=base, __doc__=description or base.__doc__, **members)
 
 
 def _sample(fields: Iterable[DeclaredField]) -> Json:
@@ -279,7 +292,9 @@ class ShopCatalog:
 
         return replace(
             event,
-            detail=_model(event.detail.__name__, event.detail, fields),
+            detail=_model(f"{event.detail_type}Detail", event.detail, fields)
+            if fields
+            else event.detail,
             translate=translate,
             sample={**event.sample, **_sample(fields)},
         )
@@ -299,19 +314,28 @@ class ShopCatalog:
                 }
             return detail
 
-        model = _model(name, Detail, fields)
+        when = declaration.description or f"Declared by the shop ({declaration.place})."
+        model = _model(f"{class_name(name)}Detail", Detail, fields, description=when)
         sample = _sample(fields)
         if declaration.changed:
-            former = _model(f"Previous{name}", Part, columns.values(), is_former=True)
+            former = _model(
+                f"Previous{class_name(name)}",
+                Part,
+                columns.values(),
+                description="The former values of the fields that changed; only these are present.",
+                is_former=True,
+            )
             members: dict[str, Any] = {"previous": (former, ...)}
-            model = cast_type(type[Detail], create_model(name, __base__=model, **members))
+            model = cast_type(
+                type[Detail], create_model(model.__name__, __base__=model, __doc__=when, **members)
+            )
             sample["previous"] = {}
 
         return EventDefinition(
             detail_type=name,
             config_path=f"{SWITCHES}{name}",
             magento_events=tuple(trigger.event for trigger in declaration.triggers),
-            when=declaration.description or f"Declared by the shop ({declaration.place}).",
+            when=when,
             detail=model,
             translate=translate,
             sample=sample,

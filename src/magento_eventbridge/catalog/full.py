@@ -103,15 +103,15 @@ def _item(item: Source) -> Json:
         "orderItemId": identifier(item, "order_item_id"),
         "productId": identifier(item, "product_id"),
         "productType": text(item, "product_type"),
-        "options": _options(item.get("options")),
+        "options": options(item.get("options")),
         "rowTotal": number(item, "row_total"),
         "discountAmount": number(item, "discount_amount"),
         "taxAmount": number(item, "tax_amount"),
     }
 
 
-def _options(value: object) -> list[Json] | None:
-    """Read options as `[{label, value}]`."""
+def options(value: object) -> list[Json] | None:
+    """Read the options of an item as `[{label, value}]`; null where they are not known."""
     if not isinstance(value, list):
         return None
     return [
@@ -181,6 +181,9 @@ SAMPLE_BUYER = {"id": 1, "email": "test@example.com", "groupId": 1, "isGuest": F
 SAMPLE_TIMES = {"createdAt": "2020-08-26T10:49:36Z", "updatedAt": "2020-08-26T10:49:36Z"}
 
 
+SAMPLE_OPTIONS = [{"label": "Color", "value": "Blue"}]
+
+
 def sample_item(documented: Json, **values: Any) -> Json:
     """Return the sample of an item as full details have it."""
     return {
@@ -189,7 +192,7 @@ def sample_item(documented: Json, **values: Any) -> Json:
         "orderItemId": 11,
         "productId": 7,
         "productType": "simple",
-        "options": [{"label": "Color", "value": "Blue"}],
+        "options": SAMPLE_OPTIONS,
         "rowTotal": documented["price"],
         "discountAmount": 0,
         "taxAmount": 0,

@@ -11,7 +11,13 @@ from magento_eventbridge.catalog import EventDefinition
 from magento_eventbridge.catalog.declared import ShopCatalog
 from magento_eventbridge.catalog.event import DetailLevel
 from magento_eventbridge.catalog.schema import detail_schema, fields
-from magento_eventbridge.cli.options import Config, MagentoRoot, settings_of, sources_of
+from magento_eventbridge.cli.options import (
+    Config,
+    MagentoRoot,
+    Overrides,
+    settings_of,
+    sources_of,
+)
 from magento_eventbridge.cli.output import AsJson, note, out, show_json, table
 from magento_eventbridge.cli.samples import sample_event
 from magento_eventbridge.declarations import exported, reading
@@ -89,7 +95,8 @@ def sample(
     event = _find(detail_type, catalog_for(config, magento_root))
     if envelope:
         settings, _ = settings_of(config, None, magento_root)
-        route = replace(settings.route(), detail=detail)
+        catalog = CurrentCatalog(settings).catalog
+        route = replace(settings.route(), detail=detail, catalog=catalog)
         show_json(sample_event(event.detail_type, route))
         return
     out.print(json.dumps(event.sample_at(detail), indent=2, ensure_ascii=False))
@@ -138,6 +145,43 @@ def export(
         note(f"refused: {fault}")
     exported.write(file, declared.events)
     out.print(f"{file}: {len(declared.events)} events")
+
+
+@app.command(
+    "generate",
+    epilog="Example: magento-eventbridge events generate shop_events.py shop-events.d.ts "
+    "--magento-root /var/www/html",
+)
+def generate(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Written as Python (.py) or .ts.")
+    ],
+    store: Annotated[
+        int, typer.Option("--store", min=0, help="A store view's ID, for its detail-types.")
+    ] = 0,
+    config: Config = None,
+    overrides: Overrides = None,
+    magento_root: MagentoRoot = None,
+) -> None:
+    """Write typed classes of the shop's events, for consumers in Python and TypeScript."""
+    unknown = [str(file) for file in files if file.suffix not in (".py", ".ts")]
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(unknown)}: the name must end in .py or .ts")
+    settings = load(sources_of(config, overrides, magento_root)[0])[0]
+    catalog = CurrentCatalog(settings).catalog
+    if not catalog.is_known:
+        note("without the store's folder or a declarations_file, only documented events are known")
+    sent = settings.view(store).route().detail_types
+    from magento_eventbridge.provisioning import python_code, typescript_code
+
+    for file in files:
+        is_python = file.suffix == ".py"
+        text = (python_code.module if is_python else typescript_code.declarations)(catalog, sent)
+        try:
+            file.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise typer.BadParameter(f"cannot write {file}: {error.strerror}") from None
+        out.print(f"{file}: {len(catalog.events)} events, {len(catalog.own)} of the shop's own")
 
 
 @app.command(

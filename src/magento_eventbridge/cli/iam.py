@@ -1,6 +1,7 @@
 """`iam`: print the permissions that the bridge needs."""
 
 import json
+from dataclasses import replace
 from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from magento_eventbridge.aws.clients import AwsError, Clients
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
 from magento_eventbridge.cli.output import note, out, show_json
+from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.provisioning import iam
 from magento_eventbridge.settings.model import Settings
@@ -59,7 +61,9 @@ def policy(
     if account is not None and not (account.isascii() and account.isdigit() and len(account) == 12):
         raise typer.BadParameter(f"--account {account}: an account number has 12 digits")
     settings, _ = settings_of(config, overrides, magento_root)
-    routes = [view.route() for view in (settings, *settings.stores.values())]
+    catalog = CurrentCatalog(settings).catalog
+    views = (settings, *settings.stores.values())
+    routes = [replace(view.route(), catalog=catalog) for view in views]
     roles = sorted({r.destination.credentials.role_arn or "" for r in routes} - {""})
 
     @cache

@@ -1,8 +1,8 @@
 """`schemas`: write the events' schemas to files, and publish them in a schema registry."""
 
 import json
+from dataclasses import replace
 from enum import StrEnum
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -11,13 +11,14 @@ import typer
 
 from magento_eventbridge.aws.clients import Clients
 from magento_eventbridge.aws.endpoints import eventbridge_endpoint
-from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
 from magento_eventbridge.cli.output import out
 from magento_eventbridge.cli.samples import sample_event
+from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.delivery.routing import Route
-from magento_eventbridge.provisioning import registry, schemas
+from magento_eventbridge.provisioning import registry, schemas, typescript_code
 from magento_eventbridge.provisioning.schemas import Subject
+from magento_eventbridge.settings.model import Settings
 
 app = typer.Typer(help="Export and publish schemas of the events.", no_args_is_help=True)
 
@@ -61,9 +62,9 @@ def export(
     overrides: Overrides = None,
     magento_root: MagentoRoot = None,
 ) -> None:
-    """Write the schemas of all events, in all formats, and print the files' names."""
+    """Write the schemas of all events, own ones too, and print the files' names."""
     settings, _ = settings_of(config, overrides, magento_root)
-    route = settings.view(store).route()
+    route = _route(settings, store)
     try:
         for style in formats or list(SchemaFormat):
             for name, text in _texts(style, route).items():
@@ -93,11 +94,11 @@ def publish(
 ) -> None:
     """Create the schemas of events that are on in a registry, or update those that differ."""
     settings, _ = settings_of(config, overrides, magento_root)
-    route = settings.view(store).route()
+    route = _route(settings, store)
     subjects = [
         subject
-        for event, subject in zip(EVENTS, _subjects(route), strict=True)
-        if event.config_path not in route.switched_off
+        for subject in _subjects(route)
+        if subject.event.config_path not in route.switched_off
     ]
     count = 0
     for change in registry.changes(Clients(route.destination), name, subjects, _TYPES[style]):
@@ -109,15 +110,14 @@ def publish(
         out.print(f"registry {name} has all {len(subjects)} schemas; nothing to do")
 
 
+def _route(settings: Settings, store: int) -> Route:
+    return replace(settings.view(store).route(), catalog=CurrentCatalog(settings).catalog)
+
+
 def _subjects(route: Route) -> list[Subject]:
     return [
-        Subject(
-            event.detail_type,
-            route.detail_types.get(event.detail_type, event.detail_type),
-            route.source,
-            route.detail,
-        )
-        for event in EVENTS
+        Subject(event, route.detail_type(event.detail_type), route.source, route.detail)
+        for event in route.catalog.events
     ]
 
 
@@ -126,15 +126,14 @@ def _texts(style: SchemaFormat, route: Route) -> dict[str, str]:
     subjects = _subjects(route)
     match style:
         case SchemaFormat.TYPESCRIPT:
-            text = files("magento_eventbridge.events").joinpath("events.d.ts").read_text("utf-8")
-            return {"events.d.ts": text}
+            return {"events.d.ts": typescript_code.declarations(route.catalog)}
         case SchemaFormat.ASYNCAPI3:
             document = schemas.async_api_3(
                 subjects,
                 bus=route.destination.event_bus or "default",
                 host=urlsplit(eventbridge_endpoint(route.destination.region)).netloc,
                 examples={
-                    subject.documented: sample_event(subject.documented, route)
+                    subject.event.detail_type: sample_event(subject.event.detail_type, route)
                     for subject in subjects
                 },
             )

@@ -9,9 +9,10 @@ import uuid_utils
 
 from magento_eventbridge.bridge.sinks import Sinks
 from magento_eventbridge.bridge.startup import start_log
-from magento_eventbridge.catalog import BY_DETAIL_TYPE
+from magento_eventbridge.catalog import EventDefinition
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
 from magento_eventbridge.cli.output import AsJson, note, out, show_json
+from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.delivery.envelope import Entry, sample_entry
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
 from magento_eventbridge.settings.model import Settings
@@ -37,11 +38,12 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Send an event's sample to the bus, marked by `"test": true` in its metadata."""
-    if detail_type not in BY_DETAIL_TYPE:
-        raise typer.BadParameter(f"there is no event '{detail_type}'; 'events list' lists all")
     settings, _ = settings_of(config, overrides, magento_root)
+    event = CurrentCatalog(settings).catalog.by_name.get(detail_type)
+    if event is None:
+        raise typer.BadParameter(f"there is no event '{detail_type}'; 'events list' lists all")
     start_log(settings)
-    verdict, entry, bus = asyncio.run(_send(settings, detail_type, store))
+    verdict, entry, bus = asyncio.run(_send(settings, event, store))
     is_delivered = verdict.fate is Fate.DELIVERED
     if as_json:
         show_json(
@@ -68,10 +70,10 @@ def run(
 
 
 async def _send(
-    settings: Settings, detail_type: str, store: int
+    settings: Settings, event: EventDefinition, store: int
 ) -> tuple[Verdict, Entry, BusCheck | None]:
     route = settings.view(store).route()
-    entry = sample_entry(BY_DETAIL_TYPE[detail_type], route, str(uuid_utils.uuid7()), time.time())
+    entry = sample_entry(event, route, str(uuid_utils.uuid7()), time.time())
     sinks = Sinks(settings)
     try:
         verdict = await sinks.try_out(route, entry)

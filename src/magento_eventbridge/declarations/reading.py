@@ -229,12 +229,16 @@ def _fault_of(declaration: Declaration) -> str | None:
             return "it is a documented event: only fields and a pattern can be added to it"
         if declaration.fields and not _takes_fields(declaration.name):
             return "fields can be added to events of carts, orders, documents and customers only"
+        # The typed classes also read a field by its name in Python, as entity_id for entityId.
+        taken |= documented.detail.model_fields.keys()
         taken |= detail_schema(documented, "full")["properties"].keys()
     elif not declaration.triggers:
         return (
             'no <on event="…"/> says which Magento event it comes from, and no documented event '
             "has this name"
         )
+    if declaration.changed:
+        taken.add("previous")
     for field in declaration.fields:
         if field.name in taken:
             return f"field '{field.name}': the detail already has a field of that name"

@@ -3,13 +3,14 @@
 import os
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import uuid_utils
 
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.bridge.queues import open_queue
 from magento_eventbridge.bridge.sinks import Sinks
-from magento_eventbridge.catalog import EVENTS
+from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.delivery.claim_check import ClaimCheck
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import QueueError, Sink
@@ -39,6 +40,7 @@ async def check_delivery(settings: Settings) -> list[Finding]:
         findings.append(await _queue(settings, "outbox"))
     for name in settings.queues_of_queue_mode:
         findings.append(await _queue(settings, name))
+    catalog = CurrentCatalog(settings).catalog
     sinks = Sinks(settings)
     try:
         views: dict[str, Route] = {"all store views": settings.route()}
@@ -49,7 +51,8 @@ async def check_delivery(settings: Settings) -> list[Finding]:
             if route.destination in seen:
                 continue
             seen.add(route.destination)
-            findings += [finding async for finding in _destination(sinks, name, route)]
+            shops = replace(route, catalog=catalog)
+            findings += [finding async for finding in _destination(sinks, name, shops)]
     finally:
         await sinks.close()
     return findings
@@ -169,7 +172,7 @@ async def _denied(sink: Sink, route: Route) -> dict[str, str]:
     """Return the detail-types that are switched on and not permitted, each with AWS's words."""
     types = [
         route.detail_type(event.detail_type)
-        for event in EVENTS
+        for event in route.catalog.events
         if event.config_path not in route.switched_off
     ]
     denied = {}

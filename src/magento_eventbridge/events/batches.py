@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from magento_eventbridge.events.event import EventBridgeEvent
 from magento_eventbridge.events.parsing import EventError, MalformedEventError, parse
-from magento_eventbridge.events.union import AnyEvent
+from magento_eventbridge.events.union import CLASSES, AnyEvent
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,12 @@ class BatchItem:
         return self.event
 
 
-def parse_all(batch: object, *, renamed: Mapping[str, str] | None = None) -> list[BatchItem]:
+def parse_all(
+    batch: object,
+    *,
+    renamed: Mapping[str, str] | None = None,
+    classes: Mapping[str, type[EventBridgeEvent[Any]]] = CLASSES,
+) -> list[BatchItem]:
     """Return each event of a batch, in order; one that cannot be read spoils no other.
 
     Args:
@@ -44,11 +50,12 @@ def parse_all(batch: object, *, renamed: Mapping[str, str] | None = None) -> lis
             from a subscriber of a Custom Event Bus (an array), as objects or as JSON text. A single
             event is a batch of one.
         renamed: as for `parse`.
+        classes: as for `parse`.
 
     Raises:
         MalformedEventError: it is no batch: not JSON, or neither an object nor an array.
     """
-    return [_item(member, renamed) for member in _members(batch)]
+    return [_item(member, renamed, classes) for member in _members(batch)]
 
 
 def handle_all(
@@ -56,6 +63,7 @@ def handle_all(
     handle: Callable[[AnyEvent], object],
     *,
     renamed: Mapping[str, str] | None = None,
+    classes: Mapping[str, type[EventBridgeEvent[Any]]] = CLASSES,
 ) -> dict[str, list[dict[str, str]]]:
     """Call a function with each event, and return what Lambda and Pipes take as partial failures.
 
@@ -73,7 +81,7 @@ def handle_all(
     """
     failed: list[str] = []
     stopped: set[str] = set()
-    for item in parse_all(batch, renamed=renamed):
+    for item in parse_all(batch, renamed=renamed, classes=classes):
         if item.message_id is not None and item.message_id in failed:
             continue
         if item.group_id is not None and item.group_id in stopped:
@@ -105,7 +113,11 @@ def _members(batch: object) -> Iterator[object]:
         raise MalformedEventError(f"a batch is a JSON array or object, not {type(batch).__name__}")
 
 
-def _item(member: object, renamed: Mapping[str, str] | None) -> BatchItem:
+def _item(
+    member: object,
+    renamed: Mapping[str, str] | None,
+    classes: Mapping[str, type[EventBridgeEvent[Any]]],
+) -> BatchItem:
     message_id = group_id = None
     if isinstance(member, Mapping):
         message_id = _text(member, "messageId", "MessageId")
@@ -113,7 +125,8 @@ def _item(member: object, renamed: Mapping[str, str] | None) -> BatchItem:
         # A subscriber with the transformer WITH_METADATA wraps the event.
         member = member["Data"] if "Data" in member and "SystemMetadata" in member else member
     try:
-        return BatchItem(parse(member, renamed=renamed), None, message_id, group_id)
+        event = parse(member, renamed=renamed, classes=classes)
+        return BatchItem(event, None, message_id, group_id)
     except EventError as error:
         return BatchItem(None, error, message_id, group_id)
 

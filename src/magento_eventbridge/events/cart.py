@@ -4,7 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from magento_eventbridge.events.detail import Buyer, Identifier, Number, Part, ViewDetail, full_only
+from magento_eventbridge.events.detail import (
+    Buyer,
+    Identifier,
+    ItemOption,
+    Number,
+    Part,
+    ViewDetail,
+    full_only,
+)
 from magento_eventbridge.events.event import DETAIL_TYPE, EventBridgeEvent
 
 
@@ -17,6 +25,7 @@ class CartDetail(ViewDetail):
     product_type: str | None = full_only()
     name: str | None = full_only()
     price: Number | None = full_only()
+    options: list[ItemOption] | None = full_only()
     row_total: Number | None = full_only()
     discount_amount: Number | None = full_only()
     currency: str | None = full_only()

@@ -55,6 +55,8 @@ export interface CartProduct {
   /** Only in full details. */
   price?: number | null;
   /** Only in full details. */
+  options?: Array<ItemOption> | null;
+  /** Only in full details. */
   rowTotal?: number | null;
   /** Only in full details. */
   discountAmount?: number | null;
@@ -92,6 +94,8 @@ export interface CartProductUpdate {
   name?: string | null;
   /** Only in full details. */
   price?: number | null;
+  /** Only in full details. */
+  options?: Array<ItemOption> | null;
   /** Only in full details. */
   rowTotal?: number | null;
   /** Only in full details. */
@@ -706,7 +710,7 @@ export type CronFinishedSuccess = EventBridgeEvent<"CronFinishedSuccess", CronJo
 /** A cron job failed, or Magento missed the time to run it. */
 export type CronFinishedError = EventBridgeEvent<"CronFinishedError", CronJob>;
 
-/** Any documented event; `detail-type` tells which. */
+/** Any event; `detail-type` says which. */
 export type AnyEvent =
   | CartProductAdded
   | CartProductUpdated

@@ -33,7 +33,12 @@ class MalformedEventError(EventError):
     """
 
 
-def parse(event: object, *, renamed: Mapping[str, str] | None = None) -> AnyEvent:
+def parse(
+    event: object,
+    *,
+    renamed: Mapping[str, str] | None = None,
+    classes: Mapping[str, type[EventBridgeEvent[Any]]] = CLASSES,
+) -> AnyEvent:
     """Return an event as an object of its class, as `OrderPlaced`.
 
     Args:
@@ -42,9 +47,11 @@ def parse(event: object, *, renamed: Mapping[str, str] | None = None) -> AnyEven
             to the queue through an SNS topic.
         renamed: the documented name of each detail-type that the shop's bridge is set to send
             under another one: `{"IndexerStateSaved": "StateSaved"}`.
+        classes: the class of each detail-type; a module of `magento-eventbridge events generate`
+            has those of a shop's own events.
 
     Raises:
-        UnknownEventError: its detail-type is none of the documented ones.
+        UnknownEventError: its detail-type is none of the known ones.
         MalformedEventError: it is no event, or its fields are other ones.
     """
     envelope = _unwrapped(event)
@@ -52,10 +59,10 @@ def parse(event: object, *, renamed: Mapping[str, str] | None = None) -> AnyEven
     if not isinstance(sent, str) or "detail" not in envelope:
         raise MalformedEventError(_what_is_wrong(envelope))
     name = (renamed or {}).get(sent, sent)
-    if name not in CLASSES:
+    if name not in classes:
         raise UnknownEventError(sent)
     try:
-        return cast(AnyEvent, CLASSES[name].model_validate({**envelope, "detail-type": name}))
+        return cast(AnyEvent, classes[name].model_validate({**envelope, "detail-type": name}))
     except ValidationError as error:
         raise MalformedEventError(_faults(name, error)) from None
 

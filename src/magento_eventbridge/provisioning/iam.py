@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from magento_eventbridge.aws.arns import event_bus_arn
-from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.provisioning.infrastructure import cloudformation, terraform_json
 
@@ -82,8 +81,8 @@ def grants(
 
 def _sent(route: Route) -> set[str]:
     return {
-        route.detail_types.get(event.detail_type, event.detail_type)
-        for event in EVENTS
+        route.detail_type(event.detail_type)
+        for event in route.catalog.events
         if event.config_path not in route.switched_off
     }
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from magento_eventbridge.aws.clients import AwsError, Clients
-from magento_eventbridge.catalog import BY_DETAIL_TYPE
 from magento_eventbridge.provisioning.rules import AwsChange
 from magento_eventbridge.provisioning.schemas import Subject, json_schema_draft_4, open_api_3
 
@@ -34,7 +33,7 @@ def changes(
             "SchemaName": subject.schema_name,
             "Type": kind,
             "Content": json.dumps(content, ensure_ascii=False),
-            "Description": BY_DETAIL_TYPE[subject.documented].when,
+            "Description": subject.event.when,
         }
         there = _asked(
             clients, "describe_schema", RegistryName=registry, SchemaName=subject.schema_name

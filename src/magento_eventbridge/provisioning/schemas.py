@@ -1,6 +1,6 @@
 """Schemas of the events for those who consume them, in the formats of their tools.
 
-All are made of the classes in `magento_eventbridge.events`, as EventBridge hands events to targets.
+All are made of the events' classes, as EventBridge hands events to targets.
 """
 
 import re
@@ -12,10 +12,10 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from magento_eventbridge import __version__
-from magento_eventbridge.catalog import BY_DETAIL_TYPE
+from magento_eventbridge.catalog import EventDefinition
 from magento_eventbridge.catalog.event import DetailLevel
+from magento_eventbridge.catalog.event_classes import class_of
 from magento_eventbridge.catalog.schema import DIALECT, at_level
-from magento_eventbridge.events import CLASSES
 
 Json = dict[str, Any]
 
@@ -28,13 +28,13 @@ class Subject:
     """An event as one shop sends it.
 
     Attributes:
-        documented: its name in the catalog.
+        event: its definition in the shop's catalog.
         sent: its detail-type on the bus.
         source: its source on the bus.
         level: how much its detail says.
     """
 
-    documented: str
+    event: EventDefinition
     sent: str
     source: str
     level: DetailLevel = "documented"
@@ -66,9 +66,9 @@ def open_api_3(subject: Subject) -> Json:
     return {
         "openapi": "3.0.0",
         "info": {
-            "title": subject.documented,
+            "title": subject.event.detail_type,
             "version": __version__,
-            "description": BY_DETAIL_TYPE[subject.documented].when,
+            "description": subject.event.when,
         },
         "paths": {},
         # The first is the event itself: EventBridge names its root class AWSEvent.
@@ -84,25 +84,29 @@ def async_api_3(
     Args:
         bus: the event bus's name or ARN.
         host: where its region's EventBridge answers.
-        examples: an event for each detail-type by its documented name.
+        examples: an event for each detail-type by its name in the catalog.
     """
-    _, schema = models_json_schema(
-        [(CLASSES[subject.documented], "serialization") for subject in subjects],
+    classes = {subject.event.detail_type: class_of(subject.event) for subject in subjects}
+    references, schema = models_json_schema(
+        [(of, "serialization") for of in classes.values()],
         ref_template="#/components/schemas/{model}",
     )
     level = subjects[0].level if subjects else "documented"
-    roots = [{"$ref": subject.documented} for subject in subjects]
-    models: Json = at_level({**schema, "anyOf": roots}, level)["$defs"]
+    roots = {name: references[of, "serialization"]["$ref"] for name, of in classes.items()}
+    models: Json = at_level(
+        {**schema, "anyOf": [{"$ref": root} for root in roots.values()]}, level
+    )["$defs"]
     for subject in subjects:
-        models[subject.documented]["properties"]["detail-type"]["const"] = subject.sent
+        root = roots[subject.event.detail_type].rpartition("/")[2]
+        models[root]["properties"]["detail-type"]["const"] = subject.sent
     messages = {
-        subject.documented: {
+        subject.event.detail_type: {
             "name": subject.sent,
             "title": subject.sent,
-            "summary": BY_DETAIL_TYPE[subject.documented].when,
+            "summary": subject.event.when,
             "contentType": "application/json",
-            "payload": {"$ref": f"#/components/schemas/{subject.documented}"},
-            "examples": [{"payload": examples[subject.documented]}],
+            "payload": {"$ref": roots[subject.event.detail_type]},
+            "examples": [{"payload": examples[subject.event.detail_type]}],
         }
         for subject in subjects
     }
@@ -134,7 +138,7 @@ def async_api_3(
 
 
 def _event_schema(subject: Subject) -> Json:
-    plain = CLASSES[subject.documented].model_json_schema(mode="serialization")
+    plain = class_of(subject.event).model_json_schema(mode="serialization")
     schema = at_level(plain, subject.level)
     schema["properties"]["detail-type"]["const"] = subject.sent
     return schema

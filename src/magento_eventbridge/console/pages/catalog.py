@@ -11,7 +11,7 @@ import uuid_utils
 from aiohttp import web
 
 from magento_eventbridge.bridge.sinks import Sinks
-from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS, EventDefinition
+from magento_eventbridge.catalog import EventDefinition
 from magento_eventbridge.catalog.schema import detail_schema, fields
 from magento_eventbridge.console.page_context import PageContext, form_of
 from magento_eventbridge.console.queries import LARGEST_VIEW, number
@@ -40,18 +40,19 @@ def routes(context: PageContext) -> list[web.RouteDef]:
 
     async def show(request: web.Request) -> web.StreamResponse:
         route = context.bridge.settings.route()
+        events = context.bridge.catalog.events
         return context.page(
             request,
             "catalog.html",
-            scopes=[(scope, list(of)) for scope, of in groupby(EVENTS, lambda e: e.scope)],
+            scopes=[(scope, list(of)) for scope, of in groupby(events, lambda e: e.scope)],
             switched_off=route.switched_off,
         )
 
     async def one(request: web.Request) -> web.StreamResponse:
-        return _page(context, request, _event(request))
+        return _page(context, request, _event(context, request))
 
     async def send(request: web.Request) -> web.StreamResponse:
-        event = _event(request)
+        event = _event(context, request)
         store = (await form_of(request)).get("store", ["0"])[0]
         view_id = number(store, LARGEST_VIEW) or 0
         context.record(request, "sends a test event %s, view %d", event.detail_type, view_id)
@@ -106,8 +107,8 @@ def _page(
     )
 
 
-def _event(request: web.Request) -> EventDefinition:
-    event = BY_DETAIL_TYPE.get(request.match_info["detail_type"])
+def _event(context: PageContext, request: web.Request) -> EventDefinition:
+    event = context.bridge.catalog.by_name.get(request.match_info["detail_type"])
     if event is None:
         raise web.HTTPNotFound(text="The catalog has no such event.")
     return event

@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.console.page_context import PageContext
 from magento_eventbridge.console.queries import LARGEST_ROW, LARGEST_VIEW, number
 from magento_eventbridge.console.words import VERDICTS
@@ -53,7 +52,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
             is_first=not before,
             older=older,
             kept=context.bridge.settings.journal,
-            detail_types=[event.detail_type for event in EVENTS],
+            detail_types=[event.detail_type for event in context.bridge.catalog.events],
             verdicts=VERDICTS,
             views=context.views(),
             now=time.time(),

@@ -2,7 +2,6 @@
 
 from aiohttp import web
 
-from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.console.page_context import PageContext
 from magento_eventbridge.console.queries import LARGEST_VIEW, number
 from magento_eventbridge.doctor.settings_values import SettingValue, values_of
@@ -40,7 +39,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
                     event.config_path not in route.switched_off,
                     origins.of(_switch(event.config_path, view)),
                 )
-                for event in EVENTS
+                for event in context.bridge.catalog.events
             ],
             route=route,
             view=view,
