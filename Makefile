@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE =
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: install demo dist test test-quick coverage soak lint bench bench-queues docs lock audit fuzz
+.PHONY: install demo dist screenshots test test-quick coverage soak lint bench bench-queues docs lock audit fuzz
 
 install: $(VENV)/installed
 
@@ -44,6 +44,10 @@ demo: $(VENV)/installed-demo
 dist: install
 	$(BIN)/python -m tools.distributions
 	$(BIN)/python -m tools.prove_distributions
+
+# The pictures of the console that README and docs show; needs Chromium.
+screenshots: install
+	$(BIN)/python -m tools.screenshots
 
 # Unit tests first, with the branch coverage that pyproject.toml demands; then the tests with servers,
 # browsers and processes, which wait a lot: three at a time on two cores. Both run, whatever fails.

@@ -77,6 +77,7 @@ def pages() -> dict[Path, str]:
     result = {
         events / "README.md": events_page(),
         DOCS / "settings.md": settings_page(),
+        DOCS / "decisions/README.md": decisions_page(),
         DOCS.parent / "src/magento_eventbridge/events/events.d.ts": declarations(),
     }
     for event in EVENTS:
@@ -108,6 +109,26 @@ def stale() -> dict[Path, str | None]:
 
 def _text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+# Decisions
+
+
+def decisions_page() -> str:
+    """Write the list of all decisions."""
+    lines = []
+    for page in sorted((DOCS / "decisions").glob("[0-9]*.md")):
+        text = page.read_text(encoding="utf-8")
+        title = text.partition("\n")[0].removeprefix("# ").replace(".", r"\.", 1)
+        state = " (superseded)" if "*Superseded by" in text else ""
+        lines.append(f"- [{title}]({page.name}){state}\n")
+    return (
+        "# Decisions\n\n"
+        f"{_GENERATED.format('the pages of this folder')}\n\n"
+        "Why the project is built this way: one page for each choice that a newcomer would question, with its\n"
+        "context and its consequence.\n\n"
+        f"{''.join(lines)}"
+    )
 
 
 # Events
