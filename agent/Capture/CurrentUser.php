@@ -93,6 +93,14 @@ class CurrentUser
     }
 
     /**
+     * Ends a request in a process that goes on to others: Magento calls it as etc/reset.json names this class.
+     */
+    public function _resetState(): void
+    {
+        $this->tokenUser = null;
+    }
+
+    /**
      * Returns the ID of the admin user who is logged in as the customer; null where nobody is.
      */
     public function impersonatedBy(): ?int

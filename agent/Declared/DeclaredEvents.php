@@ -147,7 +147,7 @@ class DeclaredEvents implements WatcherInterface
             $state->announcedColumns[$column] = $object->getData($column);
         }
         $state->announcedColumns += [$object->getIdFieldName() ?: 'id' => $object->getId()];
-        $this->buffer->hold($key, $capture, $state);
+        $this->buffer->hold($key, $capture, $state, $object);
     }
 
     /**

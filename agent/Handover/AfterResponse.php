@@ -84,6 +84,15 @@ class AfterResponse
     }
 
     /**
+     * Ends a request in a process that goes on to others: Magento calls it as etc/reset.json names this class.
+     */
+    public function _resetState(): void
+    {
+        $this->deliverAll();
+        $this->deliveries = [];
+    }
+
+    /**
      * Finishes the response, then delivers.
      */
     private function finish(): void

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Handover;
 
+use Magento\Framework\Amqp\ConfigFactory;
 use Magento\Framework\Amqp\ConfigPool;
 use Magento\Framework\App\ResourceConnection;
 use Magento\Framework\MessageQueue\ConnectionTypeResolver;
@@ -49,6 +50,11 @@ class QueueConnection
     private $brokers;
 
     /**
+     * @var ConfigFactory
+     */
+    private $newBrokers;
+
+    /**
      * @var ResourceConnection
      */
     private $resource;
@@ -64,6 +70,13 @@ class QueueConnection
     private $channel;
 
     /**
+     * Our own connection, in the place of Magento's after that was lost.
+     *
+     * @var \Magento\Framework\Amqp\Config|null
+     */
+    private $ownBroker;
+
+    /**
      * The number of messages that the broker refused since the last publishing.
      *
      * @var int
@@ -74,12 +87,14 @@ class QueueConnection
         ConfigInterface $publishers,
         ConnectionTypeResolver $types,
         ConfigPool $brokers,
+        ConfigFactory $newBrokers,
         ResourceConnection $resource,
         MessageEncoder $encoder
     ) {
         $this->publishers = $publishers;
         $this->types = $types;
         $this->brokers = $brokers;
+        $this->newBrokers = $newBrokers;
         $this->resource = $resource;
         $this->encoder = $encoder;
     }
@@ -128,8 +143,7 @@ class QueueConnection
     public function publish(array $captures): void
     {
         try {
-            $channel = $this->channel();
-            $channel->queue_declare(self::TOPIC, true);
+            $channel = $this->openQueue();
             $this->refused = 0;
             foreach ($captures as $capture) {
                 $channel->basic_publish($this->message($capture), $this->publisher()->getExchange(), self::TOPIC);
@@ -142,6 +156,51 @@ class QueueConnection
             $this->closeChannel();
             throw $failure;
         }
+    }
+
+    /**
+     * Returns a channel to the queue, over a new connection if the former one was lost.
+     *
+     * A process can run longer than its connection: the broker restarts, or a firewall closes what is idle.
+     * Magento keeps the lost connection until the process ends.
+     *
+     * @return \PhpAmqpLib\Channel\AMQPChannel
+     */
+    private function openQueue()
+    {
+        try {
+            return $this->checkedChannel();
+        } catch (\Throwable $failure) {
+            $this->closeChannel();
+            if ($this->broker()->getChannel()->getConnection()->isConnected()) {
+                // The connection works, but not the queue.
+                throw $failure;
+            }
+        }
+        $this->ownBroker = $this->newBrokers->create(['connectionName' => $this->publisher()->getName()]);
+
+        return $this->checkedChannel();
+    }
+
+    /**
+     * Returns a channel after the broker has said that the queue is there.
+     *
+     * @return \PhpAmqpLib\Channel\AMQPChannel
+     */
+    private function checkedChannel()
+    {
+        $channel = $this->channel();
+        $channel->queue_declare(self::TOPIC, true);
+
+        return $channel;
+    }
+
+    /**
+     * @return \Magento\Framework\Amqp\Config
+     */
+    private function broker()
+    {
+        return $this->ownBroker ?? $this->brokers->get($this->publisher()->getName());
     }
 
     /**
@@ -163,8 +222,7 @@ class QueueConnection
     private function channel()
     {
         if ($this->channel === null || !$this->channel->is_open()) {
-            $shared = $this->brokers->get($this->publisher()->getName())->getChannel();
-            $channel = $shared->getConnection()->channel();
+            $channel = $this->broker()->getChannel()->getConnection()->channel();
             $channel->confirm_select();
             $channel->set_nack_handler(function (): void {
                 $this->refused++;

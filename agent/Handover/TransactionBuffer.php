@@ -9,11 +9,13 @@ use Magento\Framework\DB\Adapter\AdapterInterface;
 use Magento\Framework\Model\AbstractModel;
 use MagentoEventBridge\Agent\Capture\Capture;
 use MagentoEventBridge\Agent\Fence;
-use MagentoEventBridge\Agent\State\FirstRows;
 use MagentoEventBridge\Agent\State\ObjectState;
 
 /**
- * Holds the captures of an open transaction until it commits, and drops them at a rollback.
+ * Holds the captures of open transactions until they commit, and drops them at a rollback.
+ *
+ * Each database connection has its own transactions: a shop with a split database saves orders over another
+ * connection than the default one, where the outbox is.
  */
 class TransactionBuffer
 {
@@ -35,36 +37,25 @@ class TransactionBuffer
     private $fence;
 
     /**
-     * @var Capture[]
-     */
-    private $captures = [];
-
-    /**
-     * @var ObjectState[]
-     */
-    private $states = [];
-
-    /**
-     * The rows of entities before the open transaction first saved them.
+     * The transactions that have captures, by the object IDs of their connections.
      *
-     * @var FirstRows
+     * @var Transaction[]
      */
-    private $rows;
+    private $transactions = [];
 
     /**
-     * What was written with a transaction that is about to be committed: transports that wait for the
-     * commit, each with its captures, and the states to settle. Null where nothing was written.
+     * What another connection has committed while a transaction of the default connection is open: its
+     * rollback would delete what is written now.
      *
-     * @var array|null
+     * @var array[] of a TransportInterface and its captures
      */
-    private $written;
+    private $postponed = [];
 
     public function __construct(ResourceConnection $resource, Transports $transports, Fence $fence)
     {
         $this->resource = $resource;
         $this->transports = $transports;
         $this->fence = $fence;
-        $this->rows = new FirstRows();
     }
 
     /**
@@ -72,7 +63,13 @@ class TransactionBuffer
      */
     public function find(string $key): ?Capture
     {
-        return $this->captures[$key] ?? null;
+        foreach ($this->transactions as $transaction) {
+            if (isset($transaction->captures[$key])) {
+                return $transaction->captures[$key];
+            }
+        }
+
+        return null;
     }
 
     /**
@@ -85,11 +82,12 @@ class TransactionBuffer
      */
     public function rowBefore(string $kind, AbstractModel $entity, callable $read): ?array
     {
-        if ($this->resource->getConnection()->getTransactionLevel() === 0) {
+        $connection = $this->connectionOf($entity);
+        if ($connection->getTransactionLevel() === 0) {
             return $read();
         }
 
-        return $this->rows->of($kind, $entity, $read);
+        return $this->transaction($connection)->rows->of($kind, $entity, $read);
     }
 
     /**
@@ -97,30 +95,45 @@ class TransactionBuffer
      */
     public function findState(string $key): ?ObjectState
     {
-        return $this->states[$key] ?? null;
+        foreach ($this->transactions as $transaction) {
+            if (isset($transaction->captures[$key])) {
+                return $transaction->states[$key];
+            }
+        }
+
+        return null;
     }
 
     /**
-     * Adds a capture.
+     * Adds a capture of something that is not an entity.
      */
     public function add(Capture $capture): void
     {
-        $this->hold('#' . count($this->captures), $capture);
+        $connection = $this->resource->getConnection();
+        $this->hold('#' . count($this->transaction($connection)->captures), $capture);
     }
 
     /**
      * Adds or replaces the capture of a key; its state is settled once it is handed over.
+     *
+     * @param string $key
+     * @param Capture $capture
+     * @param ObjectState|null $state
+     * @param object|null $entity that was saved: its connection's transaction counts, else the default one's
+     * @return void
      */
-    public function hold(string $key, Capture $capture, ?ObjectState $state = null): void
+    public function hold(string $key, Capture $capture, ?ObjectState $state = null, ?object $entity = null): void
     {
-        if ($this->resource->getConnection()->getTransactionLevel() > 0) {
-            $this->captures[$key] = $capture;
-            $this->states[$key] = $state;
+        $connection = $this->connectionOf($entity);
+        $transaction = $this->transaction($connection);
+        if ($connection->getTransactionLevel() > 0) {
+            $transaction->captures[$key] = $capture;
+            $transaction->states[$key] = $state;
             return;
         }
-        $this->startAnew();
+        $this->startAnew($connection);
         $capture->refresh();
-        $this->sendAlone($this->wayOf($capture), [$capture]);
+        $this->sendCommitted($connection, [[$this->wayOf($capture), [$capture]]]);
         if ($state !== null) {
             $state->settle();
         }
@@ -128,18 +141,23 @@ class TransactionBuffer
 
     public function isEmpty(): bool
     {
-        return !$this->captures && $this->written === null && $this->rows->isEmpty();
+        return !$this->transactions && !$this->postponed;
     }
 
     /**
-     * Drops everything, as the transaction is rolled back.
+     * Drops all captures of a transaction that is rolled back.
      */
-    public function forget(): void
+    public function forget(AdapterInterface $connection): void
     {
-        $this->captures = [];
-        $this->states = [];
-        $this->written = null;
-        $this->rows->clear();
+        unset($this->transactions[spl_object_id($connection)]);
+    }
+
+    /**
+     * After a rollback, sends what other connections have committed meanwhile.
+     */
+    public function afterRollBack(AdapterInterface $connection): void
+    {
+        $this->sendPostponed($connection);
     }
 
     /**
@@ -149,10 +167,24 @@ class TransactionBuffer
      * which runs commit callbacks first in compiled mode. What was written and not rolled back is committed.
      * Captures that were not written belong to a transaction that was never ended.
      */
-    public function startAnew(): void
+    public function startAnew(AdapterInterface $connection): void
     {
-        $this->afterCommit();
-        $this->forget();
+        $this->afterCommit($connection);
+        $this->forget($connection);
+    }
+
+    /**
+     * Ends a request in a process that goes on to others: Magento calls it as etc/reset.json names this class.
+     */
+    public function _resetState(): void
+    {
+        foreach ($this->transactions as $transaction) {
+            if ($transaction->connection->getTransactionLevel() === 0) {
+                $this->afterCommit($transaction->connection);
+            }
+        }
+        $this->transactions = [];
+        $this->sendPostponed($this->resource->getConnection());
     }
 
     /**
@@ -162,44 +194,101 @@ class TransactionBuffer
      */
     public function beforeCommit(AdapterInterface $connection): void
     {
+        $transaction = $this->transactions[spl_object_id($connection)] ?? null;
+        if ($transaction === null) {
+            return;
+        }
         $captures = [];
-        foreach ($this->captures as $key => $capture) {
+        foreach ($transaction->captures as $capture) {
             $this->fence->run('refreshing a capture', [$capture, 'refresh']);
             if (!$capture->isEmpty()) {
                 $captures[] = $capture;
             }
         }
-        $waiting = [];
         foreach ($this->byWay($captures) as list($transport, $captures)) {
-            if ($transport->isTransactional()) {
+            if ($this->isDefault($connection) && $transport->isTransactional()) {
                 $this->sendWithin($connection, $transport, $captures);
             } else {
-                $waiting[] = [$transport, $captures];
+                $transaction->waiting[] = [$transport, $captures];
             }
         }
-        list($formerWaiting, $formerStates) = $this->written ?? [[], []];
-        $this->written = [
-            array_merge($formerWaiting, $waiting),
-            array_merge($formerStates, array_values(array_filter($this->states))),
-        ];
-        $this->captures = [];
-        $this->states = [];
+        $transaction->write();
     }
 
     /**
      * Sends what waited for the outermost commit, after it. Does nothing if that was already done.
      */
-    public function afterCommit(): void
+    public function afterCommit(AdapterInterface $connection): void
     {
-        list($waiting, $states) = $this->written ?? [[], []];
-        $this->written = null;
-        foreach ($states as $state) {
-            $state->settle();
+        $transaction = $this->transactions[spl_object_id($connection)] ?? null;
+        if ($transaction !== null && $transaction->isWritten) {
+            // What is sent may save something: what it captures belongs to another transaction.
+            $this->forget($connection);
+            foreach ($transaction->written as $state) {
+                $state->settle();
+            }
+            $this->sendCommitted($connection, $transaction->waiting);
+        }
+        $this->sendPostponed($connection);
+    }
+
+    private function transaction(AdapterInterface $connection): Transaction
+    {
+        $id = spl_object_id($connection);
+        if (!isset($this->transactions[$id])) {
+            $this->transactions[$id] = new Transaction($connection);
+        }
+
+        return $this->transactions[$id];
+    }
+
+    /**
+     * Returns the connection that an entity is saved over; the default one if its resource does not show it.
+     */
+    private function connectionOf(?object $entity): AdapterInterface
+    {
+        if ($entity instanceof AbstractModel) {
+            $resource = $entity->getResource();
+            $connection = is_callable([$resource, 'getConnection']) ? $resource->getConnection() : null;
+            if ($connection instanceof AdapterInterface) {
+                return $connection;
+            }
+        }
+
+        return $this->resource->getConnection();
+    }
+
+    private function isDefault(AdapterInterface $connection): bool
+    {
+        return $connection === $this->resource->getConnection();
+    }
+
+    /**
+     * Sends what a connection has committed.
+     *
+     * @param AdapterInterface $connection
+     * @param array[] $waiting
+     * @return void
+     */
+    private function sendCommitted(AdapterInterface $connection, array $waiting): void
+    {
+        if (!$this->isDefault($connection) && $this->resource->getConnection()->getTransactionLevel() > 0) {
+            $this->postponed = array_merge($this->postponed, $waiting);
+            return;
         }
         foreach ($waiting as list($transport, $captures)) {
             $this->fence->run('sending', function () use ($transport, $captures): void {
                 $this->sendAlone($transport, $captures);
             });
+        }
+    }
+
+    private function sendPostponed(AdapterInterface $connection): void
+    {
+        if ($this->postponed && $this->isDefault($connection) && $connection->getTransactionLevel() === 0) {
+            $postponed = $this->postponed;
+            $this->postponed = [];
+            $this->sendCommitted($connection, $postponed);
         }
     }
 

@@ -4,12 +4,11 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Plugin;
 
-use Magento\Framework\App\ResourceConnection;
 use Magento\Framework\DB\Adapter\AdapterInterface;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 
 /**
- * Hands over captures when transactions of the default connection commit, and drops them at a rollback.
+ * Hands over captures when the transactions that they describe commit, and drops them at a rollback.
  */
 class HandOverAtCommit
 {
@@ -18,15 +17,9 @@ class HandOverAtCommit
      */
     private $buffer;
 
-    /**
-     * @var ResourceConnection
-     */
-    private $resource;
-
-    public function __construct(TransactionBuffer $buffer, ResourceConnection $resource)
+    public function __construct(TransactionBuffer $buffer)
     {
         $this->buffer = $buffer;
-        $this->resource = $resource;
     }
 
     /**
@@ -34,14 +27,14 @@ class HandOverAtCommit
      */
     public function beforeBeginTransaction(AdapterInterface $connection): void
     {
-        if ($this->isConcerned($connection) && $connection->getTransactionLevel() === 0) {
-            $this->buffer->startAnew();
+        if (!$this->buffer->isEmpty() && $connection->getTransactionLevel() === 0) {
+            $this->buffer->startAnew($connection);
         }
     }
 
     public function beforeCommit(AdapterInterface $connection): void
     {
-        if ($this->isConcerned($connection) && $connection->getTransactionLevel() === 1) {
+        if (!$this->buffer->isEmpty() && $connection->getTransactionLevel() === 1) {
             $this->buffer->beforeCommit($connection);
         }
     }
@@ -55,8 +48,8 @@ class HandOverAtCommit
      */
     public function afterCommit(AdapterInterface $connection, $result)
     {
-        if ($connection->getTransactionLevel() === 0 && $this->isDefault($connection)) {
-            $this->buffer->afterCommit();
+        if (!$this->buffer->isEmpty() && $connection->getTransactionLevel() === 0) {
+            $this->buffer->afterCommit($connection);
         }
 
         return $result;
@@ -67,18 +60,24 @@ class HandOverAtCommit
      */
     public function beforeRollBack(AdapterInterface $connection): void
     {
-        if ($this->isConcerned($connection)) {
-            $this->buffer->forget();
+        if (!$this->buffer->isEmpty()) {
+            $this->buffer->forget($connection);
         }
     }
 
-    private function isConcerned(AdapterInterface $connection): bool
+    /**
+     * After the rollback, sends what another connection has committed.
+     *
+     * @param AdapterInterface $connection
+     * @param AdapterInterface $result
+     * @return AdapterInterface
+     */
+    public function afterRollBack(AdapterInterface $connection, $result)
     {
-        return !$this->buffer->isEmpty() && $this->isDefault($connection);
-    }
+        if (!$this->buffer->isEmpty() && $connection->getTransactionLevel() === 0) {
+            $this->buffer->afterRollBack($connection);
+        }
 
-    private function isDefault(AdapterInterface $connection): bool
-    {
-        return $connection === $this->resource->getConnection();
+        return $result;
     }
 }

@@ -51,17 +51,6 @@ class FirstRows
         return $this->rows[$kind][$id];
     }
 
-    public function isEmpty(): bool
-    {
-        return !$this->rows && !$this->new;
-    }
-
-    public function clear(): void
-    {
-        $this->rows = [];
-        $this->new = [];
-    }
-
     /**
      * Notes the IDs of new entities that were inserted meanwhile.
      */

@@ -103,7 +103,7 @@ class OrderAddress implements WatcherInterface
         $capture = $capture ?? $this->recorder->capture(self::SAVE_AFTER, $storeId, $snapshot);
         $type = ($before['address_type'] ?? '') === 'shipping' ? 'shipping_address' : 'billing_address';
         $capture->show($snapshot->getFields(), [$type => null] + $capture->getOriginal());
-        $this->buffer->hold($key, $capture);
+        $this->buffer->hold($key, $capture, null, $order);
     }
 
     /**

@@ -134,6 +134,16 @@ class RefusedCustomer implements WatcherInterface
     }
 
     /**
+     * Ends a request in a process that goes on to others: Magento calls it as etc/reset.json names this class.
+     */
+    public function _resetState(): void
+    {
+        $this->form = null;
+        $this->former = [];
+        $this->count = 0;
+    }
+
+    /**
      * Notes that a form is being handled, and the errors of former requests that were not shown yet.
      */
     private function begin(string $action): void

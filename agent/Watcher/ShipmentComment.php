@@ -64,6 +64,6 @@ class ShipmentComment
         $capture->setRefresher(function () use ($shipment): array {
             return $this->snapshots->of($shipment)->getFields();
         });
-        $this->buffer->hold(self::SHIPMENT_SAVED . '/' . $shipmentId, $capture);
+        $this->buffer->hold(self::SHIPMENT_SAVED . '/' . $shipmentId, $capture, null, $shipment);
     }
 }

@@ -57,6 +57,6 @@ class ShipmentTrack implements WatcherInterface
         $capture->setRefresher(function () use ($shipment): array {
             return $this->snapshots->of($shipment)->getFields();
         });
-        $this->buffer->hold($key, $capture);
+        $this->buffer->hold($key, $capture, null, $shipment);
     }
 }

@@ -335,7 +335,7 @@ class StoredEntity implements WatcherInterface
                 return $this->snapshots->of($object, $state->before ?? [])->with($saved)->getFields();
             });
         }
-        $this->buffer->hold($key, $capture, $state);
+        $this->buffer->hold($key, $capture, $state, $object);
     }
 
     /**

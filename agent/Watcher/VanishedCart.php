@@ -95,7 +95,7 @@ class VanishedCart implements WatcherInterface
                 continue;
             }
             $capture = $this->recorder->capture(self::ITEM_DELETED, $storeId, $this->snapshots->of($item));
-            $this->buffer->hold(self::ITEM_DELETED . '/' . $item->getId(), $capture);
+            $this->buffer->hold(self::ITEM_DELETED . '/' . $item->getId(), $capture, null, $item);
         }
     }
 }

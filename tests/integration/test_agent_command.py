@@ -16,7 +16,7 @@ import pytest
 from magento_eventbridge import __version__
 from magento_eventbridge.magento.agent import copying
 from magento_eventbridge.magento.agent.module import AgentError, StoreFolder, shipped
-from magento_eventbridge.magento.installation import AGENT, ORIGINAL
+from magento_eventbridge.magento.installation import AGENT, ORIGINAL, TABLES
 from tests.support.process import COMMAND, environment
 from tests.support.programs import php
 from tests.support.shop import Shop
@@ -142,6 +142,69 @@ def test_uninstalling_a_module_that_is_disabled_runs_nothing(magento: Magento) -
     ran = magento.agent("uninstall", "--run")
     assert (ran.status, magento.ran) == (0, [])
     assert "is not enabled" in ran.out
+
+
+@pytest.fixture
+def disabled(shop: Shop) -> Magento:
+    """A store with its database, and the agent disabled."""
+    made = as_store(shop.root)
+    shop.config_php.write_text(f"<?php return ['modules' => ['{AGENT}' => 0]];")
+    return made
+
+
+def tables_of(shop: Shop) -> set[str]:
+    with shop.outbox.server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s",
+            (shop.outbox.options.database,),
+        )
+        return {name.removeprefix(shop.outbox.options.table_prefix) for (name,) in cursor}
+
+
+def test_dropping_the_tables_refuses_while_a_capture_waits(disabled: Magento, shop: Shop) -> None:
+    shop.run("INSERT INTO {eventbridge_outbox} (body) VALUES ('{{}}'), ('{{}}')")
+    ran = disabled.agent("uninstall", "--drop-tables")
+    assert (ran.status, ran.out) == (1, "")
+    assert "2 captures wait and 0 are dead letters" in ran.err
+    assert set(TABLES) <= tables_of(shop)
+
+
+def test_dropping_the_tables_refuses_while_there_is_a_dead_letter(
+    disabled: Magento, shop: Shop
+) -> None:
+    shop.run("INSERT INTO {eventbridge_dead_letter} (body, reason) VALUES ('{{}}', 'x')")
+    ran = disabled.agent("uninstall", "--drop-tables")
+    assert ran.status == 1
+    assert "0 captures wait and 1 are dead letters" in ran.err
+    assert set(TABLES) <= tables_of(shop)
+
+
+def test_dropping_the_tables_refuses_while_a_bridge_runs(disabled: Magento, shop: Shop) -> None:
+    shop.beat()
+    ran = disabled.agent("uninstall", "--drop-tables")
+    assert ran.status == 1
+    assert "a bridge uses the tables: stop it" in ran.err
+    assert set(TABLES) <= tables_of(shop)
+
+
+def test_dropping_the_tables_refuses_while_the_module_is_enabled(
+    disabled: Magento, shop: Shop
+) -> None:
+    shop.config_php.write_text(f"<?php return ['modules' => ['{AGENT}' => 1]];")
+    ran = disabled.agent("uninstall", "--drop-tables")
+    assert ran.status == 1
+    assert "the module is enabled" in ran.err
+    assert set(TABLES) <= tables_of(shop)
+
+
+def test_empty_tables_are_dropped_and_no_others(disabled: Magento, shop: Shop) -> None:
+    shop.beat(seconds_ago=60)
+    before = tables_of(shop)
+    ran = disabled.agent("uninstall", "--drop-tables")
+    assert (ran.status, ran.err) == (0, "")
+    assert before - tables_of(shop) == set(TABLES)
+    again = disabled.agent("uninstall", "--drop-tables")
+    assert (again.status, again.out) == (0, "There are no tables to drop.\n")
 
 
 def test_installing_again_changes_nothing(magento: Magento) -> None:

@@ -161,7 +161,7 @@ def outbox_tables(server: Server) -> Iterator[Outbox]:
     yield made
     with server.connect() as connection, connection.cursor() as cursor:
         for name in ("outbox", "dead_letter", "bridge"):
-            cursor.execute(f"DROP TABLE `{prefix}eventbridge_{name}`")
+            cursor.execute(f"DROP TABLE IF EXISTS `{prefix}eventbridge_{name}`")
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,11 @@ class Broker implements PublisherInterface
     public $hasQueue = true;
 
     /**
+     * @var bool whether the connection works, and with it all of its channels
+     */
+    public $isConnected = true;
+
+    /**
      * The channel that Magento's publishers and consumers share.
      *
      * @var Channel|null
@@ -73,7 +78,15 @@ class Broker implements PublisherInterface
     public function channel(): Channel
     {
         $this->fail();
+        if (!$this->isConnected) {
+            throw new \RuntimeException('Channel connection is closed.');
+        }
         return $this->channels[] = new Channel($this);
+    }
+
+    public function isConnected(): bool
+    {
+        return $this->isConnected;
     }
 
     private function fail(): void

@@ -80,6 +80,9 @@ class Channel
 
     public function queue_declare(string $queue, bool $isPassive): void
     {
+        if (!$this->broker->isConnected) {
+            throw new \RuntimeException('Broken pipe or closed connection');
+        }
         $this->broker->asked[] = ($isPassive ? 'is there ' : 'make ') . $queue;
         if (!$this->broker->hasQueue) {
             $this->isOpen = false;

@@ -94,6 +94,7 @@ class Database implements AdapterInterface
         $this->plugin->beforeRollBack($this);
         $this->level--;
         $this->pending = [];
+        $this->plugin->afterRollBack($this, $this);
     }
 
     public function getTransactionLevel(): int

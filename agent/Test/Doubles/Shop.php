@@ -169,7 +169,7 @@ class Shop
             $this->fence
         );
         $this->recorder = new CaptureRecorder($this->execution, $this->toggles, $this->captures, $this->buffer);
-        $this->database->plugin = new HandOverAtCommit($this->buffer, $this->resource);
+        $this->database->plugin = new HandOverAtCommit($this->buffer);
     }
 
     /**

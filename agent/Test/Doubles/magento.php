@@ -476,6 +476,16 @@ namespace PhpAmqpLib\Message {
 }
 
 namespace Magento\Framework\Amqp {
+    class ConfigFactory
+    {
+        public $created = [];
+
+        public function create(array $data = [])
+        {
+            return $this->created[] = new \MagentoEventBridge\Agent\Test\Doubles\Broker();
+        }
+    }
+
     class ConfigPool
     {
         private $config;

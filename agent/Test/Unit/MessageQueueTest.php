@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Test\Unit;
 
+use Magento\Framework\Amqp\ConfigFactory;
 use Magento\Framework\Amqp\ConfigPool;
 use Magento\Framework\DataObject;
 use Magento\Framework\MessageQueue\ConnectionTypeResolver;
@@ -37,6 +38,11 @@ class MessageQueueTest extends TestCase
      * @var Cache
      */
     private $cache;
+
+    /**
+     * @var ConfigFactory
+     */
+    private $newBrokers;
 
     public function testACaptureIsPublishedAsAStringAndSaysThatItWasQueued(): void
     {
@@ -98,6 +104,45 @@ class MessageQueueTest extends TestCase
         $this->broker->refuses = true;
         $this->add('a');
 
+        self::assertSame(['a'], array_column($this->shop->database->written(), 'event'));
+    }
+
+    public function testALostConnectionIsReplacedOnceAndTheQueueGoesOn(): void
+    {
+        $this->shopWithQueueOf('amqp');
+        $this->add('a');
+        $this->broker->isConnected = false;
+        $this->add('b');
+        $this->add('c');
+
+        self::assertSame(['a'], $this->published());
+        self::assertCount(1, $this->newBrokers->created);
+        self::assertCount(2, $this->newBrokers->created[0]->published);
+        self::assertSame([], $this->shop->database->written());
+        self::assertSame([], $this->shop->log->lines);
+    }
+
+    public function testTheReplacementOfALostConnectionIsReplacedToo(): void
+    {
+        $this->shopWithQueueOf('amqp');
+        $this->broker->isConnected = false;
+        $this->add('a');
+        $this->newBrokers->created[0]->isConnected = false;
+        $this->add('b');
+
+        self::assertSame([1, 1], array_map(function (Broker $broker): int {
+            return count($broker->published);
+        }, $this->newBrokers->created));
+        self::assertSame([], $this->shop->database->written());
+    }
+
+    public function testAMissingQueueOpensNoOtherConnection(): void
+    {
+        $this->shopWithQueueOf('amqp');
+        $this->broker->hasQueue = false;
+        $this->add('a');
+
+        self::assertSame([], $this->newBrokers->created);
         self::assertSame(['a'], array_column($this->shop->database->written(), 'event'));
     }
 
@@ -252,6 +297,7 @@ class MessageQueueTest extends TestCase
                 $this->publishers($connection),
                 new ConnectionTypeResolver(),
                 new ConfigPool($this->broker),
+                $this->newBrokers = new ConfigFactory(),
                 $this->shop->resource,
                 new MessageEncoder()
             ),

@@ -12,11 +12,11 @@ from magento_eventbridge.cli.output import AsJson, out, show_json
 from magento_eventbridge.doctor.agent import bridge, files, installed
 from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.install_hints import AGENT_PACKAGE
-from magento_eventbridge.magento.agent import commands, copying
+from magento_eventbridge.magento.agent import commands, copying, tables
 from magento_eventbridge.magento.agent.commands import Plan
 from magento_eventbridge.magento.agent.copying import Copy
-from magento_eventbridge.magento.agent.module import StoreFolder, shipped
-from magento_eventbridge.magento.database import DatabaseError
+from magento_eventbridge.magento.agent.module import AgentError, StoreFolder, shipped
+from magento_eventbridge.magento.database import DatabaseError, database_options
 from magento_eventbridge.magento.env_php import ENV_PHP, read_deployment
 from magento_eventbridge.magento.installation import TABLES, module_switches
 from magento_eventbridge.magento.live_store import LiveStore
@@ -32,6 +32,14 @@ app = typer.Typer(
 Root = Annotated[Path, typer.Argument(metavar="MAGENTO_ROOT", help="The store's folder.")]
 Run = Annotated[bool, typer.Option("--run", help="Run Magento's commands too.")]
 Php = Annotated[str, typer.Option("--php", help="PHP's command, for --run.")]
+DropTables = Annotated[
+    bool,
+    typer.Option(
+        "--drop-tables",
+        help="Only drop the tables; refuses while the module is enabled, a bridge runs, or "
+        "captures wait.",
+    ),
+]
 
 
 @app.command("install", epilog="Example: magento-eventbridge agent install /var/www/html --run")
@@ -65,13 +73,31 @@ def install(root: Root, run: Run = False, php: Php = "php", as_json: AsJson = Fa
 
 
 @app.command("uninstall", epilog="Example: magento-eventbridge agent uninstall /var/www/html --run")
-def uninstall(root: Root, run: Run = False, php: Php = "php") -> None:
-    """Disable the module, and say how to remove its files and tables; waiting captures stay."""
+def uninstall(
+    root: Root,
+    run: Run = False,
+    drop_tables: DropTables = False,
+    php: Php = "php",
+    config: Config = None,
+    overrides: Overrides = None,
+) -> None:
+    """Disable the module and keep its tables; drop them in a separate step, when nothing waits."""
     store = StoreFolder(root.absolute())
     try:
         plan = commands.uninstall_plan(store, read_deployment(store.root, os.environ))
     except PhpFileError as error:
         raise SettingsError(str(error)) from None
+    if drop_tables:
+        if plan.commands:
+            raise AgentError(
+                "the module is enabled and would write into the tables: disable it first, with "
+                f"'magento-eventbridge agent uninstall {store.root} --run'"
+            )
+        own, _ = sources_of(config, [*(overrides or []), f"magento_root={store.root}"], None)
+        outbox = LiveStore(store.root, own, os.environ).reach()[0].outbox
+        dropped = asyncio.run(tables.drop_tables(database_options(outbox)))
+        out.print(f"dropped: {', '.join(dropped)}" if dropped else "There are no tables to drop.")
+        return
     for command in commands.run(store, plan.commands, php) if run else ():
         out.print(f"ran: {' '.join(command)}")
     if not plan.commands:
@@ -89,8 +115,9 @@ def uninstall(root: Root, run: Run = False, php: Php = "php") -> None:
         )
         out.print(f"Then remove the files in {module.folder}: {how}.")
     out.print(
-        f"The tables {', '.join(TABLES)} are kept, and a running bridge delivers what waits. Drop "
-        "them by hand when the first two are empty."
+        f"The tables {', '.join(TABLES)} are kept, and a running bridge delivers what waits. When "
+        "nothing waits and the bridge is stopped, "
+        f"'magento-eventbridge agent uninstall {store.root} --drop-tables' removes them."
     )
 
 

@@ -14,7 +14,7 @@ TABLES = ("eventbridge_outbox", "eventbridge_dead_letter", BRIDGES)
 # Magento's cron runs each minute, but may have nothing to do for some minutes.
 _CRON_IS_LATE_AFTER = 900.0
 # A bridge writes its heartbeat every five seconds.
-_BRIDGE_IS_LATE_AFTER = 30.0
+BRIDGE_IS_LATE_AFTER = 30.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Installation:
     @property
     def bridge_runs(self) -> bool:
         """Whether a bridge serves the store's outbox."""
-        return self.bridge_idle is not None and self.bridge_idle <= _BRIDGE_IS_LATE_AFTER
+        return self.bridge_idle is not None and self.bridge_idle <= BRIDGE_IS_LATE_AFTER
 
 
 def module_switches(deployment: Deployment) -> dict[str, bool]:
