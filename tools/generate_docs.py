@@ -125,8 +125,8 @@ def decisions_page() -> str:
     return (
         "# Decisions\n\n"
         f"{_GENERATED.format('the pages of this folder')}\n\n"
-        "Why the project is built this way: one page for each choice that a newcomer would question, with its\n"
-        "context and its consequence.\n\n"
+        "Why the project is built this way: one page for each choice that a newcomer would\n"
+        "question, with its context and its consequence.\n\n"
         f"{''.join(lines)}"
     )
 

@@ -42,7 +42,7 @@ _SECONDS_OF_EVENTS = 45
 @contextmanager
 def demo_console() -> Iterator[str]:
     """Run the demo; yield its console's address once events are delivered."""
-    command = [Path(sys.executable).with_name("magento-eventbridge"), "demo", "--keep"]
+    command = [str(Path(sys.executable).with_name("magento-eventbridge")), "demo", "--keep"]
     demo = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert demo.stdout
     try:
