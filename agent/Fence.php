@@ -16,6 +16,9 @@ class Fence
      */
     private $logger;
 
+    /**
+     * @param LoggerInterface $logger
+     */
     public function __construct(LoggerInterface $logger)
     {
         $this->logger = $logger;
@@ -33,6 +36,9 @@ class Fence
         }
     }
 
+    /**
+     * Logs a failure.
+     */
     public function log(string $what, \Throwable $failure): void
     {
         try {

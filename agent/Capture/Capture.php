@@ -84,6 +84,16 @@ class Capture
      */
     private $refresher;
 
+    /**
+     * @param string $id
+     * @param string $event
+     * @param float $time
+     * @param string|null $area
+     * @param int $storeId
+     * @param string|null $subject
+     * @param array|null $context
+     * @param array|null $viewCodes
+     */
     public function __construct(
         string $id,
         string $event,
@@ -130,6 +140,9 @@ class Capture
         $this->isEmpty = $isEmpty;
     }
 
+    /**
+     * Returns whether nothing changed after all.
+     */
     public function isEmpty(): bool
     {
         return $this->isEmpty;
@@ -162,21 +175,33 @@ class Capture
         $this->declared = $name;
     }
 
+    /**
+     * Returns the ID.
+     */
     public function getId(): string
     {
         return $this->id;
     }
 
+    /**
+     * Returns the name of the event.
+     */
     public function getEvent(): string
     {
         return $this->event;
     }
 
+    /**
+     * Returns the store view whose settings apply.
+     */
     public function getStoreId(): int
     {
         return $this->storeId;
     }
 
+    /**
+     * Returns what the capture is about.
+     */
     public function getSubject(): ?string
     {
         return $this->subject;

@@ -31,6 +31,12 @@ class Captures
      */
     private $views;
 
+    /**
+     * @param CaptureId $ids
+     * @param ExecutionContext $execution
+     * @param Context $context
+     * @param ViewCodes $views
+     */
     public function __construct(CaptureId $ids, ExecutionContext $execution, Context $context, ViewCodes $views)
     {
         $this->ids = $ids;
@@ -39,6 +45,9 @@ class Captures
         $this->views = $views;
     }
 
+    /**
+     * Returns a capture of an event that happens now.
+     */
     public function make(string $event, int $storeId, ?string $subject): Capture
     {
         $time = microtime(true);

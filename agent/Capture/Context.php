@@ -18,7 +18,7 @@ use MagentoEventBridge\Agent\FullDetail\DetailLevel;
 class Context
 {
     /**
-     * The module's version, as in composer.json.
+     * The module's version, which `agent check` reads here.
      */
     public const VERSION = '0.1.0';
 
@@ -64,6 +64,15 @@ class Context
      */
     private $unchanging;
 
+    /**
+     * @param ScopeConfigInterface $config
+     * @param ExecutionContext $execution
+     * @param CurrentUser $user
+     * @param ProductMetadataInterface $magento
+     * @param RemoteAddress $remoteAddress
+     * @param Header $header
+     * @param DetailLevel $level
+     */
     public function __construct(
         ScopeConfigInterface $config,
         ExecutionContext $execution,

@@ -58,6 +58,14 @@ class CurrentUser
      */
     private $tokenUser;
 
+    /**
+     * @param ExecutionContext $execution
+     * @param CustomerSession $customerSession
+     * @param AdminSession $adminSession
+     * @param UserContextInterface $apiUser
+     * @param CustomerRegistry $customers
+     * @param UserFactory $adminUsers
+     */
     public function __construct(
         ExecutionContext $execution,
         CustomerSession $customerSession,
@@ -74,6 +82,9 @@ class CurrentUser
         $this->adminUsers = $adminUsers;
     }
 
+    /**
+     * Returns the current user; null for a guest.
+     */
     public function get(): ?array
     {
         if ($this->execution->isShell()) {
@@ -113,6 +124,9 @@ class CurrentUser
         return (int)$this->customerSession->getData('logged_as_customer_admind_id') ?: null;
     }
 
+    /**
+     * Returns the user of a REST, SOAP or GraphQL call.
+     */
     private function apiUser(): ?array
     {
         $id = (int)$this->apiUser->getUserId();
@@ -126,6 +140,9 @@ class CurrentUser
         }
     }
 
+    /**
+     * Returns a customer; null without an ID.
+     */
     private function customer(int $id): ?array
     {
         if ($id === 0) {
@@ -135,6 +152,9 @@ class CurrentUser
         return ['id' => $id, 'email' => $this->customers->retrieve($id)->getEmail()];
     }
 
+    /**
+     * Returns the admin user of a token.
+     */
     private function adminOfToken(int $id): array
     {
         if ($this->tokenUser !== null && $this->tokenUser['id'] === $id) {
@@ -163,6 +183,9 @@ class CurrentUser
         ];
     }
 
+    /**
+     * Returns the user of the operating system.
+     */
     private function systemUser(): ?array
     {
         if (!function_exists('posix_getpwuid')) {

@@ -27,6 +27,10 @@ class ExecutionContext
      */
     private $stores;
 
+    /**
+     * @param State $state
+     * @param StoreManagerInterface $stores
+     */
     public function __construct(State $state, StoreManagerInterface $stores)
     {
         $this->state = $state;

@@ -42,6 +42,12 @@ class DeclarationReader
      */
     private $logger;
 
+    /**
+     * @param ModuleReader $modules
+     * @param Filesystem $filesystem
+     * @param SecretNames $secrets
+     * @param LoggerInterface $logger
+     */
     public function __construct(
         ModuleReader $modules,
         Filesystem $filesystem,
@@ -138,6 +144,9 @@ class DeclarationReader
         }
     }
 
+    /**
+     * Logs why a declaration is not used.
+     */
     private function refuse(string $file, string $reason, int $line = 0): void
     {
         $errors = libxml_get_errors();
@@ -149,6 +158,9 @@ class DeclarationReader
         $this->logger->error(sprintf('A declaration is refused: %s, line %d: %s', $file, $line, $reason));
     }
 
+    /**
+     * Returns a declaration as an array.
+     */
     private function declaration(\DOMElement $event): array
     {
         $declaration = [
@@ -177,6 +189,9 @@ class DeclarationReader
         return $declaration;
     }
 
+    /**
+     * Merges a declaration into the former ones.
+     */
     private function merge(array $former, array $later): array
     {
         return [

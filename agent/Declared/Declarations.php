@@ -42,6 +42,12 @@ class Declarations
      */
     private $declared;
 
+    /**
+     * @param DeclarationReader $reader
+     * @param Cache $cache
+     * @param ScopeConfigInterface $config
+     * @param Fence $fence
+     */
     public function __construct(
         DeclarationReader $reader,
         Cache $cache,
@@ -111,6 +117,9 @@ class Declarations
         return $switch === null || (bool)$switch;
     }
 
+    /**
+     * Returns all declarations.
+     */
     private function all(): array
     {
         if ($this->declared === null) {
@@ -129,6 +138,9 @@ class Declarations
         return $this->declared;
     }
 
+    /**
+     * Returns the declarations by what uses them.
+     */
     private function byUse(array $declarations): array
     {
         $declared = ['events' => [], 'before' => [], 'additions' => []];

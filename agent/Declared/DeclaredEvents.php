@@ -60,6 +60,15 @@ class DeclaredEvents implements WatcherInterface
      */
     private $buffer;
 
+    /**
+     * @param Declarations $declarations
+     * @param FieldPaths $paths
+     * @param ObjectStates $states
+     * @param ExecutionContext $execution
+     * @param StoredRow $rows
+     * @param CaptureRecorder $recorder
+     * @param TransactionBuffer $buffer
+     */
     public function __construct(
         Declarations $declarations,
         FieldPaths $paths,
@@ -78,6 +87,9 @@ class DeclaredEvents implements WatcherInterface
         $this->buffer = $buffer;
     }
 
+    /**
+     * Handles an event that the shop has declared.
+     */
     public function on(string $event, DataObject $data): void
     {
         foreach ($this->declarations->comparedBefore(strtolower($event)) as $name => $declared) {
@@ -185,6 +197,9 @@ class DeclaredEvents implements WatcherInterface
         return [Snapshot::PATHS => $this->paths->of($object, $declared['paths'])];
     }
 
+    /**
+     * Returns whether the object is new.
+     */
     private function isNew(AbstractModel $object, ObjectState $state): bool
     {
         if ($state->declaredRow !== null) {
@@ -195,6 +210,9 @@ class DeclaredEvents implements WatcherInterface
             && ($object->isObjectNew() || !$object->getOrigData($object->getIdFieldName() ?: 'id'));
     }
 
+    /**
+     * Returns whether the save is of the declared kind.
+     */
     private function isSaveWanted(string $save, bool $isNew): bool
     {
         return $save === 'any' || ($save === 'created') === $isNew;

@@ -35,6 +35,10 @@ class FieldPaths
      */
     private $reported = [];
 
+    /**
+     * @param SecretNames $secrets
+     * @param LoggerInterface $logger
+     */
     public function __construct(SecretNames $secrets, LoggerInterface $logger)
     {
         $this->secrets = $secrets;

@@ -32,6 +32,10 @@ class CartItemAdditions implements AdditionsInterface
      */
     private $options;
 
+    /**
+     * @param Fields $fields
+     * @param ItemOptions $options
+     */
     public function __construct(Fields $fields, ItemOptions $options)
     {
         $this->fields = $fields;

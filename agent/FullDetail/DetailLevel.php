@@ -20,11 +20,17 @@ class DetailLevel
      */
     private $config;
 
+    /**
+     * @param ScopeConfigInterface $config
+     */
     public function __construct(ScopeConfigInterface $config)
     {
         $this->config = $config;
     }
 
+    /**
+     * Returns whether a store view wants full details.
+     */
     public function isFull(int $storeId): bool
     {
         return $this->config->getValue(self::PATH, ScopeInterface::SCOPE_STORE, $storeId) === self::FULL;

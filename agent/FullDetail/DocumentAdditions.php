@@ -36,6 +36,12 @@ class DocumentAdditions implements AdditionsInterface
      */
     private $options;
 
+    /**
+     * @param Fields $fields
+     * @param OrderAdditions $order
+     * @param OrderRepositoryInterface $orders
+     * @param ItemOptions $options
+     */
     public function __construct(
         Fields $fields,
         OrderAdditions $order,

@@ -95,6 +95,9 @@ class FullSnapshot implements SnapshotInterface
         $this->object = $object;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function storeId(DataObject $object): ?int
     {
         return $this->documented->storeId($object);
@@ -146,6 +149,9 @@ class FullSnapshot implements SnapshotInterface
         return $fields;
     }
 
+    /**
+     * Returns the store view of an object.
+     */
     private function viewOf(DataObject $object, array $stored): int
     {
         return (int)($this->storeId($object) ?? $stored['store_id'] ?? $this->execution->getStoreId());

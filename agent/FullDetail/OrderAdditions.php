@@ -40,6 +40,10 @@ class OrderAdditions implements AdditionsInterface
      */
     private $options;
 
+    /**
+     * @param Fields $fields
+     * @param ItemOptions $options
+     */
     public function __construct(Fields $fields, ItemOptions $options)
     {
         $this->fields = $fields;

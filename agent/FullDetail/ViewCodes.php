@@ -27,6 +27,11 @@ class ViewCodes
      */
     private $fence;
 
+    /**
+     * @param DetailLevel $level
+     * @param StoreManagerInterface $stores
+     * @param Fence $fence
+     */
     public function __construct(DetailLevel $level, StoreManagerInterface $stores, Fence $fence)
     {
         $this->level = $level;

@@ -24,12 +24,19 @@ class CaptureDeclaredEvent implements ObserverInterface
      */
     private $events;
 
+    /**
+     * @param Fence $fence
+     * @param DeclaredEvents $events
+     */
     public function __construct(Fence $fence, DeclaredEvents $events)
     {
         $this->fence = $fence;
         $this->events = $events;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function execute(Observer $observer)
     {
         $event = $observer->getEvent();

@@ -24,12 +24,19 @@ class CaptureEvent implements ObserverInterface
      */
     private $watchers;
 
+    /**
+     * @param Fence $fence
+     * @param Watchers $watchers
+     */
     public function __construct(Fence $fence, Watchers $watchers)
     {
         $this->fence = $fence;
         $this->watchers = $watchers;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function execute(Observer $observer)
     {
         $event = $observer->getEvent();

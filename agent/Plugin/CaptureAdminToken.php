@@ -43,6 +43,10 @@ class CaptureAdminToken
      */
     private $isKnown = false;
 
+    /**
+     * @param Fence $fence
+     * @param AdminToken $tokens
+     */
     public function __construct(Fence $fence, AdminToken $tokens)
     {
         $this->fence = $fence;
@@ -164,6 +168,9 @@ class CaptureAdminToken
         return $result;
     }
 
+    /**
+     * Captures an outcome.
+     */
     private function capture(string $outcome, string $username): void
     {
         $this->fence->run('admin_token', function () use ($outcome, $username): void {

@@ -30,6 +30,10 @@ class CaptureCronResult
      */
     private $running = [];
 
+    /**
+     * @param Fence $fence
+     * @param CronRun $cronRun
+     */
     public function __construct(Fence $fence, CronRun $cronRun)
     {
         $this->fence = $fence;

@@ -38,6 +38,12 @@ class CaptureCustomerLogout
      */
     private $customers;
 
+    /**
+     * @param Fence $fence
+     * @param WatcherInterface $watcher
+     * @param UserContextInterface $user
+     * @param CustomerRepositoryInterface $customers
+     */
     public function __construct(
         Fence $fence,
         WatcherInterface $watcher,

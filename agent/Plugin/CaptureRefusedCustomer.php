@@ -50,6 +50,12 @@ class CaptureRefusedCustomer
      */
     private $isCreating = false;
 
+    /**
+     * @param Fence $fence
+     * @param RefusedCustomer $refused
+     * @param SignUp $signUps
+     * @param ExecutionContext $execution
+     */
     public function __construct(Fence $fence, RefusedCustomer $refused, SignUp $signUps, ExecutionContext $execution)
     {
         $this->fence = $fence;
@@ -204,6 +210,9 @@ class CaptureRefusedCustomer
         return $account;
     }
 
+    /**
+     * Captures a refused login.
+     */
     private function captureLogin(string $username, LocalizedException $exception): void
     {
         $this->fence->run(self::AUTHENTICATE, function () use ($username, $exception): void {

@@ -23,6 +23,10 @@ class CaptureShipmentComment
      */
     private $comments;
 
+    /**
+     * @param Fence $fence
+     * @param ShipmentComment $comments
+     */
     public function __construct(Fence $fence, ShipmentComment $comments)
     {
         $this->fence = $fence;
@@ -57,6 +61,9 @@ class CaptureShipmentComment
         return $result;
     }
 
+    /**
+     * Captures a comment's shipment.
+     */
     private function capture(Comment $comment): void
     {
         $this->fence->run(ShipmentComment::SAVED, function () use ($comment): void {

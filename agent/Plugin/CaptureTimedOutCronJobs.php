@@ -49,6 +49,13 @@ class CaptureTimedOutCronJobs
      */
     private $running = [];
 
+    /**
+     * @param Fence $fence
+     * @param CronRun $cronRun
+     * @param ConfigInterface $jobs
+     * @param ScopeConfigInterface $config
+     * @param Request $request
+     */
     public function __construct(
         Fence $fence,
         CronRun $cronRun,

@@ -29,6 +29,10 @@ class DispatchSourceItems
      */
     private $events;
 
+    /**
+     * @param Fence $fence
+     * @param ManagerInterface $events
+     */
     public function __construct(Fence $fence, ManagerInterface $events)
     {
         $this->fence = $fence;

@@ -22,6 +22,9 @@ class ObserveDeclaredEvents
      */
     private $declarations;
 
+    /**
+     * @param Declarations $declarations
+     */
     public function __construct(Declarations $declarations)
     {
         $this->declarations = $declarations;

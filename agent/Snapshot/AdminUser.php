@@ -17,16 +17,25 @@ class AdminUser implements SnapshotInterface
      */
     private $session;
 
+    /**
+     * @param Session $session
+     */
     public function __construct(Session $session)
     {
         $this->session = $session;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function storeId(DataObject $object): ?int
     {
         return null;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function of(DataObject $object, array $stored = []): ?Snapshot
     {
         $user = $object->getData('user') ?: $this->session->getUser();

@@ -11,11 +11,17 @@ use Magento\Framework\DataObject;
  */
 class CacheFlush implements SnapshotInterface
 {
+    /**
+     * @inheritdoc
+     */
     public function storeId(DataObject $object): ?int
     {
         return null;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function of(DataObject $object, array $stored = []): ?Snapshot
     {
         return new Snapshot('cache', []);

@@ -34,12 +34,19 @@ class CartItem implements SnapshotInterface
      */
     private $states;
 
+    /**
+     * @param Fields $fields
+     * @param ObjectStates $states
+     */
     public function __construct(Fields $fields, ObjectStates $states)
     {
         $this->fields = $fields;
         $this->states = $states;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function storeId(DataObject $object): ?int
     {
         return $this->fields->storeIdOf($object);

@@ -16,11 +16,17 @@ class Creditmemo implements SnapshotInterface
      */
     private $document;
 
+    /**
+     * @param OrderDocument $document
+     */
     public function __construct(OrderDocument $document)
     {
         $this->document = $document;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function storeId(DataObject $object): ?int
     {
         return $this->document->storeId($object);

@@ -16,11 +16,17 @@ class CronJob
      */
     private $config;
 
+    /**
+     * @param ConfigInterface $config
+     */
     public function __construct(ConfigInterface $config)
     {
         $this->config = $config;
     }
 
+    /**
+     * Takes the snapshot of a run.
+     */
     public function of(string $job, ?string $group, string $status, ?string $messages, ?float $duration): Snapshot
     {
         $jobs = $this->config->getJobs();
@@ -38,6 +44,9 @@ class CronJob
         ]);
     }
 
+    /**
+     * Returns the job's group; null if it has none.
+     */
     private function groupOf(string $job, array $jobs): ?string
     {
         foreach ($jobs as $group => $members) {

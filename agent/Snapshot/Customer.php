@@ -14,12 +14,18 @@ class Customer implements SnapshotInterface
 {
     private const CUSTOMER = 'customer';
 
+    /**
+     * @inheritdoc
+     */
     public function storeId(DataObject $object): ?int
     {
         // A customer whom an admin created may have no store view: the current one counts.
         return (int)$object->getData(self::CUSTOMER)->getStoreId() ?: null;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function of(DataObject $object, array $stored = []): ?Snapshot
     {
         return $this->describe($object->getData(self::CUSTOMER), false);

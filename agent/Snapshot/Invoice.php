@@ -21,12 +21,19 @@ class Invoice implements SnapshotInterface
      */
     private $fields;
 
+    /**
+     * @param OrderDocument $document
+     * @param Fields $fields
+     */
     public function __construct(OrderDocument $document, Fields $fields)
     {
         $this->document = $document;
         $this->fields = $fields;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function storeId(DataObject $object): ?int
     {
         return $this->document->storeId($object);

@@ -18,16 +18,25 @@ class NewCustomer implements SnapshotInterface
      */
     private $customer;
 
+    /**
+     * @param Customer $customer
+     */
     public function __construct(Customer $customer)
     {
         $this->customer = $customer;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function storeId(DataObject $object): ?int
     {
         return (int)$object->getData(self::CUSTOMER)->getStoreId() ?: null;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function of(DataObject $object, array $stored = []): ?Snapshot
     {
         return $this->customer->describe($object->getData(self::CUSTOMER), true);

@@ -32,11 +32,17 @@ class Order implements SnapshotInterface
      */
     private $fields;
 
+    /**
+     * @param Fields $fields
+     */
     public function __construct(Fields $fields)
     {
         $this->fields = $fields;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function storeId(DataObject $object): ?int
     {
         return $this->fields->storeIdOf($object);

@@ -38,12 +38,19 @@ class OrderDocument
      */
     private $orders;
 
+    /**
+     * @param Fields $fields
+     * @param OrderRepositoryInterface $orders
+     */
     public function __construct(Fields $fields, OrderRepositoryInterface $orders)
     {
         $this->fields = $fields;
         $this->orders = $orders;
     }
 
+    /**
+     * Returns the store view of a document.
+     */
     public function storeId(DataObject $document): ?int
     {
         return $this->fields->storeIdOf($document);

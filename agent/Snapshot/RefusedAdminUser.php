@@ -11,11 +11,17 @@ use Magento\Framework\DataObject;
  */
 class RefusedAdminUser implements SnapshotInterface
 {
+    /**
+     * @inheritdoc
+     */
     public function storeId(DataObject $object): ?int
     {
         return null;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function of(DataObject $object, array $stored = []): ?Snapshot
     {
         $name = (string)$object->getData('user_name');

@@ -46,6 +46,12 @@ class Shipment implements SnapshotInterface
      */
     private $comments;
 
+    /**
+     * @param OrderDocument $document
+     * @param Fields $fields
+     * @param TrackCollectionFactory $tracks
+     * @param CommentCollectionFactory $comments
+     */
     public function __construct(
         OrderDocument $document,
         Fields $fields,
@@ -58,6 +64,9 @@ class Shipment implements SnapshotInterface
         $this->comments = $comments;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function storeId(DataObject $object): ?int
     {
         return $this->document->storeId($object);

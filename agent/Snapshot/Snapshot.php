@@ -34,6 +34,12 @@ class Snapshot
      */
     private $hasPartsSavedLater;
 
+    /**
+     * @param string|null $subject
+     * @param array $fields
+     * @param bool $isNew
+     * @param bool $hasPartsSavedLater
+     */
     public function __construct(
         ?string $subject,
         array $fields,
@@ -46,16 +52,25 @@ class Snapshot
         $this->hasPartsSavedLater = $hasPartsSavedLater;
     }
 
+    /**
+     * Returns what the snapshot is about.
+     */
     public function getSubject(): ?string
     {
         return $this->subject;
     }
 
+    /**
+     * Returns the fields.
+     */
     public function getFields(): array
     {
         return $this->fields;
     }
 
+    /**
+     * Returns whether the object was just created.
+     */
     public function isNew(): bool
     {
         return $this->isNew;

@@ -26,11 +26,17 @@ class Subscriber implements SnapshotInterface
      */
     private $fields;
 
+    /**
+     * @param Fields $fields
+     */
     public function __construct(Fields $fields)
     {
         $this->fields = $fields;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function storeId(DataObject $object): ?int
     {
         return $this->fields->storeIdOf($object);

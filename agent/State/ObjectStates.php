@@ -35,11 +35,17 @@ class ObjectStates
      */
     private $room = self::ROOM;
 
+    /**
+     * Prepares it.
+     */
     public function __construct()
     {
         $this->map = class_exists(WeakMap::class, false) ? new WeakMap() : null;
     }
 
+    /**
+     * Returns the state of an object.
+     */
     public function of(object $object): ObjectState
     {
         if ($this->map !== null) {

@@ -25,12 +25,19 @@ class AdminToken
      */
     private $recorder;
 
+    /**
+     * @param UserFactory $users
+     * @param CaptureRecorder $recorder
+     */
     public function __construct(UserFactory $users, CaptureRecorder $recorder)
     {
         $this->users = $users;
         $this->recorder = $recorder;
     }
 
+    /**
+     * Captures a login.
+     */
     public function created(string $username): void
     {
         if (!$this->recorder->isOn(self::CREATED, null)) {
@@ -44,6 +51,9 @@ class AdminToken
         ]));
     }
 
+    /**
+     * Captures a refused login.
+     */
     public function refused(string $username): void
     {
         if ($this->recorder->isOn(self::REFUSED, null)) {

@@ -36,6 +36,12 @@ class CaptureRecorder
      */
     private $buffer;
 
+    /**
+     * @param ExecutionContext $execution
+     * @param Toggles $toggles
+     * @param Captures $captures
+     * @param TransactionBuffer $buffer
+     */
     public function __construct(
         ExecutionContext $execution,
         Toggles $toggles,
@@ -75,6 +81,9 @@ class CaptureRecorder
         return $capture;
     }
 
+    /**
+     * Returns the given store view, or the current one.
+     */
     private function storeId(?int $storeId): int
     {
         return $storeId ?? $this->execution->getStoreId();

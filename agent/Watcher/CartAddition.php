@@ -17,11 +17,17 @@ class CartAddition implements WatcherInterface
      */
     private $states;
 
+    /**
+     * @param ObjectStates $states
+     */
     public function __construct(ObjectStates $states)
     {
         $this->states = $states;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function on(string $event, DataObject $data): void
     {
         foreach ($data->getData('items') ?: [] as $item) {

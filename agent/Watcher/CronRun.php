@@ -49,6 +49,11 @@ class CronRun implements WatcherInterface
      */
     private $ended = [];
 
+    /**
+     * @param CronJob $snapshots
+     * @param CaptureRecorder $recorder
+     * @param ScheduleResource $schedules
+     */
     public function __construct(CronJob $snapshots, CaptureRecorder $recorder, ScheduleResource $schedules)
     {
         $this->snapshots = $snapshots;
@@ -158,6 +163,9 @@ class CronRun implements WatcherInterface
         }
     }
 
+    /**
+     * Captures that a job started.
+     */
     private function start(string $job, ?string $group): void
     {
         $this->running[$job] = [$group, microtime(true)];

@@ -22,12 +22,19 @@ class DispatchedEvent implements WatcherInterface
      */
     private $recorder;
 
+    /**
+     * @param SnapshotInterface $snapshots
+     * @param CaptureRecorder $recorder
+     */
     public function __construct(SnapshotInterface $snapshots, CaptureRecorder $recorder)
     {
         $this->snapshots = $snapshots;
         $this->recorder = $recorder;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function on(string $event, DataObject $data): void
     {
         $storeId = $this->snapshots->storeId($data);

@@ -51,6 +51,14 @@ class OrderAddress implements WatcherInterface
      */
     private $buffer;
 
+    /**
+     * @param SnapshotInterface $snapshots
+     * @param OrderFactory $orders
+     * @param StoredRow $rows
+     * @param ObjectStates $states
+     * @param CaptureRecorder $recorder
+     * @param TransactionBuffer $buffer
+     */
     public function __construct(
         SnapshotInterface $snapshots,
         OrderFactory $orders,
@@ -67,6 +75,9 @@ class OrderAddress implements WatcherInterface
         $this->buffer = $buffer;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function on(string $event, DataObject $data): void
     {
         /** @var \Magento\Sales\Model\Order\Address $address */

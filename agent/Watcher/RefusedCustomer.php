@@ -72,6 +72,12 @@ class RefusedCustomer implements WatcherInterface
      */
     private $count = 0;
 
+    /**
+     * @param MessageManager $messages
+     * @param Session $session
+     * @param ExecutionContext $execution
+     * @param CaptureRecorder $recorder
+     */
     public function __construct(
         MessageManager $messages,
         Session $session,
@@ -84,6 +90,9 @@ class RefusedCustomer implements WatcherInterface
         $this->recorder = $recorder;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function on(string $event, DataObject $data): void
     {
         /** @var \Magento\Framework\App\Request\Http $request */
@@ -214,6 +223,9 @@ class RefusedCustomer implements WatcherInterface
             && $this->recorder->isOn($event, null);
     }
 
+    /**
+     * Captures a refused login.
+     */
     private function captureLogin(string $event, string $username, array $texts): void
     {
         $fields = ['username' => $username, 'messages' => $texts];
@@ -221,6 +233,9 @@ class RefusedCustomer implements WatcherInterface
         $this->recorder->record($event, null, new Snapshot('customer/' . $username, $fields));
     }
 
+    /**
+     * Captures a refused sign-up.
+     */
     private function captureSignUp(string $event, array $customer, array $texts): void
     {
         $fields = $customer + ['messages' => $texts];

@@ -37,6 +37,12 @@ class ShipmentComment
      */
     private $buffer;
 
+    /**
+     * @param SnapshotInterface $snapshots
+     * @param ShipmentRepositoryInterface $shipments
+     * @param CaptureRecorder $recorder
+     * @param TransactionBuffer $buffer
+     */
     public function __construct(
         SnapshotInterface $snapshots,
         ShipmentRepositoryInterface $shipments,
@@ -49,6 +55,9 @@ class ShipmentComment
         $this->buffer = $buffer;
     }
 
+    /**
+     * Captures the shipment of a comment that was saved or deleted.
+     */
     public function saved(int $shipmentId): void
     {
         if ($this->buffer->find(self::SHIPMENT_SAVED . '/' . $shipmentId) !== null) {

@@ -30,6 +30,11 @@ class ShipmentTrack implements WatcherInterface
      */
     private $buffer;
 
+    /**
+     * @param SnapshotInterface $snapshots
+     * @param CaptureRecorder $recorder
+     * @param TransactionBuffer $buffer
+     */
     public function __construct(
         SnapshotInterface $snapshots,
         CaptureRecorder $recorder,
@@ -40,6 +45,9 @@ class ShipmentTrack implements WatcherInterface
         $this->buffer = $buffer;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function on(string $event, DataObject $data): void
     {
         /** @var \Magento\Sales\Model\Order\Shipment\Track $track */

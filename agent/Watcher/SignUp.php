@@ -54,6 +54,12 @@ class SignUp implements WatcherInterface
      */
     private $waiting;
 
+    /**
+     * @param SnapshotInterface $snapshots
+     * @param ObjectStates $states
+     * @param ExecutionContext $execution
+     * @param CaptureRecorder $recorder
+     */
     public function __construct(
         SnapshotInterface $snapshots,
         ObjectStates $states,
@@ -66,6 +72,9 @@ class SignUp implements WatcherInterface
         $this->recorder = $recorder;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function on(string $event, DataObject $data): void
     {
         /** @var \Magento\Customer\Model\Customer $customer */
@@ -133,6 +142,9 @@ class SignUp implements WatcherInterface
         }
     }
 
+    /**
+     * Records the capture that waits.
+     */
     private function recordWaiting(): void
     {
         list(, , $storeId, $snapshot) = $this->waiting;

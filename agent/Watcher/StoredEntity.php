@@ -139,6 +139,9 @@ class StoredEntity implements WatcherInterface
         $this->implied = $implied;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function on(string $event, DataObject $data): void
     {
         $object = $data->getData($this->name);
@@ -166,6 +169,9 @@ class StoredEntity implements WatcherInterface
         }
     }
 
+    /**
+     * Notes an event that is dispatched before the save.
+     */
     private function announce(string $event, AbstractModel $object): void
     {
         if ($this->isOn($event, $object)) {
@@ -188,6 +194,9 @@ class StoredEntity implements WatcherInterface
         }
     }
 
+    /**
+     * Captures the save, and the events that were dispatched before it.
+     */
     private function afterSave(AbstractModel $object): void
     {
         $event = $this->prefix . self::SAVE_AFTER;
@@ -266,6 +275,9 @@ class StoredEntity implements WatcherInterface
         return $isChanged;
     }
 
+    /**
+     * Returns whether an implied event is switched on.
+     */
     private function isImpliedOn(AbstractModel $object): bool
     {
         foreach (array_keys($this->implied) as $event) {
@@ -277,6 +289,9 @@ class StoredEntity implements WatcherInterface
         return false;
     }
 
+    /**
+     * Returns whether an event is switched on in the object's store view.
+     */
     private function isOn(string $event, AbstractModel $object): bool
     {
         return $this->recorder->isOn($event, $this->storeId($object));
@@ -297,6 +312,9 @@ class StoredEntity implements WatcherInterface
         $this->states->of($object)->last = $snapshot === null ? null : $snapshot->with($row);
     }
 
+    /**
+     * Captures the deletion.
+     */
     private function afterDelete(string $event, AbstractModel $object): void
     {
         $state = $this->states->of($object);
@@ -305,6 +323,9 @@ class StoredEntity implements WatcherInterface
         }
     }
 
+    /**
+     * Adds a capture, or updates the one of the same transaction.
+     */
     private function capture(
         string $event,
         AbstractModel $object,
@@ -348,6 +369,9 @@ class StoredEntity implements WatcherInterface
         return $this->snapshots->storeId($object) ?? ($stored === null ? null : (int)$stored);
     }
 
+    /**
+     * Returns the key of an event of an object in a transaction.
+     */
     private function key(string $event, AbstractModel $object): string
     {
         return $event . '/' . $object->getId();

@@ -49,6 +49,13 @@ class VanishedCart implements WatcherInterface
      */
     private $buffer;
 
+    /**
+     * @param SnapshotInterface $snapshots
+     * @param ObjectStates $states
+     * @param ExecutionContext $execution
+     * @param CaptureRecorder $recorder
+     * @param TransactionBuffer $buffer
+     */
     public function __construct(
         SnapshotInterface $snapshots,
         ObjectStates $states,
@@ -63,6 +70,9 @@ class VanishedCart implements WatcherInterface
         $this->buffer = $buffer;
     }
 
+    /**
+     * @inheritdoc
+     */
     public function on(string $event, DataObject $data): void
     {
         if (!in_array($this->execution->getArea(), self::AREAS, true)) {

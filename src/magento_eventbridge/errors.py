@@ -18,6 +18,7 @@
     ├── RegionError                    1  AWS has no such region
     ├── SettingsError                  2  settings cannot be used
     ├── StorageError                   1  the arrays of a large event cannot be stored in S3
+    ├── SwitchError                    2  a name is no event, or no store view
     └── WindowError                    2  an option of backfill or audit makes no sense
 
 Each class is defined where it is raised. Errors that never reach a person unexplained, such as an

@@ -17,6 +17,7 @@ from magento_eventbridge import __version__
 from magento_eventbridge.magento.agent import copying
 from magento_eventbridge.magento.agent.module import AgentError, StoreFolder, shipped
 from magento_eventbridge.magento.installation import AGENT, ORIGINAL, TABLES
+from magento_eventbridge.magento.switches import switches
 from tests.support.process import COMMAND, environment
 from tests.support.programs import php
 from tests.support.shop import Shop
@@ -220,8 +221,8 @@ def test_an_older_version_is_replaced_and_nothing_else_is_touched(magento: Magen
     beside = magento.module.with_name("Other")
     beside.mkdir()
     (beside / "registration.php").write_text("<?php // somebody else's")
-    composer = magento.module / "composer.json"
-    composer.write_text(json.dumps(json.loads(composer.read_text()) | {"version": "0.0.1"}))
+    context = magento.module / "Capture/Context.php"
+    context.write_text(context.read_text().replace(f"'{__version__}'", "'0.0.1'"))
     (magento.module / "Model/Gone.php").write_text("<?php // of the older version")
     unfinished = magento.module.with_name(".Agent.12345678")
     unfinished.mkdir()
@@ -299,11 +300,14 @@ def test_a_store_that_is_not_set_up_needs_no_commands(magento: Magento) -> None:
     assert magento.module.exists()
 
 
-def test_run_runs_the_commands_and_shows_what_they_say(magento: Magento) -> None:
+def test_run_runs_the_commands_and_shows_what_they_print_if_asked(magento: Magento) -> None:
     magento.write(modules=f"'{AGENT}' => 1")
     ran = magento.agent("install", "--run", "--php", php(), "--json")
     assert ran.status == 0
     assert magento.ran == ["setup:upgrade", "cache:flush"] == ran.json["ran"]
+    assert "$ " in ran.err
+    assert "Magento says" not in ran.err
+    ran = magento.agent("install", "--run", "--php", php(), "--verbose")
     assert "Magento says: setup:upgrade" in ran.err
 
 
@@ -335,6 +339,8 @@ def test_run_stops_at_the_first_failure_and_says_how_to_go_on(magento: Magento) 
     assert ran.status == 1
     assert magento.ran[-1] == "setup:upgrade"
     assert "'bin/magento setup:upgrade' failed with status 3" in ran.err
+    assert "Magento says: setup:upgrade" in ran.err
+    assert "Magento says: maintenance:enable" not in ran.err
     assert "setup:di:compile, cache:flush, maintenance:disable" in ran.err
     assert "The shop is still shut" in ran.err
 
@@ -414,14 +420,14 @@ def test_a_changed_wiring_is_found(set_up: Magento) -> None:
 
 
 def test_another_version_is_found(set_up: Magento) -> None:
-    composer = set_up.module / "composer.json"
-    composer.write_text(json.dumps({"version": "0.0.1"}))
+    context = set_up.module / "Capture/Context.php"
+    context.write_text("<?php class Context { public const VERSION = '0.0.1'; }")
     ran = set_up.agent("check")
     assert ran.status == 1
     assert (
         f"FAIL  module: 0.0.1 in {set_up.module}; this bridge comes with {__version__}" in ran.out
     )
-    composer.write_text("{}")
+    context.write_text("<?php")
     assert "does not say which version" in set_up.agent("check").out
 
 
@@ -486,3 +492,74 @@ def test_the_wheel_brings_the_module_along(tmp_path: Path) -> None:
 
 def test_bridge_and_agent_have_the_same_version() -> None:
     assert shipped().version == __version__
+
+
+def test_a_store_in_which_no_bridge_has_run_yet_passes(set_up: Magento, shop: Shop) -> None:
+    shop.run("DELETE FROM {eventbridge_bridge}")
+    ran = set_up.agent("check", "--json")
+    assert (ran.status, ran.state("bridge")) == (0, "info")
+    assert "info  bridge: no bridge has run yet" in set_up.agent("check").out
+
+
+def switch(shop: Shop, *words: str) -> Ran:
+    ran = subprocess.run(
+        [COMMAND, "agent", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=shop.root,
+        env=environment(Path("/nonexistent"), "http://127.0.0.1:1"),
+    )
+    return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+
+def on(shop: Shop) -> set[str]:
+    return {row["name"] for row in switch(shop, "status", "--json").json if row["on"]}
+
+
+def test_events_are_switched_off_and_on_in_one_step(set_up: Magento, shop: Shop) -> None:
+    assert len(on(shop)) == len(switches())
+    ran = switch(shop, "disable", "--all")
+    assert (ran.status, on(shop)) == (0, set()), ran.err
+    ran = switch(shop, "enable", "cart", "OrderPlaced", "--magento-root", str(shop.root))
+    assert (ran.status, ran.out) == (0, "4 events are switched on in the store.\n"), ran.err
+    cart = {"cart/product_added", "cart/product_updated", "cart/product_removed"}
+    assert on(shop) == cart | {"order/placed"}
+    # A running shop reads its configuration from the cache.
+    assert set_up.ran[-2:] == ["cache:clean config"] * 2
+
+
+def test_a_store_view_is_switched_by_its_code(set_up: Magento, shop: Shop) -> None:
+    shop.add_view(2, "german")
+    assert switch(shop, "disable", "cron", "--view", "german").status == 0
+    rows = {row["name"]: row for row in switch(shop, "status", "--json").json}
+    assert (rows["cron/started"]["on"], rows["cron/started"]["differs_in"]) == (True, ["german"])
+    assert rows["order/placed"]["differs_in"] == []
+    assert "cron/started" in switch(shop, "status").out
+    assert "yes, but not in german" in switch(shop, "status").out
+    ran = switch(shop, "enable", "cron", "--view", "italian")
+    assert (ran.status, ran.out) == (2, "")
+    assert "no store view 'italian', only: default, german" in ran.err
+
+
+def test_what_stays_different_in_a_store_view_is_reported(set_up: Magento, shop: Shop) -> None:
+    shop.add_view(2, "german")
+    shop.save("events_order/placed", "0", "stores", 2)
+    ran = switch(shop, "enable", "--all")
+    assert ran.status == 1
+    assert "warn  order/placed: not on everywhere, by core_config_data" in ran.out
+
+
+def test_a_cache_that_is_not_cleaned_is_reported(set_up: Magento, shop: Shop) -> None:
+    (shop.root / "var/fails-at").write_text("cache:clean")
+    ran = switch(shop, "disable", "order")
+    assert ran.status == 1
+    assert "The values are saved. The shop reads them after that command." in ran.err
+    assert "order/placed" not in on(shop)
+
+
+@pytest.mark.parametrize("words", [[], ["--all", "cart"]])
+def test_switching_needs_either_names_or_all(shop: Shop, words: list[str]) -> None:
+    ran = switch(shop, "enable", *words)
+    assert ran.status == 2
+    assert "name the events, or give --all" in ran.err

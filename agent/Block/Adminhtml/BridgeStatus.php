@@ -28,6 +28,11 @@ class BridgeStatus extends Field
      */
     private $resource;
 
+    /**
+     * @param Context $context
+     * @param ResourceConnection $resource
+     * @param array $data
+     */
     public function __construct(Context $context, ResourceConnection $resource, array $data = [])
     {
         parent::__construct($context, $data);
@@ -87,11 +92,17 @@ class BridgeStatus extends Field
         return is_array($value) ? implode('; ', array_filter($value, 'is_scalar')) : (string)$value;
     }
 
+    /**
+     * @inheritdoc
+     */
     protected function _getElementHtml(AbstractElement $element): string
     {
         return $this->_toHtml();
     }
 
+    /**
+     * Returns the age of a heartbeat in seconds, by the clock of the database.
+     */
     private function age(): \Zend_Db_Expr
     {
         return new \Zend_Db_Expr('UNIX_TIMESTAMP(NOW(6)) - heartbeat_at');

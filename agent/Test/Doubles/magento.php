@@ -203,6 +203,35 @@ namespace Magento\Framework\App\Config {
     }
 }
 
+namespace Magento\Framework\App\Config {
+    class Value extends \Magento\Framework\DataObject
+    {
+        public $isSaved = false;
+
+        public function beforeSave()
+        {
+            $this->isSaved = true;
+
+            return $this;
+        }
+    }
+}
+
+namespace Magento\Config\Model\Config\Backend {
+    class Encrypted extends \Magento\Framework\App\Config\Value
+    {
+    }
+}
+
+namespace {
+    if (!function_exists('__')) {
+        function __($text, ...$arguments)
+        {
+            return str_replace('%1', (string)($arguments[0] ?? ''), $text);
+        }
+    }
+}
+
 namespace Magento\Framework\Encryption {
     interface EncryptorInterface
     {

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Test\Unit;
 
+use Magento\Config\Model\Config\Backend\Encrypted;
 use MagentoEventBridge\Agent\Capture\Context;
 use MagentoEventBridge\Agent\Test\Doubles\Wiring;
 use PHPUnit\Framework\TestCase;
@@ -71,7 +72,7 @@ class WiringTest extends TestCase
         foreach (['secret_access_key', 'secret'] as $id) {
             $field = Wiring::xml('adminhtml/system.xml')->xpath('//field[@id="' . $id . '"]')[0];
             self::assertSame('obscure', (string)$field['type']);
-            self::assertStringEndsWith('\Encrypted', (string)$field->backend_model);
+            self::assertTrue(is_a((string)$field->backend_model, Encrypted::class, true), $id);
         }
     }
 
@@ -94,11 +95,43 @@ class WiringTest extends TestCase
         self::assertCount(1, $logger->xpath('.//argument[@name="handlers"]/item'));
     }
 
-    public function testTheVersionIsTheOneOfTheComposerPackage(): void
+    /**
+     * Composer takes the version from the tag; what reads it takes it from one constant.
+     */
+    public function testTheVersionIsInOnePlace(): void
     {
-        $package = json_decode(file_get_contents(dirname(__DIR__, 2) . '/composer.json'), true);
+        self::assertArrayNotHasKey('version', $this->package());
+        self::assertMatchesRegularExpression('/^\d+\.\d+\.\d+/', Context::VERSION);
+    }
 
-        self::assertSame($package['version'], Context::VERSION);
+    public function testEachRequiredModuleIsInTheSequenceAndHasARealConstraint(): void
+    {
+        $modules = [];
+        foreach ($this->package()['require'] as $name => $constraint) {
+            if (strpos($name, 'magento/') === 0) {
+                self::assertMatchesRegularExpression('/\d/', $constraint, $name);
+            }
+            if (strpos($name, 'magento/module-') === 0) {
+                $modules[] = 'Magento_' . str_replace('-', '', ucwords(substr($name, 15), '-'));
+            }
+        }
+        $sequence = array_map('strval', Wiring::xml('module.xml')->xpath('//sequence/module/@name'));
+        sort($modules);
+        sort($sequence);
+
+        self::assertSame($modules, $sequence);
+    }
+
+    public function testThePackageHasItsLicenceAndItsChangelog(): void
+    {
+        self::assertFileExists(dirname(__DIR__, 2) . '/LICENSE');
+        self::assertFileExists(dirname(__DIR__, 2) . '/CHANGELOG.md');
+        self::assertSame('MIT', $this->package()['license']);
+    }
+
+    private function package(): array
+    {
+        return json_decode(file_get_contents(dirname(__DIR__, 2) . '/composer.json'), true);
     }
 
     private function fields(): array

@@ -32,7 +32,7 @@ COMMANDS = {
     "schemas": "Export and publish schemas of the events.",
     "dead-letters": "Show, redrive or drop captures that could not be delivered.",
     "console": "Log in to the console of the running bridge.",
-    "agent": "Install the Magento module into a store, and check it.",
+    "agent": "Install the Magento module into a store, check it, and switch events on.",
 }
 FAILURE = 1
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from magento_eventbridge.cli.options import Config, Overrides, sources_of
-from magento_eventbridge.cli.output import AsJson, out, show_json
+from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, sources_of
+from magento_eventbridge.cli.output import AsJson, out, show_json, table
 from magento_eventbridge.doctor.agent import bridge, files, installed
 from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.install_hints import AGENT_PACKAGE
@@ -19,19 +20,40 @@ from magento_eventbridge.magento.agent.module import AgentError, StoreFolder, sh
 from magento_eventbridge.magento.database import DatabaseError, database_options
 from magento_eventbridge.magento.env_php import ENV_PHP, read_deployment
 from magento_eventbridge.magento.installation import TABLES, module_switches
-from magento_eventbridge.magento.live_store import LiveStore
+from magento_eventbridge.magento.live_store import LiveStore, Reading
 from magento_eventbridge.magento.php_values import PhpFileError
+from magento_eventbridge.magento.switches import (
+    Switch,
+    SwitchError,
+    differing,
+    select,
+    switches,
+)
 from magento_eventbridge.settings.errors import SettingsError
 
 _TRANSPORT = "aws_eventbridge/agent/transport"
 
 app = typer.Typer(
-    help="Install the Magento module into a store, and check it.", no_args_is_help=True
+    help="Install the Magento module into a store, check it, and switch events on.",
+    no_args_is_help=True,
 )
 
 Root = Annotated[Path, typer.Argument(metavar="MAGENTO_ROOT", help="The store's folder.")]
 Run = Annotated[bool, typer.Option("--run", help="Run Magento's commands too.")]
-Php = Annotated[str, typer.Option("--php", help="PHP's command, for --run.")]
+Php = Annotated[str, typer.Option("--php", help="PHP's command.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show all that Magento's commands print.")]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[EVENT]...",
+        help="Groups (cart, order, ...), detail-types (OrderPlaced) or settings (order/placed).",
+    ),
+]
+All = Annotated[bool, typer.Option("--all", help="All events.")]
+View = Annotated[
+    str | None,
+    typer.Option("--view", help="Code of a store view; otherwise the whole store.", metavar="CODE"),
+]
 DropTables = Annotated[
     bool,
     typer.Option(
@@ -43,7 +65,13 @@ DropTables = Annotated[
 
 
 @app.command("install", epilog="Example: magento-eventbridge agent install /var/www/html --run")
-def install(root: Root, run: Run = False, php: Php = "php", as_json: AsJson = False) -> None:
+def install(
+    root: Root,
+    run: Run = False,
+    php: Php = "php",
+    verbose: Verbose = False,
+    as_json: AsJson = False,
+) -> None:
     """Copy the module into a store, or update it, and print the commands that Magento needs."""
     store = StoreFolder(root.absolute())
     plan = _plan(store)
@@ -51,7 +79,7 @@ def install(root: Root, run: Run = False, php: Php = "php", as_json: AsJson = Fa
     if not as_json:
         out.print(_describe(copied))
     ran = []
-    for command in commands.run(store, plan.commands, php) if run else ():
+    for command in commands.run(store, plan.commands, php, verbose=verbose) if run else ():
         ran.append(" ".join(command))
     if as_json:
         show_json(
@@ -121,6 +149,76 @@ def uninstall(
     )
 
 
+@app.command("enable", epilog="Example: magento-eventbridge agent enable cart order")
+def enable(
+    names: Names = None,
+    every: All = False,
+    magento_root: MagentoRoot = None,
+    view: View = None,
+    php: Php = "php",
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Switch events on, and let the shop read its configuration again.
+
+    The store is --magento-root, the setting magento_root, or the current folder.
+    """
+    _switch(True, names, every, _store_of(config, magento_root), view, php, as_json)
+
+
+@app.command("disable", epilog="Example: magento-eventbridge agent disable cron indexer")
+def disable(
+    names: Names = None,
+    every: All = False,
+    magento_root: MagentoRoot = None,
+    view: View = None,
+    php: Php = "php",
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Switch events off, and let the shop read its configuration again."""
+    _switch(False, names, every, _store_of(config, magento_root), view, php, as_json)
+
+
+@app.command("status", epilog="Example: magento-eventbridge agent status")
+def status(
+    magento_root: MagentoRoot = None, config: Config = None, as_json: AsJson = False
+) -> None:
+    """Show which events are switched on, and in which store views that differs."""
+    reading = asyncio.run(_read(_store_of(config, magento_root)))
+    views = {view.id: view.code for view in reading.rows.stores if view.id}
+    rows = []
+    for switch in switches():
+        is_on = switch.value_in(reading.config.default)
+        other = [
+            code
+            for id_, code in views.items()
+            if switch.value_in(reading.config.stores[id_]) != is_on
+        ]
+        rows.append((switch, is_on, other))
+    if as_json:
+        show_json(
+            [
+                {
+                    "name": switch.name,
+                    "path": switch.path,
+                    "detail_types": list(switch.detail_types),
+                    "on": is_on,
+                    "differs_in": other,
+                }
+                for switch, is_on, other in rows
+            ]
+        )
+        return
+    shown = table("setting", "on", "events")
+    for switch, is_on, other in rows:
+        answer = "yes" if is_on else "no"
+        answer += f", but not in {', '.join(other)}" if is_on and other else ""
+        answer += f", but in {', '.join(other)}" if other and not is_on else ""
+        shown.add_row(switch.name, answer, ", ".join(switch.detail_types))
+    out.print(shown, soft_wrap=False)
+
+
 @app.command("check", epilog="Example: magento-eventbridge agent check /var/www/html")
 def check(
     root: Root, config: Config = None, overrides: Overrides = None, as_json: AsJson = False
@@ -141,6 +239,82 @@ def check(
             out.print(str(finding))
     if not is_well:
         raise typer.Exit(1)
+
+
+def _store_of(config: Path | None, magento_root: Path | None) -> LiveStore:
+    """Return the store that is named, or the one in the current folder."""
+    if magento_root is None and (Path.cwd() / ENV_PHP).is_file():
+        magento_root = Path.cwd()
+    _, store = sources_of(config, None, magento_root)
+    if store is None:
+        raise SettingsError("name the store's folder: --magento-root /var/www/html")
+    return store
+
+
+async def _read(store: LiveStore) -> Reading:
+    try:
+        return await store.read()
+    finally:
+        await store.close()
+
+
+def _switch(
+    on: bool,
+    names: list[str] | None,
+    every: bool,
+    store: LiveStore,
+    view: str | None,
+    php: str,
+    as_json: bool,
+) -> None:
+    if every == bool(names):
+        raise SettingsError("name the events, or give --all: agent enable cart order")
+    chosen = switches() if every else select(names or [])
+    reading = asyncio.run(_save(store, chosen, on, view))
+    views = [found.id for found in reading.rows.stores if found.id and view in (None, found.code)]
+    left = differing(reading.config, chosen, on, views)
+    retry = "The values are saved. The shop reads them after that command."
+    ran = [
+        " ".join(command)
+        for command in commands.run(
+            StoreFolder(store.root.absolute()), [commands.CLEAN_CONFIGURATION], php, retry=retry
+        )
+    ]
+    word = "on" if on else "off"
+    if as_json:
+        show_json(
+            {
+                "on": on,
+                "paths": [switch.path for switch in chosen],
+                "view": view,
+                "differing": [{"path": one.switch.path, "from": one.place} for one in left],
+                "ran": ran,
+            }
+        )
+    else:
+        place = f"store view {view}" if view else "the store"
+        count = sum(len(switch.detail_types) for switch in chosen)
+        out.print(f"{count} events are switched {word} in {place}.")
+        for one in left:
+            out.print(f"warn  {one.switch.name}: not {word} everywhere, by {one.place}")
+    if left:
+        raise typer.Exit(1)
+
+
+async def _save(store: LiveStore, chosen: Iterable[Switch], on: bool, view: str | None) -> Reading:
+    """Save the switches, and return what the store then has."""
+    try:
+        view_id = None
+        if view is not None:
+            codes = {found.code: found.id for found in (await store.read()).rows.stores}
+            if view not in codes:
+                known = ", ".join(code for code, id_ in codes.items() if id_)
+                raise SwitchError(f"the store has no store view '{view}', only: {known}")
+            view_id = codes[view]
+        await store.save({switch.path: "1" if on else "0" for switch in chosen}, view_id)
+        return await store.read()
+    finally:
+        await store.close()
 
 
 async def _look(store: LiveStore) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""`doctor`: show the settings and their origins, and check store, queues and buses."""
+"""`doctor`: check store, queues and buses, and show the settings and their origins."""
 
 import asyncio
 
@@ -21,7 +21,10 @@ def run(
     magento_root: MagentoRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check settings, store, credentials, bus, queues; exit 1 when something must be fixed."""
+    """Check settings, store, credentials, bus, queues; exit 1 when something must be fixed.
+
+    The findings come first, then the settings and where each comes from.
+    """
     own, store = sources_of(config, overrides, magento_root)
     if store:
         found = asyncio.run(examine(store))
@@ -50,13 +53,13 @@ def run(
             }
         )
     else:
+        for finding in findings:
+            out.print(str(finding))
         rows = table("setting", "value", "from")
         for value in values:
             rows.add_row(*value)
         if values:
-            out.print(rows, soft_wrap=False)
             out.print()
-        for finding in findings:
-            out.print(str(finding))
+            out.print(rows, soft_wrap=False)
     if not is_well:
         raise typer.Exit(1)

@@ -120,11 +120,11 @@ def bridge(installation: Installation, transport: str) -> Finding:
     if transport == "http":
         message = "the agent hands over by HTTP, and no bridge needs this database"
         return Finding("bridge", "ok", message)
+    start = "'magento-eventbridge serve' starts one"
     if installation.bridge_idle is None:
-        message = "no bridge has run yet"
-    else:
-        message = f"no bridge runs; the last one was alive {ago(installation.bridge_idle)}"
-    return Finding("bridge", "FAIL", f"{message}. 'magento-eventbridge serve' starts one")
+        return Finding("bridge", "info", f"no bridge has run yet. {start}")
+    message = f"no bridge runs; the last one was alive {ago(installation.bridge_idle)}"
+    return Finding("bridge", "FAIL", f"{message}. {start}")
 
 
 def ago(seconds: float) -> str:

@@ -113,7 +113,12 @@ async def _queue(settings: Settings, name: str) -> Finding:
 async def _destination(sinks: Sinks, name: str, route: Route) -> AsyncIterator[Finding]:
     destination = route.destination
     if destination.dry_run:
-        yield Finding(f"bus of {name}", "ok", "dry run: nothing is sent")
+        yield Finding(
+            f"bus of {name}",
+            "warn",
+            "dry run: events are taken from the queue, written to the log and not sent; set "
+            "options.dry_run_mode to false",
+        )
         return
     try:
         summary = await sinks.credentials.summary(destination.credentials, destination.region)

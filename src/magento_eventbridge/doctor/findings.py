@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-FindingState = Literal["ok", "warn", "FAIL"]
+FindingState = Literal["ok", "info", "warn", "FAIL"]
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,10 @@ class LiveStore:
         """Read what is installed."""
         return await (await self._opened()).installation()
 
+    async def save(self, values: Mapping[str, str], view_id: int | None = None) -> None:
+        """Save values of the configuration: for all of the store, or for one store view."""
+        await (await self._opened()).save(values, view_id)
+
     async def close(self) -> None:
         """Close the connection."""
         tables, self._tables = self._tables, None
@@ -240,6 +244,24 @@ class StoreTables:
             return StoreRows(config, websites, stores)
 
         return await self._connection.run(work)
+
+    async def save(self, values: Mapping[str, str], view_id: int | None) -> None:
+        """Save values of the configuration.
+
+        Raises:
+            DatabaseError: the database is unavailable, or refuses access.
+        """
+        scope = ("default", 0) if view_id is None else ("stores", view_id)
+        rows = [
+            {"scope": scope[0], "scope_id": scope[1], "path": path, "value": value}
+            for path, value in values.items()
+        ]
+
+        def work(cursor: Cursor) -> None:
+            for row in rows:
+                cursor.execute(self._texts["save"], row)
+
+        await self._connection.run(work)
 
     async def installation(self) -> Installation:
         """Read the state of modules, tables and cron."""

@@ -1,9 +1,15 @@
--- Queries on Magento's own tables, which are only read.
+-- Queries on Magento's own tables. Only `save` writes, for `agent enable` and `agent disable`.
 
 -- name: config
 -- Saved values whose path matches one of some patterns.
 SELECT scope, scope_id, path, value FROM {prefix}core_config_data WHERE {paths}
 ORDER BY config_id;
+
+-- name: save
+-- Save a value of the configuration, as `bin/magento config:set` does.
+INSERT INTO {prefix}core_config_data (scope, scope_id, path, value)
+VALUES (%(scope)s, %(scope_id)s, %(path)s, %(value)s)
+ON DUPLICATE KEY UPDATE value = %(value)s;
 
 -- name: websites
 -- All websites.

@@ -11,6 +11,9 @@ use Magento\Framework\Data\OptionSourceInterface;
  */
 class Credentials implements OptionSourceInterface
 {
+    /**
+     * @inheritdoc
+     */
     public function toOptionArray(): array
     {
         return [

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from magento_eventbridge.magento.env_php import Deployment
 from magento_eventbridge.magento.installation import AGENT, module_switches
 from magento_eventbridge.magento.php_values import Computed
 
+_LAST_LINES = 20
 _MAINTENANCE_FLAG = Path("var/.maintenance.flag")
 
 
@@ -68,10 +70,22 @@ def _plan(store: StoreFolder, deployment: Deployment, switch: Sequence[Sequence[
     return Plan(commands, str(mode))
 
 
-def run(store: StoreFolder, commands: Sequence[Sequence[str]], php: str) -> Iterator[Sequence[str]]:
+CLEAN_CONFIGURATION = ("cache:clean", "config")
+"""The command that lets a running shop read a changed configuration."""
+
+
+def run(
+    store: StoreFolder,
+    commands: Sequence[Sequence[str]],
+    php: str,
+    *,
+    verbose: bool = False,
+    retry: str = "Fix that and run 'agent install' again.",
+) -> Iterator[Sequence[str]]:
     """Run commands as the owner of the store's files, and yield each after it has succeeded.
 
-    What they print goes to standard error, as they print it.
+    Their output goes to standard error: all of it if `verbose`, otherwise the last lines of a
+    command that fails. Magento prints a line for each of its modules.
 
     Raises:
         AgentError: one failed; those after it were not begun.
@@ -79,29 +93,38 @@ def run(store: StoreFolder, commands: Sequence[Sequence[str]], php: str) -> Iter
     user, group = _owner(store)
     for number, words in enumerate(commands):
         command_line = " ".join(words)
-        sys.stderr.write(f"\n$ {php} bin/magento {command_line}\n")
+        sys.stderr.write(f"$ {php} bin/magento {command_line}\n")
         sys.stderr.flush()
+        last: deque[str] = deque(maxlen=_LAST_LINES)
         try:
-            status = subprocess.run(  # noqa: S603  # the operator names the program
+            with subprocess.Popen(  # noqa: S603  # the operator names the program
                 [php, "bin/magento", *words, "--no-interaction"],
                 cwd=store.root,
                 stdin=subprocess.DEVNULL,
-                stdout=sys.stderr,
-                check=False,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
                 user=user,
                 group=group,
                 extra_groups=None if group is None else [group],
-            ).returncode
+            ) as process:
+                for line in process.stdout or ():
+                    last.append(line)
+                    if verbose:
+                        sys.stderr.write(line)
+            status = process.returncode
         except OSError as error:
             raise AgentError(
                 f"cannot run {php}: {error.strerror}; --php names PHP's command"
             ) from None
         if status:
+            if not verbose:
+                sys.stderr.writelines(last)
             left = ", ".join(" ".join(one) for one in commands[number:])
             raise AgentError(
                 f"'bin/magento {command_line}' failed with status {status}; its output is above. "
-                f"Fix that and run 'agent install' again. Still to run in the store: {left}"
-                + _warning(store)
+                f"{retry} Still to run in the store: {left}" + _warning(store)
             )
         yield words
 

@@ -1,6 +1,6 @@
 """The agent's files: those that this version ships, and those in a store."""
 
-import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ _IN_WHEEL = Path(__file__).with_name("module")
 _IN_CHECKOUT = Path(__file__).parents[4] / "agent"
 _CONSOLE = Path("bin/magento")
 _FOR_DEVELOPERS = "Test"
+_VERSION_IN = Path("Capture/Context.php")
+_VERSION = re.compile(r"public const VERSION = '([^']+)';")
 
 
 class AgentError(BridgeError):
@@ -36,19 +38,21 @@ class Module:
 
     @property
     def version(self) -> str:
-        """The version that its `composer.json` gives.
+        """The version in its PHP constant, which tracking shows too.
 
         Raises:
             AgentError: there is none.
         """
-        file = self.folder / "composer.json"
+        file = self.folder / _VERSION_IN
         try:
-            version = json.loads(file.read_bytes())["version"]
-        except (OSError, ValueError, KeyError, TypeError):
+            found = _VERSION.search(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            found = None
+        if found is None:
             raise AgentError(
                 f"{file} does not say which version of the agent this is: install it again"
-            ) from None
-        return str(version)
+            )
+        return found[1]
 
     def files(self) -> Iterator[Path]:
         """Return its files, by their path in the folder; without its tests."""
