@@ -6,6 +6,7 @@
     ├── AwsError                       1  AWS refused a command's request, or was not reached
     ├── CredentialsError               1  there are no usable AWS credentials
     ├── DatabaseError                  1  the store's database is unavailable or refuses
+    │   └── LoginRefusedError          1  it refuses the user or the password
     ├── EditError                      1  a file of own events cannot be changed as asked
     ├── ExportError                    1  a file of `events export` cannot be read or written
     ├── HandOverError                  1  captures could not be handed to a running bridge

@@ -1,6 +1,7 @@
 """A store's configuration, read from its files and from tables in a real database."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 import pymysql
 import pytest
 
+from magento_eventbridge.bridge.queues import open_queue, renew_login, when_login_refused
+from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.magento.database import DatabaseError, database_options
 from magento_eventbridge.magento.installation import AGENT, ORIGINAL
 from magento_eventbridge.magento.live_store import LiveStore, LiveStoreOptions, Reading, follow
@@ -16,6 +19,7 @@ from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import Layer
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.tls import TlsOptions
+from tests.support import recorded
 from tests.support.mariadb import Server
 from tests.support.shop import Shop
 
@@ -244,6 +248,56 @@ async def test_what_becomes_unreadable_is_reported_once_and_the_former_stays(
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
         await store.close()
+
+
+async def test_a_refused_login_lets_the_store_be_read_again_at_once(shop: Shop) -> None:
+    """Also where `env.php` itself did not change, but a variable that it reads."""
+    server, user = shop.outbox.server, "refused"
+    if server.folder is None:
+        pytest.skip("the server's root is not ours")
+    socket = str(server.folder / "socket")
+
+    def ask(*statements: str) -> None:
+        with pymysql.connect(unix_socket=socket, user="root") as root, root.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    database = shop.outbox.options.database
+    ask(
+        f"CREATE OR REPLACE USER '{user}'@'%' IDENTIFIED BY 'old'",
+        f"GRANT ALL ON `{database}`.* TO '{user}'@'%'",
+    )
+    shop.write_env_php(username=f"'{user}'", password="getenv('DB_PASSWORD')")
+    environment = {"DB_PASSWORD": "old"}
+    options = LiveStoreOptions(check_seconds=3600, rest_seconds=0.05)
+    store = LiveStore(shop.root, [], environment, options)
+    settings = (await store.read()).settings
+    queue = open_queue(settings, "outbox")
+    when_login_refused(queue, store.check_again)
+
+    async def apply(reading: Reading) -> None:
+        assert renew_login(queue, reading.settings)
+
+    shop.outbox.put(recorded.orders(1))
+    assert await queue.claim(0) == []
+    following = asyncio.create_task(follow(store, apply))
+    try:
+        ask(f"ALTER USER '{user}'@'%' IDENTIFIED BY 'new'", f"KILL USER '{user}'")
+        with pytest.raises(QueueError, match="Access denied"):
+            await queue.claim(1)
+        environment["DB_PASSWORD"] = "new"
+        claims: list[Claim] = []
+        async with asyncio.timeout(20):
+            while not claims:
+                with contextlib.suppress(QueueError):
+                    claims = await queue.claim(1)
+                await asyncio.sleep(0.05)
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await queue.close()
+        await store.close()
+        ask(f"DROP USER '{user}'@'%'")
 
 
 async def test_looking_again_costs_three_queries(shop: Shop, store: LiveStore) -> None:

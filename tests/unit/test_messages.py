@@ -61,6 +61,12 @@ def test_a_capture_within_a_json_string_is_unwrapped() -> None:
 # The original's
 
 
+@pytest.mark.parametrize("text", ["no capture", "[1]", "1", "", '"twice"'])
+def test_a_json_string_without_an_object_keeps_its_bytes(text: str) -> None:
+    message = json.dumps(text).encode()
+    assert capture_text(message, "key") == message
+
+
 def test_every_recorded_message_becomes_the_event_that_the_catalog_documents() -> None:
     for number, body in enumerate(RECORDED):
         name = json.loads(json.loads(body)[0])["name"]

@@ -13,7 +13,7 @@ from magento_eventbridge.bridge.background import background_task
 from magento_eventbridge.bridge.bus_watch import watch_buses
 from magento_eventbridge.bridge.dispatching import delivery_policy, dispatching
 from magento_eventbridge.bridge.heartbeat import heartbeat
-from magento_eventbridge.bridge.queues import open_queue, renew_login
+from magento_eventbridge.bridge.queues import open_queue, renew_login, when_login_refused
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.bridge.startup import start_log, tracing
 from magento_eventbridge.catalog.declared import ShopCatalog
@@ -317,6 +317,8 @@ class Bridge:
         """Deliver from a queue until the bridge is to stop; the queue is closed at the end."""
         own = await stack.enter_async_context(AsyncExitStack())
         own.push_async_callback(queue.close)
+        if self.store:
+            when_login_refused(queue, self.store.check_again)
         dispatcher = await own.enter_async_context(
             dispatching(self.settings, queue, self._routes, self._observers_of(queue), self._buses)
         )

@@ -4,6 +4,7 @@ The module of a queue is imported when the queue is opened: `consume` runs each 
 libraries of the other queues would be half of its work.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from magento_eventbridge.bridge.routes import Routes
@@ -69,6 +70,15 @@ def renew_login(queue: Queue, settings: Settings) -> bool:
                 return False
             queue.use(broker)
     return True
+
+
+def when_login_refused(queue: Queue, call: Callable[[], None]) -> None:
+    """Call this whenever the queue's server refuses the login; a file has none."""
+    from magento_eventbridge.queues.amqp.queue import AmqpQueue
+    from magento_eventbridge.queues.mysql.queue import MysqlQueue
+
+    if isinstance(queue, AmqpQueue | MysqlQueue):
+        queue.when_login_refused(call)
 
 
 def _sqlite(settings: Settings) -> Queue:

@@ -21,6 +21,7 @@ def capture_text(message: bytes, key: str) -> bytes:
     """Return the capture in a message, as JSON text; other messages are returned unchanged.
 
     Magento writes a message of the type `string` as a JSON string, which holds the agent's capture.
+    A JSON string that holds no JSON object is no capture: its dead letter keeps the exact bytes.
     The original's events have no id: it is computed from the message, the same at each reading.
     `key`, the queue's id of the message, distinguishes messages of the same text.
     """
@@ -30,7 +31,7 @@ def capture_text(message: bytes, key: str) -> bytes:
     try:
         result = msgspec.json.decode(message)
         if isinstance(result, str):
-            return result.encode()
+            return result.encode() if result.lstrip().startswith("{") else message
         (text,) = result
         event = msgspec.json.decode(text, type=_Published)
         return msgspec.json.encode(_capture(event, _identifier(event, message, key)))

@@ -30,6 +30,10 @@ class DatabaseError(BridgeError):
     """The store's database is unavailable, or cannot do this now. Nothing is lost."""
 
 
+class LoginRefusedError(DatabaseError):
+    """The store's database refuses the user or the password, which may have been changed."""
+
+
 @dataclass(frozen=True)
 class DatabaseOptions:
     """How to reach Magento's database.
@@ -209,6 +213,7 @@ class DatabaseConnection:
     def _explained(self, error: Exception) -> DatabaseError:
         code = error.args[0] if error.args else None
         message = f"{self._options}: {error.args[1] if len(error.args) > 1 else error}"
+        kind: type[DatabaseError] = DatabaseError
         match code:
             case ER.NO_SUCH_TABLE | ER.BAD_FIELD_ERROR:
                 message += f"; {self._if_absent}"
@@ -222,7 +227,8 @@ class DatabaseConnection:
                 )
             case ER.ACCESS_DENIED_ERROR | ER.DBACCESS_DENIED_ERROR | ER.BAD_DB_ERROR:
                 message += "; check user, password and database in the settings"
-        return DatabaseError(message)
+                kind = LoginRefusedError
+        return kind(message)
 
 
 def _session(options: DatabaseOptions) -> tuple[str, ...]:

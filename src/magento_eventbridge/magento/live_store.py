@@ -1,6 +1,7 @@
 """A live store: its files and tables, read as settings, and read again when they change."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -60,6 +61,7 @@ _UNREADABLE = (PhpFileError, ConnectionSettingsError, StoreConfigError)
 
 Stamp = tuple[int, ...] | None
 """What changes with a file's content: times, length and inode; None: there is no file."""
+_UNKNOWN: Stamp = ()
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,13 @@ class LiveStoreOptions:
 
     Attributes:
         check_seconds: between two checks for changes: three small queries and some file dates.
+        rest_seconds: between a check and one that is asked for, such as after a refused login.
         sockets: of a database server on this machine, where PHP looks for them.
         php: the program that evaluates `env.php` where the bridge cannot; None: none is run.
     """
 
     check_seconds: float = 10.0
+    rest_seconds: float = 1.0
     sockets: tuple[str, ...] = (
         "/run/mysqld/mysqld.sock",
         "/var/lib/mysql/mysql.sock",
@@ -113,10 +117,27 @@ class LiveStore:
         self._deployment: Deployment | None = None
         self._tables: StoreTables | None = None
         self._last: tuple[Deployment, StoreRows] | None = None
+        self._is_asked = asyncio.Event()
 
     def again(self) -> "LiveStore":
         """Return the same store with a connection of its own."""
         return LiveStore(self.root, self._own, self._environment, self.options)
+
+    def check_again(self) -> None:
+        """Let `follow` check at once, and read files even if they seem unchanged.
+
+        For a refused login: what `env.php` computes may have changed without the file.
+        """
+        self._stamps = dict.fromkeys(self._stamps, _UNKNOWN)
+        self._is_asked.set()
+
+    async def until_next_check(self) -> None:
+        """Return when it is time to check for changes."""
+        pause, rest = self.options.check_seconds, self.options.rest_seconds
+        await asyncio.sleep(min(pause, rest))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._is_asked.wait(), pause - min(pause, rest))
+        self._is_asked.clear()
 
     def files(self) -> Deployment:
         """Read `env.php` and `config.php`, if they or files that they read have changed.
@@ -295,7 +316,7 @@ async def follow(store: LiveStore, apply: Callable[[Reading], Awaitable[None]]) 
     """
     reported = ""
     while True:
-        await asyncio.sleep(store.options.check_seconds)
+        await store.until_next_check()
         try:
             if reading := await store.read_if_changed():
                 await apply(reading)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,6 +77,7 @@ class AmqpConnection:
         self._options = options
         self._connection: aiormq.Connection | None = None
         self._connecting = asyncio.Lock()
+        self.on_refused_login: Callable[[], None] = lambda: None
 
     def use(self, options: AmqpOptions) -> None:
         """Connect with other options from the next connection on, as after a new password."""
@@ -142,6 +143,8 @@ class AmqpConnection:
         try:
             yield
         except (AMQPError, ChannelInvalidStateError, OSError, TimeoutError) as error:
+            if isinstance(error, (ProbableAuthenticationError, AuthenticationError)):
+                self.on_refused_login()
             raise QueueError(self._explanation(error)) from error
 
     async def _opened(self) -> aiormq.Connection:

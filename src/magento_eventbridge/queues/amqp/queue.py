@@ -9,7 +9,7 @@ import logging
 import math
 import time
 from collections import defaultdict, deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -154,6 +154,10 @@ class AmqpQueue:
         self._options = options
         self._connection.use(options)
         self._publishing.use(options)
+
+    def when_login_refused(self, call: Callable[[], None]) -> None:
+        """Call this whenever the broker refuses the login, which may have been changed."""
+        self._connection.on_refused_login = self._publishing.on_refused_login = call
 
     async def claim(self, limit: int, *, without_views: Collection[int] = ()) -> list[Claim]:
         """Claim up to `limit` waiting captures, except those of the store views named."""

@@ -6,13 +6,25 @@ from typing import TypeVar
 from pymysql.cursors import Cursor
 
 from magento_eventbridge.delivery.ports import QueueError
-from magento_eventbridge.magento.database import DatabaseConnection, DatabaseError
+from magento_eventbridge.magento.database import (
+    DatabaseConnection,
+    DatabaseError,
+    DatabaseOptions,
+    LoginRefusedError,
+)
 
 Result = TypeVar("Result")
 
 
 class QueueConnection(DatabaseConnection):
     """Runs a queue's work on one connection."""
+
+    def __init__(
+        self, options: DatabaseOptions, *, prepare: Callable[[Cursor], None] | None = None
+    ) -> None:
+        """Create it; `prepare` is run on each new connection."""
+        super().__init__(options, prepare=prepare)
+        self.on_refused_login: Callable[[], None] = lambda: None
 
     async def run(self, work: Callable[[Cursor], Result]) -> Result:
         """Run work and return its result.
@@ -23,4 +35,6 @@ class QueueConnection(DatabaseConnection):
         try:
             return await super().run(work)
         except DatabaseError as error:
+            if isinstance(error, LoginRefusedError):
+                self.on_refused_login()
             raise QueueError(str(error)) from error

@@ -97,6 +97,10 @@ class MysqlQueue:
         """Log in with other options from the next connection on; the place stays."""
         self._connection.use(options)
 
+    def when_login_refused(self, call: Callable[[], None]) -> None:
+        """Call this whenever the database refuses the login, which may have been changed."""
+        self._connection.on_refused_login = call
+
     async def check(self) -> None:
         """Check that the tables exist.
 
