@@ -36,6 +36,7 @@ class Server:
     options: DatabaseOptions
     folder: Path | None = None
     process: subprocess.Popen[bytes] | None = None
+    arguments: tuple[str, ...] = ()
 
     def connect(self) -> "pymysql.Connection[Cursor]":
         options = self.options
@@ -63,6 +64,7 @@ class Server:
             f"--init-file={self.folder / 'init.sql'}",
             f"--ssl-cert={self.folder / 'server.pem'}",
             f"--ssl-key={self.folder / 'server.key'}",
+            *self.arguments,
         ]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -135,11 +137,19 @@ def running() -> Iterator[Server]:
     if url := os.environ.get(URL_VARIABLE):
         yield Server(_options(url))
         return
+    with private() as server:
+        yield server
+
+
+@contextmanager
+def private(*arguments: str) -> Iterator[Server]:
+    """Yield a private server, which a test may stop, with more arguments for it."""
     _binary("mariadbd")  # installs the user that it runs as
     # Not pytest's own folder: the server's user may not enter that.
     folder = Path(tempfile.mkdtemp(prefix="eventbridge-mariadb-"))
     try:
         server = _own_server(folder)
+        server.arguments = arguments
         server.start()
         try:
             yield server

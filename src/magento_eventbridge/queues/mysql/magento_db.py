@@ -4,8 +4,8 @@ import json
 import logging
 import re
 import time
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, cast
 
 import msgspec
 from pymysql.cursors import Cursor
@@ -14,7 +14,13 @@ from magento_eventbridge.catalog.messages import capture_text
 from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.magento.database import DatabaseOptions
 from magento_eventbridge.queues.mysql.lease import LeaseTiming
-from magento_eventbridge.queues.mysql.queue import MysqlQueue, in_order, order_key
+from magento_eventbridge.queues.mysql.queue import (
+    BYTES_PER_CLAIM,
+    Handle,
+    MysqlQueue,
+    in_order,
+    order_key,
+)
 from magento_eventbridge.queues.mysql.statements import Statements
 
 log = logging.getLogger(__name__)
@@ -27,6 +33,8 @@ _KNOWN_SCHEMA = 2
 # its duration apart. In between, only messages after those already seen are searched.
 _FULL_SEARCH_EVERY = 2.0
 _FULL_SEARCH_SHARE = 50.0
+# Messages to read at once: each may have megabytes.
+_READ_AT_ONCE = 250
 # In seconds: Magento's clean-up deletes new messages after 7 days by default.
 _LONG_WAIT = 86_400
 
@@ -86,38 +94,88 @@ class MagentoDbQueue(MysqlQueue):
             self._statements.run(cursor, "create_tables")
 
     def _is_waiting(self, cursor: Cursor) -> bool:
-        return super()._is_waiting(cursor) or bool(self._search(cursor, 1).messages)
+        return (
+            self._is_backlog
+            or super()._is_waiting(cursor)
+            or bool(self._search(cursor, 1).messages)
+        )
 
     def _claim_waiting(self, cursor: Cursor, name: str, limit: int) -> list[Claim]:
-        """Claim what was taken from Magento before, then take more."""
+        """Claim what was taken from Magento before, then take more and claim it."""
         claims = super()._claim_waiting(cursor, name, limit)
-        if len(claims) < limit:
-            self._take(cursor, limit - len(claims))
-            claims += super()._claim_waiting(cursor, name, limit - len(claims))
+        left = limit - len(claims)
+        if left and not self._has_left:
+            return claims + self._take(cursor, name, left)
+        if left:  # what is left there comes before what is taken now
+            self._take(cursor, None, left)
+            claims += super()._claim_waiting(cursor, name, left)
         return claims
 
-    def _take(self, cursor: Cursor, limit: int) -> None:
-        """Move up to `limit` messages to where Magento's clean-up cannot delete them."""
+    def _take(self, cursor: Cursor, name: str | None, limit: int) -> list[Claim]:
+        """Move up to `limit` messages to where Magento's clean-up cannot delete them.
+
+        With the name of a claim, claim them at the same time, except those of the store views to
+        pass over.
+        """
         search = self._search(cursor, limit)
+        ids = [number for number, _ in search.messages]
+        locked = self._lock(cursor, "hold", ids)
+        texts = self._messages(cursor, ids)
+        if 0 < len(texts) < len(ids):  # the others are too large to be taken now
+            ids = ids[: len(texts)]
+            search, limit = search._replace(messages=search.messages[: len(ids)]), len(ids)
         beyond, self._beyond = self._next_beyond(search, limit), None
-        if search.messages:
+        claims: list[Claim] = []
+        if ids:
             self._report_age(cursor)
-            ids = [number for number, _ in search.messages]
-            locked = self._lock(cursor, "hold", ids)
-            texts = self._messages(cursor, ids)
             taken = [number for number in ids if number in locked]
             if len(taken) < len(ids) and not self._peers.are_alive:
                 keys = {number: order_key(text) for number, text in texts.items()}
                 taken = in_order(ids, locked, keys)
-            views = [[number, _view_of(texts.get(number, b""))] for number in taken]
-            self._statements.run(cursor, "take", ids=taken, messages=json.dumps(views))
+            claims = self._copy(cursor, name, {number: texts[number] for number in taken})
             if len(taken) < len(ids):
-                return  # others take the rest, or unlock it
+                return claims  # others take the rest, or unlock it
         self._beyond = beyond
+        return claims
+
+    def _copy(self, cursor: Cursor, name: str | None, texts: Mapping[int, bytes]) -> list[Claim]:
+        """Copy messages to our own table; return the claims of those that are claimed there."""
+        ids = list(texts)
+        if not ids:
+            return []
+        views = {number: _view_of(text) for number, text in texts.items()}
+        claimed: set[int] = set()
+        if name is not None:
+            claimed = {number for number in ids if views[number] not in self._without_views}
+            claimed -= {status for _, status in self._present(cursor, ids)}
+        rows = [[number, views[number], int(number in claimed)] for number in ids]
+        self._statements.run(cursor, "take", ids=ids, messages=json.dumps(rows), claim=name)
+        if name is None or not claimed:
+            return []
+        return [
+            Claim(Handle(number, name), texts[status])
+            for number, status in sorted(self._present(cursor, sorted(claimed)))
+        ]
+
+    def _present(self, cursor: Cursor, ids: Sequence[int]) -> Sequence[tuple[int, int]]:
+        """Return which messages are in our own table, by their ids there and their statuses."""
+        return cast(
+            "Sequence[tuple[int, int]]",
+            self._statements.rows(cursor, "present", {"statuses": ids}),
+        )
 
     def _messages(self, cursor: Cursor, ids: Sequence[int]) -> dict[int, bytes]:
-        rows = self._statements.rows(cursor, "messages", {"ids": json.dumps(ids)})
-        return {number: _text_of(body, number) for number, body in rows}
+        """Read messages, oldest first, up to the bytes of a claim."""
+        texts: dict[int, bytes] = {}
+        size = 0
+        for start in range(0, len(ids), _READ_AT_ONCE):
+            some = ids[start : start + _READ_AT_ONCE]
+            rows = self._statements.rows(cursor, "messages", {"statuses": some})
+            texts |= {number: _text_of(body, number) for number, body in rows}
+            size += sum(len(body) for _, body in rows)
+            if size >= BYTES_PER_CLAIM:
+                break
+        return texts
 
     def _search(self, cursor: Cursor, limit: int) -> "_Search":
         """Find waiting messages, oldest first: those after `_beyond`, or from time to time all."""

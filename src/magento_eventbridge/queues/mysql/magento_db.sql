@@ -44,27 +44,33 @@ WHERE s.status IN (2, 5)
 FOR UPDATE SKIP LOCKED;
 
 -- name: messages
--- The text of messages, as the database has it.
+-- The text of messages, as the database has it. It reads without locks, so a list is safe here.
 SELECT s.id, COALESCE(CAST(m.body AS BINARY), '')
-FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
-STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = listed.id
-STRAIGHT_JOIN {messages} AS m FORCE INDEX (PRIMARY) ON m.id = s.message_id;
+FROM {statuses} AS s FORCE INDEX (PRIMARY)
+STRAIGHT_JOIN {messages} AS m FORCE INDEX (PRIMARY) ON m.id = s.message_id
+WHERE s.id IN %(statuses)s;
 
 -- name: take
--- Copy messages to where Magento's clean-up does not delete them, each with its store view, and mark
--- them as in progress. A message that Magento lets retry while we still have it is there already.
-INSERT INTO {captures} (status_id, store_id, body)
-SELECT s.id, listed.view_id, COALESCE(CAST(m.body AS BINARY), '')
+-- Copy messages to where Magento's clean-up does not delete them, each with its store view, claimed or
+-- not, and mark them as in progress. A message that Magento lets retry while we still have it is there
+-- already, and stays as it is. The list is in order: to sort here would copy all bodies to disk.
+INSERT INTO {captures} (status_id, store_id, body, claimed_by, attempts)
+SELECT
+  s.id, listed.view_id, COALESCE(CAST(m.body AS BINARY), ''),
+  IF(listed.is_claimed, %(claim)s, NULL), listed.is_claimed
 FROM JSON_TABLE(%(messages)s, '$[*]' COLUMNS (
-  id BIGINT UNSIGNED PATH '$[0]', view_id INT UNSIGNED PATH '$[1]'
+  id BIGINT UNSIGNED PATH '$[0]', view_id INT UNSIGNED PATH '$[1]', is_claimed INT PATH '$[2]'
 )) AS listed
 STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = listed.id
 STRAIGHT_JOIN {messages} AS m FORCE INDEX (PRIMARY) ON m.id = s.message_id
-ORDER BY s.message_id
 ON DUPLICATE KEY UPDATE {captures}.status_id = {captures}.status_id;
 UPDATE JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
 STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = listed.id
 SET s.status = 3;
+
+-- name: present
+-- Which of the messages are here, by id and status. Reads an index only.
+SELECT id, status_id FROM {captures} FORCE INDEX (status_id) WHERE status_id IN %(statuses)s;
 
 -- name: read
 -- The messages themselves; `%` as the claim: claimed by any bridge, or by none.

@@ -24,7 +24,7 @@ from magento_eventbridge.queues.mysql.statements import Statements
 log = logging.getLogger(__name__)
 
 # A claim stops at so many bytes: captures are small, but may be a megabyte each.
-_BYTES_PER_CLAIM = 16_000_000
+BYTES_PER_CLAIM = 16_000_000
 # In seconds, between two queries for waiting captures: right after some came, and at rest.
 _EAGER_PAUSE = 0.01
 _IDLE_PAUSE = 0.1
@@ -85,6 +85,7 @@ class MysqlQueue:
         self._claim_number = 0
         self._unfinished: set[str] = set()  # claims that were cut off: rows may bear their names
         self._without_views: list[int] = [-1]
+        self._has_left = False  # the last claim left captures that wait in the table
         self._window = SearchWindow()
         self._pause = _EAGER_PAUSE
 
@@ -278,6 +279,7 @@ class MysqlQueue:
         ids = _within_bytes(candidates)
         locked = self._lock(cursor, "lock", ids)
         claimed = [number for number in ids if number in locked]
+        self._has_left = len(candidates) == limit or len(claimed) < len(candidates)
         if len(claimed) < len(ids) and not self._peers.are_alive:
             texts = dict(self._texts(cursor, "%", ids))
             claimed = in_order(ids, locked, {number: order_key(texts[number]) for number in texts})
@@ -463,7 +465,7 @@ def _within_bytes(rows: Iterable[tuple[int, int]]) -> list[int]:
     ids: list[int] = []
     total = 0
     for number, size in rows:
-        if total >= _BYTES_PER_CLAIM:
+        if total >= BYTES_PER_CLAIM:
             break
         ids.append(number)
         total += size
