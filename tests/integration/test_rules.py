@@ -575,6 +575,26 @@ def test_what_aws_refuses_is_reported(command, stub, code, status, message):
     assert message in ran.err
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [{}, Raw(b"<html>a proxy</html>"), Raw(b"<html>a proxy</html>", 404), Raw(b"", 501)],
+    ids=["without a result", "page", "page with 404", "not implemented"],
+)
+def test_an_endpoint_without_the_operation_is_named_and_this_machine_is_asked(
+    command, stub, answer
+):
+    stub.answer = lambda _: answer
+    ran = command("rules", "test", ORDERS, "OrderPlaced")
+    assert (ran.status, ran.out.splitlines()[-1]) == (0, "1 of 1 match, by moto on this machine")
+    assert "the pattern is tested on this machine" in ran.err
+
+
+def test_motos_server_lacks_the_operation(command, aws):
+    ran = command("rules", "test", ORDERS, "OrderPlaced")
+    assert ran.status == 0
+    assert "the endpoint does not know TestEventPattern" in words(ran.err)
+
+
 def test_without_credentials_this_machine_is_asked(command, monkeypatch, tmp_path):
     monkeypatch.setenv("MAGENTO_EVENTBRIDGE_CREDENTIALS__TYPE", "env")
     monkeypatch.setenv("MAGENTO_EVENTBRIDGE_OPTIONS__SOURCE", "shop.example.com")

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from magento_eventbridge.aws.clients import Clients
+from magento_eventbridge.aws.clients import AwsError, Clients
 from magento_eventbridge.install_hints import pip_install
 
 Json = dict[str, Any]
@@ -20,11 +20,13 @@ def matches_at_aws(clients: Clients, pattern: Mapping[str, Any], event: Mapping[
 
     Raises:
         CredentialsError: there are none.
-        AwsError: AWS refuses the pattern or the caller.
+        AwsError: AWS refuses the pattern or the caller, or the endpoint has no TestEventPattern.
     """
     answer = clients.call(
         "events", "test_event_pattern", EventPattern=json.dumps(pattern), Event=json.dumps(event)
     )
+    if not isinstance(answer.get("Result"), bool):
+        raise AwsError(f"events in {clients.region}: the endpoint does not know TestEventPattern")
     return bool(answer["Result"])
 
 
