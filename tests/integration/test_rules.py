@@ -750,6 +750,44 @@ def test_a_machine_with_a_role_gets_no_other(command):
     assert "aws_iam_role" not in ran.out
 
 
+@pytest.mark.parametrize("style", ["cloudformation", "terraform", "cdk"])
+def test_targets_of_another_account_get_a_role_in_code(command, style):
+    theirs = [arn.replace(ACCOUNT, "210987654321") for arn in (QUEUE, TOPIC, LAMBDA)]
+    ran = command(*CODE, *with_targets(*theirs), "--account", ACCOUNT, "--format", style)
+    assert ran.status == 0
+    assert "its owner must allow the rule's role" in words(ran.err)
+    for action in ("sqs:SendMessage", "sns:Publish", "lambda:InvokeFunction"):
+        assert action in ran.out
+    # Policies of their things are not this account's to write.
+    for kind in (
+        "QueuePolicy",
+        "TopicPolicy",
+        "Lambda::Permission",
+        "queue_policy",
+        "topic_policy",
+    ):
+        assert kind not in ran.out
+    if style == "cloudformation":
+        assert faults(ran.out) == []
+        kinds = [resource["Type"] for resource in ran.json["Resources"].values()]
+        assert kinds.count("AWS::IAM::Role") == 3
+        targets = ran.json["Resources"]["Rule"]["Properties"]["Targets"]
+        assert all("Fn::GetAtt" in target["RoleArn"] for target in targets)
+        # The rule's ARN in the trust policies is that of its own account.
+        assert f"arn:aws:events:{REGION}:{ACCOUNT}:rule/orders" in ran.out
+    given = command(
+        *CODE, *with_targets(*theirs), "--account", ACCOUNT, "--role-arn", ROLE, "--format", style
+    )
+    assert given.out.count(ROLE) == 3
+
+
+def test_the_account_of_a_bus_with_an_arn_is_the_rules(command):
+    bus = f"options.event_bus=arn:aws:events:{REGION}:{ACCOUNT}:event-bus/shop"
+    theirs = QUEUE.replace(ACCOUNT, "210987654321")
+    ran = command(*CODE, "--set", bus, *with_targets(theirs), "--format", "cloudformation")
+    assert "AWS::IAM::Role" in ran.out
+
+
 def test_china_has_its_own_addresses(command):
     queue = f"arn:aws-cn:sqs:cn-north-1:{ACCOUNT}:orders"
     ran = command(

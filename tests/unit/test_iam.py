@@ -37,6 +37,110 @@ flush_static_files = false
 StateSaved = "IndexerStateSaved"
 """
 
+CUSTOM = f"arn:aws:events:eu-west-1:210987654321:event-busv2/shop/{'a1' * 12}b"
+CLASSIC = "arn:aws:events:eu-west-1:210987654321:event-bus/shop"
+BRIDGE = "arn:aws:iam::123456789012:role/bridge"
+KEY = "arn:aws:kms:eu-west-1:210987654321:key/1"
+
+
+def for_bus(bus, *more):
+    return [
+        "iam", "policy", "--for-bus", "--principal", BRIDGE, "--set", f"options.event_bus={bus}",
+        "--set", "options.region=eu-west-1", "--set", "options.source=shop.example.com", *more,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("bus", [CLASSIC, CUSTOM])
+def test_the_owner_of_a_bus_lets_a_bridge_of_another_account_in(command, bus):
+    ran = command(*for_bus(bus))
+    assert ran.status == 0
+    assert ran.json == {
+        "buses": {
+            bus: {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Sid": "MagentoEvents1",
+                        "Effect": "Allow",
+                        "Principal": {"AWS": BRIDGE},
+                        "Action": "events:PutEvents",
+                        "Resource": bus,
+                        "Condition": {"StringEquals": {"events:source": ["shop.example.com"]}},
+                    }
+                ],
+            }
+        }
+    }
+    assert "it needs no policy of the buses" not in words(ran.err)
+
+
+def test_a_whole_account_can_be_let_in(command):
+    ran = command(*for_bus(CLASSIC, "--principal", "210987654321"))
+    (statement,) = ran.json["buses"][CLASSIC]["Statement"]
+    assert statement["Principal"] == {"AWS": "arn:aws:iam::210987654321:root"}
+    assert "it needs no policy of the buses" in words(ran.err)
+
+
+def test_the_role_of_the_settings_is_the_principal(command):
+    arguments = [word for word in for_bus(CLASSIC) if word not in ("--principal", BRIDGE)]
+    ran = command(*arguments, "--set", f"credentials.role_arn={BRIDGE}")
+    (statement,) = ran.json["buses"][CLASSIC]["Statement"]
+    assert statement["Principal"] == {"AWS": BRIDGE}
+
+
+def test_the_key_of_a_bus_lets_eventbridge_in_and_for_a_custom_bus_the_bridge(command):
+    classic = command(*for_bus(CLASSIC, "--kms-key", KEY)).json["key"]
+    assert [s["Principal"] for s in classic] == [{"Service": "events.amazonaws.com"}] * 2
+    assert classic[1]["Action"] == ["kms:GenerateDataKey", "kms:Decrypt"]
+    assert classic[1]["Condition"] == {
+        "StringEquals": {
+            "aws:SourceArn": CLASSIC,
+            "kms:EncryptionContext:aws:events:event-bus:arn": CLASSIC,
+        }
+    }
+    custom = command(*for_bus(CUSTOM, "--kms-key", KEY)).json["key"]
+    assert (custom[-1]["Principal"], custom[-1]["Action"]) == ({"AWS": BRIDGE}, "kms:Decrypt")
+    own = ["iam", "policy", "--kms-key", KEY, "--set", "options.region=eu-west-1"]
+    mine = command(*own, "--set", f"options.event_bus={CUSTOM}").json["Statement"]
+    assert mine[-1] == {
+        "Sid": "UseKeyOfMagentoBuses",
+        "Effect": "Allow",
+        "Action": "kms:Decrypt",
+        "Resource": KEY,
+    }
+
+
+@pytest.mark.parametrize("bus", [CLASSIC, CUSTOM])
+def test_bus_policies_can_be_written_as_code(command, bus):
+    ran = command(*for_bus(bus, "--kms-key", KEY, "--format", "terraform"))
+    (block,) = terraform(ran.out)["resource"]
+    kind = next(iter(block)).strip('"')
+    assert kind == (
+        "awscc_eventsv2_resource_policy" if bus == CUSTOM else "aws_cloudwatch_event_bus_policy"
+    )
+    assert terraform(ran.out)["locals"]
+    template = command(*for_bus(bus, "--kms-key", KEY, "--format", "cloudformation"))
+    # cfn-lint does not know this kind of resource yet.
+    unknown = "Resource type 'AWS::EventsV2::ResourcePolicy' does not exist"
+    assert [fault for fault in faults(template.out) if unknown not in fault] == []
+    assert len(template.json["Metadata"]["StatementsForTheKeysPolicy"]) == (
+        3 if bus == CUSTOM else 2
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--principal", BRIDGE], "--principal is for --for-bus"),
+        (["--kms-key", "alias/shop"], "must be the key's ARN"),
+    ],
+)
+def test_wrong_options_of_a_policy_are_refused(command, arguments, reason):
+    ran = command("iam", "policy", *arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert reason in words(ran.err)
+
+
 LARGE = ["--set", "claim_check.bucket=large", "--account", "210987654321"]
 
 

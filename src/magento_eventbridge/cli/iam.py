@@ -15,7 +15,7 @@ from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, sett
 from magento_eventbridge.cli.output import note, out, show_json
 from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.delivery.routing import Destination
-from magento_eventbridge.provisioning import iam
+from magento_eventbridge.provisioning import bus_policy, iam
 from magento_eventbridge.settings.model import Settings
 
 app = typer.Typer(help="Show the permissions that the bridge needs.", no_args_is_help=True)
@@ -53,11 +53,38 @@ def policy(
             "asked for.",
         ),
     ] = None,
+    for_bus: Annotated[
+        bool,
+        typer.Option(
+            "--for-bus",
+            help="Print the policies of the buses instead: what their owner must allow a bridge "
+            "in another account.",
+        ),
+    ] = False,
+    principal: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ARN|NUMBER",
+            help="With --for-bus: the bridge's role or account; else the role in the settings, or "
+            "the account of the credentials.",
+        ),
+    ] = None,
+    kms_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ARN",
+            help="The key that encrypts the buses; with --for-bus: print the statements for it.",
+        ),
+    ] = None,
     config: Config = None,
     overrides: Overrides = None,
     magento_root: MagentoRoot = None,
 ) -> None:
     """Print the least policy for the present settings of all store views."""
+    if principal is not None and not for_bus:
+        raise typer.BadParameter("--principal is for --for-bus")
+    if kms_key is not None and not kms_key.startswith("arn:"):
+        raise typer.BadParameter(f"--kms-key {kms_key}: must be the key's ARN")
     if account is not None and not (account.isascii() and account.isdigit() and len(account) == 12):
         raise typer.BadParameter(f"--account {account}: an account number has 12 digits")
     settings, _ = settings_of(config, overrides, magento_root)
@@ -71,10 +98,18 @@ def policy(
         role = destination.credentials.role_arn
         if account or role:
             return account or account_of(role or "")
-        return iam.ACCOUNT if style is not PolicyFormat.JSON else _asked(destination)
+        is_placed_later = style is not PolicyFormat.JSON and not for_bus
+        return iam.ACCOUNT if is_placed_later else _asked(destination)
 
     allowed = iam.grants(routes, number, by_detail_type=by_detail_type)
-    document = iam.policy(allowed, _claim_check(settings))
+    if for_bus:
+        who = principal or (roles[0] if roles else _asked(routes[0].destination))
+        _show_bus_policies(allowed, who, kms_key, style)
+        return
+    more = _claim_check(settings)
+    if kms_key and any(iam.is_custom(grant.bus) for grant in allowed):
+        more.append(iam.encrypted_bus_statement(kms_key))
+    document = iam.policy(allowed, more)
     match style:
         case PolicyFormat.JSON:
             show_json(document)
@@ -93,6 +128,26 @@ def policy(
             f"the policy belongs to {role}; who assumes it needs sts:AssumeRole on it, and its "
             "trust policy must name them"
         )
+
+
+def _show_bus_policies(
+    allowed: list[iam.Grant], principal: str, kms_key: str | None, style: PolicyFormat
+) -> None:
+    policies = bus_policy.bus_policies(allowed, principal)
+    key = bus_policy.key_statements(policies, principal) if kms_key else []
+    match style:
+        case PolicyFormat.JSON:
+            show_json(bus_policy.as_json(policies, key))
+        case PolicyFormat.TERRAFORM:
+            out.print(bus_policy.as_terraform(policies, key), end="")
+        case PolicyFormat.CLOUDFORMATION:
+            out.print(bus_policy.as_cloudformation(policies, key), end="")
+    if not bus_policy.foreign(policies, principal):
+        note(
+            "the buses are in the bridge's own account: it needs no policy of the buses, only its "
+            "own ('iam policy')"
+        )
+    note("each policy is the whole policy of its bus: add its other statements, if it has any")
 
 
 def _claim_check(settings: Settings) -> list[dict[str, Any]]:

@@ -254,6 +254,14 @@ def put(
         RuleFormat | None,
         typer.Option("--format", help="Print infrastructure code, change nothing."),
     ] = None,
+    account: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER",
+            help="With --format: the account of the rule, if the bus is not named by its ARN. "
+            "Targets in other accounts get a role.",
+        ),
+    ] = None,
     store: Store = None,
     config: Config = None,
     overrides: Overrides = None,
@@ -301,8 +309,8 @@ def put(
         else:
             rule = _rule(name, destination, wanted, targets, role_arn, options, is_ordered)
             if style:
-                for target in rule.targets:
-                    target.check_region(destination.region)
+                rule = replace(rule, account=account)
+                _check_code(rule, destination.region)
                 out.print(_WRITERS[style](rule, destination.region), end="")
                 return
             # All is asked before anything is changed: nothing is left half done for a wrong name.
@@ -332,6 +340,18 @@ def _rule(
         wanted,
         tuple(_target(arn, role_arn, options) for arn in targets),
     )
+
+
+def _check_code(rule: Rule, region: str) -> None:
+    """Check what a rule in infrastructure code needs, and say what its code cannot do."""
+    for target in rule.targets:
+        target.check_region(region)
+        account = rule.account_for(target)
+        if account_of(target.arn) not in ("", account):
+            note(
+                f"{target.arn} is in another account: its owner must allow the rule's role in the "
+                "policy of that target"
+            )
 
 
 @app.command("delete", epilog="Example: magento-eventbridge rules delete orders --dry-run")

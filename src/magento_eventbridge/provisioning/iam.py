@@ -98,7 +98,7 @@ def policy(allowed: Iterable[Grant], claim_check: Iterable[Json] = ()) -> Json:
         grant.statement("PutMagentoEvents" + (str(number) if len(grants) > 1 else ""))
         for number, grant in enumerate(grants, 1)
     ]
-    buses = sorted({grant.bus for grant in grants if not _is_custom(grant.bus)})
+    buses = sorted({grant.bus for grant in grants if not is_custom(grant.bus)})
     if buses:
         statements.append(
             {
@@ -140,7 +140,17 @@ def claim_check_statements(
     return statements
 
 
-def _is_custom(bus: str) -> bool:
+def encrypted_bus_statement(kms_key: str) -> Json:
+    """Return what a bridge needs to put events on a Custom Event Bus with a key of its owner."""
+    return {
+        "Sid": "UseKeyOfMagentoBuses",
+        "Effect": "Allow",
+        "Action": "kms:Decrypt",
+        "Resource": kms_key,
+    }
+
+
+def is_custom(bus: str) -> bool:
     """Return whether a bus is a Custom Event Bus: PutEvents says if it is missing."""
     return ":event-busv2/" in bus
 

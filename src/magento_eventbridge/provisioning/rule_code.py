@@ -59,7 +59,9 @@ def _resources(rule: Rule, region: str) -> Json:
                 **({"EventBusName": rule.bus} if rule.bus else {}),
                 "EventPattern": rule.pattern,
                 "State": "ENABLED",
-                "Targets": [_cfn_target(target, n) for n, target in enumerate(rule.targets, 1)],
+                "Targets": [
+                    _cfn_target(rule, target, n) for n, target in enumerate(rule.targets, 1)
+                ],
             },
         }
     }
@@ -79,14 +81,14 @@ def _dead_letter_queues(rule: Rule) -> list[str]:
     return [queue for queue in queues if queue and queue not in targets]
 
 
-def _lacks_role(target: Target) -> bool:
-    """Return whether the code must have a role; the rule is taken to be in the target's account."""
-    return target.needs_role(account_of(target.arn)) and not target.role_arn
+def _lacks_role(rule: Rule, target: Target) -> bool:
+    """Return whether the code must have a role."""
+    return target.needs_role(rule.account_for(target)) and not target.role_arn
 
 
-def _cfn_target(target: Target, number: int) -> Json:
+def _cfn_target(rule: Rule, target: Target, number: int) -> Json:
     entry = dict(target.entry)
-    if _lacks_role(target):
+    if _lacks_role(rule, target):
         entry["RoleArn"] = {"Fn::GetAtt": [f"Permission{number}", "Arn"]}
     if network := entry.get("EcsParameters", {}).get("NetworkConfiguration"):
         # CloudFormation writes this name in its own way.
@@ -99,6 +101,18 @@ def _cfn_target(target: Target, number: int) -> Json:
 
 def _cfn_permission(rule: Rule, target: Target, region: str) -> Json | None:
     match target.service:
+        case _ if target.needs_role(rule.account_for(target)):
+            if not _lacks_role(rule, target):
+                return None
+            arn = rule.arn(region, rule.account_for(target))
+            trust, permission = role_policies(target, arn)
+            return {
+                "Type": "AWS::IAM::Role",
+                "Properties": {
+                    "AssumeRolePolicyDocument": trust,
+                    "Policies": [{"PolicyName": "ReachTarget", "PolicyDocument": permission}],
+                },
+            }
         case "sqs":
             return _cfn_queue_policy(rule, target.arn)
         case "sns":
@@ -121,22 +135,12 @@ def _cfn_permission(rule: Rule, target: Target, region: str) -> Json | None:
             }
         case "logs":
             # This resource has its document as text, so the rule's ARN is written out.
-            arn = rule.arn(region, account_of(target.arn))
+            arn = rule.arn(region, rule.account_for(target))
             return {
                 "Type": "AWS::Logs::ResourcePolicy",
                 "Properties": {
                     "PolicyName": rule.log_policy_name(target),
                     "PolicyDocument": json.dumps(log_policy(target, arn)),
-                },
-            }
-        case _ if _lacks_role(target):
-            arn = rule.arn(region, account_of(target.arn))
-            trust, permission = role_policies(target, arn)
-            return {
-                "Type": "AWS::IAM::Role",
-                "Properties": {
-                    "AssumeRolePolicyDocument": trust,
-                    "Policies": [{"PolicyName": "ReachTarget", "PolicyDocument": permission}],
                 },
             }
     return None
@@ -188,7 +192,7 @@ def as_terraform(rule: Rule, region: str) -> str:
 
 def _terraform_target(rule: Rule, target: Target, number: int) -> str:
     role = terraform_text(target.role_arn or "")
-    if _lacks_role(target):
+    if _lacks_role(rule, target):
         role = f"aws_iam_role.target{number}.arn"
     options = target.options
     return terraform_resource(
@@ -253,6 +257,19 @@ def _terraform_permission(rule: Rule, target: Target, number: int, region: str) 
     # An ARN that Terraform fills in, kept apart from texts, in which `${` means nothing.
     source = "\ue000"
     match target.service:
+        case _ if target.needs_role(rule.account_for(target)):
+            if not _lacks_role(rule, target):
+                return
+            # The rule's target needs the role, so the role cannot wait for the rule's ARN.
+            trust, permission = role_policies(target, rule.arn(region, rule.account_for(target)))
+            yield terraform_resource(
+                "aws_iam_role", name, {"assume_role_policy": terraform_encoded(trust)}
+            )
+            yield terraform_resource(
+                "aws_iam_role_policy",
+                name,
+                {"role": f"aws_iam_role.{name}.id", "policy": terraform_encoded(permission)},
+            )
         case "sqs":
             yield _terraform_queue_policy(rule, target.arn, name)
         case "sns":
@@ -282,17 +299,6 @@ def _terraform_permission(rule: Rule, target: Target, number: int, region: str) 
                     "policy_name": terraform_text(rule.log_policy_name(target)),
                     "policy_document": _with_rule(log_policy(target, source)),
                 },
-            )
-        case _ if _lacks_role(target):
-            # The rule's target needs the role, so the role cannot wait for the rule's ARN.
-            trust, permission = role_policies(target, rule.arn(region, account_of(target.arn)))
-            yield terraform_resource(
-                "aws_iam_role", name, {"assume_role_policy": terraform_encoded(trust)}
-            )
-            yield terraform_resource(
-                "aws_iam_role_policy",
-                name,
-                {"role": f"aws_iam_role.{name}.id", "policy": terraform_encoded(permission)},
             )
 
 

@@ -32,12 +32,14 @@ class Rule:
     Attributes:
         bus: name or ARN of its bus; None: the account's default bus.
         pattern: which events it matches.
+        account: the account that it is in, where AWS is not asked; None: each target's own.
     """
 
     name: str
     bus: str | None
     pattern: Json
     targets: tuple[Target, ...]
+    account: str | None = None
 
     def __post_init__(self) -> None:
         """Check name and targets.
@@ -56,6 +58,11 @@ class Rule:
     def arn(self, region: str, account: str) -> str:
         """Return its ARN; a rule of the default bus has no bus in it."""
         return f"arn:{partition(region)}:events:{region}:{account}:rule/{self._path}"
+
+    def account_for(self, target: Target) -> str:
+        """Return the account of the rule in infrastructure code, for one of its targets."""
+        of_bus = account_of(self.bus) if self.bus and self.bus.startswith("arn:") else None
+        return of_bus or self.account or account_of(target.arn)
 
     @property
     def sid(self) -> str:
