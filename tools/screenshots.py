@@ -54,8 +54,13 @@ def demo_console() -> Iterator[str]:
         next(line for line in demo.stdout if "OrderPlaced" in line)
         yield address
     finally:
-        demo.send_signal(signal.SIGINT)
-        demo.communicate(timeout=60)
+        # A shell's background job ignores SIGINT, and so do its children; SIGTERM ends them too.
+        demo.send_signal(signal.SIGTERM)
+        try:
+            demo.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            demo.kill()
+            raise
 
 
 def labels(page: Page, selector: str) -> list[str]:

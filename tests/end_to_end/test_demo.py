@@ -71,7 +71,11 @@ def test_a_kept_demo_shows_the_day_in_the_console_and_stops_cleanly(number: int)
         assert bridges
     finally:
         demo.send_signal(number)
-        _, errors = demo.communicate(timeout=60)
+        try:
+            _, errors = demo.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            demo.kill()  # a background job of a shell inherits that SIGINT is ignored
+            raise
     assert (demo.returncode, errors) == (130, "")  # the recorded day had not ended
     assert not [pid for pid in bridges if Path(f"/proc/{pid}").exists()]
 
