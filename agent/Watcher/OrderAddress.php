@@ -102,7 +102,7 @@ class OrderAddress implements WatcherInterface
     {
         $key = self::ORDER_SAVED . '/' . $orderId;
         $capture = $this->buffer->find($key);
-        if ($capture !== null && $capture->getEvent() !== self::SAVE_AFTER) {
+        if ($capture !== null && $capture->getEvent() !== self::SAVE_AFTER && !$capture->isEmpty()) {
             return;
         }
         $order = $this->load($orderId);
@@ -114,6 +114,7 @@ class OrderAddress implements WatcherInterface
         $capture = $capture ?? $this->recorder->capture(self::SAVE_AFTER, $storeId, $snapshot);
         $type = ($before['address_type'] ?? '') === 'shipping' ? 'shipping_address' : 'billing_address';
         $capture->show($snapshot->getFields(), [$type => null] + $capture->getOriginal());
+        $capture->setTellsNothing(false);
         $this->buffer->hold($key, $capture, null, $order);
     }
 

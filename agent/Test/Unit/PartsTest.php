@@ -52,6 +52,23 @@ class PartsTest extends TestCase
         self::assertFalse($written[0]['is_new']);
     }
 
+    public function testAnAddressIsSentThoughItsOrderWasChangedBack(): void
+    {
+        $this->watchOrders();
+        $order = $this->order();
+        $this->shop->database->begin();
+        foreach (['holded', 'pending'] as $status) {
+            $this->shop->save($order->setData('status', $status), 'sales_order', 'order', 'sales_order');
+        }
+        $this->saveAddress('billing', ['city' => 'Rome']);
+        $this->shop->database->commit();
+        $written = $this->shop->database->written();
+
+        self::assertCount(1, $written);
+        self::assertSame(['billing_address' => null], $written[0]['original']);
+        self::assertSame('Rome', $written[0]['snapshot']['billing_address']['city']);
+    }
+
     public function testAnAddressThatDidNotChangeIsNotSent(): void
     {
         $this->watchOrders();
