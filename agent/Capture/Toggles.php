@@ -13,6 +13,8 @@ use Magento\Store\Model\StoreManagerInterface;
  */
 class Toggles
 {
+    private const SECTION = 'aws_eventbridge';
+
     /**
      * @var ScopeConfigInterface
      */
@@ -29,15 +31,33 @@ class Toggles
     private $paths;
 
     /**
+     * @var float
+     */
+    private $allOffSeconds;
+
+    /**
+     * Until when nothing is switched on, as far as is known.
+     *
+     * @var float
+     */
+    private $allOffUntil = 0.0;
+
+    /**
      * @param ScopeConfigInterface $config
      * @param StoreManagerInterface $stores
      * @param string[][] $paths of each event, the settings of which one must be on
+     * @param float $allOffSeconds for which it is kept that nothing is on
      */
-    public function __construct(ScopeConfigInterface $config, StoreManagerInterface $stores, array $paths = [])
-    {
+    public function __construct(
+        ScopeConfigInterface $config,
+        StoreManagerInterface $stores,
+        array $paths = [],
+        float $allOffSeconds = 1.0
+    ) {
         $this->config = $config;
         $this->stores = $stores;
         $this->paths = $paths;
+        $this->allOffSeconds = $allOffSeconds;
     }
 
     /**
@@ -55,6 +75,25 @@ class Toggles
     }
 
     /**
+     * Returns whether no event at all is switched on in any store view; the answer is kept for a second.
+     *
+     * With everything switched off, an event costs no more than this question.
+     */
+    public function areAllOff(): bool
+    {
+        $now = microtime(true);
+        if ($now < $this->allOffUntil) {
+            return true;
+        }
+        if ($this->isAnyOn(array_keys($this->paths))) {
+            return false;
+        }
+        $this->allOffUntil = $now + $this->allOffSeconds;
+
+        return true;
+    }
+
+    /**
      * Returns whether one of the events is switched on in at least one store view.
      *
      * Nothing is cached: a consumer may run for days, and switches change meanwhile.
@@ -68,16 +107,37 @@ class Toggles
         foreach ($events as $event) {
             $paths += array_flip($this->paths[$event] ?? []);
         }
-        foreach (array_keys($paths) as $path) {
-            if ($this->config->isSetFlag($path)) {
+        if (!$paths) {
+            return false;
+        }
+        $paths = array_keys($paths);
+        if ($this->hasFlag($this->config->getValue(self::SECTION), $paths)) {
+            return true;
+        }
+        foreach ($this->storeIds() as $id) {
+            $section = $this->config->getValue(self::SECTION, ScopeInterface::SCOPE_STORE, $id);
+            if ($this->hasFlag($section, $paths)) {
                 return true;
             }
         }
-        foreach ($paths ? $this->storeIds() : [] as $id) {
-            foreach (array_keys($paths) as $path) {
-                if ($this->config->isSetFlag($path, ScopeInterface::SCOPE_STORE, $id)) {
-                    return true;
-                }
+
+        return false;
+    }
+
+    /**
+     * Returns whether one of the settings is on. Reading the section once is faster than each setting alone.
+     *
+     * @param array|null $section
+     * @param string[] $paths
+     * @return bool
+     */
+    private function hasFlag($section, array $paths): bool
+    {
+        foreach ($paths as $path) {
+            list(, $group, $field) = explode('/', $path);
+            $value = $section[$group][$field] ?? null;
+            if ($value && strtolower((string)$value) !== 'false') {
+                return true;
             }
         }
 

@@ -4,8 +4,10 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Handover;
 
-use Magento\Framework\Amqp\ConfigFactory;
+use Magento\Framework\Amqp\Config;
 use Magento\Framework\Amqp\ConfigPool;
+use Magento\Framework\Amqp\Connection\Factory;
+use Magento\Framework\Amqp\Connection\FactoryOptions;
 use Magento\Framework\App\ResourceConnection;
 use Magento\Framework\MessageQueue\ConnectionTypeResolver;
 use Magento\Framework\MessageQueue\MessageEncoder;
@@ -18,8 +20,9 @@ use PhpAmqpLib\Message\AMQPMessage;
  *
  * Magento's publisher does not say whether a message has reached a queue: without one the database keeps a
  * message that is never read, and a broker drops it. So this class publishes captures to a broker, and
- * waits for its confirmation. That needs our own channel: an error closes the channel that it
- * happened on, and Magento's publishers and consumers share one.
+ * waits for its confirmation. It does so over a connection of its own: an error closes the channel that it
+ * happened on, which Magento's publishers and consumers share, and when a process ends whose connection was
+ * lost, Magento's own class fails.
  */
 class QueueConnection
 {
@@ -50,9 +53,9 @@ class QueueConnection
     private $brokers;
 
     /**
-     * @var ConfigFactory
+     * @var Factory
      */
-    private $newBrokers;
+    private $connections;
 
     /**
      * @var ResourceConnection
@@ -70,11 +73,9 @@ class QueueConnection
     private $channel;
 
     /**
-     * Our own connection, in the place of Magento's after that was lost.
-     *
-     * @var \Magento\Framework\Amqp\Config|null
+     * @var \PhpAmqpLib\Connection\AbstractConnection|null
      */
-    private $ownBroker;
+    private $connection;
 
     /**
      * The number of messages that the broker refused since the last publishing.
@@ -87,14 +88,14 @@ class QueueConnection
         ConfigInterface $publishers,
         ConnectionTypeResolver $types,
         ConfigPool $brokers,
-        ConfigFactory $newBrokers,
+        Factory $connections,
         ResourceConnection $resource,
         MessageEncoder $encoder
     ) {
         $this->publishers = $publishers;
         $this->types = $types;
         $this->brokers = $brokers;
-        $this->newBrokers = $newBrokers;
+        $this->connections = $connections;
         $this->resource = $resource;
         $this->encoder = $encoder;
     }
@@ -153,7 +154,7 @@ class QueueConnection
                 throw new \RuntimeException('the broker refuses ' . $this->refused . ' messages');
             }
         } catch (\Throwable $failure) {
-            $this->closeChannel();
+            $this->disconnect();
             throw $failure;
         }
     }
@@ -162,22 +163,20 @@ class QueueConnection
      * Returns a channel to the queue, over a new connection if the former one was lost.
      *
      * A process can run longer than its connection: the broker restarts, or a firewall closes what is idle.
-     * Magento keeps the lost connection until the process ends.
      *
      * @return \PhpAmqpLib\Channel\AMQPChannel
      */
     private function openQueue()
     {
+        $isUsed = $this->channel !== null;
         try {
             return $this->checkedChannel();
         } catch (\Throwable $failure) {
-            $this->closeChannel();
-            if ($this->broker()->getChannel()->getConnection()->isConnected()) {
-                // The connection works, but not the queue.
+            $this->disconnect();
+            if (!$isUsed) {
                 throw $failure;
             }
         }
-        $this->ownBroker = $this->newBrokers->create(['connectionName' => $this->publisher()->getName()]);
 
         return $this->checkedChannel();
     }
@@ -193,14 +192,6 @@ class QueueConnection
         $channel->queue_declare(self::TOPIC, true);
 
         return $channel;
-    }
-
-    /**
-     * @return \Magento\Framework\Amqp\Config
-     */
-    private function broker()
-    {
-        return $this->ownBroker ?? $this->brokers->get($this->publisher()->getName());
     }
 
     /**
@@ -222,7 +213,8 @@ class QueueConnection
     private function channel()
     {
         if ($this->channel === null || !$this->channel->is_open()) {
-            $channel = $this->broker()->getChannel()->getConnection()->channel();
+            $this->connection = $this->connect();
+            $channel = $this->connection->channel();
             $channel->confirm_select();
             $channel->set_nack_handler(function (): void {
                 $this->refused++;
@@ -234,18 +226,42 @@ class QueueConnection
     }
 
     /**
-     * Closes a channel on which something failed: answers to old messages must not reach later ones.
+     * Connects as Magento does.
+     *
+     * @return \PhpAmqpLib\Connection\AbstractConnection
      */
-    private function closeChannel(): void
+    private function connect()
     {
-        $channel = $this->channel;
+        $config = $this->brokers->get($this->publisher()->getName());
+        $options = new FactoryOptions();
+        $options->setHost((string)$config->getValue(Config::HOST));
+        $options->setPort((string)$config->getValue(Config::PORT));
+        $options->setUsername((string)$config->getValue(Config::USERNAME));
+        $options->setPassword((string)$config->getValue(Config::PASSWORD));
+        $options->setVirtualHost((string)($config->getValue(Config::VIRTUALHOST) ?? '/'));
+        $options->setSslEnabled(trim((string)$config->getValue(Config::SSL)) === 'true');
+        $tls = $config->getValue(Config::SSL_OPTIONS);
+        if ($tls) {
+            $options->setSslOptions($tls);
+        }
+
+        return $this->connections->create($options);
+    }
+
+    /**
+     * Disconnects after a failure: answers to old messages must not reach later ones.
+     */
+    private function disconnect(): void
+    {
+        $connection = $this->connection;
+        $this->connection = null;
         $this->channel = null;
         try {
-            if ($channel !== null && $channel->is_open()) {
-                $channel->close();
+            if ($connection !== null) {
+                $connection->close();
             }
         } catch (\Throwable $failure) {
-            // The connection is closed, and the channel with it.
+            // It is lost, which is why it is closed.
             return;
         }
     }

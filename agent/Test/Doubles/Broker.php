@@ -41,23 +41,18 @@ class Broker implements PublisherInterface
     public $hasQueue = true;
 
     /**
-     * @var bool whether the connection works, and with it all of its channels
-     */
-    public $isConnected = true;
-
-    /**
-     * The channel that Magento's publishers and consumers share.
+     * The channel that Magento's publishers and consumers share: the agent does not open it.
      *
      * @var Channel|null
      */
     public $shared;
 
     /**
-     * The channels that were opened beside it.
+     * The connections that were opened.
      *
-     * @var Channel[]
+     * @var BrokerConnection[]
      */
-    public $channels = [];
+    public $connections = [];
 
     public function publish($topicName, $data)
     {
@@ -67,26 +62,25 @@ class Broker implements PublisherInterface
 
     public function getChannel(): Channel
     {
-        $this->fail();
-        $this->shared = $this->shared ?? new Channel($this);
-        return $this->shared;
+        return $this->shared = $this->shared ?? new Channel($this, $this->connect());
     }
 
     /**
-     * Opens a channel, as a connection does.
+     * Returns a setting of env.php.
+     *
+     * @param string $key
+     * @return string
      */
-    public function channel(): Channel
+    public function getValue($key)
     {
-        $this->fail();
-        if (!$this->isConnected) {
-            throw new \RuntimeException('Channel connection is closed.');
-        }
-        return $this->channels[] = new Channel($this);
+        return $key === 'port' ? 5672 : ($key === 'ssl' ? '' : 'the ' . $key);
     }
 
-    public function isConnected(): bool
+    public function connect(): BrokerConnection
     {
-        return $this->isConnected;
+        $this->fail();
+
+        return $this->connections[] = new BrokerConnection($this);
     }
 
     private function fail(): void

@@ -20,6 +20,11 @@ class Channel
     private $broker;
 
     /**
+     * @var BrokerConnection
+     */
+    private $connection;
+
+    /**
      * @var bool
      */
     private $isOpen = true;
@@ -51,14 +56,10 @@ class Channel
      */
     private $onRefusal;
 
-    public function __construct(Broker $broker)
+    public function __construct(Broker $broker, BrokerConnection $connection)
     {
         $this->broker = $broker;
-    }
-
-    public function getConnection(): Broker
-    {
-        return $this->broker;
+        $this->connection = $connection;
     }
 
     public function is_open(): bool
@@ -80,9 +81,7 @@ class Channel
 
     public function queue_declare(string $queue, bool $isPassive): void
     {
-        if (!$this->broker->isConnected) {
-            throw new \RuntimeException('Broken pipe or closed connection');
-        }
+        $this->connection->check();
         $this->broker->asked[] = ($isPassive ? 'is there ' : 'make ') . $queue;
         if (!$this->broker->hasQueue) {
             $this->isOpen = false;

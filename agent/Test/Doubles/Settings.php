@@ -18,7 +18,32 @@ class Settings implements ScopeConfigInterface
 
     public function getValue($path, $scope = 'default', $code = null)
     {
+        if (strpos($path, '/') === false) {
+            return $this->section($path, $code);
+        }
+
         return $this->values[$path . '@' . $code] ?? $this->values[$path] ?? null;
+    }
+
+    /**
+     * Returns a whole section, by group and field.
+     *
+     * @param string $name
+     * @param int|string|null $code
+     * @return array
+     */
+    private function section(string $name, $code): array
+    {
+        $section = [];
+        foreach (array_keys($this->values) as $key) {
+            $path = explode('@', (string)$key)[0];
+            $parts = explode('/', $path);
+            if (count($parts) === 3 && $parts[0] === $name) {
+                $section[$parts[1]][$parts[2]] = $this->getValue($path, 'store', $code);
+            }
+        }
+
+        return $section;
     }
 
     public function isSetFlag($path, $scope = 'default', $code = null): bool

@@ -505,14 +505,15 @@ namespace PhpAmqpLib\Message {
 }
 
 namespace Magento\Framework\Amqp {
-    class ConfigFactory
+    class Config
     {
-        public $created = [];
-
-        public function create(array $data = [])
-        {
-            return $this->created[] = new \MagentoEventBridge\Agent\Test\Doubles\Broker();
-        }
+        public const HOST = 'host';
+        public const PORT = 'port';
+        public const USERNAME = 'user';
+        public const PASSWORD = 'password';
+        public const VIRTUALHOST = 'virtualhost';
+        public const SSL = 'ssl';
+        public const SSL_OPTIONS = 'ssl_options';
     }
 
     class ConfigPool
@@ -527,6 +528,37 @@ namespace Magento\Framework\Amqp {
         public function get($connectionName)
         {
             return $this->config;
+        }
+    }
+}
+
+namespace Magento\Framework\Amqp\Connection {
+    class FactoryOptions
+    {
+        public $set = [];
+
+        public function __call($name, $arguments)
+        {
+            $this->set[$name] = $arguments[0];
+        }
+    }
+
+    class Factory
+    {
+        public $options = [];
+
+        private $broker;
+
+        public function __construct($broker)
+        {
+            $this->broker = $broker;
+        }
+
+        public function create(FactoryOptions $options)
+        {
+            $this->options[] = $options->set;
+
+            return $this->broker->connect();
         }
     }
 }

@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Test\Unit;
 
-use Magento\Framework\Amqp\ConfigFactory;
 use Magento\Framework\Amqp\ConfigPool;
+use Magento\Framework\Amqp\Connection\Factory;
 use Magento\Framework\DataObject;
 use Magento\Framework\MessageQueue\ConnectionTypeResolver;
 use Magento\Framework\MessageQueue\MessageEncoder;
@@ -40,9 +40,9 @@ class MessageQueueTest extends TestCase
     private $cache;
 
     /**
-     * @var ConfigFactory
+     * @var Factory
      */
-    private $newBrokers;
+    private $connections;
 
     public function testACaptureIsPublishedAsAStringAndSaysThatItWasQueued(): void
     {
@@ -107,42 +107,58 @@ class MessageQueueTest extends TestCase
         self::assertSame(['a'], array_column($this->shop->database->written(), 'event'));
     }
 
-    public function testALostConnectionIsReplacedOnceAndTheQueueGoesOn(): void
+    public function testALostConnectionIsReplacedAndTheQueueGoesOn(): void
     {
         $this->shopWithQueueOf('amqp');
         $this->add('a');
-        $this->broker->isConnected = false;
+        $this->broker->connections[0]->isLost = true;
         $this->add('b');
+        $this->broker->connections[1]->isLost = true;
         $this->add('c');
+        $this->add('d');
 
-        self::assertSame(['a'], $this->published());
-        self::assertCount(1, $this->newBrokers->created);
-        self::assertCount(2, $this->newBrokers->created[0]->published);
+        self::assertSame(['a', 'b', 'c', 'd'], $this->published());
+        self::assertCount(3, $this->broker->connections);
         self::assertSame([], $this->shop->database->written());
         self::assertSame([], $this->shop->log->lines);
     }
 
-    public function testTheReplacementOfALostConnectionIsReplacedToo(): void
+    public function testABrokerThatIsGoneForGoodIsTriedOnce(): void
     {
         $this->shopWithQueueOf('amqp');
-        $this->broker->isConnected = false;
         $this->add('a');
-        $this->newBrokers->created[0]->isConnected = false;
+        $this->broker->connections[0]->isLost = true;
+        $this->broker->failure = new \RuntimeException('connection refused');
         $this->add('b');
 
-        self::assertSame([1, 1], array_map(function (Broker $broker): int {
-            return count($broker->published);
-        }, $this->newBrokers->created));
-        self::assertSame([], $this->shop->database->written());
+        self::assertSame(['b'], array_column($this->shop->database->written(), 'event'));
+        self::assertCount(1, $this->broker->connections);
+        self::assertCount(1, $this->shop->log->lines);
     }
 
-    public function testAMissingQueueOpensNoOtherConnection(): void
+    public function testItConnectsAsMagentoDoes(): void
+    {
+        $this->shopWithQueueOf('amqp');
+        $this->add('a');
+
+        self::assertSame([[
+            'setHost' => 'the host',
+            'setPort' => '5672',
+            'setUsername' => 'the user',
+            'setPassword' => 'the password',
+            'setVirtualHost' => 'the virtualhost',
+            'setSslEnabled' => false,
+            'setSslOptions' => 'the ssl_options',
+        ]], $this->connections->options);
+    }
+
+    public function testAMissingQueueOpensOneConnectionOnly(): void
     {
         $this->shopWithQueueOf('amqp');
         $this->broker->hasQueue = false;
         $this->add('a');
 
-        self::assertSame([], $this->newBrokers->created);
+        self::assertCount(1, $this->broker->connections);
         self::assertSame(['a'], array_column($this->shop->database->written(), 'event'));
     }
 
@@ -179,8 +195,8 @@ class MessageQueueTest extends TestCase
         $this->add('a');
 
         self::assertSame(['a'], array_column($this->shop->database->written(), 'event'));
-        self::assertTrue($this->broker->shared->is_open());
-        self::assertFalse($this->broker->channels[0]->is_open());
+        self::assertNull($this->broker->shared);
+        self::assertFalse($this->broker->connections[0]->channels[0]->is_open());
     }
 
     public function testAfterARefusalTheNextMessagesHaveAChannelOfTheirOwn(): void
@@ -193,8 +209,8 @@ class MessageQueueTest extends TestCase
         $this->add('b');
 
         self::assertSame(['a'], array_column($this->shop->database->written(), 'event'));
-        self::assertCount(2, $this->broker->channels);
-        self::assertFalse($this->broker->channels[0]->is_open());
+        self::assertCount(2, $this->broker->connections);
+        self::assertFalse($this->broker->connections[0]->channels[0]->is_open());
     }
 
     public function testAQueueOfAnotherKindIsNotUsedAndThatIsNoFailure(): void
@@ -297,7 +313,7 @@ class MessageQueueTest extends TestCase
                 $this->publishers($connection),
                 new ConnectionTypeResolver(),
                 new ConfigPool($this->broker),
-                $this->newBrokers = new ConfigFactory(),
+                $this->connections = new Factory($this->broker),
                 $this->shop->resource,
                 new MessageEncoder()
             ),
