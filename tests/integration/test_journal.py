@@ -154,6 +154,25 @@ async def test_dead_letters_and_switched_off_events_are_reported(tmp_path: Path)
     assert await archive.faults(9) == []  # dead letters are read from their queue
 
 
+async def test_events_that_a_pattern_leaves_out_are_listed_only_on_request(tmp_path: Path) -> None:
+    journal = Recorder(_file(tmp_path), Retention())
+    journal.open()
+    placed = recorded.of("order-guest", "sales_order_place_after")
+    left_out, body = recorded.stored(placed)
+    off, other_body = recorded.stored(recorded.again(placed))
+    claim, other = Claim(1, body), Claim(2, other_body)
+    journal.ended(Settlement(time.time(), claim, left_out, "OrderPlaced", None, is_left_out=True))
+    journal.ended(Settlement(time.time(), other, off, "OrderPlaced", None))
+    journal.close()
+    archive = Archive(_file(tmp_path))
+    assert [event.id for event in await archive.search(Query(), 9)] == [off.id]
+    assert [event.id for event in await archive.changed(Query(), 0, 9)] == [off.id]
+    (found,) = await archive.search(Query(verdict="left_out"), 9)
+    assert (found.id, found.verdict, found.detail_type) == (left_out.id, "left_out", "OrderPlaced")
+    counts = await archive.counts(0)
+    assert {(c.name, c.events) for c in counts} == {("left_out", 1), ("off", 1)}
+
+
 async def test_what_keeps_events_waiting_is_reported_by_reason(tmp_path: Path) -> None:
     journal = Recorder(_file(tmp_path), Retention())
     journal.open()

@@ -15,6 +15,7 @@ from magento_eventbridge.declarations import reading
 from magento_eventbridge.declarations.catalogs import catalog_of
 from magento_eventbridge.delivery.backoff import Backoff
 from magento_eventbridge.delivery.dispatcher import Dispatcher
+from magento_eventbridge.delivery.observer import Call, Settlement
 from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
@@ -50,7 +51,14 @@ class Shop:
         self._route = Route(destination=destination, source="shop")
         self._endpoint = endpoint
         self._sink = EventBridgeSink(CredentialsFinder())
-        self.dispatcher = Dispatcher(queue, self.route, lambda _: self._sink, POLICY)
+        self.settled: list[Settlement] = []
+        self.dispatcher = Dispatcher(queue, self.route, lambda _: self._sink, POLICY, self)
+
+    def called(self, call: Call) -> None:
+        """Ignore a call: the endpoint records it."""
+
+    def ended(self, end: Settlement) -> None:
+        self.settled.append(end)
 
     def route(self, _: int) -> Route:
         return Route(self._route.destination, "shop", catalog=self.catalog)
@@ -77,6 +85,8 @@ async def test_an_own_event_is_delivered_unless_its_pattern_leaves_it_out(tmp_pa
     assert json.loads(entry["Detail"])["price"] == 12.5
     totals = shop.dispatcher.totals
     assert (totals.delivered, totals.left_out, totals.buried) == (1, 1, 0)
+    (end,) = shop.settled
+    assert (end.detail_type, end.reason, end.is_left_out) == ("PriceChanged", None, True)
 
 
 async def test_an_own_event_that_is_not_declared_becomes_a_dead_letter_that_says_so(

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
+import uuid_utils
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +16,7 @@ from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.captures import Capture, read_capture
 from magento_eventbridge.catalog import DOCUMENTED
 from magento_eventbridge.catalog.declared import (
+    Declaration,
     DeclarationsUnknownError,
     FieldType,
     UndeclaredEventError,
@@ -24,12 +27,19 @@ from magento_eventbridge.catalog.schema import detail_schema
 from magento_eventbridge.declarations import editing, elements, exported, reading
 from magento_eventbridge.declarations.catalogs import catalog_of
 from magento_eventbridge.declarations.current import CurrentCatalog
+from magento_eventbridge.declarations.dispatched import undispatched
+from magento_eventbridge.declarations.preview import preview
 from magento_eventbridge.delivery.envelope import ConditionNotMetError, build_entry
+from magento_eventbridge.delivery.lane import Pending
+from magento_eventbridge.delivery.observer import Call
+from magento_eventbridge.delivery.ports import Claim
 from magento_eventbridge.delivery.routing import Destination, Route
-from magento_eventbridge.doctor.declarations import declarations
+from magento_eventbridge.delivery.verdicts import Answer, Fate, Verdict
+from magento_eventbridge.doctor.declarations import declarations, unused_declarations
+from magento_eventbridge.journal.recorder import Recorder, Retention
 from magento_eventbridge.provisioning import patterns
 from magento_eventbridge.settings.model import Settings
-from tests.unit.recorded import recorded, varied
+from tests.unit.recorded import recorded, varied, without
 
 POINTS = """
 <event name="LoyaltyPointsChanged" subject="points">
@@ -335,6 +345,68 @@ def test_the_doctor_reports_a_file_of_declarations_that_is_missing(tmp_path):
     assert (finding.state, finding.message) == ("ok", f"1 in {file}")
 
 
+@pytest.mark.parametrize(
+    ("code", "event"),
+    [
+        ("$this->events->dispatch('acme_points_spent', []);", "acme_points_spent"),
+        ('$e->dispatch("Acme_Points_Spent", []);', "acme_points_spent"),
+        ("protected $_eventPrefix = 'acme_points';", "acme_points_save_commit_after"),
+        ("dispatch('controller_action_postdispatch_' . $n)", "controller_action_postdispatch_a_b"),
+        ('dispatch("acme_points_section_{$name}")', "acme_points_section_tax"),
+    ],
+)
+def test_an_event_that_a_module_dispatches_is_found(tmp_path, code, event):
+    module = tmp_path / "vendor/acme/module-points"
+    (module / "Model").mkdir(parents=True)
+    (module / "registration.php").write_text("<?php")
+    (module / "Model/Points.php").write_text(f"<?php {code}")
+    (module / "Model/broken.php").symlink_to(tmp_path / "nowhere")
+    assert undispatched(tmp_path, {event, "acme_pointz_save_after"}) == {"acme_pointz_save_after"}
+    assert undispatched(tmp_path, {event}) == set()
+
+
+async def test_the_doctor_warns_of_events_that_no_module_dispatches(tmp_path):
+    root = store(tmp_path)
+    (root / "app/code/Acme/Points/registration.php").write_text("'acme_point'")
+    (finding,) = await unused_declarations(Settings(magento_root=root))
+    assert finding.state == "warn"
+    assert "event 'LoyaltyPointsChanged'" in finding.message
+    assert "no module of the store dispatches 'acme_points_save_after'" in finding.message
+
+
+async def test_the_doctor_warns_of_fields_that_were_always_null(tmp_path):
+    file = tmp_path / "declarations.json"
+    exported.write(file, read(tmp_path, POINTS, PRICE).events)
+    given = {
+        "declarations_file": file,
+        "console": {"enabled": True},
+        "journal": {"path": tmp_path / "journal.sqlite"},
+    }
+    assert await unused_declarations(Settings.model_validate(given)) == []  # no journal yet
+    journal = Recorder(tmp_path / "journal.sqlite", Retention())
+    journal.open()
+    catalog = CurrentCatalog(Settings(declarations_file=file)).catalog
+    bodies = [
+        capture("LoyaltyPointsChanged", {"customer_id": 7}, id=str(uuid_utils.uuid7()))
+        for _ in range(3)
+    ]
+    bodies.append(capture("PriceChanged", {"price": 12}))
+    for of in bodies:
+        event = catalog.by_name[str(of.declared)]
+        entry = build_entry(of, event, route(catalog))
+        pending = Pending(Claim(1, b"{}"), entry, "", of.id, "", 0)
+        answer = Answer(200, [])
+        verdicts = [Verdict(Fate.DELIVERED)]
+        journal.called(Call(1.0, 0.1, Destination("eu-west-1"), [pending], verdicts, answer))
+    journal.close()
+    (finding,) = await unused_declarations(Settings.model_validate(given))
+    assert "field 'tags' of event 'LoyaltyPointsChanged' was null in all of its last 3" in str(
+        finding
+    )
+    given["journal"]["personal_data"] = "leave_out"
+    assert await unused_declarations(Settings.model_validate(given)) == []
+
+
 def test_the_examples_to_copy_from_are_right():
     declared = reading.read_files([Path(__file__).parents[2] / "examples/eventbridge_events.xml"])
     assert declared.faults == ()
@@ -370,6 +442,54 @@ def test_subscribe_declares_an_event_and_unsubscribe_removes_it(tmp_path):
     assert editing.subscribe(root, again).changed == ("cost",)
     editing.unsubscribe(root, "PriceChanged")
     assert [event.name for event in reading.read_store(root).events] == names[:2]
+
+
+def test_a_dry_run_checks_and_changes_nothing(tmp_path):
+    root = store(tmp_path)
+    before = (root / reading.SHOPS_OWN).read_bytes()
+    event = elements.event("PriceChanged", **PRICE_EVENT)
+    assert editing.subscribe(root, event, dry_run=True).name == "PriceChanged"
+    assert (root / reading.SHOPS_OWN).read_bytes() == before
+
+
+def _declaration(folder: Path, event: str) -> Declaration:
+    (declared,) = read(folder, event).events
+    return declared
+
+
+def test_a_preview_shows_what_captures_would_become(tmp_path):
+    declared = _declaration(
+        tmp_path,
+        """<event name="OrderPlaced"><pattern>{"total": [{"numeric": [">", 1]}]}</pattern>
+        <field name="currencyCode" path="order_currency_code" type="string"/>
+        <field name="skus" path="items[].sku" type="string"/>
+        <field name="gift" path="payment.gift" type="string"/>
+        <field name="names" path="items[].nothing" type="string"/>
+        <field name="ids" path="increment_id[].id" type="string"/></event>""",
+    )
+    other = recorded("admin-login-fail", "backend_auth_user_login_failed")
+    small = varied(PLACED, snapshot={"grand_total": 0})
+    broken = without(PLACED, "increment_id")
+    texts = [msgspec.json.encode(of).decode() for of in (small, PLACED, other, broken)]
+    shown = preview(declared, ["{broken", *texts, json.dumps({"event": "x"})])
+    assert (shown.captures, shown.left_out) == (2, 1)
+    assert shown.detail
+    assert shown.detail["id"] == PLACED.snapshot["increment_id"]
+    assert shown.detail["skus"] == [item["sku"] for item in PLACED.snapshot["items"]]
+    assert {"gift", "names", "ids"} <= shown.unknown
+    assert shown.detail["gift"] is None
+
+
+def test_a_preview_of_an_own_event_reads_captures_of_its_magento_event(tmp_path):
+    texts = [
+        json.dumps({**json.loads(msgspec.json.encode(of)), "event": "Acme_points_save_after"})
+        for of in (capture("Other", {"customer_id": "7"}), capture("Other", {}))
+    ]
+    shown = preview(_declaration(tmp_path, POINTS), texts)
+    assert (shown.captures, shown.left_out) == (2, 0)
+    assert shown.detail == {"customer_id": 7, "tags": None}
+    assert shown.unknown == {"tags"}
+    assert preview(_declaration(tmp_path, POINTS), []).detail is None
 
 
 def test_subscribe_creates_the_file(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,9 +19,13 @@ from magento_eventbridge.catalog.declared import Declaration, DeclaredField, Tri
 from magento_eventbridge.cli.samples import sample_event
 from magento_eventbridge.declarations import exported, reading
 from magento_eventbridge.declarations.catalogs import catalog_of
+from magento_eventbridge.delivery.observer import Settlement
+from magento_eventbridge.delivery.ports import Claim
 from magento_eventbridge.delivery.routing import Destination, Route
+from magento_eventbridge.journal.recorder import Recorder, Retention
 from magento_eventbridge.provisioning import python_code, typescript_code
 from tests.support.programs import program
+from tests.unit.recorded import recorded, varied
 from tests.unit.test_cli import command, nothing_of_this_machine, words  # noqa: F401
 
 PROJECT = Path(__file__).parents[2]
@@ -250,3 +255,39 @@ def test_send_test_and_iam_know_own_events(command, tmp_path, catalog):
     ran = command("iam", "policy", *options, "--set", "options.region=eu-west-1")
     assert ran.status == 0
     assert all(name in ran.out for name in OWN)
+
+
+def test_subscribe_shows_a_preview_and_can_change_nothing(command, tmp_path):
+    (tmp_path / "app/etc").mkdir(parents=True)
+    (tmp_path / "app/etc/env.php").write_text("<?php return [];")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/magento").touch()
+    config = tmp_path / "bridge.toml"
+    config.write_text(
+        f'[console]\nenabled = true\n[journal]\npath = "{tmp_path / "journal.sqlite"}"\n'
+    )
+    given = ["--config", config]
+    given += ["--field", "skus=items[].sku:string", "--field", "gift=payment.gift:string"]
+    given += ["--magento-root", tmp_path, "--pattern", '{"total": [{"numeric": [">", 1]}]}']
+    ran = command("events", "subscribe", "OrderPlaced", *given, "--dry-run")
+    assert ran.status == 0
+    assert "the journal has no capture that it could come from" in words(ran.out)
+    assert '"skus": [' in ran.out
+    assert "is not changed" in words(ran.out)
+    assert not (tmp_path / "app/etc/eventbridge_events.xml").exists()
+
+    journal = Recorder(tmp_path / "journal.sqlite", Retention())
+    journal.open()
+    placed = recorded("order-guest", "sales_order_place_after")
+    for number, of in enumerate((placed, varied(placed, snapshot={"grand_total": 0}))):
+        claim = Claim(number, msgspec.json.encode(of))
+        known_as = varied(of, id=str(number))
+        journal.ended(Settlement(1.0, claim, known_as, "OrderPlaced", None))
+    journal.close()
+    ran = command("events", "subscribe", "OrderPlaced", *given)
+    assert ran.status == 0, ran.err
+    assert "of the last 2 captures that it could come from, 1 would be sent" in words(ran.out)
+    assert "its pattern leaves out 1" in words(ran.out)
+    assert "not in those captures, so null here: gift" in words(ran.out)
+    assert "bin/magento cache:clean config" in words(ran.out)
+    assert (tmp_path / "app/etc/eventbridge_events.xml").exists()

@@ -1,5 +1,6 @@
 """`events`: list and show the events of the catalog."""
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from magento_eventbridge.catalog import EventDefinition
-from magento_eventbridge.catalog.declared import ShopCatalog
+from magento_eventbridge.catalog.declared import Declaration, ShopCatalog
 from magento_eventbridge.catalog.event import DetailLevel
 from magento_eventbridge.catalog.schema import detail_schema, fields
 from magento_eventbridge.cli.options import (
@@ -21,9 +22,12 @@ from magento_eventbridge.cli.options import (
 from magento_eventbridge.cli.output import AsJson, note, out, show_json, table
 from magento_eventbridge.cli.samples import sample_event
 from magento_eventbridge.declarations import exported, reading
+from magento_eventbridge.declarations.catalogs import catalog_of
 from magento_eventbridge.declarations.current import CurrentCatalog
+from magento_eventbridge.journal.archive import Archive, JournalError
 from magento_eventbridge.magento.agent.module import StoreFolder
 from magento_eventbridge.settings.layers import load
+from magento_eventbridge.settings.model import Settings
 
 app = typer.Typer(help="Show the events that reach the bus.", no_args_is_help=True)
 
@@ -217,9 +221,16 @@ def subscribe(
         str | None, typer.Option("--subject", help="Keeps the order of one object's events.")
     ] = None,
     description: Annotated[str, typer.Option("--description", help="When it is sent.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check and preview it; change no file.")
+    ] = False,
+    config: Config = None,
     magento_root: MagentoRoot = None,
 ) -> None:
-    """Declare an own event, or fields for a documented one, in app/etc/eventbridge_events.xml."""
+    """Declare an own event, or fields for a documented one, in app/etc/eventbridge_events.xml.
+
+    Shows what it would send, from the last captures in the journal.
+    """
     root = _root(magento_root)
     from magento_eventbridge.declarations import editing, elements
 
@@ -237,7 +248,11 @@ def subscribe(
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    declared = editing.subscribe(root, event)
+    declared = editing.subscribe(root, event, dry_run=dry_run)
+    _show_preview(declared, load(sources_of(config, None, magento_root)[0])[0])
+    if dry_run:
+        out.print(f"{root / reading.SHOPS_OWN} is not changed")
+        return
     out.print(f"{root / reading.SHOPS_OWN} declares {declared.name}")
     out.print(_REMINDER)
 
@@ -260,6 +275,42 @@ def unsubscribe(
 
 
 _REMINDER = "Now run 'bin/magento cache:clean config' in the shop; the bridge follows by itself."
+
+
+_PREVIEWED = 1_000
+"""How many of the last captures a preview reads."""
+
+
+def _show_preview(declared: Declaration, settings: Settings) -> None:
+    from magento_eventbridge.declarations.preview import preview
+
+    shown = preview(declared, _last_captures(settings))
+    if not shown.captures:
+        sample = catalog_of([declared]).by_name[declared.name].sample
+        out.print("the journal has no capture that it could come from; its detail looks like this:")
+        out.print(json.dumps(sample, indent=2, ensure_ascii=False))
+        return
+    sent = shown.captures - shown.left_out
+    out.print(
+        f"of the last {shown.captures} captures that it could come from, {sent} would be sent"
+    )
+    if shown.left_out:
+        out.print(f"its pattern leaves out {shown.left_out}")
+    if shown.detail is not None:
+        out.print(json.dumps(shown.detail, indent=2, ensure_ascii=False))
+    if shown.unknown:
+        names = ", ".join(sorted(shown.unknown))
+        out.print(f"not in those captures, so null here: {names}")
+
+
+def _last_captures(settings: Settings) -> list[str]:
+    if settings.journal_file is None:
+        return []
+    try:
+        return asyncio.run(Archive(settings.journal_file).last_captures(_PREVIEWED))
+    except JournalError as error:
+        note(str(error))
+        return []
 
 
 def catalog_for(config: Path | None, magento_root: Path | None) -> ShopCatalog:

@@ -11,6 +11,7 @@ VERDICTS = {
     "parked": "parked",
     "dead": "dead letter",
     "off": "switched off",
+    "left_out": "left out",
 }
 """The text shown for each verdict of the journal."""
 

@@ -21,14 +21,16 @@ class EditError(BridgeError):
     """The file cannot be changed so; it stays as it was."""
 
 
-def subscribe(root: Path, event: Any) -> Declaration:
+def subscribe(root: Path, event: Any, *, dry_run: bool = False) -> Declaration:
     """Put an `<event>` into the shop's file, in the place of one of the same name.
+
+    With `dry_run` it is only checked.
 
     Raises:
         EditError: the declaration would be refused, or the file cannot be read or written.
     """
     name = event.get("name")
-    with _edited(root) as config:
+    with _edited(root, dry_run=dry_run) as config:
         former = config.find(f"event[@name='{name}']")
         if former is None:
             config.append(event)
@@ -58,7 +60,7 @@ def unsubscribe(root: Path, name: str) -> None:
 
 
 @contextmanager
-def _edited(root: Path) -> Iterator[Any]:
+def _edited(root: Path, *, dry_run: bool = False) -> Iterator[Any]:
     """Yield the root element of the shop's file; write it at the end, unless an error is raised."""
     file = root / reading.SHOPS_OWN
     try:
@@ -71,6 +73,8 @@ def _edited(root: Path) -> Iterator[Any]:
     except (OSError, etree.XMLSyntaxError) as error:
         raise EditError(f"{file}: {error}") from None
     yield config
+    if dry_run:
+        return
     try:
         _replace(file, _text(config))
     except OSError as error:

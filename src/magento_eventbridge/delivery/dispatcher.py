@@ -348,7 +348,7 @@ class Dispatcher:
             self.totals.left_out += 1
             self._acks.append(claim)
             self._has_settled.set()
-            self._report_settled(claim, capture, left_out.detail_type, None)
+            self._report_settled(claim, capture, left_out.detail_type, None, is_left_out=True)
         except InvalidCaptureError as error:
             self._refuse(claim, capture, ReasonKind.NOT_A_CAPTURE.reason(error))
         except TranslationError as error:
@@ -389,12 +389,20 @@ class Dispatcher:
         self._report_settled(claim, capture, "", reason)
 
     def _report_settled(
-        self, claim: Claim, capture: Capture | None, detail_type: str, reason: str | None
+        self,
+        claim: Claim,
+        capture: Capture | None,
+        detail_type: str,
+        reason: str | None,
+        *,
+        is_left_out: bool = False,
     ) -> None:
         """Report to the observer what was settled without a call."""
         if self._observer:
             reason = reason[:_LONGEST_REASON] if reason else None
-            self._observer.ended(Settlement(time.time(), claim, capture, detail_type, reason))
+            self._observer.ended(
+                Settlement(time.time(), claim, capture, detail_type, reason, is_left_out)
+            )
 
     def _sender(self, destination: Destination) -> Sender:
         sender = self._senders.get(destination)

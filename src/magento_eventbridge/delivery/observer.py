@@ -33,7 +33,8 @@ class Settlement(NamedTuple):
         at: in seconds since the epoch.
         capture: None when the claim's body is no capture.
         detail_type: empty when it is not known which event it means.
-        reason: why it is a dead letter; None when its event is switched off.
+        reason: why it is a dead letter; None when its event is switched off or left out.
+        is_left_out: whether the pattern of its declaration leaves it out.
     """
 
     at: float
@@ -41,6 +42,7 @@ class Settlement(NamedTuple):
     capture: Capture | None
     detail_type: str
     reason: str | None
+    is_left_out: bool = False
 
 
 class Observer(Protocol):

@@ -16,7 +16,7 @@ from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import QueueError, Sink
 from magento_eventbridge.delivery.routing import Route
 from magento_eventbridge.delivery.verdicts import Fate, judge
-from magento_eventbridge.doctor.declarations import declarations
+from magento_eventbridge.doctor.declarations import declarations, unused_declarations
 from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.provisioning import iam
 from magento_eventbridge.queues.amqp.queue import AmqpQueue
@@ -33,7 +33,7 @@ _TAKEN = ("InvalidArgument", "InvalidInputException", "MalformedDetail", "Valida
 
 async def check_delivery(settings: Settings) -> list[Finding]:
     """Check everything between a capture and its bus."""
-    findings = [*declarations(settings), _inlet(settings)]
+    findings = [*declarations(settings), *await unused_declarations(settings), _inlet(settings)]
     if settings.inlet.secrets or not settings.outbox.enabled or settings.spool.path.exists():
         findings.append(await _spool(settings))
     if settings.outbox.enabled:

@@ -25,7 +25,8 @@ class JournalError(Exception):
 
 class Summary(NamedTuple):
     """An event in a list. Times are in seconds since the epoch; `verdict` is the latest one:
-    delivered, waiting, parked, dead (a dead letter) or off (switched off)."""
+    delivered, waiting, parked, dead (a dead letter), off (switched off) or left_out (by the pattern
+    of its declaration)."""
 
     seq: int
     id: str
@@ -68,6 +69,7 @@ class Query:
     """Conditions on events; those that are None or empty do not apply.
 
     Attributes:
+        verdict: empty for all but left_out, which is listed only on request.
         text: a part of an id, an order number or any other text in detail or capture.
         since, until: when they happened, in seconds since the epoch.
     """
@@ -148,6 +150,31 @@ class Archive:
 
         return await self._read(work)
 
+    async def last_details(self, detail_type: str, limit: int) -> list[str]:
+        """Return the details of the last events of a detail-type, newest first."""
+
+        def work(connection: sqlite3.Connection) -> list[str]:
+            rows = connection.execute(
+                "SELECT detail FROM events WHERE detail_type = ? AND detail IS NOT NULL "
+                "ORDER BY seq DESC LIMIT ?",
+                (detail_type, limit),
+            )
+            return [detail for (detail,) in rows]
+
+        return await self._read(work)
+
+    async def last_captures(self, limit: int) -> list[str]:
+        """Return the last captures, newest first."""
+
+        def work(connection: sqlite3.Connection) -> list[str]:
+            rows = connection.execute(
+                "SELECT capture FROM events WHERE capture IS NOT NULL ORDER BY seq DESC LIMIT ?",
+                (limit,),
+            )
+            return [capture for (capture,) in rows]
+
+        return await self._read(work)
+
     async def faults(self, limit: int) -> list[Fault]:
         """Return the reasons for which events wait, the latest first."""
 
@@ -207,6 +234,8 @@ class Archive:
             if value not in (None, ""):
                 conditions.append(column)
                 values.append(value)
+        if not query.verdict:
+            conditions.append("verdict != 'left_out'")
         for word in query.text.split():
             condition, patterns = self._holds(connection, word)
             conditions.append(condition)

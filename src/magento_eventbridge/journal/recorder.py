@@ -103,7 +103,7 @@ class Retention:
 
     Attributes:
         days: how long undelivered events are kept after their last try.
-        delivered_days: how long events are kept that are delivered or switched off.
+        delivered_days: how long events are kept that are delivered, switched off or left out.
         events: how many are kept; the oldest are deleted first.
         personal_data: whether it is kept, hashed or left out.
     """
@@ -281,7 +281,7 @@ def clear(connection: sqlite3.Connection, retention: Retention, now: float) -> N
     day = 86_400.0
     oldest, oldest_delivered = now - retention.days * day, now - retention.delivered_days * day
     condition = (
-        "told_at < ? OR (told_at < ? AND verdict IN ('delivered', 'off')) "
+        "told_at < ? OR (told_at < ? AND verdict IN ('delivered', 'off', 'left_out')) "
         "OR seq <= (SELECT max(seq) FROM events) - ?"
     )
     deleted = _DELETED_AT_ONCE
@@ -374,7 +374,7 @@ def _row_of_call(
 
 def _row_of_end(end: Settlement, redaction: Redaction) -> Row:
     capture, body = end.capture, end.claim.body.decode(errors="replace")
-    known_as = "off" if end.reason is None else "dead"
+    known_as = _known_as(end)
     return (
         capture.id if capture else f"claim {end.claim.handle}",
         end.detail_type or (capture.event if capture else ""),
@@ -394,6 +394,12 @@ def _row_of_end(end: Settlement, redaction: Redaction) -> Row:
     )
 
 
+def _known_as(end: Settlement) -> str:
+    if end.is_left_out:
+        return "left_out"
+    return "off" if end.reason is None else "dead"
+
+
 def _is_plain_success(note: Call | Settlement) -> bool:
     """Return whether all events were delivered at the first try."""
     return isinstance(note, Call) and all(
@@ -407,7 +413,7 @@ def _counted(notes: Iterable[Call | Settlement]) -> MinuteCounts:
     for note in notes:
         minute = int(note.at) // 60 * 60
         if isinstance(note, Settlement):
-            counts[minute, "verdict", "off" if note.reason is None else "dead"] += 1
+            counts[minute, "verdict", _known_as(note)] += 1
             continue
         for pending, verdict in zip(note.batch, note.verdicts, strict=True):
             known_as = _VERDICTS[verdict.fate]
