@@ -10,6 +10,7 @@
     ├── EditError                      1  a file of own events cannot be changed as asked
     ├── ExportError                    1  a file of `events export` cannot be read or written
     ├── HandOverError                  1  captures could not be handed to a running bridge
+    ├── LedgerError                    1  the ledger cannot be read or written
     ├── ListenError                    1  an address cannot be listened on
     ├── LogFileError                   1  the log file cannot be opened
     ├── LoginLinkError                 1  no login link for the console can be created

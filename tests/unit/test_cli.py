@@ -163,6 +163,7 @@ def test_the_commands_are_those_that_are_documented():
     assert {" ".join(path) for path in commands()} == {
         "serve",
         "consume",
+        "audit",
         "backfill",
         "demo",
         "iam policy",
@@ -192,6 +193,7 @@ def test_the_commands_are_those_that_are_documented():
         "events unsubscribe",
         "events export",
         "events generate",
+        "events find",
         "dead-letters list",
         "dead-letters show",
         "dead-letters redrive",

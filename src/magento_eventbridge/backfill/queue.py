@@ -5,7 +5,8 @@ import heapq
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import cast
+from functools import partial
+from typing import NamedTuple, Protocol, cast
 
 from magento_eventbridge.backfill.kinds import Kind
 from magento_eventbridge.backfill.progress import Progress, ProgressError
@@ -56,6 +57,72 @@ class Job:
             raise RowError(f"its rows cannot be read: {error}") from None
 
 
+class Entity(NamedTuple):
+    """An entity to send; `capture` may raise RowError."""
+
+    key: int
+    name: str
+    capture: Callable[[], Capture]
+
+
+class Source(Protocol):
+    """Where entities come from, and where it is recorded which are settled.
+
+    Attributes:
+        position: entities up to this key are settled.
+        passed: how many of them were wanted.
+    """
+
+    position: int
+    passed: int
+
+    def batches(self, after: int) -> AsyncIterator[list[Entity]]:
+        """Yield the entities after a key, in order."""
+        ...
+
+    def advance(self, position: int, passed: int) -> None:
+        """Record that all entities up to a key are settled."""
+        ...
+
+    def leave_out(self, entity: str, reason: str) -> None:
+        """Record an entity that cannot be sent."""
+        ...
+
+
+class StoredEntities:
+    """The entities of a job, from the store's tables; progress is kept in a file."""
+
+    def __init__(self, tables: StoreTables, job: Job, progress: Progress) -> None:
+        self.position, self.passed = progress.position, progress.passed
+        self._tables = tables
+        self._job = job
+        self._progress = progress
+
+    async def batches(self, after: int) -> AsyncIterator[list[Entity]]:
+        """Yield the entities after a key, in order."""
+        job, selection = self._job, self._progress.selection
+        async for keys in self._tables.keys(job.kind, selection, after=after):
+            for start in range(0, len(keys), CHUNK):
+                found = await self._tables.entities(job.kind, keys[start : start + CHUNK])
+                yield [
+                    Entity(
+                        int(rows.main[job.kind.key]),
+                        name_of(job.kind, rows),
+                        partial(job.capture, rows),
+                    )
+                    for rows in found
+                ]
+
+    def advance(self, position: int, passed: int) -> None:
+        """Record that all entities up to a key are settled."""
+        self._progress.advance(position, passed)
+        self.position, self.passed = position, passed
+
+    def leave_out(self, entity: str, reason: str) -> None:
+        """Record an entity that cannot be sent."""
+        self._progress.leave_out(entity, reason)
+
+
 def name_of(kind: Kind, rows: Rows) -> str:
     """Return what people know an entity as: its number, or else its key."""
     key = rows.main[kind.key]
@@ -74,20 +141,22 @@ class EntityQueue:
 
     def __init__(
         self,
-        tables: StoreTables,
-        job: Job,
-        progress: Progress,
+        source: Source,
         live_events_wait: LiveEventsWait | None = None,
+        *,
+        rate: float = 50.0,
+        limit: int | None = None,
     ) -> None:
-        self.taken = progress.passed
+        self.taken = source.passed
         self.waits_for_live_events = False
-        self._tables = tables
-        self._job = job
-        self._progress = progress
+        self._source = source
+        self._rate = rate
+        self._limit = limit
         self._live_events_wait = live_events_wait
-        self._read_up_to = progress.position
-        self._chunk: list[tuple[int, Rows]] = []
-        self._source: AsyncIterator[list[tuple[int, Rows]]] | None = None
+        self._read_up_to = source.position
+        self._chunk: list[Entity] = []
+        self._batches: AsyncIterator[list[Entity]] | None = None
+        self._names: dict[int, str] = {}
         self._is_exhausted = False
         self._bodies: dict[int, bytes] = {}  # by key: claimed or returned, not settled
         self._ordinals: dict[int, int] = {}  # the same keys, in order
@@ -117,56 +186,47 @@ class EntityQueue:
             claims.append(Claim(key, self._bodies[key]))
         try:
             while len(claims) < allowed and await self._fill():
-                key, rows = self._chunk.pop(0)
-                if claim := await self._claim(key, rows):
+                if claim := await self._claim(self._chunk.pop(0)):
                     claims.append(claim)
         except DatabaseError as error:
-            self._source, self._chunk = None, []
+            self._batches, self._chunk = None, []
             if not claims:
                 raise QueueError(str(error)) from error
         self._allowed -= len(claims)
         return claims
 
-    async def _claim(self, key: int, rows: Rows) -> Claim | None:
+    async def _claim(self, entity: Entity) -> Claim | None:
         """Claim one entity; one whose rows are broken is left out."""
-        self._read_up_to = key
+        self._read_up_to = key = entity.key
         self.taken += 1
         try:
-            body = body_of(self._job.capture(rows))
+            body = body_of(entity.capture())
         except RowError as error:
-            entity, reason = name_of(self._job.kind, rows), str(error)
-            await self._record(lambda: self._progress.leave_out(entity, reason))
+            reason = str(error)
+            await self._record(lambda: self._source.leave_out(entity.name, reason))
             return None
         self._bodies[key], self._ordinals[key] = body, self.taken
+        self._names[key] = entity.name
         return Claim(key, body)
 
     async def _fill(self) -> bool:
         """Read the next entities when there are none; return whether there are any."""
         if self._stopping.is_set():
             return False
-        limit = self._job.limit
-        if limit is not None and self.taken >= limit:
+        if self._limit is not None and self.taken >= self._limit:
             self._is_exhausted = True
             return False
         while not self._chunk and not self._is_exhausted:
-            self._source = self._source or self._entities()
+            self._batches = self._batches or self._source.batches(self._read_up_to)
             try:
-                self._chunk = await anext(self._source)
+                self._chunk = await anext(self._batches)
             except StopAsyncIteration:
                 self._is_exhausted = True
         return bool(self._chunk)
 
-    async def _entities(self) -> AsyncIterator[list[tuple[int, Rows]]]:
-        kind = self._job.kind
-        selection = self._progress.selection
-        async for keys in self._tables.keys(kind, selection, after=self._read_up_to):
-            for start in range(0, len(keys), CHUNK):
-                rows = await self._tables.entities(kind, keys[start : start + CHUNK])
-                yield [(int(of.main[kind.key]), of) for of in rows]
-
     async def _until_allowed(self) -> int:
         """Wait for the rate, and while live events wait; return how many may be handed out."""
-        at_once = max(1.0, self._job.rate * _AT_ONCE)
+        at_once = max(1.0, self._rate * _AT_ONCE)
         while not self._stopping.is_set():
             if self._live_events_wait and await self._live_events_wait():
                 self.waits_for_live_events = True
@@ -175,11 +235,11 @@ class EntityQueue:
                 continue
             self.waits_for_live_events = False
             now = time.monotonic()
-            self._allowed += (now - self._counted_at) * self._job.rate
+            self._allowed += (now - self._counted_at) * self._rate
             self._allowed, self._counted_at = min(self._allowed, at_once), now
             if self._allowed >= at_once:
                 return int(self._allowed)
-            await self._pause((at_once - self._allowed) / self._job.rate)
+            await self._pause((at_once - self._allowed) / self._rate)
         return 0
 
     async def _pause(self, seconds: float) -> None:
@@ -199,14 +259,15 @@ class EntityQueue:
             key = _key(claim)
             self._bodies.pop(key, None)
             self._ordinals.pop(key, None)
+            self._names.pop(key, None)
         await self._record(self._advance)
 
     def _advance(self) -> None:
         first = next(iter(self._ordinals.items()), None)
         if first is None:
-            self._progress.advance(self._read_up_to, self.taken)
+            self._source.advance(self._read_up_to, self.taken)
         else:
-            self._progress.advance(first[0] - 1, first[1] - 1)
+            self._source.advance(first[0] - 1, first[1] - 1)
 
     async def retry(self, claims: Sequence[Claim], delay: float = 0.0) -> None:
         """Hand entities out again after `delay` seconds."""
@@ -232,8 +293,8 @@ class EntityQueue:
 
     async def bury(self, claim: Claim, reason: str) -> None:
         """Leave an entity out, and record why."""
-        entity = f"{self._job.kind.scope} id {_key(claim)}"
-        await self._record(lambda: self._progress.leave_out(entity, reason))
+        entity = self._names.get(_key(claim), "")
+        await self._record(lambda: self._source.leave_out(entity, reason))
         await self.ack([claim])
 
     async def depth(self) -> Depth:

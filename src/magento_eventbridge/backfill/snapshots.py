@@ -11,6 +11,7 @@ import msgspec
 from magento_eventbridge.backfill.identifiers import identifier
 from magento_eventbridge.backfill.kinds import Kind
 from magento_eventbridge.captures import Capture, ViewCodes
+from magento_eventbridge.catalog import BY_DETAIL_TYPE
 
 Row = Mapping[str, Any]
 Origin = Literal["backfill", "repair"]
@@ -88,7 +89,7 @@ def capture_of(
     Args:
         kind: of the entity.
         rows: of the entity.
-        detail_type: one of the kind's: the created or the updated one.
+        detail_type: one of the kind's, or another event of the same scope that it should have.
         origin: marks the event's metadata.
         version: of the state that a repaired update shows; empty: the entity's creation.
 
@@ -99,11 +100,12 @@ def capture_of(
     created = _moment(main, kind.happened)
     view_id = int(main.get("store_id") or 0)
     subject, snapshot = _SNAPSHOTS[kind.name](rows)
-    is_new = detail_type == kind.created
+    is_new = detail_type != kind.updated
+    of_kind = detail_type in kind.detail_types
     entity = f"{kind.scope}/{main[kind.key]}"
     return Capture(
         id=identifier(created, view_id, entity, detail_type, version),
-        event=kind.magento_event,
+        event=kind.magento_event if of_kind else BY_DETAIL_TYPE[detail_type].magento_events[0],
         time=_moment(main, kind.changed) if version else created,
         view_id=view_id,
         subject=subject[:255],

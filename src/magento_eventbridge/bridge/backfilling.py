@@ -3,13 +3,14 @@
 import asyncio
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from magento_eventbridge.backfill.live_events import LiveEvents
 from magento_eventbridge.backfill.progress import LeftOut, Progress
-from magento_eventbridge.backfill.queue import EntityQueue, Job
+from magento_eventbridge.backfill.queue import EntityQueue, Job, Source, StoredEntities
 from magento_eventbridge.backfill.rows import StoreTables
 from magento_eventbridge.bridge.dispatching import dispatching
+from magento_eventbridge.bridge.ledgers import ledger_written
 from magento_eventbridge.magento.database import database_options
 from magento_eventbridge.settings.model import Settings
 
@@ -64,10 +65,34 @@ async def run_job(
     Raises:
         QueueError: the database or the progress file cannot be used.
     """
+    source = StoredEntities(tables, job, progress)
+    outcome = await send(settings, source, report, rate=job.rate, limit=job.limit)
+    if outcome.is_complete:
+        progress.finish()
+    return replace(outcome, left_out=progress.left_out())
+
+
+async def send(
+    settings: Settings,
+    source: Source,
+    report: Callable[[RunState], None],
+    *,
+    rate: float,
+    limit: int | None = None,
+    is_stopped_by_signals: bool = True,
+) -> Outcome:
+    """Send entities until all are settled.
+
+    Raises:
+        QueueError: the database or the progress file cannot be used.
+    """
     live_events = LiveEvents(database_options(settings.outbox))
-    queue = EntityQueue(tables, job, progress, live_events)
+    queue = EntityQueue(source, live_events, rate=rate, limit=limit)
     try:
-        async with dispatching(settings, queue) as dispatcher:
+        async with (
+            ledger_written(settings) as ledger,
+            dispatching(settings, queue, journal=ledger) as dispatcher,
+        ):
 
             def stop() -> None:
                 queue.stop()
@@ -75,7 +100,7 @@ async def run_job(
 
             def state() -> RunState:
                 problem = next(iter(dispatcher.problems.values()), "")
-                return RunState(progress.passed, problem, queue.waits_for_live_events)
+                return RunState(source.passed, problem, queue.waits_for_live_events)
 
             async def keep_reporting() -> None:
                 while True:
@@ -83,7 +108,7 @@ async def run_job(
                     await asyncio.sleep(_REPORTS_EVERY)
 
             loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGINT) if is_stopped_by_signals else ():
                 loop.add_signal_handler(number, stop)
             reporter = asyncio.create_task(keep_reporting(), name="progress")
             try:
@@ -91,15 +116,13 @@ async def run_job(
             finally:
                 reporter.cancel()
                 await asyncio.gather(reporter, return_exceptions=True)
-            if queue.is_complete:
-                progress.finish()
             report(state())
             totals = dispatcher.totals
             return Outcome(
                 sent=totals.delivered,
                 switched_off=totals.passed_over + totals.left_out,
-                passed=progress.passed,
-                left_out=progress.left_out(),
+                passed=source.passed,
+                left_out=[],
                 is_complete=queue.is_complete,
                 problem=state().problem,
             )

@@ -15,6 +15,7 @@ from magento_eventbridge.bridge.dispatching import delivery_policy, dispatching
 from magento_eventbridge.bridge.heartbeat import heartbeat
 from magento_eventbridge.bridge.queues import open_queue, renew_login, when_login_refused
 from magento_eventbridge.bridge.routes import Routes
+from magento_eventbridge.bridge.scheduled_audit import ScheduledAudit
 from magento_eventbridge.bridge.startup import start_log, tracing
 from magento_eventbridge.catalog.declared import ShopCatalog
 from magento_eventbridge.declarations.current import CurrentCatalog
@@ -24,9 +25,11 @@ from magento_eventbridge.delivery.outage import Outage
 from magento_eventbridge.delivery.ports import Queue, QueueError
 from magento_eventbridge.inlets.http import Inlet, InletOptions
 from magento_eventbridge.journal.recorder import Recorder
+from magento_eventbridge.ledger.recorder import Ledger
 from magento_eventbridge.listener import ListenerOptions, ListenError
 from magento_eventbridge.magento.database import DatabaseError, database_options
 from magento_eventbridge.magento.live_store import LiveStore, Reading, follow
+from magento_eventbridge.observability.metrics import AuditFigures
 from magento_eventbridge.observability.monitoring_server import MonitoringServer
 from magento_eventbridge.queues.amqp.queue import AmqpQueue
 from magento_eventbridge.queues.mysql.heartbeat import Heartbeat
@@ -46,8 +49,8 @@ _DECLARATIONS_SECONDS = 10.0
 
 
 @asynccontextmanager
-async def _written(journal: Recorder) -> AsyncIterator[None]:
-    """Write a journal while the context lasts."""
+async def _written(journal: Recorder | Ledger) -> AsyncIterator[None]:
+    """Write a journal or ledger while the context lasts."""
     journal.open()
     try:
         yield
@@ -63,6 +66,7 @@ class Bridge:
         views: the names of the store's views by their ids, as far as they are known.
         queues, dispatchers: what delivers, once `serve` has begun.
         journal: the events that the console shows; None: no journal is kept.
+        ledger: what was delivered, for the audit; None: none is kept.
     """
 
     def __init__(
@@ -91,6 +95,9 @@ class Bridge:
         self.journal: Recorder | None = None
         if file := settings.journal_file:
             self.journal = Recorder(file, settings.journal.retention())
+        self.ledger: Ledger | None = None
+        if file := settings.ledger_file:
+            self.ledger = Ledger(file, settings.ledger.days)
         self.monitoring: MonitoringServer | None = None
         if settings.metrics.enabled:
             where = ListenerOptions(settings.metrics.host, settings.metrics.port)
@@ -141,6 +148,8 @@ class Bridge:
                     return
             if self.journal:
                 await stack.enter_async_context(_written(self.journal))
+            if self.ledger:
+                await stack.enter_async_context(_written(self.ledger))
             await self._run(stack)
 
     async def _read(self, store: LiveStore) -> None:
@@ -175,6 +184,9 @@ class Bridge:
                 log.info("No HTTP inlet: %s", _why_off(self.settings.inlet))
             watch = self._follow_declarations()
             await stack.enter_async_context(background_task(watch, "declarations"))
+            figures = self.monitoring.audit if self.monitoring else AuditFigures()
+            watch = ScheduledAudit(lambda: self.settings, figures).run()
+            await stack.enter_async_context(background_task(watch, "audit"))
             if self.monitoring:
                 self.monitoring.is_serving()
             if self.store:
@@ -335,7 +347,7 @@ class Bridge:
     def _observers_of(self, queue: Queue) -> Observer | None:
         """Return the queue's observers, or None."""
         counts = self.monitoring.counts(queue) if self.monitoring else None
-        observers = [one for one in (self.journal, counts, self._tracing) if one]
+        observers = [one for one in (self.journal, self.ledger, counts, self._tracing) if one]
         return Observers(observers) if len(observers) > 1 else next(iter(observers), None)
 
     def _inlet_options(self) -> InletOptions:

@@ -13,6 +13,18 @@ DetailLevel = Literal["documented", "full"]
 """How much a detail says: the fields of the reference documentation, or more beside them."""
 
 
+# The fields of snapshots with the key of the row, by scope.
+_KEYS = {
+    "order": "entity_id",
+    "invoice": "entity_id",
+    "creditmemo": "entity_id",
+    "shipment": "entity_id",
+    "customer": "id",
+    "newsletter": "subscriber_id",
+}
+_KEY_DIGITS = 19
+
+
 class TranslationError(ValueError):
     """The capture's snapshot lacks something that the event's detail needs."""
 
@@ -72,6 +84,12 @@ class EventDefinition:
         """Its name in the original module's log, as `User/LoginFailed`."""
         words = self.config_path.split("/")[-1].split("_")
         return f"{self.scope.capitalize()}/{''.join(word.capitalize() for word in words)}"
+
+    def entity_of(self, capture: Capture) -> str:
+        """Return the key of the row that the event is about; empty: it is about none."""
+        key = _KEYS.get(self.scope)
+        text = str(capture.snapshot.get(key)) if key else ""
+        return text if text.isascii() and text.isdecimal() and len(text) < _KEY_DIGITS else ""
 
     def sample_at(self, level: DetailLevel) -> Json:
         """Return a sample of the detail of one level, without metadata."""

@@ -25,6 +25,8 @@ COMMANDS = {
     "doctor": "Check settings, store, credentials, bus, queues; exit 1 when something must be "
     "fixed.",
     "backfill": "Send events of what the store's tables already hold.",
+    "audit": "Compare the store's tables with what was delivered; exit 1 when something is "
+    "missing.",
     "version": "Print the version.",
     "events": "Show the events that reach the bus.",
     "iam": "Show the permissions that the bridge needs.",

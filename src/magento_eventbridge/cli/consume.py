@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from magento_eventbridge.bridge.dispatching import dispatching
+from magento_eventbridge.bridge.ledgers import ledger_written
 from magento_eventbridge.bridge.queues import open_queue
 from magento_eventbridge.bridge.startup import run_loop, start_log
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
@@ -93,7 +94,10 @@ def _objection(settings: Settings, consumer: str) -> str:
 async def _consume(settings: Settings, name: str | None, at_most: int | None) -> Totals:
     queue = open_queue(settings, name, at_most=at_most)
     try:
-        async with dispatching(settings, queue, preload=False) as dispatcher:
+        async with (
+            ledger_written(settings) as ledger,
+            dispatching(settings, queue, journal=ledger, preload=False) as dispatcher,
+        ):
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, dispatcher.stop)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -342,3 +343,43 @@ def _summary(event: EventDefinition) -> dict[str, object]:
         "magentoEvents": list(event.magento_events),
         "when": event.when,
     }
+
+
+@app.command("find", epilog="Example: magento-eventbridge events find 000000123")
+def find(
+    order: Annotated[str, typer.Argument(metavar="ORDER", help="The order's number.")],
+    config: Config = None,
+    overrides: Overrides = None,
+    magento_root: MagentoRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what was delivered about an order, its invoices, credit memos and shipments."""
+    from magento_eventbridge.ledger.archive import LedgerArchive, LedgerError
+
+    settings, _ = settings_of(config, overrides, magento_root)
+    file = settings.ledger_file
+    if file is None:
+        raise LedgerError("no ledger is kept: see the settings ledger.enabled and outbox.enabled")
+    found = sorted(LedgerArchive([file]).entries([f"order/{order}"]), key=lambda one: one.id)
+    lines = [
+        {
+            "detail_type": one.detail_type,
+            "entity_id": one.entity,
+            "id": one.id,
+            "store_id": one.view_id,
+            "outcome": one.verdict,
+            "settled_at": datetime.fromtimestamp(one.at, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        }
+        for one in found
+    ]
+    if as_json:
+        show_json(lines)
+    elif not lines:
+        out.print(f"The ledger has nothing about the order {order}.")
+    else:
+        rows = table("detail-type", "entity", "id", "store view", "outcome", "settled (UTC)")
+        for line in lines:
+            rows.add_row(*line.values())
+        out.print(rows, soft_wrap=False)
+    if not lines:
+        raise typer.Exit(1)

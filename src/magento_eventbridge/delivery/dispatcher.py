@@ -359,7 +359,11 @@ class Dispatcher:
             self._refuse(claim, capture, ReasonKind.INTERNAL_ERROR.reason(type(error).__name__))
         else:
             view_id, number = capture.view_id, next(self._numbers)
-            pending = Pending(claim, entry, order_key, capture.id, event.label, view_id, number)
+            pending = Pending(
+                *(claim, entry, order_key, capture.id, event.label, view_id, number),
+                event=event.detail_type,
+                entity=event.entity_of(capture),
+            )
             self._send(pending, capture, sender)
 
     def _wait_for_declarations(self, claim: Claim, event: str) -> None:

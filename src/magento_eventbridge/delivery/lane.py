@@ -22,6 +22,8 @@ class Pending:
     label: str  # what the log calls the event, as `Order/Placed`
     view_id: int = 0
     number: int = 0  # its place in the order in which captures were claimed
+    event: str = ""  # its documented detail-type
+    entity: str = ""  # the key of the row that it is about; empty: it is about none
     failures: int = 0
     alone: bool = False  # a call with other entries was refused: it is sent alone
     probes: Group | None = None  # it is sent to try whether its group is still refused

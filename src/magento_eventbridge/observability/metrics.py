@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -57,6 +58,21 @@ class JournalWriter(Protocol):
         ...
 
 
+@dataclass
+class AuditFigures:
+    """The result of the last audit that `serve` ran.
+
+    Attributes:
+        missing: events that it found missing; None: there was no audit yet.
+        finished_at: when it ended, in seconds since the epoch.
+        failures: audits that could not be done, since the start.
+    """
+
+    missing: int | None = None
+    finished_at: float = 0.0
+    failures: int = 0
+
+
 class _Delivery(NamedTuple):
     queue: str
     counts: DeliveryCounts
@@ -74,6 +90,7 @@ class Metrics(Collector):
         self._deliveries: list[_Delivery] = []
         self._inlet_counters: dict[str, InletFigures] = {}
         self._journal: JournalWriter | None = None
+        self.audit = AuditFigures()
 
     def watch_delivery(self, queue: Queue, dispatcher: Dispatcher, counts: DeliveryCounts) -> None:
         """Include a queue and its dispatcher; `counts` is one of the dispatcher's observers."""
@@ -110,6 +127,17 @@ class Metrics(Collector):
         if self._journal:
             dropped.add_metric([], self._journal.dropped)
         yield dropped
+        yield from self._audit()
+
+    def _audit(self) -> Iterator[Metric]:
+        missing = _gauge("audit_missing", "Events that the last audit found missing")
+        finished = _gauge("audit_finished_seconds", "When the last audit ended")
+        if self.audit.missing is not None:
+            missing.add_metric([], self.audit.missing)
+            finished.add_metric([], self.audit.finished_at)
+        failures = _counter("audit_failures", "Audits that could not be done")
+        failures.add_metric([], self.audit.failures)
+        yield from (missing, finished, failures)
 
     def _inlets(self) -> Iterator[Metric]:
         accepted = _counter("captures_received", "Captures accepted by an inlet", "inlet")

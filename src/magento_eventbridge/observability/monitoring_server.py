@@ -9,7 +9,12 @@ from magento_eventbridge.listener import ListenerOptions
 from magento_eventbridge.observability.counts import DeliveryCounts
 from magento_eventbridge.observability.endpoint import MetricsEndpoint
 from magento_eventbridge.observability.health import Health
-from magento_eventbridge.observability.metrics import InletFigures, JournalWriter, Metrics
+from magento_eventbridge.observability.metrics import (
+    AuditFigures,
+    InletFigures,
+    JournalWriter,
+    Metrics,
+)
 
 
 @runtime_checkable
@@ -64,6 +69,11 @@ class MonitoringServer:
     def watch_inlet(self, name: str, counters: InletFigures) -> None:
         """Include an inlet."""
         self._metrics.watch_inlet(name, counters)
+
+    @property
+    def audit(self) -> AuditFigures:
+        """The figures of the last audit."""
+        return self._metrics.audit
 
     def is_serving(self) -> None:
         """Report the bridge as ready from now on."""

@@ -17,7 +17,13 @@ from magento_eventbridge.settings.queues import (
     OutboxSettings,
     SpoolSettings,
 )
-from magento_eventbridge.settings.records import JournalSettings, LogSettings, TracingSettings
+from magento_eventbridge.settings.records import (
+    AuditSettings,
+    JournalSettings,
+    LedgerSettings,
+    LogSettings,
+    TracingSettings,
+)
 from magento_eventbridge.settings.view import ViewSettings
 
 
@@ -35,6 +41,8 @@ class Settings(ViewSettings):
     claim_check: ClaimCheckSettings = ClaimCheckSettings()
     console: ConsoleSettings = ConsoleSettings()
     journal: JournalSettings = JournalSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    audit: AuditSettings = AuditSettings()
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()
     log: LogSettings = LogSettings()
@@ -63,6 +71,13 @@ class Settings(ViewSettings):
         if not (self.console.enabled and self.journal.enabled):
             return None
         return self.journal.path or self.spool.path.with_name("journal.sqlite")
+
+    @property
+    def ledger_file(self) -> Path | None:
+        """Where the ledger is; None: there is none."""
+        if not (self.outbox.enabled and self.ledger.enabled):
+            return None
+        return self.ledger.path or self.spool.path.with_name("ledger.sqlite")
 
     @property
     def console_login_file(self) -> Path:

@@ -1,6 +1,6 @@
 """Settings of what the bridge records: log, journal, traces."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     Field,
@@ -32,6 +32,27 @@ class JournalSettings(SettingsGroup):
             events=self.events,
             personal_data=self.personal_data,
         )
+
+
+class LedgerSettings(SettingsGroup):
+    """The ledger: what was delivered, in short, for `audit` and `events find`."""
+
+    enabled: bool = Field(True, description="keep one, where the store's database is known")
+    path: OptionalPath = Field(None, description="its file; empty: ledger.sqlite by the spool")
+    days: float = Field(90, gt=0, description="how long it is kept")
+
+
+class AuditSettings(SettingsGroup):
+    """The audit that `serve` runs by itself."""
+
+    at: Annotated[
+        str,
+        Field(
+            pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$",
+            description="when, as 03:30, each day, in the store's time zone; empty: never",
+        ),
+    ] = ""
+    hours: float = Field(26, gt=0, le=24 * 90, description="how far back it checks")
 
 
 class TracingSettings(SettingsGroup):

@@ -1,0 +1,1 @@
+"""The audit: compares the store's tables with what was delivered, waits or is a dead letter."""

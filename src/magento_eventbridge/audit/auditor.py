@@ -1,0 +1,358 @@
+"""Audit a window: what the store's tables hold against ledger, queues and dead letters."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from magento_eventbridge.audit.findings import Finding, Report, Verdict
+from magento_eventbridge.audit.waiting import WaitingCaptures
+from magento_eventbridge.backfill.kinds import KINDS, Kind
+from magento_eventbridge.backfill.queue import Entity, name_of
+from magento_eventbridge.backfill.rows import CHUNK, Selection, StoreTables
+from magento_eventbridge.backfill.snapshots import RowError, Rows, capture_of
+from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
+from magento_eventbridge.catalog import BY_DETAIL_TYPE, TranslationError, event_of
+from magento_eventbridge.catalog.event import DetailLevel
+from magento_eventbridge.delivery.envelope import ConditionNotMetError, build_entry
+from magento_eventbridge.delivery.ports import DeadLetters
+from magento_eventbridge.delivery.routing import Route
+from magento_eventbridge.ledger.archive import LedgerArchive, LedgerEntry
+from magento_eventbridge.ledger.recorder import subject_key
+from magento_eventbridge.ledger.states import state_of
+
+AUDITED = ("orders", "invoices", "creditmemos", "shipments", "customers")
+"""The kinds of entities that an audit checks."""
+
+_LEVELS: tuple[DetailLevel, ...] = ("documented", "full")
+_LETTERS_AT_ONCE = 500
+# In seconds: the ledger is written so much after a delivery, at the most.
+_LEDGER_DELAY = 1.5
+# In seconds: an event that was created so long before a gap may have been delivered in it.
+_BEFORE_A_GAP = 3600.0
+
+
+class _About(NamedTuple):
+    """What an event is about: the scope and the key of the row."""
+
+    scope: str
+    key: str
+
+
+@dataclass
+class _Waiting:
+    """The events that wait, or that are dead letters, by what they are about."""
+
+    waiting: dict[_About, set[str]]
+    dead: dict[_About, set[str]]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where an audit looks.
+
+    Attributes:
+        tables: of the store.
+        routes: returns the route of a store view.
+        ledger: what was delivered.
+        waiting: the captures that wait.
+        dead_letters: of all queues.
+    """
+
+    tables: StoreTables
+    routes: Callable[[int], Route]
+    ledger: LedgerArchive
+    waiting: WaitingCaptures
+    dead_letters: Sequence[DeadLetters]
+
+
+class Auditor:
+    """Compares the store's tables with what became of their events."""
+
+    def __init__(self, sources: Sources, *, ledger_delay: float = _LEDGER_DELAY) -> None:
+        self._sources = sources
+        self._ledger_delay = ledger_delay
+
+    async def audit(self, since: float, until: float, kinds: Collection[str] = AUDITED) -> Report:
+        """Check what was created or changed from `since` until `until` (epoch seconds).
+
+        Raises:
+            DatabaseError: the store's tables cannot be read.
+            LedgerError: the ledger cannot be read.
+            QueueError: dead letters cannot be read.
+        """
+        report = Report(since, until)
+        began = await asyncio.to_thread(self._sources.ledger.began)
+        gaps = await asyncio.to_thread(self._sources.ledger.gaps)
+        if began is None:
+            report.notes.append("there is no ledger: what was delivered is not known")
+        elif began > since:
+            report.notes.append("the ledger began later than the window: see 'unknown'")
+        open_findings: list[Finding] = []
+        for name in kinds:
+            kind = KINDS[name]
+            async for findings in self._created(kind, since, until):
+                report.add(one for one in findings if one.verdict != "missing")
+                open_findings += [one for one in findings if one.verdict == "missing"]
+            if kind.changed and kind.has_time_index:
+                async for findings in self._changed(kind, since, until):
+                    report.add(one for one in findings if one.verdict != "missing")
+                    open_findings += [one for one in findings if one.verdict == "missing"]
+        if open_findings:
+            report.add(await self._judge_again(open_findings, began, gaps))
+        return report
+
+    async def _created(
+        self, kind: Kind, since: float, until: float
+    ) -> AsyncIterator[list[Finding]]:
+        async for keys in self._sources.tables.keys(kind, Selection(since, until)):
+            for rows, entries in await self._with_entries(kind, keys):
+                yield [self._judge_creation(kind, rows, entries)]
+
+    async def _changed(
+        self, kind: Kind, since: float, until: float
+    ) -> AsyncIterator[list[Finding]]:
+        async for found in self._sources.tables.changed(kind, since, until):
+            changed_at = {str(one.id): one.changed for one in found}
+            for rows, entries in await self._with_entries(kind, [one.id for one in found]):
+                at = changed_at[rows.main[kind.key]]
+                finding = self._judge_change(kind, rows, entries, since, at)
+                yield [finding] if finding else []
+
+    async def _with_entries(
+        self, kind: Kind, keys: Sequence[int]
+    ) -> list[tuple[Rows, list[LedgerEntry]]]:
+        """Read entities with the ledger's entries about them."""
+        found: list[tuple[Rows, list[LedgerEntry]]] = []
+        for start in range(0, len(keys), CHUNK):
+            entities = await self._sources.tables.entities(kind, keys[start : start + CHUNK])
+            subjects = [_subject(kind, rows) for rows in entities]
+            entries = await asyncio.to_thread(self._sources.ledger.entries, subjects)
+            by_subject: dict[str, list[LedgerEntry]] = {}
+            for entry in entries:
+                by_subject.setdefault(entry.subject, []).append(entry)
+            for rows, subject in zip(entities, subjects, strict=True):
+                of_entity = [
+                    entry
+                    for entry in by_subject.get(subject_key(subject), [])
+                    if str(entry.entity) == rows.main[kind.key]
+                    and BY_DETAIL_TYPE[entry.detail_type].scope == kind.scope
+                ]
+                found.append((rows, of_entity))
+        return found
+
+    def _judge_creation(self, kind: Kind, rows: Rows, entries: Sequence[LedgerEntry]) -> Finding:
+        expected = self._expected(kind, rows)
+        try:
+            capture = capture_of(kind, rows, expected or kind.created, "repair")
+        except RowError:
+            return _finding(kind, rows, kind.created, 0.0, "broken")
+        verdict: Verdict = "missing"
+        if expected is None:
+            verdict = "switched off"
+        else:
+            verdicts = {one.verdict for one in entries if one.detail_type == expected}
+            for known in _IN_LEDGER:
+                if known in verdicts:
+                    verdict = known
+                    break
+        return _finding(kind, rows, expected or kind.created, capture.time, verdict)
+
+    def _expected(self, kind: Kind, rows: Rows) -> str | None:
+        """Return the event that a new entity must have; None: it is switched off."""
+        route = self._sources.routes(int(rows.main.get("store_id") or 0))
+        candidates = (kind.created, "OrderPlaced") if kind.name == "orders" else (kind.created,)
+        for detail_type in candidates:
+            if BY_DETAIL_TYPE[detail_type].config_path not in route.switched_off:
+                return detail_type
+        return None
+
+    def _judge_change(
+        self,
+        kind: Kind,
+        rows: Rows,
+        entries: Sequence[LedgerEntry],
+        since: float,
+        changed_at: float,
+    ) -> Finding | None:
+        detail_type = kind.updated or kind.created
+        route = self._sources.routes(int(rows.main.get("store_id") or 0))
+        try:
+            created = capture_of(kind, rows, kind.created, "repair")
+            states = self._states(created, route)
+        except (RowError, TranslationError, ConditionNotMetError):
+            return None  # its creation is judged, or it is left out
+        delivered = [one for one in entries if one.verdict == "delivered" and one.state]
+        is_new = created.time >= since
+        if BY_DETAIL_TYPE[detail_type].config_path in route.switched_off:
+            return None
+        if not delivered:
+            # Its creation is judged; of an older one nothing is known.
+            return None if is_new else _finding(kind, rows, detail_type, changed_at, "touched")
+        if same := [one for one in delivered if one.state in states]:
+            if is_new:
+                return None
+            was_sent = any(one.at >= since for one in same)
+            verdict: Verdict = "delivered" if was_sent else "touched"
+            return _finding(kind, rows, detail_type, changed_at, verdict)
+        state = state_of(_detail(created, route)).hex()
+        return _finding(kind, rows, detail_type, changed_at, "missing", state)
+
+    def _states(self, capture: Capture, route: Route) -> set[bytes]:
+        """Return what the present state may be in the ledger, whatever `options.detail` was."""
+        return {state_of(_detail(capture, replace(route, detail=level))) for level in _LEVELS}
+
+    async def _judge_again(
+        self,
+        findings: Sequence[Finding],
+        began: float | None,
+        gaps: Sequence[tuple[float, float]],
+    ) -> list[Finding]:
+        """Search queues and dead letters for what the ledger lacks, then the ledger once more."""
+        about = {_About(KINDS[one.kind].scope, str(one.key)) for one in findings}
+        known = await self._search(about)
+        await asyncio.sleep(self._ledger_delay)
+        judged: list[Finding] = []
+        for name in dict.fromkeys(one.kind for one in findings):
+            kind = KINDS[name]
+            of_kind = [one for one in findings if one.kind == name]
+            keys = sorted({one.key for one in of_kind})
+            by_key = {
+                rows.main[kind.key]: entries
+                for rows, entries in await self._with_entries(kind, keys)
+            }
+            for finding in of_kind:
+                if str(finding.key) not in by_key:
+                    continue  # deleted meanwhile
+                entries = by_key[str(finding.key)]
+                judged.append(
+                    finding._replace(verdict=self._last_word(finding, kind, entries, known))
+                )
+        return [_limited(one, began, gaps) for one in judged]
+
+    def _last_word(
+        self,
+        finding: Finding,
+        kind: Kind,
+        entries: Sequence[LedgerEntry],
+        known: _Waiting,
+    ) -> Verdict:
+        about = _About(kind.scope, str(finding.key))
+        if finding.state:
+            if any(one.state.hex() == finding.state for one in entries):
+                return "delivered"
+            of_waiting, of_dead = bool(known.waiting.get(about)), bool(known.dead.get(about))
+        else:
+            if any(
+                one.detail_type == finding.detail_type and one.verdict == "delivered"
+                for one in entries
+            ):
+                return "delivered"
+            of_waiting = finding.detail_type in known.waiting.get(about, ())
+            of_dead = finding.detail_type in known.dead.get(about, ())
+        if of_waiting:
+            return "waiting"
+        return "dead letter" if of_dead else "missing"
+
+    async def _search(self, wanted: set[_About]) -> _Waiting:
+        found = _Waiting({}, {})
+        async for capture in self._sources.waiting.all():
+            _note(found.waiting, capture, wanted)
+        for letters in self._sources.dead_letters:
+            after = 0
+            while page := await letters.page(_LETTERS_AT_ONCE, after=after):
+                after = page[-1].id
+                for letter in page:
+                    try:
+                        _note(found.dead, read_capture(letter.body), wanted)
+                    except InvalidCaptureError:
+                        continue
+        return found
+
+
+class Missing:
+    """The missing events of an audit as entities to send."""
+
+    def __init__(self, tables: StoreTables, findings: Sequence[Finding]) -> None:
+        self.position = self.passed = 0
+        self.left_out: list[tuple[str, str]] = []
+        self._tables = tables
+        self._findings = sorted(findings, key=lambda one: one.happened_at)
+
+    async def batches(self, after: int) -> AsyncIterator[list[Entity]]:
+        """Yield the entities after the one with a number, in the order of their times."""
+        for start in range(after, len(self._findings), CHUNK):
+            some = self._findings[start : start + CHUNK]
+            found: dict[tuple[str, str], Rows] = {}
+            for name in {one.kind for one in some}:
+                kind = KINDS[name]
+                keys = [one.key for one in some if one.kind == name]
+                for rows in await self._tables.entities(kind, keys):
+                    found[name, rows.main[kind.key]] = rows
+            yield [
+                Entity(
+                    start + number, one.name, _capturing(one, found.get((one.kind, str(one.key))))
+                )
+                for number, one in enumerate(some, start=1)
+            ]
+
+    def advance(self, position: int, passed: int) -> None:
+        """Remember how far it is: the ledger knows what was delivered."""
+        self.position, self.passed = position, passed
+
+    def leave_out(self, entity: str, reason: str) -> None:
+        """Remember an entity that cannot be sent."""
+        self.left_out.append((entity, reason))
+
+
+def _capturing(finding: Finding, rows: Rows | None) -> Callable[[], Capture]:
+    def capture() -> Capture:
+        if rows is None:
+            raise RowError("it was deleted")
+        kind = KINDS[finding.kind]
+        return capture_of(kind, rows, finding.detail_type, "repair", version=finding.state)
+
+    return capture
+
+
+_IN_LEDGER: tuple[Verdict, ...] = ("delivered", "switched off", "dead letter")
+
+
+def _subject(kind: Kind, rows: Rows) -> str:
+    if kind.name == "customers":
+        return f"customer/{rows.main[kind.key]}"
+    order: Mapping[str, object] = rows.main if kind.name == "orders" else rows.order or {}
+    return f"order/{order.get('increment_id')}"
+
+
+def _detail(capture: Capture, route: Route) -> str:
+    event = route.catalog.event_of(capture)
+    if event is None:
+        raise TranslationError("it means no event")
+    return build_entry(capture, event, route).detail
+
+
+def _note(into: dict[_About, set[str]], capture: Capture, wanted: set[_About]) -> None:
+    try:
+        event = event_of(capture)
+    except TranslationError:
+        return
+    if event and (about := _About(event.scope, event.entity_of(capture))) in wanted:
+        into.setdefault(about, set()).add(event.detail_type)
+
+
+def _limited(finding: Finding, began: float | None, gaps: Iterable[tuple[float, float]]) -> Finding:
+    """Return what can be said of an event that the ledger lacks."""
+    at = finding.happened_at
+    is_blind = began is None or at < began
+    in_gap = any(start - _BEFORE_A_GAP <= at <= end for start, end in gaps)
+    if finding.verdict == "missing" and (is_blind or in_gap):
+        return finding._replace(verdict="unknown")
+    return finding
+
+
+def _finding(
+    kind: Kind, rows: Rows, detail_type: str, at: float, verdict: Verdict, state: str = ""
+) -> Finding:
+    key = int(rows.main[kind.key])
+    return Finding(kind.name, key, name_of(kind, rows), detail_type, at, verdict, state)

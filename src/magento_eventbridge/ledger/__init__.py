@@ -1,0 +1,1 @@
+"""The ledger: a compact record of what was delivered, kept for months, for the audit."""

@@ -1,0 +1,167 @@
+"""The audit of a store: what is missing is found, and exactly that is sent by a repair."""
+
+import asyncio
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from magento_eventbridge.aws.credentials import CredentialsFinder
+from magento_eventbridge.backfill.snapshots import body_of
+from magento_eventbridge.captures import Capture
+from magento_eventbridge.delivery.dispatcher import Dispatcher
+from magento_eventbridge.delivery.policy import Policy
+from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
+from magento_eventbridge.ledger.recorder import Ledger
+from magento_eventbridge.queues.mysql.outbox import OutboxQueue
+from magento_eventbridge.sinks.eventbridge.buses import EventBuses
+from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
+from tests.support.backfilling import Commands, Here, here
+from tests.support.put_events import Take, put_events
+from tests.support.sales import captures_of_the_day, run, sales
+from tests.support.shop import Shop
+
+__all__ = ["here", "sales"]
+
+KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="a-test-secret")
+WINDOW = ("--since", "2026-11-27T00:00Z", "--until", "2026-11-28T00:00Z")
+
+
+async def deliver(shop: Shop, folder: Path, captures: list[Capture], refused: str = "") -> None:
+    """Deliver captures from the outbox, with a ledger that began before them."""
+    shop.outbox.put([(capture, body_of(capture)) for capture in captures])
+    ledger = Ledger(folder / "ledger.sqlite")
+    ledger.open()
+    queue = OutboxQueue(shop.outbox.options)
+    async with put_events() as endpoint:
+        if refused:
+            endpoint.script = lambda _, entries: Take(
+                {
+                    n: "MalformedDetail"
+                    for n, entry in enumerate(entries)
+                    if refused in entry["Detail"]
+                }
+            )
+        credentials = CredentialsFinder()
+        sink = EventBridgeSink(credentials, EventBuses(credentials))
+        place = Destination("eu-west-1", endpoint_url=endpoint.url, credentials=KEYS)
+        route = Route(place, "shop.example.com")
+        dispatcher = Dispatcher(queue, lambda _: route, lambda _: sink, Policy(), ledger)
+        await dispatcher.run(until_empty=True)
+        await sink.close()
+    await queue.close()
+    await asyncio.to_thread(ledger.close)
+    with closing(sqlite3.connect(folder / "ledger.sqlite", isolation_level=None)) as connection:
+        connection.execute("UPDATE began SET at = 0")
+
+
+async def test_the_audit_finds_exactly_what_is_missing_and_repairs_exactly_that(
+    sales: Shop, tmp_path: Path
+):
+    gone = {"order/000000166", "order/000000169"}
+    updates_of = "order/000000165"
+    captures = [
+        capture
+        for capture in captures_of_the_day()
+        if capture.subject not in gone
+        and not (
+            capture.subject == updates_of
+            and capture.event == "sales_order_save_after"
+            and not capture.is_new
+        )
+    ]
+    await deliver(sales, tmp_path, captures)
+    async with put_events() as endpoint:
+        commands = Commands(sales, tmp_path, endpoint.url)
+        found = await commands.run("audit", *WINDOW, "--json")
+        assert found.status == 1, found.err
+        missing = {(one["detail_type"], one["name"]) for one in found.json["missing"]}
+        assert missing == {
+            ("OrderCreated", "order 000000166 (id 160)"),
+            ("OrderCreated", "order 000000169 (id 163)"),
+            ("OrderUpdated", "order 000000165 (id 159)"),
+        }
+        assert found.json["counts"]["delivered"] == 9
+        repaired = await commands.run("audit", *WINDOW, "--repair")
+        assert repaired.status == 0, repaired.err + repaired.out
+        assert "3 sent, marked as repaired" in repaired.out
+        sent = {(entry["DetailType"], detail["id"]) for entry, detail in endpoint_pairs(endpoint)}
+        assert sent == {
+            ("OrderCreated", "000000166"),
+            ("OrderCreated", "000000169"),
+            ("OrderUpdated", "000000165"),
+        }
+        assert all(detail["metadata"]["repaired"] is True for detail in endpoint.details)
+        again = await commands.run("audit", *WINDOW, "--repair", "--json")
+        assert (again.status, again.json["missing"]) == (0, [])
+        assert len(endpoint.taken) == 3
+        listed = await commands.run("events", "find", "000000166")
+        assert listed.status == 0 and "OrderCreated" in listed.out
+        nothing = await commands.run("events", "find", "4711")
+        assert nothing.status == 1
+
+
+def endpoint_pairs(endpoint):
+    return zip(endpoint.taken, endpoint.details, strict=True)
+
+
+async def test_what_waits_or_is_a_dead_letter_is_not_missing(sales: Shop, tmp_path: Path):
+    captures = captures_of_the_day()
+    later = [one for one in captures if one.subject == "order/000000168"]
+    rest = [one for one in captures if one.subject != "order/000000168"]
+    await deliver(sales, tmp_path, rest, refused="000000167")
+    sales.outbox.put([(capture, body_of(capture)) for capture in later])
+    found = await Commands(sales, tmp_path, "http://127.0.0.1:9").run("audit", *WINDOW, "--json")
+    assert found.status == 0, found.err
+    assert found.json["counts"]["waiting"] == 1
+    assert [one["name"] for one in found.json["dead_letters"]] == ["order 000000167 (id 161)"]
+    assert found.json["missing"] == []
+
+
+async def test_a_newer_updated_at_alone_is_listed_apart(sales: Shop, tmp_path: Path):
+    await deliver(sales, tmp_path, captures_of_the_day())
+    run(
+        sales,
+        "UPDATE `{prefix}sales_order` SET updated_at = '2026-12-01 10:00:00' "
+        "WHERE entity_id IN (161, 162)",
+        "UPDATE `{prefix}sales_order` SET status = 'fraud', updated_at = '2026-12-01 10:00:00' "
+        "WHERE entity_id = 162",
+    )
+    window = ("--since", "2026-12-01T00:00Z", "--until", "2026-12-02T00:00Z")
+    found = await Commands(sales, tmp_path, "http://127.0.0.1:9").run("audit", *window, "--json")
+    assert found.status == 1
+    assert [one["name"] for one in found.json["touched"]] == ["order 000000167 (id 161)"]
+    assert [one["name"] for one in found.json["missing"]] == ["order 000000168 (id 162)"]
+
+
+async def test_switched_off_unknown_and_broken_are_counted(sales: Shop, tmp_path: Path):
+    await deliver(sales, tmp_path, [])
+    run(sales, "UPDATE `{prefix}sales_order` SET increment_id = NULL WHERE entity_id = 162")
+    commands = Commands(sales, tmp_path, "http://127.0.0.1:9", EVENTS__INVOICE__SAVED="false")
+    found = await commands.run("audit", *WINDOW, "--json")
+    assert found.status == 1, found.err
+    counts = found.json["counts"]
+    assert (counts["switched off"], counts["broken"], counts["missing"]) == (2, 1, 8)
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)) as connection:
+        connection.execute("UPDATE began SET at = ?", (time.time() + 1e8,))
+    later = await commands.run("audit", *WINDOW, "--json")
+    assert (later.status, later.json["counts"]["unknown"]) == (0, 8)
+    assert "the ledger began later" in later.json["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--kind", "carts"], "there are orders, invoices"),
+        (["--since", "2026-11-28", "--until", "2026-11-27"], "the range is empty"),
+        (["--ledger", "/no/such/file"], "there is no such file"),
+    ],
+)
+def test_a_wrong_option_exits_2(
+    sales: Shop, tmp_path: Path, here: Here, options: list[str], message: str
+):
+    result = here(Commands(sales, tmp_path, "http://127.0.0.1:9"), "audit", *options)
+    assert (result.status, result.out) == (2, "")
+    assert message in result.err
