@@ -233,6 +233,70 @@ async def test_a_wrong_source_of_one_view_neither_buries_its_events_nor_stops_an
     assert "InvalidArgument" in line
 
 
+async def test_the_first_events_of_a_wrong_source_leave_the_dead_letters_by_themselves(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    is_fixed = asyncio.Event()
+
+    def script(_: int, entries: list[Json]) -> Behaviour:
+        return Take() if is_fixed.is_set() else failing(entries, is_wrong, "InvalidArgument")
+
+    bench.endpoint.script = script
+    bench.routes[2] = bench.route_to(bench.endpoint.url, source="wrong")
+    captures = recorded.orders(12, view_id=2)
+    letters = bench.queue.dead_letters
+    async with bench.running(ONE_MINUTE_IS_SHORT) as dispatcher:
+        for number, capture in enumerate(captures[:9], start=1):  # a quiet shop: one at a time
+            await bench.queue.put([capture])
+            await until(lambda: dispatcher.totals.buried == number)  # noqa: B023  it ends here
+            async with asyncio.timeout(20):
+                while await letters.count() < number:
+                    await asyncio.sleep(0.01)
+        await bench.queue.put(captures[9:])
+        async with asyncio.timeout(20):
+            while await letters.count():
+                await asyncio.sleep(0.01)
+        await until(
+            lambda: sum(g.waiting for d in dispatcher.destinations for g in d.refused) == 12
+        )
+        is_fixed.set()
+        await bench.endpoint.until_taken(12)
+    assert sorted(bench.endpoint.ids) == sorted(capture.id for capture, _ in captures)
+    assert (await bench.queue.depth()).dead == 0
+    assert "9 dead letters of the queue 'sqlite' wait again" in caplog.text
+
+
+async def test_a_burst_of_a_wrong_source_creates_no_dead_letter(bench: Bench) -> None:
+    bench.endpoint.script = lambda _, entries: failing(entries, is_wrong, "InvalidArgument")
+    bench.routes[2] = bench.route_to(bench.endpoint.url, source="wrong")
+    await bench.queue.put(recorded.orders(200, view_id=2))
+    dispatcher = await drain(bench)
+    depth = await bench.queue.depth()
+    assert (dispatcher.totals.buried, depth.captures, depth.dead) == (0, 200, 0)
+
+
+async def test_many_spoiled_events_in_a_row_are_dead_letters_once_a_good_one_was_accepted(
+    bench: Bench,
+) -> None:
+    captures = recorded.orders(31)
+    spoiled = {capture.id for capture, _ in captures[:30]}
+    bench.endpoint.script = lambda _, entries: failing(
+        entries,
+        lambda entry: json.loads(entry["Detail"])["metadata"]["id"] in spoiled,
+        "MalformedDetail",
+    )
+    await bench.queue.put(captures[:30])
+    policy = replace(HASTY, probe_seconds=0.02)
+    async with bench.running(policy) as dispatcher:
+        await until(lambda: any(status.refused for status in dispatcher.destinations))
+        await bench.queue.put(captures[30:])
+        await bench.endpoint.until_taken(1)
+        await until(lambda: dispatcher.totals.buried >= 30)
+        await until(lambda: not any(status.refused for status in dispatcher.destinations))
+    depth = await bench.queue.depth()
+    assert (depth.captures, depth.dead) == (0, 30)
+
+
 async def test_ten_spoiled_events_between_good_ones_are_dead_letters(bench: Bench) -> None:
     captures = recorded.orders(60)
     spoiled = {capture.id for capture, _ in captures[::3]}

@@ -145,7 +145,8 @@ REFUSED = Verdict(Fate.BURY, "InvalidArgument: Source is too long")
 
 
 def fates(refusals: Refusals, *entries: Pending, verdict: Verdict = REFUSED) -> list[Fate]:
-    return [refusals.weigh(entry, verdict).fate for entry in entries]
+    """Return the fates of entries that are refused in calls of their own."""
+    return [refusals.weigh([entry], [verdict])[0][0].fate for entry in entries]
 
 
 def orders(count: int, *, view: int = 1) -> list[Pending]:
@@ -155,7 +156,8 @@ def orders(count: int, *, view: int = 1) -> list[Pending]:
 def test_ten_subjects_in_a_row_are_not_a_coincidence():
     refusals = Refusals()
     assert fates(refusals, *orders(12)) == [Fate.BURY] * 9 + [Fate.HOLD] * 3
-    reason = refusals.weigh(pending("x"), REFUSED).reason
+    ((verdict,), _) = refusals.weigh([pending("x")], [REFUSED])
+    reason = verdict.reason
     assert reason == f"one event after the other is refused: {REFUSED.reason}"
 
 
@@ -189,3 +191,43 @@ def test_store_views_are_judged_by_themselves():
     refusals = Refusals()
     fates(refusals, *orders(30, view=1))
     assert fates(refusals, *orders(1, view=2)) == [Fate.BURY]
+
+
+def weighed(refusals: Refusals, *entries: Pending) -> tuple[list[Fate], list[str]]:
+    """Return the fates of entries that are refused in one call, and whom to recover."""
+    verdicts, wrongly_buried = refusals.weigh(entries, [REFUSED] * len(entries))
+    return [verdict.fate for verdict in verdicts], wrongly_buried
+
+
+def test_ten_that_are_refused_in_one_call_are_all_held():
+    assert weighed(Refusals(), *orders(10)) == ([Fate.HOLD] * 10, [])
+
+
+def test_those_of_former_calls_are_recovered_once_the_settings_are_at_fault():
+    refusals = Refusals()
+    ten = orders(10)
+    assert weighed(refusals, *ten[:6]) == ([Fate.BURY] * 6, [])
+    assert weighed(refusals, *ten[6:]) == ([Fate.HOLD] * 4, ["0", "1", "2", "3", "4", "5"])
+    assert weighed(refusals, *orders(3)) == ([Fate.HOLD] * 3, [])
+
+
+def test_those_before_an_accepted_one_stay_buried():
+    refusals = Refusals()
+    entries = [pending(str(number)) for number in range(14)]
+    verdicts = [REFUSED] * 3 + [Verdict(Fate.DELIVERED)] + [REFUSED] * 10
+    result, wrongly_buried = refusals.weigh(entries, verdicts)
+    expected = [Fate.BURY] * 3 + [Fate.DELIVERED] + [Fate.HOLD] * 10
+    assert [verdict.fate for verdict in result] == expected
+    assert wrongly_buried == []
+
+
+def test_another_view_in_the_same_call_is_not_held():
+    entries = [*orders(10, view=1), *orders(3, view=2)]
+    assert weighed(Refusals(), *entries) == ([Fate.HOLD] * 10 + [Fate.BURY] * 3, [])
+
+
+def test_events_are_at_fault_themselves_when_their_settings_are_proven():
+    entries = orders(30)
+    for entry in entries:
+        entry.settings_proven = True
+    assert weighed(Refusals(), *entries) == ([Fate.BURY] * 30, [])

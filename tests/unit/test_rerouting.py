@@ -153,8 +153,9 @@ async def test_captures_of_a_view_whose_source_was_wrong_keep_their_order():
         for number in range(10):
             await bench.put(1, f"order/{number}")
         await until(lambda: dispatcher.parked)
+        await until(lambda: dispatcher.destinations[0].refused[0].waiting == 10)
         ids = await bench.put(3, "order/1")
-        await until(lambda: dispatcher.destinations[0].refused[0].waiting == 4)
+        await until(lambda: dispatcher.destinations[0].refused[0].waiting == 13)
         is_down = True
         await bench.put(1, "order/2", view_id=2)  # from its answer on, the destination rests
         await until(lambda: dispatcher.destinations[0].problem)
@@ -162,7 +163,7 @@ async def test_captures_of_a_view_whose_source_was_wrong_keep_their_order():
         await until(lambda: dispatcher.destinations[0].waiting == 4)
         bench.routes[1] = bench.routes[2] = Route(ONE, "shop")
         dispatcher.reroute({1, 2})
-        await until(lambda: len(bench.sink.accepted) == 8)
+        await until(lambda: len(bench.sink.accepted) == 17)
     assert [entry.id for entry in bench.sink.accepted if entry.id in ids] == ids
 
 

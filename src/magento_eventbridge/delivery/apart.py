@@ -7,7 +7,7 @@ group go back into the lane.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Of so many different subjects in a row: then it is not the events that are at fault.
 _MOST_REFUSALS = 10
+# So many of the events that were buried before that are recovered.
+_MOST_RECOVERED = 1000
 
 
 class Kind(NamedTuple):
@@ -218,6 +220,13 @@ def _probed(pending: "Pending") -> Group:
     return group
 
 
+@dataclass(slots=True)
+class _Row:
+    code: str
+    subjects: set[str] = field(default_factory=set)
+    buried: deque[str] = field(default_factory=lambda: deque(maxlen=_MOST_RECOVERED))  # event IDs
+
+
 class Refusals:
     """Notices when a store view's settings are at fault, and not its events.
 
@@ -226,25 +235,54 @@ class Refusals:
     """
 
     def __init__(self) -> None:
-        self._rows: dict[int, tuple[str, set[str]]] = {}
+        self._rows: dict[int, _Row] = {}
 
-    def weigh(self, pending: "Pending", verdict: Verdict) -> Verdict:
-        """Return the verdict on an entry, or the one that holds its store view in place of it."""
+    def weigh(
+        self, batch: Sequence["Pending"], verdicts: Sequence[Verdict]
+    ) -> tuple[list[Verdict], list[str]]:
+        """Return the verdicts, some of which hold a store view, and the IDs of events to recover.
+
+        When a view begins to be held, the events of its row that are in this batch are held too.
+        Those before them were buried already: they must be recovered.
+        """
+        weighed = [self._weigh(*pair) for pair in zip(batch, verdicts, strict=True)]
+        held = {
+            pending.view_id
+            for pending, verdict in zip(batch, weighed, strict=True)
+            if verdict.fate is Fate.HOLD
+        }
+        if not held:  # nearly always
+            return weighed, []
+        buried: dict[str, None] = {}
+        for row in (self._rows[view_id] for view_id in held & self._rows.keys()):
+            buried.update(dict.fromkeys(row.buried))
+            row.buried.clear()
+        for position, (pending, verdict) in enumerate(zip(batch, weighed, strict=True)):
+            if verdict.fate is Fate.BURY and pending.event_id in buried:
+                del buried[pending.event_id]
+                weighed[position] = _hold(verdict)
+        return weighed, list(buried)
+
+    def _weigh(self, pending: "Pending", verdict: Verdict) -> Verdict:
         if verdict.fate is Fate.DELIVERED:
             self._rows.pop(pending.view_id, None)
-        if verdict.fate is not Fate.BURY:
+        if verdict.fate is not Fate.BURY or pending.settings_proven:
             return verdict
         code = verdict.reason.partition(":")[0]
-        former, keys = self._rows.get(pending.view_id, (code, set()))
-        if former != code:
-            keys = set()
-        if len(keys) < _MOST_REFUSALS:
-            keys.add(pending.order_key)
-        self._rows[pending.view_id] = (code, keys)
-        if len(keys) < _MOST_REFUSALS:
-            return verdict
-        return Verdict(Fate.HOLD, ReasonKind.VIEW_REFUSED.reason(verdict.reason))
+        row = self._rows.get(pending.view_id)
+        if row is None or row.code != code:
+            row = self._rows[pending.view_id] = _Row(code)
+        if len(row.subjects) < _MOST_REFUSALS:
+            row.subjects.add(pending.order_key)
+        if len(row.subjects) == _MOST_REFUSALS:
+            return _hold(verdict)
+        row.buried.append(pending.event_id)
+        return verdict
 
     def forget(self, view_id: int) -> None:
         """Begin again with a store view: one of its events was not refused."""
         self._rows.pop(view_id, None)
+
+
+def _hold(verdict: Verdict) -> Verdict:
+    return Verdict(Fate.HOLD, ReasonKind.VIEW_REFUSED.reason(verdict.reason))

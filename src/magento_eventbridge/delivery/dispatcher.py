@@ -6,7 +6,8 @@ import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
 from magento_eventbridge.catalog import TranslationError
@@ -40,8 +41,16 @@ _DECLARATIONS_AGAIN = 30.0
 _SETTLES_EVERY = 0.05
 # A broker takes a while to confirm a dead letter, and not longer to confirm many.
 _BURIES_AT_ONCE = 50
+# Of dead letters, when some of them must be recovered.
+_READ_AT_ONCE = 1000
 # AWS's messages are shorter; the place of an error in a hostile capture can be very long.
 _LONGEST_REASON = 500
+
+
+class _Burial(NamedTuple):
+    claim: Claim
+    reason: str
+    event_id: str | None
 
 
 class Dispatcher:
@@ -67,6 +76,7 @@ class Dispatcher:
             may_send=self._may_send,
             delivered=self._delivered,
             buried=self._buried,
+            wrongly_buried=self._wrongly_buried,
             given_back=self._gave_back,
             made_room=self._made_room,
             observer=observer,
@@ -74,7 +84,8 @@ class Dispatcher:
         self._unplaced: deque[Claim] = deque()  # in order; those without a body were deferred
         self._numbers = itertools.count()
         self._acks: list[Claim] = []
-        self._burials: list[tuple[Claim, str]] = []
+        self._burials: list[_Burial] = []
+        self._to_recover: set[str] = set()  # IDs of events that were buried by mistake
         self._returns: list[tuple[list[Claim], float]] = []
         self._deferred: list[Claim] = []  # the queue does not know of these yet
         self._has_settled = asyncio.Event()
@@ -428,6 +439,10 @@ class Dispatcher:
         reason = f"{pending.entry.detail_type} {pending.event_id}: {reason}"
         self._bury(pending.claim, reason, pending.event_id)
 
+    def _wrongly_buried(self, event_ids: Sequence[str]) -> None:
+        self._to_recover.update(event_ids)
+        self._has_settled.set()
+
     def _gave_back(self, claims: list[Claim], seconds: float) -> None:
         self._returns.append((claims, seconds))
         self._has_settled.set()
@@ -443,7 +458,7 @@ class Dispatcher:
         reason = " ".join(reason.split())[:_LONGEST_REASON]
         self.totals.buried += 1
         log.error("A capture is now a dead letter: %s", reason, extra={"event_id": event_id})
-        self._burials.append((claim, reason))
+        self._burials.append(_Burial(claim, reason, event_id))
         self._has_settled.set()
 
     async def _keep_settling(self) -> None:
@@ -472,7 +487,8 @@ class Dispatcher:
 
     async def _settled_more(self) -> bool:
         """Settle what is still open; return whether that may have freed space in the queue."""
-        if not (self._acks or self._burials or self._returns or self._settling.locked()):
+        is_open = self._acks or self._burials or self._returns or self._to_recover
+        if not (is_open or self._settling.locked()):
             return False
         try:
             await self._settle()
@@ -485,6 +501,11 @@ class Dispatcher:
             acks, self._acks = self._acks, []
             burials, self._burials = self._burials, []
             returns, self._returns = self._returns, []
+            to_recover, self._to_recover = self._to_recover, set()
+            if spared := [burial for burial in burials if burial.event_id in to_recover]:
+                burials = [burial for burial in burials if burial.event_id not in to_recover]
+                returns.append(([burial.claim for burial in spared], 0.0))
+                to_recover -= {burial.event_id for burial in spared}
             try:
                 while returns:
                     await self._queue.retry(*returns[0])
@@ -494,22 +515,45 @@ class Dispatcher:
                     acks = []
                 while burials:
                     await self._bury_some(burials)
+                if to_recover:
+                    await self._recover(to_recover)
+                    to_recover = set()
             finally:
                 # When it was cut short they are settled again, which a queue accepts.
                 self._acks.extend(acks)
                 self._burials.extend(burials)
                 self._returns.extend(returns)
+                self._to_recover |= to_recover
 
-    async def _bury_some(self, burials: list[tuple[Claim, str]]) -> None:
+    async def _bury_some(self, burials: list[_Burial]) -> None:
         """Bury the first of them; what fails stays in the list, and its error is raised."""
         some = burials[:_BURIES_AT_ONCE]
         errors = await asyncio.gather(
-            *(self._queue.bury(*burial) for burial in some), return_exceptions=True
+            *(self._queue.bury(burial.claim, burial.reason) for burial in some),
+            return_exceptions=True,
         )
         failed = [(burial, error) for burial, error in zip(some, errors, strict=True) if error]
         burials[: len(some)] = [burial for burial, _ in failed]
         for _, error in failed:
             raise error
+
+    async def _recover(self, event_ids: set[str]) -> None:
+        """Redrive the dead letters of events that were buried by mistake."""
+        letters, after = self._queue.dead_letters, 0
+        found: list[int] = []
+        while len(found) < len(event_ids) and (
+            page := await letters.page(_READ_AT_ONCE, after=after)
+        ):
+            found += [letter.id for letter in page if letter.capture_id in event_ids]
+            after = page[-1].id
+        if found:
+            await letters.redrive(found)
+            log.warning(
+                "%d dead letters of the queue '%s' wait again: the settings of their store view "
+                "are at fault, not these events",
+                len(found),
+                self._queue.name,
+            )
 
     async def _settle_last(self, given_back: list[Claim]) -> None:
         try:

@@ -26,6 +26,7 @@ class Pending:
     entity: str = ""  # the key of the row that it is about; empty: it is about none
     failures: int = 0
     alone: bool = False  # a call with other entries was refused: it is sent alone
+    settings_proven: bool = False  # it was held, and then an event of its view was accepted
     probes: Group | None = None  # it is sent to try whether its group is still refused
 
 
@@ -164,14 +165,15 @@ class Lane:
         self.settle(pending)
         self.apart.add(group, pending)
 
-    def release(self, group: Group) -> None:
-        """End the separate wait of a group: add its entries again, each key's in order.
+    def release(self, group: Group) -> list[Pending]:
+        """End the separate wait of a group and return its entries, which are added again.
 
         Entries of the same keys that were added meanwhile are placed behind them.
         """
         released = self.apart.release(group)
         for pending in sorted([*released, *self._take_out(released)], key=_number):
             self.add(pending)
+        return released
 
     def _take_out(self, others: Sequence[Pending]) -> list[Pending]:
         """Remove and return the entries of the same keys that are not in flight or postponed."""

@@ -39,13 +39,15 @@ class SenderCallbacks:
     """What a sender calls: for delivered entries, for a buried one, and when there is room again.
 
     `may_send` returns whether the claims are still this bridge's. `given_back` gets claims that
-    must wait in the queue, and for how many seconds. The observer, if there is one, is called with
-    each call to the destination.
+    must wait in the queue, and for how many seconds. `wrongly_buried` gets the IDs of events that
+    were buried before it was clear that the settings of their store view are at fault. The
+    observer, if there is one, is called with each call to the destination.
     """
 
     may_send: Callable[[], bool]
     delivered: Callable[[list[Pending]], None]
     buried: Callable[[Pending, str], None]
+    wrongly_buried: Callable[[list[str]], None]
     given_back: Callable[[list[Claim], float], None]
     made_room: Callable[[], None]
     observer: Observer | None = None
@@ -257,8 +259,10 @@ class Sender:
             verdicts = [Verdict(Fate.REST, answer.error)] * len(batch)
         if not answer.is_local:
             verdicts = self._adapt(answer, verdicts, began, in_flight)
-        verdicts = [self._refusals.weigh(*pair) for pair in zip(batch, verdicts, strict=True)]
+        verdicts, wrongly_buried = self._refusals.weigh(batch, verdicts)
         self._apply(batch, verdicts)
+        if wrongly_buried:
+            self._callbacks.wrongly_buried(wrongly_buried)
         if not answer.is_local:
             self._update_condition(verdicts, answer, began)
         seconds = time.monotonic() - began
@@ -339,28 +343,31 @@ class Sender:
             apart.put_back_probe(pending, now + self._probe_delay(group))
             return
         pending.probes = None
-        self._release(group)
+        released = self._release(group)
         if verdict.fate is Fate.DELIVERED:
+            for other in released:
+                other.settings_proven = isinstance(group, View)
             delivered.append(pending)
         elif verdict.fate is Fate.BURY:
             self._callbacks.buried(pending, verdict.reason)
         else:
-            other = _group_of(pending, verdict)
-            self._wait_apart(other, verdict.reason)
-            apart.add(other, pending)
+            now_in = _group_of(pending, verdict)
+            self._wait_apart(now_in, verdict.reason)
+            apart.add(now_in, pending)
 
     def _wait_apart(self, group: Group, reason: str) -> None:
         now = time.monotonic()
         if self._lane.apart.refuse(group, reason, now, now + self._probe_delay(group)):
             self._remind(group, reason, now)
 
-    def _release(self, group: Group) -> None:
-        self._lane.release(group)
+    def _release(self, group: Group) -> list[Pending]:
+        released = self._lane.release(group)
         self._reminded_at.pop(group, None)
         self._given_back = 0
         if isinstance(group, View):
             self._refusals.forget(group.id)
         log.warning("Delivery of %s to %s resumes.", group, self.destination)
+        return released
 
     def _probe_delay(self, group: Group) -> float:
         if isinstance(group, View):
