@@ -175,7 +175,10 @@ def make_unreadable(path: Path) -> None:
         ("spool.sqlite", make_unreadable, "check its owner and mode"),
         ("spool.sqlite-wal", remove, "spool.sqlite-wal was removed"),
         ("spool.sqlite-wal", truncate, "spool.sqlite-wal was truncated"),
+        ("spool.sqlite-wal", truncate_in_part, "spool.sqlite-wal was truncated"),
         ("spool.sqlite-shm", remove, "spool.sqlite-shm was removed"),
+        ("spool.sqlite-shm", truncate, "spool.sqlite-shm was truncated"),
+        ("spool.sqlite-shm", truncate_in_part, "spool.sqlite-shm was truncated"),
         ("spool.sqlite.lock", remove, "spool.sqlite.lock was removed"),
         ("spool.sqlite.lock", replace_by_a_copy, "restart this one"),
         ("spool.sqlite.lock", make_unreadable, "check its owner and mode"),
@@ -200,6 +203,24 @@ async def test_nothing_is_accepted_into_a_file_that_is_not_in_its_place(
         with pytest.raises(QueueError, match=message):
             await refused
     assert message in caplog.text
+    await queue.close()
+
+
+@pytest.mark.parametrize("damage", [truncate, truncate_in_part])
+async def test_a_truncated_index_ends_neither_the_process_nor_a_capture(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    captures = recorded.orders(5)
+    queue = SqliteQueue(tmp_path / "spool.sqlite")
+    await queue.put(captures)
+    claims = await queue.claim(2)
+    damage(tmp_path / "spool.sqlite-shm")
+    for refused in (queue.claim(10), queue.ack(claims), queue.depth()):
+        with pytest.raises(QueueError, match="spool.sqlite-shm was truncated"):
+            await refused
+    await queue.close()
+    queue = SqliteQueue(tmp_path / "spool.sqlite")
+    assert [claim.body for claim in await queue.claim(10)] == [body for _, body in captures]
     await queue.close()
 
 

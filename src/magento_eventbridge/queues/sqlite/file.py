@@ -58,7 +58,8 @@ class SqliteFile:
     All callers are on one event loop. Durable work is on disk when its call returns; other work
     may be undone by a power failure, but not by a crash of the process. Work that needs room is
     refused on a full disk, and while the file is removed, replaced, truncated or unreadable; other
-    work continues, because the open file may still hold captures to deliver.
+    work continues, because the open file may still hold captures to deliver. Only a truncated
+    index, which is mapped into memory, ends all work until a restart.
     """
 
     def __init__(
@@ -112,10 +113,11 @@ class SqliteFile:
 
     def _watch(self, path: Path) -> list[FileWatch]:
         log_file, index = (Path(f"{path}{suffix}") for suffix in COMPANIONS)
+        self._index = FileWatch(index)
         return [
+            self._index,  # first: the checks of the others read it
             FileWatch(path, self._holds_all_pages),
             FileWatch(log_file, self._log_holds_all_frames),
-            FileWatch(index),
         ]
 
     def _holds_all_pages(self, length: int) -> bool:
@@ -157,6 +159,8 @@ class SqliteFile:
         """Finish the jobs in hand, then close the file."""
         self._jobs.put(None)
         self._thread.join()
+        if self._index.is_shorter:
+            self._index.restore_length()  # of zeros SQLite creates the index again
         self._connection.close()
         self._reserve.close()
 
@@ -196,6 +200,7 @@ class SqliteFile:
     def _commit(self, jobs: list[_Job], *, has_made_room: bool = False) -> None:
         try:
             needs_room = any(job.needs_room for job in jobs)
+            self._ensure_mapped()
             if needs_room:
                 self._ensure_usable()
                 self._ensure_room()
@@ -225,6 +230,12 @@ class SqliteFile:
                 for job, result in zip(jobs, results, strict=True)
             ]
         self._finish(jobs, results)
+
+    def _ensure_mapped(self) -> None:
+        """Refuse all work if the index was truncated: to read it would end the process."""
+        if self._index.is_shorter:
+            problem = self._check()
+            raise QueueError(f"{problem}: restart the bridge")
 
     def _ensure_usable(self) -> None:
         if problem := self._check():

@@ -33,6 +33,20 @@ class FileWatch:
         self._identity = (found.st_dev, found.st_ino)
         self._length = found.st_size
 
+    @property
+    def is_shorter(self) -> bool:
+        """Whether the same file has become shorter than it was."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self._identity and found.st_size < self._length
+
+    def restore_length(self) -> None:
+        """Fill the file with zeros, as long as it was."""
+        os.truncate(self.path, 0)
+        os.truncate(self.path, self._length)
+
     def problem(self) -> str | None:
         """Return what happened to the file; None while it is as it should be."""
         try:
