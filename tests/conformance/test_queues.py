@@ -2,11 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+import pymysql
 import pytest
 from _pytest.mark import ParameterSet
 
@@ -14,7 +17,7 @@ from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.policy import Policy
-from magento_eventbridge.delivery.ports import Claim, Queue
+from magento_eventbridge.delivery.ports import Claim, Queue, QueueError
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
 from magento_eventbridge.queues.amqp.queue import AmqpQueue
 from magento_eventbridge.queues.mysql.magento_db import MagentoDbQueue
@@ -34,13 +37,14 @@ KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="
 
 @dataclass
 class Subject:
-    """A queue under test: how to fill it, and how to open it again."""
+    """A queue under test: how to fill it, how to open it again, and where its captures are."""
 
     queue: Queue
     put: Callable[[Sequence[tuple[Capture, bytes]]], Awaitable[None]]
     put_bytes: Callable[[bytes], Awaitable[None]]
     takes_any_bytes: bool
     reopen: Callable[[], Awaitable[Queue]]
+    place: Path | MagentoQueue | MagentoBroker | Outbox | None
 
 
 def external(name: str) -> ParameterSet:
@@ -51,6 +55,7 @@ def external(name: str) -> ParameterSet:
 @pytest.fixture(params=["memory", "sqlite", *map(external, ["outbox", "magento-db", "amqp"])])
 async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
     opened: list[Queue] = []
+    place: Path | MagentoQueue | MagentoBroker | Outbox | None = None
     if request.param == "memory":
         memory = MemoryQueue()
 
@@ -60,6 +65,7 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         put = memory.put
 
     elif request.param == "sqlite":
+        place = tmp_path / "spool.sqlite"
 
         def open_one() -> Queue:
             return SqliteQueue(tmp_path / "spool.sqlite")
@@ -69,6 +75,7 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
     elif request.param == "magento-db":
         messages: MagentoQueue = request.getfixturevalue("magento_queue")
+        place = messages
 
         def open_one() -> Queue:
             return MagentoDbQueue(messages.options, QUEUE)
@@ -78,6 +85,7 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
     elif request.param == "amqp":
         broker: MagentoBroker = request.getfixturevalue("magento_broker")
+        place = broker
 
         def open_one() -> Queue:
             return AmqpQueue(broker.options)
@@ -86,6 +94,7 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
     else:
         tables: Outbox = request.getfixturevalue("outbox")
+        place = tables
 
         def open_one() -> Queue:
             return OutboxQueue(tables.options)
@@ -108,7 +117,8 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         opened.append(open_one())
         return opened[-1]
 
-    yield Subject(await reopen(), put, put_bytes, request.param != "magento-db", reopen)
+    takes_any_bytes = request.param != "magento-db"
+    yield Subject(await reopen(), put, put_bytes, takes_any_bytes, reopen, place)
     await opened[-1].close()
 
 
@@ -352,3 +362,153 @@ async def test_an_odd_message_blocks_no_other(subject: Subject, kind: str) -> No
     assert letter.body == odd.body
     assert await subject.queue.dead_letters.redrive(None) == 1
     assert [claim.body for claim in await subject.queue.claim(10)] == [odd.body]
+
+
+# A paused bridge, and claims that others took from it
+
+
+async def test_claims_that_are_confirmed_can_be_settled(subject: Subject) -> None:
+    captures = recorded.orders(3)
+    await subject.put(captures)
+    claims = await subject.queue.claim(2)
+    assert subject.queue.holds_claims()
+    assert await subject.queue.confirm()
+    await subject.queue.ack(claims)
+    queue = await subject.reopen()
+    assert [claim.body for claim in await queue.claim(10)] == ids(captures)[2:]
+
+
+async def test_claims_that_others_took_are_void(subject: Subject) -> None:
+    captures = recorded.orders(4)
+    await subject.put(captures)
+    claims = await subject.queue.claim(3)
+    await lose_claims(subject)
+    assert not await subject.queue.confirm()
+    assert subject.queue.holds_claims()
+    await subject.queue.ack(claims[:1])
+    await subject.queue.bury(claims[1], "for a test")
+    await subject.queue.retry(claims[2:], delay=60)
+    assert await subject.queue.recall(claims) == []
+    assert [claim.body for claim in await subject.queue.claim(10)] == ids(captures)
+    assert (await subject.queue.depth()).dead == 0
+
+
+async def lose_claims(subject: Subject) -> None:
+    """Take a bridge's claims away, as another one or the server does after a long pause."""
+    match subject.place:
+        case Outbox() as outbox:
+            outbox.ask("UPDATE {outbox} SET claimed_by = NULL")
+            outbox.ask("DELETE FROM {bridges}")
+        case MagentoQueue() as messages:
+            messages.run("UPDATE {eventbridge_queue_message} SET claimed_by = NULL")
+            messages.run("DELETE FROM {eventbridge_queue_bridge}")
+        case MagentoBroker() as broker:
+            await asyncio.to_thread(broker.broker.control, "close_all_connections", "for a test")
+            await asyncio.sleep(0.5)
+        case _:
+            pytest.skip("claims in this process's memory last as long as the process")
+
+
+# Other sessions
+
+
+async def test_a_lock_of_another_session_loses_and_repeats_nothing(subject: Subject) -> None:
+    captures = recorded.orders(4)
+    await subject.put(captures)
+    assert len(await subject.queue.claim(1)) == 1  # our own tables exist from now on
+    with locking_the_second(subject):
+        claiming = asyncio.create_task(subject.queue.claim(10))
+        await asyncio.sleep(0.5)
+    bodies = [claim.body for claim in await claiming]
+    async with asyncio.timeout(10):
+        while len(bodies) < 3:
+            bodies += [claim.body for claim in await subject.queue.claim(10)]
+            await asyncio.sleep(0.05)
+    assert sorted(bodies) == sorted(ids(captures)[1:])
+
+
+@contextmanager
+def locking_the_second(subject: Subject) -> Iterator[None]:
+    """Hold the row of the second capture, or the whole file, in another session's transaction."""
+    match subject.place:
+        case Outbox() as outbox:
+            server, table = outbox.server, outbox.table
+        case MagentoQueue() as messages:
+            server, table = messages.server, messages.named("{queue_message_status}")
+        case Path() as file:
+            with closing(sqlite3.connect(file, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                yield
+                other.execute("ROLLBACK")
+            return
+        case _:
+            pytest.skip("this queue has no locks")
+    with server.connect() as session, session.cursor() as cursor:
+        cursor.execute(f"SELECT id FROM {table} ORDER BY id LIMIT 1, 1 FOR UPDATE")
+        yield
+        session.rollback()
+
+
+async def test_a_changed_password_is_reported_and_followed(subject: Subject) -> None:
+    captures = recorded.orders(3)
+    await subject.put(captures)
+    match subject.place:
+        case MagentoBroker() as broker:
+            await followed_on_the_broker(broker, captures)
+        case Outbox() | MagentoQueue():
+            await followed_in_the_database(subject.place, captures)
+        case _:
+            pytest.skip("this queue has no login")
+
+
+async def followed_on_the_broker(
+    broker: MagentoBroker, captures: Sequence[tuple[Capture, bytes]]
+) -> None:
+    control, user = broker.broker.control, "conformance"
+    await asyncio.to_thread(control, "add_user", user, "old")
+    await asyncio.to_thread(control, "set_permissions", user, ".*", ".*", ".*")
+    queue = AmqpQueue(replace(broker.options, user=user, password="old"))
+    try:
+        assert len(await queue.claim(1)) == 1
+        await asyncio.to_thread(control, "change_password", user, "new")
+        await asyncio.to_thread(control, "close_all_connections", "for a test")
+        await asyncio.sleep(0.5)
+        with pytest.raises(QueueError, match="refuses the login"):
+            await queue.claim(10)
+        queue.use(replace(broker.options, user=user, password="new"))
+        # The first is still claimed.
+        assert [claim.body for claim in await queue.claim(10)] == ids(captures)[1:]
+    finally:
+        await queue.close()
+        await asyncio.to_thread(control, "delete_user", user)
+
+
+async def followed_in_the_database(
+    place: Outbox | MagentoQueue, captures: Sequence[tuple[Capture, bytes]]
+) -> None:
+    user, server = "conformance", place.server
+    if server.folder is None:
+        pytest.skip("the server's root is not ours")
+    socket = str(server.folder / "socket")
+
+    def ask(*statements: str) -> None:
+        with pymysql.connect(unix_socket=socket, user="root") as root, root.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    ask(
+        f"CREATE OR REPLACE USER '{user}'@'%' IDENTIFIED BY 'old'",
+        f"GRANT ALL ON `{place.options.database}`.* TO '{user}'@'%'",
+    )
+    old = replace(place.options, user=user, password="old")
+    queue = OutboxQueue(old) if isinstance(place, Outbox) else MagentoDbQueue(old, QUEUE)
+    try:
+        assert len(await queue.claim(1)) == 1
+        ask(f"ALTER USER '{user}'@'%' IDENTIFIED BY 'new'", f"KILL USER '{user}'")
+        with pytest.raises(QueueError, match="Access denied"):
+            await queue.claim(10)
+        queue.use(replace(old, password="new"))
+        assert [claim.body for claim in await queue.claim(10)] == ids(captures)[1:]
+    finally:
+        await queue.close()
+        ask(f"DROP USER '{user}'@'%'")
