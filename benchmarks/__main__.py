@@ -30,6 +30,9 @@ COUNTS = {
     "bare loop": 40_000,
     "own loop": 40_000,
     "bridge": 40_000,
+    "bridge to a Custom Event Bus": 40_000,
+    "classic sink": 40_000,
+    "custom sink": 40_000,
     # More records than the journal can hold in memory: it must write meanwhile.
     "bridge with journal": 120_000,
     "bridge with hashes": 120_000,
@@ -100,6 +103,7 @@ def peers(latency: int) -> tuple[list[Row], dict[str, Any]]:
         "events_per_second": rates,
         "bridge_with_journal_of_bridge": rates["bridge with journal"] / rates["bridge"],
         "bridge_of_faster_loop": rates["bridge"] / limit,
+        "custom_sink_times_classic_sink": rates["custom sink"] / rates["classic sink"],
         "bridge_times_boto3_ten": rates["bridge"] / plain,
     }
 

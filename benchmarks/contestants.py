@@ -20,11 +20,15 @@ from benchmarks import load
 from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.bridge.startup import run_loop
 from magento_eventbridge.delivery.dispatcher import Dispatcher
+from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.observer import Observer
 from magento_eventbridge.delivery.policy import Policy
+from magento_eventbridge.delivery.ports import Sink
+from magento_eventbridge.delivery.routing import Route
 from magento_eventbridge.journal.recorder import Recorder, Retention
 from magento_eventbridge.observability.counts import DeliveryCounts
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
+from magento_eventbridge.sinks.custom_bus.sink import CustomBusSink
 from magento_eventbridge.sinks.eventbridge.http_client import Endpoint
 from magento_eventbridge.sinks.eventbridge.signer import Signer
 from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink, encode
@@ -93,7 +97,48 @@ def own_loop(url: str, count: int) -> float:
     return uvloop.run(run())
 
 
-def bridge(url: str, count: int, journal: Observer | None = None) -> float:
+def _sink(sink: Sink, route: Route, entries: list[Entry]) -> float:
+    """Pass entries that are ready to a sink, in full calls, and nothing else."""
+    size = sink.limits.max_entries
+
+    async def run() -> float:
+        calls = iter([entries[start : start + size] for start in range(0, len(entries), size)])
+
+        async def worker() -> None:
+            for call in calls:
+                answer = await sink.put(route.destination, call)
+                assert answer.results is not None, answer
+                assert all(result.event_id for result in answer.results), answer
+
+        began = time.perf_counter()
+        await asyncio.gather(*[worker() for _ in range(CALLS_AT_ONCE)])
+        seconds = time.perf_counter() - began
+        await sink.close()
+        return seconds
+
+    return uvloop.run(run())
+
+
+def classic_sink(url: str, count: int) -> float:
+    """The sink of classic buses alone."""
+    return _sink(EventBridgeSink(CredentialsFinder()), load.route(url), load.entries(count, url))
+
+
+def custom_sink(url: str, count: int) -> float:
+    """The sink of Custom Event Buses alone."""
+    return _sink(
+        CustomBusSink(CredentialsFinder()), load.custom_route(url), load.entries(count, url)
+    )
+
+
+def bridge_to_custom_bus(url: str, count: int) -> float:
+    """The same as `bridge`, to a Custom Event Bus."""
+    return bridge(url, count, is_custom=True)
+
+
+def bridge(
+    url: str, count: int, journal: Observer | None = None, *, is_custom: bool = False
+) -> float:
     """Drains a spool: claim, translate, batch, sign, post, acknowledge."""
 
     async def run() -> float:
@@ -103,9 +148,11 @@ def bridge(url: str, count: int, journal: Observer | None = None) -> float:
             for start in range(0, count, 1000):
                 await queue.put(backlog[start : start + 1000])
             del backlog
-            sink = EventBridgeSink(CredentialsFinder())
-            policy = Policy(calls_at_once=CALLS_AT_ONCE, calls_per_second=1_000_000)
+            sink: Sink = EventBridgeSink(CredentialsFinder())
             route = load.route(url)
+            if is_custom:
+                sink, route = CustomBusSink(CredentialsFinder()), load.custom_route(url)
+            policy = Policy(calls_at_once=CALLS_AT_ONCE, calls_per_second=1_000_000)
             dispatcher = Dispatcher(queue, lambda _: route, lambda _: sink, policy, journal)
             began = time.perf_counter()
             await dispatcher.run(until_empty=True)
@@ -177,6 +224,9 @@ ALL: dict[str, Callable[[str, int], float]] = {
     "bare loop": bare_loop,
     "own loop": own_loop,
     "bridge": bridge,
+    "bridge to a Custom Event Bus": bridge_to_custom_bus,
+    "classic sink": classic_sink,
+    "custom sink": custom_sink,
     "bridge with journal": bridge_with_journal,
     "bridge with hashes": bridge_with_hashes,
     "bridge with metrics": bridge_with_metrics,

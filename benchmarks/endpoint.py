@@ -13,9 +13,12 @@ import logging
 import sys
 import time
 
+import cbor2
 import uvloop
 from aiohttp import web
 from pydantic_core import from_json
+
+from magento_eventbridge.sinks.custom_bus.wire import PATH
 
 _ID = "11710aed-b79e-4468-a20b-bb3c0c3b4860"
 _LATENCY = float(sys.argv[1]) / 1000  # given in milliseconds
@@ -47,6 +50,18 @@ class Taken:
         answer = f'{{"FailedEntryCount":0,"Entries":[{results}]}}'
         return web.Response(text=answer, content_type="application/x-amz-json-1.1")
 
+    async def put_custom_events(self, request: web.Request) -> web.Response:
+        """Answer as a Custom Event Bus."""
+        if _LATENCY:
+            await asyncio.sleep(_LATENCY)
+        entries = len(cbor2.loads(await request.read())["Entries"])
+        self.entries += entries
+        self.last = time.monotonic()
+        result = {"EventId": _ID, "SequenceNumber": "1", "SuccessCode": "PUBLISHED"}
+        body = cbor2.dumps({"Entries": [result] * entries})
+        headers = {"smithy-protocol": "rpc-v2-cbor"}
+        return web.Response(body=body, headers=headers, content_type="application/cbor")
+
     async def taken(self, _: web.Request) -> web.Response:
         return web.json_response({"entries": self.entries, "last": self.last})
 
@@ -63,6 +78,7 @@ async def main() -> None:
     taken = Taken()
     app = web.Application(client_max_size=20_000_000)
     app.router.add_post("/", taken.put_events)
+    app.router.add_post(PATH, taken.put_custom_events)
     app.router.add_get("/taken", taken.taken)
     app.router.add_get("/arrivals", taken.arrivals)
     runner = web.AppRunner(app, access_log=None)

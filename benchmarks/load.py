@@ -20,6 +20,13 @@ def route(url: str) -> Route:
     return Route(destination=destination, source="shop.example.com")
 
 
+def custom_route(url: str) -> Route:
+    """Return a route to a Custom Event Bus."""
+    bus = f"arn:aws:events:eu-west-1:123456789012:event-busv2/shop/{'a1' * 12}b"
+    destination = Destination(region="eu-west-1", event_bus=bus, endpoint_url=url, credentials=KEYS)
+    return Route(destination=destination, source="shop.example.com")
+
+
 def captures(count: int) -> Iterator[tuple[Capture, bytes]]:
     """Return captures of events; each repetition of the day has its own subjects."""
     day = [json.loads(recorded.line) for recorded in store_day.captures()]
