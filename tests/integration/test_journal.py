@@ -19,6 +19,7 @@ from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.observer import Settlement
 from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.ports import Claim
+from magento_eventbridge.delivery.privacy import Privacy
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
 from magento_eventbridge.journal import recorder as module
 from magento_eventbridge.journal.archive import Archive, JournalError, Query, quantile
@@ -171,6 +172,26 @@ async def test_events_that_a_pattern_leaves_out_are_listed_only_on_request(tmp_p
     assert (found.id, found.verdict, found.detail_type) == (left_out.id, "left_out", "OrderPlaced")
     counts = await archive.counts(0)
     assert {(c.name, c.events) for c in counts} == {("left_out", 1), ("off", 1)}
+
+
+async def test_private_fields_of_a_store_view_are_not_written(tmp_path: Path) -> None:
+    journal = Recorder(_file(tmp_path), Retention())
+    journal.privacy = lambda view_id: Privacy(("billingAddress.street",) if view_id == 1 else ())
+    journal.open()
+    placed = recorded.of("order-guest", "sales_order_place_after")
+    assert placed["store_id"] == 1
+    private, body = recorded.stored(placed)
+    other, other_body = recorded.stored(recorded.again(placed, store_id=2))
+    journal.ended(Settlement(time.time(), Claim(1, body), private, "OrderPlaced", "reason"))
+    journal.ended(Settlement(time.time(), Claim(2, other_body), other, "OrderPlaced", "reason"))
+    journal.close()
+    archive = Archive(_file(tmp_path))
+    for identifier, is_written in ((private.id, False), (other.id, True)):
+        record = await archive.find(identifier)
+        assert record
+        assert record.capture
+        billing = json.loads(record.capture)["snapshot"]["billing_address"]
+        assert ("street" in billing) is is_written
 
 
 async def test_what_keeps_events_waiting_is_reported_by_reason(tmp_path: Path) -> None:

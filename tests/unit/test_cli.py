@@ -422,6 +422,15 @@ def test_a_dead_letter_is_shown_for_programs_with_its_capture_as_it_came(command
     assert shown["capture"].encode() == lines("order-guest")[-3]
 
 
+def test_a_dead_letter_is_shown_without_private_fields(command, letters):
+    whole = json.loads(lines("order-guest")[-3])
+    assert whole["context"].pop("hostname")
+    private = ("--set", "privacy.remove=tracking.hostname")
+    shown = command("dead-letters", "show", 1, "--json", *private).json
+    assert json.loads(shown["capture"]) == whole
+    assert "hostname" not in command("dead-letters", "show", 1, *private).out
+
+
 def test_output_shows_data_as_it_is(capsys):
     value = {"sku": ":x: [red]x[/red]", "name": "\x1b[31m\x9b\u202e"}
     show_json(value)

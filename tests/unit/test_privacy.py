@@ -102,3 +102,49 @@ def test_what_is_removed_is_nowhere_and_the_rest_is_unchanged(path, detail):
     assert Privacy(remove=(".".join(path),)).apply(changed) == changed
     if len(path) == 1:
         assert changed == {name: of for name, of in detail.items() if name != path[0]}
+
+
+CAPTURE = {
+    "id": "1",
+    "snapshot": {
+        "customer_email": "jane@example.com",
+        "billing_address": {"street": ["1 Main St", "B"], "city": "Oslo"},
+        "email": "kept@example.com",
+        "order": {"customer_email": "jane@example.com"},
+        "items": [{"name": "Bag", "sku": "A"}, "odd"],
+    },
+    "original": {"customer_email": "old@example.com"},
+    "context": {"ip": "10.0.0.1", "hostname": "web-1"},
+    "paths": {"billing_address.street": "1 Main St", "items[].name": ["Bag"], "sku": "A"},
+}
+
+
+def test_a_capture_is_shown_without_the_private_fields_of_its_detail():
+    privacy = Privacy(
+        ("customer.email", "tracking.ip", "items.name"), ("billingAddress.street",), "k" * 32
+    )
+    shown = json.loads(privacy.of_capture(json.dumps(CAPTURE)))
+    first, second = shown["snapshot"]["billing_address"]["street"]
+    assert first.startswith("hmac-sha256:")
+    assert first != second
+    assert shown == {
+        "id": "1",
+        "snapshot": {
+            "billing_address": {"street": [first, second], "city": "Oslo"},
+            "email": "kept@example.com",
+            "order": {},
+            "items": [{"sku": "A"}, "odd"],
+        },
+        "original": {},
+        "context": {"hostname": "web-1"},
+        "paths": {"billing_address.street": first, "sku": "A"},
+    }
+
+
+@pytest.mark.parametrize("text", ["{broken", "[1]", "null", '"x"'])
+def test_a_text_that_is_no_capture_is_shown_as_it_is(text):
+    assert Privacy(("email",)).of_capture(text) == text
+
+
+def test_a_capture_without_a_snapshot_is_shown():
+    assert json.loads(Privacy(("email",)).of_capture('{"id": "1"}')) == {"id": "1"}

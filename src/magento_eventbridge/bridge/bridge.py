@@ -106,6 +106,8 @@ class Bridge:
         self.store = store
         self._declarations = CurrentCatalog(settings)
         self._routes = Routes(settings, self._declarations.catalog)
+        if self.journal:
+            self.journal.privacy = lambda view_id: self._routes(view_id).privacy
         self._buses = EventBuses(CredentialsFinder())
         # By the queue's name; what a queue opened is closed with its stack.
         self._deliveries: dict[str, asyncio.Task[None]] = {}

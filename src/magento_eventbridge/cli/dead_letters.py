@@ -76,12 +76,15 @@ def show(
     )
     if letter is None:
         raise typer.BadParameter(f"there is no dead letter {number}")
+    settings, _ = settings_of(config, overrides, magento_root)
+    privacy = settings.view(letter.view_id).route().privacy
+    capture = privacy.of_capture(letter.body.decode(errors="replace"))
     if as_json:
-        show_json(_summary(letter) | {"capture": letter.body.decode(errors="replace")})
+        show_json(_summary(letter) | {"capture": capture})
         return
     out.print(f"{letter.id}  {_time(letter)}  {letter.event}, store view {letter.view_id}")
     out.print(f"reason: {letter.reason}\n")
-    out.print(_pretty(letter.body))
+    out.print(_pretty(capture))
 
 
 @app.command("redrive", epilog="Example: magento-eventbridge dead-letters redrive --all")
@@ -166,8 +169,8 @@ def _time(letter: DeadLetter) -> str:
     return datetime.fromtimestamp(letter.buried_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _pretty(body: bytes) -> str:
+def _pretty(capture: str) -> str:
     try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        return json.dumps(json.loads(capture), indent=2, ensure_ascii=False)
     except ValueError:
-        return body.decode(errors="replace")
+        return capture

@@ -36,6 +36,51 @@ class Privacy:
             detail = _changed(detail, path.split("."), self._digest)
         return detail
 
+    def of_capture(self, text: str) -> str:
+        """Return a capture's JSON text without the fields, for those who only read it.
+
+        Its snapshot has other names than the detail: `customer_email` is `customer.email`, and
+        `context` is `tracking`. A text that is no capture is returned as it is.
+        """
+        if not self:
+            return text
+        try:
+            capture = json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+        if not isinstance(capture, dict):
+            return text
+        for part, at in (("snapshot", ()), ("original", ()), ("context", ("tracking",))):
+            if part in capture:
+                capture[part] = self._without(capture[part], at)
+        if isinstance(paths := capture.get("paths"), dict):
+            capture["paths"] = {
+                path: value
+                for path, members in paths.items()
+                for value in self._kept(members, _names(path))
+            }
+        return json.dumps(capture, ensure_ascii=False)
+
+    def _without(self, value: Any, names: tuple[str, ...]) -> Any:
+        if isinstance(value, list):
+            return [self._without(member, names) for member in value]
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: kept
+            for name, member in value.items()
+            for kept in self._kept(member, (*names, _plain(name)))
+        }
+
+    def _kept(self, value: Any, names: tuple[str, ...]) -> list[Any]:
+        """Return what is kept of a value: itself, its digest, or nothing."""
+        known_as = {"".join(names[start:]) for start in range(len(names))}
+        if any(_plain(path) in known_as for path in self.remove):
+            return []
+        if any(_plain(path) in known_as for path in self.hash):
+            return [self._digest(value)]
+        return [self._without(value, names)]
+
     def _digest(self, value: Any) -> Any:
         if value is None:
             return None
@@ -43,6 +88,15 @@ class Privacy:
             return [self._digest(member) for member in value]
         text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
         return _DIGEST + hmac.new(self.key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def _plain(name: str) -> str:
+    """Return a name as the detail and the snapshot have it in common."""
+    return name.replace("_", "").replace(".", "").replace("[]", "").lower()
+
+
+def _names(path: str) -> tuple[str, ...]:
+    return tuple(_plain(name) for name in path.split("."))
 
 
 def _changed(value: Any, path: list[str], change: Callable[[Any], Any] | None) -> Any:

@@ -8,7 +8,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +19,7 @@ import msgspec
 
 from magento_eventbridge.delivery.lane import Pending
 from magento_eventbridge.delivery.observer import Call, Settlement
+from magento_eventbridge.delivery.privacy import Privacy
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
 from magento_eventbridge.journal.personal import PersonalData, Redaction
 from magento_eventbridge.sqlite_files import make_private, migrate, schema_steps
@@ -146,6 +147,8 @@ class Recorder:
     ) -> None:
         self.path = path
         self._options = options or WriteOptions()
+        # Returns the private fields of a store view.
+        self.privacy: Callable[[int], Privacy] = lambda _: Privacy()
         self.dropped = 0
         self.problem: str | None = None
         self._retention = retention
@@ -251,7 +254,7 @@ class Recorder:
         if not notes and not self._counts:
             return
         self._redaction = self._redaction or _redaction(connection, self._retention.personal_data)
-        rows = [row for note in notes for row in _rows(note.of, self._redaction)]
+        rows = [row for note in notes for row in _rows(note.of, self._redaction, self.privacy)]
         connection.execute("BEGIN IMMEDIATE")
         try:
             _upsert(connection, rows)
@@ -330,18 +333,30 @@ def _upsert(connection: sqlite3.Connection, rows: list[Row]) -> None:
     connection.executemany(_UPSERT.format(rows=_ONE_ROW), rows[whole:])
 
 
-def _rows(note: Call | Settlement, redaction: Redaction) -> Iterator[Row]:
+def _rows(
+    note: Call | Settlement, redaction: Redaction, privacy: Callable[[int], Privacy]
+) -> Iterator[Row]:
     match note:
         case Call():
             destination = str(note.destination)
             for pending, verdict in zip(note.batch, note.verdicts, strict=True):
-                yield _row_of_call(note, destination, pending, verdict, redaction)
+                body = pending.claim.body.decode(errors="replace")
+                body = privacy(pending.view_id).of_capture(body)
+                yield _row_of_call(note, destination, pending, verdict, redaction, body)
         case Settlement():
-            yield _row_of_end(note, redaction)
+            body = note.claim.body.decode(errors="replace")
+            if note.capture:
+                body = privacy(note.capture.view_id).of_capture(body)
+            yield _row_of_end(note, redaction, body)
 
 
 def _row_of_call(
-    call: Call, destination: str, pending: Pending, verdict: Verdict, redaction: Redaction
+    call: Call,
+    destination: str,
+    pending: Pending,
+    verdict: Verdict,
+    redaction: Redaction,
+    body: str,
 ) -> Row:
     entry, known_as = pending.entry, _VERDICTS[verdict.fate]
     attempt = (
@@ -368,12 +383,12 @@ def _row_of_call(
         1,
         msgspec.json.encode([attempt]).decode(),
         redaction.of(entry.detail),
-        redaction.of(pending.claim.body.decode(errors="replace")),
+        redaction.of(body),
     )
 
 
-def _row_of_end(end: Settlement, redaction: Redaction) -> Row:
-    capture, body = end.capture, end.claim.body.decode(errors="replace")
+def _row_of_end(end: Settlement, redaction: Redaction, body: str) -> Row:
+    capture = end.capture
     known_as = _known_as(end)
     return (
         capture.id if capture else f"claim {end.claim.handle}",

@@ -32,13 +32,14 @@ def routes(context: PageContext) -> list[web.RouteDef]:
         letter = await queue.dead_letters.find(int(request.match_info["id"]))
         if letter is None:
             raise web.HTTPNotFound(text="This dead letter no longer exists.")
+        privacy = context.bridge.settings.view(letter.view_id).route().privacy
         return context.page(
             request,
             "dead_letter.html",
             letter=letter,
             queue=queue.name,
             explanation=explain(letter.reason),
-            capture=_pretty(letter.body),
+            capture=_pretty(privacy.of_capture(letter.body.decode(errors="replace"))),
         )
 
     async def download(request: web.Request) -> web.StreamResponse:
@@ -152,8 +153,8 @@ async def _download(context: PageContext, request: web.Request) -> web.StreamRes
     return response
 
 
-def _pretty(body: bytes) -> str:
+def _pretty(capture: str) -> str:
     try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        return json.dumps(json.loads(capture), indent=2, ensure_ascii=False)
     except ValueError:
-        return body.decode(errors="replace")
+        return capture
