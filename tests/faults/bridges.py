@@ -96,6 +96,16 @@ class Bridge:
         self.process.kill()
         await self.process.wait()
 
+    async def pause(self, seconds: float) -> None:
+        """Suspend it by SIGSTOP for a while, as a frozen container or a machine that sleeps."""
+        assert self.process
+        assert self.is_running, f"it ended by itself:\n{self.output[-3000:]}"
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
     async def stop(self) -> None:
         """Send SIGTERM, and check that it stops cleanly."""
         assert self.process

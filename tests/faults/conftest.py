@@ -12,7 +12,7 @@ from tests.faults.sources import QUEUES, Source, source_of
 ROUNDS_VARIABLE = "MAGENTO_EVENTBRIDGE_SOAK_ROUNDS"
 
 _ROUNDS = 2
-_SECONDS_EACH = 20
+_SECONDS_EACH = 40
 
 
 @pytest.fixture

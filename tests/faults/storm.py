@@ -20,6 +20,8 @@ _RECOVERS_WITHIN = 5.0
 _AT_THE_START = 0.2
 # How long a database may be unavailable, at most, in seconds.
 _AWAY = (1.5, 1.5, 1.5, 10.0)
+# The longest pauses of a bridge, in seconds: an answer is waited for 1 s, claims live for 20 to 25.
+_PAUSES = (1.0, 3.0, 3.0, 40.0)
 
 
 class Storm:
@@ -34,6 +36,7 @@ class Storm:
         chance: random.Random,
     ) -> None:
         self.kills = 0
+        self.pauses = 0
         self.crashes = 0  # of the queue's service
         self._source = source
         self._bridges = bridges
@@ -41,6 +44,11 @@ class Storm:
         self._ledger = ledger
         self._chance = chance
         self._away_since = self._back_since = 0.0
+
+    @property
+    def harm(self) -> str:
+        """What was done, in numbers."""
+        return f"{self.kills} kills, {self.pauses} pauses, {self.crashes} crashes"
 
     async def rage(self, rounds: int) -> Account:
         """Cause so many faults, then let everything recover; return the comparison."""
@@ -99,8 +107,10 @@ class Storm:
         # The shortest storm has one of each.
         if self._source.service and (number == 1 or (number > 1 and lot < 0.3)):
             await self._crash(bridge, self._chance.choice(_AWAY) if number > 1 else _AWAY[0])
-        elif number == 0 or lot < 0.9:
+        elif number == 0 or lot < 0.65:
             await self._kill(bridge)
+        elif lot < 0.9:
+            await self._pause(bridge)
         else:
             await bridge.stop()
 
@@ -108,6 +118,14 @@ class Storm:
         self.kills += 1
         await bridge.kill()
         self._ledger.crash(self._untold_since)
+
+    async def _pause(self, bridge: Bridge) -> None:
+        """Suspend a bridge, sometimes for longer than its claims live."""
+        self.pauses += 1
+        since = time.monotonic()
+        await bridge.pause(self._chance.uniform(0, self._chance.choice(_PAUSES)))
+        # Calls that were in flight time out; another bridge may have taken its claims over.
+        self._ledger.crash(self._untold_since or since)
 
     @property
     def _untold_since(self) -> float | None:

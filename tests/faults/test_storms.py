@@ -24,7 +24,7 @@ async def test_one_bridge(
     ):
         storm = Storm(source, [bridge], weather, ledger, chance)
         account = await storm.rage(rounds)
-    print(f"{source.name}: {storm.kills} kills, {storm.crashes} crashes: {account}")
+    print(f"{source.name}: {storm.harm}: {account}")
     assert account.is_right, f"{account}\n{bridge.output[-5000:]}"
     assert account.arrived > 50
 
@@ -44,6 +44,6 @@ async def test_two_bridges(
     ):
         storm = Storm(source, [one, other], weather, ledger, chance)
         account = await storm.rage(rounds)
-    print(f"{source.name}: {storm.kills} kills, {storm.crashes} crashes: {account}")
+    print(f"{source.name}: {storm.harm}: {account}")
     assert account.is_right, f"{account}\n{one.output[-5000:]}\n{other.output[-5000:]}"
     assert account.arrived > 50

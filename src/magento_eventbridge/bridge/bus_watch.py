@@ -1,4 +1,4 @@
-"""Check the event buses of all destinations when the bridge starts, and every few minutes."""
+"""Check the event buses of all destinations when the bridge starts, and every minute."""
 
 import asyncio
 import logging

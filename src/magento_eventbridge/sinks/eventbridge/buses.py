@@ -65,7 +65,7 @@ class BusCheckTiming:
         answer: the longest wait for an answer.
     """
 
-    interval: float = 300.0
+    interval: float = 60.0
     missing_interval: float = 1.0
     unanswered_interval: float = 30.0
     answer: float = 5.0
