@@ -1,6 +1,6 @@
 """`make bench`: measures the bridge and its peers, prints one table, writes build/bench.json.
 
-    python -m benchmarks [peers] [whole] [backlog] [stages]
+    python -m benchmarks [peers] [whole] [backlog] [snapshot] [stages]
 
 Without arguments everything. Rates are the median of rounds in which all contestants take turns,
 so that other load on the machine affects all of them.
@@ -46,6 +46,7 @@ COUNTS = {
 LATENCIES = {0: 8, 1: 8, 20: 32, 50: 64}
 QUEUES = ("sqlite", "outbox", "magento-db", "amqp")
 BACKLOGS = (1_000, 10_000, 100_000, 1_000_000)
+UNDER_SNAPSHOT = 200_000
 BUILD = Path("build")
 # aiobotocore needs another botocore than boto3: `make` creates an environment for it.
 PEERS_PYTHON = BUILD / "peers/bin/python"
@@ -175,10 +176,27 @@ def backlog() -> tuple[list[Row], dict[str, Any]]:
             add(f"{queue}, {count:,} wait", f"{events:,.0f} events/s", cost, f"{peak:.0f} MB")
             result.setdefault(queue, {})[str(count)] = rates
     for count in BACKLOGS:
+        of_outbox = (
+            result["magento-db"][str(count)]["events_per_second"]
+            / result["outbox"][str(count)]["events_per_second"]
+        )
+        add(f"magento-db of outbox, {count:,}", f"{of_outbox:.0%}", "(at least 70%)", "")
+    for count in BACKLOGS:
         captures = _taken(count)
         add(f"inlet, {count:,} wait", f"{captures:,.0f} captures/s", "", "")
         result.setdefault("inlet", {})[str(count)] = {"captures_per_second": captures}
     return rows, result
+
+
+def snapshot() -> tuple[list[Row], dict[str, Any]]:
+    """Measure claims after many deliveries under one open snapshot, as of a backup."""
+    times = measure("benchmarks.snapshot", str(UNDER_SNAPSHOT))
+    rows = [
+        ("claim, p50 (at most 20 ms)", f"{times['claim_p50_ms']:.1f} ms", "", ""),
+        ("claim, slowest", f"{times['claim_max_ms']:.1f} ms", "", ""),
+        ("late commit found (60 s)", f"{times['late_commit_found_s']:.1f} s", "", ""),
+    ]
+    return rows, times
 
 
 def _taken(waiting: int) -> float:
@@ -225,7 +243,7 @@ def stages() -> tuple[list[Row], dict[str, Any]]:
 
 
 def main() -> None:
-    asked = set(sys.argv[1:]) or {"peers", "whole", "backlog", "stages"}
+    asked = set(sys.argv[1:]) or {"peers", "whole", "backlog", "snapshot", "stages"}
     table = Table(title="magento-eventbridge, measured")
     parts: dict[str, Any] = {}
 
@@ -247,6 +265,8 @@ def main() -> None:
         add(f"The whole bridge on {cores}", "of the bare loop", "", whole())
     if "backlog" in asked:
         add("A backlog, drained", "CPU an event", "most memory", backlog())
+    if "snapshot" in asked:
+        add(f"{UNDER_SNAPSHOT:,} deliveries under one snapshot", "", "", snapshot())
     if "stages" in asked:
         few, many = BACKLOGS[0], BACKLOGS[-1]
         title = f"CPU time of an event, by stage, {few:,} waiting"

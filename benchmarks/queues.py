@@ -31,6 +31,8 @@ LATENCY = 50
 MESSAGES = 20_000
 PLAIN_MESSAGES = 300
 PREFETCH = 1000
+# Messages per second of the original module's PHP consumer on such a machine, at this latency.
+PHP_CONSUMER = 17
 
 
 def fill(broker: Broker, queue: str, count: int) -> None:
@@ -139,11 +141,18 @@ def main() -> None:
             rates[name] = throughput(broker, bridges, MESSAGES)
         end = killed(broker, count)
     table = Table(title=f"RabbitMQ to an endpoint that answers after {LATENCY} ms")
-    for column in ("", "events/s", "times the plain consumer", "times 1 bridge"):
+    for column in (
+        "",
+        "events/s",
+        "times the original (PHP)",
+        "times the plain consumer",
+        "times 1 bridge",
+    ):
         table.add_column(column, justify="right" if column else "left")
     for name, rate in rates.items():
         of_plain, of_one = rate / rates["plain consumer"], rate / rates["1 bridge"]
-        table.add_row(name, f"{rate:,.0f}", f"{of_plain:.1f}", f"{of_one:.2f}")
+        of_php = f"{rate / PHP_CONSUMER:.1f}"
+        table.add_row(name, f"{rate:,.0f}", of_php, f"{of_plain:.1f}", f"{of_one:.2f}")
     console = Console(width=100)
     console.print(table)
     console.print(
@@ -151,7 +160,12 @@ def main() -> None:
         f"{end['twice']} delivered twice (at most {PREFETCH} were in flight)."
     )
     Path("build").mkdir(exist_ok=True)
-    result = {"events_per_second": rates, "killed": end, "cpus": os.cpu_count()}
+    result = {
+        "events_per_second": rates,
+        "php": PHP_CONSUMER,
+        "killed": end,
+        "cpus": os.cpu_count(),
+    }
     Path("build/queues.json").write_text(json.dumps(result, indent=2) + "\n")
     if end["lost"]:
         raise SystemExit(1)
