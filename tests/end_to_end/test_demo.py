@@ -20,7 +20,7 @@ def test_the_demo_delivers_the_store_day_with_full_details() -> None:
         check=False,
     )
     lines = done.stdout.splitlines()
-    outcome = "delivered 498 of 498 events (37 detail-types), 0 lost, 0 unexpected"
+    outcome = "delivered 499 of 499 events (37 detail-types), 0 lost, 0 unexpected"
     assert (done.returncode, lines[-1]) == (0, outcome), done.stdout[-2000:] + done.stderr[-2000:]
 
 
@@ -33,7 +33,7 @@ def test_the_demo_shows_the_day_through_a_custom_event_bus() -> None:
         check=False,
     )
     outcome, summary = done.stdout.splitlines()[-2:]
-    expected = "delivered 479 of 479 events (37 detail-types), 0 lost, 0 unexpected"
+    expected = "delivered 480 of 480 events (37 detail-types), 0 lost, 0 unexpected"
     assert (done.returncode, outcome) == (0, expected), done.stdout[-2000:] + done.stderr[-2000:]
     assert summary.startswith("0 duplicates: the bus dropped ")
     assert summary.endswith("events in order")
@@ -44,7 +44,7 @@ def test_the_demo_delivers_the_store_day() -> None:
         [COMMAND, "demo"], capture_output=True, text=True, timeout=110, check=False
     )
     lines = done.stdout.splitlines()
-    summary = "delivered 479 of 479 events (37 detail-types), 0 lost, 0 unexpected"
+    summary = "delivered 480 of 480 events (37 detail-types), 0 lost, 0 unexpected"
     assert (done.returncode, lines[-1]) == (0, summary), done.stdout[-2000:] + done.stderr[-2000:]
     assert any(line.startswith("Its console is at http://127.0.0.1:") for line in lines)
     assert any("OrderPlaced" in line and '"id": "000000' in line for line in lines)
