@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from magento_eventbridge.catalog import DOCUMENTED
 from magento_eventbridge.catalog.declared import (
     Declaration,
     DeclarationsUnknownError,
+    DeclaredField,
     FieldType,
+    Trigger,
     UndeclaredEventError,
     cast,
     is_secret,
@@ -614,6 +617,45 @@ HARMLESS = [
     "url_key", "sku", "order_currency_code", "payment.method", "account_id", "occurrence",
     "description", "special_price", "company", "keyword", "accompanied", "pin_code_area",
 ]  # fmt: skip
+
+
+NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
+LISTED = st.tuples(NAMES, st.booleans())
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(LISTED, min_size=1, max_size=4), st.text(max_size=9))
+def test_a_path_leads_to_the_value_that_is_at_its_end(steps: Any, value: str) -> None:
+    path = ".".join(f"{name}[]" if is_list else name for name, is_list in steps)
+    snapshot: Any = value
+    for name, is_list in reversed(steps):
+        snapshot = {name: [snapshot] if is_list else snapshot}
+    expected: Any = value
+    for _, is_list in reversed(steps):
+        expected = [expected] if is_list else expected
+    declared = Declaration(
+        name="A",
+        place="x:1",
+        triggers=(Trigger("x"),),
+        fields=(DeclaredField("value", path, "array" if "[]" in path else "string"),),
+    )
+    body = json.dumps(
+        {"id": "01742a63-2a00-7d0e-9f3a-4b1c2d3e4f50", "event": "x", "time": 1}
+        | {"snapshot": snapshot}
+    )
+    assert preview(declared, [body]).detail == {"value": expected}
+    longer = replace(declared, fields=(DeclaredField("value", f"{path}.more", "string"),))
+    assert preview(longer, [body]).unknown == {"value"}
+
+
+@given(
+    st.lists(LISTED, max_size=3),
+    st.sampled_from(["password_hash", "api_key", "cc_number", "rp_token", "Secret"]),
+    st.lists(LISTED, max_size=3),
+)
+def test_a_secret_is_refused_wherever_it_is_in_a_path(before: Any, secret: str, after: Any) -> None:
+    steps = [*before, (secret, False), *after]
+    assert is_secret(".".join(f"{name}[]" if is_list else name for name, is_list in steps))
 
 
 def test_secrets_and_card_data_are_known_by_name():
