@@ -13,6 +13,7 @@ import pytest
 from aiohttp import ClientSession, CookieJar
 
 from magento_eventbridge.bridge.bridge import Bridge
+from magento_eventbridge.catalog.declared import Declaration, DeclaredField, Trigger
 from magento_eventbridge.console.access import COOKIE, Access, AccessLimits
 from magento_eventbridge.console.login_links import (
     LoginLinkError,
@@ -21,6 +22,7 @@ from magento_eventbridge.console.login_links import (
     create_link,
 )
 from magento_eventbridge.console.server import Console
+from magento_eventbridge.declarations import exported
 from magento_eventbridge.delivery.ports import Depth, QueueError
 from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.listener import ListenError
@@ -284,6 +286,25 @@ async def _token(http: ClientSession, headers: dict[str, str]) -> str:
     async with http.get("/doctor", headers=headers) as answer:
         found = re.search(r'name="csrf" value="([^"]+)"', await answer.text())
     return found[1] if found else ""
+
+
+async def test_own_events_have_a_page_and_a_switch(tmp_path: Path) -> None:
+    file = tmp_path / "declarations.json"
+    own = Declaration(
+        name="PriceChanged",
+        place="x:1",
+        triggers=(Trigger("catalog_product_save_after"),),
+        fields=(DeclaredField("newPrice", "price", "number"),),
+    )
+    exported.write(file, (own,))
+    bridge = _bridge(tmp_path, {}, declarations_file=str(file))
+    async with _console(tmp_path, bridge) as http:
+        for path in ("/catalog", "/settings"):
+            async with http.get(path) as answer:
+                assert "PriceChanged" in await answer.text(), path
+        async with http.get("/catalog/PriceChanged") as answer:
+            assert answer.status == 200
+            assert "newPrice" in await answer.text()
 
 
 async def test_sessions_expire_and_their_number_is_limited(tmp_path: Path) -> None:
