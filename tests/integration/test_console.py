@@ -25,6 +25,7 @@ from magento_eventbridge.console.server import Console
 from magento_eventbridge.declarations import exported
 from magento_eventbridge.delivery.ports import Depth, QueueError
 from magento_eventbridge.doctor.findings import Finding
+from magento_eventbridge.ledger.archive import LedgerArchive
 from magento_eventbridge.listener import ListenError
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import Layer, load
@@ -33,7 +34,10 @@ from magento_eventbridge.settings.listeners import ConsoleSettings
 PASSWORD = "a long enough password"
 READ_ONLY = "another long password"
 PROXY_SECRET = "what only the proxy knows"
-PATHS = ("/", "/events", "/dead-letters", "/catalog", "/settings", "/doctor", "/overview/live")
+PATHS = (
+    *("/", "/events", "/dead-letters", "/audit", "/catalog", "/settings", "/doctor"),
+    "/overview/live",
+)
 
 
 async def _examine() -> list[Finding]:
@@ -569,3 +573,28 @@ async def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
     with pytest.raises(ListenError, match=f"cannot listen on 127.0.0.1:{port}"):
         await Console(_bridge(tmp_path, {"port": port}), _examine).open()
     await first.close()
+
+
+async def test_the_audit_page_shows_the_last_audits_and_what_is_missing(tmp_path: Path) -> None:
+    bridge = _bridge(tmp_path, {}, outbox={"enabled": True, "port": 9, "unix_socket": ""})
+    finding = {"detail_type": "OrderCreated", "name": "order 000000172", "happened_at": 1.0}
+    counts = {"delivered": 12, "waiting": 0, "dead letter": 0, "missing": 1}
+    result = {"since": 0.0, "counts": counts, "missing": [finding]}
+    assert bridge.settings.ledger_file
+    LedgerArchive([bridge.settings.ledger_file]).keep_audit(2.0, result)
+    async with _console(tmp_path, bridge) as http:
+        async with http.get("/audit") as answer:
+            text = await answer.text()
+        assert answer.status == 200
+        assert "order 000000172" in text and "Send what is missing" in text
+        token = await _csrf(http, "/audit")
+        assert (await _post(http, "/audit", {"csrf": token, "act": "x"}))[0] == 400
+        for act in ("audit", "repair"):
+            async with http.post("/audit", data={"csrf": token, "act": act}) as answer:
+                assert "failed: " in await answer.text()
+                assert answer.url.path == "/audit"
+
+
+async def test_the_audit_page_says_why_there_is_no_audit(tmp_path: Path) -> None:
+    async with _console(tmp_path) as http, http.get("/audit") as answer:
+        assert "no ledger is kept" in await answer.text()

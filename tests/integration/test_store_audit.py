@@ -4,18 +4,26 @@ import asyncio
 import sqlite3
 import time
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.backfill.snapshots import body_of
+from magento_eventbridge.backfill.window import zone_of
+from magento_eventbridge.bridge.scheduled_audit import ScheduledAudit, next_time
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
 from magento_eventbridge.ledger.recorder import Ledger
+from magento_eventbridge.observability.metrics import AuditFigures
 from magento_eventbridge.queues.mysql.outbox import OutboxQueue
+from magento_eventbridge.settings.model import Settings
+from magento_eventbridge.settings.queues import OutboxSettings, SpoolSettings
+from magento_eventbridge.settings.records import AuditSettings
 from magento_eventbridge.sinks.eventbridge.buses import EventBuses
 from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 from tests.support.backfilling import Commands, Here, here
@@ -165,3 +173,48 @@ def test_a_wrong_option_exits_2(
     result = here(Commands(sales, tmp_path, "http://127.0.0.1:9"), "audit", *options)
     assert (result.status, result.out) == (2, "")
     assert message in result.err
+
+
+async def test_the_scheduled_audit_reports_what_is_missing(
+    sales: Shop, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    await deliver(sales, tmp_path, [])
+    run(sales, "UPDATE `{prefix}sales_order` SET created_at = NOW() - INTERVAL 1 HOUR")
+    options = sales.outbox.options
+    settings = Settings(
+        outbox=OutboxSettings(
+            enabled=True,
+            host=options.host,
+            port=options.port,
+            user=options.user,
+            password=SecretStr(options.password),
+            database=options.database,
+            table_prefix=options.table_prefix,
+        ),
+        spool=SpoolSettings(path=tmp_path / "spool.sqlite"),
+        audit=AuditSettings(at="03:30", hours=2),
+    )
+    figures = AuditFigures()
+    audit = ScheduledAudit(lambda: settings, figures)
+    await audit.audit(settings)
+    assert figures.missing is not None and figures.missing >= 6
+    assert "events are missing: " in caplog.text
+    assert "OrderCreated of order 000000165" in caplog.text
+    run(sales, "RENAME TABLE `{prefix}sales_order` TO `{prefix}gone`")
+    await audit.audit(settings)
+    run(sales, "RENAME TABLE `{prefix}gone` TO `{prefix}sales_order`")
+    assert figures.failures == 1
+    assert "The audit could not be done" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("now", "due"),
+    [
+        ("2026-11-27T03:29:59+01:00", "2026-11-27T03:30+01:00"),
+        ("2026-11-27T03:30:00+01:00", "2026-11-28T03:30+01:00"),
+        ("2026-10-24T04:00:00+02:00", "2026-10-25T03:30+01:00"),
+    ],
+)
+def test_the_next_audit_is_at_its_time_of_day(now: str, due: str):
+    moment = next_time("03:30", zone_of("Europe/Rome"), datetime.fromisoformat(now).timestamp())
+    assert moment == datetime.fromisoformat(due).timestamp()

@@ -195,12 +195,15 @@ class Auditor:
             was_sent = any(one.at >= since for one in same)
             verdict: Verdict = "delivered" if was_sent else "touched"
             return _finding(kind, rows, detail_type, changed_at, verdict)
-        state = state_of(_detail(created, route)).hex()
+        state = state_of(_detail(created, route), created.id).hex()
         return _finding(kind, rows, detail_type, changed_at, "missing", state)
 
     def _states(self, capture: Capture, route: Route) -> set[bytes]:
         """Return what the present state may be in the ledger, whatever `options.detail` was."""
-        return {state_of(_detail(capture, replace(route, detail=level))) for level in _LEVELS}
+        return {
+            state_of(_detail(capture, replace(route, detail=level)), capture.id)
+            for level in _LEVELS
+        }
 
     async def _judge_again(
         self,

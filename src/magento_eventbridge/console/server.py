@@ -12,6 +12,7 @@ from magento_eventbridge.console.access import COOKIE, CSRF_FIELD, Access, Acces
 from magento_eventbridge.console.login_links import LoginLinks, Visitor
 from magento_eventbridge.console.page_context import SESSION, PageContext
 from magento_eventbridge.console.pages import (
+    audit,
     catalog,
     dead_letters,
     doctor,
@@ -61,7 +62,7 @@ class Console:
             middlewares=[self._guard, self._explain_errors], client_max_size=1_000_000
         )
         app.router.add_static("/static", _STATIC)
-        for page in (overview, events, dead_letters, settings, doctor, catalog, login):
+        for page in (overview, events, dead_letters, audit, settings, doctor, catalog, login):
             app.router.add_routes(page.routes(self._context))
         app.on_response_prepare.append(_add_headers)
         app.on_shutdown.append(self._end_tails)

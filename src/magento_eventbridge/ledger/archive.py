@@ -79,6 +79,15 @@ class LedgerArchive:
         """
         return [(began, ended) for began, ended in self._all("SELECT began, ended FROM gaps")]
 
+    def audits(self, limit: int = 30) -> list[tuple[float, dict[str, Any]]]:
+        """Return the last audits, newest first.
+
+        Raises:
+            LedgerError: a file cannot be read.
+        """
+        rows = self._all("SELECT at, result FROM audits ORDER BY at DESC LIMIT ?", [limit])
+        return [(at, json.loads(result)) for at, result in rows]
+
     def keep_audit(self, at: float, result: dict[str, Any]) -> None:
         """Keep the result of an audit.
 

@@ -4,9 +4,9 @@ import logging
 import sqlite3
 import threading
 import time
-import uuid
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,7 @@ class Ledger:
 
     def _write(self, connection: sqlite3.Connection) -> None:
         while self._rows or self._gap:
-            rows = [self._rows[index] for index in range(min(_AT_ONCE, len(self._rows)))]
+            rows = list(islice(self._rows, _AT_ONCE))
             connection.execute("BEGIN IMMEDIATE")
             try:
                 numbered = [(row[0], self._type(connection, row[1]), *row[2:]) for row in rows]
@@ -211,11 +211,11 @@ def _row_of_call(at: float, pending: Pending, fate: Fate) -> Row:
         subject_key(pending.order_key.partition("/")[2]),
         pending.event,
         int(pending.entity),
-        uuid.UUID(pending.event_id).bytes,
+        _bytes_of(pending.event_id),
         pending.view_id,
         DELIVERED if is_delivered else DEAD,
         int(at),
-        state_of(pending.entry.detail) if is_delivered else b"",
+        state_of(pending.entry.detail, pending.event_id) if is_delivered else b"",
     )
 
 
@@ -226,9 +226,13 @@ def _row_of_end(end: Settlement) -> Iterator[Row]:
         return
     name, entity = event
     verdict = OFF if end.reason is None else DEAD
-    identifier = uuid.UUID(capture.id).bytes
+    identifier = _bytes_of(capture.id)
     key = subject_key(capture.subject)
     yield (key, name, int(entity), identifier, capture.view_id, verdict, int(end.at), b"")
+
+
+def _bytes_of(identifier: str) -> bytes:
+    return bytes.fromhex(identifier.replace("-", ""))
 
 
 def _event(capture: Capture | None) -> tuple[str, str] | None:
