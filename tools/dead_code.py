@@ -38,7 +38,6 @@ ALLOWED = {
     "on_headers_complete": "httptools calls it",
     "on_message_begin": "httptools calls it",
     "on_message_complete": "httptools calls it",
-    "put_json": "magento_eventbridge.testing: for users",
     "SpanProcessor": "named in an annotation that is text",
 }
 IGNORED_DECORATORS = ["@*.command*", "@*.callback*", "@*validator*", "@*serializer*", "@*.get*"]
