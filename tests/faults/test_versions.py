@@ -23,7 +23,7 @@ VARIABLE = "MAGENTO_EVENTBRIDGE_OTHER_VERSION"
 
 # The first version that had the outbox; a release will replace it.
 _OTHER = "eb27d4a"
-_SINCE_THEN = ("MAGENTO_EVENTBRIDGE_CONSOLE__ENABLED", "MAGENTO_EVENTBRIDGE_CONSOLE__PORT")
+_SINCE_THEN = tuple(f"MAGENTO_EVENTBRIDGE_CONSOLE__{name}" for name in ("ENABLED", "PORT", "LOGIN"))
 _ROOT = Path(__file__).parents[2]
 
 
