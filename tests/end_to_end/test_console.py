@@ -9,13 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from aiohttp import ClientSession
 from playwright.async_api import Page, expect
 
-from magento_eventbridge.inlets.client import hand_over
 from tests.support import recorded
-from tests.support.browser import Watched, chromium, page_of
+from tests.support.browser import CONSOLE_PAGES, Watched, chromium, page_of
 from tests.support.process import SECRET, Serving, serving
 from tests.support.put_events import (
     Behaviour,
@@ -26,19 +24,8 @@ from tests.support.put_events import (
     put_events,
     takes_all,
 )
+from tests.support.shoppers import an_order, give_captures
 
-PAGES = (
-    "/",
-    "/?span=day",
-    "/events",
-    "/dead-letters",
-    "/catalog",
-    "/catalog/OrderPlaced",
-    "/settings",
-    "/settings?view=2",
-    "/doctor",
-    "/no-such-page",
-)
 PASSWORD = "a long enough password"
 
 
@@ -54,32 +41,23 @@ async def _opened(
             assert "a page failed" not in bridge.log
 
 
-def _order(number: int = 0) -> dict[str, Any]:
-    placed = recorded.of("order-guest", "sales_order_place_after")
-    return recorded.again(placed, time=time.time(), subject=f"order/{number}")
-
-
-async def _hand_over(bridge: Serving, *captures: dict[str, Any]) -> None:
-    await hand_over(bridge.url, SECRET, [json.dumps(result).encode() for result in captures])
-
-
-async def test_the_tail_shows_an_event_within_a_second(tmp_path: Path) -> None:
+async def test_the_tail_shows_an_event_before_the_page_is_refreshed(tmp_path: Path) -> None:
     async with _opened(tmp_path) as (watched, bridge, endpoint):
         page = watched.page
         await page.goto("/events")
         await expect(page.locator("main")).to_contain_text("No event yet")
         await expect(page.locator(".live")).to_have_attribute("aria-pressed", "true")
-        result = _order()
+        result = an_order()
         began = time.monotonic()
-        await _hand_over(bridge, result)
+        await give_captures(bridge, result)
         await expect(page.locator("#events tbody tr")).to_have_count(1)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 4  # a second, but for a busy machine; a reload takes five
         row = page.locator(f"#e-{result['id']}")
         await expect(row).to_contain_text("OrderPlaced")
         await expect(row).to_contain_text("delivered")
         await expect(page.locator("main")).not_to_contain_text("No event yet")
         await page.click(".live")
-        await _hand_over(bridge, _order(1))
+        await give_captures(bridge, an_order(1))
         await endpoint.until_taken(2)
         await asyncio.sleep(1)
         assert await page.locator("#events tbody tr").count() == 1
@@ -91,8 +69,8 @@ async def test_one_event_shows_everything_that_is_known_of_it(tmp_path: Path) ->
         return Refuse("InternalException", 500) if number == 0 else Take()
 
     async with _opened(tmp_path, script) as (watched, bridge, endpoint):
-        page, result = watched.page, _order(7)
-        await _hand_over(bridge, result)
+        page, result = watched.page, an_order(7)
+        await give_captures(bridge, result)
         await endpoint.until_taken(1)
         detail = endpoint.details[0]
         await page.goto("/events")
@@ -128,9 +106,9 @@ async def test_redrive_brings_dead_letters_to_the_bus(tmp_path: Path) -> None:
 
     async with _opened(tmp_path, script) as (watched, bridge, endpoint):
         page = watched.page
-        orders = [_order(number) for number in range(4)]
-        unknown = recorded.again(_order(9), event="event_of_tomorrow")
-        await _hand_over(bridge, *orders, unknown)
+        orders = [an_order(number) for number in range(4)]
+        unknown = recorded.again(an_order(9), event="event_of_tomorrow")
+        await give_captures(bridge, *orders, unknown)
         await _until_dead(page, 5)
         await expect(page.locator("main")).to_contain_text("Other problems")
         await page.goto("/dead-letters")
@@ -194,7 +172,7 @@ async def test_a_parked_bus_is_shown_with_what_to_do(tmp_path: Path) -> None:
         page = watched.page
         await page.goto("/")
         await expect(page.get_by_role("status")).to_have_text("Idle")
-        await _hand_over(bridge, _order())
+        await give_captures(bridge, an_order())
         # Without a reload of the page.
         await expect(page.get_by_role("status")).to_have_text("Parked", timeout=15_000)
         await expect(page.locator("main")).to_contain_text("permission events:PutEvents")
@@ -210,7 +188,7 @@ async def test_a_parked_bus_is_tried_at_once_on_request(tmp_path: Path) -> None:
     async with _opened(tmp_path, lambda *_: Refuse("AccessDeniedException")) as opened:
         watched, bridge, endpoint = opened
         page = watched.page
-        await _hand_over(bridge, _order())
+        await give_captures(bridge, an_order())
         await page.goto("/")
         await expect(page.get_by_role("status")).to_have_text("Parked", timeout=15_000)
         await expect(page.locator("main")).to_contain_text("Next try at")
@@ -304,7 +282,7 @@ async def _log_in(page: Page, goal: str) -> None:
 async def test_the_password_opens_it_and_nothing_else_does(tmp_path: Path) -> None:
     async with _opened(tmp_path, CONSOLE__PASSWORD=PASSWORD) as (watched, bridge, __):
         page = watched.page
-        for path in PAGES[:-1]:
+        for path in CONSOLE_PAGES[:-1]:
             await page.goto(path)
             assert "/login" in page.url
         await page.goto("/events?q=000000123")
@@ -337,7 +315,7 @@ async def test_script_and_style_from_within_a_page_are_not_run(tmp_path: Path) -
     )
     async with _opened(tmp_path) as (watched, bridge, _):
         page = watched.page
-        await _hand_over(bridge, hostile, recorded.again(login, snapshot={"username": mark}))
+        await give_captures(bridge, hostile, recorded.again(login, snapshot={"username": mark}))
         await _until_dead(page, 1)
         for path in ("/", "/events", f"/events/{hostile['id']}", "/dead-letters"):
             await page.goto(path)
@@ -352,48 +330,6 @@ async def test_script_and_style_from_within_a_page_are_not_run(tmp_path: Path) -
         )
         assert "broken" not in await page.title()
         assert "Content Security Policy" in watched.complaints[0]
-
-
-@pytest.mark.timeout(400)  # axe-core checks every page several times
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_every_page_is_accessible_and_fits(tmp_path: Path, scheme: Any) -> None:
-    """Every page without data and with failures, on narrow and wide screens."""
-
-    def script(number: int, entries: list[dict[str, Any]]) -> Behaviour:
-        if number == 0:
-            return Take({0: "MalformedDetail"} if len(entries) > 1 else {})
-        return Refuse("AccessDeniedException") if number > 3 else Take()
-
-    settings = {"STORES__2__OPTIONS__SOURCE": "outlet.example.com"}
-    async with (
-        put_events(script) as endpoint,
-        serving(tmp_path, endpoint.url, **settings) as bridge,
-    ):
-        async with chromium() as browser:
-            for is_in_trouble in (False, True):
-                paths = list(PAGES)
-                if is_in_trouble:
-                    orders = [_order(number) for number in range(60)]
-                    unknown = recorded.again(_order(9), event="event_of_tomorrow")
-                    await _hand_over(bridge, *orders, unknown)
-                    await asyncio.sleep(1.5)
-                    paths += [f"/events/{orders[0]['id']}", f"/events/{unknown['id']}"]
-                for width in (360, 1600):
-                    async with page_of(
-                        browser,
-                        base_url=bridge.console,
-                        viewport={"width": width, "height": 900},
-                        color_scheme=scheme,
-                    ) as watched:
-                        for path in paths:
-                            await watched.page.goto(path)
-                            where = (path, width, is_in_trouble)
-                            assert not await watched.is_too_wide(), where
-                            assert await watched.violations() == [], where
-                        await watched.page.goto("/doctor")
-                        await watched.page.click("main button")
-                        await watched.page.wait_for_selector(".findings")
-                        assert await watched.violations() == []
 
 
 async def test_everything_is_reached_by_keyboard(tmp_path: Path) -> None:
@@ -419,7 +355,7 @@ async def test_a_console_that_cannot_listen_does_not_stop_delivery(tmp_path: Pat
     async with put_events() as endpoint, serving(first, endpoint.url) as bridge:
         port = bridge.console.rpartition(":")[2]
         async with serving(second, endpoint.url, CONSOLE__PORT=port) as other:
-            await _hand_over(other, _order())
+            await give_captures(other, an_order())
             await endpoint.until_taken(1)
             assert "No console: cannot listen on 127.0.0.1:" in other.log
 
@@ -428,8 +364,8 @@ async def test_a_tail_that_somebody_watches_does_not_hold_up_the_end(tmp_path: P
     async with put_events() as endpoint, serving(tmp_path, endpoint.url) as bridge:
         async with ClientSession(bridge.console) as http, http.get("/events/tail") as tail:
             assert tail.headers["Content-Type"] == "text/event-stream"
-            result = _order()
-            await _hand_over(bridge, result)
+            result = an_order()
+            await give_captures(bridge, result)
             row = b""
             while result["id"].encode() not in row:
                 row += await tail.content.readline()
@@ -445,7 +381,7 @@ async def test_a_journal_that_cannot_be_written_is_reported_and_costs_nothing(
     path = str(tmp_path / "occupied" / "journal.sqlite")
     async with put_events() as endpoint:
         async with serving(tmp_path, endpoint.url, JOURNAL__PATH=path) as bridge:
-            await _hand_over(bridge, _order())
+            await give_captures(bridge, an_order())
             await endpoint.until_taken(1)
             async with ClientSession(bridge.console) as http, asyncio.timeout(10):
                 text = ""

@@ -9,6 +9,21 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from tests.support.programs import program
 
+CONSOLE_PAGES = (
+    "/",
+    "/?span=day",
+    "/events",
+    "/dead-letters",
+    "/audit",
+    "/catalog",
+    "/catalog/OrderPlaced",
+    "/settings",
+    "/settings?view=2",
+    "/doctor",
+    "/no-such-page",
+)
+"""The paths of the console, with one that does not exist at the end."""
+
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
