@@ -126,7 +126,7 @@ async def test_redrive_brings_dead_letters_to_the_bus(tmp_path: Path) -> None:
         }
 
         is_fixed = True
-        await groups.first.locator("input[type=checkbox]").first.check()
+        await groups.first.locator("tbody input[type=checkbox]").first.check()
         await groups.first.get_by_role("button", name="Redrive selected").click()
         await expect(page.get_by_role("status")).to_have_text("1 redriven.")
         await endpoint.until_taken(1)
@@ -135,7 +135,7 @@ async def test_redrive_brings_dead_letters_to_the_bus(tmp_path: Path) -> None:
         await endpoint.until_taken(4)
         assert set(endpoint.ids) == {result["id"] for result in orders}
 
-        await groups.locator("tbody a").click()
+        await groups.locator("tbody th a").click()
         await expect(main).to_contain_text("No event of the catalog")
         await page.get_by_role("button", name="Drop").click()
         await expect(page.locator("h1")).to_have_text("Drop 1 dead letter?")

@@ -114,6 +114,72 @@ async def test_a_delivered_event_is_found_by_whatever_is_known_of_it(tmp_path: P
     assert not await archive.changed(Query(), time.time(), 9)
 
 
+async def test_the_history_of_a_thing_is_found_by_each_of_its_names(tmp_path: Path) -> None:
+    placed = recorded.of("order-guest", "sales_order_place_after")
+    order = placed["snapshot"]["increment_id"]
+    snapshot = {**placed["snapshot"], "quote_id": 1120, "customer_email": 'A"da@Example.com'}
+    placed = recorded.again(placed, snapshot=snapshot)
+    item = recorded.of("cart-add", "sales_quote_item_save_after")
+    added = recorded.again(
+        item,
+        subject="cart/1120",
+        time=placed["time"] - 60,
+        snapshot={**item["snapshot"], "quote_id": "1120"},
+    )
+    other = recorded.again(
+        item, subject="cart/11203", snapshot={**item["snapshot"], "quote_id": 11203}
+    )
+    bodies = [recorded.stored(one) for one in (placed, other, added)]
+    async with put_events() as endpoint:
+        archive = await _deliver(tmp_path, endpoint, bodies)
+    (first, last) = await archive.history("cart/1120", 10)
+    assert [first.id, last.id] == [added["id"], placed["id"]]  # in the order of what happened
+    for name in (order, f"order/{order}", f"ORDER/{order}", 'a"da@example.com', last.event_id):
+        assert [found.id for found in await archive.history(name or "", 10)] == [placed["id"]]
+    assert await archive.history("cart/112", 10) == []
+    assert set(await archive.related("cart/1120", 9)) == {f"order/{order}", 'a"da@example.com'}
+    # The search takes the beginning of a key, and any text that is no key.
+    assert len(await archive.search(Query("cart/1120"), 10)) == 3
+    assert len(await archive.search(Query("cart/1120", everywhere=True), 10)) == 2
+    assert [found.id for found in await archive.search(Query(order[-4:]), 10)] == [placed["id"]]
+    assert await archive.count(Query("cart/1120"), 2) == 2
+    assert await archive.count(Query("no such word"), 9) == 0
+    again = await archive.captures(Query("cart/1120", detail_type="OrderPlaced"), 10)
+    assert [json.loads(body)["id"] for body in again] == [placed["id"]]
+    with closing(sqlite3.connect(_file(tmp_path))) as connection:
+        connection.execute("DELETE FROM events WHERE id = ?", (placed["id"],))
+        words = connection.execute("SELECT word FROM keys").fetchall()
+    assert (f"order/{order}",) not in words
+    assert ("cart/11203",) in words
+
+
+async def test_captures_without_personal_data_are_not_sent_again(tmp_path: Path) -> None:
+    placed = recorded.stored(recorded.of("order-guest", "sales_order_place_after"))
+    async with put_events() as endpoint:
+        archive = await _deliver(tmp_path, endpoint, [placed], Retention(personal_data="hash"))
+    with pytest.raises(JournalError, match=r"journal\.personal_data is hash"):
+        await archive.captures(Query(), 10)
+
+
+async def test_counting_ends_when_it_takes_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed = recorded.stored(recorded.of("order-guest", "sales_order_place_after"))
+    async with put_events() as endpoint:
+        archive = await _deliver(tmp_path, endpoint, [placed])
+    with closing(sqlite3.connect(_file(tmp_path))) as connection:
+        columns = "detail_type, source, destination, told_at, verdict, reason, tries, attempts"
+        connection.execute(
+            f"INSERT INTO events (id, {columns}) WITH RECURSIVE n (i) AS "
+            "(SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000) "
+            f"SELECT i, {columns} FROM n JOIN events WHERE seq = 1"
+        )
+        connection.commit()
+    assert await archive.count(Query("no such word"), 9) == 0
+    monkeypatch.setattr("magento_eventbridge.journal.archive._COUNTS_FOR", 0.0)
+    assert await archive.count(Query("no such word"), 9) is None
+
+
 async def test_each_try_is_kept_with_its_answer(tmp_path: Path) -> None:
     def script(number: int, _: Any) -> Behaviour:
         match number:

@@ -13,6 +13,7 @@ CONSOLE_PAGES = (
     "/",
     "/?span=day",
     "/events",
+    "/history",
     "/dead-letters",
     "/audit",
     "/catalog",

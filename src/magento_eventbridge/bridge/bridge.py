@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from magento_eventbridge.bridge.queues import open_queue, renew_login, when_logi
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.bridge.scheduled_audit import ScheduledAudit
 from magento_eventbridge.bridge.startup import start_log, tracing
+from magento_eventbridge.captures import read_capture
 from magento_eventbridge.catalog.declared import ShopCatalog
 from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.delivery.dispatcher import Dispatcher
@@ -46,6 +47,7 @@ log = logging.getLogger(__name__)
 
 # Seconds between two checks of the files that declare events.
 _DECLARATIONS_SECONDS = 10.0
+_PUT_AT_ONCE = 500
 
 
 @asynccontextmanager
@@ -114,6 +116,7 @@ class Bridge:
         self._stacks: dict[str, AsyncExitStack] = {}
         self._former_dispatchers: list[Dispatcher] = []
         self._heartbeats: list[Heartbeat] = []
+        self._stack: AsyncExitStack | None = None  # while it runs
         self._spool: SqliteQueue | None = None
         self._inlet: Inlet | None = None
         self._stopping = asyncio.Event()
@@ -154,6 +157,27 @@ class Bridge:
                 await stack.enter_async_context(_written(self.ledger))
             await self._run(stack)
 
+    async def send_again(self, bodies: Sequence[bytes]) -> None:
+        """Put captures of delivered events into the spool; they keep their ids.
+
+        Raises:
+            QueueError: they could not be saved, or the bridge has not started or is stopping.
+        """
+        if self._stack is None or self._stopping.is_set():
+            raise QueueError("the bridge has not started yet, or is stopping: try again later")
+        captures = [(read_capture(body), body) for body in bodies]
+        if private := sorted({c.view_id for c, _ in captures if self._routes(c.view_id).privacy}):
+            raise QueueError(
+                f"nothing is sent again: privacy settings apply to store view {private[0]}, so the "
+                "journal has no complete captures of it"
+            )
+        if self._spool is None:
+            self._spool = SqliteQueue(self.settings.spool.path)
+            await self._deliver(self._stack, self._spool)
+            log.info("Delivering what is in %s", self.settings.spool.path)
+        for start in range(0, len(captures), _PUT_AT_ONCE):
+            await self._spool.put(captures[start : start + _PUT_AT_ONCE])
+
     async def _read(self, store: LiveStore) -> None:
         """Read the store's configuration, as soon as its database can be reached."""
         outage = Outage(
@@ -177,6 +201,7 @@ class Bridge:
         self.views = {view.id: view.code for view in reading.rows.stores}
 
     async def _run(self, stack: AsyncExitStack) -> None:
+        self._stack = stack
         try:
             stack.push_async_callback(self._buses.close)
             watch = watch_buses(self._routes, self._buses)

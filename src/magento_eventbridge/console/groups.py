@@ -1,8 +1,8 @@
 """Group dead letters by the kind of their reason."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from magento_eventbridge.console.letters import LetterRow, letters_of
 from magento_eventbridge.delivery.ports import DeadLetter, Queue
 from magento_eventbridge.delivery.reasons import (
     Explanation,
@@ -14,7 +14,6 @@ from magento_eventbridge.delivery.reasons import (
 # How many letters of each queue are read to group them, and how many of a group are shown.
 _READ_AT_MOST = 2_000
 _SHOWN = 10
-_READ_AT_ONCE = 500
 
 
 @dataclass
@@ -33,18 +32,9 @@ class DeadLetterGroup:
         return max(letter.buried_at for letter in self.letters)
 
     @property
-    def shown(self) -> list[DeadLetter]:
+    def shown(self) -> list[LetterRow]:
         """The letters that the page shows: the first ones."""
-        return self.letters[:_SHOWN]
-
-
-async def letters_of(queue: Queue) -> AsyncIterator[DeadLetter]:
-    """Read all dead letters of a queue, oldest first."""
-    after = 0
-    while letters := await queue.dead_letters.page(_READ_AT_ONCE, after=after):
-        for letter in letters:
-            yield letter
-        after = letters[-1].id
+        return [LetterRow.of(letter) for letter in self.letters[:_SHOWN]]
 
 
 async def grouped(queue: Queue) -> list[DeadLetterGroup]:

@@ -3,15 +3,20 @@
 import asyncio
 import json
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from magento_eventbridge.journal.keys import as_key, is_thing
 from magento_eventbridge.journal.personal import PersonalData, Redaction
 
 Result = TypeVar("Result")
+
+_COUNTS_FOR = 0.5  # seconds
+_LAST = "\U0010ffff"  # sorts after everything that continues a word
 
 _SUMMARY = (
     "seq, id, detail_type, source, subject, store_id, destination, happened_at, told_at, verdict, "
@@ -63,6 +68,17 @@ class Record:
     detail: str | None = field(repr=False)
     capture: str | None = field(repr=False)
 
+    @property
+    def order_entity_id(self) -> int | None:
+        """The database id of the order that the event is about; None: it does not say."""
+        try:
+            snapshot = json.loads(self.capture or "{}").get("snapshot") or {}
+            # Documents of an order name their order; an order's own event is about itself.
+            value = snapshot.get("order_id") or snapshot.get("entity_id")
+            return int(value) if value else None
+        except (ValueError, TypeError, AttributeError):
+            return None
+
 
 @dataclass(frozen=True)
 class Query:
@@ -70,7 +86,9 @@ class Query:
 
     Attributes:
         verdict: empty for all but left_out, which is listed only on request.
-        text: a part of an id, an order number or any other text in detail or capture.
+        text: words, each the beginning of an id, an order number, a SKU, an e-mail address or a
+            subject; a word that begins none of them may be anywhere in detail or capture.
+        everywhere: all words may be anywhere in detail or capture.
         since, until: when they happened, in seconds since the epoch.
     """
 
@@ -80,6 +98,7 @@ class Query:
     view_id: int | None = None
     since: float | None = None
     until: float | None = None
+    everywhere: bool = False
 
 
 class Fault(NamedTuple):
@@ -120,11 +139,88 @@ class Archive:
 
         return await self._read(work)
 
+    async def history(self, thing: str, limit: int) -> list[Summary]:
+        """Return the events about one thing, oldest first: the newest `limit` of them."""
+
+        def work(connection: sqlite3.Connection) -> list[Summary]:
+            words = self._variants(connection, thing)
+            marks = ", ".join("?" * len(words))
+            found = _summaries(
+                connection,
+                f"seq IN (SELECT seq FROM keys WHERE word IN ({marks})) "  # noqa: S608
+                "ORDER BY coalesce(happened_at, told_at) DESC, seq DESC LIMIT ?",
+                [*(as_key(word) for word in words), limit],
+            )
+            return found[::-1]
+
+        return await self._read(work)
+
+    async def related(self, thing: str, limit: int) -> list[str]:
+        """Return other things that events about one thing name, the most frequent first."""
+
+        def work(connection: sqlite3.Connection) -> list[str]:
+            own = [as_key(word) for word in self._variants(connection, thing)]
+            marks = ", ".join("?" * len(own))
+            rows = connection.execute(
+                f"SELECT word FROM keys WHERE seq IN "  # noqa: S608
+                f"(SELECT seq FROM keys WHERE word IN ({marks}) ORDER BY seq DESC LIMIT 500) "
+                f"AND word NOT IN ({marks}) AND (word LIKE '%/%' OR word LIKE '%@%') "
+                "GROUP BY word ORDER BY count(*) DESC, word LIMIT ?",
+                [*own, *own, limit],
+            )
+            return [word for (word,) in rows if is_thing(word)]
+
+        return await self._read(work)
+
+    async def count(self, query: Query, limit: int) -> int | None:
+        """Count what matches, up to `limit`; None: counting would take too long."""
+
+        def work(connection: sqlite3.Connection) -> int | None:
+            condition, values = self._condition(connection, query)
+            stops_at = time.monotonic() + _COUNTS_FOR
+            connection.set_progress_handler(lambda: int(time.monotonic() > stops_at), 10_000)
+            try:
+                (found,) = connection.execute(
+                    f"SELECT count(*) FROM (SELECT 1 FROM events WHERE {condition} LIMIT ?)",  # noqa: S608
+                    [*values, limit],
+                ).fetchone()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                    raise
+                return None
+            return int(found)
+
+        return await self._read(work)
+
+    async def captures(self, query: Query, limit: int) -> list[bytes]:
+        """Return the captures of delivered events that match, oldest first.
+
+        Raises:
+            JournalError: the journal keeps no personal data, so they are not complete.
+        """
+        if self._personal_data != "keep":
+            raise JournalError(
+                "the journal keeps no complete captures, as journal.personal_data is "
+                f"{self._personal_data}"
+            )
+
+        def work(connection: sqlite3.Connection) -> list[bytes]:
+            condition, values = self._condition(connection, query)
+            rows = connection.execute(
+                f"SELECT capture FROM events WHERE {condition} AND verdict = 'delivered' "  # noqa: S608
+                "AND capture IS NOT NULL ORDER BY seq LIMIT ?",
+                [*values, limit],
+            )
+            return [capture.encode() for (capture,) in rows]
+
+        return await self._read(work)
+
     async def changed(self, query: Query, since: float, limit: int) -> list[Summary]:
         """Find events that changed since a time: the newest `limit` of them, oldest first."""
 
         def work(connection: sqlite3.Connection) -> list[Summary]:
-            condition, values = self._condition(connection, query)
+            # Few rows are new: each is searched in full, also for the words of the index.
+            condition, values = self._condition(connection, replace(query, everywhere=True))
             found = _summaries(
                 connection,
                 f"told_at > ? AND {condition} ORDER BY told_at DESC LIMIT ?",
@@ -237,16 +333,35 @@ class Archive:
         if not query.verdict:
             conditions.append("verdict != 'left_out'")
         for word in query.text.split():
-            condition, patterns = self._holds(connection, word)
+            condition, patterns = self._has_key(connection, word)
+            if query.everywhere or not condition:
+                condition, patterns = self._holds(connection, word)
             conditions.append(condition)
             values += patterns
         return " AND ".join(conditions), values
 
+    def _variants(self, connection: sqlite3.Connection, word: str) -> list[str]:
+        """Return the word, and as it is stored where personal data is hashed."""
+        if self._personal_data != "hash":
+            return [word]
+        (key,) = connection.execute("SELECT hash_key FROM secrets").fetchone()
+        return [word, Redaction("hash", key).hash(word)]
+
+    def _has_key(self, connection: sqlite3.Connection, word: str) -> tuple[str, list[str]]:
+        """Return the condition for events with a key or id that begins so; empty: there is none."""
+        for variant in map(as_key, self._variants(connection, word)):
+            bounds = [variant, f"{variant}{_LAST}"]
+            for condition in (
+                "seq IN (SELECT seq FROM keys WHERE word >= ? AND word < ?)",
+                "(id >= ? AND id < ?)",
+            ):
+                has_any = f"SELECT 1 FROM events WHERE {condition} LIMIT 1"  # noqa: S608
+                if connection.execute(has_any, bounds).fetchone():
+                    return condition, bounds
+        return "", []
+
     def _holds(self, connection: sqlite3.Connection, word: str) -> tuple[str, list[str]]:
-        words = [word]
-        if self._personal_data == "hash":
-            (key,) = connection.execute("SELECT hash_key FROM secrets").fetchone()
-            words.append(Redaction("hash", key).hash(word))
+        words = self._variants(connection, word)
         places = ("id", "subject", "event_id", "detail", "capture")
         conditions = [f"{place} LIKE ? ESCAPE '\\'" for _ in words for place in places]
         patterns = [_pattern(word, place) for word in words for place in places]

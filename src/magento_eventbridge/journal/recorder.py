@@ -21,6 +21,7 @@ from magento_eventbridge.delivery.lane import Pending
 from magento_eventbridge.delivery.observer import Call, Settlement
 from magento_eventbridge.delivery.privacy import Privacy
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
+from magento_eventbridge.journal.keys import keys_of
 from magento_eventbridge.journal.personal import PersonalData, Redaction
 from magento_eventbridge.sqlite_files import make_private, migrate, schema_steps
 
@@ -62,6 +63,9 @@ _COLUMNS = (
     "reason, event_id, tries, attempts, detail, capture"
 )
 _WIDTH = _COLUMNS.count(",") + 1
+_ID, _SUBJECT, _EVENT_ID, _CAPTURE = (
+    _COLUMNS.split(", ").index(name) for name in ("id", "subject", "event_id", "capture")
+)
 _UPSERT = f"""
 INSERT INTO events ({_COLUMNS}) VALUES {{rows}}
 ON CONFLICT (id) DO UPDATE SET
@@ -84,6 +88,14 @@ _ONE_ROW = f"({', '.join('?' * _WIDTH)})"
 _COUNT = """
 INSERT INTO minutes VALUES (?, ?, ?, ?)
 ON CONFLICT (minute, kind, name) DO UPDATE SET count = count + excluded.count
+"""
+
+_KEYS = """
+INSERT OR IGNORE INTO keys (word, seq)
+SELECT words.value, events.seq
+FROM json_each(?) AS rows
+JOIN events ON events.id = json_extract(rows.value, '$[0]')
+JOIN json_each(rows.value, '$[1]') AS words
 """
 
 Row = tuple[Any, ...]
@@ -258,6 +270,7 @@ class Recorder:
         connection.execute("BEGIN IMMEDIATE")
         try:
             _upsert(connection, rows)
+            _index(connection, rows)
             connection.executemany(_COUNT, [(*key, n) for key, n in self._counts.items()])
             connection.execute("COMMIT")
         except BaseException:
@@ -331,6 +344,15 @@ def _upsert(connection: sqlite3.Connection, rows: list[Row]) -> None:
         values = [value for row in rows[start : start + _ROWS_AT_ONCE] for value in row]
         connection.execute(many, values)
     connection.executemany(_UPSERT.format(rows=_ONE_ROW), rows[whole:])
+
+
+def _index(connection: sqlite3.Connection, rows: list[Row]) -> None:
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        keys = [
+            (row[_ID], sorted(keys_of(row[_SUBJECT], row[_EVENT_ID], row[_CAPTURE])))
+            for row in rows[start : start + _ROWS_AT_ONCE]
+        ]
+        connection.execute(_KEYS, (msgspec.json.encode(keys).decode(),))
 
 
 def _rows(

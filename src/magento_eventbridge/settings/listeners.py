@@ -83,6 +83,11 @@ class ConsoleSettings(SettingsGroup):
         description="the console's address for links, such as https://console.example.com; empty: "
         "the address it listens on",
     )
+    magento_admin_url: OptionalText = Field(
+        None,
+        description="address of Magento's admin, such as https://shop.example.com/admin_1a2b3c: an "
+        "order's history links to the order",
+    )
     login: bool = Field(
         True,
         description="people must log in; off: everybody on this machine is an operator, and the "

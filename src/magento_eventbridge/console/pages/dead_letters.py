@@ -1,27 +1,36 @@
 """The dead letters page: dead letters and parked events by reason, to redrive or drop."""
 
 import json
-import logging
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from urllib.parse import urlencode
 
 from aiohttp import web
 
-from magento_eventbridge.console.groups import grouped, letters_of
-from magento_eventbridge.console.page_context import SESSION, PageContext, form_of
+from magento_eventbridge.console.groups import grouped
+from magento_eventbridge.console.letters import (
+    LetterFilter,
+    LetterRow,
+    count_matching,
+    letters_of,
+    matching,
+)
+from magento_eventbridge.console.page_context import PageContext, form_of
 from magento_eventbridge.console.queries import LARGEST_ROW, number
-from magento_eventbridge.delivery.reasons import explain, pattern_of
+from magento_eventbridge.delivery.ports import Queue
+from magento_eventbridge.delivery.reasons import explain, without_event
 from magento_eventbridge.journal.archive import JournalError
-
-log = logging.getLogger(__name__)
 
 _ACTED_ON_AT_ONCE = 500
 _FAULTS_SHOWN = 20
+_ON_A_PAGE = 50
 
 
 def routes(context: PageContext) -> list[web.RouteDef]:
     """Return the page's routes."""
 
     async def show(request: web.Request) -> web.StreamResponse:
+        if any(request.query.get(name) for name in ("queue", "kind", "q")):
+            return await _list(context, request)
         return await _page(context, request)
 
     async def act(request: web.Request) -> web.StreamResponse:
@@ -37,6 +46,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
             request,
             "dead_letter.html",
             letter=letter,
+            row=LetterRow.of(letter),
             queue=queue.name,
             explanation=explain(letter.reason),
             capture=_pretty(privacy.of_capture(letter.body.decode(errors="replace"))),
@@ -54,6 +64,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
 
 
 async def _page(context: PageContext, request: web.Request) -> web.Response:
+    """Show the dead letters of all queues, by reason."""
     groups = [group for queue in context.bridge.queues for group in await grouped(queue)]
     totals = {queue.name: await queue.dead_letters.count() for queue in context.bridge.queues}
     read = sum(len(group.letters) for group in groups)
@@ -82,34 +93,82 @@ async def _page(context: PageContext, request: web.Request) -> web.Response:
     )
 
 
+async def _list(context: PageContext, request: web.Request) -> web.Response:
+    """Show the dead letters of one queue that match a filter, page by page."""
+    filter_ = LetterFilter(request.query.get("kind", ""), request.query.get("q", "").strip())
+    queue = await _chosen_queue(context, request.query.get("queue", ""), filter_)
+    after = number(request.query.get("after", ""), LARGEST_ROW) or 0
+    found: list[LetterRow] = []
+    count, is_all = 0, True
+    if queue:
+        letters = await matching(queue, filter_.matches, _ON_A_PAGE + 1, after=after)
+        found = [LetterRow.of(letter) for letter in letters]
+        count, is_all = await count_matching(queue, filter_.matches)
+    given = {"queue": queue.name if queue else "", "kind": filter_.kind, "q": filter_.text}
+    following = ""
+    if len(found) > _ON_A_PAGE:
+        found = found[:_ON_A_PAGE]
+        following = urlencode({**given, "after": found[-1].letter.id})
+    await context.depths(refresh=True)
+    reason = found[0].letter.reason if found and filter_.kind else ""
+    return context.page(
+        request,
+        "dead_letter_list.html",
+        found=found,
+        given=given,
+        filter=urlencode(given),
+        reason=without_event(reason) if reason else "",
+        explanation=explain(reason) if reason else None,
+        count_=count,
+        is_all=is_all,
+        following=following,
+        is_first=after == 0,
+        queues=[queue.name for queue in context.bridge.queues],
+        done=request.query.get("done", ""),
+    )
+
+
+async def _chosen_queue(context: PageContext, name: str, filter_: LetterFilter) -> Queue | None:
+    """Return the named queue, or the first one with a dead letter that matches."""
+    if name:
+        return context.queue(name)
+    for queue in context.bridge.queues:
+        if await matching(queue, filter_.matches, 1):
+            return queue
+    return next(iter(context.bridge.queues), None)
+
+
 async def _act(context: PageContext, request: web.Request) -> web.StreamResponse:
-    """Redrive or drop the selected dead letters, those of one kind, or all of a queue."""
+    """Redrive or drop the selected dead letters, those that match, or all of a queue."""
     form = await form_of(request)
-    queue = context.queue(form.get("queue", [""])[0])
-    action, _, scope = form.get("act", [""])[0].partition("-")
-    kind = form.get("kind", [""])[0]
+
+    def field(name: str) -> str:
+        return form.get(name, [""])[0]
+
+    queue = context.queue(field("queue"))
+    action, _, scope = field("act").partition("-")
+    filter_ = LetterFilter(field("kind"), field("q"))
     letters: list[int] | None
     match scope:
         case "selected":
             ids = (number(text, LARGEST_ROW) for text in form.get("letter", []))
             letters = [id_ for id_ in ids if id_ is not None]
-        case "kind":
-            letters = [
-                letter.id async for letter in letters_of(queue) if pattern_of(letter.reason) == kind
-            ]
+        case "kind" | "match":
+            letters = [letter.id async for letter in letters_of(queue) if filter_.matches(letter)]
         case "all":
             letters = None
         case _:
-            raise web.HTTPBadRequest(text="Name the dead letters: selected, kind or all.")
+            raise web.HTTPBadRequest(text="Name the dead letters: selected, kind, match or all.")
+    back = {"queue": queue.name, "kind": filter_.kind, "q": filter_.text} if field("list") else {}
     if letters == []:
-        raise web.HTTPSeeOther("/dead-letters?done=none")
+        raise web.HTTPSeeOther(_back(back, "none"))
     if action == "redrive":
         count = await _in_parts(queue.dead_letters.redrive, letters)
-        log.info("Console: %s redrove %d of %s", request[SESSION].user, count, queue.name)
-        raise web.HTTPSeeOther(f"/dead-letters?done={count}-redriven")
+        context.record(request, "redrove %d of %s", count, queue.name)
+        raise web.HTTPSeeOther(_back(back, f"{count}-redriven"))
     if action != "drop":
         raise web.HTTPBadRequest(text="Name the action: redrive or drop.")
-    if form.get("confirmed") != ["yes"]:
+    if field("confirmed") != "yes":
         count = await queue.dead_letters.count() if letters is None else len(letters)
         return context.page(
             request,
@@ -117,18 +176,28 @@ async def _act(context: PageContext, request: web.Request) -> web.StreamResponse
             count_=count,
             queue=queue.name,
             act=f"{action}-{scope}",
-            kind=kind,
+            kind=filter_.kind,
+            text=filter_.text,
+            is_list=bool(back),
+            back=_back(back, ""),
             letters=letters if scope == "selected" else [],
         )
     count = await _in_parts(queue.dead_letters.drop, letters)
-    log.warning("Console: %s dropped %d of %s", request[SESSION].user, count, queue.name)
-    raise web.HTTPSeeOther(f"/dead-letters?done={count}-dropped")
+    context.record(request, "dropped %d of %s", count, queue.name)
+    raise web.HTTPSeeOther(_back(back, f"{count}-dropped"))
 
 
-async def _in_parts(act: Any, letters: list[int] | None) -> int:
+def _back(to: dict[str, str], done: str) -> str:
+    query = urlencode({**to, "done": done} if done else to)
+    return f"/dead-letters?{query}" if query else "/dead-letters"
+
+
+async def _in_parts(
+    act: Callable[[Sequence[int] | None], Awaitable[int]], letters: list[int] | None
+) -> int:
     """Act on the letters in parts, each small enough for one database statement."""
     if letters is None:
-        return int(await act(None))
+        return await act(None)
     done = 0
     for start in range(0, len(letters), _ACTED_ON_AT_ONCE):
         done += await act(letters[start : start + _ACTED_ON_AT_ONCE])
@@ -137,7 +206,7 @@ async def _in_parts(act: Any, letters: list[int] | None) -> int:
 
 async def _download(context: PageContext, request: web.Request) -> web.StreamResponse:
     """Send the captures, one a line, in the format of `replay`."""
-    kind = request.query.get("kind", "")
+    filter_ = LetterFilter(request.query.get("kind", ""), request.query.get("q", ""))
     queue = context.queue(request.query.get("queue", ""))
     response = web.StreamResponse(
         headers={
@@ -147,7 +216,7 @@ async def _download(context: PageContext, request: web.Request) -> web.StreamRes
     )
     await response.prepare(request)
     async for letter in letters_of(queue):
-        if not kind or pattern_of(letter.reason) == kind:
+        if filter_.matches(letter):
             await response.write(letter.body.replace(b"\n", b" ") + b"\n")
     await response.write_eof()
     return response

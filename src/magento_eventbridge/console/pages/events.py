@@ -6,16 +6,27 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
-from magento_eventbridge.console.page_context import PageContext
+from magento_eventbridge.console.page_context import PageContext, form_of
 from magento_eventbridge.console.queries import LARGEST_ROW, LARGEST_VIEW, number
 from magento_eventbridge.console.words import VERDICTS
 from magento_eventbridge.journal.archive import JournalError, Query
 
-_FIELDS = ("q", "type", "verdict", "store", "since", "until")
+_FIELDS = ("q", "type", "verdict", "store", "since", "until", "everywhere")
+_TITLES = {
+    "q": "text",
+    "type": "detail-type",
+    "verdict": "verdict",
+    "store": "store view",
+    "since": "from",
+    "until": "until",
+    "everywhere": "whole text",
+}
+_MOST_COUNTED = 10_000
+_MOST_SENT_AGAIN = 10_000
 _ON_A_PAGE = 50
 # How often a tail reads the journal, in seconds, and how many events it sends at a time.
 _READS_EVERY = 0.25
@@ -47,6 +58,10 @@ def routes(context: PageContext) -> list[web.RouteDef]:
             given=dict.fromkeys(_FIELDS, "") | given | dict.fromkeys(faults, ""),
             is_search=bool(given),
             fault="; ".join(faults.values()),
+            chips=_chips(given),
+            matches=await context.archived().count(query, _MOST_COUNTED + 1) if given else None,
+            most_counted=_MOST_COUNTED,
+            done=request.query.get("done", ""),
             filter=urlencode(given),
             since=since,
             is_first=not before,
@@ -78,10 +93,47 @@ def routes(context: PageContext) -> list[web.RouteDef]:
             detail=_pretty(record.detail),
             capture=_pretty(record.capture),
             pattern=json.dumps(pattern, indent=2, ensure_ascii=False),
+            done=request.query.get("done", ""),
             personal_data=context.bridge.settings.journal.personal_data,
         )
 
+    async def send_one_again(request: web.Request) -> web.StreamResponse:
+        identifier = request.match_info["id"]
+        record = await context.archived().find(identifier)
+        if record is None or record.summary.verdict != "delivered" or not record.capture:
+            raise web.HTTPNotFound(text="The journal has no such delivered event any more.")
+        if context.bridge.settings.journal.personal_data != "keep":
+            raise web.HTTPBadRequest(text="The journal keeps no complete captures.")
+        await context.bridge.send_again([record.capture.encode()])
+        context.record(request, "sends event %s again", identifier)
+        raise web.HTTPSeeOther(f"/events/{quote(identifier)}?done=1")
+
+    async def send_again(request: web.Request) -> web.StreamResponse:
+        form = await form_of(request)
+        given = {name: form[name][0] for name in _FIELDS if form.get(name, [""])[0]}
+        query, faults = _query(given)
+        if not given or faults:
+            raise web.HTTPBadRequest(text="Search first: the filter says which events are sent.")
+        bodies = await context.archived().captures(query, _MOST_SENT_AGAIN)
+        back = urlencode(given)
+        if not bodies:
+            raise web.HTTPSeeOther(f"/events?{back}&done=none")
+        if form.get("confirmed") != ["yes"]:
+            return context.page(
+                request,
+                "confirm_send_again.html",
+                count_=len(bodies),
+                is_cut=len(bodies) == _MOST_SENT_AGAIN,
+                given=given,
+                filter=back,
+            )
+        await context.bridge.send_again(bodies)
+        context.record(request, "sends %d events again: %s", len(bodies), back)
+        raise web.HTTPSeeOther(f"/events?{back}&done={len(bodies)}")
+
     return [
+        web.post("/events/send-again", send_again),
+        web.post("/events/{id}/send-again", send_one_again),
         web.get("/events", show),
         web.get("/events/tail", tail),
         web.get("/events/{id}", one),
@@ -145,8 +197,21 @@ def _query(given: dict[str, str]) -> tuple[Query, dict[str, str]]:
         view_id=number(store, LARGEST_VIEW),
         since=times.get("since"),
         until=times.get("until"),
+        everywhere=bool(given.get("everywhere")),
     )
     return query, faults
+
+
+def _chips(given: dict[str, str]) -> list[tuple[str, str, str]]:
+    """Return each condition's title and value, and the filter without it."""
+    return [
+        (
+            _TITLES[name],
+            "yes" if name == "everywhere" else value,
+            urlencode({other: given[other] for other in given if other != name}),
+        )
+        for name, value in given.items()
+    ]
 
 
 def _time(text: str) -> float | None:

@@ -118,3 +118,95 @@ for (const form of document.querySelectorAll("form[data-busy]")) {
     button.textContent = form.dataset.busy;
   });
 }
+
+// "Select all" of a table; without a script each row has its own box.
+for (const all of document.querySelectorAll("[data-all]")) {
+  all.hidden = false;
+  all.addEventListener("change", () => {
+    for (const box of all.closest("table").querySelectorAll("tbody input[type=checkbox]")) box.checked = all.checked;
+  });
+}
+
+// Searches that this browser keeps.
+const SAVED = "saved-searches";
+const savedPart = document.querySelector("[data-saved-searches]");
+
+function savedSearches() {
+  try {
+    const kept = JSON.parse(localStorage.getItem(SAVED) ?? "[]");
+    return Array.isArray(kept) ? kept.filter((query) => typeof query === "string") : [];
+  } catch {
+    return [];
+  }
+}
+
+function showSaved() {
+  const kept = savedSearches();
+  savedPart.hidden = kept.length === 0;
+  savedPart.firstElementChild.replaceChildren(
+    ...kept.map((query) => {
+      const item = document.createElement("li");
+      const link = document.createElement("a");
+      link.href = `/events?${query}`;
+      link.textContent = [...new URLSearchParams(query).values()].join(", ");
+      const remove = document.createElement("button");
+      remove.type = "button";
+      remove.className = "plain";
+      remove.textContent = "×";
+      remove.setAttribute("aria-label", `Forget the search ${link.textContent}`);
+      remove.addEventListener("click", () => {
+        localStorage.setItem(SAVED, JSON.stringify(savedSearches().filter((one) => one !== query)));
+        showSaved();
+      });
+      item.append(link, remove);
+      return item;
+    }),
+  );
+}
+
+if (savedPart) {
+  showSaved();
+  const save = document.querySelector("[data-save-search]");
+  if (save) {
+    save.hidden = false;
+    save.addEventListener("click", () => {
+      const query = new URLSearchParams(location.search);
+      for (const [name, value] of [...query]) if (!value || name === "before" || name === "done") query.delete(name);
+      localStorage.setItem(SAVED, JSON.stringify([...new Set([...savedSearches(), query.toString()])]));
+      showSaved();
+    });
+  }
+}
+
+// Copy buttons beside each block of code.
+for (const block of document.querySelectorAll("pre")) {
+  if (!navigator.clipboard) break; // only over HTTPS and on this machine
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "copy";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(block.textContent);
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy"), 2000);
+  });
+  block.before(button);
+}
+
+// Keys: / to search, j and k to move through a list, ? for what there is.
+const isTyping = (target) => target.closest("input, select, textarea, [contenteditable]");
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  if (event.key === "/") {
+    const field = document.querySelector("input[type=search]");
+    if (!field) return location.assign("/history");
+    event.preventDefault();
+    field.focus();
+  } else if (event.key === "j" || event.key === "k") {
+    const links = [...document.querySelectorAll("main tbody th a")];
+    const at = links.indexOf(document.activeElement);
+    links[Math.min(Math.max(at + (event.key === "j" ? 1 : -1), 0), links.length - 1)]?.focus();
+  } else if (event.key === "?") {
+    document.querySelector("[data-keys]")?.toggleAttribute("open");
+  }
+});

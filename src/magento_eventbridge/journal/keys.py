@@ -1,0 +1,53 @@
+"""The words by which people look for events: order numbers, SKUs, e-mail addresses, subjects."""
+
+import json
+import re
+from collections.abc import Iterator
+
+# Fields of captures, also at the end of a declared path such as `order.increment_id`.
+_FIELD = re.compile(
+    r'"(?:[^"\\\s]*[./])?'
+    r"(increment_id|sku|email|customer_email|subscriber_email|username|track_number"
+    r'|quote_id|customer_id)"\s*:\s*(?:"((?:[^"\\]|\\.){1,120})"|(\d{1,20}))'
+)
+# Numbers that are rarely unique in a shop are kept with the kind of thing that they name.
+_KINDS = {"quote_id": "cart", "customer_id": "customer"}
+
+
+def as_key(word: str) -> str:
+    """Return a word as it is compared: in lower case."""
+    return word.strip().lower()
+
+
+def keys_of(subject: str | None, event_id: str | None, capture: str) -> set[str]:
+    """Return the words by which an event is found."""
+    found = {as_key(word) for word in _words(subject, capture)}
+    if event_id:
+        found.add(as_key(event_id))
+    found.discard("")
+    return found
+
+
+def is_thing(key: str) -> bool:
+    """Return whether a key names one thing, such as `order/000000123` or an e-mail address."""
+    return "/" in key or "@" in key
+
+
+def _words(subject: str | None, capture: str) -> Iterator[str]:
+    if subject:
+        yield subject
+        yield subject.partition("/")[2]
+    for match in _FIELD.finditer(capture):
+        name, text, digits = match.groups()
+        value = digits or (_decoded(text) if "\\" in text else text)
+        if kind := _KINDS.get(name):
+            yield f"{kind}/{value}"
+        else:
+            yield value
+
+
+def _decoded(text: str) -> str:
+    try:
+        return str(json.loads(f'"{text}"'))
+    except ValueError:
+        return text
