@@ -63,7 +63,17 @@ class Console:
             middlewares=[self._guard, self._explain_errors], client_max_size=1_000_000
         )
         app.router.add_static("/static", _STATIC)
-        for page in (overview, events, history, dead_letters, audit, settings, doctor, catalog, login):
+        for page in (
+            overview,
+            events,
+            history,
+            dead_letters,
+            audit,
+            settings,
+            doctor,
+            catalog,
+            login,
+        ):
             app.router.add_routes(page.routes(self._context))
         app.on_response_prepare.append(_add_headers)
         app.on_shutdown.append(self._end_tails)
