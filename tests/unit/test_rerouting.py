@@ -116,15 +116,22 @@ class UnreadableAtTimes(MemoryQueue):
         return await super().recall(claims)
 
 
-async def test_deferred_captures_keep_their_place_though_the_queue_cannot_be_read_at_once():
-    queue = UnreadableAtTimes()
-    bench = Bench(refuses(ONE, "AccessDeniedException"), queue)
-    ids = await bench.put(300, "order/1")
+@asynccontextmanager
+async def _moved_while_unreadable(bench: Bench, queue: UnreadableAtTimes) -> AsyncIterator[None]:
+    """Deliver; once 300 captures wait for one destination, give their view another route."""
     async with bench.running() as dispatcher:
         await until(lambda: dispatcher.parked and dispatcher.destinations[0].waiting == 300)
         queue.unreadable = True
         bench.routes[1] = Route(OTHER, "shop")
         dispatcher.reroute({1})
+        yield
+
+
+async def test_deferred_captures_keep_their_place_though_the_queue_cannot_be_read_at_once():
+    queue = UnreadableAtTimes()
+    bench = Bench(refuses(ONE, "AccessDeniedException"), queue)
+    ids = await bench.put(300, "order/1")
+    async with _moved_while_unreadable(bench, queue):
         ids += await bench.put(5, "order/1")
         await until(lambda: bench.sink.accepted_by(OTHER))
         await asyncio.sleep(0.1)
@@ -184,11 +191,7 @@ async def test_nothing_is_lost_when_stopped_while_routes_change():
     queue = UnreadableAtTimes()
     bench = Bench(refuses(ONE, "AccessDeniedException"), queue)
     ids = await bench.put(300, "order/1")
-    async with bench.running() as dispatcher:
-        await until(lambda: dispatcher.parked and dispatcher.destinations[0].waiting == 300)
-        queue.unreadable = True
-        bench.routes[1] = Route(OTHER, "shop")
-        dispatcher.reroute({1})
+    async with _moved_while_unreadable(bench, queue):
         await until(lambda: bench.sink.accepted_by(OTHER))
     sent = bench.sink.accepted_by(OTHER)
     left = [read_capture(claim.body).id for claim in await queue.claim(1000)]
