@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright
@@ -25,7 +25,26 @@ CONSOLE_PAGES = (
 )
 """The paths of the console, with one that does not exist at the end."""
 
-_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+class AxeRules(NamedTuple):
+    """Which rules of axe-core are checked: those with these tags, or those of these names."""
+
+    type: Literal["tag", "rule"]
+    values: list[str]
+
+
+ALL_RULES = AxeRules(
+    "tag", ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+)
+COLOUR_RULES = AxeRules("rule", ["color-contrast", "link-in-text-block"])
+"""The rules whose result depends on colours, and so on the colour scheme."""
+
+_FIND_VIOLATIONS = """
+async (rules) => {
+  const { violations } = await axe.run(document, { runOnly: rules, resultTypes: ["violations"] });
+  return violations.map(({ id, nodes }) => [id, nodes.map((node) => node.html)]);
+}
+"""
 
 
 @asynccontextmanager
@@ -52,13 +71,13 @@ class Watched:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.requested.add(request.url))
 
-    async def violations(self) -> list[Any]:
-        """Return axe-core's findings."""
-        found = await Axe().run(self.page, options={"runOnly": {"type": "tag", "values": _RULES}})
-        return [
-            (violation["id"], [node["html"] for node in violation["nodes"]])
-            for violation in found.response["violations"]
-        ]
+    async def violations(self, rules: AxeRules = ALL_RULES) -> list[Any]:
+        """Return axe-core's findings: each rule, with the elements that break it."""
+        if not await self.page.evaluate("'axe' in window"):
+            await self.page.evaluate(Axe().axe_script)
+        # Only what fails leaves the browser: the whole result is as large as the page.
+        found = await self.page.evaluate(_FIND_VIOLATIONS, rules._asdict())
+        return [(rule, elements) for rule, elements in found]
 
     async def is_too_wide(self) -> bool:
         """Return whether the page must be scrolled sideways."""
