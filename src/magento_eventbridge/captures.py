@@ -53,6 +53,22 @@ class ViewCodes(Struct, frozen=True):
     website_code: str | None = None
 
 
+class Redacted(Struct, frozen=True, omit_defaults=True):
+    """What privacy settings did to a capture that became a dead letter.
+
+    Attributes:
+        removed: the paths of the fields that its event must not have.
+        hashed: the paths of the fields that are digests in `detail`.
+        event: the documented or declared name of its event.
+        detail: the finished detail; None: it must be translated from what is left.
+    """
+
+    removed: tuple[str, ...] = ()
+    hashed: tuple[str, ...] = ()
+    event: str | None = None
+    detail: dict[str, Any] | None = None
+
+
 class Capture(Struct, frozen=True):
     """One Magento event, a snapshot of the thing it is about, and its context.
 
@@ -77,6 +93,7 @@ class Capture(Struct, frozen=True):
     declared: Annotated[str, Meta(min_length=1, max_length=128)] | None = None  # an own event
     paths: dict[str, Any] = {}  # the values of declared fields, by their paths
     origin: Literal["backfill", "repair"] | None = None  # from the store's tables, not the agent
+    redacted: Redacted | None = None  # it was a dead letter while privacy settings applied
 
     @property
     def order_key(self) -> str:

@@ -18,14 +18,16 @@ from magento_eventbridge.captures import Capture
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.ports import Claim, Queue, QueueError
+from magento_eventbridge.delivery.privacy import Privacy
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
+from magento_eventbridge.delivery.verdicts import Answer, EntryResult
 from magento_eventbridge.queues.amqp.queue import AmqpQueue
 from magento_eventbridge.queues.mysql.magento_db import MagentoDbQueue
 from magento_eventbridge.queues.mysql.outbox import OutboxQueue
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from magento_eventbridge.settings.queues import QUEUE
 from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
-from magento_eventbridge.testing import MemoryQueue
+from magento_eventbridge.testing import MemoryQueue, RecordingSink, deliver
 from tests.support import recorded
 from tests.support.magento_broker import MagentoBroker
 from tests.support.magento_queue import MagentoQueue
@@ -248,6 +250,31 @@ async def test_a_buried_capture_is_a_dead_letter_with_its_reason(subject: Subjec
     assert (letter.capture_id, letter.reason, letter.body) == (capture.id, "too large", body)
     assert await subject.queue.dead_letters.find(letter.id) == letter
     assert await subject.queue.claim(10) == []
+
+
+async def test_a_dead_letter_has_no_private_value_and_is_sent_as_before_when_redriven(
+    subject: Subject,
+) -> None:
+    ((capture, _),) = captures = recorded.orders(1)
+    await subject.put(captures)
+    city, key = capture.snapshot["billing_address"]["city"], "a-secret-of-enough-length"
+    privacy = Privacy(("billingAddress.street", "shippingAddress"), ("billingAddress.city",), key)
+    route = Route(Destination(region="eu-west-1"), "shop", privacy=privacy)
+    sink = RecordingSink()
+    refused = EntryResult(error_code="InvalidArgument", error_message="no")
+    sink.answer_next(Answer(status=200, results=(refused,)))
+    await deliver(subject.queue, sink, routes=lambda _: route)
+    (letter,) = await subject.queue.dead_letters.page(10)
+    for private in (city, *capture.snapshot["billing_address"]["street"]):
+        assert private.encode() not in letter.body
+    assert letter.capture_id == capture.id
+    queue = await subject.reopen()
+    assert await queue.dead_letters.redrive(None) == 1
+    await deliver(queue, sink, routes=lambda _: route)
+    first, second = (call.entries[0] for call in sink.calls)
+    assert second == first
+    assert json.loads(second.detail)["billingAddress"]["city"] == privacy.digest(city)
+    assert await queue.dead_letters.count() == 0
 
 
 async def test_what_is_buried_at_once_keeps_its_order(subject: Subject) -> None:

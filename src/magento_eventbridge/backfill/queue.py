@@ -291,7 +291,7 @@ class EntityQueue:
         """Nobody else claims them: the progress file is locked."""
         return True
 
-    async def bury(self, claim: Claim, reason: str) -> None:
+    async def bury(self, claim: Claim, reason: str, body: bytes | None = None) -> None:
         """Leave an entity out, and record why."""
         entity = self._names.get(_key(claim), "")
         await self._record(lambda: self._source.leave_out(entity, reason))

@@ -109,7 +109,9 @@ class Bridge:
         self._declarations = CurrentCatalog(settings)
         self._routes = Routes(settings, self._declarations.catalog)
         if self.journal:
-            self.journal.privacy = lambda view_id: self._routes(view_id).privacy
+            self.journal.shown_capture = lambda view_id, body: self._routes(view_id).shown_capture(
+                body
+            )
         self._buses = EventBuses(CredentialsFinder())
         # By the queue's name; what a queue opened is closed with its stack.
         self._deliveries: dict[str, asyncio.Task[None]] = {}

@@ -260,6 +260,11 @@ class ShopCatalog:
             )
         self.events = tuple(self.by_name.values())
 
+    @property
+    def fields(self) -> tuple[DeclaredField, ...]:
+        """The shop's own fields, of all events."""
+        return tuple(field for of in self.declarations for field in of.fields)
+
     def event_of(self, capture: Capture) -> EventDefinition | None:
         """Return the event that a capture means; None if nothing happened that is to be sent.
 
@@ -268,6 +273,8 @@ class ShopCatalog:
             DeclarationsUnknownError: the declarations could not be read yet.
             TranslationError: the catalog does not have its Magento event.
         """
+        if (redacted := capture.redacted) and redacted.event in self.by_name:
+            return self.by_name[redacted.event]
         if capture.declared is None:
             event = self._event_of(capture)
             return event and self.by_name.get(event.detail_type, event)

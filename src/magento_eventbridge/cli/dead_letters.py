@@ -77,8 +77,8 @@ def show(
     if letter is None:
         raise typer.BadParameter(f"there is no dead letter {number}")
     settings, _ = settings_of(config, overrides, magento_root)
-    privacy = settings.view(letter.view_id).route().privacy
-    capture = privacy.of_capture(letter.body.decode(errors="replace"))
+    route = settings.view(letter.view_id).route()
+    capture = route.shown_capture(letter.body.decode(errors="replace"))
     if as_json:
         show_json(_summary(letter) | {"capture": capture})
         return

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
 from magento_eventbridge.catalog import TranslationError
 from magento_eventbridge.catalog.declared import DeclarationsUnknownError
@@ -51,6 +53,7 @@ class _Burial(NamedTuple):
     claim: Claim
     reason: str
     event_id: str | None
+    body: bytes | None  # what the dead letter keeps; None: the capture as it came
 
 
 class Dispatcher:
@@ -400,7 +403,8 @@ class Dispatcher:
             sender.add(pending)
 
     def _refuse(self, claim: Claim, capture: Capture | None, reason: str) -> None:
-        self._bury(claim, reason, _id_of(capture))
+        body = self._routes(_view_of(claim, capture)).dead_letter(claim.body, None, None)
+        self._bury(claim, reason, _id_of(capture), body)
         self._report_settled(claim, capture, "", reason)
 
     def _report_settled(
@@ -437,7 +441,9 @@ class Dispatcher:
 
     def _buried(self, pending: Pending, reason: str) -> None:
         reason = f"{pending.entry.detail_type} {pending.event_id}: {reason}"
-        self._bury(pending.claim, reason, pending.event_id)
+        route = self._routes(pending.view_id)
+        body = route.dead_letter(pending.claim.body, pending.event, pending.entry.detail)
+        self._bury(pending.claim, reason, pending.event_id, body)
 
     def _wrongly_buried(self, event_ids: Sequence[str]) -> None:
         self._to_recover.update(event_ids)
@@ -453,12 +459,12 @@ class Dispatcher:
 
     # From a verdict to the queue
 
-    def _bury(self, claim: Claim, reason: str, event_id: str | None) -> None:
+    def _bury(self, claim: Claim, reason: str, event_id: str | None, body: bytes | None) -> None:
         # In one line: it quotes the capture, whose text must not look like lines of the log.
         reason = " ".join(reason.split())[:_LONGEST_REASON]
         self.totals.buried += 1
         log.error("A capture is now a dead letter: %s", reason, extra={"event_id": event_id})
-        self._burials.append(_Burial(claim, reason, event_id))
+        self._burials.append(_Burial(claim, reason, event_id, body))
         self._has_settled.set()
 
     async def _keep_settling(self) -> None:
@@ -529,7 +535,7 @@ class Dispatcher:
         """Bury the first of them; what fails stays in the list, and its error is raised."""
         some = burials[:_BURIES_AT_ONCE]
         errors = await asyncio.gather(
-            *(self._queue.bury(burial.claim, burial.reason) for burial in some),
+            *(self._queue.bury(burial.claim, burial.reason, burial.body) for burial in some),
             return_exceptions=True,
         )
         failed = [(burial, error) for burial, error in zip(some, errors, strict=True) if error]
@@ -588,6 +594,20 @@ def _problem_of_size(entry: Entry, sender: Sender) -> str | None:
     if limits.claim_check.split(entry, limits.max_bytes, sender.destination.region):
         return None
     return f"{problem}, and it has more than that without its arrays"
+
+
+def _view_of(claim: Claim, capture: Capture | None) -> int:
+    """Return the store view of a claim, also if its body is JSON but no capture."""
+    if capture:
+        return capture.view_id
+    try:
+        return msgspec.json.decode(claim.body, type=_View).store_id
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return 0
+
+
+class _View(msgspec.Struct):
+    store_id: int = 0
 
 
 def _id_of(capture: Capture | None) -> str | None:

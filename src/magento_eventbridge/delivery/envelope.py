@@ -111,18 +111,18 @@ def build_entry(capture: Capture, event: EventDefinition, route: Route) -> Entry
         TranslationError: the capture's snapshot does not hold what the detail must say.
         ConditionNotMetError: the detail does not pass the pattern that the shop declares.
     """
-    content = event.detail_of(capture, route.detail)
-    if not route.catalog.accepts(event, content):
-        raise ConditionNotMetError(route.detail_type(event.detail_type))
-    content["metadata"] = metadata(capture.id, capture.time, queued=capture.queued)
-    if capture.origin:
-        content["metadata"][_ORIGINS[capture.origin]] = True
-    if route.detail == "full":
-        content["metadata"] |= full_metadata(capture.subject)
-    if route.tracking and capture.context:
-        content["tracking"] = tracking(capture.context, route.detail)
-    if route.privacy:
-        content = route.privacy.apply(content)
+    key = capture.order_key if event.is_ordered else capture.id
+    if capture.redacted and capture.redacted.detail is not None:
+        content = capture.redacted.detail
+    else:
+        content = _content(capture, event, route)
+    if privacy := route.privacy.after(capture.redacted):
+        subject = privacy.subject(capture.subject, content)
+        if subject != capture.subject:
+            content = _with_subject(content, subject)
+            if event.is_ordered:
+                key = f"{capture.view_id}/{subject}" if subject else capture.id
+        content = privacy.apply(content)
     try:
         detail = msgspec.json.encode(content)
     except RecursionError:
@@ -135,8 +135,29 @@ def build_entry(capture: Capture, event: EventDefinition, route: Route) -> Entry
         event_bus=route.destination.event_bus,
         resources=route.resources,
         id=capture.id,
-        order_key=capture.order_key if event.is_ordered else capture.id,
+        order_key=key,
     )
+
+
+def _content(capture: Capture, event: EventDefinition, route: Route) -> dict[str, Any]:
+    """Translate a capture; return the whole detail, to which privacy is not applied yet."""
+    content = event.detail_of(capture, route.detail)
+    if not route.catalog.accepts(event, content):
+        raise ConditionNotMetError(route.detail_type(event.detail_type))
+    content["metadata"] = metadata(capture.id, capture.time, queued=capture.queued)
+    if capture.origin:
+        content["metadata"][_ORIGINS[capture.origin]] = True
+    if route.detail == "full":
+        content["metadata"] |= full_metadata(capture.subject)
+    if route.tracking and capture.context:
+        content["tracking"] = tracking(capture.context, route.detail)
+    return content
+
+
+def _with_subject(content: dict[str, Any], subject: str | None) -> dict[str, Any]:
+    """Return the detail with another subject in its metadata, where full details have it."""
+    about = content["metadata"]
+    return {**content, "metadata": {**about, "subject": subject}} if "subject" in about else content
 
 
 def sample_entry(event: EventDefinition, route: Route, identifier: str, time: float) -> Entry:

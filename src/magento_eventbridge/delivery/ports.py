@@ -149,8 +149,13 @@ class Queue(Protocol):
         """
         ...
 
-    async def bury(self, claim: Claim, reason: str) -> None:
-        """Move a capture that can never be delivered to the dead letters."""
+    async def bury(self, claim: Claim, reason: str, body: bytes | None = None) -> None:
+        """Move a capture that can never be delivered to the dead letters.
+
+        Args:
+            body: the capture as the dead letter keeps it, without private fields; None: as it
+                came.
+        """
         ...
 
     async def depth(self) -> Depth:

@@ -89,3 +89,18 @@ class Route:
     def detail_type(self, documented: str) -> str:
         """Return the name under which an event is sent, by its documented one."""
         return self.detail_types.get(documented, documented)
+
+    def shown_capture(self, text: str) -> str:
+        """Return a capture's JSON text without the private fields, for those who only read it."""
+        return self.privacy.of_capture(text, self.catalog.fields) if self.privacy else text
+
+    def dead_letter(self, body: bytes, event: str | None, detail: str | None) -> bytes | None:
+        """Return a capture as its dead letter keeps it; None: as it came.
+
+        Args:
+            event: the documented or declared name of its event.
+            detail: the finished detail; None: it could not be translated.
+        """
+        if not self.privacy:
+            return None
+        return self.privacy.dead_letter(body, event, detail, self.catalog.fields)

@@ -19,7 +19,6 @@ import msgspec
 
 from magento_eventbridge.delivery.lane import Pending
 from magento_eventbridge.delivery.observer import Call, Settlement
-from magento_eventbridge.delivery.privacy import Privacy
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
 from magento_eventbridge.journal.keys import keys_of
 from magento_eventbridge.journal.personal import PersonalData, Redaction
@@ -159,8 +158,8 @@ class Recorder:
     ) -> None:
         self.path = path
         self._options = options or WriteOptions()
-        # Returns the private fields of a store view.
-        self.privacy: Callable[[int], Privacy] = lambda _: Privacy()
+        # Returns a capture's JSON text without the private fields of its store view.
+        self.shown_capture: Callable[[int, str], str] = lambda _, body: body
         self.dropped = 0
         self.problem: str | None = None
         self._retention = retention
@@ -266,7 +265,9 @@ class Recorder:
         if not notes and not self._counts:
             return
         self._redaction = self._redaction or _redaction(connection, self._retention.personal_data)
-        rows = [row for note in notes for row in _rows(note.of, self._redaction, self.privacy)]
+        rows = [
+            row for note in notes for row in _rows(note.of, self._redaction, self.shown_capture)
+        ]
         connection.execute("BEGIN IMMEDIATE")
         try:
             _upsert(connection, rows)
@@ -356,20 +357,25 @@ def _index(connection: sqlite3.Connection, rows: list[Row]) -> None:
 
 
 def _rows(
-    note: Call | Settlement, redaction: Redaction, privacy: Callable[[int], Privacy]
+    note: Call | Settlement, redaction: Redaction, shown_capture: Callable[[int, str], str]
 ) -> Iterator[Row]:
     match note:
         case Call():
             destination = str(note.destination)
             for pending, verdict in zip(note.batch, note.verdicts, strict=True):
                 body = pending.claim.body.decode(errors="replace")
-                body = privacy(pending.view_id).of_capture(body)
+                body = shown_capture(pending.view_id, body)
                 yield _row_of_call(note, destination, pending, verdict, redaction, body)
         case Settlement():
             body = note.claim.body.decode(errors="replace")
-            if note.capture:
-                body = privacy(note.capture.view_id).of_capture(body)
-            yield _row_of_end(note, redaction, body)
+            subject = note.capture.subject if note.capture else None
+            if note.capture and (shown := shown_capture(note.capture.view_id, body)) != body:
+                body, subject = shown, msgspec.json.decode(shown, type=_About).subject
+            yield _row_of_end(note, redaction, body, subject)
+
+
+class _About(msgspec.Struct):
+    subject: str | None = None
 
 
 def _row_of_call(
@@ -389,7 +395,7 @@ def _row_of_call(
         verdict.reason,
         verdict.event_id,
     )
-    subject = redaction.subject(pending.order_key.partition("/")[2] or None)
+    subject = redaction.subject(entry.order_key.partition("/")[2] or None)
     return (
         pending.event_id,
         entry.detail_type,
@@ -409,14 +415,14 @@ def _row_of_call(
     )
 
 
-def _row_of_end(end: Settlement, redaction: Redaction, body: str) -> Row:
+def _row_of_end(end: Settlement, redaction: Redaction, body: str, subject: str | None) -> Row:
     capture = end.capture
     known_as = _known_as(end)
     return (
         capture.id if capture else f"claim {end.claim.handle}",
         end.detail_type or (capture.event if capture else ""),
         "",
-        redaction.subject(capture.subject) if capture else None,
+        redaction.subject(subject),
         capture.view_id if capture else None,
         "",
         capture.time if capture else None,

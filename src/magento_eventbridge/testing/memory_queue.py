@@ -114,11 +114,11 @@ class MemoryQueue:
         """Return True, as `holds_claims`."""
         return True
 
-    async def bury(self, claim: Claim, reason: str) -> None:
+    async def bury(self, claim: Claim, reason: str, body: bytes | None = None) -> None:
         """Move a capture that can never be delivered to the dead letters."""
         stored = self._remove(_number(claim))
         if stored is not None:
-            self.dead_letters.add(stored.view_id, reason, stored.body)
+            self.dead_letters.add(stored.view_id, reason, stored.body if body is None else body)
 
     async def depth(self) -> Depth:
         """Return how much there is to deliver."""

@@ -41,7 +41,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
         letter = await queue.dead_letters.find(int(request.match_info["id"]))
         if letter is None:
             raise web.HTTPNotFound(text="This dead letter no longer exists.")
-        privacy = context.bridge.settings.view(letter.view_id).route().privacy
+        route = context.bridge.settings.view(letter.view_id).route()
         return context.page(
             request,
             "dead_letter.html",
@@ -49,7 +49,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
             row=LetterRow.of(letter),
             queue=queue.name,
             explanation=explain(letter.reason),
-            capture=_pretty(privacy.of_capture(letter.body.decode(errors="replace"))),
+            capture=_pretty(route.shown_capture(letter.body.decode(errors="replace"))),
         )
 
     async def download(request: web.Request) -> web.StreamResponse:

@@ -224,8 +224,11 @@ async def publish(
     routing_key: str,
     delivered: DeliveredMessage,
     added: Mapping[str, str | int] | None = None,
+    body: bytes | None = None,
 ) -> None:
     """Publish a copy of a message, with its own headers (not the broker's) and those added.
+
+    Its body is the message's own unless another is given.
 
     It is in a queue, on disk, when this returns.
     """
@@ -236,7 +239,7 @@ async def publish(
         if not name.startswith(_HEADERS_NOT_COPIED)
     }
     await channel.basic_publish(
-        delivered.body,
+        delivered.body if body is None else body,
         exchange=exchange,
         routing_key=routing_key,
         properties=spec.Basic.Properties(

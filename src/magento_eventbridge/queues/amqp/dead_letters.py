@@ -38,8 +38,10 @@ class AmqpDeadLetters:
         self._opening = asyncio.Lock()
         self._last_id = 0
 
-    async def bury(self, delivered: DeliveredMessage, reason: str) -> None:
-        """Publish a copy of a message there; it is safe when this returns."""
+    async def bury(
+        self, delivered: DeliveredMessage, reason: str, body: bytes | None = None
+    ) -> None:
+        """Publish a copy of a message there, with another body if given; then it is safe."""
         channel = await self._opened()
         # Each ID is greater than those before: two letters may have one microsecond.
         self._last_id = max(self._last_id + 1, int(time.time() * _MICROSECONDS))
@@ -49,11 +51,11 @@ class AmqpDeadLetters:
         }
         with self._connection.explained():
             try:
-                await publish(channel, self._name, "", delivered, added)
+                await publish(channel, self._name, "", delivered, added, body)
             except (ChannelNotFoundEntity, ChannelInvalidStateError, PublishError):
                 # Somebody deleted the queue.
                 channel = await self._opened(but_not=channel)
-                await publish(channel, self._name, "", delivered, added)
+                await publish(channel, self._name, "", delivered, added, body)
 
     async def _opened(self, but_not: AbstractChannel | None = None) -> AbstractChannel:
         """Return the channel for all letters; with a new one, the queue is created first.

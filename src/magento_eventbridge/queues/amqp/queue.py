@@ -276,10 +276,10 @@ class AmqpQueue:
             if self.holds_claims():
                 self._ran_at = time.monotonic()
 
-    async def bury(self, claim: Claim, reason: str) -> None:
+    async def bury(self, claim: Claim, reason: str, body: bytes | None = None) -> None:
         """Move a capture that can never be delivered to the dead letters."""
         for message in self._claimed([claim]):
-            await self.dead_letters.bury(message.delivered, reason)
+            await self.dead_letters.bury(message.delivered, reason, body)
             await self._settle([message])
 
     async def depth(self) -> Depth:

@@ -18,7 +18,8 @@ WHERE o.claimed_by LIKE %(claim)s;
 -- name: bury
 -- A capture becomes a dead letter.
 INSERT INTO {dead_letters} (store_id, subject, body, reason, attempts)
-SELECT store_id, subject, body, %(reason)s, attempts
+SELECT store_id, IF(%(body)s IS NULL, subject, %(subject)s), COALESCE(%(body)s, body), %(reason)s,
+       attempts
 FROM {captures} WHERE id = %(id)s AND claimed_by LIKE %(claim)s FOR UPDATE;
 DELETE FROM {captures} WHERE id = %(id)s AND claimed_by LIKE %(claim)s;
 

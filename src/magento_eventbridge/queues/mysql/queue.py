@@ -202,10 +202,16 @@ class MysqlQueue:
         self._window.search_everything()
         return False
 
-    async def bury(self, claim: Claim, reason: str) -> None:
+    async def bury(self, claim: Claim, reason: str, body: bytes | None = None) -> None:
         """Move a capture that can never be delivered to the dead letters."""
         handle = _handle(claim)
-        values = {"id": handle.id, "claim": handle.claim, "reason": _storable(reason)}
+        values = {
+            "id": handle.id,
+            "claim": handle.claim,
+            "reason": _storable(reason),
+            "body": body,
+            "subject": body and _subject_of(body),
+        }
 
         def work(cursor: Cursor) -> None:
             with transaction(cursor):
@@ -450,6 +456,13 @@ def in_order(ids: Iterable[int], locked: Collection[int], keys: dict[int, str | 
         elif key not in held_up:
             result.append(number)
     return result
+
+
+def _subject_of(text: bytes) -> str | None:
+    try:
+        return read_capture(text).subject
+    except InvalidCaptureError:
+        return None
 
 
 def order_key(text: bytes) -> str | None:

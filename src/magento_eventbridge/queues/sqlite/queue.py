@@ -182,14 +182,14 @@ class SqliteQueue:
         self._read_to.clear()
         return False
 
-    async def bury(self, claim: Claim, reason: str) -> None:
+    async def bury(self, claim: Claim, reason: str, body: bytes | None = None) -> None:
         """Move a capture that can never be delivered to the dead letters."""
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
                 "INSERT INTO dead_letters (store_id, time, body, reason, buried_at) "
-                "SELECT store_id, time, body, ?, ? FROM captures WHERE seq = ?",
-                (reason, time.time(), claim.handle),
+                "SELECT store_id, time, coalesce(?, body), ?, ? FROM captures WHERE seq = ?",
+                (body, reason, time.time(), claim.handle),
             )
             connection.execute("DELETE FROM captures WHERE seq = ?", (claim.handle,))
 
