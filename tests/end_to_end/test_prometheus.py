@@ -107,10 +107,11 @@ async def test_alerts_come_when_they_are_due(tmp_path: Path) -> None:
         assert set(quiet.values()) == {"inactive"}
         await hand_over(bridge.url, SECRET, [body for _, body in recorded.orders(3)])
         await watcher.until_in("MagentoEventBridgeParked", "pending", "firing")
-        await watcher.until_in("MagentoEventBridgeNoDelivery", "pending", "firing")
         await hand_over(bridge.url, SECRET, [json.dumps(recorded.again(unknown)).encode()])
         await watcher.until_in("MagentoEventBridgeDeadLetters", "firing")
         assert {rule["health"] for rule in await watcher.rules()} == {"ok"}
+        states = {rule["name"]: rule["state"] for rule in await watcher.rules()}
+        assert states["MagentoEventBridgeNoDelivery"] == "inactive"  # not beside Parked
         await bridge.stop()
         await watcher.until_in("MagentoEventBridgeDown", "pending", "firing")
 
@@ -121,3 +122,19 @@ async def _until_watched(watcher: Prometheus) -> None:
             rule["health"] for rule in await watcher.rules()
         } != {"ok"}:
             await asyncio.sleep(0.2)
+    # The rules may have been evaluated before the first answer.
+    await watcher.until_in("MagentoEventBridgeAbsent", "inactive")
+
+
+async def test_no_delivery_is_an_alert_while_no_person_must_act(tmp_path: Path) -> None:
+    def script(_: int, entries: list[dict[str, Any]]) -> Behaviour:
+        return Refuse("InternalException", 500)
+
+    async with (
+        put_events(script) as endpoint,
+        bridge_of(tmp_path, endpoint.url) as (bridge, result),
+        prometheus(tmp_path, result.url, RULES) as watcher,
+    ):
+        await _until_watched(watcher)
+        await hand_over(bridge.url, SECRET, [body for _, body in recorded.orders(3)])
+        await watcher.until_in("MagentoEventBridgeNoDelivery", "pending", "firing")

@@ -3,10 +3,14 @@
 import asyncio
 import configparser
 import json
+import logging
+import os
 import re
 import shlex
+import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,8 @@ from dockerfile_parse import DockerfileParser
 
 from magento_eventbridge.cli import all_commands
 from magento_eventbridge.cli.serve import NAME as SERVE
+from magento_eventbridge.observability.log import _LogFile
+from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import load
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.settings.sources import ENVIRONMENT_PREFIX, environment_layer
@@ -208,6 +214,113 @@ def test_the_compose_file_gives_the_bridge_what_it_needs() -> None:
 @pytest.mark.parametrize("key", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
 def test_no_secret_stands_in_the_compose_file(key: str) -> None:
     assert bridge()["environment"][key] == f"${{{key}:-}}"
+
+
+# Beside the service
+
+LOGROTATE = DEPLOY / "magento-eventbridge.logrotate"
+WRAPPER = DEPLOY / "magento-eventbridge.sh"
+
+
+def test_the_service_is_restarted_when_it_hangs_and_not_when_its_settings_are_wrong() -> None:
+    service = unit()
+    assert (service["Type"], service["NotifyAccess"]) == ("notify", "main")
+    assert float(service["WatchdogSec"]) > 2 * Settings().delivery.answer_seconds
+    assert int(service["RestartPreventExitStatus"]) == SettingsError.exit_status
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root rotates files of other users")
+def test_logrotate_moves_the_log_and_the_bridge_goes_on(tmp_path: Path) -> None:
+    logrotate = program("logrotate", "logrotate")
+    # pytest's folders are closed to www-data.
+    with tempfile.TemporaryDirectory() as root:
+        Path(root).chmod(0o755)
+        _rotate(logrotate, Path(root) / "var/log", tmp_path)
+
+
+def _rotate(logrotate: str, folder: Path, tmp_path: Path) -> None:
+    folder.mkdir(parents=True)
+    log = folder / "aws-eventbridge.log"
+    log.write_text("before\n")
+    for path in (folder, log):
+        os.chown(path, 33, 33)
+    folder.chmod(0o2770)
+    rules = LOGROTATE.read_text().replace("/var/www/html/var/log", str(folder))
+    assert str(log) in rules
+    file = tmp_path / "rules"
+    file.write_text(rules)
+    handler = _LogFile(log)
+    ran = subprocess.run(
+        [logrotate, "--force", "--state", str(tmp_path / "state"), str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    handler.emit(logging.makeLogRecord({"msg": "after"}))
+    handler.close()
+    assert log.read_text() == "after\n"
+    assert (folder / "aws-eventbridge.log.1").read_text() == "before\n"
+    status = log.stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (33, 33, 0o660)
+
+
+def _run_as_the_service(
+    folder: Path, *words: str, shown: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run the wrapper with a `systemctl` that shows these properties, as root would."""
+    folder.mkdir(exist_ok=True)
+    values = "\n".join(f"*={name}\\ *) printf '{value}' ;;" for name, value in shown.items())
+    programs = {
+        "id": "echo 0",
+        "systemctl": f'case "$*" in\n{values}\nesac',
+        "systemd-run": 'for word in "$@"; do echo "$word"; done',
+    }
+    for name, text in programs.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    return subprocess.run(
+        ["/bin/sh", str(WRAPPER), *words],
+        env={"PATH": f"{folder}:/usr/bin:/bin", "SUDO_USER": "ada"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_command_runs_with_the_services_user_group_and_environment(tmp_path: Path) -> None:
+    files = "/etc/a b.env (ignore_errors=no)\\n/etc/other.env (ignore_errors=yes)\\n"
+    shown = {"User": "magento-eventbridge", "Group": "www-data", "EnvironmentFiles": files}
+    ran = _run_as_the_service(tmp_path, "doctor", "--set", "log.level=a b", shown=shown)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    words = ran.stdout.splitlines()
+    assert words[-4:] == [COMMAND, "doctor", "--set", "log.level=a b"]
+    assert {
+        "--uid=magento-eventbridge",
+        "--gid=www-data",
+        "--setenv=SUDO_USER=ada",
+        "--property=EnvironmentFile=/etc/a b.env",
+        "--property=EnvironmentFile=-/etc/other.env",
+        "--pipe",
+        "--wait",
+    } <= set(words)
+
+
+def test_a_service_that_is_not_installed_is_reported(tmp_path: Path) -> None:
+    shown = {"User": "", "Group": "", "EnvironmentFiles": ""}
+    ran = _run_as_the_service(tmp_path, "doctor", shown=shown)
+    assert ran.returncode == 2
+    assert "magento-eventbridge.service is not installed" in ran.stderr
+
+
+def test_systemd_run_has_the_options_that_the_wrapper_uses() -> None:
+    known = subprocess.run(
+        [program("systemd-run", "systemd"), "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    used = set(re.findall(r"(--[a-z]+)\b", WRAPPER.read_text().split("exec systemd-run")[1]))
+    used |= {"--pty", "--pipe"}
+    assert {option for option in used if option not in known} == set()
 
 
 # Kubernetes

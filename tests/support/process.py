@@ -69,12 +69,12 @@ async def serving(folder: Path, endpoint: str, **settings: str) -> AsyncIterator
     """Run `magento-eventbridge serve` while the context lasts."""
     log = folder / "bridge.log"
     told_before = log.read_text() if log.exists() else ""
-    process = await asyncio.create_subprocess_exec(
-        COMMAND,
-        "serve",
-        env=environment(folder, endpoint, **settings),
-        stderr=asyncio.subprocess.PIPE,
-    )
+    # A file: nobody reads a pipe, and warnings would fill it.
+    errors = folder / "stderr"
+    with errors.open("ab") as stderr:
+        process = await asyncio.create_subprocess_exec(
+            COMMAND, "serve", env=environment(folder, endpoint, **settings), stderr=stderr
+        )
     words = "Listening for captures at "
     try:
         async with asyncio.timeout(30):
@@ -82,7 +82,7 @@ async def serving(folder: Path, endpoint: str, **settings: str) -> AsyncIterator
                 text = log.read_text().removeprefix(told_before) if log.exists() else ""
                 if words in text:
                     break
-                assert process.returncode is None, await process.communicate()
+                assert process.returncode is None, errors.read_text()
                 await asyncio.sleep(0.02)
         bridge = Serving(process, log, text.partition(words)[2].split()[0])
         yield bridge

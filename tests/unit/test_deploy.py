@@ -85,6 +85,17 @@ def test_every_alert_is_documented():
     assert {rule["alert"] for rule in rules()} == set(re.findall(r"^\| `(Magento\w+)`", text, re.M))
 
 
+def test_the_runbook_of_every_alert_is_a_section_of_the_page_of_alarms():
+    page = (DEPLOY.parent / "docs/alarms.md").read_text()
+    sections = {heading.lower() for heading in re.findall(r"^## (.+)$", page, re.MULTILINE)}
+    for rule in rules():
+        address, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+        assert address == "https://docs.example.com/alarms.html"
+        assert anchor == rule["alert"].lower()
+        assert anchor in sections
+    assert sections == {rule["alert"].lower() for rule in rules()}
+
+
 def test_prometheus_takes_rules_and_queries(tmp_path):
     promtool = program("promtool", "prometheus")
     test = RULES.with_name("magento-eventbridge.rules.test.yml")

@@ -261,3 +261,51 @@ def test_an_existing_log_keeps_its_owner_and_mode(tmp_path):
     file.chmod(0o600)
     set_up(level=logging.INFO, style="magento", file=file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_warnings_and_errors_of_a_log_file_also_reach_standard_error(tmp_path, capsys):
+    file = tmp_path / "bridge.log"
+    set_up(level=logging.DEBUG, style="magento", file=file)
+    logger().info("only in the file")
+    logger().warning("a warning")
+    logging.getLogger("aiohttp.server").error("an error of a library")
+    lines = capsys.readouterr().err.splitlines(keepends=True)
+    assert [LINE.fullmatch(line) is not None for line in lines] == [True, True]
+    assert lines == file.read_text().splitlines(keepends=True)[1:]
+
+
+def test_a_log_file_that_cannot_be_written_leaves_warnings_on_standard_error(capsys):
+    set_up(level=logging.INFO, style="magento", file=Path("/dev/full"))
+    logger().warning("still seen")
+    assert "still seen" in capsys.readouterr().err
+
+
+def _as_the_journal(monkeypatch, file) -> None:
+    status = os.fstat(file.fileno())
+    monkeypatch.setattr("sys.stderr", file)
+    monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+
+
+@pytest.mark.parametrize("style", ["magento", "json"])
+def test_lines_for_systemds_journal_begin_with_their_priority(style, tmp_path, monkeypatch):
+    with (tmp_path / "journal").open("w+") as journal:
+        _as_the_journal(monkeypatch, journal)
+        set_up(level=logging.DEBUG, style=style, file=None)
+        for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, 50):
+            logger().log(level, "a line")
+        block = logging.LogRecord(ROOT, logging.DEBUG, "x.py", 1, "data:\nsecond", (), None)
+        block.is_block = True
+        logging.getLogger(ROOT).handle(block)
+        journal.seek(0)
+        lines = journal.read().splitlines()
+    assert [line[:3] for line in lines[:5]] == ["<7>", "<6>", "<4>", "<3>", "<2>"]
+    assert {line[:3] for line in lines[5:]} == {"<7>"}
+    assert len(lines) == (7 if style == "magento" else 6)
+
+
+@pytest.mark.parametrize("named", ["", "1:2", "nonsense"])
+def test_standard_error_that_is_not_the_journal_gets_no_priorities(named, monkeypatch, capsys):
+    monkeypatch.setenv("JOURNAL_STREAM", named)
+    set_up(level=logging.INFO, style="magento", file=None)
+    logger().warning("result")
+    assert LINE.fullmatch(capsys.readouterr().err)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -16,6 +17,7 @@ from magento_eventbridge.bridge.heartbeat import heartbeat
 from magento_eventbridge.bridge.queues import open_queue, renew_login, when_login_refused
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.bridge.scheduled_audit import ScheduledAudit
+from magento_eventbridge.bridge.service_manager import ServiceManager
 from magento_eventbridge.bridge.startup import start_log, tracing
 from magento_eventbridge.captures import read_capture
 from magento_eventbridge.catalog.declared import ShopCatalog
@@ -122,6 +124,7 @@ class Bridge:
         self._spool: SqliteQueue | None = None
         self._inlet: Inlet | None = None
         self._stopping = asyncio.Event()
+        self._service_manager = ServiceManager(os.environ)
 
     @property
     def catalog(self) -> ShopCatalog:
@@ -130,6 +133,8 @@ class Bridge:
 
     def stop(self) -> None:
         """Ask `serve` to end."""
+        if not self._stopping.is_set():
+            self._service_manager.stopping()
         self._stopping.set()
         for dispatcher in self.dispatchers:
             dispatcher.stop()
@@ -142,6 +147,8 @@ class Bridge:
             SettingsError: the store's configuration cannot be used.
         """
         async with AsyncExitStack() as stack:
+            signs_of_life = self._service_manager.keep_alive(self._status_line)
+            await stack.enter_async_context(background_task(signs_of_life, "service manager"))
             if self._tracing:
                 stack.push_async_callback(asyncio.to_thread, self._tracing.close)
             if self.monitoring:
@@ -180,6 +187,18 @@ class Bridge:
         for start in range(0, len(captures), _PUT_AT_ONCE):
             await self._spool.put(captures[start : start + _PUT_AT_ONCE])
 
+    def _status_line(self) -> str:
+        """Return the bridge's status in one line, for `systemctl status`."""
+        if self._stopping.is_set():
+            return "Stopping: calls in flight are finished"
+        if not self.dispatchers:
+            return "Waiting for the store's database" if self.store else "Starting"
+        problems = {k: v for one in self.dispatchers for k, v in one.problems.items()}
+        if problems:
+            return "; ".join(f"No delivery to {name}: {why}" for name, why in problems.items())
+        delivered = sum(one.totals.delivered for one in self.dispatchers)
+        return f"Delivering: {delivered} events delivered since the start"
+
     async def _read(self, store: LiveStore) -> None:
         """Read the store's configuration, as soon as its database can be reached."""
         outage = Outage(
@@ -189,6 +208,8 @@ class Bridge:
             try:
                 reading = await store.read()
             except DatabaseError as error:
+                # The service has started: what it waits for may itself start later.
+                self._service_manager.ready(self._status_line())
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), outage.goes_on(error))
                 continue
@@ -204,6 +225,15 @@ class Bridge:
 
     async def _run(self, stack: AsyncExitStack) -> None:
         self._stack = stack
+        if self.monitoring:
+            files = {
+                "journal": self.journal and self.journal.path,
+                "ledger": self.ledger and self.ledger.path,
+                "log": self.settings.log_file,
+            }
+            for name, path in files.items():
+                if path:
+                    self.monitoring.watch_file(name, path)
         try:
             stack.push_async_callback(self._buses.close)
             watch = watch_buses(self._routes, self._buses)
@@ -218,6 +248,7 @@ class Bridge:
             await stack.enter_async_context(background_task(watch, "audit"))
             if self.monitoring:
                 self.monitoring.is_serving()
+            self._service_manager.ready(self._status_line())
             if self.store:
                 watch = follow(self.store, partial(self._apply, stack))
                 await stack.enter_async_context(background_task(watch, "store's configuration"))
@@ -317,6 +348,8 @@ class Bridge:
         settings = self.settings
         if self._spool is None and self._needs_spool:
             self._spool = SqliteQueue(settings.spool.path)
+            if self.monitoring:
+                self.monitoring.watch_file("spool", settings.spool.path)
             await self._deliver(stack, self._spool)
             log.info("Delivering what is in %s", settings.spool.path)
         if settings.outbox.enabled and OutboxQueue.name not in self._deliveries:

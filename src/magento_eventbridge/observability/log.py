@@ -10,7 +10,7 @@ import sys
 import time
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
@@ -22,6 +22,14 @@ LogFormat = Literal["magento", "json"]
 ROOT = "magento_eventbridge"
 # Their warnings would otherwise reach standard error unformatted, over several lines.
 _LIBRARIES = ("aiohttp", "asyncio")
+# sd-daemon(3): the priorities of syslog, by the least level of a line.
+_JOURNAL_PRIORITIES = (
+    (logging.CRITICAL, 2),
+    (logging.ERROR, 3),
+    (logging.WARNING, 4),
+    (logging.INFO, 6),
+    (logging.NOTSET, 7),
+)
 
 
 class MagentoFormatter(logging.Formatter):
@@ -121,29 +129,60 @@ def create_like_folder(file: Path) -> None:
         os.close(descriptor)
 
 
+class _JournalFormatter(logging.Formatter):
+    """Begin each line with its priority, as systemd's journal expects it of standard error."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a record; the journal removes the priority from each line."""
+        priority = next(
+            priority for level, priority in _JOURNAL_PRIORITIES if record.levelno >= level
+        )
+        lines = self._inner.format(record).splitlines()
+        return "\n".join(f"<{priority}>{line}" for line in lines)
+
+
+def _is_journal(stream: TextIO) -> bool:
+    """Return whether systemd connected this stream to its journal."""
+    device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # closed, or replaced by something without a descriptor
+        return False
+    return (device, inode) == (str(status.st_dev), str(status.st_ino))
+
+
 class LogFileError(BridgeError, OSError):
     """The log file cannot be written."""
 
 
 def set_up(*, level: int, style: LogFormat, file: Path | None) -> None:
-    """Send the log to a file, or to standard error when there is none.
+    """Send the log to a file, and its warnings and errors also to standard error.
+
+    Without a file everything goes to standard error.
 
     Raises:
         LogFileError: the file cannot be opened.
     """
-    handler: logging.Handler
-    if file is None:
-        handler = logging.StreamHandler(sys.stderr)
-    else:
+    formatter = _json() if style == "json" else MagentoFormatter()
+    stderr = logging.StreamHandler(sys.stderr)
+    stderr.setFormatter(_JournalFormatter(formatter) if _is_journal(sys.stderr) else formatter)
+    handlers: list[logging.Handler] = [stderr]
+    if file is not None:
         try:
             _create_folder(file.parent)
-            handler = _LogFile(file, encoding="utf-8")
+            log_file = _LogFile(file, encoding="utf-8")
         except OSError as error:
             raise LogFileError(f"cannot write the log {file}: {error.strerror}") from error
-    handler.setFormatter(_json() if style == "json" else MagentoFormatter())
-    _replace_handlers(logging.getLogger(ROOT), handler, level)
+        log_file.setFormatter(formatter)
+        stderr.setLevel(logging.WARNING)
+        handlers.insert(0, log_file)
+    _replace_handlers(logging.getLogger(ROOT), handlers, level)
     for library in _LIBRARIES:
-        _replace_handlers(logging.getLogger(library), handler, logging.WARNING)
+        _replace_handlers(logging.getLogger(library), handlers, logging.WARNING)
 
 
 def _create_folder(folder: Path) -> None:
@@ -157,11 +196,12 @@ def _create_folder(folder: Path) -> None:
             path.chmod(stat.S_IMODE(above.st_mode))
 
 
-def _replace_handlers(logger: logging.Logger, handler: logging.Handler, level: int) -> None:
+def _replace_handlers(logger: logging.Logger, handlers: list[logging.Handler], level: int) -> None:
     for former in logger.handlers[:]:
         logger.removeHandler(former)
         former.close()
-    logger.addHandler(handler)
+    for handler in handlers:
+        logger.addHandler(handler)
     logger.setLevel(level)
     logger.propagate = False
 

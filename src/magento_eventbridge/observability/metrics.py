@@ -1,9 +1,13 @@
 """Collect the figures of a bridge for Prometheus."""
 
 import math
+import os
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -19,7 +23,8 @@ from prometheus_client.registry import Collector
 from magento_eventbridge import __version__
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.ports import Depth, Queue
-from magento_eventbridge.observability.counts import DeliveryCounts, Histogram
+from magento_eventbridge.delivery.status import DestinationStatus
+from magento_eventbridge.observability.counts import DeliveryCounts, DestinationLabels, Histogram
 from magento_eventbridge.observability.health import CachedCheck
 
 PREFIX = "magento_eventbridge"
@@ -90,6 +95,7 @@ class Metrics(Collector):
         self._deliveries: list[_Delivery] = []
         self._inlet_counters: dict[str, InletFigures] = {}
         self._journal: JournalWriter | None = None
+        self._files: dict[str, Path] = {}
         self.audit = AuditFigures()
 
     def watch_delivery(self, queue: Queue, dispatcher: Dispatcher, counts: DeliveryCounts) -> None:
@@ -109,6 +115,10 @@ class Metrics(Collector):
         """Include the journal."""
         self._journal = journal
 
+    def watch_file(self, name: str, path: Path) -> None:
+        """Include the size of a file and the free space of its disk."""
+        self._files[name] = path
+
     async def text(self) -> bytes:
         """Return all metrics in Prometheus's text format 0.0.4."""
         for delivery in self._deliveries:
@@ -127,6 +137,7 @@ class Metrics(Collector):
         if self._journal:
             dropped.add_metric([], self._journal.dropped)
         yield dropped
+        yield from self._files_of_bridge()
         yield from self._audit()
 
     def _audit(self) -> Iterator[Metric]:
@@ -205,36 +216,39 @@ class Metrics(Collector):
         yield from (claimed, passed, left_out, buried, events, retries, seconds)
 
     def _calls(self) -> Iterator[Metric]:
+        labels = ("queue", *DestinationLabels._fields)
         calls = _counter(
-            "put_events_calls",
-            "PutEvents calls by HTTP status; 0: no answer",
-            "queue",
-            "destination",
-            "status",
+            "put_events_calls", "PutEvents calls by HTTP status; 0: no answer", *labels, "status"
         )
         seconds = HistogramMetricFamily(
-            f"{PREFIX}_put_events_seconds",
-            "How long PutEvents calls took",
-            labels=["queue", "destination"],
+            f"{PREFIX}_put_events_seconds", "How long PutEvents calls took", labels=labels
         )
-        billed = _counter(
-            "billed_chunks", "Delivered chunks of 64 KB, as AWS bills them", "queue", "destination"
+        billed = _counter("billed_chunks", "Delivered chunks of 64 KB, as AWS bills them", *labels)
+        delivered_at = _gauge(
+            "last_delivery_timestamp_seconds", "When an event was last delivered", *labels
         )
         for name, counts, _, _ in self._deliveries:
             for (destination, status), count in sorted(counts.calls.items()):
-                calls.add_metric([name, destination, str(status)], count)
+                calls.add_metric([name, *destination, str(status)], count)
             for destination, histogram in sorted(counts.call_seconds.items()):
-                _add(seconds, [name, destination], histogram)
+                _add(seconds, [name, *destination], histogram)
             for destination, count in sorted(counts.billed.items()):
-                billed.add_metric([name, destination], count)
-        yield from (calls, seconds, billed)
+                billed.add_metric([name, *destination], count)
+            for destination, at in sorted(counts.delivered_at.items()):
+                delivered_at.add_metric([name, *destination], at)
+        yield from (calls, seconds, billed, delivered_at)
 
     def _destinations(self) -> Iterator[Metric]:
-        labels = ("queue", "destination")
+        labels = ("queue", *DestinationLabels._fields)
         waiting = _gauge("destination_waiting", "Events in memory for a destination", *labels)
         calls = _gauge("destination_calls_in_flight", "PutEvents calls in flight", *labels)
         problem = _gauge("destination_in_trouble", "Whether it takes no events now", *labels)
         parked = _gauge("destination_parked", "Whether a person must act", *labels)
+        denied = _gauge(
+            "destination_denied_types",
+            "Detail-types of a source, or store views, whose events the destination refuses",
+            *labels,
+        )
         refused = _gauge(
             "refused_events",
             "Events in memory that wait apart, because the destination refuses just these",
@@ -242,15 +256,61 @@ class Metrics(Collector):
             "events",
         )
         for name, _, dispatcher, _ in self._deliveries:
-            for destination_status in dispatcher.destinations:
-                values = [name, str(destination_status.destination)]
-                waiting.add_metric(values, destination_status.waiting)
-                calls.add_metric(values, destination_status.calls)
-                problem.add_metric(values, destination_status.problem is not None)
-                parked.add_metric(values, destination_status.is_parked)
-                for group in destination_status.refused:
-                    refused.add_metric([*values, str(group.group)], group.waiting)
-        yield from (waiting, calls, problem, parked, refused)
+            for destination, statuses in _by_labels(dispatcher.destinations).items():
+                values = [name, *destination]
+                waiting.add_metric(values, sum(status.waiting for status in statuses))
+                calls.add_metric(values, sum(status.calls for status in statuses))
+                problem.add_metric(values, any(status.problem is not None for status in statuses))
+                parked.add_metric(values, any(status.is_parked for status in statuses))
+                apart: Counter[str] = Counter()
+                for status in statuses:
+                    for group in status.refused:
+                        apart[str(group.group)] += group.waiting
+                denied.add_metric(values, len(apart))
+                for events, count in apart.items():
+                    refused.add_metric([*values, events], count)
+        yield from (waiting, calls, problem, parked, denied, refused)
+
+    def _files_of_bridge(self) -> Iterator[Metric]:
+        size = _gauge("file_bytes", "Size of a file of the bridge with SQLite's files", "file")
+        free = _gauge("disk_free_bytes", "Free space on the disk of a file of the bridge", "file")
+        for name, path in self._files.items():
+            if (held := _size_of(path)) is not None:
+                size.add_metric([name], held)
+            if (room := _free_beside(path)) is not None:
+                free.add_metric([name], room)
+        yield from (size, free)
+
+
+def _by_labels(
+    statuses: Iterable[DestinationStatus],
+) -> dict[DestinationLabels, list[DestinationStatus]]:
+    """Group by labels: one bus, reached with several credentials, is one series."""
+    grouped: dict[DestinationLabels, list[DestinationStatus]] = {}
+    for status in statuses:
+        grouped.setdefault(DestinationLabels.of(status.destination), []).append(status)
+    return grouped
+
+
+def _size_of(path: Path) -> int | None:
+    """Return the bytes of a file, its write-ahead log and index; None: it cannot be read."""
+    try:
+        total = path.stat().st_size
+    except OSError:
+        return None
+    for suffix in ("-wal", "-shm"):
+        with suppress(OSError):
+            total += path.with_name(path.name + suffix).stat().st_size
+    return total
+
+
+def _free_beside(path: Path) -> int | None:
+    """Return the free bytes of a file's disk, as far as the bridge may use them."""
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError:
+        return None
+    return disk.f_bavail * disk.f_frsize
 
 
 def _counter(name: str, about: str, *labels: str) -> CounterMetricFamily:

@@ -1,6 +1,7 @@
 """Serve metrics and health of all queues and inlets of a running bridge."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from magento_eventbridge.delivery.dispatcher import Dispatcher
@@ -69,6 +70,10 @@ class MonitoringServer:
     def watch_inlet(self, name: str, counters: InletFigures) -> None:
         """Include an inlet."""
         self._metrics.watch_inlet(name, counters)
+
+    def watch_file(self, name: str, path: Path) -> None:
+        """Include the size of a file and the free space of its disk."""
+        self._metrics.watch_file(name, path)
 
     @property
     def audit(self) -> AuditFigures:
