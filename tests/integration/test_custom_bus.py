@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.bridge.sinks import Sinks
@@ -95,7 +96,7 @@ async def test_malformed_entries_fail_alone(
     bus: CustomBus, sink: CustomBusSink, bad: set[int]
 ) -> None:
     batch = [
-        entry._replace(source="x" * 257) if number in bad else entry
+        replace(entry, source="x" * 257) if number in bad else entry
         for number, entry in enumerate(entries(100))
     ]
     answer = await sink.put(destination(bus), batch)
@@ -123,7 +124,7 @@ async def test_what_a_policy_denies_does_not_stop_the_rest(
     bus.script = deny_carts
     types = ["OrderPlaced", "CartProductAdded", "OrderCreated", "CartProductRemoved"]
     batch = [
-        entry._replace(detail_type=types[number % 4]) for number, entry in enumerate(entries(20))
+        replace(entry, detail_type=types[number % 4]) for number, entry in enumerate(entries(20))
     ]
     answer = await sink.put(destination(bus), batch)
     assert codes(answer) == [None, "AccessDeniedException"] * 10
@@ -145,7 +146,7 @@ async def test_a_part_without_an_answer_is_tried_again(bus: CustomBus, sink: Cus
 
     bus.script = script
     batch = entries(4)
-    batch[3] = batch[3]._replace(source="x" * 257)
+    batch[3] = replace(batch[3], source="x" * 257)
     answer = await sink.put(destination(bus), batch)
     # Calls: all four; the first two (no answer, nor on a new connection); the last two; the
     # third; the fourth.

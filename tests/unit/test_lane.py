@@ -16,6 +16,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
+from msgspec.structs import replace
 
 from magento_eventbridge.delivery.apart import Kind
 from magento_eventbridge.delivery.envelope import Entry
@@ -372,7 +373,7 @@ def test_released_entries_go_before_later_ones_of_their_subject_that_came_meanwh
 
 def test_released_entries_stay_in_order_behind_one_of_their_subject_in_flight():
     first, in_flight, third, fourth = numbered("a", "a", "a", "a")
-    in_flight.entry = in_flight.entry._replace(detail_type="another")
+    in_flight.entry = replace(in_flight.entry, detail_type="another")
     lane = lane_of(first, in_flight)
     group = Kind("s", "d")
     lane.take(0)

@@ -215,11 +215,6 @@ def _sample(fields: Iterable[DeclaredField]) -> Json:
     }
 
 
-def accept_all(_: Json) -> bool:
-    """Accept every detail: there is no pattern."""
-    return True
-
-
 Accepts = Callable[[Json], bool]
 """Says whether a detail passes an event's pattern."""
 
@@ -289,7 +284,8 @@ class ShopCatalog:
 
     def accepts(self, event: EventDefinition, detail: Json) -> bool:
         """Return whether a detail passes the event's pattern."""
-        return self.conditions.get(event.detail_type, accept_all)(detail)
+        condition = self.conditions.get(event.detail_type)
+        return condition is None or condition(detail)
 
     def _with_fields(
         self, event: EventDefinition, fields: tuple[DeclaredField, ...]

@@ -69,12 +69,12 @@ class EventDefinition:
     full_sample: Mapping[str, Any] = field(default_factory=dict)
     unordered: str = ""
 
-    @property
+    @cached_property
     def is_ordered(self) -> bool:
         """Whether it keeps its place among the events of its subject."""
         return not self.unordered
 
-    @property
+    @cached_property
     def scope(self) -> str:
         """The part of the shop that it is about, as `order`."""
         return self.config_path.split("/")[1].removeprefix("events_")
@@ -87,9 +87,18 @@ class EventDefinition:
 
     def entity_of(self, capture: Capture) -> str:
         """Return the key of the row that the event is about; empty: it is about none."""
-        key = _KEYS.get(self.scope)
-        text = str(capture.snapshot.get(key)) if key else ""
+        if self._key is None:
+            return ""
+        text = str(capture.snapshot.get(self._key))
         return text if text.isascii() and text.isdecimal() and len(text) < _KEY_DIGITS else ""
+
+    @cached_property
+    def _key(self) -> str | None:
+        return _KEYS.get(self.scope)
+
+    def order_key_of(self, capture: Capture) -> str:
+        """Return the key of captures whose order is kept: the capture alone if it needs none."""
+        return capture.order_key if self.is_ordered else capture.id
 
     def sample_at(self, level: DetailLevel) -> Json:
         """Return a sample of the detail of one level, without metadata."""

@@ -238,20 +238,22 @@ class Refusals:
         self._rows: dict[int, _Row] = {}
 
     def weigh(
-        self, batch: Sequence["Pending"], verdicts: Sequence[Verdict]
+        self, batch: Sequence["Pending"], verdicts: list[Verdict]
     ) -> tuple[list[Verdict], list[str]]:
         """Return the verdicts, some of which hold a store view, and the IDs of events to recover.
 
         When a view begins to be held, the events of its row that are in this batch are held too.
         Those before them were buried already: they must be recovered.
         """
+        if not self._rows and all(verdict.fate is Fate.DELIVERED for verdict in verdicts):
+            return verdicts, []  # nearly always
         weighed = [self._weigh(*pair) for pair in zip(batch, verdicts, strict=True)]
         held = {
             pending.view_id
             for pending, verdict in zip(batch, weighed, strict=True)
             if verdict.fate is Fate.HOLD
         }
-        if not held:  # nearly always
+        if not held:
             return weighed, []
         buried: dict[str, None] = {}
         for row in (self._rows[view_id] for view_id in held & self._rows.keys()):

@@ -84,7 +84,7 @@ class ClaimCheck:
         size = entry_size(entry.source, entry.detail_type, text, entry.resources, timed=True)
         if size > limit:
             return None
-        return SplitEntry(entry._replace(detail=text, size=size), key, body)
+        return SplitEntry(msgspec.structs.replace(entry, detail=text, size=size), key, body)
 
     def _longest_reference(self, entry: Entry) -> int:
         """Return how many bytes `metadata.dataref` takes at most, without its paths."""

@@ -346,7 +346,7 @@ class Dispatcher:
                     self._report_settled(claim, capture, route.detail_type(event.detail_type), None)
                 return
             sender = self._sender(route.destination)
-            order_key = capture.order_key if event.is_ordered else capture.id
+            order_key = event.order_key_of(capture)
             if not is_recalled and sender.defers(order_key):
                 bodiless = Claim(claim.handle, b"")
                 sender.defer(order_key, capture.view_id, bodiless)
@@ -375,8 +375,7 @@ class Dispatcher:
             view_id, number = capture.view_id, next(self._numbers)
             pending = Pending(
                 *(claim, entry, order_key, capture.id, event.label, view_id, number),
-                event=event.detail_type,
-                entity=event.entity_of(capture),
+                *(event.detail_type, event.entity_of(capture)),
             )
             self._send(pending, capture, sender)
 

@@ -2,14 +2,14 @@
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.catalog import EventDefinition, TranslationError
 from magento_eventbridge.catalog.snapshot import tracking
-from magento_eventbridge.delivery.routing import Route
+from magento_eventbridge.delivery.routing import NO_PRIVACY, Route
 
 # EventBridge user guide, "Calculating PutEvents event entry size".
 _SIZE_OF_TIME = 14
@@ -30,7 +30,7 @@ class ConditionNotMetError(Exception):
         self.detail_type = detail_type
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One event, ready to be sent.
 
     Attributes:
@@ -78,10 +78,15 @@ def entry_size(
 
     Source: EventBridge user guide, "Calculating PutEvents event entry size".
     """
-    size = len(source.encode()) + len(detail_type.encode()) + len(detail.encode())
+    size = _size(source, detail_type, len(detail.encode()), resources)
+    return size + _SIZE_OF_TIME if timed else size
+
+
+def _size(source: str, detail_type: str, bytes_of_detail: int, resources: tuple[str, ...]) -> int:
+    size = len(source.encode()) + len(detail_type.encode()) + bytes_of_detail
     if resources:
         size += sum(len(resource.encode()) for resource in resources)
-    return size + _SIZE_OF_TIME if timed else size
+    return size
 
 
 def metadata(identifier: str, time: float, *, queued: bool) -> dict[str, Any]:
@@ -111,12 +116,12 @@ def build_entry(capture: Capture, event: EventDefinition, route: Route) -> Entry
         TranslationError: the capture's snapshot does not hold what the detail must say.
         ConditionNotMetError: the detail does not pass the pattern that the shop declares.
     """
-    key = capture.order_key if event.is_ordered else capture.id
+    key = event.order_key_of(capture)
     if capture.redacted and capture.redacted.detail is not None:
         content = capture.redacted.detail
     else:
         content = _content(capture, event, route)
-    if privacy := route.privacy.after(capture.redacted):
+    if route.privacy is not NO_PRIVACY and (privacy := route.privacy.after(capture.redacted)):
         subject = privacy.subject(capture.subject, content)
         if subject != capture.subject:
             content = _with_subject(content, subject)
@@ -127,15 +132,17 @@ def build_entry(capture: Capture, event: EventDefinition, route: Route) -> Entry
         detail = msgspec.json.encode(content)
     except RecursionError:
         raise TranslationError(f"{event.detail_type}: the detail is nested too deep") from None
-    return Entry.of(
-        source=route.source,
-        detail_type=route.detail_type(event.detail_type),
-        detail=detail.decode(),
-        time=capture.time,
-        event_bus=route.destination.event_bus,
-        resources=route.resources,
-        id=capture.id,
-        order_key=key,
+    detail_type = route.detail_type(event.detail_type)
+    return Entry(
+        route.source,
+        detail_type,
+        detail.decode(),
+        capture.time,
+        route.destination.event_bus,
+        route.resources,
+        _size(route.source, detail_type, len(detail), route.resources) + _SIZE_OF_TIME,
+        capture.id,
+        key,
     )
 
 

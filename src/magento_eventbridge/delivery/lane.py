@@ -4,15 +4,15 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from magento_eventbridge.delivery.apart import Apart, Group
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import Claim, Limits
 
 
-@dataclass(slots=True, eq=False)
-class Pending:
+class Pending(Struct, eq=False):
     """An entry that waits for its turn, with the claim that it came from."""
 
     claim: Claim

@@ -219,7 +219,8 @@ class Sender:
                 begins_in = self._begins_in(now)
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), begins_in)
+                async with asyncio.timeout(begins_in):
+                    await self._wake.wait()
         return []
 
     def _begins_in(self, now: float) -> float | None:

@@ -28,6 +28,7 @@ class FileWatch:
             OSError: there is no file any more.
         """
         self.path = path
+        self._name = os.fspath(path)
         self._is_whole = is_whole
         found = path.stat()
         self._identity = (found.st_dev, found.st_ino)
@@ -50,7 +51,7 @@ class FileWatch:
     def problem(self) -> str | None:
         """Return what happened to the file; None while it is as it should be."""
         try:
-            found = self.path.stat()
+            found = os.stat(self._name)  # noqa: PTH116  before each call; Path's takes twice as long
         except FileNotFoundError:
             return f"{self.path} was removed while in use"
         except OSError as error:

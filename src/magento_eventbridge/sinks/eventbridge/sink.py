@@ -119,8 +119,15 @@ def encode(entries: Sequence[Entry]) -> bytes:
     return msgspec.json.encode(
         _Call(
             [
-                _Entry(source, detail_type, detail, round(time, 3), event_bus, resources)
-                for source, detail_type, detail, time, event_bus, resources, *_ in entries
+                _Entry(
+                    entry.source,
+                    entry.detail_type,
+                    entry.detail,
+                    round(entry.time, 3),
+                    entry.event_bus,
+                    entry.resources,
+                )
+                for entry in entries
             ]
         )
     )
