@@ -208,7 +208,7 @@ def _full_parts(event: EventDefinition) -> Iterator[str]:
     yield "## Full details"
     yield (
         "With [`options.detail`](../settings.md) set to `full` the detail also has these fields. "
-        "A value that the shop does not know is null; `previous` holds only what changed."
+        "A value that the shop does not have is null; `previous` has only what changed."
     )
     yield _table(["field", "type"], additions)
     yield _fenced("json", _json({**event.sample_at("full"), "metadata": metadata}))
@@ -254,14 +254,14 @@ def _common_parts() -> Iterator[str]:
     rows = _rows({**schema, "properties": common}, schema)
     yield "## What every detail has"
     yield (
-        "`metadata` is always there. `id` is made once, at the moment of capture, and stays the "
-        "same however often the event is delivered: deduplicate by it. `date` (UTC) and "
-        "`timestamp` are of that moment too. `async` is true when the event came through "
+        "`metadata` is always present. `id` is created once, at the moment of capture, and is the "
+        "same each time that the event is delivered: deduplicate by it. `date` (UTC) and "
+        "`timestamp` are of that moment too. `async` is true if the event came through "
         "Magento's queue."
     )
     yield (
-        "`tracking` is there when the setting [`options.tracking`](../settings.md) is on and the "
-        "capture brought a context. `ip` and `userAgent` exist over HTTP only. `user` is the admin "
+        "`tracking` is present if the setting [`options.tracking`](../settings.md) is on and the "
+        "capture has a context. `ip` and `userAgent` exist over HTTP only. `user` is the admin "
         "user (`id`, `username`, `email`), the customer (`id`, `email`), null for a guest; on the "
         "command line (`transport` is `SHELL`) it is the system's user (`name`, `passwd`, `uid`, "
         "`gid`, `gecos`, `dir`, `shell`; `passwd` is always `x`)."
@@ -288,7 +288,7 @@ def _rule_parts() -> Iterator[str]:
     yield _fenced("json", _json({**rule_pattern(cart), "detail": {"sku": ["WJ12-S-Blue"]}}))
 
 
-_COMMON_TOLD = (
+_COMMON_FIELDS = (
     "`metadata` and, when tracking is on, `tracking` as "
     "[every detail has them](README.md#what-every-detail-has)"
 )
@@ -298,9 +298,9 @@ def _fields_section(schema: Json) -> str:
     own = {name: of for name, of in schema["properties"].items() if name not in _COMMON}
     rows = _rows({**schema, "properties": own}, schema)
     if not rows:
-        return f"No fields of its own, only {_COMMON_TOLD}."
+        return f"No fields of its own, only {_COMMON_FIELDS}."
     table = _table(["field", "type"], [[f"`{name}`", kind] for name, kind in rows])
-    return f"{table}\n\nBesides these, {_COMMON_TOLD}."
+    return f"{table}\n\nBesides these, {_COMMON_FIELDS}."
 
 
 def _rows(schema: Json, root: Json, at: str = "") -> list[tuple[str, str]]:
@@ -347,20 +347,22 @@ def _kind(schema: Json, root: Json) -> str:
 _SETTINGS_HEAD = """\
 A setting has one name everywhere: `aws_eventbridge/options/region` in Magento is `options.region`
 in the TOML file and on the command line, and `MAGENTO_EVENTBRIDGE_OPTIONS__REGION` in the
-environment. Of the places where it is set, the later wins:
+environment. A setting can be set in these places; a later place overrides an earlier one:
 
 1. the default
-2. the TOML file: `--config FILE`, else the file that `MAGENTO_EVENTBRIDGE_CONFIG` names, else
-   `/etc/magento-eventbridge.toml` if it exists
-3. the environment
-4. the command line: `--set NAME=VALUE`, which may be repeated
+2. [the store's own configuration](store-configuration.md), if the bridge knows the store's folder
+3. the TOML file: `--config FILE`, otherwise the file that `MAGENTO_EVENTBRIDGE_CONFIG` names,
+   otherwise `/etc/magento-eventbridge.toml` if it exists
+4. the environment
+5. the command line: `--set NAME=VALUE`, which may be repeated
 
-Below all of these but the default is [the store's own configuration](store-configuration.md), when
-the bridge is told the store's folder.
+A setting with several values is an array in TOML. In the environment and on the command line its
+values are separated by spaces.
 
-`magento-eventbridge doctor` shows each setting's value. A name that does not exist, or a value
-that cannot be used, stops the command with exit status 2 and a line that names it. The bridge
-reads these places once, at its start; the store's configuration it follows."""
+`magento-eventbridge doctor` shows each setting's value and where it comes from. A name that does
+not exist, or a value that cannot be used, stops the command with exit status 2 and a message that
+names it. The bridge reads the TOML file, the environment and the command line once, when it starts.
+It follows changes of the store's configuration while it runs."""
 
 _SETTINGS_EXAMPLE = """\
 [options]
@@ -393,34 +395,33 @@ product_added = false
 _STORES = """\
 ## Store views
 
-`credentials`, `options`, `events` and `detail_types` may differ from store view to store view.
-Under `stores.<id>` stands only what differs, by the store view's id; everything else is as it is
-for all store views, whichever place that came from. A capture's `store_id` says whose settings
-count. Store view 0 is the admin; without `stores.0` it has what all have. In the example above
-store view 2 keeps region and credentials, has another source and bus, and sends no
+`credentials`, `options`, `privacy`, `events` and `detail_types` may differ by store view. Write
+only the differences under `stores.<id>`, with the store view's ID; every other value is that of all
+store views. The settings of a capture's `store_id` apply to its event. Store view 0 is the admin.
+In the example above, store view 2 keeps region and credentials, has its own source and bus, and sends no
 `CartProductAdded`. In the environment:
 `MAGENTO_EVENTBRIDGE_STORES__2__OPTIONS__SOURCE=outlet.example.com`."""
 
 _SWITCHES = """\
-Every event is on unless its switch is `false`. The names are those of the event's setting in
-Magento: `aws_eventbridge/events_order/placed` is `placed` in `[events.order]`,
-`MAGENTO_EVENTBRIDGE_EVENTS__ORDER__PLACED` in the environment. An event that is switched off
-leaves the queue without being sent. [All events](events/README.md) lists the names. Two events
-may share one switch, as `OrderCreated` and `OrderUpdated` share `order/saved`."""
+For the bridge every event is on unless its switch is `false`; in a store every event is off until
+somebody [switches it on](operating.md#switching-events-on). The names are those of the event's
+setting in Magento: `aws_eventbridge/events_order/placed` is `placed` in `[events.order]`, and
+`MAGENTO_EVENTBRIDGE_EVENTS__ORDER__PLACED` in the environment. An event that is switched off leaves
+the queue without being sent. [All events](events/README.md) lists the names. Two events may share
+one switch: `OrderCreated` and `OrderUpdated` share `order/saved`."""
 
 _DETAIL_TYPES = """\
-The documented name stands left, the one to send stands right. In the environment the name keeps
+The documented name is on the left, the name to send on the right. In the environment the name keeps
 its case: `MAGENTO_EVENTBRIDGE_DETAIL_TYPES__StateSaved=IndexerStateSaved`."""
 
 _OPTIONS = """\
-`options.resources` is an array in TOML, or one text with spaces between the ARNs, as in the
-environment. `options.queue_mode`, of any store view, makes `serve` deliver from Magento's queue,
-too: see [queue mode](queue-mode.md). The capture itself says whether its event came that way. With
-`debug_mode` or `dry_run_mode` in any store view, the log has each step of all events."""
+If `options.queue_mode` is on in any store view, `serve` also delivers from Magento's queue: see
+[queue mode](queue-mode.md). If `debug_mode` or `dry_run_mode` is on in any store view, the log has
+each step of all events."""
 
 _SECRETS = """\
-`inlet.secrets` is an array in TOML; in the environment and on the command line the secrets are
-parted by spaces. Each has at least 16 characters."""
+Each secret has at least 16 characters. Set several only while
+[you change the secret](inlet.md#changing-the-secret)."""
 
 
 @cache
@@ -511,6 +512,8 @@ def _bounds(schema: Mapping[str, Any]) -> str:
 def _default(value: object) -> str:
     if value in (None, (), ""):
         return "none"
+    if isinstance(value, tuple):
+        return f"`{json.dumps(value)}`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return f"`{value}`"

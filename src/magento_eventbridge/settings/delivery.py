@@ -15,19 +15,23 @@ class DeliverySettings(SettingsGroup):
         128,
         ge=1,
         le=1024,
-        description="the most calls at once, a destination; how many there are follows its latency",
+        description="the most calls in flight for one destination; its latency decides how many",
     )
     calls_per_second: float = Field(
-        300, gt=0, description="calls a second, a destination; AWS's lowest quota is 400"
+        300,
+        gt=0,
+        description="the most calls per second to one destination; AWS's lowest quota is 400",
     )
     max_entry_bytes: int = Field(
         1_000_000,
         ge=1_000,
         le=1_048_576,
-        description="an entry's and a call's; some regions: 262144",
+        description="the most bytes of an entry and of a call; some regions allow 262144",
     )
-    answer_seconds: float = Field(15, gt=0, description="how long AWS may take to answer")
-    stop_seconds: float = Field(20, ge=0, description="what calls get to end when asked to stop")
+    answer_seconds: float = Field(15, gt=0, description="how many seconds AWS may take to answer")
+    stop_seconds: float = Field(
+        20, ge=0, description="how many seconds calls get to finish at a stop"
+    )
 
     def policy(self) -> Policy:
         """Convert to the delivery core's `Policy`."""

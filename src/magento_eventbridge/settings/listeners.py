@@ -33,20 +33,26 @@ def _is_loopback(host: str) -> bool:
 class InletSettings(SettingsGroup):
     """The HTTP inlet."""
 
-    enabled: bool = Field(True, description="listen at all")
+    enabled: bool = Field(True, description="whether to listen")
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8471, ge=0, le=65535, description="port to listen on; 0: any free one")
     secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(split_words)] = Field(
-        (), description="shared secrets, each valid; several while one replaces another"
+        (), description="shared secrets, each of them valid"
     )
-    max_body_bytes: int = Field(5_000_000, ge=1_000, description="longest request body")
+    max_body_bytes: int = Field(5_000_000, ge=1_000, description="the longest request body")
     max_waiting_bytes: int = Field(
-        64_000_000, ge=1_000, description="bodies in memory at once; beyond it: 429"
+        64_000_000,
+        ge=1_000,
+        description="the most bytes of bodies in memory; more are answered with 429",
     )
-    max_connections: int = Field(512, ge=1, description="connections at once; beyond it: 503")
-    replay_window: float = Field(300, gt=0, description="oldest signature taken, in seconds")
-    tls_certificate: OptionalPath = Field(None, description="PEM file; with tls_key: HTTPS")
-    tls_key: OptionalPath = Field(None, description="PEM file")
+    max_connections: int = Field(
+        512, ge=1, description="the most open connections; more are answered with 503"
+    )
+    replay_window: float = Field(300, gt=0, description="how old a signature may be, in seconds")
+    tls_certificate: OptionalPath = Field(
+        None, description="PEM file of the certificate; with `tls_key` the inlet uses HTTPS"
+    )
+    tls_key: OptionalPath = Field(None, description="PEM file of its key")
 
     @field_validator("secrets")
     @classmethod
@@ -70,7 +76,7 @@ class InletSettings(SettingsGroup):
 class ConsoleSettings(SettingsGroup):
     """The console, web pages for people."""
 
-    enabled: bool = Field(True, description="listen at all")
+    enabled: bool = Field(True, description="whether to listen")
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8472, ge=0, le=65535, description="port to listen on; 0: any free one")
     hosts: Annotated[tuple[str, ...], BeforeValidator(split_words)] = Field(
@@ -103,16 +109,18 @@ class ConsoleSettings(SettingsGroup):
     proxy_secret: OptionalSecret = Field(
         None,
         description="secret that the proxy sends in the header X-Console-Secret; without it "
-        "proxy_header is not believed",
+        "proxy_header is ignored",
     )
     proxies: Annotated[tuple[str, ...], BeforeValidator(split_words)] = Field(
-        ("127.0.0.1", "::1"), description="addresses from which that header is believed"
+        ("127.0.0.1", "::1"), description="addresses from which that header is accepted"
     )
     operators: Annotated[tuple[str, ...], BeforeValidator(split_words)] = Field(
         ("*",),
         description="users of the proxy who may act; all others may only read; *: everybody",
     )
-    session_hours: float = Field(12, gt=0, description="how long a login lasts without a request")
+    session_hours: float = Field(
+        12, gt=0, description="how many hours a login lasts without a request"
+    )
 
     @field_validator("password", "read_only_password")
     @classmethod
@@ -156,6 +164,6 @@ class ConsoleSettings(SettingsGroup):
 class MetricsSettings(SettingsGroup):
     """The monitoring server: /metrics for Prometheus, /health for probes."""
 
-    enabled: bool = Field(False, description="listen at all")
-    host: str = Field("127.0.0.1", description="address to listen on; it asks nobody who they are")
+    enabled: bool = Field(False, description="whether to listen")
+    host: str = Field("127.0.0.1", description="address to listen on; there is no login")
     port: int = Field(8473, ge=0, le=65535, description="port to listen on; 0: any free one")

@@ -47,7 +47,7 @@ class Settings(ViewSettings):
     tracing: TracingSettings = TracingSettings()
     log: LogSettings = LogSettings()
     magento_root: OptionalPath = Field(
-        None, description="the store's folder: its configuration counts, its log is written"
+        None, description="the store's folder: the bridge uses its configuration and writes its log"
     )
     magento_php: OptionalText = Field(
         None,

@@ -27,31 +27,43 @@ class SpoolSettings(SettingsGroup):
     """The embedded queue."""
 
     path: Path = Field(
-        Path("/var/lib/magento-eventbridge/spool.sqlite"), description="file of the sqlite queue"
+        Path("/var/lib/magento-eventbridge/spool.sqlite"), description="the spool's file"
     )
 
 
 class OutboxSettings(SettingsGroup):
     """The table that the agent writes captures to, in Magento's own database."""
 
-    enabled: bool = Field(False, description="deliver from it in `serve`; on with `magento_root`")
-    host: str = Field("127.0.0.1", min_length=1, description="of the database server")
-    port: int = Field(3306, ge=1, le=65535, description="of the database server")
-    unix_socket: OptionalPath = Field(None, description="goes before host and port")
-    database: str = Field("magento", min_length=1, description="the store's database")
-    user: str = Field("magento", min_length=1, description="database user")
-    password: OptionalSecret = Field(None, description="the database user's")
-    table_prefix: str = Field(
-        "", pattern=r"^\w*$", description="the store's, as `db/table_prefix` in env.php has it"
+    enabled: bool = Field(
+        False, description="deliver from it in `serve`; on if `magento_root` is set"
     )
-    tls: bool = Field(False, description="encrypt the connection and check the server")
-    tls_ca: OptionalPath = Field(None, description="PEM file, else the system's; implies tls")
-    tls_ca_folder: OptionalPath = Field(None, description="folder of such; implies tls")
-    tls_certificate: OptionalPath = Field(None, description="PEM file of our own; implies tls")
-    tls_key: OptionalPath = Field(None, description="PEM file, for tls_certificate")
-    tls_ciphers: OptionalText = Field(None, description="in OpenSSL's notation")
-    tls_verify: bool = Field(True, description="check the server's certificate")
-    tls_verify_host: bool = Field(True, description="its certificate must name the host")
+    host: str = Field("127.0.0.1", min_length=1, description="host name of the database server")
+    port: int = Field(3306, ge=1, le=65535, description="port of the database server")
+    unix_socket: OptionalPath = Field(
+        None, description="socket of the database server; used instead of host and port"
+    )
+    database: str = Field("magento", min_length=1, description="the store's database")
+    user: str = Field("magento", min_length=1, description="user of the database")
+    password: OptionalSecret = Field(None, description="password of that user")
+    table_prefix: str = Field(
+        "",
+        pattern=r"^\w*$",
+        description="prefix of the store's tables: `db/table_prefix` in env.php",
+    )
+    tls: bool = Field(False, description="encrypt the connection and verify the server")
+    tls_ca: OptionalPath = Field(
+        None, description="PEM file of authorities; empty: the system's; switches `tls` on"
+    )
+    tls_ca_folder: OptionalPath = Field(
+        None, description="folder with such files; switches `tls` on"
+    )
+    tls_certificate: OptionalPath = Field(
+        None, description="PEM file of the bridge's own certificate; switches `tls` on"
+    )
+    tls_key: OptionalPath = Field(None, description="PEM file of the key of `tls_certificate`")
+    tls_ciphers: OptionalText = Field(None, description="ciphers, in OpenSSL's notation")
+    tls_verify: bool = Field(True, description="verify the server's certificate")
+    tls_verify_host: bool = Field(True, description="require that its certificate names the host")
 
     @property
     def tls_options(self) -> TlsOptions:
@@ -72,9 +84,10 @@ class MagentoDbSettings(SettingsGroup):
     """Magento's message queue in its database; the connection is that of `[outbox]`."""
 
     enabled: bool | None = Field(
-        None, description="deliver from it in `serve`; empty: if the outbox is, in queue mode"
+        None,
+        description="deliver from it in `serve`; empty: in queue mode, if the outbox is enabled",
     )
-    queue: str = Field(QUEUE, min_length=1, description="its name, and the topic's")
+    queue: str = Field(QUEUE, min_length=1, description="name of the queue and of the topic")
 
     @field_validator("enabled", mode="before")
     @classmethod
@@ -86,25 +99,31 @@ class AmqpSettings(SettingsGroup):
     """Magento's message queue in RabbitMQ."""
 
     enabled: bool | None = Field(
-        None, description="deliver from it in `serve`; empty: if there is a host, in queue mode"
+        None, description="deliver from it in `serve`; empty: in queue mode, if there is a host"
     )
-    host: OptionalText = Field(None, description="of the broker")
-    port: int = Field(5672, ge=1, le=65535, description="of the broker")
-    user: str = Field("guest", description="the broker's user")
-    password: OptionalSecret = Field(None, description="that user's")
-    virtual_host: str = Field("/", min_length=1, description="of the broker")
-    queue: str = Field(QUEUE, min_length=1, description="its name, and the topic's")
+    host: OptionalText = Field(None, description="host name of the broker")
+    port: int = Field(5672, ge=1, le=65535, description="port of the broker")
+    user: str = Field("guest", description="user of the broker")
+    password: OptionalSecret = Field(None, description="password of that user")
+    virtual_host: str = Field("/", min_length=1, description="virtual host of the broker")
+    queue: str = Field(QUEUE, min_length=1, description="name of the queue and of the topic")
     prefetch: int = Field(
-        1000, ge=10, le=65535, description="messages that may be with one bridge at once"
+        1000, ge=10, le=65535, description="the most messages that one bridge holds at a time"
     )
-    tls: bool = Field(False, description="encrypt the connection and check the broker")
-    tls_ca: OptionalPath = Field(None, description="PEM file, else the system's; implies tls")
-    tls_ca_folder: OptionalPath = Field(None, description="folder of such; implies tls")
-    tls_certificate: OptionalPath = Field(None, description="PEM file of our own; implies tls")
-    tls_key: OptionalPath = Field(None, description="PEM file, for tls_certificate")
-    tls_ciphers: OptionalText = Field(None, description="in OpenSSL's notation")
-    tls_verify: bool = Field(True, description="check the broker's certificate")
-    tls_verify_host: bool = Field(True, description="its certificate must name the host")
+    tls: bool = Field(False, description="encrypt the connection and verify the broker")
+    tls_ca: OptionalPath = Field(
+        None, description="PEM file of authorities; empty: the system's; switches `tls` on"
+    )
+    tls_ca_folder: OptionalPath = Field(
+        None, description="folder with such files; switches `tls` on"
+    )
+    tls_certificate: OptionalPath = Field(
+        None, description="PEM file of the bridge's own certificate; switches `tls` on"
+    )
+    tls_key: OptionalPath = Field(None, description="PEM file of the key of `tls_certificate`")
+    tls_ciphers: OptionalText = Field(None, description="ciphers, in OpenSSL's notation")
+    tls_verify: bool = Field(True, description="verify the broker's certificate")
+    tls_verify_host: bool = Field(True, description="require that its certificate names the host")
 
     @field_validator("enabled", mode="before")
     @classmethod
@@ -129,8 +148,8 @@ class AmqpSettings(SettingsGroup):
 class CronConsumersRunnerSettings(SettingsGroup):
     """How `consume` drains Magento's queue for cron; the names are those of `env.php`."""
 
-    cron_run: bool = Field(True, description="whether cron may consume at all")
-    max_messages: int = Field(0, ge=0, description="messages for each run; 0: all there are")
+    cron_run: bool = Field(True, description="whether cron may consume")
+    max_messages: int = Field(0, ge=0, description="the most messages in each run; 0: all")
     consumers: Annotated[tuple[str, ...], BeforeValidator(split_words)] = Field(
-        (), description="which alone may run; none: all"
+        (), description="the consumers that may run; empty: all"
     )

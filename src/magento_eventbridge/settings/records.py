@@ -15,13 +15,19 @@ from magento_eventbridge.settings.fields import OptionalPath, OptionalText, Sett
 class JournalSettings(SettingsGroup):
     """The journal: the outcome of each event, kept for a while, for the console."""
 
-    enabled: bool = Field(True, description="keep one, while the console is on")
-    path: OptionalPath = Field(None, description="its file; empty: journal.sqlite by the spool")
-    days: float = Field(14, gt=0, description="how long events that were not delivered are kept")
-    delivered_days: float = Field(2, gt=0, description="how long delivered events are kept")
-    events: int = Field(50_000, ge=100, description="how many are kept at most, the latest")
+    enabled: bool = Field(True, description="whether to keep one while the console is on")
+    path: OptionalPath = Field(
+        None, description="its file; empty: `journal.sqlite` beside the spool"
+    )
+    days: float = Field(
+        14, gt=0, description="how many days events that were not delivered are kept"
+    )
+    delivered_days: float = Field(2, gt=0, description="how many days delivered events are kept")
+    events: int = Field(
+        50_000, ge=100, description="the most events that are kept: the latest ones"
+    )
     personal_data: PersonalData = Field(
-        "keep", description="keep, hash (it can still be searched for) or leave_out"
+        "keep", description="`keep`, `hash` (can still be searched for) or `leave_out`"
     )
 
     def retention(self) -> Retention:
@@ -37,9 +43,11 @@ class JournalSettings(SettingsGroup):
 class LedgerSettings(SettingsGroup):
     """The ledger: what was delivered, in short, for `audit` and `events find`."""
 
-    enabled: bool = Field(True, description="keep one, where the store's database is known")
-    path: OptionalPath = Field(None, description="its file; empty: ledger.sqlite by the spool")
-    days: float = Field(90, gt=0, description="how long it is kept")
+    enabled: bool = Field(True, description="whether to keep one if the store's database is known")
+    path: OptionalPath = Field(
+        None, description="its file; empty: `ledger.sqlite` beside the spool"
+    )
+    days: float = Field(90, gt=0, description="how many days it is kept")
 
 
 class AuditSettings(SettingsGroup):
@@ -49,26 +57,30 @@ class AuditSettings(SettingsGroup):
         str,
         Field(
             pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$",
-            description="when, as 03:30, each day, in the store's time zone; empty: never",
+            description="time of day, such as 03:30, in the store's time zone; empty: never",
         ),
     ] = ""
-    hours: float = Field(26, gt=0, le=24 * 90, description="how far back it checks")
+    hours: float = Field(26, gt=0, le=24 * 90, description="how many hours back it checks")
 
 
 class TracingSettings(SettingsGroup):
     """A span of OpenTelemetry for each PutEvents call; needs the extra `otel`."""
 
-    enabled: bool = Field(False, description="send spans")
+    enabled: bool = Field(False, description="whether to send spans")
     endpoint: OptionalText = Field(
         None,
-        description="URL of an OTLP/HTTP collector, as http://127.0.0.1:4318/v1/traces; empty: as "
-        "OTEL_EXPORTER_OTLP_ENDPOINT says",
+        description="URL of an OTLP/HTTP collector, such as http://127.0.0.1:4318/v1/traces; "
+        "empty: OpenTelemetry's own variables apply",
     )
 
 
 class LogSettings(SettingsGroup):
     """The log."""
 
-    format: LogFormat = Field("magento", description="magento or json")
-    file: OptionalPath = Field(None, description="empty: the store's var/log, else standard error")
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level")
+    format: LogFormat = Field("magento", description="format of the lines")
+    file: OptionalPath = Field(
+        None, description="the log's file; empty: in the store's var/log, or standard error"
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="lowest level that is logged"
+    )

@@ -49,12 +49,18 @@ _TOGGLES = {event.config_path.removeprefix("aws_eventbridge/events_") for event 
 class CredentialsSettings(SettingsGroup):
     """Which AWS credentials to use."""
 
-    type: CredentialsType = Field("default", description="keys, env, ec2 or default (AWS's chain)")
-    access_key: OptionalSecret = Field(None, description="for type keys")
-    secret_access_key: OptionalSecret = Field(None, description="for type keys")
-    profile: OptionalText = Field(None, description="of the shared AWS files, for type default")
+    type: CredentialsType = Field(
+        "default", description="where to look for them; `default` is AWS's whole chain"
+    )
+    access_key: OptionalSecret = Field(None, description="for type `keys`")
+    secret_access_key: OptionalSecret = Field(None, description="for type `keys`")
+    profile: OptionalText = Field(
+        None, description="profile in the shared AWS files, for type `default`"
+    )
     role_arn: OptionalText = Field(None, description="a role to assume with these credentials")
-    external_id: OptionalSecret = Field(None, description="that the role's trust policy asks for")
+    external_id: OptionalSecret = Field(
+        None, description="external ID that the role's trust policy requires"
+    )
 
 
 class OptionsSettings(SettingsGroup):
@@ -65,27 +71,31 @@ class OptionsSettings(SettingsGroup):
         "magento",
         min_length=1,
         max_length=256,
-        description="Source of every entry; a store's default is its host name",
+        description="the events' source; a store's default is its host name",
     )
     event_bus: OptionalText = Field(
         None,
         description="bus name or ARN; empty: the default bus; a Custom Event Bus by its ARN",
     )
-    endpoint_url: OptionalText = Field(None, description="an endpoint other than AWS's own")
+    endpoint_url: OptionalText = Field(None, description="endpoint to use instead of AWS's own")
     cloudwatch_event_fallback: bool = Field(
-        False, description="use the default bus whatever event_bus says"
+        False, description="use the default bus, whatever `event_bus` is"
     )
     detail: DetailLevel = Field(
         "documented",
         description="how much a detail says: `documented`, or `full`, which adds currency, "
         "customer, IDs, totals, former values",
     )
-    tracking: bool = Field(True, description="add `tracking` to details")
-    queue_mode: bool = Field(False, description="the store hands over through Magento's queue")
-    debug_mode: bool = Field(False, description="write down each step of each event")
-    dry_run_mode: bool = Field(False, description="do everything but the call")
+    tracking: bool = Field(
+        True, description="add `tracking` to details: who caused the event, and from where"
+    )
+    queue_mode: bool = Field(
+        False, description="the store sends captures through Magento's message queue"
+    )
+    debug_mode: bool = Field(False, description="log each step of each event")
+    dry_run_mode: bool = Field(False, description="do everything except the call to AWS")
     resources: Annotated[tuple[_Resource, ...], BeforeValidator(split_words)] = Field(
-        (), description="ARNs for `Resources` of every entry; in one text: with spaces between"
+        (), description="ARNs for `resources` of every event"
     )
 
     @field_validator("source")
@@ -139,12 +149,12 @@ class PrivacySettings(SettingsGroup):
     """Which fields of details are removed or hashed before an event leaves."""
 
     remove: Annotated[tuple[str, ...], BeforeValidator(split_words)] = Field(
-        (), description="fields by path, as billingAddress.street; in one text: with spaces between"
+        (), description="paths of fields to remove, such as `billingAddress.street`"
     )
     hash: Annotated[tuple[str, ...], BeforeValidator(split_words)] = Field(
-        (), description="fields by path whose values become HMAC-SHA256 digests"
+        (), description="paths of fields whose values become HMAC-SHA256 digests"
     )
-    secret: OptionalSecret = Field(None, description="the key of the digests; needed for hash")
+    secret: OptionalSecret = Field(None, description="key of the digests; required for `hash`")
 
     @field_validator("remove", "hash")
     @classmethod
@@ -177,10 +187,10 @@ class ViewSettings(SettingsGroup):
     options: OptionsSettings = OptionsSettings()
     privacy: PrivacySettings = PrivacySettings()
     events: dict[str, bool] = Field(
-        {}, description="switches, as 'order/placed' = false; what is not named is on"
+        {}, description="switches of events, such as 'order/placed' = false"
     )
     detail_types: dict[str, str] = Field(
-        {}, description="other names for detail-types, as StateSaved = 'IndexerStateSaved'"
+        {}, description="other names for detail-types, such as StateSaved = 'IndexerStateSaved'"
     )
 
     @field_validator("events", mode="before")
