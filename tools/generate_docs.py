@@ -398,8 +398,8 @@ _STORES = """\
 `credentials`, `options`, `privacy`, `events` and `detail_types` may differ by store view. Write
 only the differences under `stores.<id>`, with the store view's ID; every other value is that of all
 store views. The settings of a capture's `store_id` apply to its event. Store view 0 is the admin.
-In the example above, store view 2 keeps region and credentials, has its own source and bus, and sends no
-`CartProductAdded`. In the environment:
+In the example above, store view 2 keeps region and credentials, has its own source and bus, and
+sends no `CartProductAdded`. In the environment:
 `MAGENTO_EVENTBRIDGE_STORES__2__OPTIONS__SOURCE=outlet.example.com`."""
 
 _SWITCHES = """\
