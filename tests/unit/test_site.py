@@ -71,18 +71,27 @@ def test_links_out_of_the_docs_lead_to_their_files(site):
 
 # Commands
 
-_SHELL = re.compile(r"^ *```(?:sh|console)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+
+
+def shell_commands(page: Path) -> Iterator[str]:
+    """Return the commands of a page's shell blocks: after `$` in an example with output."""
+    for language, block in _FENCE.findall(page.read_text(encoding="utf-8")):
+        lines = [line.strip() for line in block.replace("\\\n", " ").splitlines()]
+        if language == "console":
+            yield from (line[2:] for line in lines if line.startswith("$ "))
+        elif language in ("sh", "bash"):
+            yield from (line for line in lines if line and not line.startswith("#"))
 
 
 def shown(page: Path) -> Iterator[list[str]]:
     """Return the arguments of each `magento-eventbridge` command on a page."""
-    for block in _SHELL.findall(page.read_text(encoding="utf-8")):
-        for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(line.strip().removeprefix("$ "), comments=True)
-            ends = [i for i, word in enumerate(words) if word in (">", "|", "&&", ";", "<")]
-            words = words[: min(ends, default=len(words))]
-            if words and words[0].endswith("magento-eventbridge"):
-                yield words[1:]
+    for line in shell_commands(page):
+        words = shlex.split(line, comments=True)
+        ends = [i for i, word in enumerate(words) if word in (">", "|", "&&", ";", "<")]
+        words = words[: min(ends, default=len(words))]
+        if words and words[0].endswith("magento-eventbridge"):
+            yield words[1:]
 
 
 COMMANDS = [
