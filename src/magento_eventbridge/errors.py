@@ -8,6 +8,7 @@
     ├── DatabaseError                  1  the store's database is unavailable or refuses
     │   └── LoginRefusedError          1  it refuses the user or the password
     ├── EditError                      1  a file of own events cannot be changed as asked
+    ├── EndpointError                  1  a global endpoint cannot be used from here
     ├── ExportError                    1  a file of `events export` cannot be read or written
     ├── HandOverError                  1  captures could not be handed to a running bridge
     ├── LedgerError                    1  the ledger cannot be read or written

@@ -226,12 +226,28 @@ def test_the_bucket_for_large_events_is_private_encrypted_and_emptied():
     }
 
 
-def test_the_terraform_project_has_the_form_that_terraform_gives_it():
+def test_the_endpoint_of_two_regions_has_a_bus_in_each_and_replicates():
+    text = (EXAMPLES / "terraform-global-endpoint/main.tf").read_text()
+    kinds = [kind.strip('"') for block in terraform(text)["resource"] for kind in block]
+    assert kinds.count("aws_cloudwatch_event_bus") == 2
+    assert {"aws_cloudwatch_event_endpoint", "aws_route53_health_check"} <= set(kinds)
+    template = (EXAMPLES / "cloudformation/global_endpoint.yaml").read_text()
+    # Not every region has global endpoints.
+    assert [fault for fault in faults(template) if "Endpoint' does not exist in" not in fault] == []
+    resources = yaml.safe_load(re.sub(r"!\w+", "", template))["Resources"]
+    assert resources["Endpoint"]["Properties"]["ReplicationConfig"] == {"State": "ENABLED"}
+    # In the secondary region the template is the bus alone.
+    unconditional = [name for name, about in resources.items() if "Condition" not in about]
+    assert unconditional == ["EventBus"]
+
+
+@pytest.mark.parametrize("name", ["terraform", "terraform-global-endpoint"])
+def test_the_terraform_project_has_the_form_that_terraform_gives_it(name: str):
     found = shutil.which("terraform")
     if not found:
         pytest.skip("terraform is not on this machine, and no registry of packages has it")
     ran = subprocess.run(
-        [found, "fmt", "-check", "-diff", EXAMPLES / "terraform"],
+        [found, "fmt", "-check", "-diff", EXAMPLES / name],
         capture_output=True,
         text=True,
         check=False,

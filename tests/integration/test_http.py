@@ -630,3 +630,36 @@ async def test_a_proxy_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     with pytest.raises(CallError, match=r"^proxy 127\.0\.0\.1: "):
         await ask("https://events.example/")
+
+
+async def counted(answers: list[bytes], *, calls: int, **options: Any) -> int:
+    """Call a server that answers each call with the next of these; return its connections."""
+    connections = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        while answers:
+            await request(reader)
+            writer.write(answers.pop(0))
+            await writer.drain()
+
+    async with (
+        server(talk) as port,
+        endpoint(f"http://127.0.0.1:{port}", **options) as called,
+    ):
+        for _ in range(calls):
+            await called.post({"host": "aws"}, b"{}")
+            await asyncio.sleep(0.02)
+    return connections
+
+
+async def test_after_a_servers_error_the_name_is_resolved_again() -> None:
+    """The failover of a global endpoint is one of DNS: the connection would stay where it is."""
+    error = b"HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n"
+    assert await counted([OK, error, OK, OK], calls=4) == 2
+    assert await counted([OK, OK], calls=2) == 1
+
+
+async def test_a_connection_that_is_old_is_not_used_again_though_it_is_busy() -> None:
+    assert await counted([OK] * 4, calls=4, use_seconds=0.01) == 4

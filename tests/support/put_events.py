@@ -76,6 +76,7 @@ class PutEvents:
         self.calls = 0
         self.taken: list[Json] = []
         self.headers: list[dict[str, str]] = []
+        self.bodies: list[bytes] = []
         self.sizes: list[int] = []
         self.missing: set[str] = set()  # buses that do not exist: PutEvents answers as for others
         self.describes: Behaviour = Take()
@@ -97,9 +98,11 @@ class PutEvents:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("x-amz-target") == "AWSEvents.DescribeEventBus":
             return self._describe(json.loads(await request.read())["Name"])
-        entries = json.loads(await request.read())["Entries"]
+        body = await request.read()
+        entries = json.loads(body)["Entries"]
         number, self.calls = self.calls, self.calls + 1
         self.headers.append({name.lower(): value for name, value in request.headers.items()})
+        self.bodies.append(body)
         self.sizes.append(len(entries))
         behaviour = self.script(number, entries)
         match behaviour:

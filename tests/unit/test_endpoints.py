@@ -1,12 +1,18 @@
 """The endpoint of a region is the one of AWS's own tools, in every partition."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from magento_eventbridge.aws.arns import RegionError, event_bus_arn
-from magento_eventbridge.aws.endpoints import ca_bundle, eventbridge_endpoint
+from magento_eventbridge.aws.endpoints import (
+    EndpointError,
+    ca_bundle,
+    eventbridge_endpoint,
+    global_endpoint,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -16,10 +22,10 @@ def nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
         monkeypatch.delenv(f"AWS_{name}", raising=False)
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    for cached in (eventbridge_endpoint, ca_bundle):
+    for cached in (eventbridge_endpoint, global_endpoint, ca_bundle):
         cached.cache_clear()
     yield tmp_path / "config"
-    for cached in (eventbridge_endpoint, ca_bundle):
+    for cached in (eventbridge_endpoint, global_endpoint, ca_bundle):
         cached.cache_clear()
 
 
@@ -84,6 +90,48 @@ def test_the_endpoint_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_no_region_is_an_error(region: str) -> None:
     with pytest.raises(RegionError):
         eventbridge_endpoint(region)
+
+
+@pytest.mark.parametrize(
+    ("variables", "region", "url"),
+    [
+        ({}, "eu-west-1", "https://abcde.veo.endpoint.events.amazonaws.com"),
+        ({}, "cn-north-1", "https://abcde.veo.endpoint.events.amazonaws.com.cn"),
+        ({DUAL: "true"}, "eu-west-1", "https://abcde.veo.endpoint.events.api.aws"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}, "eu-west-1", "http://127.0.0.1:4566"),
+    ],
+)
+def test_the_host_of_a_global_endpoint(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], region: str, url: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert global_endpoint("abcde.veo", region) == url
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "us-gov-west-1"])
+@pytest.mark.parametrize("more", [(), (DUAL,)])
+def test_a_global_endpoint_has_no_fips(
+    monkeypatch: pytest.MonkeyPatch, region: str, more: tuple[str, ...]
+) -> None:
+    for name in (FIPS, *more):
+        monkeypatch.setenv(name, "true")
+    with pytest.raises(EndpointError, match="AWS_USE_FIPS_ENDPOINT"):
+        global_endpoint("abcde.veo", region)
+
+
+def test_a_global_endpoint_needs_a_possible_host_and_a_region() -> None:
+    with pytest.raises(EndpointError, match="host label"):
+        global_endpoint("-a.b", "eu-west-1")
+    with pytest.raises(RegionError, match="moon"):
+        global_endpoint("abcde.veo", "moon")
+
+
+def test_a_global_endpoint_needs_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("awscrt", "awscrt.auth"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(EndpointError, match=r"pip install .*\[global-endpoints\]"):
+        global_endpoint("abcde.veo", "eu-west-1")
 
 
 def test_the_ca_bundle_in_the_order_of_awss_tools(

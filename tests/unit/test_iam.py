@@ -229,17 +229,156 @@ def test_only_detail_types_that_are_on_under_the_names_they_are_sent_by(command,
     assert not {"StateSaved", "CacheFlushAll"} & set(allowed)
 
 
-def test_a_policy_that_is_too_long_for_iam_is_pointed_out(command, tmp_path):
+def many_buses(tmp_path, count=8):
     path = tmp_path / "many.toml"
     path.write_text(
         '[options]\nsource = "shop"\n'
         + "".join(
-            f'[stores.{n}.options]\nsource = "shop{n}"\nevent_bus = "bus{n}"\n' for n in range(1, 9)
+            f'[stores.{n}.options]\nsource = "shop{n}"\nevent_bus = "bus{n}"\n'
+            for n in range(1, count + 1)
         )
     )
-    arguments = ("iam", "policy", "--account", "210987654321", "--config", path)
+    return path
+
+
+def allowed(documents):
+    """Everything that policies allow: bus, source, detail-type (or None)."""
+    granted: set[tuple[str | None, ...]] = set()
+    for document in documents:
+        assert len(json.dumps(document, separators=(",", ":"))) <= 6144
+        sids = [statement["Sid"] for statement in document["Statement"]]
+        assert len(set(sids)) == len(sids)
+        assert all(sid.isalnum() for sid in sids)
+        for statement in document["Statement"]:
+            resources = statement["Resource"]
+            for bus in [resources] if isinstance(resources, str) else resources:
+                if statement["Action"] != "events:PutEvents":
+                    granted.add((statement["Action"], bus))
+                    continue
+                keys = statement["Condition"]["StringEquals"]
+                for source in keys["events:source"]:
+                    for name in keys.get("events:detail-type", [None]):
+                        granted.add((bus, source, name))
+    return granted
+
+
+def test_a_policy_that_is_too_long_for_iam_becomes_several(command, tmp_path):
+    arguments = ("iam", "policy", "--account", "210987654321", "--config", many_buses(tmp_path))
     assert command(*arguments).err == ""
-    assert "a managed policy may have 6144" in words(command(*arguments, "--detail-types").err)
+    ran = command(*arguments, "--detail-types")
+    assert "2 policies" in words(ran.err)
+    assert "attach all of them" in words(ran.err)
+    assert len(ran.json) == 2
+    granted = allowed(ran.json)
+    names = {None: "default"} | {n: f"bus{n}" for n in range(1, 9)}
+    for number, name in names.items():
+        bus = f"arn:aws:events:us-east-1:210987654321:event-bus/{name}"
+        assert ("events:DescribeEventBus", bus) in granted
+        for event in EVENTS:
+            assert (bus, f"shop{number or ''}", event.detail_type) in granted
+    assert len(granted) == len(names) * (len(EVENTS) + 1)
+
+
+@pytest.mark.external
+def test_several_policies_as_code(command, tmp_path):
+    arguments = ("iam", "policy", "--detail-types", "--config", many_buses(tmp_path, 20))
+    ran = command(*arguments, "--format", "cloudformation")
+    assert ran.status == 0
+    assert faults(ran.out) == []
+    resources = ran.json["Resources"]
+    assert list(resources)[:2] == ["MagentoEventBridgePolicy", "MagentoEventBridgePolicy2"]
+    ran = command(*arguments, "--format", "terraform")
+    code = terraform(ran.out)
+    named = [next(iter(policy)) for each in code["resource"] for policy in each.values()]
+    assert len(named) == len(resources)
+
+
+def test_more_policies_than_a_role_takes_are_pointed_out(command, tmp_path):
+    ran = command(
+        *("iam", "policy", "--account", "210987654321", "--detail-types"),
+        *("--config", many_buses(tmp_path, 60)),
+    )
+    assert "a role takes 10 managed policies" in words(ran.err)
+
+
+@pytest.mark.parametrize(
+    ("sources", "types"),
+    [(1, 300), (300, 1), (300, 0), (200, 200)],
+)
+def test_a_statement_that_is_too_long_is_divided(sources, types):
+    bus = "arn:aws:events:eu-west-1:210987654321:event-bus/shop"
+    shops = tuple(f"{n}.shop.example.com" for n in range(sources))
+    names = tuple(f"a rather long name of a detail type, {n}" for n in range(types))
+    documents = iam.policies([iam.Grant(bus, shops, names)])
+    assert len(documents) > 1
+    granted = allowed(documents) - {("events:DescribeEventBus", bus)}
+    assert granted == {(bus, shop, name) for shop in shops for name in names or (None,)}
+
+
+def test_very_many_buses_are_checked_by_several_statements():
+    buses = [f"arn:aws:events:eu-west-1:{iam.ACCOUNT}:event-bus/bus{n}" for n in range(200)]
+    documents = iam.policies([iam.Grant(bus, ("shop",)) for bus in buses])
+    granted = allowed(documents)
+    assert {("events:DescribeEventBus", bus) for bus in buses} <= granted
+    assert {(bus, "shop", None) for bus in buses} <= granted
+
+
+# Global endpoints
+
+GLOBAL = ("--set", "options.endpoint_id=abcde.veo", "--set", "options.region=eu-west-1")
+OWNER = ("--account", "210987654321")
+
+
+def test_a_global_endpoint_needs_its_buses_in_both_regions(command):
+    ran = command("iam", "policy", *OWNER, *GLOBAL, "--secondary-region", "eu-central-1")
+    assert (ran.status, ran.err) == (0, "")
+    buses = [
+        f"arn:aws:events:{region}:210987654321:event-bus/default"
+        for region in ("eu-central-1", "eu-west-1")
+    ]
+    put, other, check, endpoints = ran.json["Statement"]
+    assert [put["Resource"], other["Resource"]] == buses
+    assert put["Condition"] == other["Condition"]
+    assert check["Resource"] == buses
+    assert endpoints == {
+        "Sid": "CheckGlobalEndpoints",
+        "Effect": "Allow",
+        "Action": "events:ListEndpoints",
+        "Resource": "*",
+    }
+
+
+def test_without_the_secondary_region_any_region_is_allowed(command):
+    bus = "arn:aws:events:us-east-1:210987654321:event-bus/shop"
+    ran = command("iam", "policy", *OWNER, *GLOBAL, "--set", f"options.event_bus={bus}")
+    assert ran.json["Statement"][0]["Resource"] == ("arn:aws:events:*:210987654321:event-bus/shop")
+
+
+def test_the_owner_of_both_buses_lets_a_bridge_in(command):
+    arguments = ("iam", "policy", *OWNER, *GLOBAL, "--for-bus", "--principal", BRIDGE)
+    ran = command(*arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert "--secondary-region" in words(ran.err)
+    ran = command(*arguments, "--secondary-region", "eu-central-1")
+    assert sorted(ran.json["buses"]) == [
+        "arn:aws:events:eu-central-1:210987654321:event-bus/default",
+        "arn:aws:events:eu-west-1:210987654321:event-bus/default",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--secondary-region", "eu-west-1", *GLOBAL), "that is the primary region"),
+        (("--secondary-region", "cn-north-1", *GLOBAL), "not in the partition of eu-west-1"),
+        (("--secondary-region", "moon", *GLOBAL), "moon"),
+        (("--secondary-region", "eu-central-1"), "for global endpoints"),
+    ],
+)
+def test_a_wrong_secondary_region_is_refused(command, arguments, reason):
+    ran = command("iam", "policy", *OWNER, *arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert reason in words(ran.err)
 
 
 def test_what_sends_nothing_needs_nothing():
@@ -333,7 +472,7 @@ def test_terraform_reads_it(command, config):
 
 def test_nothing_in_a_source_is_code_of_terraform():
     grant = iam.Grant("arn:aws:events:eu-west-1:1:event-bus/default", ("${file(1)} %{if}",))
-    text = iam.as_terraform(iam.policy([grant]))
+    text = iam.as_terraform(iam.policies([grant]))
     assert '"$${file(1)} %%{if}"' in text
     assert "aws_caller_identity" not in text
 

@@ -15,6 +15,7 @@ ID = "019aa1f8-5c2b-7d0e-9f3a-4b1c2d3e4f50"
         ("UnrecognizedClientException", "AWS does not accept the credentials"),
         ("CredentialsNotFound: env: AWS_ACCESS_KEY_ID is not set", "There are no credentials"),
         ("ResourceNotFoundException: Event bus nope does not exist.", "The bus does not exist"),
+        ("EndpointUnusable: needs awscrt", "The global endpoint cannot be used from here"),
         ("RegionUnknown: no region 'moon'", "AWS has no such region"),
         ("ThrottlingException: Rate exceeded", "AWS asks to slow down"),
         ("HTTP 429", "AWS asks to slow down"),

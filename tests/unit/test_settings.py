@@ -313,6 +313,36 @@ def test_a_custom_event_bus_is_a_destination_of_its_own_kind():
         ({"options": {"source": "aws.shop"}}, "options.source", "reserved for AWS"),
         ({"options": {"endpoint_url": "ftp://x"}}, "options.endpoint_url", "http://"),
         ({"options": {"event_bus": CUSTOM_BUS[:-1]}}, "options", "whole ARN of a Custom Event Bus"),
+        (
+            {"options": {"endpoint_id": "abcde"}},
+            "options.endpoint_id",
+            "no ID of a global endpoint",
+        ),
+        ({"options": {"endpoint_id": "a.b.c"}}, "options.endpoint_id", "no ID"),
+        ({"options": {"endpoint_id": "-abcde.veo"}}, "options.endpoint_id", "no ID"),
+        ({"options": {"endpoint_id": "abcde.veo "}}, "options.endpoint_id", "no ID"),
+        ({"options": {"endpoint_id": "a" * 47 + ".veo"}}, "options.endpoint_id", "no ID"),
+        (
+            {"options": {"endpoint_id": "https://abcde.veo.endpoint.events.amazonaws.com/"}},
+            "options.endpoint_id",
+            "in this URL it is abcde.veo",
+        ),
+        (
+            {"options": {"endpoint_id": "arn:aws:events:us-east-1:123456789012:endpoint/shop"}},
+            "options.endpoint_id",
+            "not its name, ARN or URL",
+        ),
+        (
+            {
+                "options": {
+                    "event_bus": CUSTOM_BUS,
+                    "region": "eu-west-1",
+                    "endpoint_id": "abcde.veo",
+                }
+            },
+            "options",
+            "no global endpoints",
+        ),
         ({"options": {"source": "x" * 257}}, "options.source", "at most 256 characters"),
         ({"options": {"event_bus": "a shop"}}, "options", "no name of an event bus"),
         ({"options": {"event_bus": "x" * 257}}, "options", "no name of an event bus"),
@@ -479,6 +509,19 @@ def test_a_route_says_what_the_store_view_says():
     assert route.switched_off == {"aws_eventbridge/events_order/placed"}
     assert route.detail_types == {"StateSaved": "IndexerStateSaved"}
     assert route.resources == ("arn:aws:one",)
+
+
+def test_each_store_view_has_its_own_global_endpoint():
+    settings = loaded(
+        options={"endpoint_id": "abcde.veo"},
+        stores={"1": {"options": {"endpoint_id": "fghij.veo"}}, "2": {"options": {}}},
+    )
+    ids = [settings.view(view).route().destination.endpoint_id for view in (0, 1, 2)]
+    assert ids == ["abcde.veo", "fghij.veo", "abcde.veo"]
+    one, other = (settings.view(view).route().destination for view in (0, 1))
+    assert one != other
+    assert str(one) == "bus 'default' in us-east-1 by global endpoint abcde.veo"
+    assert loaded(options={"endpoint_id": ""}).route().destination.endpoint_id is None
 
 
 def test_the_fallback_to_cloudwatch_events_uses_the_default_bus():

@@ -6,6 +6,7 @@ namespace MagentoEventBridge\Agent\Test\Unit;
 
 use Magento\Framework\Exception\LocalizedException;
 use MagentoEventBridge\Agent\Model\Config\Backend\BridgeUrl;
+use MagentoEventBridge\Agent\Model\Config\Backend\EndpointId;
 use MagentoEventBridge\Agent\Model\Config\Backend\EventBus;
 use MagentoEventBridge\Agent\Model\Config\Backend\RoleArn;
 use MagentoEventBridge\Agent\Model\Config\Backend\Secret;
@@ -57,6 +58,16 @@ class ConfigTest extends TestCase
             [EventBus::class, $bus . 'bus/', false],
             [EventBus::class, 'my bus', false],
             [EventBus::class, str_repeat('a', 257), false],
+            [EndpointId::class, '', true],
+            [EndpointId::class, 'abcde.veo', true],
+            [EndpointId::class, 'a-b1.v', true],
+            [EndpointId::class, 'abcde', false],
+            [EndpointId::class, 'a.b.c', false],
+            [EndpointId::class, '-abcde.veo', false],
+            [EndpointId::class, "abcde.veo\n.x", false],
+            [EndpointId::class, 'https://abcde.veo.endpoint.events.amazonaws.com', false],
+            [EndpointId::class, 'arn:aws:events:us-east-1:123456789012:endpoint/shop', false],
+            [EndpointId::class, str_repeat('a', 47) . '.veo', false],
             [BridgeUrl::class, '', true],
             [BridgeUrl::class, 'https://bridge.example.com', true],
             [BridgeUrl::class, 'http://10.0.0.7:8080/path', true],

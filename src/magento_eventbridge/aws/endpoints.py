@@ -1,10 +1,17 @@
 """The URLs of EventBridge, and the certificates to trust there."""
 
 import os
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from magento_eventbridge.aws.arns import RegionError, region_of
+from magento_eventbridge.aws.arns import RegionError, partition, region_of
+from magento_eventbridge.errors import BridgeError
+from magento_eventbridge.install_hints import pip_install
+
+
+class EndpointError(BridgeError):
+    """The global endpoint cannot be used from here; the message says what to change."""
 
 
 @cache
@@ -19,8 +26,58 @@ def eventbridge_endpoint(region: str, profile: str | None = None) -> str:
     """
     # botocore takes a second to import: only when an endpoint is needed.
     import botocore.session
-    from botocore.awsrequest import AWSResponse
     from botocore.exceptions import BotoCoreError
+
+    try:
+        session = botocore.session.Session(profile=profile)
+        return _called_url(session, region, lambda client: client.list_event_buses())
+    except (BotoCoreError, ValueError) as error:
+        raise RegionError(f"region '{region}': {error}") from error
+
+
+@cache
+def global_endpoint(endpoint_id: str, region: str, profile: str | None = None) -> str:
+    """Return the URL of a global endpoint, as `https://abcde.veo.endpoint.events.amazonaws.com`.
+
+    Args:
+        region: its partition is that of the endpoint.
+
+    Raises:
+        RegionError: no partition has such regions.
+        EndpointError: awscrt is not installed, FIPS endpoints are demanded, or no such host can be.
+    """
+    partition(region)
+    try:
+        import awscrt.auth  # noqa: F401
+    except ImportError:
+        raise EndpointError(
+            f"options.endpoint_id needs awscrt, which signs for several regions: "
+            f"{pip_install('global-endpoints')}"
+        ) from None
+    import botocore.session
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        session = botocore.session.Session(profile=profile)
+        # For GovCloud, botocore would call the regional endpoint without a word.
+        if session.get_config_variable("use_fips_endpoint"):
+            raise EndpointError(
+                f"global endpoint {endpoint_id}: AWS has no FIPS endpoint for it; unset "
+                "AWS_USE_FIPS_ENDPOINT (use_fips_endpoint in the AWS config file) or "
+                "options.endpoint_id"
+            )
+        return _called_url(
+            session,
+            region,
+            lambda client: client.put_events(Entries=[{"Source": "-"}], EndpointId=endpoint_id),
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise EndpointError(f"global endpoint {endpoint_id}: {error}") from error
+
+
+def _called_url(session: Any, region: str, call: Callable[[Any], object]) -> str:
+    """Return the URL that botocore's client of EventBridge calls; nothing is sent."""
+    from botocore.awsrequest import AWSResponse
 
     urls: list[str] = []
 
@@ -28,18 +85,15 @@ def eventbridge_endpoint(region: str, profile: str | None = None) -> str:
         urls.append(params["url"])
         return AWSResponse(params["url"], 200, {}, None), {}
 
-    try:
-        client = botocore.session.Session(profile=profile).create_client(
-            "events",
-            region_name=region,
-            aws_access_key_id="-",
-            aws_secret_access_key="-",  # noqa: S106  never used: nothing is sent
-        )
-        # The client's own `meta.endpoint_url` is another one than it calls in some partitions.
-        client.meta.events.register("before-call.events", answer)
-        client.list_event_buses()
-    except (BotoCoreError, ValueError) as error:
-        raise RegionError(f"region '{region}': {error}") from error
+    client = session.create_client(
+        "events",
+        region_name=region,
+        aws_access_key_id="-",
+        aws_secret_access_key="-",  # noqa: S106  never used: nothing is sent
+    )
+    # The client's own `meta.endpoint_url` is another one than it calls in some partitions.
+    client.meta.events.register("before-call.events", answer)
+    call(client)
     return urls[0].rstrip("/")
 
 

@@ -1,6 +1,5 @@
 """`iam`: print the permissions that the bridge needs."""
 
-import json
 from dataclasses import replace
 from enum import StrEnum
 from functools import cache
@@ -8,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from magento_eventbridge.aws.arns import account_of, partition
+from magento_eventbridge.aws.arns import RegionError, account_of, partition
 from magento_eventbridge.aws.clients import AwsError, Clients
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
@@ -76,6 +75,14 @@ def policy(
             help="The key that encrypts the buses; with --for-bus: print the statements for it.",
         ),
     ] = None,
+    secondary_region: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGION",
+            help="The secondary region of the global endpoints (options.endpoint_id); else their "
+            "buses are allowed in any region.",
+        ),
+    ] = None,
     config: Config = None,
     overrides: Overrides = None,
     magento_root: MagentoRoot = None,
@@ -101,33 +108,70 @@ def policy(
         is_placed_later = style is not PolicyFormat.JSON and not for_bus
         return iam.ACCOUNT if is_placed_later else _asked(destination)
 
-    allowed = iam.grants(routes, number, by_detail_type=by_detail_type)
+    has_endpoint = any(route.destination.endpoint_id for route in routes)
+    if secondary_region is not None:
+        _check_secondary(secondary_region, [route.destination for route in routes])
+    elif has_endpoint and for_bus:
+        raise typer.BadParameter(
+            "each bus has its own policy: name the secondary region of the global endpoint with "
+            "--secondary-region"
+        )
+    allowed = iam.grants(
+        routes, number, by_detail_type=by_detail_type, secondary_region=secondary_region
+    )
     if for_bus:
         who = principal or (roles[0] if roles else _asked(routes[0].destination))
         _show_bus_policies(allowed, who, kms_key, style)
         return
     more = _claim_check(settings)
+    if has_endpoint:
+        more.append(iam.endpoints_statement())
     if kms_key and any(iam.is_custom(grant.bus) for grant in allowed):
         more.append(iam.encrypted_bus_statement(kms_key))
-    document = iam.policy(allowed, more)
-    match style:
-        case PolicyFormat.JSON:
-            show_json(document)
-        case PolicyFormat.TERRAFORM:
-            out.print(iam.as_terraform(document), end="")
-        case PolicyFormat.CLOUDFORMATION:
-            out.print(iam.as_cloudformation(document), end="")
-    length = len(json.dumps(document, separators=(",", ":")))
-    if length > iam.LONGEST_POLICY:
-        note(
-            f"the policy has {length} characters, a managed policy may have {iam.LONGEST_POLICY}: "
-            "print it without --detail-types, or divide its statements between two policies"
-        )
+    _show_policies(iam.policies(allowed, more), style)
     for role in roles:
         note(
             f"the policy belongs to {role}; who assumes it needs sts:AssumeRole on it, and its "
             "trust policy must name them"
         )
+
+
+def _show_policies(documents: list[dict[str, Any]], style: PolicyFormat) -> None:
+    match style:
+        case PolicyFormat.JSON:
+            show_json(documents[0] if len(documents) == 1 else documents)
+        case PolicyFormat.TERRAFORM:
+            out.print(iam.as_terraform(documents), end="")
+        case PolicyFormat.CLOUDFORMATION:
+            out.print(iam.as_cloudformation(documents), end="")
+    if len(documents) > 1:
+        note(
+            f"{len(documents)} policies, because a managed policy may have {iam.LONGEST_POLICY} "
+            "characters: attach all of them"
+        )
+    if len(documents) > iam.MOST_POLICIES:
+        note(
+            f"a role takes {iam.MOST_POLICIES} managed policies unless AWS raises that quota: "
+            "print them without --detail-types, or use one role for each bus"
+        )
+
+
+def _check_secondary(region: str, destinations: list[Destination]) -> None:
+    """Check that a region can be the secondary one of the global endpoints."""
+    primary = {where.region for where in destinations if where.endpoint_id}
+    if not primary:
+        raise typer.BadParameter("--secondary-region is for global endpoints (options.endpoint_id)")
+    if region in primary:
+        raise typer.BadParameter(f"--secondary-region {region}: that is the primary region")
+    try:
+        own = partition(region)
+    except RegionError as error:
+        raise typer.BadParameter(f"--secondary-region: {error}") from None
+    for other in primary:
+        if own != partition(other):
+            raise typer.BadParameter(
+                f"--secondary-region {region}: not in the partition of {other}"
+            )
 
 
 def _show_bus_policies(

@@ -320,6 +320,16 @@ def put(
     _make(planned, dry_run)
     if not planned:
         out.print(f"rule {name} is up to date")
+    _note_secondary(destination)
+
+
+def _note_secondary(destination: Destination) -> None:
+    """Say that the bus in the other region of a global endpoint has its own rules."""
+    if destination.endpoint_id:
+        note(
+            f"this is the bus in {destination.region}: the bus in the secondary region of the "
+            "global endpoint needs the same rules, with targets there (--set options.region=REGION)"
+        )
 
 
 def _rule(
@@ -380,6 +390,7 @@ def delete(
     _make(planned, dry_run)
     if not planned:
         out.print(f"there is no rule {name}")
+    _note_secondary(destination)
 
 
 @app.command("list", epilog="Example: magento-eventbridge rules list --json")

@@ -109,6 +109,12 @@ class ReasonKind(Enum):
         "are in its own settings. The doctor shows which ones are used.",
     )
     UNKNOWN_REGION = (("RegionUnknown",), "AWS has no such region", "Fix options.region.")
+    UNUSABLE_ENDPOINT = (
+        ("EndpointUnusable",),
+        "The global endpoint cannot be used from here",
+        "The reason says what to change: usually a package to install beside the bridge. Restart "
+        "the bridge then; its events wait.",
+    )
     NO_PERMISSION = (
         ("AccessDenied", "NotAuthorized"),
         "AWS does not permit it",

@@ -41,6 +41,7 @@ class Destination:
     endpoint_url: str | None = None  # None: AWS's own for the region
     credentials: CredentialsSource = CredentialsSource()
     dry_run: bool = False
+    endpoint_id: str | None = None  # of a global endpoint, whose primary region `region` is
 
     def __hash__(self) -> int:
         """Return the hash by which the sender of each event is found."""
@@ -48,7 +49,9 @@ class Destination:
 
     @cached_property
     def _hash(self) -> int:
-        return hash((self.region, self.event_bus, self.endpoint_url, self.credentials))
+        return hash(
+            (self.region, self.event_bus, self.endpoint_url, self.endpoint_id, self.credentials)
+        )
 
     @property
     def is_custom_bus(self) -> bool:
@@ -57,6 +60,8 @@ class Destination:
 
     def __str__(self) -> str:
         where = f"bus '{self.event_bus or 'default'}' in {self.region}"
+        if self.endpoint_id:
+            where += f" by global endpoint {self.endpoint_id}"
         return f"{where} at {self.endpoint_url}" if self.endpoint_url else where
 
 

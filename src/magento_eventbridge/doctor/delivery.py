@@ -1,5 +1,6 @@
 """The checks between a capture and its bus: inlet, spool, queues, credentials, buses."""
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
@@ -7,6 +8,7 @@ from dataclasses import replace
 
 import uuid_utils
 
+from magento_eventbridge.aws.clients import AwsError, Clients
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.bridge.queues import open_queue
 from magento_eventbridge.bridge.sinks import Sinks
@@ -18,7 +20,7 @@ from magento_eventbridge.delivery.routing import Route
 from magento_eventbridge.delivery.verdicts import Fate, judge
 from magento_eventbridge.doctor.declarations import declarations, unused_declarations
 from magento_eventbridge.doctor.findings import Finding
-from magento_eventbridge.provisioning import iam
+from magento_eventbridge.provisioning import global_endpoints, iam
 from magento_eventbridge.queues.amqp.queue import AmqpQueue
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.model import Settings
@@ -137,8 +139,57 @@ async def _destination(sinks: Sinks, name: str, route: Route) -> AsyncIterator[F
         )
         yield Finding(f"existence of the bus of {name}", "warn", unknown)
     yield await _bus(sinks, name, route)
+    if destination.endpoint_id:
+        async for finding in _global_endpoint(sinks, name, route, destination.endpoint_id):
+            yield finding
     if sinks.claim_check:
         yield await _claim_check(sinks, name, route, sinks.claim_check)
+
+
+async def _global_endpoint(
+    sinks: Sinks, name: str, route: Route, endpoint_id: str
+) -> AsyncIterator[Finding]:
+    """Check what events need when the primary region fails."""
+    where, label = route.destination, f"global endpoint of {name}"
+    try:
+        # botocore's client waits for its answers.
+        endpoint = await asyncio.to_thread(
+            lambda: global_endpoints.find(Clients(where), endpoint_id)
+        )
+    except (AwsError, CredentialsError) as error:
+        yield Finding(label, "warn", f"cannot be checked: {_with_advice(str(error), route)}")
+        return
+    if endpoint is None:
+        yield Finding(
+            label,
+            "FAIL",
+            f"{where.region} has no global endpoint with the ID {endpoint_id}: options.region must "
+            "be its primary region",
+        )
+        return
+    if problem := endpoint.problem(where.event_bus, where.region):
+        yield Finding(label, "FAIL", f"{endpoint.name}: {problem}")
+        return
+    secondary = replace(
+        where, region=endpoint.secondary, event_bus=endpoint.secondary_bus, endpoint_id=None
+    )
+    check = await sinks.buses.check(secondary)
+    if check.state is BusState.MISSING:
+        yield Finding(label, "FAIL", f"{endpoint.name}: {check.reason}")
+    elif not endpoint.replicates:
+        yield Finding(
+            label,
+            "warn",
+            f"{endpoint.name} does not replicate events: after a failover someone must set its "
+            "health check back by hand; enable its event replication",
+        )
+    else:
+        yield Finding(
+            label,
+            "ok",
+            f"{endpoint.name} fails over from {where.region} to {endpoint.secondary}; the rules "
+            "there are not checked",
+        )
 
 
 async def _claim_check(sinks: Sinks, name: str, route: Route, claim_check: ClaimCheck) -> Finding:

@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from magento_eventbridge.aws.arns import event_bus_arn
 from magento_eventbridge.delivery.routing import Destination, Route
+from magento_eventbridge.provisioning import global_endpoints
 from magento_eventbridge.provisioning.infrastructure import cloudformation, terraform_json
 
 Json = dict[str, Any]
@@ -16,7 +17,12 @@ ACTION = "events:PutEvents"
 LONGEST_POLICY = 6144
 """Characters of a managed policy, without spaces. Source: IAM user guide, "IAM quotas"."""
 
+MOST_POLICIES = 10
+"""Managed policies of a role or user, unless AWS raises the quota."""
+
 CHECK_ACTION = "events:DescribeEventBus"
+
+_LONGEST_SID = 24
 
 # Stands for the account's number where the infrastructure's own tool will put it. A character
 # of Unicode's private use area: nobody's source has it in its name.
@@ -56,27 +62,49 @@ class Grant:
 
 
 def grants(
-    routes: Iterable[Route], account: Callable[[Destination], str], *, by_detail_type: bool = False
+    routes: Iterable[Route],
+    account: Callable[[Destination], str],
+    *,
+    by_detail_type: bool = False,
+    secondary_region: str | None = None,
 ) -> list[Grant]:
     """Return the least permissions that the routes of all store views need.
 
     Args:
         account: returns the account of a destination whose bus is not named by an ARN.
         by_detail_type: allow only the detail-types that are switched on, as they are sent.
+        secondary_region: of the global endpoints; None: allow the bus in each region of theirs.
     """
     needed: dict[tuple[str, str], set[str]] = {}
     for route in routes:
-        where = route.destination
-        bus = where.event_bus
-        if bus is None or not bus.startswith("arn:"):
-            bus = event_bus_arn(bus, where.region, account(where))
-        needed.setdefault((bus, route.source), set()).update(_sent(route))
+        for bus in _buses(route.destination, account, secondary_region):
+            needed.setdefault((bus, route.source), set()).update(_sent(route))
     merged: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for (bus, source), types in needed.items():
         kept = tuple(sorted(types)) if by_detail_type else ()
         if types:  # what sends nothing needs nothing
             merged.setdefault((bus, kept), []).append(source)
     return [Grant(bus, tuple(sorted(names)), types) for (bus, types), names in merged.items()]
+
+
+def _buses(
+    where: Destination, account: Callable[[Destination], str], secondary_region: str | None
+) -> list[str]:
+    """Return the ARNs of the buses that a destination's events may arrive at."""
+    bus = where.event_bus
+    if bus is None or not bus.startswith("arn:"):
+        bus = event_bus_arn(bus, where.region, account(where))
+    if where.endpoint_id is None:
+        return [bus]
+    # One bus in each of the endpoint's regions, with one name, in one account.
+    if secondary_region is None:
+        return [_in_region(bus, "*")]
+    return sorted({_in_region(bus, where.region), _in_region(bus, secondary_region)})
+
+
+def _in_region(arn: str, region: str) -> str:
+    parts = arn.split(":")
+    return ":".join([*parts[:3], region, *parts[4:]])
 
 
 def _sent(route: Route) -> set[str]:
@@ -87,28 +115,79 @@ def _sent(route: Route) -> set[str]:
     }
 
 
-def policy(allowed: Iterable[Grant], claim_check: Iterable[Json] = ()) -> Json:
-    """Return a policy document: put events on the buses, and check that the buses exist.
+def policies(allowed: Iterable[Grant], more: Iterable[Json] = ()) -> list[Json]:
+    """Return policy documents: put events on the buses, and check that the buses exist.
+
+    It is one document if that is short enough for a managed policy, otherwise as few as it takes.
 
     Args:
-        claim_check: the statements that let it store the arrays of large events.
+        more: statements for what else the bridge needs.
     """
-    grants = list(allowed)
+    grants = [part for grant in allowed for part in _short_enough(grant)]
     statements = [
         grant.statement("PutMagentoEvents" + (str(number) if len(grants) > 1 else ""))
         for number, grant in enumerate(grants, 1)
     ]
-    buses = sorted({grant.bus for grant in grants if not is_custom(grant.bus)})
-    if buses:
-        statements.append(
-            {
-                "Sid": "CheckMagentoBuses",
-                "Effect": "Allow",
-                "Action": CHECK_ACTION,
-                "Resource": buses[0] if len(buses) == 1 else buses,
-            }
-        )
-    return {"Version": "2012-10-17", "Statement": [*statements, *claim_check]}
+    buses = tuple(sorted({grant.bus for grant in grants if not is_custom(grant.bus)}))
+    checks = list(_checks(buses))
+    for number, statement in enumerate(checks, 1):
+        statement["Sid"] += str(number) if len(checks) > 1 else ""
+    documents: list[list[Json]] = [[]]
+    for statement in [*statements, *checks, *more]:
+        if documents[-1] and length(_document([*documents[-1], statement])) > LONGEST_POLICY:
+            documents.append([])
+        documents[-1].append(statement)
+    return [_document(document) for document in documents]
+
+
+def length(document: Json) -> int:
+    """Return the characters of a policy as IAM counts them: without spaces between its parts."""
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    return len(text.replace(ACCOUNT, "0" * 12))
+
+
+def _document(statements: list[Json]) -> Json:
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _is_short(statement: Json) -> bool:
+    return length(_document([{**statement, "Sid": "X" * _LONGEST_SID}])) <= LONGEST_POLICY
+
+
+def _short_enough(grant: Grant) -> Iterator[Grant]:
+    """Divide a grant until a policy can hold each part; together they allow the same."""
+    sources, types = grant.sources, grant.detail_types
+    if _is_short(grant.statement("")) or max(len(sources), len(types)) <= 1:
+        yield grant
+        return
+    if len(types) > 1 and (len(sources) == 1 or len(str(types)) > len(str(sources))):
+        halves = [replace(grant, detail_types=half) for half in _halves(types)]
+    else:
+        halves = [replace(grant, sources=half) for half in _halves(sources)]
+    for half in halves:
+        yield from _short_enough(half)
+
+
+def _checks(buses: tuple[str, ...]) -> Iterator[Json]:
+    """Return the statements that let a bridge check that buses exist."""
+    if not buses:
+        return
+    statement: Json = {
+        "Sid": "CheckMagentoBuses",
+        "Effect": "Allow",
+        "Action": CHECK_ACTION,
+        "Resource": buses[0] if len(buses) == 1 else list(buses),
+    }
+    if _is_short(statement) or len(buses) == 1:
+        yield statement
+        return
+    for half in _halves(buses):
+        yield from _checks(half)
+
+
+def _halves(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    middle = len(names) // 2
+    return names[:middle], names[middle:]
 
 
 def claim_check_statements(
@@ -140,6 +219,16 @@ def claim_check_statements(
     return statements
 
 
+def endpoints_statement() -> Json:
+    """Return what lets the doctor check global endpoints; AWS has no narrower permission."""
+    return {
+        "Sid": "CheckGlobalEndpoints",
+        "Effect": "Allow",
+        "Action": global_endpoints.ACTION,
+        "Resource": "*",
+    }
+
+
 def encrypted_bus_statement(kms_key: str) -> Json:
     """Return what a bridge needs to put events on a Custom Event Bus with a key of its owner."""
     return {
@@ -155,41 +244,51 @@ def is_custom(bus: str) -> bool:
     return ":event-busv2/" in bus
 
 
-def as_terraform(document: Json) -> str:
-    """Write a policy as Terraform has it."""
+def as_terraform(documents: Sequence[Json]) -> str:
+    """Write policies as Terraform has them."""
     account = "${data.aws_caller_identity.current.account_id}"
-    bare = terraform_json(document)
+    bare = "\n".join(
+        f'resource "aws_iam_policy" "magento_eventbridge{_numbered("_", number)}" {{\n'
+        f'  name        = "magento-eventbridge{_numbered("-", number)}"\n'
+        '  description = "Put the events of a Magento shop on EventBridge"\n'
+        f"  policy = jsonencode({terraform_json(document)})\n"
+        "}\n"
+        for number, document in enumerate(documents, 1)
+    )
     text = bare.replace(ACCOUNT, account)
     identity = 'data "aws_caller_identity" "current" {}\n\n' if text != bare else ""
-    return (
-        f'{identity}resource "aws_iam_policy" "magento_eventbridge" {{\n'
-        '  name        = "magento-eventbridge"\n'
-        '  description = "Put the events of a Magento shop on EventBridge"\n'
-        f"  policy = jsonencode({text})\n"
-        "}\n"
-    )
+    return identity + text
 
 
-def as_cloudformation(document: Json) -> str:
-    """Write a policy as a CloudFormation template."""
-    for statement in document["Statement"]:
-        resource = statement["Resource"]
-        if isinstance(resource, list):
-            statement["Resource"] = [_with_account(each) for each in resource]
-        else:
-            statement["Resource"] = _with_account(resource)
+def as_cloudformation(documents: Sequence[Json]) -> str:
+    """Write policies as a CloudFormation template."""
     return cloudformation(
         "Permission to put the events of a Magento shop on EventBridge",
         {
-            "MagentoEventBridgePolicy": {
+            f"MagentoEventBridgePolicy{_numbered('', number)}": {
                 "Type": "AWS::IAM::ManagedPolicy",
                 "Properties": {
                     "Description": "Put the events of a Magento shop on EventBridge",
-                    "PolicyDocument": document,
+                    "PolicyDocument": _with_accounts(document),
                 },
             }
+            for number, document in enumerate(documents, 1)
         },
     )
+
+
+def _numbered(separator: str, number: int) -> str:
+    return "" if number == 1 else f"{separator}{number}"
+
+
+def _with_accounts(document: Json) -> Json:
+    statements = []
+    for statement in document["Statement"]:
+        resource = statement["Resource"]
+        is_list = isinstance(resource, list)
+        placed = [_with_account(arn) for arn in resource] if is_list else _with_account(resource)
+        statements.append({**statement, "Resource": placed})
+    return {**document, "Statement": statements}
 
 
 def _with_account(arn: str) -> Json | str:

@@ -38,6 +38,12 @@ _CUSTOM_BUS_ARN = re.compile(
 _BUS = re.compile(
     r"(arn:aws[\w-]*:events:[a-z]+-[a-z]+-[\w-]+:[0-9]{12}:event-bus/)?[/.\-_A-Za-z0-9]{1,256}"
 )
+# API reference, PutEvents, EndpointId; each part is a label of the endpoint's host name.
+_LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
+_ENDPOINT_ID = re.compile(rf"(?=.{{1,50}}\Z){_LABEL}\.{_LABEL}")
+_ENDPOINT_URL = re.compile(
+    rf"(https?://)?(?P<id>{_LABEL}\.{_LABEL})\.endpoint\.events\.[a-z0-9.-]+/?", re.IGNORECASE
+)
 _Resource = Annotated[str, StringConstraints(max_length=2048)]
 
 _SCOPES = sorted({event.scope for event in EVENTS})
@@ -78,6 +84,11 @@ class OptionsSettings(SettingsGroup):
         description="bus name or ARN; empty: the default bus; a Custom Event Bus by its ARN",
     )
     endpoint_url: OptionalText = Field(None, description="endpoint to use instead of AWS's own")
+    endpoint_id: OptionalText = Field(
+        None,
+        description="ID of a global endpoint, as abcde.veo: events go to the bus in its secondary "
+        "region when `region`, its primary one, fails",
+    )
     cloudwatch_event_fallback: bool = Field(
         False, description="use the default bus, whatever `event_bus` is"
     )
@@ -130,9 +141,26 @@ class OptionsSettings(SettingsGroup):
                 f"event_bus '{bus}' is in {arn['region']} and region is '{self.region}': "
                 "they must be the same"
             )
+        if self.endpoint_id is not None:
+            raise ValueError(
+                f"event_bus '{bus}' is a Custom Event Bus, which has no global endpoints: remove "
+                "endpoint_id"
+            )
         if len(self.resources) > 100:
             raise ValueError("resources: a Custom Event Bus takes at most 100 for each event")
         return self
+
+    @field_validator("endpoint_id")
+    @classmethod
+    def _is_endpoint_id(cls, name: str | None) -> str | None:
+        if name is None or _ENDPOINT_ID.fullmatch(name):
+            return name
+        url = _ENDPOINT_URL.fullmatch(name)
+        advice = f"; in this URL it is {url['id']}" if url else ""
+        raise ValueError(
+            f"'{name}' is no ID of a global endpoint, as abcde.veo: the first two parts of the "
+            f"host in its URL, not its name, ARN or URL{advice}"
+        )
 
     @field_validator("endpoint_url")
     @classmethod
@@ -242,6 +270,7 @@ class ViewSettings(SettingsGroup):
                     external_id=reveal(credentials.external_id),
                 ),
                 dry_run=options.dry_run_mode,
+                endpoint_id=options.endpoint_id,
             ),
             source=options.source,
             tracking=options.tracking,

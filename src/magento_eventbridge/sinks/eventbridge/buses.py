@@ -28,7 +28,7 @@ _HEADERS = {
     "Content-Type": "application/x-amz-json-1.1",
     "X-Amz-Target": "AWSEvents.DescribeEventBus",
 }
-_DEFAULT_BUS = "default"
+DEFAULT_BUS = "default"
 _TOO_MANY_REQUESTS = 429
 
 
@@ -154,7 +154,7 @@ class EventBuses:
         return check
 
     async def _describe(self, destination: Destination) -> BusCheck:
-        bus = destination.event_bus or _DEFAULT_BUS
+        bus = destination.event_bus or DEFAULT_BUS
         try:
             credentials = await self._credentials.current(
                 destination.credentials, destination.region
@@ -215,7 +215,7 @@ def _can_be_missing(destination: Destination) -> bool:
     Every account has a default bus, and a missing Custom Event Bus refuses PutEvents.
     """
     return (
-        destination.event_bus not in (None, _DEFAULT_BUS)
+        destination.event_bus not in (None, DEFAULT_BUS)
         and not destination.is_custom_bus
         and not destination.dry_run
     )

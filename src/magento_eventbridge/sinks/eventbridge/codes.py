@@ -52,6 +52,7 @@ UNAUTHORIZED = frozenset(
         "AccessDeniedException",
         "AuthFailure",
         "CredentialsNotFound",
+        "EndpointUnusable",
         "ExpiredToken",
         "ExpiredTokenException",
         "IncompleteSignature",

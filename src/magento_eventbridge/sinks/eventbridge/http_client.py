@@ -39,6 +39,8 @@ class HttpOptions:
         answer_seconds: the longest wait for an answer.
         idle_seconds: a connection that was idle for longer is not used: AWS closes it after a
             minute.
+        use_seconds: a connection that was opened longer ago is not used: the host's name may have
+            other addresses by now.
         answer_bytes: the longest answer.
         ca_bundle: a file or folder with the certificates to trust; None: the system's.
     """
@@ -46,6 +48,7 @@ class HttpOptions:
     connect_seconds: float = 5.0
     answer_seconds: float = 15.0
     idle_seconds: float = 30.0
+    use_seconds: float = float("inf")
     answer_bytes: int = 16_000_000
     ca_bundle: str | None = None
 
@@ -146,7 +149,9 @@ class Endpoint:
         except BaseException:
             connection.close()
             raise
-        if connection.is_open:
+        if reply.status >= 500:
+            connection.close()  # this server fails; the name may lead to others
+        elif connection.is_open:
             self._idle.append(connection)
         return _decoded(reply, self._options.answer_bytes)
 
@@ -154,7 +159,11 @@ class Endpoint:
         now = asyncio.get_running_loop().time()
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_open and now - connection.used_at < self._options.idle_seconds:
+            is_fresh = (
+                now - connection.used_at < self._options.idle_seconds
+                and now - connection.opened_at < self._options.use_seconds
+            )
+            if connection.is_open and is_fresh:
                 return connection
             connection.close()
         return None
@@ -236,6 +245,7 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, longest_answer: int) -> None:
         self._loop = asyncio.get_running_loop()
+        self.opened_at = self._loop.time()
         self._longest_answer = longest_answer
         self._waiter: asyncio.Future[Reply] | None = None
 

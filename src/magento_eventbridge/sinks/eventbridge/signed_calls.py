@@ -1,11 +1,11 @@
 """Signed calls to the buses of destinations: credentials, signature, one pool for each endpoint."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from magento_eventbridge.aws.arns import RegionError
 from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder, refuses_caller
-from magento_eventbridge.aws.endpoints import ca_bundle
+from magento_eventbridge.aws.endpoints import EndpointError, ca_bundle
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Answer
 from magento_eventbridge.sinks.eventbridge.http_client import (
@@ -16,21 +16,36 @@ from magento_eventbridge.sinks.eventbridge.http_client import (
 )
 from magento_eventbridge.sinks.eventbridge.signer import Signer
 
+if TYPE_CHECKING:
+    from botocore.credentials import ReadOnlyCredentials
+
 SERVICE = "events"
+
+# AWS moves a global endpoint to its other region by DNS, which old connections would not follow.
+_GLOBAL_USE_SECONDS = 60.0
 
 
 class Address(NamedTuple):
-    """Where calls to a destination go, and the region that they are signed for."""
+    """Where calls to a destination go, and the region that they are signed for.
+
+    Attributes:
+        is_global: sign for all regions: AWS chooses the one that answers.
+    """
 
     url: str
     region: str
+    is_global: bool = False
+
+
+class _Signer(Protocol):
+    def sign(self, body: bytes, credentials: "ReadOnlyCredentials") -> dict[str, str]: ...
 
 
 class _Line(NamedTuple):
     """What calls to one destination need."""
 
     endpoint: Endpoint
-    signer: Signer
+    signer: _Signer
 
 
 class SignedCalls:
@@ -48,7 +63,7 @@ class SignedCalls:
         """Prepare; nothing is opened before the first call.
 
         Args:
-            address_of: returns where a destination is; raises RegionError.
+            address_of: returns where a destination is; raises RegionError or EndpointError.
             headers: of every call; they are signed too.
         """
         self._credentials = credentials
@@ -70,6 +85,8 @@ class SignedCalls:
             return Answer(status=0, error_code="CredentialsNotFound", error_message=str(error))
         except RegionError as error:
             return Answer(status=0, error_code="RegionUnknown", error_message=str(error))
+        except EndpointError as error:
+            return Answer(status=0, error_code="EndpointUnusable", error_message=str(error))
         try:
             return await line.endpoint.post(line.signer.sign(body, credentials), body)
         except CallError as error:
@@ -91,13 +108,21 @@ class SignedCalls:
             connect_seconds=self._connect_seconds,
             answer_seconds=self._answer_seconds,
             ca_bundle=ca_bundle(destination.credentials.profile),
+            use_seconds=_GLOBAL_USE_SECONDS if address.is_global else float("inf"),
         )
         endpoint = self._endpoints.get((address.url, options))
         if endpoint is None:
             endpoint = self._endpoints[address.url, options] = Endpoint(address.url, options)
-        line = _Line(endpoint, Signer(address.url, SERVICE, address.region, self._headers))
-        self._lines[destination] = line
+        line = self._lines[destination] = _Line(endpoint, self._signer(address))
         return line
+
+    def _signer(self, address: Address) -> _Signer:
+        if not address.is_global:
+            return Signer(address.url, SERVICE, address.region, self._headers)
+        # awscrt is an optional dependency.
+        from magento_eventbridge.sinks.eventbridge.global_signer import GlobalSigner
+
+        return GlobalSigner(address.url, SERVICE, self._headers)
 
 
 def caller_is_refused(answer: Answer) -> bool:

@@ -24,13 +24,8 @@ class Signer:
 
     def __init__(self, url: str, service: str, region: str, headers: dict[str, str]) -> None:
         """Prepare for requests that all have these headers, which are signed too."""
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        host = f"[{host}]" if ":" in host else host
-        if parts.port and parts.port != _DEFAULT_PORTS.get(parts.scheme):
-            host = f"{host}:{parts.port}"
-        self._host = host
-        self._path = parts.path or "/"
+        self._host = host_header(url)
+        self._path = path_of(url)
         self._headers = {name.lower(): value for name, value in headers.items()}
         self._service = service
         self._region = region
@@ -71,3 +66,18 @@ class Signer:
                 key = hmac.digest(key, part.encode(), "sha256")
             self._key = (day, secret, key)
         return self._key[2]
+
+
+def host_header(url: str) -> str:
+    """Return the `host` header of requests to a URL: with its port, if it is not the usual one."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    if parts.port and parts.port != _DEFAULT_PORTS.get(parts.scheme):
+        return f"{host}:{parts.port}"
+    return host
+
+
+def path_of(url: str) -> str:
+    """Return the path of a URL; `/` if it has none."""
+    return urlsplit(url).path or "/"

@@ -6,12 +6,17 @@ import msgspec
 from msgspec import Struct, field
 
 from magento_eventbridge.aws.credentials import CredentialsFinder
-from magento_eventbridge.aws.endpoints import eventbridge_endpoint
+from magento_eventbridge.aws.endpoints import eventbridge_endpoint, global_endpoint
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import Limits
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Answer, EntryResult
-from magento_eventbridge.sinks.eventbridge.buses import MISSING_BUS, BusState, EventBuses
+from magento_eventbridge.sinks.eventbridge.buses import (
+    DEFAULT_BUS,
+    MISSING_BUS,
+    BusState,
+    EventBuses,
+)
 from magento_eventbridge.sinks.eventbridge.codes import CLASSIC
 from magento_eventbridge.sinks.eventbridge.http_client import Reply
 from magento_eventbridge.sinks.eventbridge.signed_calls import Address, SignedCalls
@@ -36,8 +41,9 @@ class _Entry(Struct, rename="pascal", omit_defaults=True):
     resources: tuple[str, ...] = ()
 
 
-class _Call(Struct, rename="pascal"):
+class _Call(Struct, rename="pascal", omit_defaults=True):
     entries: list[_Entry]
+    endpoint_id: str | None = None
 
 
 class _EntryResult(EntryResult, rename="pascal", frozen=True):
@@ -91,7 +97,7 @@ class EventBridgeSink:
         bus = await self._buses.known(destination)
         if bus.state is BusState.MISSING:
             return Answer(status=400, error_code=MISSING_BUS, error_message=bus.reason)
-        reply = await self._calls.post(destination, encode(entries))
+        reply = await self._calls.post(destination, encode(entries, destination.endpoint_id))
         if isinstance(reply, Answer):
             return reply
         answer = read_answer(reply)
@@ -108,14 +114,21 @@ class EventBridgeSink:
 
 
 def _address_of(destination: Destination) -> Address:
-    url = destination.endpoint_url or eventbridge_endpoint(
-        destination.region, destination.credentials.profile
-    )
-    return Address(url, destination.region)
+    region, profile = destination.region, destination.credentials.profile
+    if destination.endpoint_id is None:
+        url = destination.endpoint_url or eventbridge_endpoint(region, profile)
+        return Address(url, region)
+    of_id = global_endpoint(destination.endpoint_id, region, profile)
+    return Address(destination.endpoint_url or of_id, region, is_global=True)
 
 
-def encode(entries: Sequence[Entry]) -> bytes:
-    """Return the body of a PutEvents call."""
+def encode(entries: Sequence[Entry], endpoint_id: str | None = None) -> bytes:
+    """Return the body of a PutEvents call.
+
+    Args:
+        endpoint_id: of a global endpoint. It needs the name of the default bus too.
+    """
+    default_bus = None if endpoint_id is None else DEFAULT_BUS
     return msgspec.json.encode(
         _Call(
             [
@@ -124,11 +137,12 @@ def encode(entries: Sequence[Entry]) -> bytes:
                     entry.detail_type,
                     entry.detail,
                     round(entry.time, 3),
-                    entry.event_bus,
+                    entry.event_bus or default_bus,
                     entry.resources,
                 )
                 for entry in entries
-            ]
+            ],
+            endpoint_id,
         )
     )
 
