@@ -47,6 +47,11 @@ class CurrentUser
     private $adminUsers;
 
     /**
+     * @var Impersonation
+     */
+    private $impersonation;
+
+    /**
      * @var array|null
      */
     private $system;
@@ -65,6 +70,7 @@ class CurrentUser
      * @param UserContextInterface $apiUser
      * @param CustomerRegistry $customers
      * @param UserFactory $adminUsers
+     * @param Impersonation $impersonation
      */
     public function __construct(
         ExecutionContext $execution,
@@ -72,7 +78,8 @@ class CurrentUser
         AdminSession $adminSession,
         UserContextInterface $apiUser,
         CustomerRegistry $customers,
-        UserFactory $adminUsers
+        UserFactory $adminUsers,
+        Impersonation $impersonation
     ) {
         $this->execution = $execution;
         $this->customerSession = $customerSession;
@@ -80,6 +87,7 @@ class CurrentUser
         $this->apiUser = $apiUser;
         $this->customers = $customers;
         $this->adminUsers = $adminUsers;
+        $this->impersonation = $impersonation;
     }
 
     /**
@@ -120,8 +128,10 @@ class CurrentUser
             return null;
         }
 
+        $of = $this->impersonation->of((int)$this->customerSession->getCustomerId());
+
         // Magento's own spelling.
-        return (int)$this->customerSession->getData('logged_as_customer_admind_id') ?: null;
+        return $of ?? ((int)$this->customerSession->getData('logged_as_customer_admind_id') ?: null);
     }
 
     /**

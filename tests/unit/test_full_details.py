@@ -174,6 +174,65 @@ def test_what_a_store_with_full_details_recorded_fits_the_full_schema():
             validator.validate(sent(capture))
 
 
+def test_each_event_was_recorded_with_full_details():
+    assert {event.detail_type for c in RECORDED if (event := event_of(c))} == BY_DETAIL_TYPE.keys()
+
+
+CONFIGURABLE = "full-order-configurable"
+
+
+def of_action(action: str) -> list[Json]:
+    captures = (
+        read_capture(recording.line)
+        for recording in store_day.captures("full")
+        if recording.action == action
+    )
+    return [sent(capture) for capture in captures if event_of(capture)]
+
+
+def test_what_an_admin_did_who_was_logged_in_as_a_customer_is_marked():
+    login, added, logout = of_action("full-login-as-customer")
+    assert [shown["tracking"]["impersonatedBy"] for shown in (login, added, logout)] == [1, 1, 1]
+    assert login["tracking"]["user"] == {"id": login["id"], "email": login["email"]}
+    assert [shown["tracking"]["impersonatedBy"] for shown in of_action("full-login")] == [None]
+
+
+def test_a_recorded_cart_says_whose_it_is_and_when_its_item_was_added():
+    added, updated, removed = of_action("full-cart")
+    assert added["cartId"] == updated["cartId"] == removed["cartId"] > 0
+    assert added["itemId"] == removed["itemId"] > 0
+    assert added["createdAt"] == added["updatedAt"]
+    assert added["createdAt"][:19] == added["metadata"]["date"].replace(" ", "T")
+    assert (added["currency"], added["customer"]["isGuest"]) == ("USD", True)
+    (_, by_customer, order, _) = of_action("full-order-customer")
+    assert by_customer["customer"] == order["customer"]
+    assert order["customer"]["isGuest"] is False
+    assert order["quoteId"] == by_customer["cartId"]
+
+
+def test_deleted_documents_say_what_they_were():
+    for action, name in (
+        ("full-delete-order", "status"),
+        ("full-delete-invoice", "status"),
+        ("full-delete-creditmemo", "status"),
+        ("full-delete-shipment", "qty"),
+    ):
+        (shown,) = of_action(action)
+        assert shown[name]
+        assert shown["entityId"] > 0
+        assert shown["customer"]["email"] == "guest@example.com"
+        assert shown["previous"] == {}
+
+
+def test_an_updated_document_says_what_its_status_was():
+    for action in ("full-invoice-updated", "full-creditmemo-updated"):
+        (shown,) = of_action(action)
+        assert (shown["status"], shown["previous"]) == (
+            "CANCELED",
+            {"status": "PAID" if "invoice" in action else "REFUNDED"},
+        )
+
+
 def test_a_recorded_order_says_who_bought_what_for_which_currency():
     (placed, *_) = (
         sent(capture)
@@ -190,8 +249,9 @@ def test_a_recorded_order_says_who_bought_what_for_which_currency():
 
 
 def test_a_recorded_configurable_product_has_its_options():
-    (*_, order) = (sent(c) for c in RECORDED if c.event == "sales_order_place_after")
-    assert {option["label"] for option in order["items"][0]["options"]} == {"Color", "Size"}
+    added, placed, created = of_action(CONFIGURABLE)
+    for shown in (added, placed["items"][0], created["items"][0]):
+        assert {option["label"] for option in shown["options"]} == {"Color", "Size"}
 
 
 def test_a_recorded_invoice_changes_what_the_order_was():

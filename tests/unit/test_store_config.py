@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from magento_eventbridge.catalog import EVENTS
+from magento_eventbridge.delivery.privacy import Privacy
 from magento_eventbridge.magento.connections import Database, crypt_keys_of
 from magento_eventbridge.magento.encryption import CryptKeys
 from magento_eventbridge.magento.env_php import Deployment, read_deployment
@@ -376,6 +377,39 @@ def test_encrypted_values_are_counted_and_those_that_stay_closed_named():
     assert count == 1
     assert len(closed) == 1
     assert closed[0].startswith(f"{KEY} (core_config_data, store view 2): encrypted with mcrypt")
+
+
+# Private fields
+
+PRIVACY = "aws_eventbridge/privacy/"
+
+
+def test_private_fields_of_a_store_view_are_those_of_its_configuration():
+    value = next(value for value in ENCRYPTED["values"] if len(value["plaintext"]) >= 16)
+    settings, origins = loaded(
+        rows(
+            ("default", 0, PRIVACY + "remove", "tracking.ip billingAddress.street"),
+            ("websites", 2, PRIVACY + "hash", "customer.email"),
+            ("default", 0, PRIVACY + "secret", value["encrypted"]),
+        )
+    )
+    assert settings.view(1).route().privacy == Privacy(
+        ("tracking.ip", "billingAddress.street"), (), value["plaintext"]
+    )
+    assert settings.view(3).route().privacy.hash == ("customer.email",)
+    assert origins.of("privacy.remove") == "core_config_data, default"
+
+
+@pytest.mark.parametrize(("hashed", "is_needed"), [("email", True), (" ", False), (None, False)])
+def test_the_secret_of_hashes_must_open_only_where_fields_are_hashed(hashed, is_needed):
+    saved = [("default", 0, PRIVACY + "secret", MCRYPT)]
+    if hashed is not None:
+        saved.append(("default", 0, PRIVACY + "hash", hashed))
+    if is_needed:
+        with pytest.raises(StoreConfigError, match="privacy/secret .*mcrypt"):
+            loaded(rows(*saved))
+    else:
+        assert loaded(rows(*saved))[0].privacy.secret is None
 
 
 # The agent's secret

@@ -8,6 +8,8 @@ use Magento\Framework\Exception\LocalizedException;
 use MagentoEventBridge\Agent\Model\Config\Backend\BridgeUrl;
 use MagentoEventBridge\Agent\Model\Config\Backend\EndpointId;
 use MagentoEventBridge\Agent\Model\Config\Backend\EventBus;
+use MagentoEventBridge\Agent\Model\Config\Backend\HashedFields;
+use MagentoEventBridge\Agent\Model\Config\Backend\PrivateFields;
 use MagentoEventBridge\Agent\Model\Config\Backend\RoleArn;
 use MagentoEventBridge\Agent\Model\Config\Backend\Secret;
 use MagentoEventBridge\Agent\Test\Doubles\Wiring;
@@ -74,11 +76,60 @@ class ConfigTest extends TestCase
             [BridgeUrl::class, 'bridge.example.com', false],
             [BridgeUrl::class, 'ftp://bridge.example.com', false],
             [BridgeUrl::class, 'https://bridge.example.com/?a=b', false],
+            [PrivateFields::class, '', true],
+            [PrivateFields::class, "customer.email, tracking.ip\nbillingAddress.street", true],
+            [PrivateFields::class, 'customer..email', false],
+            [PrivateFields::class, 'items[].sku', false],
+            [PrivateFields::class, 'coupon metadata.id', false],
+            [HashedFields::class, '', true],
             [Secret::class, '', true],
             [Secret::class, '******', true],
             [Secret::class, str_repeat('s', 16), true],
             [Secret::class, str_repeat('s', 15), false],
         ];
+    }
+
+    public function testPathsAreSavedWithSpacesBetween(): void
+    {
+        $setting = new PrivateFields(['value' => " customer.email,tracking.ip;\r\ncoupon\n"]);
+        $setting->beforeSave();
+
+        self::assertSame('customer.email tracking.ip coupon', $setting->getValue());
+    }
+
+    public function testFieldsAreHashedOnlyWithASecret(): void
+    {
+        $this->hash(['fieldset_data' => ['secret' => '******']], '');
+        $this->hash([], 'saved-and-encrypted');
+        $this->expectException(LocalizedException::class);
+        $this->hash(['fieldset_data' => ['secret' => '']], '');
+    }
+
+    private function hash(array $data, string $saved): void
+    {
+        $setting = new class ($data + ['value' => 'customer.email'], $saved) extends HashedFields {
+            protected $_config;
+
+            public function __construct(array $data, string $saved)
+            {
+                parent::__construct($data);
+                $this->_config = new class ($saved) {
+                    private $saved;
+
+                    public function __construct(string $saved)
+                    {
+                        $this->saved = $saved;
+                    }
+
+                    public function getValue(string $path): string
+                    {
+                        return $path === 'aws_eventbridge/privacy/secret' ? $this->saved : '';
+                    }
+                };
+            }
+        };
+        $setting->beforeSave();
+        self::assertTrue($setting->isSaved);
     }
 
     public function testEachTextIsTranslatedIntoEachLanguage(): void

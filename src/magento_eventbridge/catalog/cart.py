@@ -77,7 +77,7 @@ def _full(capture: Capture) -> Json:
         "currency": full.text(item, "quote_currency_code"),
         "baseCurrency": full.text(item, "base_currency_code"),
         "customer": full.buyer(item),
-        **full.times(item),
+        **full.times_or_now(capture),
     }
 
 

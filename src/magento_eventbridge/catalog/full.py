@@ -63,8 +63,11 @@ def time(source: Source, key: str) -> str | None:
         return None
     if moment is None:
         return None
-    in_utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return in_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _iso(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
+
+
+def _iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def view(capture: Capture) -> Json:
@@ -76,6 +79,12 @@ def view(capture: Capture) -> Json:
 def times(source: Source) -> Json:
     """Read when the subject was created and last saved."""
     return {"createdAt": time(source, "created_at"), "updatedAt": time(source, "updated_at")}
+
+
+def times_or_now(capture: Capture) -> Json:
+    """Read the same of a thing whose times only the database sets, when it is first saved."""
+    now = _iso(datetime.fromtimestamp(capture.time, UTC)) if capture.is_new else None
+    return {name: value or now for name, value in times(capture.snapshot).items()}
 
 
 def buyer(source: Source) -> Json:

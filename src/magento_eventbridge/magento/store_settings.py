@@ -19,15 +19,24 @@ from magento_eventbridge.magento.store_config import (
 )
 from magento_eventbridge.settings.layers import Layer
 from magento_eventbridge.settings.listeners import SHORTEST_SECRET
-from magento_eventbridge.settings.view import CredentialsSettings, OptionsSettings
+from magento_eventbridge.settings.view import (
+    CredentialsSettings,
+    OptionsSettings,
+    PrivacySettings,
+)
 from magento_eventbridge.tls import TlsOptions
 
 _Name = tuple[str, ...]  # options.region as its parts
 
 _TYPE = f"{SECTION}/credentials/type"
 _ACCESS_KEY = f"{SECTION}/credentials/access_key"
+_PRIVACY_SECRET = f"{SECTION}/privacy/secret"
 _SECRETS = {
-    f"{SECTION}/credentials/{name}" for name in ("access_key", "secret_access_key", "external_id")
+    *(
+        f"{SECTION}/credentials/{name}"
+        for name in ("access_key", "secret_access_key", "external_id")
+    ),
+    _PRIVACY_SECRET,
 }
 _REGION = f"{SECTION}/options/region"
 _SOURCE = f"{SECTION}/options/source"
@@ -41,7 +50,11 @@ _SWITCHES = {
 }
 _FIELDS = {
     f"{SECTION}/{group}/{name}": (group, name)
-    for group, model in (("credentials", CredentialsSettings), ("options", OptionsSettings))
+    for group, model in (
+        ("credentials", CredentialsSettings),
+        ("options", OptionsSettings),
+        ("privacy", PrivacySettings),
+    )
     for name in model.model_fields
 }
 _YES_NO = _SWITCHES | {
@@ -176,7 +189,8 @@ def _settings(values: Mapping[str, StoreValue], keys: CryptKeys) -> dict[_Name, 
             name = path.removeprefix(OWN_SWITCHES)
             settings["events", "declared", name] = _Setting(_yes_no(path, value), value.origin)
         elif path in _SECRETS:
-            revealed = _revealed(path, value, keys, is_needed=has_keys)
+            is_needed = _hashes(values) if path == _PRIVACY_SECRET else has_keys
+            revealed = _revealed(path, value, keys, is_needed=is_needed)
             if revealed is not None:
                 settings[_FIELDS[path]] = _Setting(revealed, value.origin)
         elif path == _SOURCE and not value.text:
@@ -189,6 +203,11 @@ def _settings(values: Mapping[str, StoreValue], keys: CryptKeys) -> dict[_Name, 
     if _FIELDS[_SOURCE] not in settings and (host := _host(values)):
         settings[_FIELDS[_SOURCE]] = host
     return settings
+
+
+def _hashes(values: Mapping[str, StoreValue]) -> bool:
+    hashed = values.get(f"{SECTION}/privacy/hash")
+    return hashed is not None and bool(hashed.text.strip())
 
 
 def _kind(values: Mapping[str, StoreValue]) -> str:

@@ -8,12 +8,12 @@ use Magento\Config\Model\Config\Backend\Encrypted;
 use Magento\Framework\Exception\LocalizedException;
 
 /**
- * Checks the length of the shared secret, when it is saved; it is stored encrypted.
+ * Checks the length of a secret, when it is saved; it is stored encrypted.
  */
 class Secret extends Encrypted
 {
     /**
-     * The bridge accepts no shorter one.
+     * The bridge accepts none that is shorter.
      */
     private const SHORTEST = 16;
 
@@ -27,7 +27,7 @@ class Secret extends Encrypted
     {
         $value = (string)$this->getValue();
         if ($value !== '' && !preg_match('/^\*+$/', $value) && strlen($value) < self::SHORTEST) {
-            throw new LocalizedException(__('The shared secret needs at least %1 characters.', self::SHORTEST));
+            throw new LocalizedException(__('The secret needs at least %1 characters.', self::SHORTEST));
         }
         parent::beforeSave();
     }
