@@ -154,11 +154,11 @@ def new_environment(folder: Path) -> Path:
     return folder / "bin/python"
 
 
-def install(python: Path, requirement: str) -> None:
+def install(python: Path, requirement: str, *options: str) -> None:
     """Install a file, optionally with extras, and what it needs in the locked versions."""
     subprocess.run(
         [
-            _BIN / "uv", "pip", "install", "--quiet", "--python", python,
+            _BIN / "uv", "pip", "install", "--quiet", *options, "--python", python,
             "--constraint", PROJECT / "requirements.lock", requirement,
         ],
         check=True,

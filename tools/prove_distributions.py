@@ -8,6 +8,7 @@ is an error that names it. Everything is installed below build/prove, nothing el
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,9 @@ _RATING = 8
 """Of pyroma's ten points: two need the address of a public repository, which an owner sets."""
 
 _TYPESCRIPT = "5.9"
+
+_TOLERANCE = 0.05
+"""Of the documented size of the environment; wheels for other Pythons differ a little."""
 
 _USE_EVENTS = """
 import json, sys
@@ -112,6 +116,20 @@ def prove_bridge(dist: Path) -> str:
     if __version__ not in version:
         raise ProofError(f"the wheel says that it is version {version}")
     return run(command, "demo", cwd=_PLACE).splitlines()[-1]
+
+
+def prove_size(dist: Path) -> str:
+    """Compare the size of an environment like the image's with the documented size."""
+    python = new_environment(_PLACE / "size")
+    (wheel,) = dist.glob("magento_eventbridge-*.whl")
+    install(python, str(wheel), "--compile-bytecode")
+    files = (path for path in python.parents[1].rglob("*") if not path.is_symlink())
+    size = sum(path.stat().st_blocks * 512 for path in files) / 2**20
+    text = (PROJECT / "docs/operating.md").read_text(encoding="utf-8")
+    (documented,) = re.findall(r"an environment of (\d+) MB", text)
+    if abs(size - int(documented)) > int(documented) * _TOLERANCE:
+        raise ProofError(f"docs/operating.md says {documented} MB, the environment has {size:.0f}")
+    return f"{size:.0f} MB, {documented} MB documented"
 
 
 def prove_sdist(dist: Path) -> str:
@@ -205,6 +223,7 @@ def _sample() -> str:
 PROOFS: Sequence[tuple[str, Callable[[Path], str]]] = (
     ("metadata", prove_metadata),
     ("bridge, wheel", prove_bridge),
+    ("size of the environment", prove_size),
     ("bridge, sdist", prove_sdist),
     ("typed events", prove_events),
     ("agent, Composer", prove_agent),

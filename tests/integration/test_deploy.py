@@ -35,6 +35,7 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 UNIT = DEPLOY / "magento-eventbridge.service"
 ENVIRONMENT = DEPLOY / "magento-eventbridge.env"
 COMPOSE = DEPLOY / "compose.yaml"
+SHOP = DEPLOY / "compose.shop.yaml"
 DOCKERFILE = DEPLOY / "Dockerfile"
 
 COMMAND = "/opt/magento-eventbridge/bin/magento-eventbridge"
@@ -180,10 +181,11 @@ def test_the_image_copies_what_the_project_has_and_nothing_is_kept_from_it() -> 
             assert all((root / source).exists() for source in sources)
 
 
-def test_the_compose_file_keeps_to_the_specification() -> None:
+@pytest.mark.parametrize("file", [COMPOSE, SHOP], ids=lambda file: file.name)
+def test_the_compose_files_keep_to_the_specification(file: Path) -> None:
     check = Path(sys.executable).with_name("check-jsonschema")
     ran = subprocess.run(
-        [check, "--builtin-schema", "vendor.compose-spec", str(COMPOSE)],
+        [check, "--builtin-schema", "vendor.compose-spec", str(file)],
         capture_output=True,
         text=True,
         check=False,
@@ -321,6 +323,41 @@ def test_systemd_run_has_the_options_that_the_wrapper_uses() -> None:
     used = set(re.findall(r"(--[a-z]+)\b", WRAPPER.read_text().split("exec systemd-run")[1]))
     used |= {"--pty", "--pipe"}
     assert {option for option in used if option not in known} == set()
+
+
+# A shop in containers
+
+
+def shop() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(SHOP.read_text())
+    return found
+
+
+def test_the_bridge_joins_the_network_of_the_shop() -> None:
+    default = yaml.safe_load(COMPOSE.read_text())["networks"]["shop"]["name"]
+    assert default == f"${{SHOP_NETWORK:-{shop()['name']}_default}}"
+
+
+def test_the_services_of_the_shop_refer_to_what_there_is() -> None:
+    found = shop()
+    services = found["services"]
+    assert {"db", "search", "broker", "php", "web"} <= services.keys()
+    hosts = set(re.findall(r"--(?:db|opensearch|amqp)-host=(\w+)", SHOP.read_text()))
+    assert hosts == {"db", "search", "broker"}
+    for service in services.values():
+        assert set(service.get("depends_on", ())) <= services.keys()
+        for volume in service.get("volumes", ()):
+            name = volume.partition(":")[0]
+            assert name.startswith("$") or name in found["volumes"]
+    assert "server php:9000;" in found["configs"]["web"]["content"]
+
+
+def test_the_image_of_php_is_good_in_the_eyes_of_a_linter(tmp_path: Path) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text(shop()["services"]["php"]["build"]["dockerfile_inline"])
+    hadolint = Path(sys.executable).with_name("hadolint")
+    ran = subprocess.run([hadolint, str(file)], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout + ran.stderr) == (0, "")
 
 
 # Kubernetes

@@ -43,6 +43,7 @@ EXPLAINED: dict[str, Runs | NotRun] = {
     r"(journalctl|systemctl) ": NotRun("needs systemd; test_deploy.py checks the unit"),
     r"bin/magento ": _MAGENTO,
     r"kubectl (create|apply)": NotRun("needs a cluster; test_deploy.py validates the manifests"),
+    r"helm ": Runs("tests/integration/test_helm.py", "helm("),
     r"rabbitmqctl ": NotRun("needs an administrator of the shop's broker"),
     r"(secret|timestamp|signature)=|curl .*/v1/captures": Runs(
         "tests/integration/test_doc_commands.py", '"In a shell"'
