@@ -33,7 +33,7 @@ print(json.dumps(result))
 
 def helm(values: dict[str, Any]) -> dict[str, Any]:
     """Lint the chart and render it with values: `lint`, and `files` or `error`."""
-    command = [_python(), "-c", _RENDER, CHART, json.dumps(values)]
+    command: list[str | Path] = [_python(), "-c", _RENDER, CHART, json.dumps(values)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     result: dict[str, Any] = json.loads(ran.stdout)
@@ -45,10 +45,11 @@ def _python() -> Path:
     python = _ENVIRONMENT / "bin/python"
     if not (_ENVIRONMENT / "installed").exists():
         uv = Path(sys.executable).with_name("uv")
-        for words in (
+        commands: list[list[str | Path]] = [
             ["venv", "--quiet", "--clear", "--python", sys.executable, _ENVIRONMENT],
             ["pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", _LOCKED],
-        ):
+        ]
+        for words in commands:
             ran = subprocess.run([uv, *words], capture_output=True, text=True, check=False)
             if ran.returncode:
                 pytest.fail(f"Helm's engine is missing and could not be installed: {ran.stderr}")
