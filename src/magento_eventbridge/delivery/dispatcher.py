@@ -6,8 +6,7 @@ import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection
 
 import msgspec
 
@@ -23,6 +22,7 @@ from magento_eventbridge.delivery.ports import Claim, Queue, QueueError, Sink
 from magento_eventbridge.delivery.reasons import ReasonKind
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.delivery.sender import Sender, SenderCallbacks
+from magento_eventbridge.delivery.settler import Settler
 from magento_eventbridge.delivery.status import DestinationStatus, Totals
 
 log = logging.getLogger(__name__)
@@ -39,21 +39,8 @@ _ADMITTED_AT_A_TIME = 250
 _RECALLED_AT_A_TIME = 500
 # In seconds: how long a capture of an own event waits for the shop's declarations.
 _DECLARATIONS_AGAIN = 30.0
-# In seconds: settling many captures at once costs the queue little more than settling one.
-_SETTLES_EVERY = 0.05
-# A broker takes a while to confirm a dead letter, and not longer to confirm many.
-_BURIES_AT_ONCE = 50
-# Of dead letters, when some of them must be recovered.
-_READ_AT_ONCE = 1000
 # AWS's messages are shorter; the place of an error in a hostile capture can be very long.
 _LONGEST_REASON = 500
-
-
-class _Burial(NamedTuple):
-    claim: Claim
-    reason: str
-    event_id: str | None
-    body: bytes | None  # what the dead letter keeps; None: the capture as it came
 
 
 class Dispatcher:
@@ -74,25 +61,20 @@ class Dispatcher:
         self._policy = policy
         self._new_policy: Policy | None = None
         self._observer = observer
+        self._settler = Settler(queue, policy.backoff)
         self._senders: dict[Destination, Sender] = {}
         self._callbacks = SenderCallbacks(
             may_send=self._may_send,
             delivered=self._delivered,
             buried=self._buried,
-            wrongly_buried=self._wrongly_buried,
+            wrongly_buried=self._settler.recover,
             given_back=self._gave_back,
             made_room=self._made_room,
             observer=observer,
         )
         self._unplaced: deque[Claim] = deque()  # in order; those without a body were deferred
         self._numbers = itertools.count()
-        self._acks: list[Claim] = []
-        self._burials: list[_Burial] = []
-        self._to_recover: set[str] = set()  # IDs of events that were buried by mistake
-        self._returns: list[tuple[list[Claim], float]] = []
         self._deferred: list[Claim] = []  # the queue does not know of these yet
-        self._has_settled = asyncio.Event()
-        self._settling = asyncio.Lock()
         self._has_room = asyncio.Event()
         self._stopping = asyncio.Event()
         self._is_in_doubt = False  # whether the claims may have been lost
@@ -162,14 +144,14 @@ class Dispatcher:
         Raises:
             QueueError: it should end, and the queue cannot be read.
         """
-        settler = asyncio.create_task(self._keep_settling(), name="settle")
+        settling = asyncio.create_task(self._settler.run(), name="settle")
         try:
             await self._keep_claiming(until_empty, at_most)
         finally:
             left = await self._stop_senders(self._senders.values())
-            settler.cancel()
-            await asyncio.gather(settler, return_exceptions=True)
-            await self._settle_last([*left, *self._unplaced])
+            settling.cancel()
+            await asyncio.gather(settling, return_exceptions=True)
+            await self._settler.settle_last([*left, *self._unplaced])
 
     # From the queue to a sender
 
@@ -213,7 +195,7 @@ class Dispatcher:
                 # What was passed over for want of room is still in the queue.
                 is_all = (until_empty and not full) or limit == 0
                 if is_all and not any(self._senders.values()):
-                    if limit == 0 or not await self._settled_more():
+                    if limit == 0 or not await self._settler.settle_now():
                         return
                     continue
                 await self._until_news()
@@ -262,7 +244,7 @@ class Dispatcher:
             left += self._unplaced
             self._senders.clear()
             self._unplaced.clear()
-            self._returns.clear()
+            self._settler.forget_returns()
             self._deferred.clear()
             log.warning(
                 "This bridge lost its claims on the queue '%s': it was paused, or did not reach "
@@ -340,8 +322,7 @@ class Dispatcher:
             event = route.catalog.event_of(capture)
             if event is None or event.config_path in route.switched_off:
                 self.totals.passed_over += 1
-                self._acks.append(claim)
-                self._has_settled.set()
+                self._settler.ack([claim])
                 if event:
                     self._report_settled(claim, capture, route.detail_type(event.detail_type), None)
                 return
@@ -360,8 +341,7 @@ class Dispatcher:
             self._wait_for_declarations(claim, str(error))
         except ConditionNotMetError as left_out:
             self.totals.left_out += 1
-            self._acks.append(claim)
-            self._has_settled.set()
+            self._settler.ack([claim])
             self._report_settled(claim, capture, left_out.detail_type, None, is_left_out=True)
         except InvalidCaptureError as error:
             self._refuse(claim, capture, ReasonKind.NOT_A_CAPTURE.reason(error))
@@ -389,8 +369,7 @@ class Dispatcher:
                 "the store's folder is, and name the file in the setting declarations_file.",
                 event,
             )
-        self._returns.append(([claim], _DECLARATIONS_AGAIN))
-        self._has_settled.set()
+        self._settler.give_back([claim], _DECLARATIONS_AGAIN)
 
     def _send(self, pending: Pending, capture: Capture, sender: Sender) -> None:
         problem = _problem_of_size(pending.entry, sender)
@@ -435,8 +414,7 @@ class Dispatcher:
     def _delivered(self, batch: list[Pending]) -> None:
         self.totals.delivered += len(batch)
         self.totals.last_delivery_at = time.time()
-        self._acks.extend(pending.claim for pending in batch)
-        self._has_settled.set()
+        self._settler.ack(pending.claim for pending in batch)
 
     def _buried(self, pending: Pending, reason: str) -> None:
         reason = f"{pending.entry.detail_type} {pending.event_id}: {reason}"
@@ -444,134 +422,19 @@ class Dispatcher:
         body = route.dead_letter(pending.claim.body, pending.event, pending.entry.detail)
         self._bury(pending.claim, reason, pending.event_id, body)
 
-    def _wrongly_buried(self, event_ids: Sequence[str]) -> None:
-        self._to_recover.update(event_ids)
-        self._has_settled.set()
-
     def _gave_back(self, claims: list[Claim], seconds: float) -> None:
-        self._returns.append((claims, seconds))
-        self._has_settled.set()
+        self._settler.give_back(claims, seconds)
         self._has_room.set()
 
     def _made_room(self) -> None:
         self._has_room.set()
-
-    # From a verdict to the queue
 
     def _bury(self, claim: Claim, reason: str, event_id: str | None, body: bytes | None) -> None:
         # In one line: it quotes the capture, whose text must not look like lines of the log.
         reason = " ".join(reason.split())[:_LONGEST_REASON]
         self.totals.buried += 1
         log.error("A capture is now a dead letter: %s", reason, extra={"event_id": event_id})
-        self._burials.append(_Burial(claim, reason, event_id, body))
-        self._has_settled.set()
-
-    async def _keep_settling(self) -> None:
-        outage = Outage(
-            f"Cannot record in the queue '{self._queue.name}' what was delivered (events that it "
-            "never learns of are delivered twice)",
-            f"The queue '{self._queue.name}' has recorded what was delivered",
-            self._policy.backoff,
-        )
-        while True:
-            await self._has_settled.wait()
-            await asyncio.sleep(_SETTLES_EVERY)
-            self._has_settled.clear()
-            try:
-                await self._settle()
-                outage.is_over()
-            except QueueError as error:
-                await asyncio.sleep(outage.goes_on(error))
-                self._has_settled.set()
-            except Exception as error:
-                # A bug of ours; without this loop nothing would ever be acknowledged.
-                log.exception("Settling captures in the queue '%s' failed", self._queue.name)
-                reason = ReasonKind.INTERNAL_ERROR.reason(type(error).__name__)
-                await asyncio.sleep(outage.goes_on(reason))
-                self._has_settled.set()
-
-    async def _settled_more(self) -> bool:
-        """Settle what is still open; return whether that may have freed space in the queue."""
-        is_open = self._acks or self._burials or self._returns or self._to_recover
-        if not (is_open or self._settling.locked()):
-            return False
-        try:
-            await self._settle()
-        except QueueError:
-            return False  # it is reported at the end
-        return True
-
-    async def _settle(self) -> None:
-        async with self._settling:
-            acks, self._acks = self._acks, []
-            burials, self._burials = self._burials, []
-            returns, self._returns = self._returns, []
-            to_recover, self._to_recover = self._to_recover, set()
-            if spared := [burial for burial in burials if burial.event_id in to_recover]:
-                burials = [burial for burial in burials if burial.event_id not in to_recover]
-                returns.append(([burial.claim for burial in spared], 0.0))
-                to_recover -= {burial.event_id for burial in spared}
-            try:
-                while returns:
-                    await self._queue.retry(*returns[0])
-                    del returns[0]
-                if acks:
-                    await self._queue.ack(acks)
-                    acks = []
-                while burials:
-                    await self._bury_some(burials)
-                if to_recover:
-                    await self._recover(to_recover)
-                    to_recover = set()
-            finally:
-                # When it was cut short they are settled again, which a queue accepts.
-                self._acks.extend(acks)
-                self._burials.extend(burials)
-                self._returns.extend(returns)
-                self._to_recover |= to_recover
-
-    async def _bury_some(self, burials: list[_Burial]) -> None:
-        """Bury the first of them; what fails stays in the list, and its error is raised."""
-        some = burials[:_BURIES_AT_ONCE]
-        errors = await asyncio.gather(
-            *(self._queue.bury(burial.claim, burial.reason, burial.body) for burial in some),
-            return_exceptions=True,
-        )
-        failed = [(burial, error) for burial, error in zip(some, errors, strict=True) if error]
-        burials[: len(some)] = [burial for burial, _ in failed]
-        for _, error in failed:
-            raise error
-
-    async def _recover(self, event_ids: set[str]) -> None:
-        """Redrive the dead letters of events that were buried by mistake."""
-        letters, after = self._queue.dead_letters, 0
-        found: list[int] = []
-        while len(found) < len(event_ids) and (
-            page := await letters.page(_READ_AT_ONCE, after=after)
-        ):
-            found += [letter.id for letter in page if letter.capture_id in event_ids]
-            after = page[-1].id
-        if found:
-            await letters.redrive(found)
-            log.warning(
-                "%d dead letters of the queue '%s' wait again: the settings of their store view "
-                "are at fault, not these events",
-                len(found),
-                self._queue.name,
-            )
-
-    async def _settle_last(self, given_back: list[Claim]) -> None:
-        try:
-            await self._settle()
-            if given_back:
-                await self._queue.retry(given_back)
-        except QueueError as error:
-            log.error(
-                "Cannot record in the queue '%s' what was delivered: %s. It hands out again what "
-                "was not recorded.",
-                self._queue.name,
-                error,
-            )
+        self._settler.bury(claim, reason, event_id, body)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

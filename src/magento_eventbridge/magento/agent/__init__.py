@@ -1,1 +1,1 @@
-"""The Magento module that belongs to the bridge: putting it into a store, looking at it there."""
+"""The Magento module that belongs to the bridge: install it in a store, and check it there."""

@@ -1,4 +1,4 @@
-"""Puts the agent into a store: all of a version or nothing, owned as its neighbours are."""
+"""Put the agent into a store: all of a version or nothing, owned as its neighbours are."""
 
 import os
 import secrets

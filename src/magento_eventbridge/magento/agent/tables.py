@@ -1,4 +1,4 @@
-"""Removes the tables of a disabled agent, unless captures wait in them."""
+"""Remove the tables of a disabled agent, unless captures wait in them."""
 
 from pymysql.cursors import Cursor
 

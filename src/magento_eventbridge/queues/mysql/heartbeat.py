@@ -1,4 +1,4 @@
-"""Reports the bridge's status to the store's database every few seconds."""
+"""Report the bridge's status to the store's database every few seconds."""
 
 import asyncio
 import logging
