@@ -11,6 +11,7 @@ import pytest
 
 from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.delivery.claim_check import ClaimCheck
+from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.doctor.delivery import check_delivery
 from magento_eventbridge.events import OrderPlaced, fetch, parse
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
@@ -23,7 +24,7 @@ from tests.integration.test_delivery import Bench, drain, ids
 from tests.support import recorded
 from tests.support.aws import REGION, client, local_aws
 from tests.support.aws_stub import Raw, aws_stub
-from tests.support.put_events import put_events
+from tests.support.put_events import Take, put_events, takes_all
 
 BUCKET = "large-events"
 
@@ -92,6 +93,11 @@ _DENIED = Raw(
 )
 
 
+def _large_events(dispatcher: Dispatcher) -> int:
+    found = [status.large_events for status in dispatcher.destinations]
+    return sum(each.waiting for each in found if each)
+
+
 def _stall(_: Any) -> Raw:
     time.sleep(1.5)
     return Raw(b"")
@@ -115,15 +121,51 @@ async def test_while_s3_fails_large_events_wait_and_others_pass(
                 await _until(lambda: len(endpoint.ids) == 60)
                 assert sorted(endpoint.ids) == sorted(ids(others))
                 assert dispatcher.totals.buried == 0
-                # The bus is well, and the log says what is not.
-                assert dispatcher.problems == {}
+                # The bus is well; what is not is in the status, in health and in the log.
+                (status,) = dispatcher.destinations
+                assert (status.problem, status.is_parked) == (None, False)
+                await _until(lambda: _large_events(dispatcher) == 12)
+                (problem,) = dispatcher.problems
+                assert problem == f"{status.destination}, large events"
+                assert dispatcher.problems[problem].startswith("not stored: ")
                 assert "Cannot store the arrays of large events in s3://large-events" in caplog.text
                 stub.answer = lambda _: Raw(b"")
                 await _until(lambda: len(endpoint.ids) == 72)
+                await _until(lambda: dispatcher.problems == {})
+                assert _large_events(dispatcher) == 0
                 assert "can be stored in s3://large-events again" in caplog.text
         await sink.close()
     assert sorted(endpoint.ids) == sorted(ids([*others, *waiting]))
     assert len(set(endpoint.ids)) == 72
+
+
+async def test_a_large_event_does_not_hold_up_its_kind_when_that_is_permitted_again(
+    spool: SqliteQueue,
+) -> None:
+    """The probe of refused events is not one that waits for S3."""
+    others = recorded.orders(20)
+    with aws_stub() as stub:
+        stub.answer = lambda _: Raw(b"")
+        sink = sink_with(stub.url)
+        async with put_events() as endpoint:
+            endpoint.script = lambda _, entries: Take(
+                dict.fromkeys(range(len(entries)), "NotAuthorizedForDetailTypeException")
+            )
+            bench = Bench(spool, endpoint, sink)  # type: ignore[arg-type]
+            first = large("900000001")
+            await spool.put([first])
+            async with bench.running() as dispatcher:
+                await _until(lambda: bool(dispatcher.parked))
+                await spool.put(others)
+                await _until(lambda: dispatcher.destinations[0].refused[0].waiting > 1)
+                stub.answer = lambda _: _DENIED
+                endpoint.script = takes_all
+                await _until(lambda: len(endpoint.ids) == 20)
+                assert sorted(endpoint.ids) == sorted(ids(others))
+                stub.answer = lambda _: Raw(b"")
+                await _until(lambda: len(endpoint.ids) == 21)
+        await sink.close()
+    assert endpoint.ids[-1:] == ids([first])
 
 
 async def test_a_large_event_keeps_its_place_among_those_of_its_subject(

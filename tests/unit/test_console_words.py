@@ -10,7 +10,7 @@ from magento_eventbridge.console.bridge_status import BridgeStatus, QueueState, 
 from magento_eventbridge.delivery.apart import GroupStatus, Kind
 from magento_eventbridge.delivery.ports import Depth
 from magento_eventbridge.delivery.routing import Destination
-from magento_eventbridge.delivery.status import DestinationStatus
+from magento_eventbridge.delivery.status import DestinationStatus, LargeEventsStatus
 from magento_eventbridge.journal.archive import Count
 
 NOW = 1_795_453_984.0  # 2026-11-23 17:13:04
@@ -71,6 +71,16 @@ def _destination(
         since=since,
         next_try=next_try,
     )
+
+
+def test_large_events_that_wait_for_s3_are_a_problem_of_their_own() -> None:
+    large = LargeEventsStatus("not stored: s3://large-events/1: AccessDenied", 3, NOW - 1300)
+    status = _status([replace(_destination(None), large_events=large)])
+    assert (status.word, status.tone) == ("Waiting for AWS", "wait")
+    assert "3 events for bus 'shop' in eu-west-1, large events wait" in status.message
+    assert "s3:PutObject" in status.to_do
+    (problem,) = status.problems
+    assert (problem.events, problem.since, problem.is_parked) == (3, NOW - 300, False)
 
 
 def test_the_problem_with_the_most_events_comes_first_and_all_are_listed() -> None:

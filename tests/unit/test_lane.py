@@ -64,6 +64,44 @@ def test_a_call_holds_no_more_bytes_than_the_bus_takes():
     assert [[entry.order_key for entry in lane.take(0)] for _ in range(2)] == [["a", "b"], ["c"]]
 
 
+def test_a_call_that_tries_the_destination_does_not_wait_for_s3():
+    large, small, other = pending("a", 1001), pending("b"), pending("c")
+    lane = lane_of(large, small, other, pending("b"))
+    assert lane.take(0, tries_destination=True) == [small, other]
+    assert lane.take(0, tries_destination=True) == [large]  # nothing else is ready
+    lane.put_back([large])
+    assert lane.take(0) == [large]
+    assert [lane.waiting_of(key) for key in "abcd"] == [1, 2, 1, 0]
+
+
+def test_large_entries_that_are_passed_over_keep_their_order():
+    first, second, small = pending("a", 1001), pending("b", 1002), pending("c")
+    lane = lane_of(first, second, small)
+    assert lane.take(0, tries_destination=True) == [small]
+    assert [lane.take(0) for _ in range(2)] == [[first], [second]]
+
+
+def test_the_probe_of_a_group_is_an_entry_that_does_not_wait_for_s3():
+    group = Kind("s", "d")
+    entries = [pending("a", 1001), pending("a"), pending("b"), pending("c")]
+    lane = lane_of(*entries)
+    lane.apart.refuse(group, "not allowed", 0.0, 0.0)
+    lane.take(0)  # all move apart
+    # The second is behind the first, of one subject.
+    assert lane.take(0) == [entries[2]]
+    lane.apart.refuse_probe(entries[2], "not allowed", 0.0)
+    assert lane.take(0) == [entries[3]]
+
+
+def test_a_large_entry_is_the_probe_if_there_is_no_other():
+    group = Kind("s", "d")
+    entries = [pending("a", 1001), pending("a"), pending("b", 1002)]
+    lane = lane_of(*entries)
+    lane.apart.refuse(group, "not allowed", 0.0, 0.0)
+    lane.take(0)
+    assert lane.take(0) == [entries[0]]
+
+
 def test_an_entry_that_is_as_large_as_a_call_fills_it():
     lane = lane_of(pending("a", 1000), pending("b", 1000))
     assert [len(lane.take(0)) for _ in range(3)] == [1, 1, 0]
@@ -358,7 +396,7 @@ def test_released_entries_go_before_later_ones_of_their_subject_that_came_meanwh
     lane.apart.refuse(group, "not allowed", 0.0, 0.0)
     lane.move_apart(group, first)
     lane.settle(other)
-    probe = lane.apart.take_probe(0)
+    probe = lane.apart.take_probe(0, 1000)
     assert probe is first
     assert lane.take(0) == []  # the second waits apart too
     for later in entries[3:]:

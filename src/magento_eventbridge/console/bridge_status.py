@@ -97,6 +97,18 @@ def problems_of(
             )
             for group in status.refused
         ]
+        if large := status.large_events:
+            problems.append(
+                Problem(
+                    name,
+                    "large events",
+                    False,
+                    large.reason,
+                    large.waiting,
+                    at(large.since),
+                    None,
+                )
+            )
     return tuple(sorted(problems, key=lambda problem: (-problem.events, not problem.is_parked)))
 
 

@@ -139,11 +139,18 @@ class Apart:
             default=None,
         )
 
-    def take_probe(self, now: float) -> "Pending | None":
-        """Take the entry to be sent as a probe now, if one is due."""
+    def take_probe(self, now: float, most_bytes: int) -> "Pending | None":
+        """Take the entry to be sent as a probe now, if one is due.
+
+        Args:
+            most_bytes: a larger entry waits for S3 first, which says nothing of the group: it is
+                the probe only if all subjects of the group begin with such an entry.
+        """
         for group, waiting in self._groups.items():
             if waiting.entries and not waiting.is_probing and waiting.next_probe <= now:
-                pending = waiting.entries.popleft()
+                position = _first_small(waiting.entries, most_bytes)
+                pending = waiting.entries[position]
+                del waiting.entries[position]
                 self._count(pending, -1)
                 waiting.is_probing = True
                 pending.probes = group
@@ -211,6 +218,16 @@ class Apart:
     def _count(self, pending: "Pending", number: int) -> None:
         self._size += number
         self._bytes += number * pending.entry.size
+
+
+def _first_small(entries: "deque[Pending]", most_bytes: int) -> int:
+    """Return the position of the first entry of a subject that is not large; 0 if there is none."""
+    subjects: set[str] = set()
+    for position, pending in enumerate(entries):
+        if pending.order_key not in subjects and pending.entry.size <= most_bytes:
+            return position
+        subjects.add(pending.order_key)
+    return 0
 
 
 def _probed(pending: "Pending") -> Group:

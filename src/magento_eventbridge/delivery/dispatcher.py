@@ -119,6 +119,8 @@ class Dispatcher:
                 problems[str(status.destination)] = status.problem
             for refused in status.refused:
                 problems[f"{status.destination}, {refused.group}"] = refused.reason
+            if status.large_events:
+                problems[f"{status.destination}, large events"] = status.large_events.reason
         return problems
 
     @property

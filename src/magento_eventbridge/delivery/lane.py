@@ -128,13 +128,25 @@ class Lane:
         self._deferred_size = 0
         return claims
 
-    def take(self, now: float) -> list[Pending]:
-        """Take the entries of the next call: as many as are ready and fit, possibly none."""
-        if probe := self.apart.take_probe(now):
+    def waiting_of(self, key: str) -> int:
+        """Return how many entries of a key it holds, the one in flight among them."""
+        line = self._behind.get(key)
+        return 0 if line is None else 1 + len(line)
+
+    def take(self, now: float, *, tries_destination: bool = False) -> list[Pending]:
+        """Take the entries of the next call: as many as are ready and fit, possibly none.
+
+        Args:
+            tries_destination: the destination has a problem, and nothing else is sent until this
+                call is answered. So it must not wait for S3, as a large entry may, if others are
+                ready.
+        """
+        if probe := self.apart.take_probe(now, self._limits.max_bytes):
             return [probe]
         while self._postponed and self._postponed[0][0] <= now:
             self._ready.append(heapq.heappop(self._postponed)[2])
         batch: list[Pending] = []
+        passed_over: list[Pending] = []
         size = 0
         while self._ready and len(batch) < self._limits.max_entries:
             pending = self._ready[0]
@@ -142,12 +154,18 @@ class Lane:
                 self._ready.popleft()
                 self.move_apart(group, pending)
                 continue
+            if tries_destination and pending.entry.size > self._limits.max_bytes:
+                passed_over.append(self._ready.popleft())
+                continue
             size += pending.entry.size
             if batch and (pending.alone or size > self._limits.max_bytes):
                 break
             batch.append(self._ready.popleft())
             if pending.alone:
                 break
+        if passed_over and not batch:
+            batch.append(passed_over.pop(0))
+        self.put_back(passed_over)
         return batch
 
     def settle(self, pending: Pending) -> None:

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from magento_eventbridge.delivery.apart import Group, Kind, Refusals, View
 from magento_eventbridge.delivery.condition import Change, Condition
@@ -17,7 +18,7 @@ from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.ports import Claim, Sink
 from magento_eventbridge.delivery.reasons import ReasonKind
 from magento_eventbridge.delivery.routing import Destination
-from magento_eventbridge.delivery.status import DestinationStatus, Totals
+from magento_eventbridge.delivery.status import DestinationStatus, LargeEventsStatus, Totals
 from magento_eventbridge.delivery.verdicts import Answer, Fate, Verdict, is_throttled, judge
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,11 @@ _BRIEF = 10
 _OF_GROUPS = (Fate.DENY, Fate.HOLD)
 # In seconds: how long events that wait apart may stay in the queue before they are read again.
 _LONGEST_APART = 3600.0
+
+
+class _NotStored(NamedTuple):
+    reason: str
+    since: float
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,7 @@ class Sender:
         self._problem_since: float | None = None
         self._refusals = Refusals()
         self._reminded_at: dict[Group, float] = {}
+        self._not_stored: dict[str, _NotStored] = {}  # by the subject that waits for S3
         self._given_back = 0  # entries of groups that wait apart, since the last one was released
         self._pace = Pace(policy.calls_at_once, policy.calls_per_second)
         self._throttled_in_a_row = 0
@@ -110,6 +117,18 @@ class Sender:
             refused=tuple(self._lane.apart.groups),
             since=self._problem_since,
             next_try=self._condition.rests_until if self._condition.problem else None,
+            large_events=self._large_events,
+        )
+
+    @property
+    def _large_events(self) -> LargeEventsStatus | None:
+        # What went back to the queue meanwhile is not counted here.
+        waiting = {key: self._lane.waiting_of(key) for key in self._not_stored}
+        found = [self._not_stored[key] for key, count in waiting.items() if count]
+        if not found:
+            return None
+        return LargeEventsStatus(
+            found[-1].reason, sum(waiting.values()), min(each.since for each in found)
         )
 
     def try_now(self) -> None:
@@ -233,7 +252,7 @@ class Sender:
         return max(due - now, condition.rests_until - now, self._pace.wait(now))
 
     def _take(self, now: float) -> list[Pending]:
-        batch = self._lane.take(now)
+        batch = self._lane.take(now, tries_destination=self._condition.problem is not None)
         apart, policy = self._lane.apart, self._policy
         if len(apart) > policy.entries_apart or apart.bytes > policy.bytes_apart:
             left_over = apart.take_last(len(apart) - policy.entries_apart // 2)
@@ -294,6 +313,7 @@ class Sender:
     def _apply(self, batch: list[Pending], verdicts: list[Verdict]) -> None:
         delivered: list[Pending] = []
         again: list[Pending] = []
+        waited = self._take_not_stored(batch) if self._not_stored else {}
         for pending, verdict in zip(batch, verdicts, strict=True):
             if pending.probes:
                 self._apply_to_probe(pending, pending.probes, verdict, delivered)
@@ -310,6 +330,9 @@ class Sender:
                     self._wait_apart(group, verdict.reason)
                     self._lane.move_apart(group, pending)
                 case Fate.RETRY | Fate.PARK:
+                    if verdict.reason.startswith(ReasonKind.NOT_STORED.code):
+                        since = waited.get(pending.order_key, time.monotonic())
+                        self._not_stored[pending.order_key] = _NotStored(verdict.reason, since)
                     self._postpone(pending, verdict.reason)
                 case Fate.WAIT:
                     log.warning(
@@ -330,6 +353,13 @@ class Sender:
         self._lane.put_back(again)
         if delivered:
             self._callbacks.delivered(delivered)
+
+    def _take_not_stored(self, batch: list[Pending]) -> dict[str, float]:
+        """Forget which of a batch's subjects wait for S3; return since when they did."""
+        found = {
+            pending.order_key: self._not_stored.pop(pending.order_key, None) for pending in batch
+        }
+        return {key: waited.since for key, waited in found.items() if waited}
 
     def _apply_to_probe(
         self, pending: Pending, group: Group, verdict: Verdict, delivered: list[Pending]

@@ -7,6 +7,21 @@ from magento_eventbridge.delivery.routing import Destination
 
 
 @dataclass(frozen=True)
+class LargeEventsStatus:
+    """The events that wait because their arrays cannot be stored in S3.
+
+    Attributes:
+        reason: the last answer of S3.
+        waiting: how many there are in memory, with what waits behind them.
+        since: since when there are some, in seconds of a monotonic clock.
+    """
+
+    reason: str
+    waiting: int
+    since: float
+
+
+@dataclass(frozen=True)
 class DestinationStatus:
     """The status of one destination.
 
@@ -19,6 +34,7 @@ class DestinationStatus:
         refused: what of its events waits apart, because the destination refuses just these.
         since: since when it has the problem, in seconds of a monotonic clock.
         next_try: when the next call may begin, by the same clock.
+        large_events: what of its events waits for S3; None: none does.
     """
 
     destination: Destination
@@ -30,6 +46,7 @@ class DestinationStatus:
     refused: tuple[GroupStatus, ...] = ()
     since: float | None = None
     next_try: float | None = None
+    large_events: LargeEventsStatus | None = None
 
 
 @dataclass

@@ -255,6 +255,11 @@ class Metrics(Collector):
             *labels,
             "events",
         )
+        large = _gauge(
+            "large_events_waiting",
+            "Events in memory that wait because their arrays cannot be stored in S3",
+            *labels,
+        )
         for name, _, dispatcher, _ in self._deliveries:
             for destination, statuses in _by_labels(dispatcher.destinations).items():
                 values = [name, *destination]
@@ -267,9 +272,12 @@ class Metrics(Collector):
                     for group in status.refused:
                         apart[str(group.group)] += group.waiting
                 denied.add_metric(values, len(apart))
+                large.add_metric(
+                    values, sum(each.large_events.waiting for each in statuses if each.large_events)
+                )
                 for events, count in apart.items():
                     refused.add_metric([*values, events], count)
-        yield from (waiting, calls, problem, parked, denied, refused)
+        yield from (waiting, calls, problem, parked, denied, refused, large)
 
     def _files_of_bridge(self) -> Iterator[Metric]:
         size = _gauge("file_bytes", "Size of a file of the bridge with SQLite's files", "file")
