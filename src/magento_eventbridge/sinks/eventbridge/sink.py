@@ -154,7 +154,7 @@ def read_answer(reply: Reply) -> Answer:
             result = _result_decoder.decode(reply.body)
         except (msgspec.DecodeError, UnicodeError):
             return Answer(status=200, answered_by=describe(reply))
-        return Answer(status=200, results=[_without_empty_id(entry) for entry in result.entries])
+        return Answer(status=200, results=[_without_blanks(entry) for entry in result.entries])
     try:
         error = _error_decoder.decode(reply.body)
     except (msgspec.DecodeError, UnicodeError):
@@ -179,7 +179,13 @@ def describe(reply: Reply) -> str:
     return f"{server}, {kind}" + (f": '{shown}'" if shown else ", empty")
 
 
-def _without_empty_id(result: _EntryResult) -> _EntryResult:
-    if result.event_id == "":
-        return _EntryResult(error_code=result.error_code, error_message=result.error_message)
-    return result
+def _without_blanks(result: _EntryResult) -> _EntryResult:
+    """Return a result in which an empty id or code is none: stand-ins for AWS send all fields."""
+    identifier, code = result.event_id, result.error_code
+    if (identifier is None or identifier.strip()) and (code is None or code.strip()):
+        return result
+    return _EntryResult(
+        event_id=identifier if identifier and identifier.strip() else None,
+        error_code=code if code and code.strip() else None,
+        error_message=result.error_message,
+    )
