@@ -50,14 +50,15 @@ screenshots: install
 	$(BIN)/python -m tools.screenshots
 
 # Unit tests first, with the branch coverage that pyproject.toml demands; then the tests with servers,
-# browsers and processes, which wait a lot: three at a time on two cores. Both run, whatever fails.
+# browsers and processes, which wait a lot: the slow ones first, three at a time on two cores. Both
+# run, whatever fails.
 test: install
 	@failed=0; \
 	$(BIN)/coverage erase; \
 	$(BIN)/coverage run -m pytest tests/unit --numprocesses=2 --dist=worksteal --durations=10 || failed=1; \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report --fail-under=100 || failed=1; \
-	$(BIN)/pytest tests/conformance tests/integration tests/end_to_end tests/faults \
-		--numprocesses=3 --dist=loadfile --durations=25 || failed=1; \
+	$(BIN)/pytest tests/faults tests/end_to_end tests/integration tests/conformance \
+		--numprocesses=3 --dist=worksteal --durations=25 || failed=1; \
 	exit $$failed
 
 # Branch coverage of everything by all tests, processes that they start included; takes twice as long.
