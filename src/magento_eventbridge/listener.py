@@ -1,6 +1,7 @@
 """An HTTP server with limits for connections, request heads and idle time."""
 
 import asyncio
+import errno
 import logging
 import ssl
 from dataclasses import dataclass
@@ -92,8 +93,7 @@ class Listener:
             )
         except OSError as error:
             await self._runner.cleanup()
-            address = f"{options.host}:{options.port}"
-            raise ListenError(f"cannot listen on {address}: {error.strerror}") from error
+            raise _cannot_listen(options, error) from error
         self._address = self._server.sockets[0].getsockname()[:2]
 
     @property
@@ -115,6 +115,32 @@ class Listener:
         if server is None or len(server.connections) >= self._options.max_connections:
             return _TooManyConnections()
         return server()
+
+
+async def check_free(options: ListenerOptions) -> None:
+    """Check that an address is free, before anything else is started.
+
+    Raises:
+        ListenError: it is taken, or is not of this machine.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        server = await loop.create_server(
+            asyncio.Protocol, options.host, options.port, start_serving=False
+        )
+    except OSError as error:
+        raise _cannot_listen(options, error) from error
+    server.close()
+
+
+def _cannot_listen(options: ListenerOptions, error: OSError) -> ListenError:
+    address = f"{options.host}:{options.port}"
+    if error.errno == errno.EADDRINUSE:
+        return ListenError(
+            f"cannot listen on {address}: the port is in use, perhaps by another bridge; stop that "
+            "program or choose another port"
+        )
+    return ListenError(f"cannot listen on {address}: {error.strerror or error}")
 
 
 class _TooManyConnections(asyncio.Protocol):

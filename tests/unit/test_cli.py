@@ -1,10 +1,12 @@
 """The command line: results on stdout, errors in words, exit 0, 1 or 2."""
 
 import asyncio
+import io
 import json
 import logging
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -123,7 +125,8 @@ def test_a_wrong_setting_of_the_installed_command_exits_2_and_names_its_origin()
     assert ran == Ran(
         2,
         "",
-        "magento-eventbridge: options.regoin: there is no such setting (from environment)\n",
+        "magento-eventbridge: options.regoin: there is no such setting; did you mean "
+        "options.region? (from environment)\n",
     )
 
 
@@ -143,6 +146,96 @@ def test_the_command_starts_with_nothing_installed_but_what_it_depends_on():
         [sys.executable, "-c", start], capture_output=True, text=True, timeout=60, check=False
     )
     assert ran.returncode == 0, ran.stderr
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("serv", "there is no command 'serv'; did you mean 'serve'?"),
+        ("frobnicate", "there is no command 'frobnicate'"),
+        ("dead-letters lst", "No such command 'lst'. Did you mean 'list'?"),
+        ("--nope", "No such option: --nope"),
+        ("consume --max-messages 0", "--max-messages': must be at least 1"),
+        ("consume --max-messages abc", "--max-messages': must be a whole number"),
+        ("consume --queue nope", "there is no queue 'nope'; there are: sqlite"),
+        ("dead-letters list --limit 0", "'--limit': must be at least 1"),
+        ("dead-letters show abc", "'ID': must be a whole number"),
+        ("dead-letters redrive", "name the dead letters by their ids, or use --all"),
+        ("dead-letters redrive 3 --all", "name the dead letters by their ids, or use --all"),
+        ("send-test OrderPlacd", "there is no event 'OrderPlacd'; did you mean 'OrderPlaced'?"),
+        ("send-test orderplaced", "did you mean 'OrderPlaced'?"),
+        ("send-test --store -1", "'--store': must be at least 0"),
+        ("send-test --store 77", "--store 77: there is no such store view; the settings know 0 ("),
+        ("rules pattern OrderPlaced --store 77", "--store 77: there is no such store view"),
+        ("rules pattern Nope", "there is no event 'Nope'; 'events list' lists all"),
+        ("iam policy --format nope", "'nope' is not one of 'json', 'terraform'"),
+        ("iam policy --account abc", "an account number has 12 digits"),
+        ("demo --detail nope", "'nope' is not one of 'documented', 'full'"),
+        ("backfill orders --since 2026-13-01", "--since 2026-13-01: should be a date"),
+        ("backfill nothings --since 2026-01-01", "there is nothing to backfill of 'nothings'"),
+        ("audit --since yesterday", "--since yesterday: should be a date"),
+        ("replay", "Missing argument"),
+        ("serve --config none.toml", "none.toml: there is no such file"),
+        ("serve --config .", ". cannot be read: Is a directory"),
+        ("serve --set region", "--set region: must be NAME=VALUE"),
+        ("serve --set", "'--set' requires an argument"),
+        ("serve --set inlet.port=abc", "inlet.port: must be a whole number (from command line)"),
+        ("agent check /nope", "/nope is no root of a Magento 2 store"),
+    ],
+)
+def test_bad_input_is_answered_in_one_sentence_with_exit_status_2(
+    line, message, tmp_path, monkeypatch, command
+):
+    monkeypatch.chdir(tmp_path)
+    ran = command(*line.split())
+    assert ran.status == 2
+    assert ran.out == ""
+    first, *rest = ran.err.splitlines()
+    assert first.startswith("magento-eventbridge: ")
+    assert message in first
+    assert len(rest) <= 1
+    assert not re.search(r"Input should|Value error|Traceback|Errno|[│╭╰]", ran.err)
+
+
+def test_a_file_that_is_no_text_is_named_with_the_place(tmp_path, command):
+    file = tmp_path / "bridge.toml"
+    file.write_bytes(b"[log]\n\xff")
+    ran = command("serve", "--config", file)
+    assert ran == Ran(2, "", f"magento-eventbridge: {file} is not UTF-8 at byte 6\n")
+
+
+def test_a_question_that_nobody_answers_changes_nothing(tmp_path, command, monkeypatch):
+    monkeypatch.setenv("MAGENTO_EVENTBRIDGE_SPOOL__PATH", str(tmp_path / "spool.sqlite"))
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    ran = command("dead-letters", "drop", "1")
+    assert ran.status == 1
+    assert ran.err.splitlines()[-1] == (
+        "magento-eventbridge: aborted: nothing was changed (a program answers with --yes)"
+    )
+
+
+@pytest.mark.parametrize("group", ["inlet", "metrics"])
+def test_a_port_in_use_is_the_first_line(group, tmp_path, monkeypatch, command):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        monkeypatch.setenv("MAGENTO_EVENTBRIDGE_INLET__SECRETS", "x" * 32)
+        monkeypatch.setenv("MAGENTO_EVENTBRIDGE_INLET__PORT", "0")
+        monkeypatch.setenv("MAGENTO_EVENTBRIDGE_CONSOLE__PORT", "0")
+        monkeypatch.setenv("MAGENTO_EVENTBRIDGE_METRICS__ENABLED", "true")
+        monkeypatch.setenv("MAGENTO_EVENTBRIDGE_METRICS__PORT", "0")
+        monkeypatch.setenv(f"MAGENTO_EVENTBRIDGE_{group.upper()}__PORT", str(port))
+        monkeypatch.setenv("MAGENTO_EVENTBRIDGE_SPOOL__PATH", str(tmp_path / "spool.sqlite"))
+        ran = command("serve")
+    assert ran == Ran(
+        1,
+        "",
+        f"magento-eventbridge: cannot listen on 127.0.0.1:{port}: the port is in use, perhaps by "
+        "another bridge; stop that program or choose another port\n",
+    )
+    assert not (tmp_path / "spool.sqlite").exists()
 
 
 # Help and usage errors
@@ -317,7 +410,7 @@ def test_a_whole_event_is_printed_for_rules_test(command, tmp_path):
 
 @pytest.mark.parametrize("name", ["orderplaced", "ORDERPLACED"])
 def test_a_name_in_another_case_is_reported_the_right_one(command, name):
-    assert "Did you mean OrderPlaced?" in words(command("events", "show", name).err)
+    assert "did you mean 'OrderPlaced'?" in words(command("events", "show", name).err)
 
 
 def test_the_version_is_reported(command):

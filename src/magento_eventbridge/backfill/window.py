@@ -56,6 +56,17 @@ def zone_of(name: str) -> tzinfo:
         return UTC
 
 
+def check_times(since: str | None, until: str | None) -> None:
+    """Check texts for a time range before the store's time zone is known.
+
+    Raises:
+        WindowError: one of them is no time.
+    """
+    for option, text in (("--since", since), ("--until", until)):
+        if text:
+            moment(option, text, UTC, 0)
+
+
 def window(
     since: str | None, until: str | None, zone: tzinfo, now: float
 ) -> tuple[float | None, float | None]:

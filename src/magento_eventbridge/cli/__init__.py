@@ -1,6 +1,8 @@
 """The command line: one module for each command or group, imported when it is used."""
 
+import difflib
 import logging
+import re
 import sys
 from importlib import import_module
 from typing import Annotated, Any
@@ -54,8 +56,13 @@ class CommandLine(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Load the command that is named, then find it."""
-        if args[0] in COMMANDS:
-            self.commands[args[0]] = load(args[0])
+        name = args[0]
+        if name in COMMANDS:
+            self.commands[name] = load(name)
+        elif not name.startswith("-"):
+            similar = difflib.get_close_matches(name, COMMANDS, 1)
+            hint = f"; did you mean '{similar[0]}'?" if similar else ""
+            ctx.fail(f"there is no command '{name}'{hint}")
         return super().resolve_command(ctx, args)
 
 
@@ -107,14 +114,51 @@ def options(
 def main() -> None:
     """Run the command; report a failure in one sentence and by the exit status."""
     try:
-        app()
+        status = app(standalone_mode=False)
     except BridgeError as error:
         _report(error)
         sys.exit(error.exit_status)
+    except typer.Abort:
+        # The end of a question's line.
+        print(file=sys.stderr)  # noqa: T201
+        _report("aborted: nothing was changed (a program answers with --yes)")
+        sys.exit(FAILURE)
     except Exception as error:
+        # Typer brings its own copy of click, or uses click: this is what their errors share.
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+            _report(usage_message(error))
+            sys.exit(error.exit_code)
         log.debug("Internal error", exc_info=True)
         _report(f"internal error: {type(error).__name__}: {error} (log.level = debug shows more)")
         sys.exit(FAILURE)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+# What Typer says of values, in plain words.
+_PLAIN = (
+    (r"Input should be a valid integer.*", "must be a whole number"),
+    (r"Input should be a valid number.*", "must be a number"),
+    (r"Input should be a valid boolean.*", "must be true or false"),
+    (r"Input should be greater than or equal to ", "must be at least "),
+    (r"Input should be greater than ", "must be more than "),
+    (r"Input should be less than or equal to ", "must be at most "),
+    (r"Input should be less than ", "must be less than "),
+    (r"Input should ", "must "),
+    (r"^Invalid value: ", ""),
+    (r"Value error, ", ""),
+)
+
+
+def usage_message(error: Any) -> str:
+    """Return what is wrong with a command line, and where its help is."""
+    message = str(error.format_message())
+    if not message:  # the help was shown instead
+        return ""
+    for pattern, plain in _PLAIN:
+        message = re.sub(pattern, plain, message, flags=re.DOTALL)
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "magento-eventbridge"
+    return f"{message}\n'{command} --help' shows how to use it"
 
 
 def _report(error: object) -> None:

@@ -9,7 +9,7 @@ import typer
 from magento_eventbridge.audit.auditor import AUDITED
 from magento_eventbridge.audit.findings import VERDICTS, Finding, Report
 from magento_eventbridge.backfill.rows import StoreTables
-from magento_eventbridge.backfill.window import WindowError
+from magento_eventbridge.backfill.window import WindowError, check_times
 from magento_eventbridge.bridge.auditing import ledgers_of, repair, run_audit
 from magento_eventbridge.bridge.startup import run_loop, start_log
 from magento_eventbridge.cli.backfill import Rate, Replica, read_window, replica_options
@@ -62,6 +62,7 @@ def run(
         raise WindowError(
             f"--kind {', '.join(sorted(unknown))}: there are {', '.join(AUDITED)} to audit"
         )
+    check_times(since, until)
     settings, _ = settings_of(config, overrides, magento_root)
     start_log(settings)
     ledgers_of(settings)

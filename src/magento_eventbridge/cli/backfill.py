@@ -19,7 +19,13 @@ from magento_eventbridge.backfill.progress import Progress as KeptProgress
 from magento_eventbridge.backfill.queue import Job, name_of
 from magento_eventbridge.backfill.rows import CHUNK, Selection, StoreTables
 from magento_eventbridge.backfill.snapshots import RowError
-from magento_eventbridge.backfill.window import WindowError, has_no_zone, window, zone_of
+from magento_eventbridge.backfill.window import (
+    WindowError,
+    check_times,
+    has_no_zone,
+    window,
+    zone_of,
+)
 from magento_eventbridge.bridge.backfilling import Outcome, RunState, run_job
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.bridge.startup import run_loop, start_log
@@ -135,6 +141,7 @@ def run(
     Each event has the time at which it happened and `"backfill": true` in its metadata; a second
     run repeats the same ids. Interrupted, the same command goes on where it was.
     """
+    check_times(since, until)
     request = _request(kind, since, until, store, status, limit, detail_type, rate)
     settings, _ = settings_of(config, overrides, magento_root)
     start_log(settings)

@@ -17,6 +17,7 @@ from magento_eventbridge.cli.options import (
     Config,
     MagentoRoot,
     Overrides,
+    no_such_event,
     settings_of,
     sources_of,
 )
@@ -329,9 +330,7 @@ def _root(magento_root: Path | None) -> Path:
 def _find(detail_type: str, catalog: ShopCatalog) -> EventDefinition:
     event = catalog.by_name.get(detail_type)
     if event is None:
-        alike = [name for name in catalog.by_name if name.lower() == detail_type.lower()]
-        hint = f" Did you mean {alike[0]}?" if alike else " 'events list' lists all."
-        raise typer.BadParameter(f"there is no event '{detail_type}'.{hint}")
+        raise no_such_event(detail_type, catalog.by_name)
     return event
 
 

@@ -2,15 +2,18 @@
 
 import asyncio
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from magento_eventbridge.settings.errors import SettingsError
+from magento_eventbridge.settings.fields import did_you_mean
 from magento_eventbridge.settings.layers import Layer, Origins, load
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.settings.sources import own_layers
+from magento_eventbridge.settings.view import ViewSettings
 
 if TYPE_CHECKING:
     from magento_eventbridge.magento.live_store import LiveStore, Reading
@@ -41,6 +44,28 @@ MagentoRoot = Annotated[
         show_default=False,
     ),
 ]
+
+
+def no_such_event(name: str, known: Iterable[str]) -> typer.BadParameter:
+    """Return the error of an unknown detail-type, with the most similar one."""
+    return typer.BadParameter(
+        f"there is no event '{name}'{did_you_mean(name, known) or ';'} 'events list' lists all"
+    )
+
+
+def view_of(settings: Settings, number: int) -> ViewSettings:
+    """Return a store view's settings.
+
+    Raises:
+        typer.BadParameter: there is no such store view.
+    """
+    if number and number not in settings.stores:
+        known = ", ".join(map(str, sorted({0, *settings.stores})))
+        raise typer.BadParameter(
+            f"--store {number}: there is no such store view; the settings know {known} (0: what "
+            "all have); with --magento-root those of the store are known"
+        )
+    return settings.view(number)
 
 
 def settings_of(

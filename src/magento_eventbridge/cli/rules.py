@@ -13,7 +13,14 @@ from magento_eventbridge.aws.clients import AwsError, Clients
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.catalog.declared import ShopCatalog
 from magento_eventbridge.catalog.event import DetailLevel
-from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
+from magento_eventbridge.cli.options import (
+    Config,
+    MagentoRoot,
+    Overrides,
+    no_such_event,
+    settings_of,
+    view_of,
+)
 from magento_eventbridge.cli.output import AsJson, note, out, show_json, table
 from magento_eventbridge.cli.samples import SampleError, read_events, sample_event
 from magento_eventbridge.declarations.current import CurrentCatalog
@@ -438,7 +445,7 @@ def _shown(rule: ExistingRule) -> str:
 
 def _views(settings: Settings, store: int | None) -> list[ViewSettings]:
     if store is not None:
-        return [settings.view(store)]
+        return [view_of(settings, store)]
     return [settings, *settings.stores.values()]
 
 
@@ -474,7 +481,7 @@ def _pattern(
         raise typer.BadParameter("no detail-type is given; 'events list' lists all")
     for given in detail_types:
         if given not in catalog.by_name:
-            raise typer.BadParameter(f"there is no event '{given}'; 'events list' lists all")
+            raise no_such_event(given, catalog.by_name)
     meant = [
         patterns.known(catalog.by_name[given], name, _level(views))
         for given in dict.fromkeys(detail_types)

@@ -10,7 +10,14 @@ import uuid_utils
 from magento_eventbridge.bridge.sinks import Sinks
 from magento_eventbridge.bridge.startup import start_log
 from magento_eventbridge.catalog import EventDefinition
-from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
+from magento_eventbridge.cli.options import (
+    Config,
+    MagentoRoot,
+    Overrides,
+    no_such_event,
+    settings_of,
+    view_of,
+)
 from magento_eventbridge.cli.output import AsJson, note, out, show_json
 from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.delivery.envelope import Entry, sample_entry
@@ -39,9 +46,11 @@ def run(
 ) -> None:
     """Send an event's sample to the bus, marked by `"test": true` in its metadata."""
     settings, _ = settings_of(config, overrides, magento_root)
-    event = CurrentCatalog(settings).catalog.by_name.get(detail_type)
-    if event is None:
-        raise typer.BadParameter(f"there is no event '{detail_type}'; 'events list' lists all")
+    known = CurrentCatalog(settings).catalog.by_name
+    if detail_type not in known:
+        raise no_such_event(detail_type, known)
+    event = known[detail_type]
+    view_of(settings, store)
     start_log(settings)
     verdict, entry, bus = asyncio.run(_send(settings, event, store))
     is_delivered = verdict.fate is Fate.DELIVERED

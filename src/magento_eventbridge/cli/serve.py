@@ -13,7 +13,7 @@ from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, sour
 from magento_eventbridge.cli.output import note
 from magento_eventbridge.console.server import Console
 from magento_eventbridge.doctor.running import check_bridge
-from magento_eventbridge.listener import ListenError
+from magento_eventbridge.listener import ListenerOptions, ListenError, check_free
 from magento_eventbridge.settings.layers import load
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,11 @@ def run(
 
 
 async def _serve(bridge: Bridge) -> None:
+    settings = bridge.settings
+    if settings.inlet.is_wanted:
+        await check_free(ListenerOptions(settings.inlet.host, settings.inlet.port))
+    if settings.metrics.enabled:
+        await check_free(ListenerOptions(settings.metrics.host, settings.metrics.port))
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, bridge.stop)

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import (
-    ValidationError,
-)
+from pydantic import ValidationError
 
 from magento_eventbridge.settings.errors import SettingsError
+from magento_eventbridge.settings.faults import describe
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.settings.view import ViewSettings
 
@@ -96,7 +95,12 @@ def _merge(
                 )
             _merge(into.setdefault(name, {}), value, origins, origin, f"{dotted}.")
         elif isinstance(former, dict):
-            raise SettingsError(f"{dotted} is a group of settings, but {origin} gives it a value")
+            raise SettingsError(
+                f"{dotted} is a group of settings, but {origin} gives it a value: name a "
+                f"setting in it, as {dotted}.{next(iter(former))}"
+                if former
+                else f"{dotted} is a group of settings, but {origin} gives it a value"
+            )
         else:
             into[name] = value
             origins[dotted] = origin
@@ -115,10 +119,7 @@ def _overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, A
 
 def _faults(error: ValidationError, origins: Origins) -> list[str]:
     faults = []
-    for fault in error.errors(include_url=False, include_input=False, include_context=False):
-        name = ".".join(str(part) for part in fault["loc"]).removesuffix(".[key]")
-        message = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "extra_forbidden":
-            message = "there is no such setting"
+    for fault in error.errors(include_url=False):
+        name, message = describe(fault, Settings)
         faults.append(f"{name}: {message} (from {origins.of(name)})")
     return faults

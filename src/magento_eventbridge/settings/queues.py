@@ -1,5 +1,6 @@
 """Settings of the four queues, and of how cron consumes them."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +48,6 @@ class OutboxSettings(SettingsGroup):
     password: OptionalSecret = Field(None, description="password of that user")
     table_prefix: str = Field(
         "",
-        pattern=r"^\w*$",
         description="prefix of the store's tables: `db/table_prefix` in env.php",
     )
     tls: bool = Field(False, description="encrypt the connection and verify the server")
@@ -64,6 +64,13 @@ class OutboxSettings(SettingsGroup):
     tls_ciphers: OptionalText = Field(None, description="ciphers, in OpenSSL's notation")
     tls_verify: bool = Field(True, description="verify the server's certificate")
     tls_verify_host: bool = Field(True, description="require that its certificate names the host")
+
+    @field_validator("table_prefix")
+    @classmethod
+    def _is_prefix(cls, prefix: str) -> str:
+        if not re.fullmatch(r"\w*", prefix, re.ASCII):
+            raise ValueError("may have letters, digits and _ only")
+        return prefix
 
     @property
     def tls_options(self) -> TlsOptions:

@@ -1,15 +1,16 @@
 """Settings of what the bridge records: log, journal, traces."""
 
-from typing import Annotated, Literal
+import re
+from typing import Literal
 
-from pydantic import (
-    Field,
-)
+from pydantic import Field, field_validator
 
 from magento_eventbridge.journal.personal import PersonalData
 from magento_eventbridge.journal.recorder import Retention
 from magento_eventbridge.observability.log import LogFormat
 from magento_eventbridge.settings.fields import OptionalPath, OptionalText, SettingsGroup
+
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
 
 class JournalSettings(SettingsGroup):
@@ -53,14 +54,17 @@ class LedgerSettings(SettingsGroup):
 class AuditSettings(SettingsGroup):
     """The audit that `serve` runs by itself."""
 
-    at: Annotated[
-        str,
-        Field(
-            pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$",
-            description="time of day, such as 03:30, in the store's time zone; empty: never",
-        ),
-    ] = ""
+    at: str = Field(
+        "", description="time of day, such as 03:30, in the store's time zone; empty: never"
+    )
     hours: float = Field(26, gt=0, le=24 * 90, description="how many hours back it checks")
+
+    @field_validator("at")
+    @classmethod
+    def _is_time(cls, at: str) -> str:
+        if at and not _TIME_OF_DAY.fullmatch(at):
+            raise ValueError("must be a time of day, as 03:30, or empty")
+        return at
 
 
 class TracingSettings(SettingsGroup):

@@ -60,8 +60,10 @@ def file_layer(path: Path | None, environment: Mapping[str, str]) -> Layer:
         if named is None:
             return Layer(str(file), {})
         raise SettingsError(f"{file}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: {error}") from None
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file} is not UTF-8 at byte {error.start}") from None
     except ValueError as error:  # TOMLDecodeError, and a number of thousands of digits
         raise SettingsError(f"{file} is not TOML: {error}") from None
     except RecursionError:

@@ -25,6 +25,7 @@ from magento_eventbridge.settings.fields import (
     OptionalSecret,
     OptionalText,
     SettingsGroup,
+    did_you_mean,
     reveal,
     split_words,
 )
@@ -50,6 +51,16 @@ _SCOPES = sorted({event.scope for event in EVENTS})
 _OWN = "declared/"
 _SHORTEST_PRIVACY_SECRET = 16
 _TOGGLES = {event.config_path.removeprefix("aws_eventbridge/events_") for event in EVENTS}
+
+
+def _known_events(name: str) -> str:
+    """Return the events of the group that an unknown event names, else all groups."""
+    similar = did_you_mean(name, _TOGGLES)
+    scope = name.partition("/")[0]
+    members = sorted(toggle for toggle in _TOGGLES if toggle.startswith(f"{scope}/"))
+    if members:
+        return f"{similar or ';'} '{scope}' has {', '.join(members)}"
+    return f"{similar or ';'} the groups are {', '.join(_SCOPES)}"
 
 
 class CredentialsSettings(SettingsGroup):
@@ -240,7 +251,7 @@ class ViewSettings(SettingsGroup):
     def _are_known(cls, events: dict[str, bool]) -> dict[str, bool]:
         for name in events:
             if name not in _TOGGLES and not name.startswith(_OWN):
-                raise ValueError(f"no event '{name}'; there are {', '.join(sorted(_TOGGLES))}")
+                raise ValueError(f"there is no event '{name}'{_known_events(name)}")
         return events
 
     @field_validator("detail_types")
@@ -248,7 +259,9 @@ class ViewSettings(SettingsGroup):
     def _are_documented(cls, names: dict[str, str]) -> dict[str, str]:
         for name, other in names.items():
             if name not in BY_DETAIL_TYPE:
-                raise ValueError(f"no detail-type '{name}'")
+                raise ValueError(
+                    f"there is no detail-type '{name}'{did_you_mean(name, BY_DETAIL_TYPE)}"
+                )
             if not 0 < len(other) <= 128:
                 raise ValueError(f"the other name of {name} must have 1 to 128 characters")
         return names
