@@ -10,11 +10,12 @@ use Magento\Customer\Model\CustomerRegistry;
 use Magento\Customer\Model\Session as CustomerSession;
 use Magento\Framework\App\Area;
 use Magento\User\Model\UserFactory;
+use MagentoEventBridge\Agent\ResettableInterface;
 
 /**
  * Returns the current user: a customer, an admin user, the system's user, or null.
  */
-class CurrentUser
+class CurrentUser implements ResettableInterface
 {
     /**
      * @var ExecutionContext
@@ -112,7 +113,7 @@ class CurrentUser
     }
 
     /**
-     * Ends a request in a process that goes on to others: Magento calls it as etc/reset.json names this class.
+     * @inheritdoc
      */
     public function _resetState(): void
     {

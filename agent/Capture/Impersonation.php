@@ -4,10 +4,12 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Capture;
 
+use MagentoEventBridge\Agent\ResettableInterface;
+
 /**
  * The admin user who is about to log in as a customer: Magento puts the ID into the session after the login.
  */
-class Impersonation
+class Impersonation implements ResettableInterface
 {
     /**
      * @var int
@@ -37,7 +39,7 @@ class Impersonation
     }
 
     /**
-     * Ends a request in a process that goes on to others: Magento calls it as etc/reset.json names this class.
+     * @inheritdoc
      */
     public function _resetState(): void
     {

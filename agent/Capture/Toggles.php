@@ -7,6 +7,7 @@ namespace MagentoEventBridge\Agent\Capture;
 use Magento\Framework\App\Config\ScopeConfigInterface;
 use Magento\Store\Model\ScopeInterface;
 use Magento\Store\Model\StoreManagerInterface;
+use MagentoEventBridge\Agent\Gate;
 
 /**
  * Reads which events are switched on in which store views.
@@ -31,33 +32,15 @@ class Toggles
     private $paths;
 
     /**
-     * @var float
-     */
-    private $allOffSeconds;
-
-    /**
-     * Until when nothing is switched on, as far as is known.
-     *
-     * @var float
-     */
-    private $allOffUntil = 0.0;
-
-    /**
      * @param ScopeConfigInterface $config
      * @param StoreManagerInterface $stores
      * @param string[][] $paths of each event, the settings of which one must be on
-     * @param float $allOffSeconds for which it is kept that nothing is on
      */
-    public function __construct(
-        ScopeConfigInterface $config,
-        StoreManagerInterface $stores,
-        array $paths = [],
-        float $allOffSeconds = 1.0
-    ) {
+    public function __construct(ScopeConfigInterface $config, StoreManagerInterface $stores, array $paths = [])
+    {
         $this->config = $config;
         $this->stores = $stores;
         $this->paths = $paths;
-        $this->allOffSeconds = $allOffSeconds;
     }
 
     /**
@@ -72,25 +55,6 @@ class Toggles
         }
 
         return false;
-    }
-
-    /**
-     * Returns whether no event at all is switched on in any store view; the answer is kept for a second.
-     *
-     * With everything switched off, an event costs no more than this question.
-     */
-    public function areAllOff(): bool
-    {
-        $now = microtime(true);
-        if ($now < $this->allOffUntil) {
-            return true;
-        }
-        if ($this->isAnyOn(array_keys($this->paths))) {
-            return false;
-        }
-        $this->allOffUntil = $now + $this->allOffSeconds;
-
-        return true;
     }
 
     /**
@@ -110,6 +74,11 @@ class Toggles
         if (!$paths) {
             return false;
         }
+        $switchedOn = $this->config->getValue(Gate::SWITCHED_ON);
+        if (is_string($switchedOn)) {
+            return (bool)array_intersect_key($paths, array_flip(explode(',', $switchedOn)));
+        }
+        // Without the list, as where another module replaced the class that it is added in.
         $paths = array_keys($paths);
         if ($this->hasFlag($this->config->getValue(self::SECTION), $paths)) {
             return true;

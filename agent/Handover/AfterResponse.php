@@ -8,11 +8,12 @@ use Magento\Framework\App\CacheInterface;
 use MagentoEventBridge\Agent\Capture\Capture;
 use MagentoEventBridge\Agent\Capture\ExecutionContext;
 use MagentoEventBridge\Agent\Fence;
+use MagentoEventBridge\Agent\ResettableInterface;
 
 /**
  * Hands over to another machine after the response is sent; what that refuses goes to the outbox.
  */
-class AfterResponse
+class AfterResponse implements ResettableInterface
 {
     private const PAUSE = 'eventbridge_agent_pause_';
     private const PAUSE_SECONDS = 30;
@@ -84,7 +85,7 @@ class AfterResponse
     }
 
     /**
-     * Ends a request in a process that goes on to others: Magento calls it as etc/reset.json names this class.
+     * @inheritdoc
      */
     public function _resetState(): void
     {

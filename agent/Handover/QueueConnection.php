@@ -105,7 +105,7 @@ class QueueConnection
      */
     public function isBroker(): bool
     {
-        return $this->types->getConnectionType($this->publisher()->getName()) === self::BROKER;
+        return $this->type() === self::BROKER;
     }
 
     /**
@@ -113,7 +113,7 @@ class QueueConnection
      */
     public function isInDatabase(): bool
     {
-        return $this->types->getConnectionType($this->publisher()->getName()) === self::DATABASE;
+        return $this->type() === self::DATABASE;
     }
 
     /**
@@ -263,6 +263,18 @@ class QueueConnection
         } catch (\Throwable $failure) {
             // It is lost, which is why it is closed.
             return;
+        }
+    }
+
+    /**
+     * Returns the type of the connection; null if Magento does not know its name.
+     */
+    private function type(): ?string
+    {
+        try {
+            return $this->types->getConnectionType($this->publisher()->getName());
+        } catch (\LogicException $exception) {
+            return null;
         }
     }
 

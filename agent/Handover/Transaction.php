@@ -15,6 +15,8 @@ use MagentoEventBridge\Agent\State\ObjectState;
 class Transaction
 {
     /**
+     * Kept, so that PHP does not reuse its object ID.
+     *
      * @var AdapterInterface
      */
     public $connection;
@@ -36,41 +38,9 @@ class Transaction
      */
     public $rows;
 
-    /**
-     * Whether its captures were written, and only the commit is missing.
-     *
-     * @var bool
-     */
-    public $isWritten = false;
-
-    /**
-     * What waits for the commit.
-     *
-     * @var array[] of a TransportInterface and its captures
-     */
-    public $waiting = [];
-
-    /**
-     * The states to settle after the commit.
-     *
-     * @var ObjectState[]
-     */
-    public $written = [];
-
     public function __construct(AdapterInterface $connection)
     {
         $this->connection = $connection;
         $this->rows = new FirstRows();
-    }
-
-    /**
-     * Marks all captures as written.
-     */
-    public function write(): void
-    {
-        $this->isWritten = true;
-        $this->written = array_merge($this->written, array_values(array_filter($this->states)));
-        $this->captures = [];
-        $this->states = [];
     }
 }

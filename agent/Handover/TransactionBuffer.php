@@ -7,8 +7,11 @@ namespace MagentoEventBridge\Agent\Handover;
 use Magento\Framework\App\ResourceConnection;
 use Magento\Framework\DB\Adapter\AdapterInterface;
 use Magento\Framework\Model\AbstractModel;
+use Magento\Framework\Model\CallbackPool;
 use MagentoEventBridge\Agent\Capture\Capture;
 use MagentoEventBridge\Agent\Fence;
+use MagentoEventBridge\Agent\Plugin\HandOverAtCommit;
+use MagentoEventBridge\Agent\ResettableInterface;
 use MagentoEventBridge\Agent\State\ObjectState;
 
 /**
@@ -17,7 +20,7 @@ use MagentoEventBridge\Agent\State\ObjectState;
  * Each database connection has its own transactions: a shop with a split database saves orders over another
  * connection than the default one, where the outbox is.
  */
-class TransactionBuffer
+class TransactionBuffer implements ResettableInterface
 {
     private const SAVEPOINT = 'eventbridge';
 
@@ -44,6 +47,13 @@ class TransactionBuffer
     private $transactions = [];
 
     /**
+     * What was written for commits that are not known to have succeeded yet.
+     *
+     * @var WrittenCaptures[]
+     */
+    private $written = [];
+
+    /**
      * What another connection has committed while a transaction of the default connection is open: its
      * rollback would delete what is written now.
      *
@@ -51,11 +61,16 @@ class TransactionBuffer
      */
     private $postponed = [];
 
-    public function __construct(ResourceConnection $resource, Transports $transports, Fence $fence)
-    {
+    public function __construct(
+        ResourceConnection $resource,
+        Transports $transports,
+        Fence $fence,
+        HandOverAtCommit $transactionEnds
+    ) {
         $this->resource = $resource;
         $this->transports = $transports;
         $this->fence = $fence;
+        $transactionEnds->connect($this);
     }
 
     /**
@@ -125,15 +140,15 @@ class TransactionBuffer
     public function hold(string $key, Capture $capture, ?ObjectState $state = null, ?object $entity = null): void
     {
         $connection = $this->connectionOf($entity);
-        $transaction = $this->transaction($connection);
         if ($connection->getTransactionLevel() > 0) {
+            $transaction = $this->transaction($connection);
             $transaction->captures[$key] = $capture;
             $transaction->states[$key] = $state;
             return;
         }
-        $this->startAnew($connection);
+        $this->afterCommit($connection);
         $capture->refresh();
-        $this->sendCommitted($connection, [[$this->wayOf($capture), [$capture]]]);
+        $this->sendCommitted($connection, [[$this->transportOf($capture), [$capture]]]);
         if ($state !== null) {
             $state->settle();
         }
@@ -141,15 +156,23 @@ class TransactionBuffer
 
     public function isEmpty(): bool
     {
-        return !$this->transactions && !$this->postponed;
+        return !$this->transactions && !$this->written && !$this->postponed;
     }
 
     /**
-     * Drops all captures of a transaction that is rolled back.
+     * Drops the captures of a transaction that is rolled back.
+     *
+     * A commit callback may roll back a transaction of its own, while captures of the transaction before still wait for
+     * their callback. Magento then calls it; after a commit that failed, it does not.
      */
     public function forget(AdapterInterface $connection): void
     {
         unset($this->transactions[spl_object_id($connection)]);
+        foreach ($this->written as $id => $written) {
+            if ($written->connection === $connection) {
+                unset($this->written[$id]);
+            }
+        }
     }
 
     /**
@@ -161,28 +184,17 @@ class TransactionBuffer
     }
 
     /**
-     * Hands over what the last transaction left; called when none is open, before one begins.
-     *
-     * Other plugins may run code after a commit before afterCommit() is called, among them Magento's own,
-     * which runs commit callbacks first in compiled mode. What was written and not rolled back is committed.
-     * Captures that were not written belong to a transaction that was never ended.
-     */
-    public function startAnew(AdapterInterface $connection): void
-    {
-        $this->afterCommit($connection);
-        $this->forget($connection);
-    }
-
-    /**
-     * Ends a request in a process that goes on to others: Magento calls it as etc/reset.json names this class.
+     * @inheritdoc
      */
     public function _resetState(): void
     {
-        foreach ($this->transactions as $transaction) {
-            if ($transaction->connection->getTransactionLevel() === 0) {
-                $this->afterCommit($transaction->connection);
+        foreach ($this->written as $written) {
+            if ($written->connection->getTransactionLevel() === 0) {
+                $this->complete($written);
             }
+            $written->isCompleted = true;
         }
+        $this->written = [];
         $this->transactions = [];
         $this->sendPostponed($this->resource->getConnection());
     }
@@ -190,29 +202,31 @@ class TransactionBuffer
     /**
      * Writes what must be committed with the outermost transaction, before its commit.
      *
+     * The rest is sent by a commit callback, or by afterCommit(), if that comes first. Magento's plugin for callbacks
+     * runs before the agent's in compiled mode and after it in developer mode, and other callbacks may open
+     * transactions.
+     *
      * @throws \Throwable if the database took back the whole transaction: then it must not seem committed
      */
     public function beforeCommit(AdapterInterface $connection): void
     {
-        $transaction = $this->transactions[spl_object_id($connection)] ?? null;
-        if ($transaction === null) {
+        $transaction = $this->take($connection);
+        if ($transaction === null || !$transaction->captures) {
             return;
         }
-        $captures = [];
-        foreach ($transaction->captures as $capture) {
-            $this->fence->run('refreshing a capture', [$capture, 'refresh']);
-            if (!$capture->isEmpty()) {
-                $captures[] = $capture;
-            }
-        }
-        foreach ($this->byWay($captures) as list($transport, $captures)) {
+        $waiting = [];
+        foreach ($this->byTransport($this->refreshed($transaction)) as list($transport, $captures)) {
             if ($this->isDefault($connection) && $transport->isTransactional()) {
                 $this->sendWithin($connection, $transport, $captures);
             } else {
-                $transaction->waiting[] = [$transport, $captures];
+                $waiting[] = [$transport, $captures];
             }
         }
-        $transaction->write();
+        $written = new WrittenCaptures($connection, $waiting, $transaction->states);
+        $this->written[spl_object_id($written)] = $written;
+        CallbackPool::attach(spl_object_hash($connection), function () use ($written): void {
+            $this->completeUpTo($written);
+        });
     }
 
     /**
@@ -220,16 +234,81 @@ class TransactionBuffer
      */
     public function afterCommit(AdapterInterface $connection): void
     {
-        $transaction = $this->transactions[spl_object_id($connection)] ?? null;
-        if ($transaction !== null && $transaction->isWritten) {
-            // What is sent may save something: what it captures belongs to another transaction.
-            $this->forget($connection);
-            foreach ($transaction->written as $state) {
-                $state->settle();
+        foreach ($this->written as $written) {
+            if ($written->connection === $connection) {
+                $this->complete($written);
             }
-            $this->sendCommitted($connection, $transaction->waiting);
+        }
+        $late = $this->take($connection);
+        if ($late !== null && $late->captures) {
+            // Another plugin saved something between beforeCommit() and the commit.
+            $waiting = $this->byTransport($this->refreshed($late));
+            $this->complete(new WrittenCaptures($connection, $waiting, $late->states));
         }
         $this->sendPostponed($connection);
+    }
+
+    /**
+     * Completes a commit in its callback; first those before it, whose callbacks are yet to come.
+     */
+    private function completeUpTo(WrittenCaptures $last): void
+    {
+        foreach ($this->written as $written) {
+            if ($written === $last) {
+                break;
+            }
+            if ($written->connection === $last->connection) {
+                $this->complete($written);
+            }
+        }
+        $this->complete($last);
+    }
+
+    /**
+     * Sends what waited for a commit that has succeeded, once.
+     */
+    private function complete(WrittenCaptures $written): void
+    {
+        unset($this->written[spl_object_id($written)]);
+        if ($written->isCompleted) {
+            return;
+        }
+        $written->isCompleted = true;
+        foreach ($written->states as $state) {
+            $state->settle();
+        }
+        $this->sendCommitted($written->connection, $written->waiting);
+    }
+
+    /**
+     * Removes and returns the connection's transaction; null if it has none.
+     */
+    private function take(AdapterInterface $connection): ?Transaction
+    {
+        $id = spl_object_id($connection);
+        $transaction = $this->transactions[$id] ?? null;
+        unset($this->transactions[$id]);
+
+        return $transaction;
+    }
+
+    /**
+     * Returns the transaction's captures as they are now, without those that turned out to be empty.
+     *
+     * @param Transaction $transaction
+     * @return Capture[]
+     */
+    private function refreshed(Transaction $transaction): array
+    {
+        $captures = [];
+        foreach ($transaction->captures as $capture) {
+            $this->fence->run('refreshing a capture', [$capture, 'refresh']);
+            if (!$capture->isEmpty()) {
+                $captures[] = $capture;
+            }
+        }
+
+        return $captures;
     }
 
     private function transaction(AdapterInterface $connection): Transaction
@@ -298,32 +377,32 @@ class TransactionBuffer
      * @param Capture[] $captures
      * @return array[] of a TransportInterface and its captures
      */
-    private function byWay(array $captures): array
+    private function byTransport(array $captures): array
     {
-        $ways = [];
+        $groups = [];
         foreach ($captures as $capture) {
-            $transport = $this->wayOf($capture);
+            $transport = $this->transportOf($capture);
             $key = spl_object_id($transport);
-            $ways[$key][0] = $transport;
-            $ways[$key][1][] = $capture;
+            $groups[$key][0] = $transport;
+            $groups[$key][1][] = $capture;
         }
 
-        return $ways;
+        return $groups;
     }
 
     /**
      * Returns the transport of a capture; the outbox if the transport itself fails.
      */
-    private function wayOf(Capture $capture): TransportInterface
+    private function transportOf(Capture $capture): TransportInterface
     {
-        $way = $this->transports->fallback();
-        $this->fence->run('choosing the transport', function () use ($capture, &$way): void {
+        $found = $this->transports->fallback();
+        $this->fence->run('choosing the transport', function () use ($capture, &$found): void {
             $chosen = $this->transports->of($capture);
             $chosen->isTransactional();
-            $way = $chosen;
+            $found = $chosen;
         });
 
-        return $way;
+        return $found;
     }
 
     /**

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Plugin;
 
-use MagentoEventBridge\Agent\Fence;
+use MagentoEventBridge\Agent\Gate;
 use MagentoEventBridge\Agent\Watcher\AdminToken;
 
 /**
@@ -22,14 +22,9 @@ class CaptureAdminToken
     private const FIRST_FACTOR = 'Magento\TwoFactorAuth\Api\AdminTokenServiceInterface';
 
     /**
-     * @var Fence
+     * @var Gate
      */
-    private $fence;
-
-    /**
-     * @var AdminToken
-     */
-    private $tokens;
+    private $gate;
 
     /**
      * @var int
@@ -44,13 +39,11 @@ class CaptureAdminToken
     private $isKnown = false;
 
     /**
-     * @param Fence $fence
-     * @param AdminToken $tokens
+     * @param Gate $gate
      */
-    public function __construct(Fence $fence, AdminToken $tokens)
+    public function __construct(Gate $gate)
     {
-        $this->fence = $fence;
-        $this->tokens = $tokens;
+        $this->gate = $gate;
     }
 
     /**
@@ -173,8 +166,8 @@ class CaptureAdminToken
      */
     private function capture(string $outcome, string $username): void
     {
-        $this->fence->run('admin_token', function () use ($outcome, $username): void {
-            $this->tokens->$outcome($username);
+        $this->gate->run('admin_token', AdminToken::class, function (AdminToken $tokens) use ($outcome, $username): void {
+            $tokens->$outcome($username);
         });
     }
 }

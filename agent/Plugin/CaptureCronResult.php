@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Plugin;
 
 use Magento\Cron\Model\Schedule;
-use MagentoEventBridge\Agent\Fence;
+use MagentoEventBridge\Agent\Gate;
 use MagentoEventBridge\Agent\Watcher\CronRun;
 
 /**
@@ -16,14 +16,9 @@ class CaptureCronResult
     private const NAME = 'cron_schedule.save';
 
     /**
-     * @var Fence
+     * @var Gate
      */
-    private $fence;
-
-    /**
-     * @var CronRun
-     */
-    private $cronRun;
+    private $gate;
 
     /**
      * @var array[]
@@ -31,13 +26,11 @@ class CaptureCronResult
     private $running = [];
 
     /**
-     * @param Fence $fence
-     * @param CronRun $cronRun
+     * @param Gate $gate
      */
-    public function __construct(Fence $fence, CronRun $cronRun)
+    public function __construct(Gate $gate)
     {
-        $this->fence = $fence;
-        $this->cronRun = $cronRun;
+        $this->gate = $gate;
     }
 
     /**
@@ -48,8 +41,8 @@ class CaptureCronResult
      */
     public function beforeTryLockJob(Schedule $schedule): void
     {
-        $this->fence->run(self::NAME, function () use ($schedule): void {
-            $this->running = $this->cronRun->running([(string)$schedule->getJobCode()]);
+        $this->gate->run(self::NAME, CronRun::class, function (CronRun $cronRun) use ($schedule): void {
+            $this->running = $cronRun->running([(string)$schedule->getJobCode()]);
         });
     }
 
@@ -62,8 +55,8 @@ class CaptureCronResult
      */
     public function afterTryLockJob(Schedule $schedule, $result)
     {
-        $this->fence->run(self::NAME, function (): void {
-            $this->cronRun->givenUp($this->running);
+        $this->gate->run(self::NAME, CronRun::class, function (CronRun $cronRun): void {
+            $cronRun->givenUp($this->running);
         });
         $this->running = [];
 
@@ -79,8 +72,8 @@ class CaptureCronResult
      */
     public function afterSave(Schedule $schedule, $result)
     {
-        $this->fence->run(self::NAME, function () use ($schedule): void {
-            $this->cronRun->saved($schedule);
+        $this->gate->run(self::NAME, CronRun::class, function (CronRun $cronRun) use ($schedule): void {
+            $cronRun->saved($schedule);
         });
 
         return $result;

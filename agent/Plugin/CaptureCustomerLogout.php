@@ -4,12 +4,9 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Plugin;
 
-use Magento\Authorization\Model\UserContextInterface;
-use Magento\Customer\Api\CustomerRepositoryInterface;
-use Magento\Framework\DataObject;
 use Magento\Integration\Api\CustomerTokenServiceInterface;
-use MagentoEventBridge\Agent\Fence;
-use MagentoEventBridge\Agent\Watcher\WatcherInterface;
+use MagentoEventBridge\Agent\Gate;
+use MagentoEventBridge\Agent\Watcher\RevokedToken;
 
 /**
  * Captures that a customer logged out by revoking the token, by REST or GraphQL: Magento dispatches no event.
@@ -19,45 +16,20 @@ class CaptureCustomerLogout
     private const REVOKED = 'plugin:customer_token.revoke';
 
     /**
-     * @var Fence
+     * @var Gate
      */
-    private $fence;
+    private $gate;
 
     /**
-     * @var WatcherInterface
+     * @param Gate $gate
      */
-    private $watcher;
-
-    /**
-     * @var UserContextInterface
-     */
-    private $user;
-
-    /**
-     * @var CustomerRepositoryInterface
-     */
-    private $customers;
-
-    /**
-     * @param Fence $fence
-     * @param WatcherInterface $watcher
-     * @param UserContextInterface $user
-     * @param CustomerRepositoryInterface $customers
-     */
-    public function __construct(
-        Fence $fence,
-        WatcherInterface $watcher,
-        UserContextInterface $user,
-        CustomerRepositoryInterface $customers
-    ) {
-        $this->fence = $fence;
-        $this->watcher = $watcher;
-        $this->user = $user;
-        $this->customers = $customers;
+    public function __construct(Gate $gate)
+    {
+        $this->gate = $gate;
     }
 
     /**
-     * Captures a logout if it was the customer's own call; Magento also revokes tokens of deleted customers.
+     * Captures a logout if a token was revoked.
      *
      * @param CustomerTokenServiceInterface $subject
      * @param bool $result
@@ -67,13 +39,8 @@ class CaptureCustomerLogout
     public function afterRevokeCustomerAccessToken(CustomerTokenServiceInterface $subject, $result, $customerId)
     {
         if ($result) {
-            $this->fence->run(self::REVOKED, function () use ($customerId): void {
-                $isOwn = (int)$this->user->getUserType() === UserContextInterface::USER_TYPE_CUSTOMER
-                    && (int)$this->user->getUserId() === (int)$customerId;
-                if ($isOwn) {
-                    $customer = $this->customers->getById((int)$customerId);
-                    $this->watcher->on(self::REVOKED, new DataObject(['customer' => $customer]));
-                }
+            $this->gate->run(self::REVOKED, RevokedToken::class, function (RevokedToken $token) use ($customerId): void {
+                $token->revoked((int)$customerId);
             });
         }
 

@@ -7,7 +7,7 @@ namespace MagentoEventBridge\Agent\Plugin;
 use Magento\Framework\App\Area;
 use Magento\Framework\Exception\LocalizedException;
 use MagentoEventBridge\Agent\Capture\ExecutionContext;
-use MagentoEventBridge\Agent\Fence;
+use MagentoEventBridge\Agent\Gate;
 use MagentoEventBridge\Agent\Watcher\RefusedCustomer;
 use MagentoEventBridge\Agent\Watcher\SignUp;
 
@@ -24,24 +24,9 @@ class CaptureRefusedCustomer
     private const INTERNAL_ERROR = 'Internal server error';
 
     /**
-     * @var Fence
+     * @var Gate
      */
-    private $fence;
-
-    /**
-     * @var RefusedCustomer
-     */
-    private $refused;
-
-    /**
-     * @var SignUp
-     */
-    private $signUps;
-
-    /**
-     * @var ExecutionContext
-     */
-    private $execution;
+    private $gate;
 
     /**
      * Whether an account is being created: one of Magento's methods for it calls the other.
@@ -51,17 +36,11 @@ class CaptureRefusedCustomer
     private $isCreating = false;
 
     /**
-     * @param Fence $fence
-     * @param RefusedCustomer $refused
-     * @param SignUp $signUps
-     * @param ExecutionContext $execution
+     * @param Gate $gate
      */
-    public function __construct(Fence $fence, RefusedCustomer $refused, SignUp $signUps, ExecutionContext $execution)
+    public function __construct(Gate $gate)
     {
-        $this->fence = $fence;
-        $this->refused = $refused;
-        $this->signUps = $signUps;
-        $this->execution = $execution;
+        $this->gate = $gate;
     }
 
     /**
@@ -78,10 +57,7 @@ class CaptureRefusedCustomer
         try {
             return $proceed(...$arguments);
         } catch (LocalizedException $exception) {
-            // For a token request, the message differs.
-            if ($this->execution->getArea() === Area::AREA_FRONTEND) {
-                $this->captureLogin((string)$arguments[0], $exception);
-            }
+            $this->captureStorefrontLogin((string)$arguments[0], $exception);
             throw $exception;
         }
     }
@@ -145,28 +121,18 @@ class CaptureRefusedCustomer
     public function aroundResolve($subject, callable $proceed, ...$arguments)
     {
         $before = null;
-        $this->fence->run('GraphQL', function () use (&$before): void {
-            $before = $this->refused->count();
+        $this->gate->run('GraphQL', RefusedCustomer::class, function (RefusedCustomer $refused) use (&$before): void {
+            $before = $refused->count();
         });
         try {
             return $proceed(...$arguments);
         } catch (\Throwable $exception) {
-            $this->fence->run('GraphQL', function () use ($before, $arguments, $exception): void {
-                $input = (array)($arguments[4] ?? []);
-                if ($before !== $this->refused->count()) {
-                    return;
+            $capture = function (RefusedCustomer $refused) use ($before, $arguments, $exception): void {
+                if ($before === $refused->count()) {
+                    $this->captureRefusal($refused, (array)($arguments[4] ?? []), $this->message($exception));
                 }
-                if (isset($input['input'])) {
-                    $this->refused->signUpRefused(self::CREATE, [
-                        'email' => (string)($input['input']['email'] ?? ''),
-                        'firstname' => (string)($input['input']['firstname'] ?? ''),
-                        'lastname' => (string)($input['input']['lastname'] ?? ''),
-                    ], $this->message($exception));
-                } else {
-                    $username = (string)($input['email'] ?? '');
-                    $this->refused->loginRefused(self::AUTHENTICATE, $username, $this->message($exception));
-                }
-            });
+            };
+            $this->gate->run('GraphQL', RefusedCustomer::class, $capture);
             throw $exception;
         }
     }
@@ -185,29 +151,64 @@ class CaptureRefusedCustomer
             return $proceed(...$arguments);
         }
         $this->isCreating = true;
-        $this->fence->run(self::CREATE, function () use ($arguments): void {
-            $this->signUps->begin((bool)$arguments[0]->getAddresses());
+        $this->gate->run(self::CREATE, SignUp::class, function (SignUp $signUps) use ($arguments): void {
+            $signUps->begin((bool)$arguments[0]->getAddresses());
         });
         try {
             $account = $proceed(...$arguments);
         } catch (\Throwable $exception) {
             $this->isCreating = false;
-            $this->fence->run(self::CREATE, function () use ($arguments, $exception): void {
-                $this->signUps->end(true);
-                $this->refused->signUpRefused(self::CREATE, [
+            $this->endSignUp(true);
+            $capture = function (RefusedCustomer $refused) use ($arguments, $exception): void {
+                $refused->signUpRefused(self::CREATE, [
                     'email' => (string)$arguments[0]->getEmail(),
                     'firstname' => (string)$arguments[0]->getFirstname(),
                     'lastname' => (string)$arguments[0]->getLastname(),
                 ], $this->message($exception));
-            });
+            };
+            $this->gate->run(self::CREATE, RefusedCustomer::class, $capture);
             throw $exception;
         }
         $this->isCreating = false;
-        $this->fence->run(self::CREATE, function (): void {
-            $this->signUps->end(false);
-        });
+        $this->endSignUp(false);
 
         return $account;
+    }
+
+    private function endSignUp(bool $isRefused): void
+    {
+        $this->gate->run(self::CREATE, SignUp::class, function (SignUp $signUps) use ($isRefused): void {
+            $signUps->end($isRefused);
+        });
+    }
+
+    /**
+     * Captures what a GraphQL resolver has refused.
+     */
+    private function captureRefusal(RefusedCustomer $refused, array $input, string $message): void
+    {
+        if (isset($input['input'])) {
+            $refused->signUpRefused(self::CREATE, [
+                'email' => (string)($input['input']['email'] ?? ''),
+                'firstname' => (string)($input['input']['firstname'] ?? ''),
+                'lastname' => (string)($input['input']['lastname'] ?? ''),
+            ], $message);
+        } else {
+            $refused->loginRefused(self::AUTHENTICATE, (string)($input['email'] ?? ''), $message);
+        }
+    }
+
+    /**
+     * Captures a login that was refused in the storefront; for a token request, the message differs.
+     */
+    private function captureStorefrontLogin(string $username, LocalizedException $exception): void
+    {
+        $capture = function (ExecutionContext $execution) use ($username, $exception): void {
+            if ($execution->getArea() === Area::AREA_FRONTEND) {
+                $this->captureLogin($username, $exception);
+            }
+        };
+        $this->gate->run(self::AUTHENTICATE, ExecutionContext::class, $capture);
     }
 
     /**
@@ -215,9 +216,10 @@ class CaptureRefusedCustomer
      */
     private function captureLogin(string $username, LocalizedException $exception): void
     {
-        $this->fence->run(self::AUTHENTICATE, function () use ($username, $exception): void {
-            $this->refused->loginRefused(self::AUTHENTICATE, $username, $exception->getMessage());
-        });
+        $capture = function (RefusedCustomer $refused) use ($username, $exception): void {
+            $refused->loginRefused(self::AUTHENTICATE, $username, $exception->getMessage());
+        };
+        $this->gate->run(self::AUTHENTICATE, RefusedCustomer::class, $capture);
     }
 
     /**

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Plugin;
 
 use Magento\Sales\Model\Order\Shipment\Comment;
-use MagentoEventBridge\Agent\Fence;
+use MagentoEventBridge\Agent\Gate;
 use MagentoEventBridge\Agent\Watcher\ShipmentComment;
 
 /**
@@ -13,24 +13,19 @@ use MagentoEventBridge\Agent\Watcher\ShipmentComment;
  */
 class CaptureShipmentComment
 {
-    /**
-     * @var Fence
-     */
-    private $fence;
+    private const SAVED = 'plugin:shipment_comment.save';
 
     /**
-     * @var ShipmentComment
+     * @var Gate
      */
-    private $comments;
+    private $gate;
 
     /**
-     * @param Fence $fence
-     * @param ShipmentComment $comments
+     * @param Gate $gate
      */
-    public function __construct(Fence $fence, ShipmentComment $comments)
+    public function __construct(Gate $gate)
     {
-        $this->fence = $fence;
-        $this->comments = $comments;
+        $this->gate = $gate;
     }
 
     /**
@@ -66,8 +61,8 @@ class CaptureShipmentComment
      */
     private function capture(Comment $comment): void
     {
-        $this->fence->run(ShipmentComment::SAVED, function () use ($comment): void {
-            $this->comments->saved((int)$comment->getParentId());
+        $this->gate->run(self::SAVED, ShipmentComment::class, function (ShipmentComment $comments) use ($comment): void {
+            $comments->saved((int)$comment->getParentId());
         });
     }
 }

@@ -8,7 +8,7 @@ use Magento\Cron\Model\ConfigInterface;
 use Magento\Cron\Observer\ProcessCronQueueObserver;
 use Magento\Framework\App\Config\ScopeConfigInterface;
 use Magento\Framework\App\Console\Request;
-use MagentoEventBridge\Agent\Fence;
+use MagentoEventBridge\Agent\Gate;
 use MagentoEventBridge\Agent\Watcher\CronRun;
 
 /**
@@ -20,14 +20,9 @@ class CaptureTimedOutCronJobs
     private const SEPARATE_PROCESS = 'system/cron/%s/use_separate_process';
 
     /**
-     * @var Fence
+     * @var Gate
      */
-    private $fence;
-
-    /**
-     * @var CronRun
-     */
-    private $cronRun;
+    private $gate;
 
     /**
      * @var ConfigInterface
@@ -50,21 +45,14 @@ class CaptureTimedOutCronJobs
     private $running = [];
 
     /**
-     * @param Fence $fence
-     * @param CronRun $cronRun
+     * @param Gate $gate
      * @param ConfigInterface $jobs
      * @param ScopeConfigInterface $config
      * @param Request $request
      */
-    public function __construct(
-        Fence $fence,
-        CronRun $cronRun,
-        ConfigInterface $jobs,
-        ScopeConfigInterface $config,
-        Request $request
-    ) {
-        $this->fence = $fence;
-        $this->cronRun = $cronRun;
+    public function __construct(Gate $gate, ConfigInterface $jobs, ScopeConfigInterface $config, Request $request)
+    {
+        $this->gate = $gate;
         $this->jobs = $jobs;
         $this->config = $config;
         $this->request = $request;
@@ -78,8 +66,8 @@ class CaptureTimedOutCronJobs
      */
     public function beforeExecute(ProcessCronQueueObserver $subject): void
     {
-        $this->fence->run(self::NAME, function (): void {
-            $this->running = $this->cronRun->running($this->jobsOfThisProcess());
+        $this->gate->run(self::NAME, CronRun::class, function (CronRun $cronRun): void {
+            $this->running = $cronRun->running($this->jobsOfThisProcess());
         });
     }
 
@@ -92,8 +80,8 @@ class CaptureTimedOutCronJobs
      */
     public function afterExecute(ProcessCronQueueObserver $subject, $result)
     {
-        $this->fence->run(self::NAME, function (): void {
-            $this->cronRun->givenUp($this->running);
+        $this->gate->run(self::NAME, CronRun::class, function (CronRun $cronRun): void {
+            $cronRun->givenUp($this->running);
         });
         $this->running = [];
 

@@ -9,32 +9,28 @@ use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 
 /**
  * Hands over captures when the transactions that they describe commit, and drops them at a rollback.
+ *
+ * Magento creates it with its first transaction, so that it depends on nothing: a buffer connects itself when there is
+ * something to capture.
  */
 class HandOverAtCommit
 {
     /**
-     * @var TransactionBuffer
+     * @var TransactionBuffer|null
      */
     private $buffer;
 
-    public function __construct(TransactionBuffer $buffer)
+    /**
+     * Connects the buffer that holds the captures.
+     */
+    public function connect(TransactionBuffer $buffer): void
     {
         $this->buffer = $buffer;
     }
 
-    /**
-     * Before a transaction begins, hands over what the last one left.
-     */
-    public function beforeBeginTransaction(AdapterInterface $connection): void
-    {
-        if (!$this->buffer->isEmpty() && $connection->getTransactionLevel() === 0) {
-            $this->buffer->startAnew($connection);
-        }
-    }
-
     public function beforeCommit(AdapterInterface $connection): void
     {
-        if (!$this->buffer->isEmpty() && $connection->getTransactionLevel() === 1) {
+        if ($this->buffer !== null && !$this->buffer->isEmpty() && $connection->getTransactionLevel() === 1) {
             $this->buffer->beforeCommit($connection);
         }
     }
@@ -48,7 +44,7 @@ class HandOverAtCommit
      */
     public function afterCommit(AdapterInterface $connection, $result)
     {
-        if (!$this->buffer->isEmpty() && $connection->getTransactionLevel() === 0) {
+        if ($this->buffer !== null && !$this->buffer->isEmpty() && $connection->getTransactionLevel() === 0) {
             $this->buffer->afterCommit($connection);
         }
 
@@ -56,11 +52,11 @@ class HandOverAtCommit
     }
 
     /**
-     * Magento never commits a transaction of which an inner part was rolled back.
+     * Magento never commits a transaction if an inner one was rolled back.
      */
     public function beforeRollBack(AdapterInterface $connection): void
     {
-        if (!$this->buffer->isEmpty()) {
+        if ($this->buffer !== null && !$this->buffer->isEmpty()) {
             $this->buffer->forget($connection);
         }
     }
@@ -74,7 +70,7 @@ class HandOverAtCommit
      */
     public function afterRollBack(AdapterInterface $connection, $result)
     {
-        if (!$this->buffer->isEmpty() && $connection->getTransactionLevel() === 0) {
+        if ($this->buffer !== null && !$this->buffer->isEmpty() && $connection->getTransactionLevel() === 0) {
             $this->buffer->afterRollBack($connection);
         }
 

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Plugin;
 
 use MagentoEventBridge\Agent\Capture\Impersonation;
-use MagentoEventBridge\Agent\Fence;
+use MagentoEventBridge\Agent\Gate;
 
 /**
  * Remembers which admin user logs in as a customer, before the customer's session is opened.
@@ -13,23 +13,16 @@ use MagentoEventBridge\Agent\Fence;
 class RememberImpersonation
 {
     /**
-     * @var Fence
+     * @var Gate
      */
-    private $fence;
+    private $gate;
 
     /**
-     * @var Impersonation
+     * @param Gate $gate
      */
-    private $impersonation;
-
-    /**
-     * @param Fence $fence
-     * @param Impersonation $impersonation
-     */
-    public function __construct(Fence $fence, Impersonation $impersonation)
+    public function __construct(Gate $gate)
     {
-        $this->fence = $fence;
-        $this->impersonation = $impersonation;
+        $this->gate = $gate;
     }
 
     /**
@@ -41,9 +34,10 @@ class RememberImpersonation
      */
     public function afterExecute($subject, $result)
     {
-        $this->fence->run('login as customer', function () use ($result): void {
-            $this->impersonation->begin((int)$result->getCustomerId(), (int)$result->getAdminId());
-        });
+        $begin = function (Impersonation $impersonation) use ($result): void {
+            $impersonation->begin((int)$result->getCustomerId(), (int)$result->getAdminId());
+        };
+        $this->gate->run('login as customer', Impersonation::class, $begin);
 
         return $result;
     }

@@ -10,6 +10,7 @@ use Magento\Framework\DataObject;
 use Magento\Framework\Message\ManagerInterface as MessageManager;
 use Magento\Framework\Message\MessageInterface;
 use MagentoEventBridge\Agent\Capture\ExecutionContext;
+use MagentoEventBridge\Agent\ResettableInterface;
 use MagentoEventBridge\Agent\Snapshot\Snapshot;
 
 /**
@@ -17,7 +18,7 @@ use MagentoEventBridge\Agent\Snapshot\Snapshot;
  *
  * The forms of the storefront add messages for the shopper; all others throw an exception.
  */
-class RefusedCustomer implements WatcherInterface
+class RefusedCustomer implements WatcherInterface, ResettableInterface
 {
     private const ROUTE = 'controller_action_predispatch_customer';
     private const RESPONSE = 'controller_front_send_response_before';
@@ -143,7 +144,7 @@ class RefusedCustomer implements WatcherInterface
     }
 
     /**
-     * Ends a request in a process that goes on to others: Magento calls it as etc/reset.json names this class.
+     * @inheritdoc
      */
     public function _resetState(): void
     {

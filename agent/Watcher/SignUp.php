@@ -7,6 +7,7 @@ namespace MagentoEventBridge\Agent\Watcher;
 use Magento\Framework\App\Area;
 use Magento\Framework\DataObject;
 use MagentoEventBridge\Agent\Capture\ExecutionContext;
+use MagentoEventBridge\Agent\ResettableInterface;
 use MagentoEventBridge\Agent\Snapshot\Snapshot;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
 use MagentoEventBridge\Agent\State\ObjectStates;
@@ -17,7 +18,7 @@ use MagentoEventBridge\Agent\State\ObjectStates;
  * While Magento creates an account with addresses, the capture waits: if an address is refused, Magento deletes
  * the customer that it has saved already.
  */
-class SignUp implements WatcherInterface
+class SignUp implements WatcherInterface, ResettableInterface
 {
     private const BEFORE = 'customer_save_before';
     private const SAVED = 'customer_save_after';
@@ -114,6 +115,15 @@ class SignUp implements WatcherInterface
             return;
         }
         $this->recordWaiting();
+    }
+
+    /**
+     * @inheritdoc
+     */
+    public function _resetState(): void
+    {
+        $this->isWaiting = false;
+        $this->waiting = null;
     }
 
     /**

@@ -58,7 +58,7 @@ class Watchers
     public function of(string $event): ?WatcherInterface
     {
         $name = $this->names[$event] ?? null;
-        if ($name === null || $this->toggles->areAllOff()) {
+        if ($name === null) {
             return null;
         }
         $recorded = array_merge(array_keys($this->names, $name, true), array_values($this->prepares[$event] ?? []));

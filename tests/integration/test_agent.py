@@ -69,7 +69,11 @@ def test_the_agent_switches_each_magento_event_by_the_settings_of_the_catalog() 
 
 
 def test_the_agent_observes_each_magento_event_of_the_catalog() -> None:
-    observed = {event.attrib["name"] for event in wiring("events.xml").iter("event")}
+    observed = {
+        event.attrib["name"]
+        for file in (AGENT / "etc").rglob("events.xml")
+        for event in ElementTree.parse(file).iter("event")
+    }
     by_plugin = {name for name in MAGENTO_EVENTS if name.startswith("plugin:")}
     assert observed >= MAGENTO_EVENTS - by_plugin - FORMER
     assert not observed & FORMER

@@ -12,7 +12,7 @@ from magento_eventbridge.magento.connections import (
     amqp_of,
     crypt_keys_of,
     database_of,
-    uses_stomp,
+    queue_connection_not_read,
 )
 from magento_eventbridge.magento.encryption import DecryptionError
 from magento_eventbridge.magento.env_php import Deployment, read_deployment
@@ -195,13 +195,19 @@ def test_whether_the_brokers_certificate_is_checked(value, verify):
 
 
 @pytest.mark.parametrize(
-    ("queue", "stomp"),
+    ("queue", "connection"),
     [
-        ({}, False),
-        ({"amqp": {"host": "mq"}}, False),
-        ({"stomp": {"host": "artemis"}}, True),
-        ({"default_connection": "stomp"}, True),
+        ({}, None),
+        ({"amqp": {"host": "mq"}}, None),
+        ({"stomp": {"host": "artemis"}}, "stomp"),
+        ({"stomp": []}, None),
+        ({"stomp": {"host": "artemis"}, "amqp": {"host": "mq"}}, "stomp"),
+        ({"stomp": {"host": "artemis"}, "default_connection": "amqp"}, None),
+        ({"default_connection": "db", "amqp": {"host": "mq"}}, None),
+        ({"default_connection": "stomp"}, "stomp"),
+        ({"default_connection": "mine", "connections": {"mine": {"host": "mq"}}}, None),
+        ({"default_connection": "sqs"}, "sqs"),
     ],
 )
-def test_artemis_is_recognised_by_its_protocol(queue, stomp):
-    assert uses_stomp(deployment(queue=queue)) is stomp
+def test_a_queue_that_the_bridge_does_not_read_is_recognized(queue, connection):
+    assert queue_connection_not_read(deployment(queue=queue)) == connection

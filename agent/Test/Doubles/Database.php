@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Test\Doubles;
 
 use Magento\Framework\DB\Adapter\AdapterInterface;
+use Magento\Framework\Model\CallbackPool;
 use MagentoEventBridge\Agent\Plugin\HandOverAtCommit;
 
 /**
@@ -42,11 +43,18 @@ class Database implements AdapterInterface
     public $losesTransaction = false;
 
     /**
-     * Run after the outermost commit, before the agent's plugin, as in compiled mode.
+     * Whether Magento's plugin, which runs commit callbacks, is called before the agent's, as in compiled mode.
      *
-     * @var callable[]
+     * @var bool
      */
-    public $callbacks = [];
+    public $isCompiled = true;
+
+    /**
+     * Run when everything before the commit is done: other plugins, and the failure of the commit itself.
+     *
+     * @var callable|null
+     */
+    public $beforeCommit;
 
     /**
      * The longest statement, in bytes.
@@ -72,21 +80,38 @@ class Database implements AdapterInterface
 
     public function begin(): void
     {
-        $this->plugin->beforeBeginTransaction($this);
         $this->level++;
     }
 
     public function commit(): void
     {
         $this->plugin->beforeCommit($this);
+        $beforeCommit = $this->beforeCommit;
+        $this->beforeCommit = null;
+        if ($beforeCommit !== null) {
+            $beforeCommit();
+        }
         if (--$this->level === 0) {
             $this->outbox = array_merge($this->outbox, $this->pending);
             $this->pending = [];
-            $callbacks = $this->callbacks;
-            $this->callbacks = [];
-            array_map('call_user_func', $callbacks);
         }
-        $this->plugin->afterCommit($this, $this);
+        if (!$this->isCompiled) {
+            $this->plugin->afterCommit($this, $this);
+        }
+        if ($this->level === 0) {
+            array_map('call_user_func', CallbackPool::get(spl_object_hash($this)));
+        }
+        if ($this->isCompiled) {
+            $this->plugin->afterCommit($this, $this);
+        }
+    }
+
+    /**
+     * Adds a callback for the next outermost commit, as a resource model does.
+     */
+    public function addCommitCallback(callable $callback): void
+    {
+        CallbackPool::attach(spl_object_hash($this), $callback);
     }
 
     public function rollBack(): void
@@ -94,6 +119,7 @@ class Database implements AdapterInterface
         $this->plugin->beforeRollBack($this);
         $this->level--;
         $this->pending = [];
+        CallbackPool::clear(spl_object_hash($this));
         $this->plugin->afterRollBack($this, $this);
     }
 

@@ -25,6 +25,10 @@ class Objects implements ObjectManagerInterface
     {
         $this->asked[] = $type;
 
+        if (!isset($this->objects[$type])) {
+            throw new \LogicException('No such object: ' . $type);
+        }
+
         return $this->objects[$type];
     }
 }

@@ -20,6 +20,7 @@ use MagentoEventBridge\Agent\Capture\CurrentUser;
 use MagentoEventBridge\Agent\Capture\ExecutionContext;
 use MagentoEventBridge\Agent\Capture\Toggles;
 use MagentoEventBridge\Agent\Fence;
+use MagentoEventBridge\Agent\Gate;
 use MagentoEventBridge\Agent\FullDetail\DetailLevel;
 use MagentoEventBridge\Agent\FullDetail\ViewCodes;
 use MagentoEventBridge\Agent\Handover\Outbox;
@@ -27,7 +28,6 @@ use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Handover\Transports;
 use MagentoEventBridge\Agent\State\ObjectStates;
 use MagentoEventBridge\Agent\State\StoredRow;
-use MagentoEventBridge\Agent\Observer\CaptureEvent;
 use MagentoEventBridge\Agent\Plugin\HandOverAtCommit;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
 use MagentoEventBridge\Agent\Watcher\StoredEntity;
@@ -158,6 +158,7 @@ class Shop
      */
     public function handOverBy(array $otherTransports): void
     {
+        $this->database->plugin = new HandOverAtCommit();
         $this->buffer = new TransactionBuffer(
             $this->resource,
             new Transports(
@@ -166,10 +167,10 @@ class Shop
                 $otherTransports,
                 Wiring::neverQueued()
             ),
-            $this->fence
+            $this->fence,
+            $this->database->plugin
         );
         $this->recorder = new CaptureRecorder($this->execution, $this->toggles, $this->captures, $this->buffer);
-        $this->database->plugin = new HandOverAtCommit($this->buffer);
     }
 
     /**
@@ -216,9 +217,23 @@ class Shop
     public function dispatch(string $name, array $data = []): void
     {
         $names = array_map('spl_object_hash', $this->watchers);
-        $this->objects->objects = array_combine($names, $this->watchers);
-        (new CaptureEvent($this->fence, new Watchers($this->objects, $this->toggles, $names, Wiring::prepares())))
-            ->execute(new Observer(['event' => new Event($name, $data)]));
+        $watchers = new Watchers($this->objects, $this->toggles, $names, Wiring::prepares());
+        $gate = $this->gateTo(array_combine($names, $this->watchers) + [Watchers::class => $watchers]);
+        $gate->execute(new Observer(['event' => new Event($name, $data)]));
+    }
+
+    /**
+     * Returns a gate to parts of the agent, by their classes.
+     *
+     * @param object[] $parts
+     * @return Gate
+     */
+    public function gateTo(array $parts): Gate
+    {
+        $always = [Fence::class => $this->fence, ExecutionContext::class => $this->execution];
+        $this->objects->objects = $parts + $always + $this->objects->objects;
+
+        return new Gate($this->objects, $this->settings);
     }
 
     /**

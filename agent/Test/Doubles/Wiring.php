@@ -72,12 +72,17 @@ class Wiring
     }
 
     /**
-     * Returns the names of the observed events.
+     * Returns the names of the observed events, in all areas.
      *
      * @return string[]
      */
     public static function events(): array
     {
-        return array_map('strval', self::xml('events.xml')->xpath('//event/@name'));
+        $names = [];
+        foreach (['events.xml', 'adminhtml/events.xml', 'frontend/events.xml'] as $file) {
+            $names = array_merge($names, array_map('strval', self::xml($file)->xpath('//event/@name')));
+        }
+
+        return $names;
     }
 }

@@ -217,6 +217,44 @@ namespace Magento\Framework\App\Config {
     }
 }
 
+namespace Magento\Framework\ObjectManager {
+    interface ResetAfterRequestInterface
+    {
+        public function _resetState(): void;
+    }
+}
+
+namespace Magento\Config\App\Config\Type\System {
+    class Reader
+    {
+    }
+}
+
+namespace Magento\Framework\Model {
+    class CallbackPool
+    {
+        private static $callbacks = [];
+
+        public static function attach($hash, $callback)
+        {
+            self::$callbacks[$hash][] = $callback;
+        }
+
+        public static function get($hash)
+        {
+            $callbacks = self::$callbacks[$hash] ?? [];
+            unset(self::$callbacks[$hash]);
+
+            return $callbacks;
+        }
+
+        public static function clear($hash)
+        {
+            unset(self::$callbacks[$hash]);
+        }
+    }
+}
+
 namespace Magento\Config\Model\Config\Backend {
     class Encrypted extends \Magento\Framework\App\Config\Value
     {

@@ -18,6 +18,7 @@ use MagentoEventBridge\Agent\Watcher\AdminToken;
 use MagentoEventBridge\Agent\Watcher\CronRun;
 use MagentoEventBridge\Agent\Watcher\DispatchedEvent;
 use MagentoEventBridge\Agent\Watcher\RefusedCustomer;
+use MagentoEventBridge\Agent\Watcher\RevokedToken;
 use MagentoEventBridge\Agent\Watcher\SignUp;
 use Magento\Authorization\Model\UserContextInterface;
 use Magento\Cron\Model\ConfigInterface;
@@ -229,7 +230,8 @@ class DispatchedEventTest extends TestCase
         };
         $tokens = new class implements CustomerTokenServiceInterface {
         };
-        $plugin = new CaptureCustomerLogout($this->shop->fence, $this->happening(new Customer()), $user, $customers);
+        $token = new RevokedToken($this->happening(new Customer()), $user, $customers);
+        $plugin = new CaptureCustomerLogout($this->shop->gateTo([RevokedToken::class => $token]));
         self::assertTrue($plugin->afterRevokeCustomerAccessToken($tokens, true, '5'));
         $plugin->afterRevokeCustomerAccessToken($tokens, true, 6);
         $plugin->afterRevokeCustomerAccessToken($tokens, false, 5);
@@ -245,7 +247,8 @@ class DispatchedEventTest extends TestCase
      */
     public function testATokenOfAnAdminUserIsALoginAfterTheLastFactor(): void
     {
-        $plugin = new CaptureAdminToken($this->shop->fence, new AdminToken(new UserFactory(), $this->shop->recorder));
+        $tokens = new AdminToken(new UserFactory(), $this->shop->recorder);
+        $plugin = new CaptureAdminToken($this->shop->gateTo([AdminToken::class => $tokens]));
         $firstFactor = new class implements AdminTokenServiceInterface {
         };
         $accept = function (): string {
@@ -404,7 +407,9 @@ class DispatchedEventTest extends TestCase
             $this->shop->recorder
         );
 
-        return new CaptureRefusedCustomer($this->shop->fence, $watcher, $signUps, $this->shop->execution);
+        $gate = $this->shop->gateTo([RefusedCustomer::class => $watcher, SignUp::class => $signUps]);
+
+        return new CaptureRefusedCustomer($gate);
     }
 
     private function request(string $action): DataObject

@@ -9,9 +9,9 @@ use Magento\Framework\DataObject;
 use MagentoEventBridge\Agent\Capture\CurrentUser;
 use MagentoEventBridge\Agent\Capture\ExecutionContext;
 use MagentoEventBridge\Agent\Capture\Impersonation;
+use MagentoEventBridge\Agent\Gate;
 use MagentoEventBridge\Agent\Plugin\RememberImpersonation;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
-use MagentoEventBridge\Agent\Fence;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -60,7 +60,7 @@ class ImpersonationTest extends TestCase
 
     public function testTheLoginGoesOnWhateverMagentoReturns(): void
     {
-        $plugin = new RememberImpersonation(new Fence((new Shop())->log), $this->impersonation);
+        $plugin = new RememberImpersonation($this->gate());
 
         self::assertNull($plugin->afterExecute(new \stdClass(), null));
     }
@@ -68,9 +68,14 @@ class ImpersonationTest extends TestCase
     private function authenticate(array $data): void
     {
         $result = new DataObject($data);
-        $plugin = new RememberImpersonation(new Fence((new Shop())->log), $this->impersonation);
+        $plugin = new RememberImpersonation($this->gate());
 
         self::assertSame($result, $plugin->afterExecute(new \stdClass(), $result));
+    }
+
+    private function gate(): Gate
+    {
+        return (new Shop())->switchOn()->gateTo([Impersonation::class => $this->impersonation]);
     }
 
     private function user(int $customerId, ?int $adminId): CurrentUser

@@ -129,7 +129,7 @@ class PartsTest extends TestCase
             new \MagentoEventBridge\Agent\Snapshot\Snapshot('order/1', ['comments' => [['comment' => 'later']]])
         );
         $watcher = new ShipmentComment($snapshots, $shipments, $this->shop->recorder, $this->shop->buffer);
-        $plugin = new CaptureShipmentComment($this->shop->fence, $watcher);
+        $plugin = new CaptureShipmentComment($this->shop->gateTo([ShipmentComment::class => $watcher]));
         $comment = new Comment(['parent_id' => '4']);
         $this->shop->database->begin();
         self::assertSame($comment, $plugin->afterAfterSave($comment, $comment));

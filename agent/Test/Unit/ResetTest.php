@@ -4,43 +4,62 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Test\Unit;
 
+use Magento\Customer\Model\Session;
+use Magento\Framework\DataObject;
+use Magento\Framework\Message\ManagerInterface;
+use Magento\Framework\ObjectManager\ResetAfterRequestInterface;
 use MagentoEventBridge\Agent\Capture\Capture;
 use MagentoEventBridge\Agent\Capture\ExecutionContext;
 use MagentoEventBridge\Agent\Handover\AfterResponse;
 use MagentoEventBridge\Agent\Handover\Outbox;
+use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Test\Doubles\Cache;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
+use MagentoEventBridge\Agent\Watcher\RefusedCustomer;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Magento resets objects between the requests of one process, those that a module's etc/reset.json names.
+ * Magento resets objects between the requests of one process: those of its interface, and no others as the agent needs.
  */
 class ResetTest extends TestCase
 {
-    public function testEachClassThatMagentoResetsCanBeReset(): void
+    public function testEachClassThatCanBeResetIsKnownToMagento(): void
     {
-        $named = array_keys($this->resetJson());
-        self::assertNotEmpty($named);
-        foreach ($named as $class) {
-            self::assertTrue(method_exists($class, '_resetState'), $class);
+        $classes = $this->classes();
+        self::assertContains(TransactionBuffer::class, $classes);
+        foreach ($classes as $class) {
+            self::assertTrue(is_a($class, ResetAfterRequestInterface::class, true), $class);
         }
     }
 
-    public function testEachClassThatCanBeResetIsNamed(): void
+    public function testOlderVersionsOfMagentoDoNotHaveTheInterface(): void
     {
-        $root = dirname(__DIR__, 2);
-        foreach (new \RecursiveIteratorIterator(new \RecursiveDirectoryIterator($root)) as $file) {
-            $place = substr((string)$file, strlen($root) + 1, -4);
-            if ($file->getExtension() !== 'php' || strpos($place, 'Test') === 0) {
-                continue;
-            }
-            if (strpos(file_get_contents((string)$file), 'function _resetState()') !== false) {
-                self::assertArrayHasKey(
-                    'MagentoEventBridge\\Agent\\' . str_replace('/', '\\', $place),
-                    $this->resetJson()
-                );
-            }
-        }
+        $code = file_get_contents(dirname(__DIR__, 2) . '/ResettableInterface.php');
+        $older = str_replace('\\Magento\\Framework\\ObjectManager\\', '\\Older\\', substr($code, strlen('<?php')));
+        // phpcs:ignore Squiz.PHP.Eval
+        eval(str_replace('namespace MagentoEventBridge\\Agent;', 'namespace MagentoEventBridge\\Agent\\Older;', $older));
+        $interface = new \ReflectionClass('MagentoEventBridge\\Agent\\Older\\ResettableInterface');
+
+        self::assertSame([], $interface->getInterfaceNames());
+        self::assertTrue($interface->hasMethod('_resetState'));
+    }
+
+    public function testARefusedFormDoesNotReachTheNextRequest(): void
+    {
+        $shop = (new Shop())->switchOn();
+        $shop->state->area = 'frontend';
+        $messages = $this->createMock(ManagerInterface::class);
+        $messages->method('getMessages')->willReturn(new DataObject(['errors' => []]));
+        $refused = new RefusedCustomer($messages, new Session(), $shop->execution, $shop->recorder);
+        $request = new DataObject(['full_action_name' => 'customer_ajax_login', 'content' => '{}']);
+        $refused->on('controller_action_predispatch_customer', new DataObject(['request' => $request]));
+        $refused->_resetState();
+        $response = new DataObject(['body' => '{"errors":true,"message":"no"}']);
+        $data = new DataObject(['request' => $request, 'response' => $response]);
+        $refused->on('controller_front_send_response_before', $data);
+
+        self::assertSame([], $shop->database->written());
+        self::assertSame([], $shop->log->lines);
     }
 
     public function testATransactionThatARequestLeftOpenSendsNothingToTheNextRequest(): void
@@ -104,8 +123,23 @@ class ResetTest extends TestCase
         $shop->buffer->add($shop->captures->make($event, 1, null));
     }
 
-    private function resetJson(): array
+    /**
+     * Returns the agent's classes that can be reset.
+     *
+     * @return string[]
+     */
+    private function classes(): array
     {
-        return json_decode(file_get_contents(dirname(__DIR__, 2) . '/etc/reset.json'), true);
+        $root = dirname(__DIR__, 2);
+        $classes = [];
+        foreach (new \RecursiveIteratorIterator(new \RecursiveDirectoryIterator($root)) as $file) {
+            $place = substr((string)$file, strlen($root) + 1, -4);
+            $isOurs = $file->getExtension() === 'php' && strpos($place, 'Test') !== 0;
+            if ($isOurs && strpos(file_get_contents((string)$file), 'function _resetState()') !== false) {
+                $classes[] = 'MagentoEventBridge\\Agent\\' . str_replace('/', '\\', $place);
+            }
+        }
+
+        return $classes;
     }
 }

@@ -43,7 +43,8 @@ class SignUpTest extends TestCase
         $this->shop->watchers['customer_save_after'] = $signUps;
         $messages = $this->createMock(ManagerInterface::class);
         $refused = new RefusedCustomer($messages, new Session(), $this->shop->execution, $this->shop->recorder);
-        $this->plugin = new CaptureRefusedCustomer($this->shop->fence, $refused, $signUps, $this->shop->execution);
+        $gate = $this->shop->gateTo([RefusedCustomer::class => $refused, SignUp::class => $signUps]);
+        $this->plugin = new CaptureRefusedCustomer($gate);
     }
 
     public function testACustomerThatAModuleSavesIsSignedUpOnceAndWithoutSecrets(): void

@@ -79,11 +79,11 @@ class TransactionBufferTest extends TestCase
     public function testACommitCallbackThatOpensATransactionTakesNothingAway(bool $isTransactional): void
     {
         $sent = $this->handOverTo($isTransactional);
-        $this->shop->database->callbacks[] = function (): void {
+        $this->shop->database->addCommitCallback(function (): void {
             $this->shop->database->begin();
             $this->add('inner');
             $this->shop->database->commit();
-        };
+        });
         $this->shop->database->begin();
         $this->add('outer');
         $this->shop->database->commit();
@@ -100,9 +100,9 @@ class TransactionBufferTest extends TestCase
     public function testACommitCallbackThatCapturesWithoutATransactionTakesNothingAway(bool $isTransactional): void
     {
         $sent = $this->handOverTo($isTransactional);
-        $this->shop->database->callbacks[] = function (): void {
+        $this->shop->database->addCommitCallback(function (): void {
             $this->add('alone');
-        };
+        });
         $this->shop->database->begin();
         $this->add('outer');
         $this->shop->database->commit();
@@ -116,16 +116,60 @@ class TransactionBufferTest extends TestCase
     public function testACommitCallbackThatRollsBackTakesNothingAway(bool $isTransactional): void
     {
         $sent = $this->handOverTo($isTransactional);
-        $this->shop->database->callbacks[] = function (): void {
+        $this->shop->database->addCommitCallback(function (): void {
             $this->shop->database->begin();
             $this->add('inner');
             $this->shop->database->rollBack();
-        };
+        });
         $this->shop->database->begin();
         $this->add('outer');
         $this->shop->database->commit();
 
         self::assertSame(['outer'], (array)$sent->events);
+    }
+
+    /**
+     * @dataProvider transports
+     */
+    public function testACommitThatFailsSendsNothing(bool $isTransactional): void
+    {
+        $sent = $this->handOverTo($isTransactional);
+        $this->shop->database->begin();
+        $this->add('failed');
+        $this->shop->database->beforeCommit = function (): void {
+            throw new \RuntimeException('the server has gone away');
+        };
+        try {
+            $this->shop->database->commit();
+            self::fail('The failure must reach the shop.');
+        } catch (\RuntimeException $failure) {
+            $this->shop->database->rollBack();
+        }
+        self::assertTrue($this->shop->buffer->isEmpty());
+        $this->shop->database->begin();
+        $this->add('later');
+        $this->shop->database->commit();
+
+        self::assertSame($isTransactional ? ['failed', 'later'] : ['later'], (array)$sent->events);
+    }
+
+    /**
+     * @dataProvider transports
+     */
+    public function testWhatAnotherPluginSavesJustBeforeTheCommitIsSentToo(bool $isTransactional): void
+    {
+        $sent = $this->handOverTo($isTransactional);
+        $this->shop->database->begin();
+        $this->add('first');
+        $this->shop->database->beforeCommit = function (): void {
+            $this->shop->database->begin();
+            $this->add('late');
+            $this->shop->database->commit();
+        };
+        $this->shop->database->commit();
+
+        self::assertSame(['first', 'late'], (array)$sent->events);
+        self::assertTrue($this->shop->buffer->isEmpty());
     }
 
     public function transports(): array
@@ -148,6 +192,7 @@ class TransactionBufferTest extends TestCase
                 $sent->events[] = $capture->getEvent();
             }
         });
+        $this->shop->database->isCompiled = $this->isCompiled();
         $this->shop->settings->values['aws_eventbridge/agent/transport'] = 'test';
         $this->shop->handOverBy(['test' => $transport]);
 
@@ -232,6 +277,14 @@ class TransactionBufferTest extends TestCase
         $this->shop->buffer->add(new Capture('id', 'e', 1.0, null, 7, 'order/1', null));
 
         self::assertSame(['store_id' => 7, 'subject' => 'order/1'], $this->shop->database->written()[0]['row']);
+    }
+
+    /**
+     * Whether Magento's plugin runs the commit callbacks before the agent's plugin is called.
+     */
+    protected function isCompiled(): bool
+    {
+        return true;
     }
 
     private function add(string $event): void

@@ -5,8 +5,6 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Test\Unit;
 
 use Magento\Framework\DataObject;
-use Magento\Store\Model\StoreManagerInterface;
-use MagentoEventBridge\Agent\Capture\Toggles;
 use MagentoEventBridge\Agent\State\ObjectStates;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
 use MagentoEventBridge\Agent\Test\Doubles\Wiring;
@@ -45,38 +43,22 @@ class WatchersTest extends TestCase
         self::assertNull($watchers->of('newsletter_subscriber_save_before'));
     }
 
-    public function testThatNothingIsOnIsKeptForAMomentAndThatSomethingIsOnIsNot(): void
+    /**
+     * @testWith [true]
+     *           [false]
+     */
+    public function testAnEventOfOneStoreViewIsOnWhetherItIsListedOrNot(bool $isListing): void
     {
         $shop = new Shop();
+        $shop->settings->isListing = $isListing;
         $event = 'sales_order_save_after';
         $path = 'aws_eventbridge/events_order/saved';
-        $kept = new Toggles($shop->settings, $this->oneView(), [$event => [$path]], 3600.0);
-        $unkept = new Toggles($shop->settings, $this->oneView(), [$event => [$path]], 0.0);
-        self::assertTrue($kept->areAllOff());
-        self::assertTrue($unkept->areAllOff());
-        $shop->settings->values[$path . '@7'] = '1';
-        self::assertTrue($kept->areAllOff());
-        self::assertFalse($unkept->areAllOff());
-        self::assertTrue($kept->isAnyOn([$event]));
-        $shop->settings->values[$path . '@7'] = 'false';
-        self::assertTrue($unkept->areAllOff());
-    }
-
-    private function oneView(): StoreManagerInterface
-    {
-        $stores = new class implements StoreManagerInterface {
-            public function getStores($withDefault = false, $codeKey = false)
-            {
-                return [7 => null];
-            }
-
-            public function getStore($storeId = null)
-            {
-                return null;
-            }
-        };
-
-        return $stores;
+        self::assertFalse($shop->toggles->isAnyOn([$event]));
+        $shop->settings->values[$path . '@2'] = '1';
+        self::assertTrue($shop->toggles->isAnyOn(['order_cancel_after', $event]));
+        self::assertFalse($shop->toggles->isAnyOn(['order_cancel_after']));
+        $shop->settings->values[$path . '@2'] = 'false';
+        self::assertFalse($shop->toggles->isAnyOn([$event]));
     }
 
     public function testEachObservedEventIsWantedWhenItsSwitchIsOn(): void

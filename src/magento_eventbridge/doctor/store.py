@@ -12,7 +12,7 @@ from magento_eventbridge.magento.agent.module import StoreFolder
 from magento_eventbridge.magento.connections import (
     ConnectionSettingsError,
     crypt_keys_of,
-    uses_stomp,
+    queue_connection_not_read,
 )
 from magento_eventbridge.magento.database import DatabaseError, database_options
 from magento_eventbridge.magento.env_php import ENV_PHP
@@ -65,13 +65,19 @@ async def _examine(store: LiveStore, examination: Examination) -> None:
     prefix = f"prefix '{options.table_prefix}'" if options.table_prefix else "no table prefix"
     examination.findings.append(Finding("database", "ok", f"{options} answers, {prefix}"))
     examination.findings += installed(installation, switches)
-    if uses_stomp(store.files()):
+    connection = queue_connection_not_read(store.files())
+    if connection is not None:
+        place = (
+            "is in ActiveMQ Artemis (STOMP)"
+            if connection == "stomp"
+            else f"has the connection '{connection}'"
+        )
         examination.findings.append(
             Finding(
                 "message queue",
                 "ok",
-                "is in ActiveMQ Artemis (STOMP), which the bridge does not read: in queue mode, "
-                "too, the agent writes captures to the outbox",
+                f"{place}, which the bridge does not read: in queue mode, too, the agent writes "
+                "captures to the outbox",
             )
         )
     await _configured(store, examination)

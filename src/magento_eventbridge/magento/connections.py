@@ -136,10 +136,17 @@ def amqp_of(deployment: Deployment, connection: str = "amqp") -> Amqp | None:
     )
 
 
-def uses_stomp(deployment: Deployment) -> bool:
-    """Return whether the store's message queue is in ActiveMQ Artemis, which speaks STOMP."""
+def queue_connection_not_read(deployment: Deployment) -> str | None:
+    """Return the name of the connection of the store's message queue, if the bridge cannot read it.
+
+    The bridge reads queues in the database and in RabbitMQ. `stomp` is ActiveMQ Artemis. Magento
+    chooses in this order: `queue/default_connection`, `queue/stomp`, `queue/amqp`, the database.
+    """
     given = section(deployment.env, "queue")
-    return "stomp" in given or given.get("default_connection") == "stomp"
+    name = given.get("default_connection") or ("stomp" if given.get("stomp") else "db")
+    if name in {"db", "amqp"} or name in section(given, "connections"):
+        return None
+    return str(name)
 
 
 def crypt_keys_of(deployment: Deployment) -> CryptKeys:
