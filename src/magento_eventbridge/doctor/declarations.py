@@ -50,16 +50,17 @@ async def unused_declarations(settings: Settings) -> list[Finding]:
 def _undispatched(settings: Settings, declared: Iterable[Declaration]) -> list[Finding]:
     if settings.magento_root is None:
         return []
-    by_event = {trigger.event: event for event in declared for trigger in event.triggers}
-    missing = undispatched(settings.magento_root, by_event)
+    pairs = [(trigger.event, event) for event in declared for trigger in event.triggers]
+    missing = undispatched(settings.magento_root, [name for name, _ in pairs])
     return [
         Finding(
             _NAME,
             "warn",
-            f"event '{by_event[name].name}' ({by_event[name].place}): no module of the store "
-            f"dispatches '{name}': it will never be sent if the name is misspelt",
+            f"event '{event.name}' ({event.place}): no module of the store dispatches '{name}': it "
+            "will never be sent if the name is misspelt",
         )
-        for name in sorted(missing)
+        for name, event in pairs
+        if name in missing
     ]
 
 
