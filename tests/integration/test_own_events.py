@@ -189,7 +189,7 @@ async def test_the_doctor_tries_whether_own_events_are_permitted(
     ]
     async with put_events(script) as endpoint:
         url = f"options.endpoint_url={endpoint.url}"
-        ran = await asyncio.to_thread(command, "doctor", *settings, "--set", url)
+        ran = await asyncio.to_thread(lambda: command("doctor", *settings, "--set", url))
         (bus,) = [
             finding
             for finding in json.loads(ran.out)["findings"]
@@ -199,5 +199,5 @@ async def test_the_doctor_tries_whether_own_events_are_permitted(
         assert (ran.status, bus["state"]) == (1, "fail")
         assert "refuses PriceChanged of source" in bus["message"]
         off = ["--set", "events.declared.PriceChanged=false", "--set", url]
-        ran = await asyncio.to_thread(command, "doctor", *settings, *off)
+        ran = await asyncio.to_thread(lambda: command("doctor", *settings, *off))
         assert tried.count("PriceChanged") == 1
