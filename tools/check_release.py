@@ -14,7 +14,9 @@ from magento_eventbridge import __version__, install_hints
 CHANGELOG = Path(__file__).resolve().parent.parent / "CHANGELOG.md"
 
 
-def problems(tag: str, version: str, changelog: str, *, published: bool) -> list[str]:
+def problems(
+    tag: str, version: str, changelog: str, *, published: bool, repository: str
+) -> list[str]:
     """Return what keeps a tag from being released."""
     found = []
     if tag != f"v{version}":
@@ -26,13 +28,21 @@ def problems(tag: str, version: str, changelog: str, *, published: bool) -> list
         found.append(f"CHANGELOG.md, line {line}: changes are still listed as unreleased")
     if not published:
         found.append("install_hints.py: PUBLISHED must be True in a release; then run 'make docs'")
+    if not repository:
+        found.append("install_hints.py: REPOSITORY must be the address of the public repository")
     return found
 
 
 def main(tag: str) -> int:
     """Print the problems; return the exit status."""
     changelog = CHANGELOG.read_text(encoding="utf-8")
-    found = problems(tag, __version__, changelog, published=install_hints.PUBLISHED)
+    found = problems(
+        tag,
+        __version__,
+        changelog,
+        published=install_hints.PUBLISHED,
+        repository=install_hints.REPOSITORY,
+    )
     for problem in found:
         print(problem)
     return int(bool(found))

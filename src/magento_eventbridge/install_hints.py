@@ -7,6 +7,12 @@ a checkout. A release that publishes them sets `PUBLISHED` and runs `make docs`.
 PUBLISHED = False
 """Whether the packages are at PyPI, Packagist and npm, published by this project."""
 
+REPOSITORY = ""
+"""The address of the public repository, such as https://github.com/OWNER/NAME; empty: none.
+
+The wheel's metadata uses it: hatch_build.py.
+"""
+
 AGENT_PACKAGE = "magento-eventbridge/module-agent"
 """The agent's name as a Composer package."""
 

@@ -3,11 +3,12 @@
 import pytest
 from tools.check_release import problems
 
+REPOSITORY = "https://github.example.com/shop/bridge"
 CHANGELOG = "# Changelog\n\n## Unreleased\n\n## 1.2.0 - 2026-11-27\n\n### Added\n\n- Something.\n"
 
 
 def test_a_prepared_release_has_no_problem():
-    assert problems("v1.2.0", "1.2.0", CHANGELOG, published=True) == []
+    assert problems("v1.2.0", "1.2.0", CHANGELOG, published=True, repository=REPOSITORY) == []
 
 
 @pytest.mark.parametrize(
@@ -27,5 +28,10 @@ def test_a_prepared_release_has_no_problem():
     ],
 )
 def test_what_does_not_agree_is_named(tag, version, changelog, published, problem):
-    (found,) = problems(tag, version, changelog, published=published)
+    (found,) = problems(tag, version, changelog, published=published, repository=REPOSITORY)
     assert problem in found
+
+
+def test_a_release_needs_the_address_of_the_repository():
+    (found,) = problems("v1.2.0", "1.2.0", CHANGELOG, published=True, repository="")
+    assert "REPOSITORY must be" in found
