@@ -101,7 +101,7 @@ build/peers/installed: $(VENV)/installed
 docs: install
 	$(BIN)/python -m tools.generate_docs
 	$(BIN)/python -m tools.docs_site
-	$(BIN)/zensical build --strict
+	$(BIN)/zensical build --strict --config-file build/zensical.toml
 
 # Versions and hashes for every platform: for the package with all extras and tools, and for the
 # demo, in the same versions.

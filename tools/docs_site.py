@@ -2,11 +2,15 @@
 
 Pages are also read in the repository, where `../agent` is next to them; a site generator uses one
 folder only. So the pages are copied, with the project's files that they link to, and links are
-rewritten. A link to a folder becomes plain text.
+rewritten. A link to a folder becomes plain text. The generator's settings, `build/zensical.toml`,
+are those of the project with the folders and, if SITE_URL is set, the address of the site: other
+sites need it to show the picture of a link.
 
 python -m tools.docs_site
 """
 
+import json
+import os
 import posixpath
 import re
 import shutil
@@ -17,6 +21,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 BUILD = PROJECT / "build/docs"
 _OUTSIDE = "project"
+_THEME = PROJECT / "tools/site_theme"
 
 _LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<path>[^)\s:#]+)(?P<anchor>#[^)\s]*)?\)")
 _FENCE = re.compile(r"(^ *```.*?^ *```)", re.MULTILINE | re.DOTALL)
@@ -81,7 +86,24 @@ def main() -> int:
             there.write_text(laid_out(file), encoding="utf-8")
         else:
             shutil.copyfile(file, there)
+    shutil.rmtree(BUILD.parent / _THEME.name, ignore_errors=True)
+    shutil.copytree(_THEME, BUILD.parent / _THEME.name)
+    settings = (PROJECT / "zensical.toml").read_text(encoding="utf-8")
+    (BUILD.parent / "zensical.toml").write_text(
+        with_places(settings, os.environ.get("SITE_URL", "")), encoding="utf-8"
+    )
     return 0
+
+
+def with_places(settings: str, address: str) -> str:
+    """Return the generator's settings with its folders and the address of the site."""
+    places = {"docs_dir": BUILD.name, "site_dir": "site"}
+    if address:
+        places["site_url"] = address.rstrip("/") + "/"
+    lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in places.items())
+    settings = settings.replace("[project]\n", f"[project]\n{lines}", 1)
+    theme = f"[project.theme]\ncustom_dir = {json.dumps(_THEME.name)}\n"
+    return settings.replace("[project.theme]\n", theme, 1)
 
 
 if __name__ == "__main__":

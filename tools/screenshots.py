@@ -2,9 +2,10 @@
 
     python -m tools.screenshots
 
-Runs the demo, opens its console in Chromium, and writes a picture of each page to docs/images, and
-`console.json`, the headings and labels that the pages had then. A test compares these with the
-console of today, so that no picture shows a page that is different by now.
+Runs the demo, opens its console in Chromium, and writes a picture of each page to docs/images, the
+card that other sites show of a link, and `console.json`, the headings and labels that the pages had
+then. A test compares these with the console of today, so that no picture shows a page that is
+different by now.
 """
 
 import json
@@ -19,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 PROJECT = Path(__file__).resolve().parent.parent
 IMAGES = PROJECT / "docs/images"
@@ -84,8 +85,17 @@ def visit(console: str, folder: Path | None) -> dict[str, list[str]]:
             found[name] = labels(page, _HEADINGS if name == "event" else _LABELS)
             if folder:
                 page.screenshot(path=folder / f"console-{name}.png")
+        if folder:
+            draw_card(browser, folder)
         browser.close()
     return found
+
+
+def draw_card(browser: Browser, folder: Path) -> None:
+    """Draw the picture that other sites show of a link: they accept no SVG."""
+    page = browser.new_page(viewport={"width": 1280, "height": 640})
+    page.goto((IMAGES / "social-card.svg").as_uri())
+    page.screenshot(path=folder / "social-card.png")
 
 
 def _first_event(page: Page) -> str:

@@ -24,14 +24,14 @@ ZENSICAL = Path(sys.executable).with_name("zensical")
 def site(tmp_path: Path, monkeypatch) -> Path:
     """Create a site's input in a temporary folder."""
     monkeypatch.setattr(docs_site, "BUILD", tmp_path / "build/docs")
+    monkeypatch.setenv("SITE_URL", "https://docs.example.com/bridge")
     assert docs_site.main() == 0
-    shutil.copyfile(PROJECT / "zensical.toml", tmp_path / "zensical.toml")
     return tmp_path
 
 
 def build(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [ZENSICAL, "build", "--strict", "--clean"],
+        [ZENSICAL, "build", "--strict", "--clean", "--config-file", "build/zensical.toml"],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -50,6 +50,11 @@ def test_the_site_is_built_strictly(site):
     # Nothing is loaded from other hosts.
     text = (site / "build/site/index.html").read_text()
     assert not re.search(r'(?:src|href)="https?://[^"]*\.(?:js|css|woff2?)"', text)
+    # What other sites show of a link to a page.
+    (picture,) = re.findall(r'property="og:image" content="https://docs.example.com/([^"]*)"', text)
+    assert (site / "build/site" / picture.removeprefix("bridge/")).stat().st_size > 10_000
+    assert (site / "build/site/404.html").exists()
+    assert (site / "build/site/search.json").exists()
 
 
 @pytest.mark.external
