@@ -229,6 +229,45 @@ def test_a_target_that_aws_does_not_take_is_reported(command, stub):
     assert f"target {MACHINE}: ManagedRuleException: not yours" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("failed", "message"),
+    [
+        ([{"ErrorCode": "InternalException", "ErrorMessage": "later"}], "InternalException: later"),
+        ([{"ErrorCode": "ConcurrentModificationException"}], "ConcurrentModificationException"),
+        ([], "AWS refused it and does not say why"),
+    ],
+)
+@pytest.mark.parametrize("operation", ["PutTargets", "RemoveTargets"])
+def test_a_target_that_fails_within_a_successful_answer_is_reported(
+    command, stub, operation, failed, message
+):
+    def answer(request):
+        match request.headers.get("x-amz-target", "").rpartition(".")[2]:
+            case name if name == operation:
+                return {"FailedEntryCount": 1, "FailedEntries": failed}
+            case "DescribeRule":
+                return {"Name": "orders", "State": "ENABLED", "EventPattern": "{}"}
+            case "ListTargetsByRule":
+                return {"Targets": [{"Id": "1", "Arn": STREAM}]}
+            case _ if b"GetCallerIdentity" in request.body:
+                return Raw(
+                    b"<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012"
+                    b"</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
+                )
+            case _:
+                return {}
+
+    stub.answer = answer
+    if operation == "PutTargets":
+        ran = command(*PUT, *with_targets(MACHINE))
+        assert f"target {MACHINE}: {message}" in words(ran.err)
+    else:
+        ran = command("rules", "delete", "orders")
+        assert f"target {STREAM}: {message}" in words(ran.err)
+        assert "delete rule" not in ran.out
+    assert ran.status == 1
+
+
 def test_rules_are_listed_with_patterns_and_targets(command, targets):
     assert command("rules", "list", "--json").json == []
     command(*PUT, *with_targets(QUEUE))
@@ -396,6 +435,108 @@ def test_a_rule_is_deleted_with_its_targets_and_permissions(command, targets):
     policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
     assert RULE_ARN not in json.dumps(policy.get("Attributes", {}))
     assert command("rules", "delete", "orders").out == "there is no rule orders\n"
+
+
+def test_rules_whose_names_begin_alike_have_permissions_of_their_own_on_a_function(
+    command, targets
+):
+    def sources():
+        policy = client("lambda", targets).get_policy(FunctionName="on-order")["Policy"]
+        return {
+            statement["Condition"]["ArnLike"]["AWS:SourceArn"]
+            for statement in json.loads(policy)["Statement"]
+        }
+
+    for name in ("orders-eu", "orders"):
+        put = command("rules", "put", name, "OrderPlaced", *with_targets(LAMBDA))
+        assert f"let rule {name} invoke function on-order" in put.out
+    assert sources() == {RULE_ARN, f"{RULE_ARN}-eu"}
+    assert command("rules", "delete", "orders").status == 0
+    assert sources() == {f"{RULE_ARN}-eu"}
+
+
+def test_a_rule_is_deleted_though_its_targets_are_gone_already(command, targets):
+    command(*PUT, *with_targets(*ALL))
+    sqs = client("sqs", targets)
+    sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName="orders")["QueueUrl"])
+    client("sns", targets).delete_topic(TopicArn=TOPIC)
+    client("lambda", targets).delete_function(FunctionName="on-order")
+    client("logs", targets).delete_log_group(logGroupName="/aws/events/orders")
+    done = command("rules", "delete", "orders")
+    assert (done.status, done.err) == (0, "")
+    assert client("events", targets).list_rules()["Rules"] == []
+
+
+def test_targets_of_another_account_are_removed_without_asking_there(command, targets):
+    far = "arn:aws:sqs:eu-west-1:210987654321:orders"
+    assert command(*PUT, *with_targets(far)).status == 0
+    done = command("rules", "delete", "orders")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        f"remove target {far} of rule orders",
+        "delete rule orders on bus default",
+    ]
+
+
+def test_the_queue_of_dead_letters_is_closed_with_the_last_target_that_uses_it(command, targets):
+    sqs = client("sqs", targets)
+    url = sqs.create_queue(QueueName="dead")["QueueUrl"]
+
+    def policy():
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
+        return json.dumps(attributes.get("Attributes", {}))
+
+    dead = ("--dlq", f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead")
+    assert command(*PUT, *with_targets(QUEUE, TOPIC), *dead).status == 0
+    assert RULE_ARN in policy()
+    assert command(*PUT, *with_targets(QUEUE), "--prune").status == 0
+    assert RULE_ARN in policy()
+    assert command("rules", "delete", "orders").status == 0
+    assert RULE_ARN not in policy()
+
+
+def test_a_policy_whose_statement_stands_alone_is_kept(command, targets):
+    sqs = client("sqs", targets)
+    url = sqs.get_queue_url(QueueName="orders")["QueueUrl"]
+    own = {
+        "Sid": "Own",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "sqs:SendMessage",
+        "Resource": QUEUE,
+    }
+    text = json.dumps({"Version": "2012-10-17", "Statement": own})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": text})
+    assert command(*with_rule(*with_targets(QUEUE))).status == 0
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
+    first, second = json.loads(attributes["Policy"])["Statement"]
+    assert first == own
+    assert second["Condition"] == {"ArnEquals": {"aws:SourceArn": RULE_ARN}}
+
+
+def test_a_target_that_is_named_twice_is_one(command, targets):
+    done = command(*with_rule(*with_targets(QUEUE, QUEUE, LOGS, f"{LOGS}:*")))
+    assert done.status == 0
+    assert len(done.out.splitlines()) == 1 + 2 + 2
+    assert sorted(entries(targets)) == sorted([QUEUE, LOGS])
+
+
+def test_a_schedule_is_kept(command, targets):
+    events = client("events", targets)
+    events.put_rule(Name="orders", ScheduleExpression="rate(1 day)")
+    assert command(*with_rule(*with_targets(QUEUE))).status == 0
+    rule = events.describe_rule(Name="orders")
+    assert rule["ScheduleExpression"] == "rate(1 day)"
+    assert "OrderPlaced" in rule["EventPattern"]
+
+
+def test_a_pattern_of_another_type_is_another_pattern(command, targets):
+    """To Python, true is 1 and 1.0 is 1; to EventBridge they are not."""
+    pattern = '{"detail-type":["OrderPlaced"],"detail":{"metadata":{"async":[%s]}}}'
+    events = client("events", targets)
+    events.put_rule(Name="orders", EventPattern=pattern % "1")
+    put = command("rules", "put", "orders", "--pattern", pattern % "true", "--target", QUEUE)
+    assert put.out.splitlines()[0] == "change rule orders on bus default"
 
 
 def test_nothing_is_changed_when_a_target_is_missing(command, targets):

@@ -378,3 +378,74 @@ def test_a_pattern_without_a_detail_type_names_the_event_that_was_meant():
     (fault,) = faults({"detail": {"shippingAddres": {"city": ["Rome"]}, "total": [1]}})
     assert fault.startswith("detail.shippingAddres: Order")
     assert "did you mean 'shippingAddress'?" in fault
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"detail":{"total":[NaN]}}', "NaN is no number"),
+        ('{"detail":{"total":[-Infinity]}}', "-Infinity is no number"),
+        ('{"detail":{"id":["a"],"id":["b"]}}', "'id' is there twice"),
+        ('{"source":["a"],"source":["b"]}', "'source' is there twice"),
+        ('{"source":["\\ud800"]}', r"\ud800 is no character"),
+        ('{"source":["\\udc00\\ud800"]}', "is no character"),
+        ("[" * 100_000, "nested too deep"),
+        ('{"a":' * 100_000, "nested too deep"),
+    ],
+)
+def test_json_that_only_python_accepts_is_refused(text: str, message: str):
+    with pytest.raises(PatternError) as refused:
+        patterns.read(text)
+    assert message in str(refused.value)
+
+
+def test_a_byte_order_mark_and_pairs_of_surrogates_are_accepted():
+    assert patterns.read('\ufeff{"source":["\\ud83d\\ude42"]}') == {"source": ["🙂"]}
+
+
+@pytest.mark.parametrize(
+    "value", ["inf", "-inf", "nan", "1e400", "1_000", "\uff15", "0x10", "", " 1", "1 ", "."]
+)
+def test_what_is_no_number_is_refused_in_a_filter(value: str):
+    with pytest.raises(PatternError, match="is no number"):
+        made(ORDER, f"total>={value}")
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [("5e9", 5_000_000_000), ("+1.5", 1.5), (".5", 0.5), ("-1E2", -100)]
+)
+def test_numbers_in_other_notations(value: str, number: float):
+    assert made(ORDER, f"total>={value}")["detail"] == {"total": [{"numeric": [">=", number]}]}
+
+
+def test_half_a_surrogate_pair_is_refused_in_a_filter():
+    with pytest.raises(PatternError, match="is no character"):
+        made(ORDER, "id=\udcff")
+
+
+def test_a_number_that_is_too_large_for_python_is_refused():
+    wanted = patterns.read('{"detail-type":["OrderPlaced"],"detail":{"total":[1e400]}}')
+    assert faults(wanted) == ["detail.total: inf is no number that EventBridge can compare"]
+
+
+def test_the_alternatives_of_an_envelope_are_checked_for_their_events():
+    wanted = {
+        "source": ["x"],
+        "$or": [
+            {"detail-type": ["OrderPlaced"], "detail": {"totl": [1]}},
+            {"detail-type": ["OrderPlacd"]},
+        ],
+    }
+    assert faults(wanted) == [
+        "detail.totl: OrderPlaced has no such field; did you mean 'total'?",
+        "detail-type: no event is sent as 'OrderPlacd'; did you mean 'OrderPlaced'?",
+    ]
+    outer = {"detail-type": ["OrderPlaced"], "$or": [{"source": ["x"]}, {"detail": {"sku": ["a"]}}]}
+    assert faults(outer) == ["detail.sku: OrderPlaced has no such field"]
+    good = {"detail-type": ["OrderPlaced"], "$or": [{"source": ["x"]}, {"detail": {"total": [1]}}]}
+    assert faults(good) == []
+
+
+def test_an_address_with_a_zone_is_refused():
+    pattern = {"source": [{"cidr": "fe80::1%eth0/64"}]}
+    assert "cidr needs an address" in faults(pattern)[0]

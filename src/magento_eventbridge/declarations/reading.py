@@ -4,7 +4,6 @@ A declaration that is wrong is refused with file, line and reason; the others ar
 reads the same files by the same rules.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from magento_eventbridge.magento.agent.module import shipped
 from magento_eventbridge.magento.env_php import read_deployment
 from magento_eventbridge.magento.installation import module_switches
 from magento_eventbridge.magento.php_values import PhpFileError
+from magento_eventbridge.provisioning.pattern_syntax import parsed
 from magento_eventbridge.provisioning.patterns import PatternError, check, known
 
 NAME = "eventbridge_events.xml"
@@ -198,7 +198,7 @@ def _declaration(element: Any, place: str) -> Declaration:
 
 def _pattern(text: str) -> Mapping[str, Any]:
     try:
-        pattern = json.loads(text)
+        pattern = parsed(text)
     except ValueError as error:
         raise ValueError(f"the pattern is not JSON: {error}") from None
     if not isinstance(pattern, dict) or not pattern:

@@ -21,6 +21,51 @@ _GREATEST_NUMBER = 5_000_000_000
 _ESCAPED = re.compile(r"\\(.?)", re.S)
 
 
+def parsed(text: str) -> Any:
+    """Read a pattern's JSON as EventBridge does.
+
+    Python's parser would accept more: numbers that are none, and a second field of one name, of
+    which it keeps the last without a word.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    try:
+        value = json.loads(
+            text.removeprefix("\ufeff"), object_pairs_hook=_members, parse_constant=_no_number
+        )
+        check_text(json.dumps(value, ensure_ascii=False))
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    return value
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"'{twice}' is there twice: put the values in one array")
+    return members
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number")
+
+
+def check_text(text: str) -> None:
+    """Check that a text can be sent.
+
+    Raises:
+        ValueError: it has half of a surrogate pair, which is no character.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        raise ValueError(f"\\u{ord(half):04x} is no character") from None
+
+
 def written(pattern: Mapping[str, Any]) -> str:
     """Return a pattern as it is sent to AWS: as short as it can be."""
     return json.dumps(pattern, ensure_ascii=False, separators=(",", ":"))
@@ -147,7 +192,8 @@ def _cidr_faults(at: str, operand: Any) -> Iterator[str]:
         return
     address, _, bits = operand.partition("/")
     try:
-        longest = ipaddress.ip_address(address).max_prefixlen - 1
+        # Python accepts a zone after an IPv6 address, as fe80::1%eth0.
+        longest = ipaddress.ip_address("" if "%" in address else address).max_prefixlen - 1
     except ValueError:
         yield f"{at}: cidr needs an address and a number of bits, as 10.0.0.0/24"
         return

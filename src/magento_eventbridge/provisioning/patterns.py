@@ -4,6 +4,7 @@ AWS accepts a pattern with a misspelt field and never matches it; here that is a
 """
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,8 +15,10 @@ from magento_eventbridge.catalog.event import DetailLevel
 from magento_eventbridge.catalog.schema import detail_schema
 from magento_eventbridge.provisioning.pattern_syntax import (
     TEXT_OPERATORS,
+    check_text,
     length_faults,
     operator_faults,
+    parsed,
     similar,
 )
 
@@ -26,6 +29,7 @@ _ENVELOPE = frozenset(
     | {"time", "version"}
 )
 # Longest first: what begins with another one must be tried before it.
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _FILTER = re.compile(
     r"(?P<field>[\w.-]+?)(?P<operator>!\^=|!\?|\?|!=|\^=|\$=|~=|>=|<=|=|>|<)(?P<value>.*)", re.S
 )
@@ -92,6 +96,10 @@ def make(
 
 
 def _read(filter_text: str, events: list[Known]) -> tuple[str, Any]:
+    try:
+        check_text(filter_text)
+    except ValueError as error:
+        raise PatternError(f"{filter_text!a}: {error}") from None
     match = _FILTER.fullmatch(filter_text)
     if not match:
         raise PatternError(
@@ -135,10 +143,8 @@ def _typed(field: str, text: str, events: list[Known]) -> Any:
 
 
 def _number(field: str, text: str) -> int | float:
-    try:
-        number = float(text)
-    except ValueError:
-        raise PatternError(f"detail.{field}: '{text}' is no number") from None
+    if not _NUMBER.fullmatch(text) or not math.isfinite(number := float(text)):
+        raise PatternError(f"detail.{field}: '{text}' is no number")
     return int(number) if number.is_integer() else number
 
 
@@ -169,7 +175,7 @@ def read(text: str) -> Json:
         PatternError: it is not JSON, or no object.
     """
     try:
-        pattern = json.loads(text)
+        pattern = parsed(text)
     except ValueError as error:
         raise PatternError(f"the pattern is not JSON: {error}") from None
     if not isinstance(pattern, dict):
@@ -188,12 +194,26 @@ def check(pattern: Mapping[str, Any], events: list[Known]) -> None:
     """
     faults = [*length_faults(pattern), *_envelope_faults(pattern)]
     if not faults:
-        named, unknown = _named(pattern.get("detail-type"), events)
-        faults += unknown
-        if isinstance(pattern.get("detail"), dict):
-            faults += _detail_faults(pattern["detail"], named, events)
+        faults += _content_faults(pattern, [], events)
     if faults:
         raise PatternError("\n".join(dict.fromkeys(faults)))
+
+
+def _content_faults(
+    pattern: Mapping[str, Any], named: list[Known], events: list[Known]
+) -> Iterator[str]:
+    """Check detail-types and details, also those of the alternatives in `$or`.
+
+    Args:
+        named: the events that the pattern around it names.
+    """
+    here, unknown = _named(pattern.get("detail-type"), events)
+    yield from unknown
+    named = here or named
+    if isinstance(pattern.get("detail"), dict):
+        yield from _detail_faults(pattern["detail"], named, events)
+    for choice in pattern.get("$or", []):
+        yield from _content_faults(choice, named, events)
 
 
 def _envelope_faults(pattern: Mapping[str, Any]) -> Iterator[str]:
@@ -339,6 +359,8 @@ def _value_faults(at: str, value: Any, schema: Json) -> Iterator[str]:
         yield f"{at}: {json.dumps(value)} is no value to match"
     elif None not in types and not wanted & types:
         yield f"{at}: {json.dumps(value)} can never match: it is {' or '.join(sorted(types))}"
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{at}: {value} is no number that EventBridge can compare"
     elif isinstance(value, float) and value.is_integer():
         # EventBridge compares numbers as they are written; docs/decisions/0005-numbers.md.
         yield f"{at}: {value} never matches: write {int(value)}, as the bridge does"

@@ -52,6 +52,9 @@ class Rule:
                 f"rule '{self.name}': a name has 1 to 64 letters, digits, dots, hyphens and "
                 "underscores"
             )
+        # One target that is named twice is one.
+        by_arn = {target.bare_arn: target for target in self.targets}
+        object.__setattr__(self, "targets", tuple(by_arn.values()))
         if len(self.targets) > MOST:
             raise TargetError(f"rule {self.name}: has {len(self.targets)} targets, may have {MOST}")
 
@@ -155,6 +158,12 @@ def _of(rule: Rule) -> Json:
     return {"EventBusName": rule.bus} if rule.bus else {}
 
 
+# How each service says that a thing does not exist.
+_ABSENT = "ResourceNotFoundException"
+_NO_QUEUE = re.compile("NonExistentQueue|QueueDoesNotExist")
+_NO_TOPIC = "(NotFound"
+
+
 def _asked(clients: Clients, absent: str, service: str, operation: str, **about: Any) -> Json:
     """Ask for a thing that may not exist yet: nothing then."""
     try:
@@ -165,7 +174,8 @@ def _asked(clients: Clients, absent: str, service: str, operation: str, **about:
         raise
 
 
-_ABSENT = "ResourceNotFoundException"
+# What PutRule would remove from a rule that has it.
+_KEPT = ("Description", "RoleArn", "ScheduleExpression")
 
 
 def _rule_changes(clients: Clients, rule: Rule) -> Iterator[AwsChange]:
@@ -173,7 +183,7 @@ def _rule_changes(clients: Clients, rule: Rule) -> Iterator[AwsChange]:
     if (
         present
         and present.get("State") == "ENABLED"
-        and _json(present.get("EventPattern")) == rule.pattern
+        and same_json(_json(present.get("EventPattern")), rule.pattern)
     ):
         return
     action = f"{'change' if present else 'create'} rule {rule.name} on bus {rule.bus or 'default'}"
@@ -185,8 +195,7 @@ def _rule_changes(clients: Clients, rule: Rule) -> Iterator[AwsChange]:
             Name=rule.name,
             EventPattern=written(rule.pattern),
             State="ENABLED",
-            **({"Description": present["Description"]} if present.get("Description") else {}),
-            **({"RoleArn": present["RoleArn"]} if present.get("RoleArn") else {}),
+            **{name: present[name] for name in _KEPT if present.get(name)},
             **_of(rule),
         ),
     )
@@ -224,24 +233,59 @@ def _merged(present: Json, wanted: Json) -> Json:
 
 def _prune_changes(clients: Clients, rule: Rule, arn: str) -> Iterator[AwsChange]:
     wanted = {target.bare_arn for target in rule.targets}
-    for present in _targets(clients, rule.name, _of(rule)):
-        if present["Arn"] in wanted:
+    present = _targets(clients, rule.name, _of(rule))
+    kept = [target for target in present if target["Arn"] in wanted]
+    for target in present:
+        if target in kept:
             continue
         yield AwsChange(
-            f"remove target {present['Arn']} of rule {rule.name}",
-            lambda identity=present["Id"]: clients.call(  # type: ignore[misc]
-                "events", "remove_targets", Rule=rule.name, Ids=[identity], **_of(rule)
-            ),
+            f"remove target {target['Arn']} of rule {rule.name}",
+            lambda target=target: _remove_target(clients, rule, target),  # type: ignore[misc]
         )
-        revoke = _REVOKES.get(service_of(present["Arn"]))
-        if revoke:
-            yield from revoke(clients, rule, present["Arn"], arn)
+        yield from _revocation(clients, rule, target["Arn"], arn)
+    still_used = {_dead_letters(target) for target in kept} | wanted
+    still_used |= {target.options.dead_letters for target in rule.targets}
+    removed = {target["Arn"] for target in present}
+    for queue in dict.fromkeys(_dead_letters(target) for target in present):
+        if queue and queue not in still_used | removed:
+            yield from _revocation(clients, rule, queue, arn)
+
+
+def _dead_letters(target: Json) -> str | None:
+    queue: str | None = target.get("DeadLetterConfig", {}).get("Arn")
+    return queue
+
+
+def _revocation(clients: Clients, rule: Rule, target: str, arn: str) -> Iterator[AwsChange]:
+    """Return what closes a target again; nothing if a role of its own account opens it."""
+    revoke = _REVOKES.get(service_of(target))
+    if revoke and account_of(target) == account_of(arn):
+        yield from revoke(clients, rule, target, arn)
 
 
 def _put_target(clients: Clients, rule: Rule, entry: Json) -> None:
     answer = clients.call("events", "put_targets", Rule=rule.name, Targets=[entry], **_of(rule))
-    for failed in answer.get("FailedEntries", []):
-        raise AwsError(f"target {entry['Arn']}: {failed['ErrorCode']}: {failed['ErrorMessage']}")
+    _check_entries(answer, entry)
+
+
+def _remove_target(clients: Clients, rule: Rule, target: Json) -> None:
+    answer = clients.call(
+        "events", "remove_targets", Rule=rule.name, Ids=[target["Id"]], **_of(rule)
+    )
+    _check_entries(answer, target)
+
+
+def _check_entries(answer: Json, target: Json) -> None:
+    """Check the one entry of a call: AWS answers 200 though it failed.
+
+    Raises:
+        AwsError: it failed.
+    """
+    failed = [*answer.get("FailedEntries", []), *[{}] * bool(answer.get("FailedEntryCount"))]
+    if failed:
+        about = (failed[0].get("ErrorCode"), failed[0].get("ErrorMessage"))
+        reason = ": ".join(filter(None, about)) or "AWS refused it and does not say why"
+        raise AwsError(f"target {target['Arn']}: {reason}")
 
 
 def _targets(clients: Clients, name: str, of: Json) -> list[Json]:
@@ -272,7 +316,12 @@ def _permit_queue(clients: Clients, rule: Rule, queue: str, arn: str) -> Iterato
 
 
 def _revoke_queue(clients: Clients, rule: Rule, queue: str, arn: str) -> Iterator[AwsChange]:
-    url, document = _queue_policy(clients, queue)
+    try:
+        url, document = _queue_policy(clients, queue)
+    except AwsError as error:
+        if _NO_QUEUE.search(str(error)):
+            return  # a queue that is gone lets nobody in
+        raise
     changed = _without(document, arn)
     if changed is not None:
         yield AwsChange(
@@ -309,7 +358,13 @@ def _permit_topic(clients: Clients, rule: Rule, target: Target, arn: str) -> Ite
 
 
 def _revoke_topic(clients: Clients, rule: Rule, topic: str, arn: str) -> Iterator[AwsChange]:
-    changed = _without(_topic_policy(clients, topic), arn)
+    try:
+        document = _topic_policy(clients, topic)
+    except AwsError as error:
+        if _NO_TOPIC in str(error):
+            return  # a topic that is gone lets nobody in
+        raise
+    changed = _without(document, arn)
     if changed and changed.get("Statement"):  # a topic's policy may not be empty
         yield AwsChange(
             f"no longer let rule {rule.name} publish to topic {name_of(topic)}",
@@ -333,7 +388,7 @@ def _set_topic_policy(clients: Clients, topic: str, document: Json) -> None:
 
 
 def _permit_function(clients: Clients, rule: Rule, target: Target, arn: str) -> Iterator[AwsChange]:
-    if any(arn in json.dumps(known) for known in _function_statements(clients, target.arn)):
+    if any(_is_about(known, arn) for known in _function_statements(clients, target.arn)):
         return
     yield AwsChange(
         f"let rule {rule.name} invoke function {target.name}",
@@ -351,7 +406,7 @@ def _permit_function(clients: Clients, rule: Rule, target: Target, arn: str) -> 
 
 def _revoke_function(clients: Clients, rule: Rule, function: str, arn: str) -> Iterator[AwsChange]:
     for known in _function_statements(clients, function):
-        if arn in json.dumps(known):
+        if _is_about(known, arn):
             yield AwsChange(
                 f"no longer let rule {rule.name} invoke function {name_of(function)}",
                 lambda sid=known["Sid"]: clients.call(  # type: ignore[misc]
@@ -362,8 +417,18 @@ def _revoke_function(clients: Clients, rule: Rule, function: str, arn: str) -> I
 
 def _function_statements(clients: Clients, function: str) -> list[Json]:
     policy = _asked(clients, _ABSENT, "lambda", "get_policy", FunctionName=function)
-    statements: list[Json] = _json(policy.get("Policy")).get("Statement", [])
-    return statements
+    return _statements(_json(policy.get("Policy")))
+
+
+def _is_about(known: Json, rule_arn: str) -> bool:
+    """Return whether a statement lets this rule in."""
+    sources = [
+        value
+        for condition in known.get("Condition", {}).values()
+        for key, value in condition.items()
+        if key.lower() == "aws:sourcearn"
+    ]
+    return known.get("Effect") == "Allow" and rule_arn in sources
 
 
 def _permit_logs(clients: Clients, rule: Rule, target: Target, arn: str) -> Iterator[AwsChange]:
@@ -419,7 +484,7 @@ _REVOKES: dict[str, Callable[[Clients, Rule, str, str], Iterator[AwsChange]]] = 
 
 def _with(document: Json, wanted: Json) -> Json | None:
     """Return a policy with a statement in it; None if it has that already."""
-    others = document.get("Statement", [])
+    others = _statements(document)
     if wanted in others:
         return None
     kept = [known for known in others if known.get("Sid") != wanted["Sid"]]
@@ -428,10 +493,21 @@ def _with(document: Json, wanted: Json) -> Json | None:
 
 def _without(document: Json, rule_arn: str) -> Json | None:
     """Return a policy without the statements for a rule; None if it has none."""
-    others = document.get("Statement", [])
+    others = _statements(document)
     condition = {"ArnEquals": {"aws:SourceArn": rule_arn}}
     kept = [known for known in others if known.get("Condition") != condition]
     return {**document, "Statement": kept} if len(kept) < len(others) else None
+
+
+def _statements(document: Json) -> list[Json]:
+    """Return the statements of a policy; a single one may stand without an array."""
+    statements = document.get("Statement", [])
+    return [statements] if isinstance(statements, dict) else list(statements)
+
+
+def same_json(one: Any, other: Any) -> bool:
+    """Return whether two values are the same JSON: to Python, true is 1, and 1.0 is 1."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def _json(text: str | None) -> Json:

@@ -14,7 +14,7 @@ from typing import Any
 from magento_eventbridge.aws.arns import account_of, partition, region_of
 from magento_eventbridge.aws.clients import Clients
 from magento_eventbridge.provisioning.pattern_syntax import written
-from magento_eventbridge.provisioning.rules import AwsChange, ExistingRule
+from magento_eventbridge.provisioning.rules import AwsChange, ExistingRule, same_json
 from magento_eventbridge.provisioning.targets import SERVICE, Target, TargetError
 
 Json = dict[str, Any]
@@ -67,6 +67,9 @@ class Subscription:
                 f"subscriber '{self.name}': a name has 1 to 64 letters, digits, dots, hyphens and "
                 "underscores, and begins with a letter or a digit"
             )
+        # One target that is named twice is one.
+        by_arn = {target.bare_arn: target for target in self.targets}
+        object.__setattr__(self, "targets", tuple(by_arn.values()))
         for target in self.targets:
             self._check(target)
 
@@ -331,7 +334,7 @@ def _update(clients: Clients, arn: str, request: Json) -> Iterator[AwsChange]:
 def _has_pattern(filters: Json, request: Json) -> bool:
     wanted = [json.loads(each["Pattern"]) for each in request["FilterConfiguration"]["Filters"]]
     present = [each for each in filters.get("Filters", []) if each["Scope"] == "DATA"]
-    return wanted == [json.loads(each["Pattern"]) for each in present]
+    return same_json(wanted, [json.loads(each["Pattern"]) for each in present])
 
 
 def _delete(clients: Clients, one: Json) -> AwsChange:
