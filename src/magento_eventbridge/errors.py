@@ -16,6 +16,7 @@
     ├── LogFileError                   1  the log file cannot be opened
     ├── LoginLinkError                 1  no login link for the console can be created
     ├── NewerSchemaError               1  a file was written by a newer version
+    ├── NotificationError              1  a notification cannot be sent, or a channel not be used
     ├── ProgressError                  1  the progress of a backfill cannot be kept
     ├── QueueError                     1  a queue cannot be used now
     ├── RegionError                    1  AWS has no such region

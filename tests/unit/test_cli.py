@@ -273,6 +273,7 @@ def test_the_commands_are_those_that_are_documented():
         "version",
         "agent install",
         "console login",
+        "notify test",
         "agent check",
         "agent enable",
         "agent disable",

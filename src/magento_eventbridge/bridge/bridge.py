@@ -14,6 +14,7 @@ from magento_eventbridge.bridge.background import background_task
 from magento_eventbridge.bridge.bus_watch import watch_buses
 from magento_eventbridge.bridge.dispatching import delivery_policy, dispatching
 from magento_eventbridge.bridge.heartbeat import heartbeat
+from magento_eventbridge.bridge.notifying import Notifier
 from magento_eventbridge.bridge.queues import open_queue, renew_login, when_login_refused
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.bridge.scheduled_audit import ScheduledAudit
@@ -71,6 +72,7 @@ class Bridge:
         queues, dispatchers: what delivers, once `serve` has begun.
         journal: the events that the console shows; None: no journal is kept.
         ledger: what was delivered, for the audit; None: none is kept.
+        notifier: notifies people of problems.
     """
 
     def __init__(
@@ -106,6 +108,11 @@ class Bridge:
         if settings.metrics.enabled:
             where = ListenerOptions(settings.metrics.host, settings.metrics.port)
             self.monitoring = MonitoringServer(where, self.journal)
+        self.notifier = Notifier(
+            settings, lambda: list(zip(self.queues, self.dispatchers, strict=True))
+        )
+        if self.monitoring:
+            self.monitoring.watch_notifications(self.notifier.senders)
         self._tracing = tracing(settings)
         self.store = store
         self._declarations = CurrentCatalog(settings)
@@ -246,6 +253,7 @@ class Bridge:
             figures = self.monitoring.audit if self.monitoring else AuditFigures()
             watch = ScheduledAudit(lambda: self.settings, figures).run()
             await stack.enter_async_context(background_task(watch, "audit"))
+            await stack.enter_async_context(self.notifier.running(figures))
             if self.monitoring:
                 self.monitoring.is_serving()
             self._service_manager.ready(self._status_line())

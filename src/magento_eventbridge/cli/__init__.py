@@ -36,6 +36,7 @@ COMMANDS = {
     "schemas": "Export and publish schemas of the events.",
     "dead-letters": "Show, redrive or drop captures that could not be delivered.",
     "console": "Log in to the console of the running bridge.",
+    "notify": "Test the notifications of problems.",
     "agent": "Install the Magento module into a store, check it, and switch events on.",
 }
 FAILURE = 1

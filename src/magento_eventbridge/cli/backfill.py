@@ -35,6 +35,7 @@ from magento_eventbridge.cli.output import AsJson, note, out, show_json
 from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.delivery.envelope import ConditionNotMetError, build_entry
 from magento_eventbridge.magento.database import DatabaseOptions, database_options
+from magento_eventbridge.observability.operators import record_action
 from magento_eventbridge.settings.model import Settings
 
 NAME = "backfill"
@@ -145,6 +146,8 @@ def run(
     request = _request(kind, since, until, store, status, limit, detail_type, rate)
     settings, _ = settings_of(config, overrides, magento_root)
     start_log(settings)
+    if not dry_run:
+        record_action("began a backfill of %s", request.kind)
     code = run_loop(_run(settings, request, replica, dry_run, restart, as_json))
     if code:
         raise typer.Exit(code)

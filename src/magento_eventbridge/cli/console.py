@@ -1,7 +1,5 @@
 """`console`: log in to the console of the running bridge."""
 
-import getpass
-import os
 from typing import Annotated
 
 import typer
@@ -9,6 +7,7 @@ import typer
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, sources_of
 from magento_eventbridge.cli.output import AsJson, note, out, show_json
 from magento_eventbridge.console.login_links import Visitor, create_link
+from magento_eventbridge.observability.operators import caller
 from magento_eventbridge.settings.layers import load
 
 app = typer.Typer(help="Log in to the console of the running bridge.", no_args_is_help=True)
@@ -45,20 +44,10 @@ def login(
     settings, _ = load(own)
     if not settings.console.login:
         note("console.login is off: no login is needed")
-    visitor = Visitor(user or _caller(), "read-only" if read_only else "operator")
+    visitor = Visitor(user or caller(), "read-only" if read_only else "operator")
     link = create_link(settings.console_login_file, visitor)
     if as_json:
         show_json({"url": link, "user": visitor.user, "role": visitor.role})
         return
     out.print(link)
     note(f"the link logs {visitor.user} in once, within ten minutes, as {visitor.role}")
-
-
-def _caller() -> str:
-    """Return who runs the command, also behind sudo."""
-    if name := os.environ.get("SUDO_USER"):
-        return name
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user of a container without a name
-        return f"user {os.getuid()}"

@@ -9,9 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from magento_eventbridge.bridge.queues import open_queue
+from magento_eventbridge.bridge.startup import start_log
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
 from magento_eventbridge.cli.output import AsJson, out, show_json, table
 from magento_eventbridge.delivery.ports import DeadLetter, DeadLetters
+from magento_eventbridge.observability.operators import record_action
 
 app = typer.Typer(
     help="Show, redrive or drop captures that could not be delivered.", no_args_is_help=True
@@ -99,7 +101,9 @@ def redrive(
 ) -> None:
     """Put dead letters back into the queue, once their cause is fixed."""
     chosen = _chosen(numbers, every)
-    count: int = _with(config, overrides, magento_root, queue, lambda dead: dead.redrive(chosen))
+    count: int = _with(
+        config, overrides, magento_root, queue, lambda dead: dead.redrive(chosen), act="redrove"
+    )
     _report("redriven", count, as_json)
 
 
@@ -118,7 +122,9 @@ def drop(
     chosen = _chosen(numbers, every)
     if not yes:
         typer.confirm("These events will never be delivered. Delete them?", abort=True, err=True)
-    count: int = _with(config, overrides, magento_root, queue, lambda dead: dead.drop(chosen))
+    count: int = _with(
+        config, overrides, magento_root, queue, lambda dead: dead.drop(chosen), act="dropped"
+    )
     _report("dropped", count, as_json)
 
 
@@ -128,13 +134,24 @@ def _with(
     magento_root: MagentoRoot,
     name: str | None,
     ask: Callable[[DeadLetters], Awaitable[Any]],
+    *,
+    act: str = "",
 ) -> Any:
+    """Ask the dead letters of a queue; an act, which returns how many it was about, is logged."""
     settings, _ = settings_of(config, overrides, magento_root)
+    if act:
+        start_log(settings)
 
     async def asking() -> Any:
         queue = open_queue(settings, name, must_exist=True)
         try:
-            return await ask(queue.dead_letters)
+            answer = await ask(queue.dead_letters)
+            if act:
+                is_deletion = act == "dropped"
+                record_action(
+                    f"{act} %d dead letters of %s", answer, queue.name, is_deletion=is_deletion
+                )
+            return answer
         finally:
             await queue.close()
 

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from magento_eventbridge.bridge.startup import start_log
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
 from magento_eventbridge.cli.output import AsJson, out, show_json
 from magento_eventbridge.inlets.client import hand_over
+from magento_eventbridge.observability.operators import record_action
 from magento_eventbridge.settings.errors import SettingsError
 
 NAME = "replay"
@@ -35,10 +37,12 @@ def run(
     settings, _ = settings_of(config, overrides, magento_root)
     if not settings.inlet.secrets:
         raise SettingsError("inlet.secrets: signing needs a secret that the bridge knows")
+    start_log(settings)
     scheme = "https" if settings.inlet.tls_certificate else "http"
     target = url or f"{scheme}://{settings.inlet.host}:{settings.inlet.port}"
     secret = settings.inlet.secrets[0].get_secret_value()
     receipt = asyncio.run(hand_over(target, secret, file.read_bytes().split(b"\n")))
+    record_action("handed over %d captures of %s", receipt.accepted, file)
     if as_json:
         faults = [{"line": line, "error": error} for line, error in receipt.rejected]
         show_json({"accepted": receipt.accepted, "rejected": faults})

@@ -22,6 +22,7 @@ from magento_eventbridge.cli.output import AsJson, note, out, show_json
 from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.delivery.envelope import Entry, sample_entry
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
+from magento_eventbridge.observability.operators import record_action
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.sinks.eventbridge.buses import BusCheck, BusState
 
@@ -52,6 +53,7 @@ def run(
     event = known[detail_type]
     view_of(settings, store)
     start_log(settings)
+    record_action("sent a test event, %s of store view %d", detail_type, store)
     verdict, entry, bus = asyncio.run(_send(settings, event, store))
     is_delivered = verdict.fate is Fate.DELIVERED
     if as_json:

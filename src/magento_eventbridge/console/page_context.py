@@ -50,6 +50,7 @@ class PageContext:
     archive: Archive | None
     is_closing: bool = False
     findings: tuple[float, list[Finding]] | None = None
+    notification_test: tuple[float, dict[str, str | None]] | None = None
     _depths: list[QueueState] = field(default_factory=list)
     _depths_count_until: float = 0.0
     _faults: list[Fault] = field(default_factory=list)

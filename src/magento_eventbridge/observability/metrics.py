@@ -4,7 +4,7 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +63,34 @@ class JournalWriter(Protocol):
         ...
 
 
+class NamedChannel(Protocol):
+    """A channel of notifications."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+
+class NotificationFigures(Protocol):
+    """The counters of one channel of notifications since the start."""
+
+    @property
+    def channel(self) -> NamedChannel:
+        """The channel."""
+        ...
+
+    @property
+    def sent(self) -> int:
+        """Messages that were accepted."""
+        ...
+
+    @property
+    def failures(self) -> int:
+        """Tries that failed."""
+        ...
+
+
 @dataclass
 class AuditFigures:
     """The result of the last audit that `serve` ran.
@@ -96,6 +124,7 @@ class Metrics(Collector):
         self._inlet_counters: dict[str, InletFigures] = {}
         self._journal: JournalWriter | None = None
         self._files: dict[str, Path] = {}
+        self._senders: Sequence[NotificationFigures] = ()
         self.audit = AuditFigures()
 
     def watch_delivery(self, queue: Queue, dispatcher: Dispatcher, counts: DeliveryCounts) -> None:
@@ -114,6 +143,10 @@ class Metrics(Collector):
     def watch_journal(self, journal: JournalWriter) -> None:
         """Include the journal."""
         self._journal = journal
+
+    def watch_notifications(self, senders: Sequence[NotificationFigures]) -> None:
+        """Include the channels of notifications."""
+        self._senders = senders
 
     def watch_file(self, name: str, path: Path) -> None:
         """Include the size of a file and the free space of its disk."""
@@ -139,6 +172,16 @@ class Metrics(Collector):
         yield dropped
         yield from self._files_of_bridge()
         yield from self._audit()
+        yield from self._notifications()
+
+    def _notifications(self) -> Iterator[Metric]:
+        notifications = _counter(
+            "notifications", "Notifications to people, one for each try", "channel", "result"
+        )
+        for sender in self._senders:
+            notifications.add_metric([sender.channel.name, "sent"], sender.sent)
+            notifications.add_metric([sender.channel.name, "failed"], sender.failures)
+        yield notifications
 
     def _audit(self) -> Iterator[Metric]:
         missing = _gauge("audit_missing", "Events that the last audit found missing")

@@ -1,6 +1,6 @@
 """Serve metrics and health of all queues and inlets of a running bridge."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -15,6 +15,7 @@ from magento_eventbridge.observability.metrics import (
     InletFigures,
     JournalWriter,
     Metrics,
+    NotificationFigures,
 )
 
 
@@ -74,6 +75,10 @@ class MonitoringServer:
     def watch_file(self, name: str, path: Path) -> None:
         """Include the size of a file and the free space of its disk."""
         self._metrics.watch_file(name, path)
+
+    def watch_notifications(self, senders: Sequence[NotificationFigures]) -> None:
+        """Include the channels of notifications."""
+        self._metrics.watch_notifications(senders)
 
     @property
     def audit(self) -> AuditFigures:

@@ -10,6 +10,7 @@ from magento_eventbridge.settings.claim_check import ClaimCheckSettings
 from magento_eventbridge.settings.delivery import DeliverySettings
 from magento_eventbridge.settings.fields import OptionalPath, OptionalText
 from magento_eventbridge.settings.listeners import ConsoleSettings, InletSettings, MetricsSettings
+from magento_eventbridge.settings.notifications import NotificationSettings
 from magento_eventbridge.settings.queues import (
     AmqpSettings,
     CronConsumersRunnerSettings,
@@ -45,6 +46,7 @@ class Settings(ViewSettings):
     audit: AuditSettings = AuditSettings()
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()
+    notifications: NotificationSettings = NotificationSettings()
     log: LogSettings = LogSettings()
     magento_root: OptionalPath = Field(
         None, description="the store's folder: the bridge uses its configuration and writes its log"

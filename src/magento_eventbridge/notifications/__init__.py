@@ -1,0 +1,1 @@
+"""Notify people of problems: by e-mail, Slack, webhook, SNS or Apprise."""
