@@ -156,9 +156,8 @@ class _HttpChannel:
         except (aiohttp.ClientError, ValueError, OSError) as error:
             why = _without(str(error) or type(error).__name__, *self._secrets)
             raise NotificationError(f"{self.target}: {why}") from None
-        raise NotificationError(
-            f"{self.target}: HTTP {answer.status}: {_without(said, *self._secrets)[:_LONGEST_ANSWER]}"
-        )
+        said = _without(said, *self._secrets)[:_LONGEST_ANSWER]
+        raise NotificationError(f"{self.target}: HTTP {answer.status}: {said}")
 
     def _body(self, message: Message) -> dict[str, Any]:
         return message.as_json()
