@@ -113,7 +113,7 @@ class DeclarationReader
         $before = libxml_use_internal_errors(true);
         try {
             $document = new \DOMDocument();
-            if (!$document->loadXML($xml, LIBXML_NONET)) {
+            if (trim($xml) === '' || !$document->loadXML($xml, LIBXML_NONET)) {
                 $this->refuse($file, 'not well-formed');
                 return [];
             }

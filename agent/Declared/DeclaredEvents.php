@@ -88,7 +88,12 @@ class DeclaredEvents implements WatcherInterface
     }
 
     /**
-     * Handles an event that the shop has declared.
+     * Handles an event that the shop has declared. If one of its own events fails, the others are captured.
+     *
+     * @param string $event
+     * @param DataObject $data
+     * @return void
+     * @throws \Throwable the first failure
      */
     public function on(string $event, DataObject $data): void
     {
@@ -98,15 +103,23 @@ class DeclaredEvents implements WatcherInterface
                 $this->beforeSave((string)$name, $object);
             }
         }
+        $failure = null;
         foreach ($this->declarations->ofMagentoEvent(strtolower($event)) as $name => $declared) {
             $object = $declared['object'] === '' ? $data : $data->getData($declared['object']);
             if ($object === null) {
                 continue;
             }
-            $storeId = $this->storeId($object);
-            if ($this->declarations->isOn($name, $storeId ?? $this->execution->getStoreId())) {
-                $this->capture((string)$name, $event, $declared, $object, $storeId);
+            try {
+                $storeId = $this->storeId($object);
+                if ($this->declarations->isOn($name, $storeId ?? $this->execution->getStoreId())) {
+                    $this->capture((string)$name, $event, $declared, $object, $storeId);
+                }
+            } catch (\Throwable $exception) {
+                $failure = $failure ?? $exception;
             }
+        }
+        if ($failure !== null) {
+            throw $failure;
         }
     }
 

@@ -15,6 +15,8 @@ class FieldPaths
 {
     private const LONGEST_VALUE = 65536;
     private const DEEPEST = 4;
+    private const MOST_MEMBERS = 20000;
+    private const CUSTOM = 'custom_attributes';
     private const MEMBERS = '[]';
     private const ALL = '*';
 
@@ -29,11 +31,18 @@ class FieldPaths
     private $logger;
 
     /**
-     * Paths that have been reported as too long, as keys.
+     * Paths whose values were reported, as keys.
      *
      * @var bool[]
      */
     private $reported = [];
+
+    /**
+     * How many more members of arrays and objects the current path may have.
+     *
+     * @var int
+     */
+    private $membersLeft = 0;
 
     /**
      * @param SecretNames $secrets
@@ -56,13 +65,33 @@ class FieldPaths
     {
         $values = [];
         foreach ($paths as $path) {
-            $found = $this->secrets->isSecret($path) ? [] : $this->follow($root, explode('.', $path));
+            $found = $this->secrets->isSecret($path) ? [] : $this->found($root, $path);
             if ($found) {
                 $values[$path] = $this->limited($path, $found[0]);
             }
         }
 
         return $values;
+    }
+
+    /**
+     * Returns the value of a path in an array; null if it cannot be read, an empty array if there is none.
+     *
+     * @param mixed $root
+     * @param string $path
+     * @return array
+     */
+    private function found($root, string $path): array
+    {
+        $this->membersLeft = self::MOST_MEMBERS;
+        try {
+            return $this->follow($root, explode('.', $path));
+        } catch (\Throwable $failure) {
+            // A getter of another module that fails must not cost the event.
+            $this->report($path, sprintf('cannot be read: %s: %s', get_class($failure), $failure->getMessage()));
+
+            return [null];
+        }
     }
 
     /**
@@ -119,6 +148,9 @@ class FieldPaths
         if (!is_object($of)) {
             return [];
         }
+        if ($name === self::CUSTOM && $of instanceof CustomAttributesDataInterface) {
+            return [$this->customAttributes($of)];
+        }
         if ($of instanceof DataObject && $of->getData($name) !== null) {
             return [$of->getData($name)];
         }
@@ -133,6 +165,19 @@ class FieldPaths
         }
 
         return $of instanceof DataObject && $of->hasData($name) ? [null] : [];
+    }
+
+    /**
+     * Returns the custom attributes of an object, by their codes.
+     */
+    private function customAttributes(CustomAttributesDataInterface $of): array
+    {
+        $values = [];
+        foreach ($of->getCustomAttributes() ?: [] as $attribute) {
+            $values[$attribute->getAttributeCode()] = $attribute->getValue();
+        }
+
+        return $values;
     }
 
     /**
@@ -159,7 +204,8 @@ class FieldPaths
     private function plain($value, int $depth)
     {
         if ($value === null || is_scalar($value)) {
-            return $value;
+            // JSON has no infinity.
+            return is_float($value) && !is_finite($value) ? null : $value;
         }
         if ($value instanceof \DateTimeInterface) {
             return $value->format('Y-m-d\TH:i:sP');
@@ -174,6 +220,9 @@ class FieldPaths
         }
         $plain = [];
         foreach ($value as $name => $member) {
+            if (--$this->membersLeft < 0) {
+                throw new \LengthException(sprintf('it has more than %d members', self::MOST_MEMBERS));
+            }
             if (is_int($name) || !$this->secrets->isSecret((string)$name)) {
                 $plain[$name] = $this->plain($member, $depth + 1);
             }
@@ -207,16 +256,19 @@ class FieldPaths
         if ($length <= self::LONGEST_VALUE) {
             return $value;
         }
-        if (!isset($this->reported[$path])) {
-            $this->reported[$path] = true;
-            $this->logger->warning(sprintf(
-                "The value at '%s' has %d bytes, more than %d: it is null in the event",
-                $path,
-                $length,
-                self::LONGEST_VALUE
-            ));
-        }
+        $this->report($path, sprintf('has %d bytes, more than %d', $length, self::LONGEST_VALUE));
 
         return null;
+    }
+
+    /**
+     * Logs once why the value of a path is null.
+     */
+    private function report(string $path, string $reason): void
+    {
+        if (!isset($this->reported[$path])) {
+            $this->reported[$path] = true;
+            $this->logger->warning(sprintf("The value at '%s' %s: it is null in the event", $path, $reason));
+        }
     }
 }

@@ -166,12 +166,15 @@ def test_without_declarations_a_capture_of_an_own_event_waits():
     ("event", "reason"),
     [
         ('<event name="A"/>', "no <on event"),
-        ('<event><on event="x"/></event>', "attribute 'name' is required"),
+        ('<event><on event="x"/></event>', "<event> needs name"),
         (
             '<event name="A"><on event="x"/><field name="a" path="b" type="money"/></event>',
             "'money'",
         ),
-        ('<event name="A"><on event="x"/><field name="a" path="b"/></event>', "'type' is required"),
+        (
+            '<event name="A"><on event="x"/><field name="a" path="b"/></event>',
+            "field 'a': <field> needs name, path and type",
+        ),
         ('<event name="A"><on event="x"/><pattern>{</pattern></event>', "not JSON"),
         ('<event name="A"><on event="x"/><pattern>[]</pattern></event>', "must be a JSON object"),
         (
@@ -216,7 +219,43 @@ def test_without_declarations_a_capture_of_an_own_event_waits():
             "a secret or to card data",
         ),
         ('<event name="A"><on event="x"/><fields/></event>', "fields"),
-        ('<happening name="A"/>', "happening"),
+        ('<happening name="A"/>', "<config> has only <event>, not <happening>"),
+        ('<event name="Price Changed"/>', "name 'Price Changed' must be letters, digits"),
+        ('<event name="A" type="x"/>', "no attribute 'type'; there are name, subject"),
+        ('<event name="A">on</event>', "<event> must not have text of its own"),
+        ('<event name="OrderPlacd"/>', "did you mean 'OrderPlaced'?"),
+        (
+            '<event name="A"><field name="a" path="x" type="string"/><on event="x"/></event>',
+            "event 'A': <on> is too late: the order is description, on, changed, pattern, field",
+        ),
+        (
+            '<event name="A"><description/><description/><on event="x"/></event>',
+            "there can be only one <description>",
+        ),
+        ('<event name="A"><on event="x" save="new"/></event>', "one of any, created, updated"),
+        *(
+            (
+                f'<event name="A"><on event="x"/><field name="a" path="x" type="{kind}"/></event>',
+                f"field 'a': type '{kind}' must be one of string, integer, number, boolean, "
+                f"object, array; did you mean '{meant}'?",
+            )
+            for kind, meant in (("int", "integer"), ("decimal", "number"), ("strng", "string"))
+        ),
+        *(
+            (
+                f'<event name="A"><on event="x"/><field name="a" path="{path}" type="string"/>'
+                "</event>",
+                hint,
+            )
+            for path, hint in (
+                ("getPriceInfo()", "for getPriceInfo() write price_info"),
+                ("items[0].sku", "a single member of an array cannot be named"),
+                ("*", "a wildcard can only be the end of a path"),
+                ("items sku", "must be names with dots between, as customer.email"),
+                ("payment.*", "the values of 'payment.*' are an object: set its type"),
+                ("a." * 130 + "b", "must be names with dots between, as customer.email"),
+            )
+        ),
     ],
 )
 def test_a_wrong_declaration_is_refused_with_file_and_line_and_the_others_go_on(
@@ -232,7 +271,14 @@ def test_a_wrong_declaration_is_refused_with_file_and_line_and_the_others_go_on(
 
 @pytest.mark.parametrize(
     "text",
-    ["", "<config>", "<other/>", '<!DOCTYPE c [<!ENTITY e SYSTEM "file:///etc/passwd">]>&e;'],
+    [
+        "",
+        "<config>",
+        "<other/>",
+        '<!DOCTYPE c [<!ENTITY e SYSTEM "file:///etc/passwd">]>&e;',
+        '<!DOCTYPE c [<!ENTITY e SYSTEM "file:///etc/passwd">]><config><event name="A">'
+        '<description>&e;</description><on event="x"/></event></config>',
+    ],
 )
 def test_a_file_that_is_no_configuration_is_refused(tmp_path, text):
     bad = tmp_path / "bad.xml"
@@ -240,6 +286,22 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path, text):
     declared = reading.read_files([bad, declare(tmp_path, POINTS)])
     assert [fault.file for fault in declared.faults] == [str(bad)]
     assert [event.name for event in declared.events] == ["LoyaltyPointsChanged"]
+
+
+def test_a_file_in_another_encoding_than_it_says_is_refused_with_what_to_do(tmp_path):
+    file = declare(tmp_path, '<event name="A"><description>Größe</description></event>')
+    file.write_bytes(file.read_text("utf-8").encode("latin-1"))
+    (fault,) = reading.read_files([file]).faults
+    assert "save the file in UTF-8, or name its encoding in the first line" in fault.reason
+    named = b'<?xml version="1.0" encoding="ISO-8859-1"?>' + file.read_bytes()
+    file.write_bytes(named.replace(b"</event>", b'<on event="x"/></event>'))
+    (event,) = reading.read_files([file]).events
+    assert event.description == "Größe"
+
+
+def test_a_processing_instruction_is_passed_over(tmp_path):
+    (event,) = reading.read_files([declare(tmp_path, "<?php echo 1 ?>", POINTS)]).events
+    assert event.name == "LoyaltyPointsChanged"
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path):

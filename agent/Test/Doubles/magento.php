@@ -74,6 +74,15 @@ namespace Magento\InventoryApi\Api {
     }
 }
 
+namespace Magento\Framework\Api {
+    interface CustomAttributesDataInterface
+    {
+        public function getCustomAttribute($code);
+
+        public function getCustomAttributes();
+    }
+}
+
 namespace Magento\Framework\Event {
     interface ManagerInterface
     {

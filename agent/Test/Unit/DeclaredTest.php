@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Test\Unit;
 
+use Magento\Framework\Api\CustomAttributesDataInterface;
 use Magento\Framework\DataObject;
 use Magento\Framework\Event;
 use MagentoEventBridge\Agent\Declared\DeclaredEvents;
@@ -148,6 +149,11 @@ class DeclaredTest extends TestCase
             {
                 return $argument;
             }
+
+            public function getBroken(): string
+            {
+                throw new \LogicException('another module fails');
+            }
         };
         $order = new DataObject([
             'total' => '10.5',
@@ -160,7 +166,11 @@ class DeclaredTest extends TestCase
             ],
             'big' => str_repeat('x', 70000),
             'nested' => ['a' => ['password' => 'p', 'b' => 1]],
+            'infinite' => INF,
+            'many' => array_fill(0, 200, array_fill(0, 200, 1)),
+            'customer' => $this->withCustomAttribute('loyalty_level', 'gold'),
         ]);
+        $order->setData('itself', $order);
 
         $values = (new FieldPaths(new SecretNames(), $this->shop->log))->of($order, [$path]);
         self::assertSame($expected, $values);
@@ -183,10 +193,91 @@ class DeclaredTest extends TestCase
             'a getter that needs an argument' => ['extension_attributes.with_argument', []],
             'items' => ['items[].sku', ['items[].sku' => ['A', 'B']]],
             'items of items' => ['items[].options[].label', ['items[].options[].label' => ['S', 'M']]],
+            'infinite' => ['infinite', ['infinite' => null]],
             'no list' => ['total[].sku', ['total[].sku' => null]],
             'too long' => ['big', ['big' => null]],
+            'a getter that fails' => ['extension_attributes.broken', ['extension_attributes.broken' => null]],
+            'too many members' => ['many', ['many' => null]],
+            'a custom attribute by its code' => ['customer.loyalty_level', ['customer.loyalty_level' => 'gold']],
+            'a custom attribute' => [
+                'customer.custom_attributes.loyalty_level',
+                ['customer.custom_attributes.loyalty_level' => 'gold'],
+            ],
+            'custom attributes' => [
+                'customer.custom_attributes.*',
+                ['customer.custom_attributes.*' => ['loyalty_level' => 'gold']],
+            ],
+            'around a circle' => ['itself.itself.total', ['itself.itself.total' => '10.5']],
             'an array without secrets' => ['nested', ['nested' => ['a' => ['b' => 1]]]],
         ];
+    }
+
+    public function testAPathThatFailsIsReportedOnceAndTheOthersAreRead(): void
+    {
+        $broken = new class {
+            public function getBroken(): string
+            {
+                throw new \LogicException('another module fails');
+            }
+        };
+        $paths = new FieldPaths(new SecretNames(), $this->shop->log);
+        $root = new DataObject(['a' => $broken, 'sku' => 'A']);
+        $paths->of($root, ['a.broken', 'sku']);
+
+        self::assertSame(['a.broken' => null, 'sku' => 'A'], $paths->of($root, ['a.broken', 'sku']));
+        self::assertCount(1, $this->shop->log->lines);
+        self::assertStringContainsString('another module fails', $this->shop->log->lines[0]);
+    }
+
+    public function testAnOwnEventThatFailsDoesNotCostTheOthers(): void
+    {
+        $this->shop->declarations->events = [
+            'product_save_after' => [
+                'Broken' => ['changed' => null] + self::DECLARED,
+                'PriceChanged' => self::DECLARED,
+            ],
+        ];
+        $product = new StoredModel($this->shop->database, 'product', ['entity_id' => 7, 'sku' => 'A', 'price' => 10]);
+        try {
+            $this->save($product->setOrigData());
+            self::fail('the fence logs the failure');
+        } catch (\TypeError $failure) {
+            $this->shop->database->commit();
+        }
+
+        self::assertSame(['PriceChanged'], array_column($this->shop->database->written(), 'declared'));
+    }
+
+    private function withCustomAttribute(string $code, string $value): CustomAttributesDataInterface
+    {
+        return new class ($code, $value) implements CustomAttributesDataInterface {
+            private $attribute;
+
+            public function __construct(string $code, string $value)
+            {
+                $this->attribute = new DataObject(['attribute_code' => $code, 'value' => $value]);
+            }
+
+            public function getCustomAttribute($code)
+            {
+                return $code === $this->attribute->getAttributeCode() ? $this->attribute : null;
+            }
+
+            public function getCustomAttributes()
+            {
+                return [$this->attribute];
+            }
+
+            public function setCustomAttribute($code, $value)
+            {
+                return $this;
+            }
+
+            public function setCustomAttributes(array $attributes)
+            {
+                return $this;
+            }
+        };
     }
 
     private function declareAndLoad(array $declared): StoredModel

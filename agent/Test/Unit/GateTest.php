@@ -163,6 +163,7 @@ class GateTest extends TestCase
     {
         return [
             'MagentoEventBridge\Agent\Plugin\DispatchSourceItems',
+            'MagentoEventBridge\Agent\Plugin\DispatchStockItems',
             'MagentoEventBridge\Agent\Plugin\ObserveDeclaredEvents',
         ];
     }

@@ -279,7 +279,8 @@ class ShopCatalog:
             raise DeclarationsUnknownError(capture.declared)
         raise UndeclaredEventError(
             f"unknown Magento event {capture.event!r}: the event '{capture.declared}' is not "
-            "declared in eventbridge_events.xml: declare it, then redrive; or drop it"
+            "declared in eventbridge_events.xml, or its declaration is refused ('events check' "
+            "shows why): correct that, then redrive; or drop it"
         )
 
     def accepts(self, event: EventDefinition, detail: Json) -> bool:

@@ -4,6 +4,8 @@ A declaration that is wrong is refused with file, line and reason; the others ar
 reads the same files by the same rules.
 """
 
+import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +23,7 @@ from magento_eventbridge.catalog.declared import (
 )
 from magento_eventbridge.catalog.schema import COMMON, detail_schema
 from magento_eventbridge.declarations.catalogs import catalog_of
+from magento_eventbridge.declarations.schema_errors import explain
 from magento_eventbridge.magento.agent.module import shipped
 from magento_eventbridge.magento.env_php import read_deployment
 from magento_eventbridge.magento.installation import module_switches
@@ -145,25 +148,46 @@ def _read(file: Path, shown: str) -> Iterator[Declaration | Fault]:
         yield Fault(shown, 0, f"cannot be read: {error.strerror}")
         return
     except etree.XMLSyntaxError as error:
-        yield Fault(shown, error.lineno or 0, f"not well-formed: {error.msg}")
+        yield Fault(shown, error.lineno or 0, f"not well-formed: {_syntax(error)}")
         return
     if root.tag != "config":
         yield Fault(shown, root.sourceline, f"the root must be <config>, not <{root.tag}>")
         return
     schema = _schema()
     for element in root:
+        if not isinstance(element.tag, str):
+            continue  # a processing instruction
         # Each by itself, so that one that is wrong does not cost the others.
         alone = etree.Element("config")
         line = element.sourceline
         alone.append(element)
-        if not schema.validate(alone):
-            first = schema.error_log[0]
-            yield Fault(shown, first.line or line, first.message)
+        if error := _schema_error(schema, alone):
+            yield Fault(shown, *error)
             continue
         try:
             yield _declaration(element, f"{shown}:{line}")
         except ValueError as error:
             yield Fault(shown, line, f"event '{element.get('name')}': {error}")
+
+
+def _syntax(error: etree.XMLSyntaxError) -> str:
+    message = re.sub(r", line \d+, column \d+$", "", error.msg or "")
+    if "encoding" in message:
+        return f"{message}; save the file in UTF-8, or name its encoding in the first line"
+    return message
+
+
+def _schema_error(schema: Any, config: Any) -> tuple[int, str] | None:
+    """Return line and reason of the first error of a file with one event."""
+    line = config[0].sourceline
+    try:
+        if schema.validate(config):
+            return None
+    except etree.XMLSchemaValidateError:
+        return line, "it cannot be checked: entities of a DOCTYPE are not read"
+    first = schema.error_log[0]
+    places = config.xpath(first.path or "/config/event")
+    return first.line or line, explain(first, places[0] if places else config[0])
 
 
 def _declaration(element: Any, place: str) -> Declaration:
@@ -175,6 +199,8 @@ def _declaration(element: Any, place: str) -> Declaration:
                 f"field '{name}': the path '{path}' leads to a secret or to card data, which "
                 "never leaves the shop"
             )
+        if path.endswith(".*") and field.get("type") != "object":
+            raise ValueError(f"field '{name}': the values of '{path}' are an object: set its type")
         fields.append(DeclaredField(name, path, field.get("type")))
     names = [field.name for field in fields]
     for name in names:
@@ -233,9 +259,11 @@ def _fault_of(declaration: Declaration) -> str | None:
         taken |= documented.detail.model_fields.keys()
         taken |= detail_schema(documented, "full")["properties"].keys()
     elif not declaration.triggers:
+        close = difflib.get_close_matches(declaration.name, _DOCUMENTED, 1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
         return (
             'no <on event="…"/> says which Magento event it comes from, and no documented event '
-            "has this name"
+            f"has this name{hint}"
         )
     if declaration.changed:
         taken.add("previous")
