@@ -161,8 +161,8 @@ def _read(file: Path, shown: str) -> Iterator[Declaration | Fault]:
         alone = etree.Element("config")
         line = element.sourceline
         alone.append(element)
-        if error := _schema_error(schema, alone):
-            yield Fault(shown, *error)
+        if misfit := _schema_error(schema, alone):
+            yield Fault(shown, *misfit)
             continue
         try:
             yield _declaration(element, f"{shown}:{line}")
