@@ -31,7 +31,7 @@ class Subject:
     destination: Destination
 
 
-@pytest.fixture(params=["recording", "dry-run", "eventbridge", "custom-bus"])
+@pytest.fixture(params=["recording", "dry-run", "eventbridge", "global-endpoint", "custom-bus"])
 async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     async with AsyncExitStack() as stack:
         sink: Sink
@@ -40,9 +40,10 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
             sink = RecordingSink()
         elif request.param == "dry-run":
             sink = DryRunSink(Limits(max_entries=10, max_bytes=1_000_000))
-        elif request.param == "eventbridge":
+        elif request.param in ("eventbridge", "global-endpoint"):
             endpoint = await stack.enter_async_context(put_events())
-            destination = Destination("eu-west-1", None, endpoint.url, KEYS)
+            identity = "abcde.veo" if request.param == "global-endpoint" else None
+            destination = Destination("eu-west-1", None, endpoint.url, KEYS, endpoint_id=identity)
             sink = EventBridgeSink(CredentialsFinder(), answer_seconds=5)
         else:
             bus = await stack.enter_async_context(custom_bus())

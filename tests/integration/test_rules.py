@@ -780,6 +780,15 @@ def test_an_event_of_a_target_is_tested(command, tmp_path):
     assert ran.out.startswith(f"match     OrderPlaced ({event})")
 
 
+def test_lines_end_where_json_says(command, tmp_path):
+    event = {"detail-type": "OrderPlaced", "detail": {"note": "one\u2028two\x85three"}}
+    lines = "\r\n".join(json.dumps(event, ensure_ascii=False) for _ in range(2))
+    file = tmp_path / "events.ndjson"
+    file.write_text(f"\ufeff{lines}\n", encoding="utf-8")
+    ran = command("rules", "test", '{"detail-type":["OrderPlaced"]}', file, "--local", "--json")
+    assert [each["matches"] for each in ran.json["events"]] == [True, True]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -232,3 +232,57 @@ def test_a_refusal_is_reported(command, monkeypatch, nothing_of_this_machine):
     assert (ran.status, ran.out) == (1, "")
     assert "ForbiddenException" in ran.err
     assert "not you" in ran.err
+
+
+def test_events_that_share_a_detail_type_have_schemas_of_their_own(command, tmp_path):
+    ran = command(
+        *("schemas", "export", tmp_path, "--format", "jsonschema", *SETTINGS),
+        *("--set", "detail_types.OrderPlaced=Order", "--set", "detail_types.OrderCanceled=Order"),
+    )
+    assert ran.status == 0
+    names = {path.name for path in (tmp_path / "jsonschema").iterdir()}
+    assert {"Order-OrderPlaced.json", "Order-OrderCanceled.json"} <= names
+    assert len(names) == 37
+
+
+def test_a_detail_type_is_no_path(command, tmp_path):
+    folder = tmp_path / "out"
+    ran = command(
+        *("schemas", "export", folder, "--format", "jsonschema", *SETTINGS),
+        *(
+            "--set",
+            "detail_types.OrderPlaced=../../Order",
+            "--set",
+            "detail_types.OrderCanceled=..",
+        ),
+    )
+    assert ran.status == 0
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.parent for path in files} == {folder / "jsonschema"}
+    assert len(files) == 37
+    assert "..-..-Order.json" in {path.name for path in files}
+
+
+def test_publishing_events_that_share_a_detail_type_converges(command, monkeypatch):
+    kept = {}
+
+    def answer(request: Request):
+        name = unquote(request.path.rpartition("/")[2])
+        if request.method == "GET":
+            if "/schemas/" not in request.path:
+                return {"RegistryName": name}
+            return kept.get(name) or Refusal("NotFoundException", "no such schema", 404)
+        kept[name] = {**request.json, "SchemaVersion": "1"}
+        return kept[name]
+
+    with aws_stub() as stub:
+        for name, value in environment(stub.url).items():
+            monkeypatch.setenv(name, value)
+        stub.answer = answer
+        shared = ("detail_types.OrderPlaced=Order", "detail_types.OrderCanceled=Order")
+        publish = ("schemas", "publish", *(word for one in shared for word in ("--set", one)))
+        assert len(command(*publish).out.splitlines()) == 37
+        assert "nothing to do" in command(*publish).out
+    assert {"shop.example.com@Order-OrderPlaced", "shop.example.com@Order-OrderCanceled"} <= set(
+        kept
+    )

@@ -50,14 +50,15 @@ def read_events(file: Path, route: Route) -> Iterator[tuple[str, Json]]:
         SampleError: it cannot be read, or a line is neither event nor capture.
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SampleError(f"{file}: {error}, and it is not a detail-type") from None
     whole = _json(text)
     if whole is not None:
         yield from _read(f"{file}", text, whole, route)
         return
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not by splitlines, which also divides at U+2028, which JSON has within texts.
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             result = _json(line)
             if result is None:
@@ -68,7 +69,7 @@ def read_events(file: Path, route: Route) -> Iterator[tuple[str, Json]]:
 def _json(text: str) -> Json | None:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

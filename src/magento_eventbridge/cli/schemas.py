@@ -1,6 +1,7 @@
 """`schemas`: write the events' schemas to files, and publish them in a schema registry."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -115,10 +116,13 @@ def _route(settings: Settings, store: int) -> Route:
 
 
 def _subjects(route: Route) -> list[Subject]:
-    return [
+    subjects = [
         Subject(event, route.detail_type(event.detail_type), route.source, route.detail)
         for event in route.catalog.events
     ]
+    # Names that differ only in what a registry or a file system replaces are one name there.
+    count = Counter(subject.schema_name for subject in subjects)
+    return [replace(each, shares_name=count[each.schema_name] > 1) for each in subjects]
 
 
 def _texts(style: SchemaFormat, route: Route) -> dict[str, str]:
@@ -143,7 +147,7 @@ def _texts(style: SchemaFormat, route: Route) -> dict[str, str]:
         SchemaFormat.DRAFT4: schemas.json_schema_draft_4,
         SchemaFormat.OPENAPI3: schemas.open_api_3,
     }[style]
-    return {f"{style}/{subject.sent}.json": _text(write(subject)) for subject in subjects}
+    return {f"{style}/{subject.file_name}": _text(write(subject)) for subject in subjects}
 
 
 def _text(document: dict[str, Any]) -> str:

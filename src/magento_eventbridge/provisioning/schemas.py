@@ -21,6 +21,7 @@ Json = dict[str, Any]
 
 _DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 _NOT_IN_A_NAME = re.compile(r"[^0-9A-Za-z_.@-]")
+_NOT_IN_A_FILES_NAME = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,29 @@ class Subject:
         sent: its detail-type on the bus.
         source: its source on the bus.
         level: how much its detail says.
+        shares_name: another event is sent by the same detail-type.
     """
 
     event: EventDefinition
     sent: str
     source: str
     level: DetailLevel = "documented"
+    shares_name: bool = False
+
+    @property
+    def name(self) -> str:
+        """The detail-type, with the documented one if other events are sent by it too."""
+        return f"{self.sent}-{self.event.detail_type}" if self.shares_name else self.sent
 
     @property
     def schema_name(self) -> str:
         """The name in a schema registry: as EventBridge names what it discovers."""
-        return _NOT_IN_A_NAME.sub("-", f"{self.source}@{self.sent}")
+        return _NOT_IN_A_NAME.sub("-", f"{self.source}@{self.name}")
+
+    @property
+    def file_name(self) -> str:
+        """The name of its file, whatever is in the detail-type."""
+        return _NOT_IN_A_FILES_NAME.sub("-", f"{self.name}.json")
 
 
 def json_schema(subject: Subject) -> Json:
