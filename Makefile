@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE =
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: install demo dist screenshots test test-quick coverage soak lint bench bench-queues docs lock audit fuzz
+.PHONY: install demo dist release screenshots test test-quick coverage soak lint bench bench-queues docs lock audit fuzz
 
 install: $(VENV)/installed
 
@@ -44,6 +44,11 @@ demo: $(VENV)/installed-demo
 dist: install
 	$(BIN)/python -m tools.distributions
 	$(BIN)/python -m tools.prove_distributions
+
+# Prepares, commits and tags a release; 'git push --follow-tags' publishes it. REPOSITORY, the public
+# address https://github.com/OWNER/NAME, is needed once.
+release: install
+	$(BIN)/python -m tools.release '$(VERSION)' $(REPOSITORY)
 
 # The pictures of the console that README and docs show; needs Chromium.
 screenshots: install

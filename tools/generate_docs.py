@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from magento_eventbridge import __version__
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, EVENTS, EventDefinition
 from magento_eventbridge.catalog.schema import detail_schema
 from magento_eventbridge.delivery.envelope import full_metadata, metadata
@@ -37,7 +38,7 @@ SAMPLE_TRACKING = {
     "hostname": "web-1",
     "time": 1598438976123,
     "storeId": 1,
-    "version": {"module": "0.1.0", "php": "8.2.7", "magento": "2.4.6"},
+    "version": {"module": __version__, "php": "8.2.7", "magento": "2.4.6"},
     "user": {"id": 3, "username": "admin", "email": "admin@example.com"},
     "ip": "172.17.0.1",
     "userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:68.0) Gecko/20100101 Firefox/68.0",

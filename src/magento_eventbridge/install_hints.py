@@ -5,7 +5,10 @@ a checkout. A release that publishes them sets `PUBLISHED` and runs `make docs`.
 """
 
 PUBLISHED = False
-"""Whether the packages are at PyPI, Packagist and npm, published by this project."""
+"""Whether the packages are at PyPI and npm, published by this project: a release sets it."""
+
+AGENT_PUBLISHED = False
+"""Whether the agent is at Packagist, which needs a repository that has `agent/` as its root."""
 
 REPOSITORY = ""
 """The address of the public repository, such as https://github.com/OWNER/NAME; empty: none.
@@ -31,7 +34,7 @@ def pip_install_events(*, published: bool = PUBLISHED) -> str:
     return f"pip install {'magento-eventbridge-events' if published else './packaging/events'}"
 
 
-def agent_install(root: object, *, published: bool = PUBLISHED) -> str:
+def agent_install(root: object, *, published: bool = AGENT_PUBLISHED) -> str:
     """Return how to install the agent in a store."""
     command = f"'magento-eventbridge agent install {root}'"
     return f"{command}, or 'composer require {AGENT_PACKAGE}' there" if published else command

@@ -1,37 +1,97 @@
-"""A release is refused while tag, version, changelog and hints do not agree."""
+"""One command prepares a release; it is refused while tag, versions and changelogs disagree."""
+
+import datetime
+import json
+import shutil
+from pathlib import Path
 
 import pytest
-from tools.check_release import problems
+from tools import check_release, release
+from tools.check_release import problems, versions
+
+from magento_eventbridge import __version__
 
 REPOSITORY = "https://github.example.com/shop/bridge"
 CHANGELOG = "# Changelog\n\n## Unreleased\n\n## 1.2.0 - 2026-11-27\n\n### Added\n\n- Something.\n"
+TODAY = datetime.date(2026, 11, 27)
+
+
+def found(tag="v1.2.0", version="1.2.0", changelog=CHANGELOG, published=True, address=REPOSITORY):
+    changelogs = {"CHANGELOG.md": changelog}
+    return problems(tag, version, changelogs, published=published, repository=address)
 
 
 def test_a_prepared_release_has_no_problem():
-    assert problems("v1.2.0", "1.2.0", CHANGELOG, published=True, repository=REPOSITORY) == []
+    assert found() == []
 
 
 @pytest.mark.parametrize(
-    ("tag", "version", "changelog", "published", "problem"),
+    ("given", "problem"),
     [
-        ("v1.2.1", "1.2.0", CHANGELOG, True, "the tag must be v1.2.0"),
-        ("1.2.0", "1.2.0", CHANGELOG, True, "the tag must be v1.2.0"),
-        ("v1.3.0", "1.3.0", CHANGELOG, True, "no heading '## 1.3.0 - YYYY-MM-DD'"),
+        ({"tag": "v1.2.1"}, "the tag must be v1.2.0"),
+        ({"tag": "1.2.0"}, "the tag must be v1.2.0"),
+        ({"tag": "v1.3.0", "version": "1.3.0"}, "no heading '## 1.3.0 - YYYY-MM-DD'"),
         (
-            "v1.2.0",
-            "1.2.0",
-            CHANGELOG.replace("## Unreleased\n", "## Unreleased\n\n### Fixed\n\n- A bug.\n"),
-            True,
-            "line 5: changes are still listed as unreleased",
+            {"changelog": CHANGELOG.replace("## Unreleased\n", "## Unreleased\n\n- A bug.\n")},
+            "CHANGELOG.md, line 5: changes are still listed as unreleased",
         ),
-        ("v1.2.0", "1.2.0", CHANGELOG, False, "PUBLISHED must be True"),
+        ({"published": False}, "PUBLISHED must be True"),
+        ({"address": ""}, "REPOSITORY must be"),
     ],
 )
-def test_what_does_not_agree_is_named(tag, version, changelog, published, problem):
-    (found,) = problems(tag, version, changelog, published=published, repository=REPOSITORY)
-    assert problem in found
+def test_what_does_not_agree_is_named(given, problem):
+    (one,) = found(**given)
+    assert problem in one
 
 
-def test_a_release_needs_the_address_of_the_repository():
-    (found,) = problems("v1.2.0", "1.2.0", CHANGELOG, published=True, repository="")
-    assert "REPOSITORY must be" in found
+def test_the_version_is_the_same_everywhere():
+    places = dict(versions())
+    assert len(places) == len(check_release.VERSIONS)
+    assert set(places.values()) == {__version__}
+
+
+def test_a_released_version_keeps_its_schemas():
+    """The changelog has a section of this version: the next version's tests need its schemas."""
+    changelog = (check_release.PROJECT / "CHANGELOG.md").read_text()
+    if f"## {__version__} - " in changelog:
+        kept = json.loads((release.SCHEMAS / f"{__version__}.json").read_text())
+        assert kept == json.loads(release.schemas())
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch) -> Path:
+    """A copy of the files that a release changes."""
+    files = {file for file, _ in check_release.VERSIONS} | set(check_release.CHANGELOGS)
+    hints = "src/magento_eventbridge/install_hints.py"
+    for file in (*files, hints):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(check_release.PROJECT / file, tmp_path / file)
+    (tmp_path / "schemas").mkdir()
+    monkeypatch.setattr(release, "PROJECT", tmp_path)
+    monkeypatch.setattr(release, "SCHEMAS", tmp_path / "schemas")
+    monkeypatch.setattr(release, "_HINTS", tmp_path / hints)
+    return tmp_path
+
+
+def test_one_command_prepares_a_release_and_changes_nothing_the_second_time(project):
+    def text(name: str) -> str:
+        return (project / name).read_text(encoding="utf-8")
+
+    for _ in range(2):
+        release.prepare("7.8.9", REPOSITORY + "/", TODAY)
+        assert {said for _, said in versions(project)} == {"7.8.9"}
+        changelogs = {name: text(name) for name in check_release.CHANGELOGS}
+        for changelog in changelogs.values():
+            assert changelog.count("## 7.8.9 - 2026-11-27\n") == 1
+            assert changelog.count("## Unreleased\n") == 1
+        hints: dict[str, object] = {}
+        exec(text("src/magento_eventbridge/install_hints.py"), hints)
+        assert (hints["PUBLISHED"], hints["REPOSITORY"]) == (True, REPOSITORY)
+        assert "OrderPlaced" in json.loads(text("schemas/7.8.9.json"))
+        assert problems("v7.8.9", "7.8.9", changelogs, published=True, repository=REPOSITORY) == []
+
+
+@pytest.mark.parametrize("version", ["1.2", "v1.2.3", "1.2.3rc1", ""])
+def test_only_whole_versions_are_released(version, capsys):
+    assert release.main(version, "") == 2
+    assert "is not a version such as 1.2.3" in capsys.readouterr().out
