@@ -20,7 +20,7 @@ class Context
     /**
      * The module's version, which `agent check` reads here.
      */
-    public const VERSION = '0.1.0';
+    public const VERSION = '1.0.0';
 
     private const TRACKING = 'aws_eventbridge/options/tracking';
 

@@ -1,3 +1,3 @@
 """A Magento 2 shop's events, delivered to Amazon EventBridge."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
