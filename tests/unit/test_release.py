@@ -73,7 +73,7 @@ def project(tmp_path: Path, monkeypatch) -> Path:
 
 
 def test_one_command_prepares_a_release_and_changes_nothing_the_second_time(project):
-    def text(name: str) -> str:
+    def text(name):
         return (project / name).read_text(encoding="utf-8")
 
     for _ in range(2):
