@@ -76,6 +76,9 @@ EXPLAINED: dict[str, Runs | NotRun] = {
     r"magento-eventbridge send-test": Runs("tests/integration/test_rules.py", '"send-test"'),
     r"magento-eventbridge serve": Runs("tests/end_to_end/test_serve_store.py", '"serve"'),
     r"magento-eventbridge consume": Runs("tests/end_to_end/test_queue_mode.py", '"consume"'),
+    r"magento-eventbridge notify test": Runs(
+        "tests/integration/test_notifications.py", '"notify", "test"'
+    ),
     r"magento-eventbridge dead-letters": Runs("tests/unit/test_cli.py", '"dead-letters"'),
 }
 
