@@ -264,7 +264,7 @@ def test_a_detail_type_is_no_path(command, tmp_path):
 
 
 def test_publishing_events_that_share_a_detail_type_converges(command, monkeypatch):
-    kept = {}
+    kept: dict[str, dict[str, str]] = {}
 
     def answer(request: Request):
         name = unquote(request.path.rpartition("/")[2])
