@@ -58,3 +58,18 @@ def test_contributing_describes_every_package_and_module(described):
 def test_contributing_describes_every_folder_of_the_project(described):
     assert described[1] == set(TOP)
     assert all((PROJECT / name).is_dir() for name in TOP)
+
+
+def test_the_page_of_dependencies_names_each_of_them():
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    project = settings["project"]
+    groups = [*project["optional-dependencies"].values(), *settings["dependency-groups"].values()]
+    needed = {
+        re.split(r"[\[<>=; ]", one)[0].lower()
+        for group in (project["dependencies"], *groups)
+        for one in group
+    } - {project["name"]}
+    page = (PROJECT / "docs/decisions/0007-dependencies.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\*\*([a-z0-9-]+)\*\*", page))
+    # atheris has no wheel for each Python: `make fuzz` installs it where there is one.
+    assert named - {"atheris"} == needed
