@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from playwright.async_api import Browser
@@ -42,6 +43,8 @@ async def test_every_page_is_accessible_and_fits(tmp_path: Path) -> None:
         await asyncio.sleep(1.5)
         events = [f"/events/{capture['id']}" for capture in (orders[0], unknown)]
         pages = [path for path in CONSOLE_PAGES if path not in WITHOUT_EVENTS]
+        destination = f"bus 'default' in eu-west-1 at {endpoint.url}"
+        pages.append(f"/destinations?{urlencode({'name': destination})}")
         await _check_pages(browser, bridge.console, [*pages, *events])
 
 

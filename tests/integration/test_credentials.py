@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,6 +42,34 @@ async def test_keys(finder: CredentialsFinder) -> None:
     assert (found.access_key, found.secret_key) == ("AKIAEXAMPLE", "secret")
     assert "secret" not in repr(source)
     assert str(await finder.summary(source, REGION)) == "AKIA…MPLE, found by keys"
+
+
+async def test_the_age_and_the_end_of_credentials_in_use_are_known(
+    finder: CredentialsFinder, tmp_path: Path
+) -> None:
+    keys = CredentialsSource(type="keys", access_key="AKIAEXAMPLE", secret_access_key="secret")
+    assert finder.in_use(keys) is None
+    began = time.time()
+    await finder.current(keys, REGION)
+    in_use = finder.in_use(keys)
+    assert in_use is not None and in_use.expires_at is None
+    assert began <= in_use.loaded_at <= time.time()
+    assert "secret" not in repr(in_use)
+    expires = datetime.now(UTC) + timedelta(hours=2)
+    answer = {
+        "Version": 1,
+        "AccessKeyId": "AKIAROTATED",
+        "SecretAccessKey": "secret",
+        "Expiration": expires.isoformat(),
+    }
+    (tmp_path / "answer").write_text(json.dumps(answer))
+    (tmp_path / "config").write_text(
+        f"[default]\ncredential_process = /bin/cat {tmp_path / 'answer'}\n"
+    )
+    process = CredentialsSource(type="default")
+    await finder.current(process, REGION)
+    in_use = finder.in_use(process)
+    assert in_use is not None and in_use.expires_at == pytest.approx(expires.timestamp(), abs=1)
 
 
 async def test_keys_that_are_empty_are_reported(finder: CredentialsFinder) -> None:

@@ -23,9 +23,17 @@ from magento_eventbridge.delivery.privacy import Privacy
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
 from magento_eventbridge.journal import recorder as module
 from magento_eventbridge.journal.archive import Archive, JournalError, Query, quantile
-from magento_eventbridge.journal.recorder import Recorder, Retention, WriteOptions, bound, clear
+from magento_eventbridge.journal.recorder import (
+    Level,
+    Recorder,
+    Retention,
+    WriteOptions,
+    bound,
+    clear,
+)
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
+from magento_eventbridge.sqlite_files import migrate, schema_steps
 from tests.support import recorded
 from tests.support.put_events import (
     Behaviour,
@@ -320,14 +328,85 @@ async def test_figures_show_scope_latency_and_verdict(tmp_path: Path) -> None:
     assert await archive.counts(time.time() + 60) == []
 
 
+async def test_figures_are_kept_by_destination(tmp_path: Path) -> None:
+    def script(number: int, entries: list[dict[str, Any]]) -> Behaviour:
+        return Refuse("ThrottlingException") if number == 0 else Take()
+
+    async with put_events(script) as endpoint:
+        archive = await _deliver(tmp_path, endpoint, recorded.orders(3))
+    (destination,) = {event.destination for event in await archive.search(Query(), 9)}
+    counts = await archive.counts(time.time() - 3600, destination=destination)
+    assert {(c.kind, c.name): c.events for c in counts if c.kind in ("verdict", "code")} == {
+        ("verdict", "delivered"): 3,
+        ("verdict", "waiting"): 3,
+        ("code", "ThrottlingException"): 3,
+    }
+    assert await archive.counts(0, destination="another bus") == []
+    assert await archive.has_destination(destination)
+    assert not await archive.has_destination("another bus")
+    assert await archive.last_failures(destination, 9) == []
+    assert await archive.waiting_kinds(destination, 9) == []
+
+
+async def test_events_are_found_by_the_time_of_a_try_that_failed(tmp_path: Path) -> None:
+    def script(number: int, entries: list[dict[str, Any]]) -> Behaviour:
+        if number == 0:
+            return Take({0: "MalformedDetail", 1: "InternalFailure"})
+        return Take()
+
+    async with put_events(script) as endpoint:
+        archive = await _deliver(tmp_path, endpoint, recorded.orders(4))
+    now = time.time()
+    failed = await archive.search(Query(failed_since=now - 60, failed_until=now), 9)
+    assert sorted(event.verdict for event in failed) == ["dead", "delivered"]
+    assert await archive.search(Query(failed_since=now), 9) == []
+    assert len(await archive.search(Query(tried_since=now - 60, tried_until=now), 9)) == 4
+    assert await archive.search(Query(tried_until=now - 60), 9) == []
+    destination = failed[0].destination
+    assert len(await archive.search(Query(destination=destination), 9)) == 4
+    assert await archive.search(Query(destination="another bus"), 9) == []
+    (dead,) = await archive.last_failures(destination, 9)
+    assert dead.verdict == "dead"
+
+
+async def test_of_what_waits_the_most_of_each_minute_is_kept(tmp_path: Path) -> None:
+    journal = Recorder(_file(tmp_path), Retention(), WriteOptions(every=0.02))
+    journal.open()
+    minute = int(time.time()) // 60 * 60
+    for waiting in (3, 9, 4):
+        journal.waits([Level(minute, "", "outbox", waiting), Level(minute + 1, "bus", "", waiting)])
+        await asyncio.sleep(0.1)
+    await asyncio.to_thread(journal.close)
+    assert await Archive(journal.path).counts(0) == [
+        (minute, "memory", "", 9),
+        (minute, "queue", "outbox", 9),
+    ]
+
+
+async def test_figures_of_a_former_version_are_kept(tmp_path: Path) -> None:
+    path = _file(tmp_path)
+    minute = int(time.time()) // 60 * 60
+    with sqlite3.connect(path, isolation_level=None) as connection:
+        migrate(connection, schema_steps("magento_eventbridge.journal")[:2])
+        connection.execute("INSERT INTO minutes VALUES (?, 'scope', 'order', 12)", (minute,))
+    connection.close()
+    journal = Recorder(path, Retention())
+    journal.open()
+    journal.waits([Level(minute, "", "outbox", 1)])
+    await asyncio.to_thread(journal.close)
+    counts = await Archive(path).counts(0, step=900)
+    start = minute // 900 * 900
+    assert counts == [(start, "queue", "outbox", 1), (start, "scope", "order", 12)]
+
+
 def test_quantiles_and_bounds() -> None:
     assert quantile([], 0.5) is None
     assert quantile([(0.1, 9), (5.0, 1)], 0.5) == 0.1
     assert quantile([(5.0, 1), (0.1, 9)], 0.95) == 5.0
     assert [bound(latency) for latency in (0.01, 0.05, 0.051, 100_000)] == [
+        "0.01",
         "0.05",
-        "0.05",
-        "0.1",
+        "0.075",
         "inf",
     ]
 

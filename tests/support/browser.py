@@ -20,6 +20,8 @@ CONSOLE_PAGES = (
     "/catalog/OrderPlaced",
     "/settings",
     "/settings?view=2",
+    "/destinations",
+    "/views/2",
     "/doctor",
     "/no-such-page",
 )

@@ -1,17 +1,23 @@
 """Texts of the console: durations, the state, the charts."""
 
+import html
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from magento_eventbridge.console import charts, words
 from magento_eventbridge.console.bridge_status import BridgeStatus, QueueState, status_of
+from magento_eventbridge.console.json_colours import json_colours
 from magento_eventbridge.delivery.apart import GroupStatus, Kind
 from magento_eventbridge.delivery.ports import Depth
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.status import DestinationStatus, LargeEventsStatus
 from magento_eventbridge.journal.archive import Count
+from magento_eventbridge.journal.recorder import LATENCIES, bound
 
 NOW = 1_795_453_984.0  # 2026-11-23 17:13:04
 
@@ -151,7 +157,8 @@ def test_rates_are_stacked_with_the_largest_scopes_first() -> None:
         Count(minute - 3600, "scope", "order", 900),  # before the hour
         Count(minute, "latency", "0.1", 900),
     ]
-    rates = charts.rates(counts, charts.SPANS["hour"], NOW)
+    figures = charts.figures(counts, charts.SPANS["hour"], NOW)
+    rates = figures.rates
     assert [(one.name, one.events) for one in rates.series] == [
         ("cart", 70),
         ("order", 65),
@@ -165,30 +172,105 @@ def test_rates_are_stacked_with_the_largest_scopes_first() -> None:
     assert [bar.series for bar in latest.bars] == [0, 1, 2, 3, 4, 5]
     assert sum(bar.height for bar in latest.bars) == pytest.approx(280 / 400 * charts.HEIGHT)
     assert latest.bars[-1].y == pytest.approx(charts.HEIGHT * (1 - 280 / 400))
-    assert former.text == "17:12: 5 a minute (order 5)"
-    assert latest.x + latest.width == pytest.approx(charts.WIDTH)
-    assert rates.labels == ["16:14", "16:29", "16:44", "16:59", "now"]
-    day = charts.rates(counts, charts.SPANS["day"], NOW)
+    assert former.label == "17:12: 5 a minute (order 5)"
+    assert former.events == (
+        "/events?verdict=delivered&tried_since=2026-11-23T17%3A12&tried_until=2026-11-23T17%3A13"
+    )
+    assert latest.step == 59
+    labels = [words.clock(at) for at in figures.labels]
+    assert labels == ["16:14", "16:29", "16:44", "16:59"]
+    day = charts.figures(counts, charts.SPANS["day"], NOW).rates
     assert day.events == 285 + 900
-    assert charts.rates([], charts.SPANS["hour"], NOW).columns == []
+    assert charts.figures([], charts.SPANS["hour"], NOW).rates.columns == []
 
 
-def test_latencies_are_lines_of_bounds() -> None:
+def _latencies(*counts: Count) -> charts.Chart:
+    return charts.figures(counts, charts.SPANS["hour"], NOW).latencies
+
+
+def test_half_and_95_percent_stand_beside_each_other_with_gaps_between_steps() -> None:
     minute = int(NOW) // 60 * 60
     counts = [
         Count(minute, "latency", "0.05", 90),
         Count(minute, "latency", "inf", 10),
         Count(minute - 3000, "latency", "3600.0", 1),
-        Count(minute - 9000, "latency", "1.0", 1),
+        Count(minute - 9000, "latency", "1.0", 1),  # before the hour
     ]
-    drawn = charts.latencies(counts, charts.SPANS["hour"], NOW)
-    assert (drawn.median_now, drawn.most_now) == (0.05, float("inf"))
-    strokes = drawn.most.split()
-    assert [stroke.count("M") for stroke in strokes] == [1, 1]  # a gap between them
-    heights = [float(stroke.rpartition(",")[2]) for stroke in strokes]
-    assert heights[-1] == 0
-    assert 0 < heights[0] < charts.HEIGHT
-    neighbours = [Count(minute - 60 * at, "latency", "900.0", 1) for at in (2, 1)]
-    joined = charts.latencies(neighbours, charts.SPANS["hour"], NOW)
-    assert joined.median.count("M") == 1
-    assert joined.median_now == 900
+    assert charts.latency_of(counts[:2]) == (0.05, float("inf"))
+    assert charts.latency_of([]) == (None, None)
+    drawn = _latencies(*counts)
+    early, late = drawn.columns  # nothing is drawn in the steps between them
+    assert (early.step, late.step) == (9, 59)
+    assert late.text == "half within 50 ms, 95 % within more than 1 d"
+    band, median, most = late.bars
+    assert most.y == 0 < median.y < charts.HEIGHT
+    assert most.x == median.x + median.width  # also when both are the same, as in the other step
+    assert band.height == pytest.approx(median.y - most.y)
+    band, median, most = early.bars
+    assert (band.height, median.y, median.x + median.width) == (0, most.y, most.x)
+    assert drawn.scale == ["1 d", "1 h", "1 min", "1 s", "10 ms"]
+
+
+@pytest.mark.parametrize(
+    ("latency", "scale"),
+    [
+        ("0.01", ["1 s", "100 ms", "10 ms"]),
+        ("0.05", ["1 s", "100 ms", "10 ms"]),
+        ("720.0", ["6 h", "1 h", "10 min"]),
+        ("86400.0", ["1 d", "6 h", "1 h"]),
+        ("inf", ["1 d", "6 h", "1 h"]),
+    ],
+)
+def test_the_scale_of_latencies_holds_every_value(latency: str, scale: list[str]) -> None:
+    drawn = _latencies(Count(int(NOW), "latency", latency, 1))
+    assert drawn.scale == scale
+    ((_, median, _),) = (column.bars for column in drawn.columns)
+    assert 0 <= median.y <= charts.HEIGHT - median.height
+
+
+def test_latency_buckets_have_no_jumps() -> None:
+    """A figure is at most twice what was measured."""
+    for lower, upper in pairwise(LATENCIES):
+        assert 1 < upper / lower <= 2
+    assert bound(720) == "720.0"
+
+
+def test_failures_and_backlog_stand_beside_successes() -> None:
+    minute = int(NOW) // 60 * 60
+    counts = [
+        Count(minute, "verdict", "delivered", 100),
+        Count(minute, "verdict", "waiting", 30),
+        Count(minute, "verdict", "dead", 2),
+        Count(minute - 60, "queue", "outbox", 7),
+        Count(minute - 60, "queue", "sqlite", 3),
+        Count(minute, "queue", "outbox", 0),
+    ]
+    figures = charts.figures(counts, charts.SPANS["hour"], NOW, {"destination": "bus 'a'"})
+    (failed,) = figures.failures.columns
+    assert failed.text == "32 failed a minute (retried 30, dead letter 2)"
+    assert failed.events.startswith("/events?destination=bus+%27a%27&failed_since=2026-11-23T17")
+    assert [one.events for one in figures.failures.series] == [30, 0, 2]
+    some, none = figures.backlog.columns
+    assert (some.text, none.text) == ("10 events waited", "0 events waited")
+    assert (bool(some.events), none.events, none.bars) == (True, "", [])
+    assert figures.backlog.last_link == some
+    assert figures.backlog.slots(figures.span)[-2:] == [some, none]
+    assert [(row.step.failures, row.step.waiting) for row in figures.rows] == [(32, 0), (0, 10)]
+
+
+def test_the_last_minute_is_this_one_and_a_share_of_the_one_before() -> None:
+    minute = int(NOW) // 60 * 60
+    counts = [Count(minute, "scope", "order", 5), Count(minute - 60, "scope", "order", 60)]
+    assert charts.in_last_minute(counts, minute + 15) == 5 + 45
+    assert charts.in_last_minute([], NOW) == 0
+
+
+def test_json_has_colours_and_no_markup_of_its_own() -> None:
+    text = json.dumps({"name": '<b>"x": 1</b>', "n": -1.5e3, "is": None, "of": ["a", True]})
+    markup = json_colours(text)
+    assert "<b>" not in markup
+    assert html.unescape(re.sub(r"</?span[^>]*>", "", markup)) == text
+    for kind, value in (("key", "&#34;n&#34;"), ("number", "-1500.0"), ("literal", "null")):
+        assert f'<span class="j-{kind}">{value}</span>' in markup
+    assert "span" not in json_colours("not JSON <at all>")
+    assert "span" not in json_colours(json.dumps(["x" * 300_000]))

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from magento_eventbridge.delivery.routing import CredentialsSource
@@ -47,6 +48,20 @@ class CredentialsSummary:
 
 
 @dataclass(frozen=True)
+class CredentialsInUse:
+    """The credentials that calls are signed with now; times in seconds since the epoch.
+
+    Attributes:
+        loaded_at: when they were loaded or last renewed.
+        expires_at: None: they do not expire.
+    """
+
+    summary: CredentialsSummary
+    loaded_at: float
+    expires_at: float | None
+
+
+@dataclass(frozen=True)
 class CredentialsTiming:
     """How long to wait for credentials, and how often to load them; all in seconds.
 
@@ -68,6 +83,7 @@ class _Loaded(NamedTuple):
 
     credentials: Any
     values: "ReadOnlyCredentials"
+    loaded_at: float  # seconds since the epoch
 
     def expires_within(self, seconds: int | None) -> bool:
         """Return whether they should be renewed; None is the time that AWS advises."""
@@ -120,6 +136,16 @@ class CredentialsFinder:
         values = await self.current(source, region)
         return CredentialsSummary(self._loaded[source].credentials.method, str(values.access_key))
 
+    def in_use(self, source: CredentialsSource) -> CredentialsInUse | None:
+        """Return the credentials that are used now; None: they were not needed yet."""
+        loaded = self._loaded.get(source)
+        if loaded is None:
+            return None
+        summary = CredentialsSummary(loaded.credentials.method, str(loaded.values.access_key))
+        # botocore has no public name for it.
+        expires: datetime | None = getattr(loaded.credentials, "_expiry_time", None)
+        return CredentialsInUse(summary, loaded.loaded_at, expires.timestamp() if expires else None)
+
     def reload(self, source: CredentialsSource, region: str) -> None:
         """Start to load the credentials again, because AWS refused the present ones.
 
@@ -169,7 +195,7 @@ class CredentialsFinder:
                 f"credentials of type '{source.type}' cannot be loaded: {in_one_sentence(error)}"
             )
             return self._still_valid(source, reason) or reason
-        self._loaded[source] = _Loaded(credentials, values)
+        self._loaded[source] = _Loaded(credentials, values, time.time())
         return values
 
     def _still_valid(

@@ -27,6 +27,7 @@ from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.observer import Observer, Observers
 from magento_eventbridge.delivery.outage import Outage
 from magento_eventbridge.delivery.ports import Queue, QueueError
+from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.inlets.http import Inlet, InletOptions
 from magento_eventbridge.journal.recorder import Recorder
 from magento_eventbridge.ledger.recorder import Ledger
@@ -73,6 +74,7 @@ class Bridge:
         journal: the events that the console shows; None: no journal is kept.
         ledger: what was delivered, for the audit; None: none is kept.
         notifier: notifies people of problems.
+        credentials: those that calls are signed with.
     """
 
     def __init__(
@@ -121,7 +123,8 @@ class Bridge:
             self.journal.shown_capture = lambda view_id, body: self._routes(view_id).shown_capture(
                 body
             )
-        self._buses = EventBuses(CredentialsFinder())
+        self.credentials = CredentialsFinder()
+        self._buses = EventBuses(self.credentials)
         # By the queue's name; what a queue opened is closed with its stack.
         self._deliveries: dict[str, asyncio.Task[None]] = {}
         self._stacks: dict[str, AsyncExitStack] = {}
@@ -132,6 +135,11 @@ class Bridge:
         self._inlet: Inlet | None = None
         self._stopping = asyncio.Event()
         self._service_manager = ServiceManager(os.environ)
+
+    @property
+    def destinations(self) -> set[Destination]:
+        """The destinations of all store views, as the settings are now."""
+        return self._routes.destinations
 
     @property
     def catalog(self) -> ShopCatalog:
@@ -402,7 +410,14 @@ class Bridge:
         if self.store:
             when_login_refused(queue, self.store.check_again)
         dispatcher = await own.enter_async_context(
-            dispatching(self.settings, queue, self._routes, self._observers_of(queue), self._buses)
+            dispatching(
+                self.settings,
+                queue,
+                self._routes,
+                self._observers_of(queue),
+                self._buses,
+                self.credentials,
+            )
         )
         if self.monitoring:
             self.monitoring.watch_delivery(queue, dispatcher)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.bridge.sinks import Sinks
 from magento_eventbridge.declarations.current import CurrentCatalog
@@ -35,6 +36,7 @@ async def dispatching(
     routes: Routes | None = None,
     journal: Observer | None = None,
     buses: "EventBuses | None" = None,
+    credentials: CredentialsFinder | None = None,
     *,
     preload: bool = True,
 ) -> AsyncIterator[Dispatcher]:
@@ -42,7 +44,7 @@ async def dispatching(
 
     With `preload` the sinks are imported now, so that the first event does not wait for that.
     """
-    sinks = Sinks(settings, buses)
+    sinks = Sinks(settings, buses, credentials)
     try:
         routes = routes or Routes(settings, CurrentCatalog(settings).catalog)
         if preload:

@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 class Sinks:
     """The sinks of a bridge: both kinds of event buses, and the dry run."""
 
-    def __init__(self, settings: Settings, buses: "EventBuses | None" = None) -> None:
-        self.credentials = CredentialsFinder()
+    def __init__(
+        self,
+        settings: Settings,
+        buses: "EventBuses | None" = None,
+        credentials: CredentialsFinder | None = None,
+    ) -> None:
+        self.credentials = credentials or CredentialsFinder()
         self._settings = settings
         self._shared_buses = buses
 

@@ -1,12 +1,15 @@
-"""Compute the charts: figures by the minute as bars and lines in a box of fixed size."""
+"""Compute the charts: figures by steps of time, as bars in a box of fixed size and as a table."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+from math import ceil, inf, log
+from urllib.parse import urlencode
 
-from magento_eventbridge.console.words import clock, duration, number
+from magento_eventbridge.console.words import clock, count, duration, number
 from magento_eventbridge.journal.archive import Count, quantile
-from magento_eventbridge.journal.recorder import LATENCIES
 
 WIDTH, HEIGHT = 1200, 200
 """The size of a chart's box; the browser stretches it to the available width."""
@@ -15,8 +18,15 @@ _SHOWN_SCOPES = 5
 _OTHERS = "other"
 _GAP = 0.2  # between bars, as a share of a bar's width
 _NICE = (1, 2, 4, 5, 10)
-# The bounds at the lines of the latency chart, from the top, evenly apart.
-_SCALE = tuple(round(part / 3 * (len(LATENCIES) - 1)) for part in (3, 2, 1, 0))
+_FAILED = ("waiting", "parked", "dead")
+_FAILED_NAMES = ("retried", "parked", "dead letter")
+# The lines of the latency chart, in seconds: a chart shows some of them, evenly apart.
+_LINES = (0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0)
+# Half of the events and 95 %: the two figures of a latency.
+_MEDIAN, _MOST = 0.5, 0.95
+_THINNEST = 3.0  # a mark of the latency chart
+
+Filter = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -52,132 +62,344 @@ class Bar:
 
 @dataclass(frozen=True)
 class Column:
-    """The bars of one step, with the text that describes them."""
+    """One step of a chart: its bars, the text that describes them, and the address of its events.
 
-    x: float
-    width: float
+    Attributes:
+        step: its number, from the left.
+        start: in seconds since the epoch.
+    """
+
+    step: int
+    start: int
     text: str
     bars: list[Bar]
+    events: str = ""
+
+    @property
+    def label(self) -> str:
+        """The text with the time."""
+        return f"{clock(self.start)}: {self.text}"
 
 
 @dataclass(frozen=True)
 class Series:
-    """A series, drawn in one colour: its name and number of events."""
+    """A series, drawn in one colour: its name, its number of events, and its mark's CSS class."""
 
     name: str
     events: int
+    mark: str
 
 
 @dataclass(frozen=True)
-class Rates:
+class Chart:
+    """A chart: the labels of its scale, from the top, its columns and its series."""
+
+    scale: list[str]
+    columns: list[Column]
+    series: list[Series]
+
+    @property
+    def last_link(self) -> Column | None:
+        """The column that the keyboard reaches first: the latest with events."""
+        return next((column for column in reversed(self.columns) if column.events), None)
+
+    def slots(self, span: Span) -> list[Column | None]:
+        """Return the column of each step, or None where there is nothing."""
+        by_step = {column.step: column for column in self.columns}
+        return [by_step.get(step) for step in range(span.steps)]
+
+
+@dataclass(frozen=True)
+class Rates(Chart):
     """Events a minute by scope. `top` is the value at the chart's upper edge."""
 
     top: float
-    columns: list[Column]
-    series: list[Series]
-    labels: list[str]
     events: int
     busiest: float
 
 
-def rates(counts: Sequence[Count], span: Span, now: float) -> Rates:
-    """Draw delivered events a minute, by scope; the largest scopes have their own colour."""
-    start = span.start(now)
-    by_step: list[Counter[str]] = [Counter() for _ in range(span.steps)]
-    totals: Counter[str] = Counter()
-    for count in counts:
-        step = (count.minute - start) // span.seconds
-        if count.kind == "scope" and 0 <= step < span.steps:
-            by_step[step][count.name] += count.events
-            totals[count.name] += count.events
-    shown = [name for name, _ in totals.most_common(_SHOWN_SCOPES)]
-    series = [Series(name, totals[name]) for name in shown]
-    if rest := totals.total() - sum(one.events for one in series):
-        series.append(Series(_OTHERS, rest))
-    minutes = span.seconds / 60
-    busiest = max(step.total() for step in by_step) / minutes
-    top = _nice(busiest)
-    columns = [
-        _column(number_, step, shown, top * minutes, span, start)
-        for number_, step in enumerate(by_step)
-        if step
-    ]
-    return Rates(top, columns, series, _labels(span, start), totals.total(), busiest)
+@dataclass
+class Step:
+    """The figures of one step.
 
+    Attributes:
+        waiting: the most that waited at once; None: nothing was measured.
+    """
 
-def _column(
-    step: int, counts: Counter[str], shown: list[str], top: float, span: Span, start: int
-) -> Column:
-    room = WIDTH / span.steps
-    grouped: Counter[int] = Counter()
-    for name, events in counts.items():
-        grouped[shown.index(name) if name in shown else len(shown)] += events
-    bars, y = [], float(HEIGHT)
-    for series, events in sorted(grouped.items()):
-        height = events / top * HEIGHT
-        y -= height
-        bars.append(Bar(step * room, y, room * (1 - _GAP), height, series))
-    rate = counts.total() / (span.seconds / 60)
-    parts = ", ".join(f"{name} {events:,}" for name, events in counts.most_common())
-    text = f"{clock(start + step * span.seconds)}: {number(rate)} a minute ({parts})"
-    return Column(step * room, room, text, bars)
+    start: int
+    scopes: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    latencies: Counter[float] = field(default_factory=Counter)
+    waiting: int | None = None
+
+    @property
+    def delivered(self) -> int:
+        """Events that were delivered."""
+        return self.scopes.total()
+
+    @property
+    def failures(self) -> int:
+        """Tries that failed, and events that became dead letters without one."""
+        return self.failed.total()
+
+    @property
+    def median(self) -> float | None:
+        """The time within which half of the events were delivered."""
+        return quantile(list(self.latencies.items()), _MEDIAN)
+
+    @property
+    def most(self) -> float | None:
+        """The time within which 95 % of the events were delivered."""
+        return quantile(list(self.latencies.items()), _MOST)
 
 
 @dataclass(frozen=True)
-class Latencies:
-    """The time from capture to delivery: paths of the median and of 95 %, on a scale of bounds."""
+class Row:
+    """A step as a row of the table, with the addresses of its events."""
 
-    median: str
-    most: str
-    median_now: float | None
-    most_now: float | None
-    scale: list[str]
+    step: Step
+    delivered: str
+    failed: str
 
 
-def latencies(counts: Sequence[Count], span: Span, now: float) -> Latencies:
-    """Draw how long events took; steps without events are gaps."""
-    start = span.start(now)
-    by_step: list[Counter[float]] = [Counter() for _ in range(span.steps)]
-    recent: Counter[float] = Counter()
-    for count in counts:
-        if count.kind != "latency":
-            continue
-        step = (count.minute - start) // span.seconds
-        if 0 <= step < span.steps:
-            by_step[step][float(count.name)] += count.events
-        if count.minute > now - 360:
-            recent[float(count.name)] += count.events
-    return Latencies(
-        _line(by_step, 0.5),
-        _line(by_step, 0.95),
-        quantile(list(recent.items()), 0.5),
-        quantile(list(recent.items()), 0.95),
-        [duration(LATENCIES[at]) for at in _SCALE],
+@dataclass(frozen=True)
+class Figures:
+    """All charts of one time, and the same figures as a table."""
+
+    span: Span
+    rates: Rates
+    failures: Chart
+    latencies: Chart
+    backlog: Chart
+    labels: list[int]
+    rows: list[Row]
+
+
+def figures(
+    counts: Sequence[Count], span: Span, now: float, filter_: Filter | None = None
+) -> Figures:
+    """Draw everything; `filter_` is what links to events ask for in addition."""
+    filter_ = filter_ or {}
+    steps = _steps(counts, span, now)
+    rows = [
+        Row(
+            step,
+            _delivered_in(step, span, filter_) if step.delivered else "",
+            _failed_in(step, span, filter_) if step.failures else "",
+        )
+        for step in reversed(steps)
+        if step.delivered or step.failures or step.waiting
+    ]
+    return Figures(
+        span,
+        _rates(steps, span, filter_),
+        _failures(steps, span, filter_),
+        _latencies(steps, span, filter_),
+        _backlog(steps, span, filter_),
+        [steps[0].start + span.steps * span.seconds * part // 4 for part in range(4)],
+        rows,
     )
 
 
-def _line(steps: list[Counter[float]], share: float) -> str:
-    """Return the path of a line, with gaps where there were no events."""
-    path = []
-    is_drawing = False
-    room = WIDTH / len(steps)
-    for number_, step in enumerate(steps):
-        upper = quantile(list(step.items()), share)
-        if upper is None:
-            is_drawing = False
-        else:
-            level = LATENCIES.index(upper) if upper in LATENCIES else len(LATENCIES)
-            y = HEIGHT - (level + 1) / (len(LATENCIES) + 1) * HEIGHT
-            # A step is drawn as a stretch, so that a single one is visible too.
-            start, end = number_ * room, (number_ + 0.8) * room
-            path.append(f"{'L' if is_drawing else 'M'}{start:.1f},{y:.1f}L{end:.1f},{y:.1f}")
-            is_drawing = True
-    return " ".join(path)
+def latency_of(counts: Sequence[Count]) -> tuple[float | None, float | None]:
+    """Return within which time half of the events and 95 % were delivered; None without any."""
+    found: Counter[float] = Counter()
+    for one in counts:
+        if one.kind == "latency":
+            found[float(one.name)] += one.events
+    pairs = list(found.items())
+    return quantile(pairs, _MEDIAN), quantile(pairs, _MOST)
 
 
-def _labels(span: Span, start: int) -> list[str]:
-    quarters = [start + span.steps * span.seconds * part // 4 for part in range(4)]
-    return [*(clock(at) for at in quarters), "now"]
+def in_last_minute(counts: Sequence[Count], now: float) -> int:
+    """Return the deliveries of 60 s: those of this minute, and a share of the last one's."""
+    begun = int(now) // 60 * 60
+    still_counts = 1 - (now - begun) / 60
+    shares = {begun: 1.0, begun - 60: still_counts}
+    return round(sum(c.events * shares.get(c.start, 0.0) for c in counts if c.kind == "scope"))
+
+
+def _steps(counts: Sequence[Count], span: Span, now: float) -> list[Step]:
+    start = span.start(now)
+    steps = [Step(start + number_ * span.seconds) for number_ in range(span.steps)]
+    for one in counts:
+        index = (one.start - start) // span.seconds
+        if not 0 <= index < span.steps:
+            continue
+        step = steps[index]
+        if one.kind == "scope":
+            step.scopes[one.name] += one.events
+        elif one.kind == "latency":
+            step.latencies[float(one.name)] += one.events
+        elif one.kind == "verdict" and one.name in _FAILED:
+            step.failed[one.name] += one.events
+        elif one.kind in ("queue", "memory"):
+            step.waiting = (step.waiting or 0) + one.events
+    return steps
+
+
+def _rates(steps: Sequence[Step], span: Span, filter_: Filter) -> Rates:
+    """Draw delivered events a minute, by scope; the largest scopes have their own colour."""
+    totals: Counter[str] = Counter()
+    for step in steps:
+        totals.update(step.scopes)
+    shown = [name for name, _ in totals.most_common(_SHOWN_SCOPES)]
+    series = [Series(name, totals[name], f"s{at}") for at, name in enumerate(shown)]
+    if rest := totals.total() - sum(one.events for one in series):
+        series.append(Series(_OTHERS, rest, f"s{_SHOWN_SCOPES}"))
+    minutes = span.seconds / 60
+    busiest = max(step.delivered for step in steps) / minutes
+    top = _nice(busiest)
+    columns = []
+    for index, step in enumerate(steps):
+        if not step.delivered:
+            continue
+        grouped: Counter[int] = Counter()
+        for name, events in step.scopes.items():
+            grouped[shown.index(name) if name in shown else len(shown)] += events
+        parts = ", ".join(f"{name} {events:,}" for name, events in step.scopes.most_common())
+        text = f"{number(step.delivered / minutes)} a minute ({parts})"
+        bars = _stacked(index, grouped, top * minutes, span)
+        columns.append(Column(index, step.start, text, bars, _delivered_in(step, span, filter_)))
+    return Rates(_scale(top), columns, series, top, totals.total(), busiest)
+
+
+def _failures(steps: Sequence[Step], span: Span, filter_: Filter) -> Chart:
+    """Draw failed tries a minute, by what became of the event."""
+    minutes = span.seconds / 60
+    totals = sum((step.failed for step in steps), Counter[str]())
+    series = [
+        Series(name, totals[verdict], verdict)
+        for verdict, name in zip(_FAILED, _FAILED_NAMES, strict=True)
+    ]
+    top = _nice(max(step.failures for step in steps) / minutes)
+    columns = []
+    for index, step in enumerate(steps):
+        if not step.failures:
+            continue
+        grouped = Counter({_FAILED.index(name): events for name, events in step.failed.items()})
+        parts = ", ".join(
+            f"{name} {step.failed[verdict]:,}"
+            for verdict, name in zip(_FAILED, _FAILED_NAMES, strict=True)
+            if step.failed[verdict]
+        )
+        text = f"{number(step.failures / minutes)} failed a minute ({parts})"
+        bars = _stacked(index, grouped, top * minutes, span)
+        columns.append(Column(index, step.start, text, bars, _failed_in(step, span, filter_)))
+    return Chart(_scale(top), columns, series)
+
+
+def _backlog(steps: Sequence[Step], span: Span, filter_: Filter) -> Chart:
+    """Draw the most events that waited at once."""
+    top = _nice(max(step.waiting or 0 for step in steps))
+    columns = []
+    for index, step in enumerate(steps):
+        if step.waiting is None:
+            continue
+        bars = _stacked(index, Counter({0: step.waiting}), top, span) if step.waiting else []
+        text = f"{count(step.waiting, 'event')} waited"
+        # Those that had happened by then and were tried later.
+        address = _events(filter_, tried_since=step.start, until=step.start + span.seconds)
+        columns.append(Column(index, step.start, text, bars, address if step.waiting else ""))
+    return Chart(_scale(top), columns, [Series("waiting", 0, "backlog")])
+
+
+def _latencies(steps: Sequence[Step], span: Span, filter_: Filter) -> Chart:
+    """Draw how long events took: half of them on the left of a step, 95 % on its right."""
+    drawn = [(index, step) for index, step in enumerate(steps) if step.latencies]
+    values = [value for _, step in drawn for value in (step.median, step.most) if value is not None]
+    lines = _lines_of(values)
+    columns = []
+    for index, step in drawn:
+        text = f"half within {_within(step.median)}, 95 % within {_within(step.most)}"
+        bars = _marks(index, step, lines, span)
+        columns.append(Column(index, step.start, text, bars, _delivered_in(step, span, filter_)))
+    series = [
+        Series("from half to 95 %", 0, "between"),
+        Series("half of the events within", 0, "median"),
+        Series("95 % within", 0, "most"),
+    ]
+    return Chart([duration(line) for line in reversed(lines)], columns, series)
+
+
+def _marks(index: int, step: Step, lines: Sequence[float], span: Span) -> list[Bar]:
+    """Return a band from the one figure to the other, and beside each other a mark for each."""
+    room = WIDTH / span.steps
+    width = room * (1 - _GAP)
+    low, high = (_height_of(value, lines) for value in (step.median, step.most))
+    y_of = {0: HEIGHT - high, 1: HEIGHT - low, 2: HEIGHT - high}
+    x = index * room
+    half = width / 2
+
+    def mark(series: int, x: float) -> Bar:
+        return Bar(x, min(y_of[series], HEIGHT - _THINNEST), half, _THINNEST, series)
+
+    return [Bar(x, y_of[0], width, high - low, 0), mark(1, x), mark(2, x + half)]
+
+
+def _lines_of(values: Sequence[float]) -> list[float]:
+    """Return the lines between which all values are: at least three, at most five."""
+    if not values:
+        return list(_LINES[:3])
+    first = max((at for at, line in enumerate(_LINES) if line <= min(values)), default=0)
+    last = min(
+        (at for at, line in enumerate(_LINES) if line >= max(values)), default=len(_LINES) - 1
+    )
+    step = max(1, ceil((last - first) / 4))
+    count_ = max(2, ceil((last - first) / step))
+    first = max(0, min(first, len(_LINES) - 1 - count_ * step))
+    return [_LINES[min(first + at * step, len(_LINES) - 1)] for at in range(count_ + 1)]
+
+
+def _height_of(value: float | None, lines: Sequence[float]) -> float:
+    """Return the height of a value between lines that are evenly apart."""
+    if value is None or value <= lines[0]:
+        return 0.0
+    room = HEIGHT / (len(lines) - 1)
+    for at, (lower, upper) in enumerate(pairwise(lines)):
+        if value <= upper:
+            return room * (at + log(value / lower) / log(upper / lower))
+    return float(HEIGHT)
+
+
+def _within(value: float | None) -> str:
+    return "more than 1 d" if value == inf else duration(value)
+
+
+def _stacked(index: int, parts: Counter[int], top: float, span: Span) -> list[Bar]:
+    """Return the bars of one step, one above the other."""
+    room = WIDTH / span.steps
+    bars, y = [], float(HEIGHT)
+    for series, events in sorted(parts.items()):
+        height = events / top * HEIGHT
+        y -= height
+        bars.append(Bar(index * room, y, room * (1 - _GAP), height, series))
+    return bars
+
+
+def _delivered_in(step: Step, span: Span, filter_: Filter) -> str:
+    return _events(
+        {**filter_, "verdict": "delivered"},
+        tried_since=step.start,
+        tried_until=step.start + span.seconds,
+    )
+
+
+def _failed_in(step: Step, span: Span, filter_: Filter) -> str:
+    return _events(filter_, failed_since=step.start, failed_until=step.start + span.seconds)
+
+
+def _events(filter_: Filter, **times: int) -> str:
+    """Return the address of the events that match."""
+    values = {
+        name: datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M")
+        for name, at in times.items()
+    }
+    return f"/events?{urlencode({**filter_, **values})}"
+
+
+def _scale(top: float) -> list[str]:
+    return [number(top), number(top / 2), "0"]
 
 
 def _nice(value: float) -> float:

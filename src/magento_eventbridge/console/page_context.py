@@ -3,11 +3,14 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import jinja2
 from aiohttp import web
+from markupsafe import Markup
 
 from magento_eventbridge import __version__
 from magento_eventbridge.bridge.bridge import Bridge
@@ -15,8 +18,11 @@ from magento_eventbridge.console import words
 from magento_eventbridge.console.access import CSRF_FIELD, Access, Session
 from magento_eventbridge.console.bridge_status import BridgeStatus, QueueState, status_of
 from magento_eventbridge.console.groups import grouped
+from magento_eventbridge.console.json_colours import json_colours
+from magento_eventbridge.delivery.apart import GroupStatus
 from magento_eventbridge.delivery.ports import Queue, QueueError
 from magento_eventbridge.delivery.reasons import explain, without_event
+from magento_eventbridge.delivery.status import DestinationStatus
 from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.journal.archive import Archive, Fault, JournalError
 
@@ -33,6 +39,45 @@ _LONGEST_REST = 30.0
 _FAULTS_COUNT_FOR = 60.0
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class DestinationRow:
+    """A destination in a list, with what all queues report of it."""
+
+    name: str
+    is_dry_run: bool
+    waiting: int = 0
+    problem: str | None = None
+    is_parked: bool = False
+    is_used: bool = False
+    refused: tuple[GroupStatus, ...] = ()
+
+    def with_status(self, status: DestinationStatus) -> "DestinationRow":
+        """Return the row with the status that one more queue reports."""
+        return replace(
+            self,
+            waiting=self.waiting + status.waiting,
+            problem=self.problem or status.problem,
+            is_parked=self.is_parked or status.is_parked,
+            is_used=True,
+            refused=(*self.refused, *status.refused),
+        )
+
+    @property
+    def verdict(self) -> str:
+        """The verdict whose mark stands for the state."""
+        if self.is_parked:
+            return "parked"
+        if self.problem:
+            return "waiting"
+        return "delivered" if self.is_used else "off"
+
+    @property
+    def state(self) -> str:
+        """The state in words."""
+        words = {"delivered": "takes events", "off": "no events since the start"}
+        return words.get(self.verdict, self.verdict)
 
 
 @dataclass
@@ -67,12 +112,13 @@ class PageContext:
             undefined=jinja2.StrictUndefined,
         )
         self._templates.filters |= {
-            "when": words.when,
-            "clock": words.clock,
-            "second": words.second,
-            "duration": words.duration,
+            "when": partial(_time_element, words.when, "when"),
+            "clock": partial(_time_element, words.clock, "clock"),
+            "second": partial(_time_element, words.second, "second"),
+            "json_colours": json_colours,
+            "duration": lambda seconds: _unbroken(words.duration(seconds)),
             "number": words.number,
-            "bound": words.bound,
+            "bound": lambda seconds: _unbroken(words.bound(seconds)),
             "explain": explain,
             "plain": without_event,
             "verdict": words.VERDICTS.__getitem__,
@@ -124,17 +170,41 @@ class PageContext:
             self._depths_count_until = time.monotonic() + min(rest, _LONGEST_REST)
         return self._depths
 
+    def statuses(self) -> list[DestinationStatus]:
+        """Return the status of each destination that has had events, of all queues."""
+        return [status for one in self.bridge.dispatchers for status in one.destinations]
+
+    def destination_rows(self) -> list[DestinationRow]:
+        """Return every destination once: those that have had events, and those of the settings."""
+        rows = {
+            str(one): DestinationRow(str(one), one.dry_run)
+            for one in sorted(self.bridge.destinations, key=str)
+        }
+        for status in self.statuses():
+            name = str(status.destination)
+            row = rows.get(name) or DestinationRow(name, status.destination.dry_run)
+            rows[name] = row.with_status(status)
+        return list(rows.values())
+
+    def views_of(self, destination: str) -> dict[int, str]:
+        """Return the titles of the store views whose events go to a destination, by id."""
+        titles = self.views()
+        seen = (one.views for one in self.statuses() if str(one.destination) == destination)
+        ids = titles.keys() | frozenset().union(*seen)
+        return {
+            view_id: titles.get(view_id, str(view_id))
+            for view_id in sorted(ids)
+            if str(self.bridge.settings.view(view_id).route().destination) == destination
+        }
+
     async def state(self) -> BridgeStatus:
         """Return the status of the bridge."""
         dispatchers = self.bridge.dispatchers
         times = [d.totals.last_delivery_at for d in dispatchers if d.totals.last_delivery_at]
-        destinations = [
-            destination_status
-            for dispatcher in dispatchers
-            for destination_status in dispatcher.destinations
-        ]
         now, offset = time.time(), time.time() - time.monotonic()
-        return status_of(destinations, await self.depths(), max(times, default=None), now, offset)
+        return status_of(
+            self.statuses(), await self.depths(), max(times, default=None), now, offset
+        )
 
     async def dead_faults(self) -> list[Fault]:
         """Return the reasons of the present dead letters, with their numbers."""
@@ -179,6 +249,20 @@ async def form_of(request: web.Request) -> dict[str, list[str]]:
         for name in form
         if name != CSRF_FIELD
     }
+
+
+def _unbroken(text: str) -> str:
+    """Return a duration whose number and unit stay in one line."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _time_element(format_: Callable[[float], str], name: str, at: float | None) -> str:
+    """Return a time as an element, which the browser can show in its own time zone."""
+    if at is None:
+        return words.NONE
+    shown = format_(at)
+    iso = datetime.fromtimestamp(at, UTC).isoformat()
+    return Markup('<time datetime="{}" data-format="{}">{}</time>').format(iso, name, shown)
 
 
 async def _state_of(queue: Queue) -> QueueState:

@@ -1,5 +1,6 @@
 """The console's server: access, security headers, and the pages for errors."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -9,18 +10,21 @@ from aiohttp.typedefs import Handler
 
 from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.console.access import COOKIE, CSRF_FIELD, Access, AccessError
+from magento_eventbridge.console.levels import measure_levels
 from magento_eventbridge.console.login_links import LoginLinks, Visitor
 from magento_eventbridge.console.page_context import SESSION, PageContext
 from magento_eventbridge.console.pages import (
     audit,
     catalog,
     dead_letters,
+    destinations,
     doctor,
     events,
     history,
     login,
     overview,
     settings,
+    views,
 )
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.doctor.findings import Finding
@@ -68,6 +72,8 @@ class Console:
             events,
             history,
             dead_letters,
+            destinations,
+            views,
             audit,
             settings,
             doctor,
@@ -79,6 +85,7 @@ class Console:
         app.on_shutdown.append(self._end_tails)
         where = ListenerOptions(self._options.host, self._options.port, _MOST_CONNECTIONS)
         self._listener = Listener(app, where, stop_seconds=2)
+        self._levels: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Start to listen.
@@ -87,6 +94,8 @@ class Console:
             ListenError: the address cannot be used.
         """
         await self._listener.open()
+        if journal := self._context.bridge.journal:
+            self._levels = asyncio.create_task(measure_levels(self._context, journal))
         if self._options.login:
             try:
                 self._links.open(self.url)
@@ -117,6 +126,9 @@ class Console:
     async def close(self) -> None:
         """Stop listening."""
         self._links.close()
+        if self._levels:
+            self._levels.cancel()
+            await asyncio.gather(self._levels, return_exceptions=True)
         await self._listener.close()
 
     @web.middleware

@@ -23,6 +23,18 @@ _SUMMARY = (
     "reason, event_id, tries"
 )
 
+# Whether the last try failed in a time, or one of several tries.
+_FAILED = """
+told_at >= ? AND (
+    (verdict IN ('waiting', 'parked', 'dead') AND told_at >= ? AND told_at < ?)
+    OR (tries > 1 AND EXISTS (
+        SELECT 1 FROM json_each(attempts) AS attempt
+        WHERE json_extract(attempt.value, '$[3]') != 'delivered'
+        AND json_extract(attempt.value, '$[0]') >= ? AND json_extract(attempt.value, '$[0]') < ?
+    ))
+)
+"""
+
 
 class JournalError(Exception):
     """The journal cannot be read now; the message says why."""
@@ -80,6 +92,13 @@ class Record:
             return None
 
 
+class Exported(NamedTuple):
+    """An event with its detail, a JSON text; None: it was never sent."""
+
+    summary: Summary
+    detail: str | None
+
+
 @dataclass(frozen=True)
 class Query:
     """Conditions on events; those that are None or empty do not apply.
@@ -90,6 +109,8 @@ class Query:
             subject; a word that begins none of them may be anywhere in detail or capture.
         everywhere: all words may be anywhere in detail or capture.
         since, until: when they happened, in seconds since the epoch.
+        tried_since, tried_until: when they were last tried.
+        failed_since, failed_until: when a try failed, or they became a dead letter.
     """
 
     text: str = ""
@@ -99,6 +120,11 @@ class Query:
     since: float | None = None
     until: float | None = None
     everywhere: bool = False
+    destination: str = ""
+    tried_since: float | None = None
+    tried_until: float | None = None
+    failed_since: float | None = None
+    failed_until: float | None = None
 
 
 class Fault(NamedTuple):
@@ -111,12 +137,28 @@ class Fault(NamedTuple):
 
 
 class Count(NamedTuple):
-    """Events in one minute (seconds since the epoch), by kind: scope, latency or verdict."""
+    """Events in one step of time, by kind: scope, latency, verdict or code.
 
-    minute: int
+    Of the kinds `queue` and `memory`: the most that waited at once, in a queue or for a
+    destination.
+
+    Attributes:
+        start: of the step, in seconds since the epoch.
+    """
+
+    start: int
     kind: str
     name: str
     events: int
+
+
+class WaitingKind(NamedTuple):
+    """The events of one detail-type that a destination does not take now."""
+
+    detail_type: str
+    verdict: str
+    events: int
+    oldest: float | None
 
 
 class Archive:
@@ -215,6 +257,20 @@ class Archive:
 
         return await self._read(work)
 
+    async def export(self, query: Query, limit: int, *, after: int = 0) -> list[Exported]:
+        """Return events that match with their details, in the order of their first try."""
+
+        def work(connection: sqlite3.Connection) -> list[Exported]:
+            condition, values = self._condition(connection, query)
+            rows = connection.execute(
+                f"SELECT {_SUMMARY}, detail FROM events "  # noqa: S608
+                f"WHERE {condition} AND seq > ? ORDER BY seq LIMIT ?",
+                [*values, after, limit],
+            )
+            return [Exported(Summary(*summary), detail) for *summary, detail in rows]
+
+        return await self._read(work)
+
     async def changed(self, query: Query, since: float, limit: int) -> list[Summary]:
         """Find events that changed since a time: the newest `limit` of them, oldest first."""
 
@@ -285,15 +341,59 @@ class Archive:
 
         return await self._read(work)
 
-    async def counts(self, since: float) -> list[Count]:
-        """Return the figures of each minute since a time."""
+    async def counts(
+        self, since: float, *, step: int = 60, destination: str | None = None
+    ) -> list[Count]:
+        """Return the figures since a time, in steps of some minutes; None: of all destinations."""
 
         def work(connection: sqlite3.Connection) -> list[Count]:
             rows = connection.execute(
-                "SELECT minute, kind, name, count FROM minutes WHERE minute >= ? ORDER BY minute",
-                (since,),
+                "SELECT minute / :step * :step AS start, kind, name, "
+                "CASE WHEN kind IN ('queue', 'memory') THEN max(count) ELSE sum(count) END "
+                "FROM minutes WHERE minute >= :since "
+                "AND (:destination IS NULL OR destination = :destination) "
+                "GROUP BY start, kind, name ORDER BY start",
+                {"step": step, "since": since, "destination": destination},
             )
             return [Count(*row) for row in rows]
+
+        return await self._read(work)
+
+    async def has_destination(self, destination: str) -> bool:
+        """Return whether an event was sent to a destination, or tried."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            rows = connection.execute(
+                "SELECT 1 FROM events WHERE destination = ? LIMIT 1", (destination,)
+            )
+            return rows.fetchone() is not None
+
+        return await self._read(work)
+
+    async def waiting_kinds(self, destination: str, limit: int) -> list[WaitingKind]:
+        """Return what a destination does not take now, by detail-type, the most events first."""
+
+        def work(connection: sqlite3.Connection) -> list[WaitingKind]:
+            rows = connection.execute(
+                "SELECT detail_type, verdict, count(*), min(happened_at) FROM events "
+                "WHERE destination = ? AND verdict IN ('waiting', 'parked') "
+                "GROUP BY detail_type, verdict ORDER BY count(*) DESC, detail_type LIMIT ?",
+                (destination, limit),
+            )
+            return [WaitingKind(*row) for row in rows]
+
+        return await self._read(work)
+
+    async def last_failures(self, destination: str, limit: int) -> list[Summary]:
+        """Return the events that a destination did not take at their last try, latest first."""
+
+        def work(connection: sqlite3.Connection) -> list[Summary]:
+            return _summaries(
+                connection,
+                "destination = ? AND verdict IN ('waiting', 'parked', 'dead') "
+                "ORDER BY told_at DESC LIMIT ?",
+                [destination, limit],
+            )
 
         return await self._read(work)
 
@@ -326,12 +426,19 @@ class Archive:
             ("store_id = ?", query.view_id),
             ("happened_at >= ?", query.since),
             ("happened_at < ?", query.until),
+            ("destination = ?", query.destination),
+            ("told_at >= ?", query.tried_since),
+            ("told_at < ?", query.tried_until),
         ):
             if value not in (None, ""):
                 conditions.append(column)
                 values.append(value)
         if not query.verdict:
             conditions.append("verdict != 'left_out'")
+        if query.failed_since is not None:
+            until = query.failed_until if query.failed_until is not None else float("inf")
+            conditions.append(_FAILED)
+            values += [query.failed_since, query.failed_since, until, query.failed_since, until]
         for word in query.text.split():
             condition, patterns = self._has_key(connection, word)
             if query.everywhere or not condition:

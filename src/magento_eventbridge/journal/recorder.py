@@ -19,6 +19,7 @@ import msgspec
 
 from magento_eventbridge.delivery.lane import Pending
 from magento_eventbridge.delivery.observer import Call, Settlement
+from magento_eventbridge.delivery.reasons import without_event
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
 from magento_eventbridge.journal.keys import keys_of
 from magento_eventbridge.journal.personal import PersonalData, Redaction
@@ -35,10 +36,14 @@ _ATTEMPTS_KEPT = 100
 _BUSY_TIMEOUT = 2_000  # milliseconds; another bridge may write the same file
 _WARNS_EVERY = 60.0
 _MINUTES_KEPT = 8 * 24 * 60
+_LEVELS_WAITING = 10_000
+_LONGEST_CODE = 60
 
 LATENCIES = (
-    *(0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0),
-    *(120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 10800.0, 43200.0, 86400.0),
+    *(0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75),
+    *(1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 40.0),
+    *(60.0, 90.0, 120.0, 180.0, 240.0, 300.0, 420.0, 600.0, 720.0, 900.0, 1200.0, 1800.0, 2700.0),
+    *(3600.0, 5400.0, 7200.0, 10800.0, 14400.0, 21600.0, 28800.0, 43200.0, 64800.0, 86400.0),
 )
 """Upper bounds of the latency buckets, in seconds; the last bucket is `inf`."""
 _BOUNDS = (*(json.dumps(latency) for latency in LATENCIES), "inf")
@@ -85,8 +90,12 @@ ON CONFLICT (id) DO UPDATE SET
 """  # noqa: S608  names of columns
 _ONE_ROW = f"({', '.join('?' * _WIDTH)})"
 _COUNT = """
-INSERT INTO minutes VALUES (?, ?, ?, ?)
-ON CONFLICT (minute, kind, name) DO UPDATE SET count = count + excluded.count
+INSERT INTO minutes VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (minute, destination, kind, name) DO UPDATE SET count = count + excluded.count
+"""
+_LEVEL = """
+INSERT INTO minutes VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (minute, destination, kind, name) DO UPDATE SET count = max(count, excluded.count)
 """
 
 _KEYS = """
@@ -98,7 +107,29 @@ JOIN json_each(rows.value, '$[1]') AS words
 """
 
 Row = tuple[Any, ...]
-MinuteCounts = Counter[tuple[int, str, str]]
+MinuteCounts = Counter[tuple[int, str, str, str]]
+"""Events by minute, destination, kind and name."""
+
+
+class Level(NamedTuple):
+    """How much waits at a time: in a queue, or in memory for a destination.
+
+    Attributes:
+        at: in seconds since the epoch.
+        destination: empty for a queue.
+        name: of the queue; empty for a destination.
+    """
+
+    at: float
+    destination: str
+    name: str
+    waiting: int
+
+    @property
+    def row(self) -> tuple[int, str, str, str, int]:
+        """The row of the table of minutes."""
+        kind = "memory" if self.destination else "queue"
+        return (int(self.at) // 60 * 60, self.destination, kind, self.name, self.waiting)
 
 
 class _Note(NamedTuple):
@@ -168,6 +199,7 @@ class Recorder:
         self._done = 0  # bytes; changed by the thread only
         self._waiting: deque[_Note] = deque()  # counted, not written
         self._counts: MinuteCounts = Counter()
+        self._levels: deque[Level] = deque(maxlen=_LEVELS_WAITING)
         self._redaction: Redaction | None = None
         self._warned_at = float("-inf")
         self._stopping = threading.Event()
@@ -190,6 +222,10 @@ class Recorder:
     def ended(self, end: Settlement) -> None:
         """Note a capture that was settled without a call."""
         self._take(_Note(len(end.claim.body), 1, end))
+
+    def waits(self, levels: Iterable[Level]) -> None:
+        """Note how much waits now; of each minute the most is kept."""
+        self._levels.extend(levels)
 
     def _take(self, note: "_Note") -> None:
         if self._taken - self._done > 2 * self._options.most_waiting:
@@ -262,7 +298,8 @@ class Recorder:
         return notes
 
     def _write(self, connection: sqlite3.Connection, notes: list["_Note"]) -> None:
-        if not notes and not self._counts:
+        levels = list(self._levels)
+        if not notes and not self._counts and not levels:
             return
         self._redaction = self._redaction or _redaction(connection, self._retention.personal_data)
         rows = [
@@ -273,12 +310,15 @@ class Recorder:
             _upsert(connection, rows)
             _index(connection, rows)
             connection.executemany(_COUNT, [(*key, n) for key, n in self._counts.items()])
+            connection.executemany(_LEVEL, [level.row for level in levels])
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:  # after a full disk SQLite has rolled back already
                 connection.execute("ROLLBACK")
             raise
         self._counts.clear()
+        for _ in levels:  # others may have been appended meanwhile
+            self._levels.popleft()
 
     def _fails(self, error: Exception, notes: list["_Note"]) -> None:
         self.dropped += sum(note.events for note in notes)
@@ -456,15 +496,24 @@ def _counted(notes: Iterable[Call | Settlement]) -> MinuteCounts:
     for note in notes:
         minute = int(note.at) // 60 * 60
         if isinstance(note, Settlement):
-            counts[minute, "verdict", _known_as(note)] += 1
+            counts[minute, "", "verdict", _known_as(note)] += 1
             continue
+        to = str(note.destination)
         for pending, verdict in zip(note.batch, note.verdicts, strict=True):
             known_as = _VERDICTS[verdict.fate]
-            counts[minute, "verdict", known_as] += 1
+            counts[minute, to, "verdict", known_as] += 1
             if known_as == "delivered":
-                counts[minute, "scope", _scope(pending.label)] += 1
-                counts[minute, "latency", bound(note.at - pending.entry.time)] += 1
+                counts[minute, to, "scope", _scope(pending.label)] += 1
+                counts[minute, to, "latency", bound(note.at - pending.entry.time)] += 1
+            else:
+                counts[minute, to, "code", _code(verdict.reason)] += 1
     return counts
+
+
+@lru_cache(maxsize=1_000)
+def _code(reason: str) -> str:
+    """Return how a reason begins: a code of AWS, or the kind of the problem."""
+    return without_event(reason).partition(":")[0][:_LONGEST_CODE]
 
 
 @lru_cache(maxsize=1_000)

@@ -12,10 +12,12 @@ from aiohttp import web
 
 from magento_eventbridge.console.page_context import PageContext, form_of
 from magento_eventbridge.console.queries import LARGEST_ROW, LARGEST_VIEW, number
-from magento_eventbridge.console.words import VERDICTS
-from magento_eventbridge.journal.archive import JournalError, Query
+from magento_eventbridge.console.words import VERDICTS, when
+from magento_eventbridge.journal.archive import Exported, JournalError, Query
 
-_FIELDS = ("q", "type", "verdict", "store", "since", "until", "everywhere")
+_TIMES = ("since", "until", "tried_since", "tried_until", "failed_since", "failed_until")
+_FIELDS = ("q", "type", "verdict", "store", *_TIMES, "destination", "everywhere")
+_IN_FORM = frozenset({"q", "type", "verdict", "store", "since", "until"})
 _TITLES = {
     "q": "text",
     "type": "detail-type",
@@ -23,11 +25,17 @@ _TITLES = {
     "store": "store view",
     "since": "from",
     "until": "until",
+    "tried_since": "last try from",
+    "tried_until": "last try until",
+    "failed_since": "failed try from",
+    "failed_until": "failed try until",
+    "destination": "destination",
     "everywhere": "whole text",
 }
 _MOST_COUNTED = 10_000
 _MOST_SENT_AGAIN = 10_000
 _ON_A_PAGE = 50
+_DOWNLOADED_AT_ONCE = 200
 # How often a tail reads the journal, in seconds, and how many events it sends at a time.
 _READS_EVERY = 0.25
 _AT_A_TIME = 50
@@ -56,6 +64,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
             "events.html",
             found=found,
             given=dict.fromkeys(_FIELDS, "") | given | dict.fromkeys(faults, ""),
+            kept_filter={name: given[name] for name in given if name not in _IN_FORM},
             is_search=bool(given),
             fault="; ".join(faults.values()),
             chips=_chips(given),
@@ -75,6 +84,9 @@ def routes(context: PageContext) -> list[web.RouteDef]:
 
     async def tail(request: web.Request) -> web.StreamResponse:
         return await _tail(context, request)
+
+    async def download(request: web.Request) -> web.StreamResponse:
+        return await _download(context, request)
 
     async def one(request: web.Request) -> web.StreamResponse:
         record = await context.archived().find(request.match_info["id"])
@@ -135,9 +147,51 @@ def routes(context: PageContext) -> list[web.RouteDef]:
         web.post("/events/send-again", send_again),
         web.post("/events/{id}/send-again", send_one_again),
         web.get("/events", show),
+        web.get("/events.ndjson", download),
         web.get("/events/tail", tail),
         web.get("/events/{id}", one),
     ]
+
+
+async def _download(context: PageContext, request: web.Request) -> web.StreamResponse:
+    """Send the events that match, one JSON object a line, in the order of their first try."""
+    query, faults = _query(_given(request))
+    if faults:
+        raise web.HTTPBadRequest(text="; ".join(faults.values()))
+    archive = context.archived()
+    page = await archive.export(query, _DOWNLOADED_AT_ONCE)  # an error is answered with a page
+    response = web.StreamResponse(
+        headers={
+            "Content-Type": "application/x-ndjson",
+            "Content-Disposition": 'attachment; filename="events.ndjson"',
+        }
+    )
+    await response.prepare(request)
+    while page:
+        await response.write(b"".join(_line(event) for event in page))
+        page = await archive.export(query, _DOWNLOADED_AT_ONCE, after=page[-1].summary.seq)
+    await response.write_eof()
+    return response
+
+
+def _line(event: Exported) -> bytes:
+    summary = event.summary
+    value = {
+        "id": summary.id,
+        "detailType": summary.detail_type,
+        "source": summary.source,
+        "subject": summary.subject,
+        "storeId": summary.view_id,
+        "destination": summary.destination,
+        "happenedAt": when(summary.happened_at),
+        "changedAt": when(summary.changed_at),
+        "verdict": summary.verdict,
+        "reason": summary.reason,
+        "tries": summary.tries,
+        "eventId": summary.event_id,
+        "detail": json.loads(event.detail) if event.detail else None,
+    }
+    return json.dumps(value, ensure_ascii=False).encode() + b"\n"
 
 
 async def _tail(context: PageContext, request: web.Request) -> web.StreamResponse:
@@ -184,7 +238,7 @@ def _query(given: dict[str, str]) -> tuple[Query, dict[str, str]]:
     """Return the search form's query, and the error of each field that cannot be read."""
     faults = {}
     times: dict[str, float | None] = {}
-    for name in ("since", "until"):
+    for name in _TIMES:
         try:
             times[name] = _time(given.get(name, ""))
         except (ValueError, OverflowError):
@@ -195,8 +249,8 @@ def _query(given: dict[str, str]) -> tuple[Query, dict[str, str]]:
         detail_type=given.get("type", ""),
         verdict=given.get("verdict", ""),
         view_id=number(store, LARGEST_VIEW),
-        since=times.get("since"),
-        until=times.get("until"),
+        destination=given.get("destination", ""),
+        **times,
         everywhere=bool(given.get("everywhere")),
     )
     return query, faults

@@ -1,16 +1,16 @@
 """The overview page: status, throughput, latency and problems."""
 
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
 
 from magento_eventbridge.console import charts
 from magento_eventbridge.console.page_context import PageContext, form_of
-from magento_eventbridge.journal.archive import Count, JournalError
+from magento_eventbridge.journal.archive import JournalError
 
 _FAULTS_SHOWN = 5
+_LATELY = 360  # seconds: the figures of the present
 
 
 def routes(context: PageContext) -> list[web.RouteDef]:
@@ -27,7 +27,8 @@ def routes(context: PageContext) -> list[web.RouteDef]:
         tried = [dispatcher.try_now(destination) for dispatcher in context.bridge.dispatchers]
         if any(tried):
             context.record(request, "tries %s now", destination)
-        raise web.HTTPSeeOther("/")
+        goal = (await form_of(request)).get("back", ["/"])[0]
+        raise web.HTTPSeeOther(goal if goal.startswith("/destinations?") else "/")
 
     return [
         web.get("/", show),
@@ -44,13 +45,10 @@ async def _values(context: PageContext, request: web.Request) -> dict[str, Any]:
         "now": now,
         "state": await context.state(),
         "queues": await context.depths(),
-        "destinations": [
-            destination_status
-            for dispatcher in context.bridge.dispatchers
-            for destination_status in dispatcher.destinations
-        ],
+        "destinations": context.destination_rows(),
         "span": span,
         "spans": charts.SPANS.values(),
+        "path_of_span": "/?span=",
         "journal": context.bridge.journal,
         "journal_fault": "",
         "width": charts.WIDTH,
@@ -58,23 +56,15 @@ async def _values(context: PageContext, request: web.Request) -> dict[str, Any]:
     }
     try:
         archive = context.archived()
-        counts = await archive.counts(min(span.start(now), int(now) - 360))
+        counts = await archive.counts(span.start(now), step=span.seconds)
+        lately = await archive.counts(now - _LATELY)
         faults = await archive.faults(_FAULTS_SHOWN)
         known = {problem.reason for problem in values["state"].problems}
     except JournalError as error:
         return values | {"journal_fault": str(error), "faults": dead}
     return values | {
-        "rates": charts.rates(counts, span, now),
-        "latencies": charts.latencies(counts, span, now),
-        "last_minute": _in_last_minute(counts, now),
+        "figures": charts.figures([one for one in counts if one.kind != "memory"], span, now),
+        "latency_now": charts.latency_of(lately),
+        "last_minute": charts.in_last_minute(lately, now),
         "faults": [*(fault for fault in faults if fault.reason not in known), *dead],
     }
-
-
-def _in_last_minute(counts: Sequence[Count], now: float) -> int:
-    """Return the deliveries of 60 s: those of this minute, and a share of the last one's."""
-    begun = int(now) // 60 * 60
-    still_counts = 1 - (now - begun) / 60
-    shares = {begun: 1.0, begun - 60: still_counts}
-    delivered = (c.events * shares.get(c.minute, 0.0) for c in counts if c.kind == "scope")
-    return round(sum(delivered))

@@ -6,7 +6,48 @@ const lost = document.querySelector("[data-lost]");
 const icon = document.querySelector("link[rel=icon]");
 const known = { title: document.title, icon: icon.href, at: Date.now() };
 
-const time = (at) => new Date(at).toISOString().slice(11, 19);
+// Times are UTC, or local where the person prefers that; the browser keeps the choice.
+const ZONE = "time-zone";
+const zone = document.querySelector("[data-zone]");
+let isLocal = false;
+try {
+  isLocal = localStorage.getItem(ZONE) === "local";
+} catch {
+  // without storage the choice lasts for the page
+}
+const FORMATS = { when: [0, 19], clock: [11, 16], second: [11, 19] };
+
+function shown(at, format) {
+  const date = new Date(at);
+  const inZone = new Date(date.getTime() - (isLocal ? date.getTimezoneOffset() * 60000 : 0));
+  return inZone.toISOString().slice(...FORMATS[format]).replace("T", " ");
+}
+
+const time = (at) => `${shown(at, "second")} ${isLocal ? "local time" : "UTC"}`;
+const labelOf = (slot) => `${shown(Number(slot.dataset.at) * 1000, "clock")}: ${slot.dataset.text}`;
+
+function showTimes(part) {
+  for (const one of part.querySelectorAll("time[datetime]")) one.textContent = shown(one.dateTime, one.dataset.format);
+  for (const slot of part.querySelectorAll("a.slot")) slot.setAttribute("aria-label", labelOf(slot));
+  for (const name of part.querySelectorAll("[data-zone-name]")) name.textContent = isLocal ? "local time" : "UTC";
+}
+
+zone.hidden = false;
+zone.addEventListener("click", () => {
+  isLocal = !isLocal;
+  try {
+    localStorage.setItem(ZONE, isLocal ? "local" : "utc");
+  } catch {
+    // see above
+  }
+  showZone();
+});
+
+function showZone() {
+  zone.textContent = isLocal ? "Use UTC" : "Use local time";
+  showTimes(document);
+}
+showZone();
 
 function answered() {
   known.at = Date.now();
@@ -19,7 +60,7 @@ function answered() {
 
 function unanswered() {
   if (!lost.hidden) return;
-  lost.textContent = `No answer since ${time(known.at)} UTC. The figures below are not current. Trying again every few seconds.`;
+  lost.textContent = `No answer since ${time(known.at)}. The figures below are not current. Trying again every few seconds.`;
   lost.hidden = false;
   document.body.classList.add("is-lost");
   document.title = `No answer · ${known.title}`;
@@ -34,6 +75,17 @@ async function load(address) {
   return answer.text();
 }
 
+// What a person uses in the part stays as it is: the bar or table in use, and open tables.
+function replaceContent(part, text) {
+  const used = part.contains(document.activeElement) ? document.activeElement : null;
+  if ((used && !used.id) || part.querySelector(".slots:hover")) return;
+  const open = [...part.querySelectorAll("details[open]")].map((one) => one.id);
+  part.innerHTML = text;
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  showTimes(part);
+  if (used) document.getElementById(used.id)?.focus({ preventScroll: true });
+}
+
 // Parts that are loaded again every few seconds, and left alone while somebody uses them.
 for (const part of document.querySelectorAll("[data-refresh]")) {
   let isLoading = false;
@@ -43,7 +95,7 @@ for (const part of document.querySelectorAll("[data-refresh]")) {
     try {
       const text = await load(part.dataset.refresh);
       answered();
-      if (!part.contains(document.activeElement) && !part.querySelector("g:hover")) part.innerHTML = text;
+      replaceContent(part, text);
       const word = part.querySelector("[data-word]");
       if (word) document.title = known.title = `${word.dataset.word} · magento-eventbridge`;
     } catch {
@@ -61,6 +113,7 @@ function show(table, text) {
   const holder = document.createElement("template");
   holder.innerHTML = text;
   const row = holder.content.querySelector("tr");
+  showTimes(row);
   const former = document.getElementById(row.id);
   if (former) {
     former.replaceWith(row);
@@ -178,35 +231,73 @@ if (savedPart) {
   }
 }
 
-// Copy buttons beside each block of code.
-for (const block of document.querySelectorAll("pre")) {
+// Copy buttons beside each block of code and each value that people take elsewhere.
+for (const block of document.querySelectorAll("pre, [data-copy]")) {
   if (!navigator.clipboard) break; // only over HTTPS and on this machine
   const button = document.createElement("button");
   button.type = "button";
   button.className = "copy";
-  button.textContent = "Copy";
+  const label = document.createTextNode("Copy");
+  const what = document.createElement("span");
+  what.className = "unseen";
+  what.textContent = ` ${(block.getAttribute("aria-label") ?? block.textContent).replace(/, JSON$/, "")}`;
+  button.append(label, what);
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(block.textContent);
-    button.textContent = "Copied";
-    setTimeout(() => (button.textContent = "Copy"), 2000);
+    label.textContent = "Copied";
+    setTimeout(() => (label.textContent = "Copy"), 2000);
   });
-  block.before(button);
+  if (block.matches("pre")) block.before(button);
+  else block.after(" ", button);
 }
 
-// Keys: / to search, j and k to move through a list, ? for what there is.
-const isTyping = (target) => target.closest("input, select, textarea, [contenteditable]");
+// Charts: the values of a bar on hover and on focus, and arrow keys from bar to bar.
+function showValues(slot, isShown) {
+  const readout = slot.closest("[data-chart]").querySelector("[data-readout]");
+  readout.dataset.summary ??= readout.textContent;
+  readout.textContent = isShown ? labelOf(slot) : readout.dataset.summary;
+}
+
+for (const [type, isShown] of [["mouseover", true], ["focusin", true], ["mouseout", false], ["focusout", false]]) {
+  document.addEventListener(type, (event) => {
+    const slot = event.target.closest?.(".slot");
+    if (slot) showValues(slot, isShown);
+  });
+}
+
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  const slot = event.target.closest?.("a.slot");
+  if (!slot) return;
+  const slots = [...slot.parentElement.querySelectorAll("a.slot")];
+  const at = slots.indexOf(slot);
+  const goal = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: slots.length - 1 }[event.key];
+  if (goal === undefined || !slots[goal]) return;
+  event.preventDefault();
+  slot.tabIndex = -1;
+  slots[goal].tabIndex = 0;
+  slots[goal].focus();
+});
+
+// Keys: / to search, j and k to move through a list, ? for what there is.
+const help = document.querySelector("[data-help]");
+const keys = document.querySelector("[data-keys]");
+keys.hidden = false;
+keys.addEventListener("click", () => help.showModal());
+
+const isTyping = (target) => target.closest("input:not([type=checkbox]), select, textarea, [contenteditable]");
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || help.open || isTyping(event.target)) return;
   if (event.key === "/") {
-    const field = document.querySelector("input[type=search]");
-    if (!field) return location.assign("/history");
     event.preventDefault();
-    field.focus();
+    const field = document.querySelector("input[type=search]");
+    if (field) field.focus();
+    else location.assign("/history");
   } else if (event.key === "j" || event.key === "k") {
-    const links = [...document.querySelectorAll("main tbody th a")];
+    const links = [...document.querySelectorAll("main tbody th a")].filter((link) => link.checkVisibility());
     const at = links.indexOf(document.activeElement);
     links[Math.min(Math.max(at + (event.key === "j" ? 1 : -1), 0), links.length - 1)]?.focus();
   } else if (event.key === "?") {
-    document.querySelector("[data-keys]")?.toggleAttribute("open");
+    event.preventDefault();
+    help.showModal();
   }
 });
