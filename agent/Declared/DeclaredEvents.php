@@ -61,6 +61,13 @@ class DeclaredEvents implements WatcherInterface
     private $buffer;
 
     /**
+     * Own events whose object was reported as missing, as keys.
+     *
+     * @var bool[]
+     */
+    private $missing = [];
+
+    /**
      * @param Declarations $declarations
      * @param FieldPaths $paths
      * @param ObjectStates $states
@@ -106,10 +113,11 @@ class DeclaredEvents implements WatcherInterface
         $failure = null;
         foreach ($this->declarations->ofMagentoEvent(strtolower($event)) as $name => $declared) {
             $object = $declared['object'] === '' ? $data : $data->getData($declared['object']);
-            if ($object === null) {
-                continue;
-            }
             try {
+                if ($object === null) {
+                    $this->reportMissing((string)$name, $event, $declared['object'], $data);
+                    continue;
+                }
                 $storeId = $this->storeId($object);
                 if ($this->declarations->isOn($name, $storeId ?? $this->execution->getStoreId())) {
                     $this->capture((string)$name, $event, $declared, $object, $storeId);
@@ -121,6 +129,32 @@ class DeclaredEvents implements WatcherInterface
         if ($failure !== null) {
             throw $failure;
         }
+    }
+
+    /**
+     * Reports once that the event's data has no such object, with the names that there are.
+     *
+     * @param string $name
+     * @param string $event
+     * @param string $object
+     * @param DataObject $data
+     * @return void
+     * @throws \UnexpectedValueException
+     */
+    private function reportMissing(string $name, string $event, string $object, DataObject $data): void
+    {
+        if (isset($this->missing[$name]) || !$this->declarations->isOn($name, $this->execution->getStoreId())) {
+            return;
+        }
+        $this->missing[$name] = true;
+        $names = array_diff(array_keys((array)$data->getData()), ['name', 'event_name']);
+        throw new \UnexpectedValueException(sprintf(
+            "own event '%s' was not captured: the data of %s has no object '%s'; it has: %s",
+            $name,
+            $event,
+            $object,
+            implode(', ', $names) ?: 'nothing'
+        ));
     }
 
     /**

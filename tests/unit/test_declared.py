@@ -151,6 +151,20 @@ def test_a_path_that_leads_nowhere_is_null_and_reported_once(tmp_path, caplog):
     assert "'order_currency_code' leads nowhere" in message
 
 
+@pytest.mark.parametrize(("value", "is_reported"), [("gold", True), ("", False), (None, False)])
+def test_a_value_of_another_type_is_null_and_reported_once(tmp_path, caplog, value, is_reported):
+    catalog = read(
+        tmp_path,
+        '<event name="OrderPlaced"><field name="level" path="level" type="integer"/></event>',
+    ).catalog()
+    capture = varied(PLACED, paths={"level": value})
+    with caplog.at_level(logging.WARNING):
+        details = [sent(catalog, capture)[1] for _ in range(3)]
+    assert [detail["level"] for detail in details] == [None] * 3
+    assert len(caplog.messages) == is_reported
+    assert all("'level' leads to what is not of the type integer" in m for m in caplog.messages)
+
+
 def test_a_capture_of_an_event_that_is_not_declared_says_so():
     with pytest.raises(UndeclaredEventError, match="not declared in eventbridge_events.xml"):
         DOCUMENTED.event_of(capture("Gone", {}))

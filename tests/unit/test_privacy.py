@@ -428,3 +428,17 @@ def test_a_context_that_lost_what_it_needs_is_left_out():
 def test_without_privacy_a_dead_letter_is_kept_as_it_came():
     assert _FULL.dead_letter(b"{}", None, None) is None
     assert Privacy().dead_letter(b"{}") == b"{}"
+
+
+@pytest.mark.parametrize("level", ["documented", "full"])
+def test_the_user_name_of_a_failed_login_is_in_no_part_of_its_event(level):
+    capture = recorded("admin-login-fail", "backend_auth_user_login_failed")
+    route = replace(private(remove="username"), detail=level)
+    event = event_of(capture)
+    assert event is not None
+    entry = build_entry(capture, event, route)
+    assert capture.snapshot["username"] not in entry.detail + entry.order_key
+    logged_in = recorded("admin-login", "backend_auth_user_login_success")
+    event = event_of(logged_in)
+    assert event is not None
+    assert build_entry(logged_in, event, route).order_key == logged_in.id

@@ -229,6 +229,24 @@ class DeclaredTest extends TestCase
         self::assertStringContainsString('another module fails', $this->shop->log->lines[0]);
     }
 
+    public function testAMissingObjectIsReportedOnceWithTheNamesThatThereAre(): void
+    {
+        $this->shop->declarations->events = [
+            'product_save_after' => ['PriceChanged' => ['object' => 'item'] + self::DECLARED],
+        ];
+        $event = new Event('product_save_after', ['product' => new DataObject(), 'data_object' => null]);
+        $events = $this->events();
+        try {
+            $events->on('product_save_after', $event);
+            self::fail('the fence logs it');
+        } catch (\UnexpectedValueException $exception) {
+            self::assertStringContainsString("no object 'item'; it has: product, data_object", $exception->getMessage());
+        }
+        $events->on('product_save_after', $event);
+
+        self::assertSame([], $this->shop->database->written());
+    }
+
     public function testAnOwnEventThatFailsDoesNotCostTheOthers(): void
     {
         $this->shop->declarations->events = [

@@ -146,26 +146,37 @@ def _value_of(field: DeclaredField, paths: Mapping[str, Any]) -> Any:
     return cast(value, field.type)
 
 
-class _MissingPaths:
-    """Reports each path that leads nowhere once."""
+class _NullFields:
+    """Reports once why a declared field is null: its path leads nowhere, or it has another type."""
 
     def __init__(self) -> None:
         self._reported: set[tuple[str, str]] = set()
 
     def check(self, event: str, fields: Iterable[DeclaredField], capture: Capture) -> None:
         for field in fields:
-            key = (event, field.name)
-            if field.path in capture.paths or key in self._reported:
+            if field.path not in capture.paths:
+                reason = "leads nowhere"
+            elif _is_lost(field, capture.paths):
+                reason = f"leads to what is not of the type {field.type}"
+            else:
                 continue
-            self._reported.add(key)
+            if (event, field.name) in self._reported:
+                continue
+            self._reported.add((event, field.name))
             log.warning(
-                "Field '%s' of event '%s' is null: the path '%s' leads nowhere in capture %s. "
+                "Field '%s' of event '%s' is null: the path '%s' %s in capture %s. "
                 "This is reported once; 'magento-eventbridge events check' shows the declaration.",
                 field.name,
                 event,
                 field.path,
+                reason,
                 capture.id,
             )
+
+
+def _is_lost(field: DeclaredField, paths: Mapping[str, Any]) -> bool:
+    """Return whether there is a value that cannot be cast; an empty text stands for none."""
+    return paths[field.path] not in (None, "") and _value_of(field, paths) is None
 
 
 _TYPES: dict[FieldType, Any] = {
@@ -243,7 +254,7 @@ class ShopCatalog:
         self.conditions = dict(conditions or {})
         self.is_known = is_known
         self._event_of = event_of
-        self._missing = _MissingPaths()
+        self._null_fields = _NullFields()
         self.by_name = {event.detail_type: event for event in documented}
         self.own = frozenset(d.name for d in self.declarations if d.name not in self.by_name)
         for declaration in self.declarations:
@@ -346,7 +357,7 @@ class ShopCatalog:
         )
 
     def _values(self, event: str, fields: tuple[DeclaredField, ...], capture: Capture) -> Json:
-        self._missing.check(event, fields, capture)
+        self._null_fields.check(event, fields, capture)
         return {field.name: _value_of(field, capture.paths) for field in fields}
 
 
