@@ -169,7 +169,7 @@ def prove_agent(dist: Path) -> str:
         "description": "A store in which the agent is installed",
         "license": "MIT",
         "repositories": [{"type": "artifact", "url": str(dist)}, {"packagist.org": False}],
-        "require": {"magento-eventbridge/module-agent": __version__},
+        "require": {"magento-eventbridge/module-agent": f"^{__version__}"},
         "replace": {name: _satisfying(spec) for name, spec in required.items() if "/" in name},
         "autoload": {"psr-4": {"Magento\\Framework\\Component\\": "stubs/"}},
     }

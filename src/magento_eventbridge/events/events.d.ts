@@ -653,7 +653,7 @@ export type InvoiceCreated = EventBridgeEvent<"InvoiceCreated", Invoice>;
 /** A saved invoice changed. */
 export type InvoiceUpdated = EventBridgeEvent<"InvoiceUpdated", Invoice>;
 
-/** An invoice was payed. */
+/** An invoice was paid. */
 export type InvoicePayed = EventBridgeEvent<"InvoicePayed", Invoice>;
 
 /** An invoice was registered with its order. */

@@ -67,7 +67,7 @@ class InvoiceUpdated(EventBridgeEvent[Invoice]):
 
 
 class InvoicePayed(EventBridgeEvent[Invoice]):
-    """An invoice was payed."""
+    """An invoice was paid."""
 
     detail_type: Annotated[Literal["InvoicePayed"], DETAIL_TYPE]
 
