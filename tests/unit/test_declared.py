@@ -523,6 +523,32 @@ def test_subscribe_declares_an_event_and_unsubscribe_removes_it(tmp_path):
     assert [event.name for event in reading.read_store(root).events] == names[:2]
 
 
+def test_subscribe_adds_fields_to_what_the_shop_declares(tmp_path):
+    root = store(tmp_path)
+    file = root / reading.SHOPS_OWN
+    file.write_text(f"<config>{CURRENCY.replace('<field', '<!-- why --><field', 1)}</config>")
+    added = elements.event("OrderPlaced", fields=["quote=quote_id:integer"])
+    declared = editing.subscribe(root, added)
+    assert [field.name for field in declared.fields] == ["currencyCode", "quote"]
+    assert "<!-- why -->" in file.read_text()
+    changed = elements.event("OrderPlaced", fields=["currencyCode=base_currency_code:string"])
+    declared = editing.subscribe(root, changed)
+    assert {field.name: field.path for field in declared.fields} == {
+        "quote": "quote_id",
+        "currencyCode": "base_currency_code",
+    }
+
+    editing.subscribe(root, elements.event("PriceChanged", **PRICE_EVENT))
+    more = elements.event("PriceChanged", fields=["cost=cost:number"], description="Another.")
+    declared = editing.subscribe(root, more)
+    assert declared.description == "Another."
+    assert declared.changed == ("price",)
+    assert [trigger.event for trigger in declared.triggers] == ["catalog_product_save_after"]
+    assert "cost" in {field.name for field in declared.fields}
+    assert len(declared.fields) > 1
+    assert reading.read_store(root).faults == ()
+
+
 def test_a_dry_run_checks_and_changes_nothing(tmp_path):
     root = store(tmp_path)
     before = (root / reading.SHOPS_OWN).read_bytes()

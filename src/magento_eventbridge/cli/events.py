@@ -231,6 +231,8 @@ def subscribe(
 ) -> None:
     """Declare an own event, or fields for a documented one, in app/etc/eventbridge_events.xml.
 
+    Fields are added to those that the file declares for it; other parts replace them.
+
     Shows what it would send, from the last captures in the journal.
     """
     root = _root(magento_root)

@@ -22,9 +22,10 @@ class EditError(BridgeError):
 
 
 def subscribe(root: Path, event: Any, *, dry_run: bool = False) -> Declaration:
-    """Put an `<event>` into the shop's file, in the place of one of the same name.
+    """Put an `<event>` into the shop's file, or add it to the one of the same name.
 
-    With `dry_run` it is only checked.
+    Its fields are added to those that are there; its other parts replace them. With `dry_run` it is
+    only checked.
 
     Raises:
         EditError: the declaration would be refused, or the file cannot be read or written.
@@ -35,9 +36,22 @@ def subscribe(root: Path, event: Any, *, dry_run: bool = False) -> Declaration:
         if former is None:
             config.append(event)
         else:
-            config.replace(former, event)
+            config.replace(former, _added(former, event))
         etree.indent(config, "    ")
         return _checked(root, config, name)
+
+
+def _added(former: Any, event: Any) -> Any:
+    """Return an `<event>` with the parts of both, in the schema's order."""
+    both = etree.Element("event", {**former.attrib, **event.attrib})
+    both.extend(former.xpath("comment()"))
+    for part in ("description", "on", "changed", "pattern"):
+        both.extend(event.findall(part) or former.findall(part))
+    given = event.findall("field")
+    names = {field.get("name") for field in given}
+    both.extend([field for field in former.findall("field") if field.get("name") not in names])
+    both.extend(given)
+    return both
 
 
 def unsubscribe(root: Path, name: str) -> None:
