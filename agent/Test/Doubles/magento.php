@@ -51,6 +51,19 @@ namespace Magento\Framework {
         }
     }
 
+    interface AuthorizationInterface
+    {
+        public function isAllowed($resource, $privilege = null);
+    }
+
+    class Escaper
+    {
+        public function escapeJs($string)
+        {
+            return addslashes($string);
+        }
+    }
+
     class Event extends DataObject
     {
         private $name;
@@ -424,6 +437,36 @@ namespace Magento\User\Model {
                     return $this;
                 }
             };
+        }
+    }
+}
+
+namespace Magento\Sales\Block\Adminhtml\Order {
+    class View
+    {
+        public $buttons = [];
+
+        private $number;
+        private $failure;
+
+        public function __construct(string $number, ?\Throwable $failure = null)
+        {
+            $this->number = $number;
+            $this->failure = $failure;
+        }
+
+        public function getOrder()
+        {
+            if ($this->failure) {
+                throw $this->failure;
+            }
+            return new \Magento\Framework\DataObject(['increment_id' => $this->number]);
+        }
+
+        public function addButton($buttonId, $data)
+        {
+            $this->buttons[$buttonId] = $data;
+            return $this;
         }
     }
 }

@@ -162,9 +162,12 @@ class ConfigTest extends TestCase
         foreach (Wiring::xml('adminhtml/system.xml')->xpath('//label | //comment') as $text) {
             $texts[] = (string)$text;
         }
+        foreach (Wiring::xml('acl.xml')->xpath('//resource/@title') as $title) {
+            $texts[] = (string)$title;
+        }
         $files = new \RecursiveIteratorIterator(new \RecursiveDirectoryIterator(dirname(__DIR__, 2)));
         foreach ($files as $file) {
-            if (preg_match('~/(Block|Model|view)/.*\.(php|phtml)$~', (string)$file)) {
+            if (preg_match('~/(Block|Model|Plugin|view)/.*\.(php|phtml)$~', (string)$file)) {
                 preg_match_all("/__\\('([^']*)'/", file_get_contents((string)$file), $found);
                 $texts = array_merge($texts, $found[1]);
             }
