@@ -4,8 +4,8 @@ import json
 import logging
 import re
 import time
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 from pymysql.cursors import Cursor
@@ -120,7 +120,7 @@ class MagentoDbQueue(MysqlQueue):
         search = self._search(cursor, limit)
         ids = [number for number, _ in search.messages]
         locked = self._lock(cursor, "hold", ids)
-        texts = self._messages(cursor, ids)
+        texts = self._messages(cursor, search.messages)
         if 0 < len(texts) < len(ids):  # the others are too large to be taken now
             ids = ids[: len(texts)]
             search, limit = search._replace(messages=search.messages[: len(ids)]), len(ids)
@@ -132,45 +132,44 @@ class MagentoDbQueue(MysqlQueue):
             if len(taken) < len(ids) and not self._peers.are_alive:
                 keys = {number: order_key(text) for number, text in texts.items()}
                 taken = in_order(ids, locked, keys)
-            claims = self._copy(cursor, name, {number: texts[number] for number in taken})
+            messages = dict(search.messages)
+            claims = self._copy(cursor, name, [(n, messages[n], texts[n]) for n in taken])
             if len(taken) < len(ids):
                 return claims  # others take the rest, or unlock it
         self._beyond = beyond
         return claims
 
-    def _copy(self, cursor: Cursor, name: str | None, texts: Mapping[int, bytes]) -> list[Claim]:
-        """Copy messages to our own table; return the claims of those that are claimed there."""
-        ids = list(texts)
-        if not ids:
+    def _copy(
+        self, cursor: Cursor, name: str | None, messages: Sequence[tuple[int, int, bytes]]
+    ) -> list[Claim]:
+        """Copy messages to our own table; return the claims of those that are claimed there.
+
+        Each message has the id of its status, its own, and its text.
+        """
+        if not messages:
             return []
-        views = {number: _view_of(text) for number, text in texts.items()}
-        claimed: set[int] = set()
-        if name is not None:
-            claimed = {number for number in ids if views[number] not in self._without_views}
-            claimed -= {status for _, status in self._present(cursor, ids)}
-        rows = [[number, views[number], int(number in claimed)] for number in ids]
-        self._statements.run(cursor, "take", ids=ids, messages=json.dumps(rows), claim=name)
+        rows = []
+        for number, message, text in messages:
+            view = _view_of(text)
+            is_claimed = name is not None and view not in self._without_views
+            rows.append([number, message, view, int(is_claimed)])
+        texts = {number: text for number, _, text in messages}
+        self._statements.run(cursor, "take", ids=texts, messages=json.dumps(rows), claim=name)
+        claimed = [number for number, *_, is_claimed in rows if is_claimed]
         if name is None or not claimed:
             return []
-        return [
-            Claim(Handle(number, name), texts[status])
-            for number, status in sorted(self._present(cursor, sorted(claimed)))
-        ]
+        # One that was here already, as Magento lets it retry, is not in this claim.
+        values = {"ids": json.dumps(claimed), "claim": name}
+        present = self._statements.rows(cursor, "present", values)
+        return [Claim(Handle(number, name), texts[status]) for number, status in present]
 
-    def _present(self, cursor: Cursor, ids: Sequence[int]) -> Sequence[tuple[int, int]]:
-        """Return which messages are in our own table, by their ids there and their statuses."""
-        return cast(
-            "Sequence[tuple[int, int]]",
-            self._statements.rows(cursor, "present", {"statuses": ids}),
-        )
-
-    def _messages(self, cursor: Cursor, ids: Sequence[int]) -> dict[int, bytes]:
+    def _messages(self, cursor: Cursor, messages: Sequence[tuple[int, int]]) -> dict[int, bytes]:
         """Read messages, oldest first, up to the bytes of a claim."""
         texts: dict[int, bytes] = {}
         size = 0
-        for start in range(0, len(ids), _READ_AT_ONCE):
-            some = ids[start : start + _READ_AT_ONCE]
-            rows = self._statements.rows(cursor, "messages", {"statuses": some})
+        for start in range(0, len(messages), _READ_AT_ONCE):
+            some = json.dumps(messages[start : start + _READ_AT_ONCE])
+            rows = self._statements.rows(cursor, "messages", {"messages": some})
             texts |= {number: _text_of(body, number) for number, body in rows}
             size += sum(len(body) for _, body in rows)
             if size >= BYTES_PER_CLAIM:

@@ -44,11 +44,12 @@ WHERE s.status IN (2, 5)
 FOR UPDATE SKIP LOCKED;
 
 -- name: messages
--- The text of messages, as the database has it. It reads without locks, so a list is safe here.
-SELECT s.id, COALESCE(CAST(m.body AS BINARY), '')
-FROM {statuses} AS s FORCE INDEX (PRIMARY)
-STRAIGHT_JOIN {messages} AS m FORCE INDEX (PRIMARY) ON m.id = s.message_id
-WHERE s.id IN %(statuses)s;
+-- The text of messages, as the database has it; empty for one that is gone.
+SELECT listed.id, COALESCE(CAST(m.body AS BINARY), '')
+FROM JSON_TABLE(%(messages)s, '$[*]' COLUMNS (
+  id BIGINT UNSIGNED PATH '$[0]', message_id BIGINT UNSIGNED PATH '$[1]'
+)) AS listed
+LEFT JOIN {messages} AS m FORCE INDEX (PRIMARY) ON m.id = listed.message_id;
 
 -- name: take
 -- Copy messages to where Magento's clean-up does not delete them, each with its store view, claimed or
@@ -56,21 +57,25 @@ WHERE s.id IN %(statuses)s;
 -- already, and stays as it is. The list is in order: to sort here would copy all bodies to disk.
 INSERT INTO {captures} (status_id, store_id, body, claimed_by, attempts)
 SELECT
-  s.id, listed.view_id, COALESCE(CAST(m.body AS BINARY), ''),
+  listed.id, listed.view_id, COALESCE(CAST(m.body AS BINARY), ''),
   IF(listed.is_claimed, %(claim)s, NULL), listed.is_claimed
 FROM JSON_TABLE(%(messages)s, '$[*]' COLUMNS (
-  id BIGINT UNSIGNED PATH '$[0]', view_id INT UNSIGNED PATH '$[1]', is_claimed INT PATH '$[2]'
+  id BIGINT UNSIGNED PATH '$[0]', message_id BIGINT UNSIGNED PATH '$[1]',
+  view_id INT UNSIGNED PATH '$[2]', is_claimed INT PATH '$[3]'
 )) AS listed
-STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = listed.id
-STRAIGHT_JOIN {messages} AS m FORCE INDEX (PRIMARY) ON m.id = s.message_id
+LEFT JOIN {messages} AS m FORCE INDEX (PRIMARY) ON m.id = listed.message_id
 ON DUPLICATE KEY UPDATE {captures}.status_id = {captures}.status_id;
 UPDATE JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
 STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = listed.id
 SET s.status = 3;
 
 -- name: present
--- Which of the messages are here, by id and status. Reads an index only.
-SELECT id, status_id FROM {captures} FORCE INDEX (status_id) WHERE status_id IN %(statuses)s;
+-- Which of the messages are here in a claim, by id and status.
+SELECT o.id, o.status_id
+FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+STRAIGHT_JOIN {captures} AS o FORCE INDEX (status_id) ON o.status_id = listed.id
+WHERE o.claimed_by = %(claim)s
+ORDER BY o.id;
 
 -- name: read
 -- The messages themselves; `%` as the claim: claimed by any bridge, or by none.
