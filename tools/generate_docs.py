@@ -363,7 +363,10 @@ values are separated by spaces.
 `magento-eventbridge doctor` shows each setting's value and where it comes from. A name that does
 not exist, or a value that cannot be used, stops the command with exit status 2 and a message that
 names it. The bridge reads the TOML file, the environment and the command line once, when it starts.
-It follows changes of the store's configuration while it runs."""
+It follows changes of the store's configuration while it runs. When the store's database or broker
+refuses a login, the bridge reads `[outbox]` and `[amqp]` in the TOML file again, so a rotated
+password needs no restart there. The environment of a running process cannot be changed from
+outside: a password in a variable, also one that `env.php` reads, needs a restart."""
 
 _SETTINGS_EXAMPLE = """\
 [options]

@@ -233,8 +233,9 @@ async def test_queue_mode_that_is_switched_on_while_running_is_followed(
             assert "Delivering what is in Magento's queue (magento-db)" in bridge.log
 
 
+@pytest.mark.parametrize("place", ["env.php", "TOML"])
 async def test_a_rotated_database_password_needs_no_restart(
-    shop: Shop, endpoint: PutEvents
+    shop: Shop, endpoint: PutEvents, tmp_path: Path, place: str
 ) -> None:
     server, user = shop.outbox.server, "rotating"
 
@@ -250,17 +251,26 @@ async def test_a_rotated_database_password_needs_no_restart(
 
     ask(f"CREATE OR REPLACE USER '{user}'@'%' IDENTIFIED BY 'old'")
     ask(f"GRANT ALL ON `{shop.outbox.options.database}`.* TO '{user}'@'%'")
-    shop.write_env_php(username=f"'{user}'", password="'old'")
+    file = tmp_path / "bridge.toml"
+
+    def write(password: str) -> None:
+        if place == "env.php":
+            file.write_text("")
+            shop.write_env_php(username=f"'{user}'", password=f"'{password}'")
+        else:
+            file.write_text(f'[outbox]\nuser = "{user}"\npassword = "{password}"\n')
+
+    write("old")
     prefix = shop.outbox.options.table_prefix
     with queue_tables(server, prefix) as queue:
         shop.save("options/queue_mode", "1")
-        async with serving(shop, until="(magento-db)") as bridge:
+        async with serving(shop, "--config", str(file), until="(magento-db)") as bridge:
             orders(shop, 2)
             await endpoint.until_taken(2)
             ask(f"ALTER USER '{user}'@'%' IDENTIFIED BY 'new'")
             ask(f"KILL USER '{user}'")
             await until(lambda: "Access denied for user" in bridge.log)
-            shop.write_env_php(username=f"'{user}'", password="'new'")
+            write("new")
             orders(shop, 2)
             queue.put(recorded.orders(3))
             await endpoint.until_taken(7, NOTICES_WITHIN)

@@ -10,7 +10,7 @@ import pytest
 from magento_eventbridge.settings import sources as module
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.fields import SettingsGroup
-from magento_eventbridge.settings.layers import Layer, Origins, load
+from magento_eventbridge.settings.layers import Layer, Origins, load, with_connections
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.settings.sources import environment_layer, file_layer, own_layers
 
@@ -634,6 +634,26 @@ def test_the_policy_is_as_eager_as_the_settings_say():
     delivery = {"calls_at_once": 2, "calls_per_second": 10, "stop_seconds": 1}
     policy = loaded(delivery=delivery).delivery.policy()
     assert (policy.calls_at_once, policy.calls_per_second, policy.stop_seconds) == (2, 10, 1)
+
+
+# Settings that are read again
+
+
+def test_only_connections_are_read_again():
+    former = [
+        Layer(
+            "a file", {"outbox": {"password": "old"}, "amqp": {"host": "mq"}, "log": {"level": 1}}
+        ),
+        Layer("environment", {"options": {"region": "eu-west-1"}}),
+    ]
+    again = [
+        Layer("a file", {"outbox": {"password": "new"}, "log": {"level": 2}}),
+        Layer("environment", {"amqp": {"user": "shop"}, "options": {}}),
+    ]
+    assert [layer.values for layer in with_connections(former, again)] == [
+        {"outbox": {"password": "new"}, "log": {"level": 1}},
+        {"options": {"region": "eu-west-1"}, "amqp": {"user": "shop"}},
+    ]
 
 
 # The log

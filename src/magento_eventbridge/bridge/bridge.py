@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -41,7 +41,7 @@ from magento_eventbridge.queues.mysql.heartbeat import Heartbeat
 from magento_eventbridge.queues.mysql.outbox import OutboxQueue
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from magento_eventbridge.settings.errors import SettingsError
-from magento_eventbridge.settings.layers import Origins
+from magento_eventbridge.settings.layers import CONNECTIONS, Origins
 from magento_eventbridge.settings.listeners import InletSettings
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.sinks.eventbridge.buses import EventBuses
@@ -52,6 +52,8 @@ log = logging.getLogger(__name__)
 # Seconds between two checks of the files that declare events.
 _DECLARATIONS_SECONDS = 10.0
 _PUT_AT_ONCE = 500
+# Seconds between a refused login and reading the settings again.
+_LOGINS_SECONDS = 1.0
 
 
 @asynccontextmanager
@@ -78,13 +80,20 @@ class Bridge:
     """
 
     def __init__(
-        self, settings: Settings, store: LiveStore | None = None, origins: Origins | None = None
+        self,
+        settings: Settings,
+        store: LiveStore | None = None,
+        origins: Origins | None = None,
+        *,
+        read_own: Callable[[], Settings] | None = None,
     ) -> None:
         """Check what can be checked before anything is opened.
 
         Args:
             settings: all of them; with a store, those that say how to reach it.
             store: its configuration is used, and followed when it changes.
+            origins: where the settings came from.
+            read_own: reads the settings again after a refused login, where there is no store.
 
         Raises:
             SettingsError: the inlet would accept captures from everybody.
@@ -133,6 +142,8 @@ class Bridge:
         self._stack: AsyncExitStack | None = None  # while it runs
         self._spool: SqliteQueue | None = None
         self._inlet: Inlet | None = None
+        self._read_own = read_own
+        self._login_refused = asyncio.Event()
         self._stopping = asyncio.Event()
         self._service_manager = ServiceManager(os.environ)
 
@@ -268,6 +279,9 @@ class Bridge:
             if self.store:
                 watch = follow(self.store, partial(self._apply, stack))
                 await stack.enter_async_context(background_task(watch, "store's configuration"))
+            elif self._read_own:
+                watch = self._follow_logins(self._read_own)
+                await stack.enter_async_context(background_task(watch, "logins"))
             await self._stopping.wait()
         finally:
             self.stop()
@@ -312,21 +326,39 @@ class Bridge:
         for queue in list(self.queues):
             if isinstance(queue, AmqpQueue) and settings.amqp.host is None:
                 log.warning(
-                    "The store no longer names a broker: delivery from RabbitMQ ends. Messages "
+                    "The settings no longer name a broker: delivery from RabbitMQ ends. Messages "
                     "that are still there stay there."
                 )
                 await self._end(queue)
             elif renew_login(queue, settings):
                 continue
             elif isinstance(queue, AmqpQueue):
-                log.warning("The store's broker is another one: delivery from the former ends")
+                log.warning("The settings name another broker: delivery from the former ends")
                 await self._end(queue)
             else:
                 log.warning(
-                    "The store's database is another one: the queue '%s' uses it from the next "
+                    "The settings name another database: the queue '%s' uses it from the next "
                     "start on",
                     queue.name,
                 )
+
+    async def _follow_logins(self, read: Callable[[], Settings]) -> None:
+        """Read again how to log in whenever a login is refused: a password may be new."""
+        while True:
+            await self._login_refused.wait()
+            await asyncio.sleep(_LOGINS_SECONDS)
+            self._login_refused.clear()
+            try:
+                settings = await asyncio.to_thread(read)
+            except SettingsError as error:
+                reason = "; ".join(str(error).splitlines())
+                log.error("A login was refused, and the settings cannot be read again: %s", reason)
+                continue
+            changed = {name: getattr(settings, name) for name in CONNECTIONS}
+            if any(value != getattr(self.settings, name) for name, value in changed.items()):
+                self.settings = self.settings.model_copy(update=changed)
+                log.info("A login was refused; the settings name another one, which is used now")
+                await self._renew_logins(self.settings)
 
     async def _end(self, queue: Queue) -> None:
         """End delivery from one queue: calls in flight finish, the rest stays in the queue."""
@@ -407,8 +439,8 @@ class Bridge:
         """Deliver from a queue until the bridge is to stop; the queue is closed at the end."""
         own = await stack.enter_async_context(AsyncExitStack())
         own.push_async_callback(queue.close)
-        if self.store:
-            when_login_refused(queue, self.store.check_again)
+        refused = self.store.check_again if self.store else self._login_refused.set
+        when_login_refused(queue, refused)
         dispatcher = await own.enter_async_context(
             dispatching(
                 self.settings,

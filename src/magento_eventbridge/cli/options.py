@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -101,10 +102,8 @@ def sources_of(
     Raises:
         SettingsError: with every error and its origin.
     """
-    given = _of_command_line(overrides or [])
-    if magento_root:
-        given["magento_root"] = magento_root
-    own = own_layers(config=config, command_line=given)
+    read_own = own_reader(config, overrides, magento_root)
+    own = read_own()
     settings = load(own)[0]
     if settings.magento_root is None:
         return own, None
@@ -115,7 +114,22 @@ def sources_of(
     )
 
     options = LiveStoreOptions(php=settings.magento_php)
-    return own, LiveStore(settings.magento_root, own, os.environ, options)
+    store = LiveStore(settings.magento_root, own, os.environ, options, read_own=read_own)
+    return own, store
+
+
+def own_reader(
+    config: Path | None, overrides: list[str] | None, magento_root: Path | None
+) -> Callable[[], list[Layer]]:
+    """Return what reads the bridge's own settings; the file may have changed at the next call.
+
+    Raises:
+        SettingsError: an override is not a setting.
+    """
+    given = _of_command_line(overrides or [])
+    if magento_root:
+        given["magento_root"] = magento_root
+    return partial(own_layers, config=config, command_line=given)
 
 
 def _of_command_line(overrides: list[str]) -> dict[str, Any]:

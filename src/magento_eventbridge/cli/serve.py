@@ -9,7 +9,13 @@ from functools import partial
 
 from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.bridge.startup import run_loop, start_log
-from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, sources_of
+from magento_eventbridge.cli.options import (
+    Config,
+    MagentoRoot,
+    Overrides,
+    own_reader,
+    sources_of,
+)
 from magento_eventbridge.cli.output import note
 from magento_eventbridge.console.server import Console
 from magento_eventbridge.doctor.running import check_bridge
@@ -32,7 +38,8 @@ def run(
     """
     own, store = sources_of(config, overrides, magento_root)
     settings, origins = store.reach() if store else load(own)
-    bridge = Bridge(settings, store, origins)
+    read_own = own_reader(config, overrides, magento_root)
+    bridge = Bridge(settings, store, origins, read_own=lambda: load(read_own())[0])
     start_log(settings)
     run_loop(_serve(bridge))
 

@@ -21,6 +21,7 @@ from magento_eventbridge.magento.database import (
     DatabaseConnection,
     DatabaseError,
     DatabaseOptions,
+    LoginRefusedError,
     database_options,
     named_queries,
 )
@@ -51,7 +52,7 @@ from magento_eventbridge.magento.store_settings import (
     store_layers,
 )
 from magento_eventbridge.settings.errors import SettingsError
-from magento_eventbridge.settings.layers import Layer, Origins, load
+from magento_eventbridge.settings.layers import Layer, Origins, load, with_connections
 from magento_eventbridge.settings.model import Settings
 
 log = logging.getLogger(__name__)
@@ -107,11 +108,23 @@ class LiveStore:
         own: Sequence[Layer],
         environment: Mapping[str, str],
         options: LiveStoreOptions | None = None,
+        *,
+        read_own: Callable[[], Sequence[Layer]] | None = None,
     ) -> None:
-        """Prepare; nothing is read yet."""
+        """Prepare; nothing is read yet.
+
+        Args:
+            root: the store's folder.
+            own: the layers of the bridge's own settings.
+            environment: for what `env.php` reads from it.
+            options: how the store is read.
+            read_own: reads the bridge's own layers again after a refused login.
+        """
         self.root = root
         self.options = options or LiveStoreOptions()
         self._own = own
+        self._read_own = read_own
+        self._own_is_stale = False
         self._environment = environment
         self._stamps: dict[Path, Stamp] = {}
         self._deployment: Deployment | None = None
@@ -121,15 +134,22 @@ class LiveStore:
 
     def again(self) -> "LiveStore":
         """Return the same store with a connection of its own."""
-        return LiveStore(self.root, self._own, self._environment, self.options)
+        return LiveStore(
+            self.root, self._own, self._environment, self.options, read_own=self._read_own
+        )
 
     def check_again(self) -> None:
         """Let `follow` check at once, and read files even if they seem unchanged.
 
-        For a refused login: what `env.php` computes may have changed without the file.
+        For a refused login: what `env.php` computes may have changed without the file, and the
+        bridge's own settings may say something else by now.
         """
-        self._stamps = dict.fromkeys(self._stamps, _UNKNOWN)
+        self._forget_logins()
         self._is_asked.set()
+
+    def _forget_logins(self) -> None:
+        self._stamps = dict.fromkeys(self._stamps, _UNKNOWN)
+        self._own_is_stale = True
 
     async def until_next_check(self) -> None:
         """Return when it is time to check for changes."""
@@ -166,6 +186,7 @@ class LiveStore:
         Raises:
             SettingsError: that cannot be used.
         """
+        self._renew_own()
         return load(below([self._database()], self._own))
 
     async def read(self) -> Reading:
@@ -175,11 +196,13 @@ class LiveStore:
             SettingsError: something there cannot be used.
             DatabaseError: its database cannot be read.
         """
-        return self._made(self.files(), await (await self._opened()).rows())
+        rows = await self._rows()
+        return self._made(self.files(), rows)
 
     async def read_if_changed(self) -> Reading | None:
         """Read everything, if something has changed since the last time."""
-        deployment, rows = self.files(), await (await self._opened()).rows()
+        rows = await self._rows()
+        deployment = self.files()
         return None if (deployment, rows) == self._last else self._made(deployment, rows)
 
     async def installation(self) -> Installation:
@@ -213,6 +236,22 @@ class LiveStore:
             if settings.is_in_queue_mode or settings.amqp.enabled:
                 raise SettingsError(str(error)) from None
             return []
+
+    def _renew_own(self) -> None:
+        """Read again how to log in, after a refused login."""
+        if not self._own_is_stale or self._read_own is None:
+            return
+        own = with_connections(self._own, self._read_own())
+        self._own_is_stale = False
+        if own != self._own:
+            self._own, self._last = own, None
+
+    async def _rows(self) -> StoreRows:
+        try:
+            return await (await self._opened()).rows()
+        except LoginRefusedError:
+            self._forget_logins()
+            raise
 
     async def _opened(self) -> "StoreTables":
         options = database_options(self.reach()[0].outbox)

@@ -1,6 +1,6 @@
 """Merge layers of settings into the model; remember where each value came from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,9 @@ from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.faults import describe
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.settings.view import ViewSettings
+
+CONNECTIONS = ("outbox", "amqp")
+"""The groups of settings that say how to reach a server, and how to log in."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,18 @@ class Origins:
             if name in self.names:
                 return [self.names[name]]
         return []
+
+
+def with_connections(layers: Sequence[Layer], again: Sequence[Layer]) -> list[Layer]:
+    """Return layers with the connections, and nothing else, of the same layers read again."""
+    return [
+        Layer(
+            layer.origin,
+            {name: value for name, value in layer.values.items() if name not in CONNECTIONS}
+            | {name: newer.values[name] for name in CONNECTIONS if name in newer.values},
+        )
+        for layer, newer in zip(layers, again, strict=True)
+    ]
 
 
 def load(layers: list[Layer]) -> tuple[Settings, Origins]:
