@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import load
-from benchmarks.backlog import place
+from benchmarks.backlog import cost, drained
 from benchmarks.processes import beside_that_core, endpoint, measure, on_one_core, serving
 
 ROUNDS = 3
@@ -46,6 +46,10 @@ COUNTS = {
 LATENCIES = {0: 8, 1: 8, 20: 32, 50: 64}
 QUEUES = ("sqlite", "outbox", "magento-db", "amqp")
 BACKLOGS = (1_000, 10_000, 100_000, 1_000_000)
+# Between these sizes the cost of an event should not grow.
+FLAT = (10_000, 1_000_000)
+# Messages per second of the original module's PHP consumer on such a machine, without latency.
+PHP_CONSUMER = 73
 UNDER_SNAPSHOT = 200_000
 BUILD = Path("build")
 # aiobotocore needs another botocore than boto3: `make` creates an environment for it.
@@ -170,17 +174,24 @@ def backlog() -> tuple[list[Row], dict[str, Any]]:
         for count in BACKLOGS:
             # Short measurements are repeated.
             rounds = ROUNDS if count <= 10_000 else 1
-            rates = _median_of_rounds(partial(_drained, queue, count), rounds)
+            rates = _median_of_rounds(partial(drained, queue, count), rounds)
             events, peak = rates["events_per_second"], rates["peak_mb"]
-            cost = f"{rates['cpu_us_per_event']:.0f} us"
-            add(f"{queue}, {count:,} wait", f"{events:,.0f} events/s", cost, f"{peak:.0f} MB")
+            used = f"{rates['cpu_us_per_event']:.0f} + {rates['server_us_per_event']:.0f} us"
+            add(f"{queue}, {count:,} wait", f"{events:,.0f} events/s", used, f"{peak:.0f} MB")
             result.setdefault(queue, {})[str(count)] = rates
     for count in BACKLOGS:
-        of_outbox = (
-            result["magento-db"][str(count)]["events_per_second"]
-            / result["outbox"][str(count)]["events_per_second"]
-        )
-        add(f"magento-db of outbox, {count:,}", f"{of_outbox:.0%}", "(at least 70%)", "")
+        ours, outbox = (result[queue][str(count)] for queue in ("magento-db", "outbox"))
+        of_outbox = ours["events_per_second"] / outbox["events_per_second"]
+        of_cpu = cost(outbox) / cost(ours)
+        name = f"magento-db of outbox, {count:,}"
+        add(name, f"{of_outbox:.0%}", f"{of_cpu:.0%} by CPU", "(at least 70%)")
+    for queue in QUEUES:
+        few, many = (result[queue][str(count)] for count in FLAT)
+        growth = cost(many) / cost(few) - 1
+        add(f"{queue}, CPU from {FLAT[0]:,} to {FLAT[1]:,}", f"{growth:+.0%}", "(at most 15%)", "")
+    for queue in ("magento-db", "amqp"):
+        times = result[queue][str(FLAT[0])]["events_per_second"] / PHP_CONSUMER
+        add(f"{queue}, times the original (PHP, {PHP_CONSUMER}/s)", f"{times:,.0f}", "", "")
     for count in BACKLOGS:
         captures = _taken(count)
         add(f"inlet, {count:,} wait", f"{captures:,.0f} captures/s", "", "")
@@ -213,18 +224,6 @@ def _taken(waiting: int) -> float:
 
 def _spool(folder: Path) -> str:
     return json.dumps({"path": str(folder / "spool.sqlite")})
-
-
-def _drained(queue: str, count: int) -> dict[str, float]:
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        endpoint() as url,
-        place(queue, Path(folder)) as where,
-    ):
-        words = (queue, json.dumps(where), url, str(count))
-        measure("benchmarks.backlog", "fill", *words)
-        rates: dict[str, float] = measure("benchmarks.backlog", "drain", *words)
-    return rates
 
 
 def stages() -> tuple[list[Row], dict[str, Any]]:
@@ -264,7 +263,7 @@ def main() -> None:
         cores = "one core" if on_one_core() else "the only core"
         add(f"The whole bridge on {cores}", "of the bare loop", "", whole())
     if "backlog" in asked:
-        add("A backlog, drained", "CPU an event", "most memory", backlog())
+        add("A backlog, drained", "CPU: bridge + server", "most memory", backlog())
     if "snapshot" in asked:
         add(f"{UNDER_SNAPSHOT:,} deliveries under one snapshot", "", "", snapshot())
     if "stages" in asked:

@@ -9,6 +9,7 @@ import asyncio
 import itertools
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from tests.support.magento_queue import MagentoQueue, queue_tables
 
 from benchmarks import load
 from benchmarks.broker import publish
+from benchmarks.processes import cpu_seconds, endpoint, measure
 from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.bridge.startup import run_loop
 from magento_eventbridge.captures import Capture
@@ -39,21 +41,44 @@ from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 Place = dict[str, Any]
 
 
+def drained(queue: str, count: int) -> dict[str, float]:
+    """Fill a queue, deliver everything, and return the figures of that.
+
+    They are those of `drain`, and the CPU microseconds per event of the queue's server.
+    """
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        endpoint() as url,
+        place(queue, Path(folder)) as (where, server),
+    ):
+        words = (queue, json.dumps(where), url, str(count))
+        measure("benchmarks.backlog", "fill", *words)
+        worked = cpu_seconds(server)
+        figures: dict[str, float] = measure("benchmarks.backlog", "drain", *words)
+        figures["server_us_per_event"] = (cpu_seconds(server) - worked) / count * 1e6
+    return figures
+
+
+def cost(figures: dict[str, float]) -> float:
+    """Return the CPU microseconds per event of bridge and server together."""
+    return figures["cpu_us_per_event"] + figures["server_us_per_event"]
+
+
 @contextmanager
-def place(queue: str, folder: Path) -> Iterator[Place]:
-    """Start the server that a queue needs, and yield its PLACE."""
+def place(queue: str, folder: Path) -> Iterator[tuple[Place, int | None]]:
+    """Start the server that a queue needs; yield its PLACE and the server's process, if any."""
     match queue:
         case SqliteQueue.name:
-            yield {"path": str(folder / "spool.sqlite")}
+            yield {"path": str(folder / "spool.sqlite")}, None
         case OutboxQueue.name:
             with mariadb.running() as server, mariadb.outbox_tables(server) as outbox:
-                yield _place_of(outbox.options)
+                yield _place_of(outbox.options), server.process.pid if server.process else None
         case MagentoDbQueue.name:
             with mariadb.running() as server, queue_tables(server, "bench_") as made:
-                yield _place_of(made.options)
+                yield _place_of(made.options), server.process.pid if server.process else None
         case AmqpQueue.name:
             with rabbitmq.running() as broker:
-                yield {
+                where: Place = {
                     "host": broker.host,
                     "port": broker.port,
                     "user": broker.user,
@@ -61,6 +86,7 @@ def place(queue: str, folder: Path) -> Iterator[Place]:
                     "virtual_host": broker.virtual_host,
                     "queue": QUEUE,
                 }
+                yield where, broker.node.process if broker.node else None
         case _:
             raise ValueError(queue)
 

@@ -110,3 +110,26 @@ def until_taken(url: str, count: int, seconds: float = 120) -> float:
             raise RuntimeError(f"{taken['entries']} of {count} came in {seconds:.0f} s")
         time.sleep(0.05)
     return float(taken["last"])
+
+
+def cpu_seconds(process: int | None) -> float:
+    """Return the CPU seconds that a process and its descendants have used; 0 without one."""
+    if process is None:
+        return 0.0
+    family, seconds = {process}, 0.0
+    of_parent: dict[int, list[tuple[int, float]]] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = file.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has just ended
+        number, parent = int(file.parent.name), int(words[1])
+        ticks = int(words[11]) + int(words[12])
+        of_parent.setdefault(parent, []).append((number, ticks / os.sysconf("SC_CLK_TCK")))
+        if number == process:
+            seconds += ticks / os.sysconf("SC_CLK_TCK")
+    while family:
+        for number, used in of_parent.get(family.pop(), []):
+            family.add(number)
+            seconds += used
+    return seconds

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pymysql
 import pytest
 
 from magento_eventbridge.magento.database import DatabaseOptions
@@ -188,6 +189,83 @@ async def test_serve_delivers_from_the_queues_of_a_store_in_queue_mode(
         assert await run("consume", "--queue", "amqp") == "0 delivered, 0 passed over, 1 buried\n"
         dropped = await run("dead-letters", "drop", "--all", "--yes", "--queue", "amqp")
         assert dropped == "1 dropped\n"
+
+
+async def test_rotated_passwords_in_the_settings_file_need_no_restart(
+    tmp_path: Path, magento_queue: MagentoQueue, magento_broker: MagentoBroker
+) -> None:
+    server, user = magento_queue.server, "rotating-file"
+    control = magento_broker.broker.control
+    if server.folder is None:
+        pytest.skip("the server's root is not ours")
+    socket = str(server.folder / "socket")
+
+    def ask(*statements: str) -> None:
+        with pymysql.connect(unix_socket=socket, user="root") as root, root.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    file = tmp_path / "bridge.toml"
+
+    def write(password: str) -> None:
+        file.write_text(
+            f'[outbox]\nuser = "{user}"\npassword = "{password}"\n'
+            f'[amqp]\nuser = "{user}"\npassword = "{password}"\n'
+        )
+
+    database = magento_queue.options.database
+    ask(
+        f"CREATE OR REPLACE USER '{user}'@'%' IDENTIFIED BY 'old'",
+        f"GRANT ALL ON `{database}`.* TO '{user}'@'%'",
+    )
+    control("add_user", user, "old")
+    control("set_permissions", user, ".*", ".*", ".*")
+    write("old")
+    settings = {
+        **of_database(magento_queue.options),
+        **of_broker(magento_broker.options, AMQP__ENABLED="1"),
+        "MAGENTO_DB__ENABLED": "1",
+        "CONFIG": str(file),
+    }
+    for name in ("OUTBOX__USER", "OUTBOX__PASSWORD", "AMQP__USER", "AMQP__PASSWORD"):
+        del settings[name]
+    async with put_events() as endpoint, serving(tmp_path, endpoint.url, **settings) as bridge:
+        magento_queue.put(recorded.orders(1))
+        await magento_broker.put(recorded.orders(1))
+        await endpoint.until_taken(2)
+        ask(f"ALTER USER '{user}'@'%' IDENTIFIED BY 'new'", f"KILL USER '{user}'")
+        control("change_password", user, "new")
+        control("close_all_connections", "a test")
+        async with asyncio.timeout(30):
+            while not ("Access denied" in bridge.log and "refuses the login" in bridge.log):
+                await asyncio.sleep(0.05)
+        file.write_text("[outbox\n")  # half written
+        async with asyncio.timeout(30):
+            while "the settings cannot be read again" not in bridge.log:
+                await asyncio.sleep(0.05)
+        write("new")
+        magento_queue.put(recorded.orders(1))
+        await magento_broker.put(recorded.orders(1))
+        await endpoint.until_taken(4, 40)
+    ask(f"DROP USER '{user}'@'%'")
+    control("delete_user", user)
+
+
+async def test_doctor_fails_on_a_queue_that_drops_what_comes_back(
+    tmp_path: Path, magento_broker: MagentoBroker
+) -> None:
+    await magento_broker.delete()
+    await magento_broker.declare({"x-queue-type": "quorum", "x-delivery-limit": 0})
+    await magento_broker.put(recorded.orders(2))
+    settings = of_broker(magento_broker.options, AMQP__ENABLED="1")
+    async with put_events() as endpoint:
+        done = await ran(tmp_path, endpoint.url, settings, "doctor")
+        assert done.status == 1
+        assert "has a delivery limit of 0: it drops each message" in done.out
+        done = await ran(tmp_path, endpoint.url, settings, "consume", "--queue", "amqp")
+        assert done.status == 1
+        assert "has a delivery limit of 0" in done.err
+    assert await magento_broker.count() == 2
 
 
 # Several bridges at once

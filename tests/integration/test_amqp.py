@@ -288,22 +288,31 @@ async def test_a_quorum_queue_drops_nothing_that_is_returned_often(
     assert await magento_broker.count() + await magento_broker.count(".returned") == 0
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3])
+async def with_limit(magento_broker: MagentoBroker, limit: int, by_policy: bool) -> None:
+    """Create the queue with a delivery limit."""
+    await magento_broker.delete()
+    arguments: dict[str, str | int] = {"x-queue-type": "quorum"}
+    if by_policy:
+        set_limit(magento_broker, limit)
+    else:
+        arguments["x-delivery-limit"] = limit
+    await magento_broker.declare(arguments)
+
+
+def set_limit(magento_broker: MagentoBroker, limit: int, *, is_exact: bool = False) -> None:
+    """Set the delivery limit by a policy: of all queues of that name, or of the queue alone."""
+    name = magento_broker.options.queue
+    pattern = f"^{name.replace('.', '[.]')}{'$' if is_exact else ''}"
+    policy = json.dumps({"delivery-limit": limit})
+    magento_broker.broker.control("set_policy", name, pattern, policy, "--apply-to", "queues")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 4])
 @pytest.mark.parametrize("by_policy", [True, False], ids=["policy", "argument"])
 async def test_no_delivery_limit_drops_what_waits_for_aws(
     magento_broker: MagentoBroker, limit: int, by_policy: bool
 ) -> None:
-    await magento_broker.delete()
-    name = magento_broker.options.queue
-    arguments: dict[str, str | int] = {"x-queue-type": "quorum"}
-    if by_policy:
-        policy = json.dumps({"delivery-limit": limit})
-        magento_broker.broker.control(
-            "set_policy", name, name.replace(".", "[.]"), policy, "--apply-to", "queues"
-        )
-    else:
-        arguments["x-delivery-limit"] = limit
-    await magento_broker.declare(arguments)
+    await with_limit(magento_broker, limit, by_policy)
     captures = recorded.orders(30)
     await magento_broker.put(captures)
     # The same bridge loses its channel often, as by the broker's acknowledgement timeout.
@@ -329,7 +338,59 @@ async def test_no_delivery_limit_drops_what_waits_for_aws(
     await asyncio.sleep(0.5)
     assert await magento_broker.count() + await magento_broker.count(".returned") == 0
     if by_policy:
-        magento_broker.broker.control("clear_policy", name)
+        magento_broker.broker.control("clear_policy", magento_broker.options.queue)
+
+
+@pytest.mark.parametrize("by_policy", [True, False], ids=["policy", "argument"])
+async def test_a_queue_that_drops_what_comes_back_is_not_consumed(
+    magento_broker: MagentoBroker, by_policy: bool
+) -> None:
+    await with_limit(magento_broker, 0, by_policy)
+    queue = AmqpQueue(magento_broker.options, AmqpTiming(checks_returns_every=0.1))
+    for _ in range(3):
+        with pytest.raises(QueueError, match="has a delivery limit of 0"):
+            await queue.claim(10)
+        await asyncio.sleep(0.2)
+    assert "delivery limit of 0" in (await queue.problem() or "")
+    captures = recorded.orders(3)
+    await magento_broker.put(captures)
+    await queue.close()
+    queue = AmqpQueue(magento_broker.options)
+    with pytest.raises(QueueError, match="has a delivery limit of 0"):
+        await queue.claim(10)
+    assert await magento_broker.count() == 3
+    await queue.close()
+    if by_policy:
+        set_limit(magento_broker, 1)
+        queue = AmqpQueue(magento_broker.options)
+        assert [claim.body for claim in await claimed(queue, 3)] == [body for _, body in captures]
+        await queue.close()
+        magento_broker.broker.control("clear_policy", magento_broker.options.queue)
+
+
+async def test_a_limit_of_the_queue_alone_is_found_when_the_queue_is_empty(
+    magento_broker: MagentoBroker,
+) -> None:
+    await magento_broker.delete()
+    set_limit(magento_broker, 0, is_exact=True)
+    await magento_broker.declare({"x-queue-type": "quorum"})
+    captures = recorded.orders(40)
+    await magento_broker.put(captures)
+    for _ in range(3):  # what waits is moved, and safe afterwards
+        queue = AmqpQueue(magento_broker.options)
+        claims = await claimed(queue, 40)
+        assert [claim.body for claim in claims] == [body for _, body in captures]
+        async with asyncio.timeout(15):
+            while queue._renewing:
+                await asyncio.sleep(0.05)
+        await queue.close()
+    queue = AmqpQueue(magento_broker.options)
+    await queue.ack(await claimed(queue, 40))
+    with pytest.raises(QueueError, match="has a delivery limit of 0"):
+        await queue.claim(10)
+    await queue.close()
+    await until(magento_broker, 0, ".returned")
+    magento_broker.broker.control("clear_policy", magento_broker.options.queue)
 
 
 async def test_returned_messages_of_a_bridge_that_ended_are_found_by_another(
@@ -339,6 +400,7 @@ async def test_returned_messages_of_a_bridge_that_ended_are_found_by_another(
     await magento_broker.declare({"x-queue-type": "quorum"})
     soon = AmqpTiming(finds_returned_every=0.2)
     other = AmqpQueue(replace(magento_broker.options, prefetch=1), soon)
+    assert await other.claim(1) == []  # it is proven that the queue keeps what is returned
     first = AmqpQueue(magento_broker.options)
     captures = recorded.orders(3)
     await magento_broker.put(captures)
@@ -562,6 +624,8 @@ async def test_a_broker_short_of_memory_still_receives_acknowledgements(
         assert not burying.done()
         await queue.ack(claims[1:])
         assert len(await claimed(queue, 3)) == 3
+        async with asyncio.timeout(5):
+            assert (await queue.depth()).captures == 5
     finally:
         magento_broker.broker.control("set_vm_memory_high_watermark", "0.4")
     await burying

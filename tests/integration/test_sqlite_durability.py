@@ -1,6 +1,7 @@
 """The spool on a failing disk, and used by several processes."""
 
 import asyncio
+import errno
 import os
 import sqlite3
 import stat
@@ -339,3 +340,26 @@ async def test_without_the_lock_no_claim_is_held(tmp_path: Path) -> None:
     with pytest.raises(QueueError, match="restart this one"):
         await queue.claim(1)
     await queue.close()
+
+
+async def test_a_file_system_without_locks_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    queue = SqliteQueue(tmp_path / "spool.sqlite")
+    await queue.put(recorded.orders(1))
+    monkeypatch.setattr("magento_eventbridge.queues.sqlite.queue.fcntl.flock", refuse)
+    before = _open_files()
+    for _ in range(3):
+        with pytest.raises(QueueError, match=r"\.lock cannot be locked: No locks available"):
+            await queue.claim(10)
+    assert _open_files() <= before
+    monkeypatch.undo()
+    assert len(await queue.claim(10)) == 1
+    await queue.close()
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))

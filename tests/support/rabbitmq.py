@@ -97,6 +97,11 @@ class Node:
         (folder / "enabled_plugins").write_text("[].\n")
         (folder / "environment").touch()
 
+    @property
+    def process(self) -> int | None:
+        """The process that started the server, its parent."""
+        return self._server.pid if self._server else None
+
     def start(self) -> None:
         if self._mapper is None:
             self._mapper = self._run(_port_mapper(), "-address", "127.0.0.1")

@@ -94,11 +94,15 @@ async def _queue(settings: Settings, name: str) -> Finding:
         return Finding(name, "FAIL", str(error))
     try:
         depth = await queue.depth()
-        consumers = await queue.consumers() if isinstance(queue, AmqpQueue) else 0
+        consumers, problem = 0, None
+        if isinstance(queue, AmqpQueue):
+            consumers, problem = await queue.consumers(), await queue.problem()
     except QueueError as error:
         return Finding(name, "FAIL", str(error))
     finally:
         await queue.close()
+    if problem:
+        return Finding(name, "FAIL", problem)
     waiting = f"{depth.captures} captures wait, {depth.dead} dead letters"
     if consumers > 1:
         # Bridges of one shop may share a queue; nothing in it says which shop a message is from.

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ from magento_eventbridge.tls import TlsOptions, tls_context
 _CONNECT_SECONDS = 10
 _ANSWER_SECONDS = 30
 _HEARTBEAT_SECONDS = 20
+_CLOSE_SECONDS = 5
 _PERSISTENT = 2
 
 OURS = "eventbridge-"
@@ -107,7 +108,10 @@ class AmqpConnection:
                 yield channel
             finally:
                 if not channel.is_closed:
-                    await channel.close()
+                    # A broker with an alarm no longer reads what a connection sends that publishes.
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_CLOSE_SECONDS):
+                            await channel.close()
 
     async def count(self, queue: str) -> int | None:
         """Return how many messages of a queue are ready; None when there is no such queue."""

@@ -33,7 +33,8 @@ class AmqpDeadLetters:
     def __init__(self, connection: AmqpConnection, queue: str) -> None:
         self._connection = connection
         self._queue = queue
-        self._name = f"{queue}.dead-letters"
+        self.name = f"{queue}.dead-letters"
+        """The name of their queue, and of its exchange."""
         self._channel: AbstractChannel | None = None
         self._opening = asyncio.Lock()
         self._last_id = 0
@@ -51,11 +52,11 @@ class AmqpDeadLetters:
         }
         with self._connection.explained():
             try:
-                await publish(channel, self._name, "", delivered, added, body)
+                await publish(channel, self.name, "", delivered, added, body)
             except (ChannelNotFoundEntity, ChannelInvalidStateError, PublishError):
                 # Somebody deleted the queue.
                 channel = await self._opened(but_not=channel)
-                await publish(channel, self._name, "", delivered, added, body)
+                await publish(channel, self.name, "", delivered, added, body)
 
     async def _opened(self, but_not: AbstractChannel | None = None) -> AbstractChannel:
         """Return the channel for all letters; with a new one, the queue is created first.
@@ -66,17 +67,17 @@ class AmqpDeadLetters:
             if self._channel is None or self._channel.is_closed or self._channel is but_not:
                 # Of the classic type: a quorum queue counts each reading of a letter as a failed
                 # delivery.
-                await self._connection.declare(self._name, {"x-queue-type": "classic"})
+                await self._connection.declare(self.name, {"x-queue-type": "classic"})
                 channel = await self._connection.channel()
                 with self._connection.explained():
-                    await channel.exchange_declare(self._name, exchange_type="fanout", durable=True)
-                    await channel.queue_bind(self._name, self._name)
+                    await channel.exchange_declare(self.name, exchange_type="fanout", durable=True)
+                    await channel.queue_bind(self.name, self.name)
                 self._channel = channel
             return self._channel
 
     async def count(self) -> int:
         """Return how many there are."""
-        return await self._connection.count(self._name) or 0
+        return await self._connection.count(self.name) or 0
 
     async def page(self, limit: int, *, after: int = 0) -> list[DeadLetter]:
         """Read up to `limit`, oldest first, those with a greater id than `after`."""
@@ -133,7 +134,7 @@ class AmqpDeadLetters:
         """Fetch the next letters; none is acknowledged meanwhile, so that no more arrive."""
         arrived: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
         await channel.basic_qos(prefetch_count=count)
-        consumer = await channel.basic_consume(self._name, arrived.put)
+        consumer = await channel.basic_consume(self.name, arrived.put)
         some: list[DeliveredMessage] = []
         with contextlib.suppress(TimeoutError):
             while len(some) < count:

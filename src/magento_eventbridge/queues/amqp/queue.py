@@ -28,6 +28,7 @@ from magento_eventbridge.queues.amqp.connection import (
     is_renewal,
 )
 from magento_eventbridge.queues.amqp.dead_letters import AmqpDeadLetters
+from magento_eventbridge.queues.amqp.returns import Returns, check_returns, is_test
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 _ASIDE = ".aside"
 # A queue's name with this ending: messages that came back, safe from the queue's delivery limit.
 _RETURNED = ".returned"
+# A classic queue: those have no delivery limit, whatever a policy says.
+_OF_RETURNED: dict[str, str | int] = {"x-queue-type": "classic"}
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class AmqpTiming:
         follows_within: for the next message to follow it.
         checks_every: between two checks for a queue that does not exist yet.
         finds_returned_every: between two checks for returned messages of other bridges.
+        checks_returns_every: between two checks of what the queue does with returned messages.
         aside_for: how long moved messages stay out of the way.
         aside_retry: until the next try, when messages could not be moved out of the way.
         pause_allowed: until claims must be confirmed, when the process did not run; shorter than
@@ -59,6 +63,7 @@ class AmqpTiming:
     follows_within: float = 0.01
     checks_every: float = 2.0
     finds_returned_every: float = 10.0
+    checks_returns_every: float = 5.0
     aside_for: float = 60.0
     aside_retry: float = 5.0
     pause_allowed: float = 15.0
@@ -68,6 +73,8 @@ class AmqpTiming:
 
 # How many acknowledged messages to remember: those of the last second or two.
 _REMEMBERS = 20_000
+# How many messages to move at once, if it is unknown whether the queue keeps what comes back.
+_MOVED_AT_ONCE = 10
 # Consumers of the queue beside the first, while many messages are deferred.
 _MOST_MORE_CONSUMERS = 9
 
@@ -95,7 +102,9 @@ class AmqpQueue:
 
     A quorum queue drops a message that was returned too often, and does not say how often that is.
     So a message that was returned once is copied to a queue of ours, and acknowledged when the copy
-    is safe; the copy takes its place when it arrives.
+    is safe; the copy takes its place when it arrives. As long as it is unknown whether the queue
+    keeps a message that is returned for the first time, all messages are moved there, a few at a
+    time, and arrive from there. A queue that keeps none is not consumed.
     """
 
     name = "amqp"
@@ -119,6 +128,9 @@ class AmqpQueue:
         self._checks_at = 0.0
         self._finds_returned_at = 0.0
         self._has_logged_absence = False
+        self._returns = Returns.UNKNOWN
+        self._checks_returns_at = 0.0
+        self._consumer_tag = ""  # of the first consumer of the queue itself
         self._aside_at = 0.0
         self._has_logged_aside = False
         self._news = asyncio.Event()
@@ -182,6 +194,8 @@ class AmqpQueue:
         self._buffer.extendleft(reversed(passed_over))
         if passed_over and not claims and self._options.sets_aside and self._is_full:
             await self._set_aside()
+        if self._returns is Returns.DROPPED and not claims:
+            raise QueueError(self._dropped)
         return claims
 
     async def wait(self, seconds: float) -> None:
@@ -220,14 +234,15 @@ class AmqpQueue:
         deferred = sum(message.is_deferred for message in self._known.values())
         prefetch = self._options.prefetch
         channel = self._channel
-        if channel is None or channel.is_closed or self._options.queue not in self._consumed:
+        queue = self._returned if self._moves else self._options.queue
+        if channel is None or channel.is_closed or queue not in self._consumed:
             return
         while deferred > (self._more_consumers + 0.5) * prefetch and (
             self._more_consumers < _MOST_MORE_CONSUMERS
         ):
             self._more_consumers += 1
             with self._connection.explained():
-                await channel.basic_consume(self._options.queue, self._arrive)
+                await channel.basic_consume(queue, self._arrive)
 
     async def recall(self, claims: Sequence[Claim]) -> list[Claim]:
         """Return claimed messages with their bodies, which are still held here."""
@@ -286,13 +301,26 @@ class AmqpQueue:
         """Return how much there is to deliver; the age is that of the oldest message held."""
         names = (self._options.queue, self._aside, self._returned)
         waiting = sum([await self._connection.count(name) or 0 for name in names])
-        dead = await self.dead_letters.count()
+        # Not by the connection that publishes: a broker with an alarm does not read that.
+        dead = await self._connection.count(self.dead_letters.name) or 0
         ours = min(self._known.values(), key=lambda message: message.number, default=None)
         return Depth(waiting + len(self._known), _time(ours.text) if ours else None, dead)
 
     async def consumers(self) -> int:
         """Return how many consumers the queue has, this bridge included while it consumes."""
         return await self._connection.consumers(self._options.queue)
+
+    async def problem(self) -> str | None:
+        """Return why the queue cannot be consumed without losing messages; None: as far as known,
+        it can.
+
+        Raises:
+            QueueError: the broker is unavailable.
+        """
+        if await self._connection.count(self._options.queue) is None:
+            return None
+        returns = await check_returns(self._publishing, self._options.queue, self._rescue)
+        return self._dropped if returns is Returns.DROPPED else None
 
     async def close(self) -> None:
         """Return what is still claimed to the queue; close the connections."""
@@ -308,6 +336,21 @@ class AmqpQueue:
     @property
     def _is_full(self) -> bool:
         return len(self._known) >= self._options.prefetch * (1 + self._more_consumers)
+
+    @property
+    def _moves(self) -> bool:
+        """Whether messages are moved to the queue of returned ones before they are claimed."""
+        return self._returns is Returns.UNKNOWN
+
+    @property
+    def _dropped(self) -> str:
+        return (
+            f"{self._options}: the queue '{self._options.queue}' has a delivery limit of 0: it "
+            "drops each message that comes back unacknowledged, as after a crash of the bridge. So "
+            "it is not consumed. For all queues whose names begin with this one, set the policy's "
+            "delivery-limit to 1 or more, then restart the bridge; an argument x-delivery-limit of "
+            "0 can only be changed by creating the queue again"
+        )
 
     async def _consuming(self) -> AbstractChannel | None:
         """Return the channel by which messages arrive; None while their queue does not exist."""
@@ -338,7 +381,9 @@ class AmqpQueue:
             self._ran_at = time.monotonic()
             self._clock = asyncio.create_task(self._keep_time(), name="clock of the amqp queue")
         self._forgets_at = math.inf
-        self._finds_returned_at = 0.0
+        self._finds_returned_at = self._checks_returns_at = 0.0
+        if self._returns is Returns.KEPT:
+            self._returns = Returns.UNKNOWN  # a policy may have changed
 
     async def _find_returned(self, channel: AbstractChannel) -> None:
         """Consume returned messages, which another bridge may have left behind."""
@@ -351,26 +396,78 @@ class AmqpQueue:
 
     async def _consume(self, channel: AbstractChannel) -> None:
         """Consume the queue, as soon as the older messages, which were returned, are all held."""
-        if self._options.queue in self._consumed:
-            return
-        if self._returned in self._consumed and await self._ready(channel, self._returned):
+        queue = self._options.queue
+        is_consumed = queue in self._consumed
+        if is_consumed and not (self._moves and self._is_check_due and not self._buffer):
             return
         try:
-            with self._connection.explained():
-                await channel.basic_consume(self._options.queue, self._arrive)
+            if is_consumed:
+                if await self._ready(channel, queue):
+                    return
+                await self._stop_consuming(channel)
+            if self._returns is not Returns.KEPT:
+                await self._check_returns()
+            if self._returns is Returns.DROPPED:
+                return
+            older = self._returned in self._consumed and not self._moves
+            if older and await self._ready(channel, self._returned):
+                return
+            await self._start_consuming(channel)
         except ChannelNotFoundEntity:
             self._report_absence()
             return
-        self._consumed.add(self._options.queue)
         self._forgets_at = time.monotonic() + self._timing.redelivers_within
         await self._let_arrive(channel)
+
+    async def _start_consuming(self, channel: AbstractChannel) -> None:
+        queue, prefetch = self._options.queue, self._options.prefetch
+        if self._moves:
+            await self._consume_returned(channel)
+            prefetch = min(prefetch, _MOVED_AT_ONCE)
+        arrive = self._move if self._moves else self._arrive
+        with self._connection.explained():
+            await channel.basic_qos(prefetch_count=prefetch)
+            consumer = await channel.basic_consume(queue, arrive)
+            await channel.basic_qos(prefetch_count=self._options.prefetch)
+        self._consumer_tag = consumer.consumer_tag or ""
+        self._consumed.add(queue)
+
+    async def _stop_consuming(self, channel: AbstractChannel) -> None:
+        """Stop receiving messages from the queue itself; those that arrived are still moved."""
+        with self._connection.explained():
+            await channel.basic_cancel(self._consumer_tag)
+        self._consumed.discard(self._options.queue)
+        if self._renewing:
+            await asyncio.wait(self._renewing, timeout=self._timing.closes_within)
+
+    @property
+    def _is_check_due(self) -> bool:
+        return time.monotonic() >= self._checks_returns_at
+
+    async def _check_returns(self) -> None:
+        """Find out whether the queue keeps a message that is returned for the first time."""
+        if not self._is_check_due:
+            return
+        self._checks_returns_at = time.monotonic() + self._timing.checks_returns_every
+        try:
+            returns = await check_returns(self._publishing, self._options.queue, self._rescue)
+        except QueueError as error:
+            log.info("What becomes of returned messages could not be checked: %s", error)
+            return
+        if returns is not Returns.UNKNOWN:
+            self._returns = returns
+
+    async def _rescue(self, delivered: DeliveredMessage) -> None:
+        """Copy a message to the queue of returned ones."""
+        await self._publishing.declare(self._returned, _OF_RETURNED)
+        await self._publisher.renew(self._returned, delivered)
 
     async def _consume_returned(self, channel: AbstractChannel) -> None:
         """Consume the returned messages; their queue is created where necessary."""
         async with self._opening_returned:
             if self._returned in self._consumed or channel is not self._channel:
                 return
-            await self._publishing.declare(self._returned, {"x-queue-type": "quorum"})
+            await self._publishing.declare(self._returned, _OF_RETURNED)
             with self._connection.explained():
                 await channel.basic_consume(self._returned, self._arrive)
             self._consumed.add(self._returned)
@@ -404,9 +501,15 @@ class AmqpQueue:
                 self._options.queue,
             )
 
-    async def _arrive(self, delivered: DeliveredMessage) -> None:
+    async def _move(self, delivered: DeliveredMessage) -> None:
+        await self._arrive(delivered, is_moved=True)
+
+    async def _arrive(self, delivered: DeliveredMessage, *, is_moved: bool = False) -> None:
         tag = cast("int", delivered.delivery_tag)
         self._unacknowledged[delivered.channel].add(tag)
+        if is_test(delivered):
+            await self._acknowledge(delivered.channel, [tag])
+            return
         key, view_id, text = _read(delivered)
         if message := self._known.get(key):
             if message.delivered.channel is not delivered.channel:
@@ -417,13 +520,13 @@ class AmqpQueue:
             await self._acknowledge(delivered.channel, [tag])
             self._settled.discard(key)
             return
-        else:
+        elif not is_moved:
             self._arrived += 1
             message = _Message(key, self._arrived, view_id, text, delivered, [tag])
             self._known[key] = message
             self._buffer.append(message)
             self._news.set()
-        if _returns(delivered):
+        if is_moved or _returns(delivered):
             task = asyncio.create_task(self._renew(delivered, tag))
             self._renewing.add(task)
             task.add_done_callback(self._renewing.discard)
@@ -437,41 +540,46 @@ class AmqpQueue:
         return key in self._settled or key in self._acknowledged
 
     async def _renew(self, delivered: DeliveredMessage, tag: int) -> None:
-        """Copy a message that was returned to where no delivery limit can drop it."""
+        """Copy a message to where no delivery limit can drop it, and acknowledge it."""
         channel = delivered.channel
-        try:
-            await self._consume_returned(channel)
-            if tag not in self._unacknowledged[channel]:
-                return  # settled meanwhile
-            await self._publisher.renew(self._returned, delivered)
-            await self._acknowledge(channel, [tag])
-        except QueueError as error:
-            # It is not lost: the broker redelivers it once this channel has ended.
-            log.warning(
-                "A message that was returned could not be copied to '%s': %s. A delivery limit of "
-                "its queue may drop it.",
-                self._returned,
-                error,
-            )
+        reported = False
+        while tag in self._unacknowledged[channel] and not channel.is_closed:
+            try:
+                await self._consume_returned(channel)
+                await self._publisher.renew(self._returned, delivered)
+                await self._acknowledge(channel, [tag])
+            except QueueError as error:
+                # It is not lost: the broker redelivers it once this channel has ended.
+                if not reported:
+                    log.warning(
+                        "A message could not be copied to '%s': %s. A delivery limit of its queue "
+                        "may drop it. Retrying until it works.",
+                        self._returned,
+                        error,
+                    )
+                reported = True
+                await asyncio.sleep(self._timing.aside_retry)
 
     async def _let_arrive(self, channel: AbstractChannel, queue: str | None = None) -> None:
         """Wait for messages that are on their way: a caller that gets none may stop."""
-        queue = queue or self._options.queue
+        moves = queue is None and self._moves
+        queues = [queue or self._options.queue, *([self._returned] if moves else [])]
         patience = self._timing.arrives_within
         while not self._is_full:
             self._news.clear()  # before the questions: with the answers all may have arrived
-            ready = await self._ready(channel, queue)
+            ready = sum([await self._ready(channel, name) for name in queues])
             with self._connection.explained():
                 # The broker's answer may overtake messages that it has sent, but not the answer to
                 # a second question.
                 await channel.basic_qos(prefetch_count=self._options.prefetch)
-            if not ready:
+            if not ready and not (moves and self._renewing):
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), patience)
             if not self._news.is_set():
                 return  # another bridge has it
-            patience = self._timing.follows_within
+            if not moves:
+                patience = self._timing.follows_within
 
     def _return_postponed(self) -> None:
         now = time.monotonic()

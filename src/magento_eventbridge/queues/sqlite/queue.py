@@ -367,6 +367,9 @@ class SpoolLock:
                 log.info("Another process delivers what is in %s; standing by.", self._path.stem)
                 self._has_logged = True
             return False
+        except OSError as error:  # as on a network file system without a lock service
+            os.close(descriptor)
+            raise QueueError(f"{self._path} cannot be locked: {error.strerror}") from error
         self._descriptor, self._watch = descriptor, watch
         return True
 

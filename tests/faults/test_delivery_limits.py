@@ -1,0 +1,76 @@
+"""Quorum queues with a low delivery limit: kills while AWS is unavailable lose nothing."""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.bridges import Bridge
+from tests.faults.sources import Exchange
+from tests.support import recorded
+from tests.support.magento_broker import MagentoBroker
+from tests.support.put_events import PutEvents, Refuse, put_events, takes_all
+
+_EVENTS = 300
+_SECONDS = 120.0
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("limit", "by_policy"),
+    [(0, False), (0, True), (1, True), (2, False), (4, True)],
+)
+async def test_kills_while_aws_is_unavailable_lose_nothing(
+    magento_broker: MagentoBroker, tmp_path: Path, limit: int, by_policy: bool
+) -> None:
+    name = magento_broker.options.queue
+    await magento_broker.delete()
+    arguments: dict[str, str | int] = {"x-queue-type": "quorum"}
+    if by_policy:
+        policy = json.dumps({"delivery-limit": limit})
+        pattern = f"^{name.replace('.', '[.]')}"
+        magento_broker.broker.control("set_policy", name, pattern, policy, "--apply-to", "queues")
+    else:
+        arguments["x-delivery-limit"] = limit
+    await magento_broker.declare(arguments)
+    captures = recorded.orders(_EVENTS)
+    await magento_broker.put(captures)
+    is_refused = limit == 0
+    async with put_events(lambda *_: Refuse("InternalFailure", 500)) as endpoint:
+        settings = Exchange(magento_broker).settings
+        async with Bridge(tmp_path / "bridge", endpoint.url, settings) as bridge:
+            await bridge.start()
+            if is_refused:
+                await bridge.until_written("has a delivery limit of 0")
+            else:
+                await _until_consumed(magento_broker)
+            await bridge.kill()
+            await bridge.start()
+            await bridge.until_written("Delivering what is in")
+            await asyncio.sleep(0.5)
+            await bridge.kill()
+            endpoint.script = takes_all
+            await bridge.start()
+            if is_refused:
+                await bridge.until_written("has a delivery limit of 0")
+                assert await magento_broker.count() == _EVENTS
+            else:
+                await _until_delivered(endpoint, {capture.id for capture, _ in captures})
+            await bridge.stop()
+    if by_policy:
+        magento_broker.broker.control("clear_policy", name)
+
+
+async def _until_consumed(broker: MagentoBroker) -> None:
+    async with asyncio.timeout(_SECONDS):
+        while await broker.count():
+            await asyncio.sleep(0.05)
+
+
+async def _until_delivered(endpoint: PutEvents, expected: set[str]) -> None:
+    until = time.monotonic() + _SECONDS
+    while missing := expected - set(endpoint.ids):
+        assert time.monotonic() < until, f"{len(missing)} are missing"
+        await asyncio.sleep(0.05)
