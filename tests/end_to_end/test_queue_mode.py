@@ -60,7 +60,7 @@ async def ran(folder: Path, endpoint: str, settings: dict[str, str], *words: str
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
     return Ran(process.returncode or 0, out.decode(), err.decode())
 
 
@@ -191,6 +191,7 @@ async def test_serve_delivers_from_the_queues_of_a_store_in_queue_mode(
         assert dropped == "1 dropped\n"
 
 
+@pytest.mark.timeout(300)
 async def test_rotated_passwords_in_the_settings_file_need_no_restart(
     tmp_path: Path, magento_queue: MagentoQueue, magento_broker: MagentoBroker
 ) -> None:
@@ -232,21 +233,21 @@ async def test_rotated_passwords_in_the_settings_file_need_no_restart(
     async with put_events() as endpoint, serving(tmp_path, endpoint.url, **settings) as bridge:
         magento_queue.put(recorded.orders(1))
         await magento_broker.put(recorded.orders(1))
-        await endpoint.until_taken(2)
+        await endpoint.until_taken(2, 60)
         ask(f"ALTER USER '{user}'@'%' IDENTIFIED BY 'new'", f"KILL USER '{user}'")
         control("change_password", user, "new")
         control("close_all_connections", "a test")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not ("Access denied" in bridge.log and "refuses the login" in bridge.log):
                 await asyncio.sleep(0.05)
         file.write_text("[outbox\n")  # half written
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while "the settings cannot be read again" not in bridge.log:
                 await asyncio.sleep(0.05)
         write("new")
         magento_queue.put(recorded.orders(1))
         await magento_broker.put(recorded.orders(1))
-        await endpoint.until_taken(4, 40)
+        await endpoint.until_taken(4, 60)
     ask(f"DROP USER '{user}'@'%'")
     control("delete_user", user)
 
