@@ -98,7 +98,7 @@ class TransactionBuffer implements ResettableInterface
     public function rowBefore(string $kind, AbstractModel $entity, callable $read): ?array
     {
         $connection = $this->connectionOf($entity);
-        if ($connection->getTransactionLevel() === 0) {
+        if (!$this->isInTransaction($connection)) {
             return $read();
         }
 
@@ -140,13 +140,15 @@ class TransactionBuffer implements ResettableInterface
     public function hold(string $key, Capture $capture, ?ObjectState $state = null, ?object $entity = null): void
     {
         $connection = $this->connectionOf($entity);
-        if ($connection->getTransactionLevel() > 0) {
+        if ($this->isInTransaction($connection)) {
             $transaction = $this->transaction($connection);
             $transaction->captures[$key] = $capture;
             $transaction->states[$key] = $state;
             return;
         }
-        $this->afterCommit($connection);
+        if ($connection->getTransactionLevel() === 0) {
+            $this->afterCommit($connection);
+        }
         $capture->refresh();
         $this->sendCommitted($connection, [[$this->transportOf($capture), [$capture]]]);
         if ($state !== null) {
@@ -455,6 +457,15 @@ class TransactionBuffer implements ResettableInterface
                 $this->sendWithin($connection, $this->transports->fallback(), $captures);
             }
         }
+    }
+
+    /**
+     * Returns whether a commit is still to come. After a lost connection Magento may count a transaction that is gone
+     * for the rest of the process; what it saves then is committed at once.
+     */
+    private function isInTransaction(AdapterInterface $connection): bool
+    {
+        return $connection->getTransactionLevel() > 0 && !$this->isReconnected($connection);
     }
 
     /**

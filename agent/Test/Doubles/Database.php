@@ -11,7 +11,7 @@ use MagentoEventBridge\Agent\Plugin\HandOverAtCommit;
 /**
  * A database of one transaction at a time: what is written in it is gone if it is rolled back.
  */
-class Database implements AdapterInterface
+class Database extends \Zend_Db_Adapter_Abstract implements AdapterInterface
 {
     /**
      * @var HandOverAtCommit
@@ -77,6 +77,18 @@ class Database implements AdapterInterface
      * @var int
      */
     private $level = 0;
+
+    /**
+     * The connection itself, which Magento replaces when it was lost.
+     *
+     * @var \PDO|null
+     */
+    public $pdo;
+
+    public function getConnection()
+    {
+        return $this->pdo;
+    }
 
     public function begin(): void
     {

@@ -239,6 +239,12 @@ namespace Magento\Framework\App\Config {
     }
 }
 
+namespace {
+    abstract class Zend_Db_Adapter_Abstract
+    {
+    }
+}
+
 namespace Magento\Framework\ObjectManager {
     interface ResetAfterRequestInterface
     {

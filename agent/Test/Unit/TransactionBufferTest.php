@@ -257,6 +257,39 @@ class TransactionBufferTest extends TestCase
         self::assertSame([['n' => 2], ['n' => 1]], array_column($this->shop->database->written(), 'snapshot'));
     }
 
+    /**
+     * Magento reconnects silently, and counts on as if the lost transaction were open: then each statement is
+     * committed at once, and the commit that captures would wait for never comes.
+     */
+    public function testAfterALostConnectionACaptureDoesNotWaitForACommit(): void
+    {
+        $this->shop->database->begin();
+        $this->add('lost');
+        $this->shop->database->pdo = $this->createStub(\PDO::class);
+        $this->shop->database->pdo->method('inTransaction')->willReturn(false);
+        $this->shop->database->begin();
+        $this->add('committed at once');
+        $this->shop->database->commit();
+
+        self::assertContains('INSERT shop_eventbridge_outbox 1', $this->shop->database->statements);
+        self::assertNotContains('SAVEPOINT eventbridge', $this->shop->database->statements);
+        self::assertFalse($this->shop->buffer->isEmpty());
+        $this->shop->database->rollBack();
+        self::assertTrue($this->shop->buffer->isEmpty());
+    }
+
+    public function testAnOpenTransactionOfAConnectionIsWaitedFor(): void
+    {
+        $this->shop->database->pdo = $this->createStub(\PDO::class);
+        $this->shop->database->pdo->method('inTransaction')->willReturn(true);
+        $this->shop->database->begin();
+        $this->add('a');
+        self::assertSame([], $this->shop->database->statements);
+        $this->shop->database->commit();
+
+        self::assertSame(['a'], $this->written());
+    }
+
     public function testARefresherIsTakenJustBeforeTheCommit(): void
     {
         $state = 'early';
