@@ -11,7 +11,7 @@ from io import BytesIO
 import pytest
 
 from magento_eventbridge.demo import store_day
-from magento_eventbridge.provisioning.targets import Target
+from magento_eventbridge.provisioning.targets import Target, TargetError, TargetOptions
 from tests.support.aws import ACCOUNT, REGION, client, environment, local_aws
 from tests.support.aws_stub import Raw, Refusal, aws_stub
 from tests.support.programs import program
@@ -621,6 +621,77 @@ def test_targets_that_aws_refuses_are_refused(command, targets, arguments, reaso
     assert (ran.status, ran.out) == (2, "")
     assert reason in words(ran.err)
     assert client("events", targets).list_rules()["Rules"] == []
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "sqs:eu-west-1:123456789012:",
+        "sqs:eu-west-1::orders",
+        "sqs::123456789012:orders",
+        "sqs:eu-west-1:1234:orders",
+        "sqs:eu-west-1:123456789012:orders\n",
+        "sqs:eu-west-1:123456789012:my orders",
+        "sns:eu-west-1:123456789012:orders:0a1b2c3d-subscription",
+        "lambda:eu-west-1:123456789012:function",
+        "lambda:eu-west-1:123456789012:layer:orders",
+        "lambda:eu-west-1:123456789012:function:on-order:alias:live",
+        "logs:eu-west-1:123456789012:/aws/events/orders",
+        "logs:eu-west-1:123456789012:log-group:/orders:log-stream:one",
+        "states:eu-west-1:123456789012:execution:fulfil:1",
+        "kinesis:eu-west-1:123456789012:orders",
+        "ecs:eu-west-1:123456789012:service/workers",
+        "events:eu-west-1:123456789012:event-bus",
+        "events:eu-west-1:123456789012:event-busv2/shop",
+    ],
+)
+def test_an_arn_of_something_else_is_refused(resource):
+    with pytest.raises(TargetError, match="looks like arn:aws:"):
+        Target(f"arn:aws:{resource}", None, TargetOptions(task_definition="task"))
+
+
+@pytest.mark.parametrize(
+    ("partition", "region"), [("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")]
+)
+def test_targets_are_of_the_partition_of_the_rule(partition, region):
+    for resource in (
+        f"sqs:{region}:123456789012:orders",
+        f"lambda:{region}:123456789012:function:on-order:live",
+        f"logs:{region}:123456789012:log-group:/aws/events/orders:*",
+        f"events:{region}:123456789012:event-bus/other",
+    ):
+        target = Target(f"arn:{partition}:{resource}")
+        target.check_region(region)
+        with pytest.raises(TargetError, match="in the partition aws, and reaches no other"):
+            target.check_region("eu-west-1")
+
+
+def test_a_fifo_topic_and_a_far_queue_of_dead_letters_are_refused():
+    with pytest.raises(TargetError, match="FIFO topic"):
+        Target(f"{TOPIC}.fifo").check_region(REGION)
+    dead = TargetOptions(dead_letters=f"arn:aws:sqs:us-east-1:{ACCOUNT}:dead")
+    with pytest.raises(TargetError, match="must be in the region of the rule, eu-west-1"):
+        Target(QUEUE, None, dead).check_region(REGION)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"input_values": (("id", "$.id"),)}, "there is none"),
+        ({"input_template": ""}, "1 to 8192 characters"),
+        ({"input_template": "x" * 8193}, "1 to 8192 characters"),
+        ({"input_path": "$." + "x" * 255}, "at most 256 characters"),
+        ({"input_template": "x", "input_values": (("AWS.id", "$.id"),)}, "begin with AWS"),
+        ({"input_template": "x", "input_values": (("a b", "$.id"),)}, "letters, digits"),
+        (
+            {"input_template": "x", "input_values": tuple((f"n{n}", "$.id") for n in range(101))},
+            "at most 100 values",
+        ),
+    ],
+)
+def test_inputs_that_aws_refuses_are_refused(options, reason):
+    with pytest.raises(TargetError, match=reason):
+        TargetOptions(**options)
 
 
 @pytest.mark.parametrize("name", ["two words", "or/ders", "x" * 65, "bestellung-ä"])

@@ -30,6 +30,24 @@ KINDS = {
     "ecs": "an ECS cluster",
 }
 
+_ARN = re.compile(
+    r"arn:aws(-[a-z]+)*:[a-z0-9-]+:(?P<region>[a-z]+(-[a-z0-9]+)+):[0-9]{12}:(?P<resource>\S+)"
+)
+# How the end of an ARN looks, and an example of it.
+_RESOURCES = {
+    "lambda": (r"function:[\w-]+(:[\w$-]+)?", "function:NAME"),
+    "logs": (r"log-group:[\w./#-]+(:\*)?", "log-group:NAME"),
+    "sns": (r"[\w-]+(\.fifo)?", "NAME"),
+    "sqs": (r"[\w-]+(\.fifo)?", "NAME"),
+    "states": (r"stateMachine:[\w-]+(:[\w-]+)?", "stateMachine:NAME"),
+    "kinesis": (r"stream/[\w.-]+", "stream/NAME"),
+    "firehose": (r"deliverystream/[\w.-]+", "deliverystream/NAME"),
+    "api-destination": (r"api-destination/[\w.-]+/[\w-]+", "api-destination/NAME/ID"),
+    "event-bus": (r"event-bus/[\w./-]+", "event-bus/NAME"),
+    "event-busv2": (r"event-busv2/[\w.-]+/\w+", "event-busv2/NAME/ID"),
+    "ecs": (r"cluster/[\w-]+", "cluster/NAME"),
+}
+
 # What the rule's role may do; kinds that are not here are opened by a policy of their own.
 _ROLE_ACTIONS = {
     "states": ["states:StartExecution"],
@@ -53,6 +71,9 @@ MOST = 5
 
 _MOST_ATTEMPTS = 185
 _SHORTEST_AGE, _LONGEST_AGE = 60, 86_400  # seconds
+_LONGEST_PATH, _LONGEST_TEMPLATE = 256, 8192  # characters
+_MOST_VALUES = 100
+_VALUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _PLACEHOLDER = re.compile(r"<([^<>]+)>")
 
 
@@ -99,6 +120,24 @@ class TargetOptions:
             raise TargetError(f"{self.age} seconds: must be {_SHORTEST_AGE} to {_LONGEST_AGE}")
         if self.input_path is not None and self.input_template is not None:
             raise TargetError("a target has an input path or an input template, not both")
+        self._check_input()
+
+    def _check_input(self) -> None:
+        """Check what is sent. Source: API reference, InputTransformer and Target."""
+        if self.input_values and self.input_template is None:
+            raise TargetError("input values are for an input template, and there is none")
+        if self.input_template is not None and not (
+            0 < len(self.input_template) <= _LONGEST_TEMPLATE
+        ):
+            raise TargetError(f"input template: must have 1 to {_LONGEST_TEMPLATE} characters")
+        if len(self.input_values) > _MOST_VALUES:
+            raise TargetError(f"an input template has at most {_MOST_VALUES} values")
+        for name, _ in self.input_values:
+            if not _VALUE_NAME.fullmatch(name) or name.upper().startswith("AWS"):
+                raise TargetError(
+                    f"input value {name}: a name has letters, digits, '_' and '-', and does not "
+                    "begin with AWS"
+                )
         names = {name for name, _ in self.input_values}
         for name in _PLACEHOLDER.findall(self.input_template or ""):
             if name not in names and not name.startswith("aws.events."):
@@ -106,6 +145,10 @@ class TargetOptions:
         for path in (self.input_path, *(path for _, path in self.input_values)):
             if path is not None and not path.startswith("$"):
                 raise TargetError(f"{path}: a JSON path begins with $, as $.detail.id")
+            if path is not None and len(path) > _LONGEST_PATH:
+                raise TargetError(
+                    f"{path[:20]}…: a JSON path has at most {_LONGEST_PATH} characters"
+                )
 
     @property
     def entry(self) -> Json:
@@ -147,6 +190,13 @@ class Target:
         """
         if self.kind not in KINDS:
             raise TargetError(f"target {self.arn}: must be the ARN of {', '.join(KINDS.values())}")
+        pattern, example = _RESOURCES[self.kind]
+        arn = _ARN.fullmatch(self.arn)
+        if not arn or not re.fullmatch(pattern, arn["resource"], re.ASCII):
+            raise TargetError(
+                f"target {self.arn}: the ARN of {KINDS[self.kind]} looks like "
+                f"arn:aws:{self.service}:REGION:ACCOUNT:{example}"
+            )
         if self.kind == "ecs" and not self.options.task_definition:
             raise TargetError(f"target {self.arn}: a cluster needs --task-definition")
 
@@ -211,12 +261,27 @@ class Target:
         return self.kind in _CROSS_ACCOUNT_ACTIONS and account_of(self.arn) not in ("", account)
 
     def check_region(self, region: str) -> None:
-        """Check that a rule in a region can have it.
+        """Check that a rule of a classic bus in a region can have it.
 
         Raises:
-            TargetError: it is in another region, and no event bus.
+            TargetError: it is in another region, and no event bus; or a topic that is FIFO.
         """
-        its_region = region_of(self.arn)
+        if self.kind == "sns" and self.arn.endswith(".fifo"):
+            raise TargetError(
+                f"target {self.arn}: a rule of a classic bus cannot send to a FIFO topic: send to "
+                "a FIFO queue, or from a Custom Event Bus"
+            )
+        its_region, dead_letters = region_of(self.arn), self.options.dead_letters
+        if dead_letters is not None and region_of(dead_letters) != region:
+            raise TargetError(
+                f"{dead_letters}: the queue for dead letters must be in the region of the rule, "
+                f"{region}"
+            )
+        if self.arn.split(":", 2)[1] != partition(region):
+            raise TargetError(
+                f"target {self.arn}: a rule in {region} is in the partition {partition(region)}, "
+                "and reaches no other"
+            )
         if not self.kind.startswith("event-bus") and its_region not in ("", region):
             raise TargetError(
                 f"target {self.arn}: is in {its_region}, and the rule in {region}: only an event "
