@@ -247,7 +247,7 @@ def test_failures_and_backlog_stand_beside_successes() -> None:
     ]
     figures = charts.figures(counts, charts.SPANS["hour"], NOW, {"destination": "bus 'a'"})
     (failed,) = figures.failures.columns
-    assert failed.text == "32 failed a minute (retried 30, dead letter 2)"
+    assert failed.text == "32 failed a minute (waiting 30, dead letter 2)"
     assert failed.events.startswith("/events?destination=bus+%27a%27&failed_since=2026-11-23T17")
     assert [one.events for one in figures.failures.series] == [30, 0, 2]
     some, none = figures.backlog.columns

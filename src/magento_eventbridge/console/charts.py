@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import pairwise
 from math import ceil, inf, log
 from urllib.parse import urlencode
 
-from magento_eventbridge.console.words import clock, count, duration, number
+from magento_eventbridge.console.words import VERDICTS, clock, count, duration, number
 from magento_eventbridge.journal.archive import Count, quantile
 
 WIDTH, HEIGHT = 1200, 200
@@ -19,7 +20,7 @@ _OTHERS = "other"
 _GAP = 0.2  # between bars, as a share of a bar's width
 _NICE = (1, 2, 4, 5, 10)
 _FAILED = ("waiting", "parked", "dead")
-_FAILED_NAMES = ("retried", "parked", "dead letter")
+_FAILED_NAMES = tuple(VERDICTS[verdict] for verdict in _FAILED)
 # The lines of the latency chart, in seconds: a chart shows some of them, evenly apart.
 _LINES = (0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0)
 # Half of the events and 95 %: the two figures of a latency.
@@ -73,7 +74,7 @@ class Column:
     start: int
     text: str
     bars: list[Bar]
-    events: str = ""
+    events: str
 
     @property
     def label(self) -> str:
@@ -97,6 +98,19 @@ class Chart:
     scale: list[str]
     columns: list[Column]
     series: list[Series]
+
+    @property
+    def paths(self) -> list[tuple[str, str]]:
+        """The bars of each series as one SVG path, with the CSS class of its mark."""
+        paths: list[list[str]] = [[] for _ in self.series]
+        for column in self.columns:
+            for bar in column.bars:
+                paths[bar.series].append(
+                    f"M{bar.x:.1f} {bar.y:.1f}h{bar.width:.1f}v{bar.height:.1f}h-{bar.width:.1f}z"
+                )
+        return [
+            (one.mark, "".join(path)) for one, path in zip(self.series, paths, strict=True) if path
+        ]
 
     @property
     def last_link(self) -> Column | None:
@@ -132,25 +146,52 @@ class Step:
     latencies: Counter[float] = field(default_factory=Counter)
     waiting: int | None = None
 
-    @property
+    @cached_property
     def delivered(self) -> int:
         """Events that were delivered."""
         return self.scopes.total()
 
-    @property
+    @cached_property
     def failures(self) -> int:
         """Tries that failed, and events that became dead letters without one."""
         return self.failed.total()
 
-    @property
+    @cached_property
     def median(self) -> float | None:
         """The time within which half of the events were delivered."""
         return quantile(list(self.latencies.items()), _MEDIAN)
 
-    @property
+    @cached_property
     def most(self) -> float | None:
         """The time within which 95 % of the events were delivered."""
         return quantile(list(self.latencies.items()), _MOST)
+
+
+class _Links:
+    """The addresses of the events of each step."""
+
+    def __init__(self, span: Span, start: int, filter_: Filter) -> None:
+        self._filter = urlencode(filter_) + "&" if filter_ else ""
+        moments = (start + span.seconds * number_ for number_ in range(span.steps + 1))
+        self._times = [
+            datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H%%3A%M") for at in moments
+        ]
+
+    def delivered(self, step: int) -> str:
+        """Return the address of what was delivered in a step."""
+        since, until = self._times[step : step + 2]
+        condition = f"verdict=delivered&tried_since={since}&tried_until={until}"
+        return f"/events?{self._filter}{condition}"
+
+    def failed(self, step: int) -> str:
+        """Return the address of the events of which a try failed in a step."""
+        since, until = self._times[step : step + 2]
+        return f"/events?{self._filter}failed_since={since}&failed_until={until}"
+
+    def waiting(self, step: int) -> str:
+        """Return the address of the events that had happened in a step and were tried later."""
+        since, until = self._times[step : step + 2]
+        return f"/events?{self._filter}tried_since={since}&until={until}"
 
 
 @dataclass(frozen=True)
@@ -179,23 +220,23 @@ def figures(
     counts: Sequence[Count], span: Span, now: float, filter_: Filter | None = None
 ) -> Figures:
     """Draw everything; `filter_` is what links to events ask for in addition."""
-    filter_ = filter_ or {}
     steps = _steps(counts, span, now)
+    links = _Links(span, steps[0].start, filter_ or {})
     rows = [
         Row(
             step,
-            _delivered_in(step, span, filter_) if step.delivered else "",
-            _failed_in(step, span, filter_) if step.failures else "",
+            links.delivered(index) if step.delivered else "",
+            links.failed(index) if step.failures else "",
         )
-        for step in reversed(steps)
+        for index, step in enumerate(steps)
         if step.delivered or step.failures or step.waiting
-    ]
+    ][::-1]
     return Figures(
         span,
-        _rates(steps, span, filter_),
-        _failures(steps, span, filter_),
-        _latencies(steps, span, filter_),
-        _backlog(steps, span, filter_),
+        _rates(steps, span, links),
+        _failures(steps, span, links),
+        _latencies(steps, span, links),
+        _backlog(steps, span, links),
         [steps[0].start + span.steps * span.seconds * part // 4 for part in range(4)],
         rows,
     )
@@ -238,7 +279,7 @@ def _steps(counts: Sequence[Count], span: Span, now: float) -> list[Step]:
     return steps
 
 
-def _rates(steps: Sequence[Step], span: Span, filter_: Filter) -> Rates:
+def _rates(steps: Sequence[Step], span: Span, links: _Links) -> Rates:
     """Draw delivered events a minute, by scope; the largest scopes have their own colour."""
     totals: Counter[str] = Counter()
     for step in steps:
@@ -260,11 +301,11 @@ def _rates(steps: Sequence[Step], span: Span, filter_: Filter) -> Rates:
         parts = ", ".join(f"{name} {events:,}" for name, events in step.scopes.most_common())
         text = f"{number(step.delivered / minutes)} a minute ({parts})"
         bars = _stacked(index, grouped, top * minutes, span)
-        columns.append(Column(index, step.start, text, bars, _delivered_in(step, span, filter_)))
+        columns.append(Column(index, step.start, text, bars, links.delivered(index)))
     return Rates(_scale(top), columns, series, top, totals.total(), busiest)
 
 
-def _failures(steps: Sequence[Step], span: Span, filter_: Filter) -> Chart:
+def _failures(steps: Sequence[Step], span: Span, links: _Links) -> Chart:
     """Draw failed tries a minute, by what became of the event."""
     minutes = span.seconds / 60
     totals = sum((step.failed for step in steps), Counter[str]())
@@ -285,11 +326,11 @@ def _failures(steps: Sequence[Step], span: Span, filter_: Filter) -> Chart:
         )
         text = f"{number(step.failures / minutes)} failed a minute ({parts})"
         bars = _stacked(index, grouped, top * minutes, span)
-        columns.append(Column(index, step.start, text, bars, _failed_in(step, span, filter_)))
+        columns.append(Column(index, step.start, text, bars, links.failed(index)))
     return Chart(_scale(top), columns, series)
 
 
-def _backlog(steps: Sequence[Step], span: Span, filter_: Filter) -> Chart:
+def _backlog(steps: Sequence[Step], span: Span, links: _Links) -> Chart:
     """Draw the most events that waited at once."""
     top = _nice(max(step.waiting or 0 for step in steps))
     columns = []
@@ -298,13 +339,12 @@ def _backlog(steps: Sequence[Step], span: Span, filter_: Filter) -> Chart:
             continue
         bars = _stacked(index, Counter({0: step.waiting}), top, span) if step.waiting else []
         text = f"{count(step.waiting, 'event')} waited"
-        # Those that had happened by then and were tried later.
-        address = _events(filter_, tried_since=step.start, until=step.start + span.seconds)
-        columns.append(Column(index, step.start, text, bars, address if step.waiting else ""))
+        address = links.waiting(index) if step.waiting else ""
+        columns.append(Column(index, step.start, text, bars, address))
     return Chart(_scale(top), columns, [Series("waiting", 0, "backlog")])
 
 
-def _latencies(steps: Sequence[Step], span: Span, filter_: Filter) -> Chart:
+def _latencies(steps: Sequence[Step], span: Span, links: _Links) -> Chart:
     """Draw how long events took: half of them on the left of a step, 95 % on its right."""
     drawn = [(index, step) for index, step in enumerate(steps) if step.latencies]
     values = [value for _, step in drawn for value in (step.median, step.most) if value is not None]
@@ -313,7 +353,7 @@ def _latencies(steps: Sequence[Step], span: Span, filter_: Filter) -> Chart:
     for index, step in drawn:
         text = f"half within {_within(step.median)}, 95 % within {_within(step.most)}"
         bars = _marks(index, step, lines, span)
-        columns.append(Column(index, step.start, text, bars, _delivered_in(step, span, filter_)))
+        columns.append(Column(index, step.start, text, bars, links.delivered(index)))
     series = [
         Series("from half to 95 %", 0, "between"),
         Series("half of the events within", 0, "median"),
@@ -375,27 +415,6 @@ def _stacked(index: int, parts: Counter[int], top: float, span: Span) -> list[Ba
         y -= height
         bars.append(Bar(index * room, y, room * (1 - _GAP), height, series))
     return bars
-
-
-def _delivered_in(step: Step, span: Span, filter_: Filter) -> str:
-    return _events(
-        {**filter_, "verdict": "delivered"},
-        tried_since=step.start,
-        tried_until=step.start + span.seconds,
-    )
-
-
-def _failed_in(step: Step, span: Span, filter_: Filter) -> str:
-    return _events(filter_, failed_since=step.start, failed_until=step.start + span.seconds)
-
-
-def _events(filter_: Filter, **times: int) -> str:
-    """Return the address of the events that match."""
-    values = {
-        name: datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M")
-        for name, at in times.items()
-    }
-    return f"/events?{urlencode({**filter_, **values})}"
 
 
 def _scale(top: float) -> list[str]:

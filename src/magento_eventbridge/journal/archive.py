@@ -23,9 +23,10 @@ _SUMMARY = (
     "reason, event_id, tries"
 )
 
-# Whether the last try failed in a time, or one of several tries.
+# Whether the last try failed in a time, or one of several tries. The first line is the condition of
+# the index that finds them.
 _FAILED = """
-told_at >= ? AND (
+(tries > 1 OR verdict IN ('waiting', 'parked', 'dead')) AND told_at >= ? AND (
     (verdict IN ('waiting', 'parked', 'dead') AND told_at >= ? AND told_at < ?)
     OR (tries > 1 AND EXISTS (
         SELECT 1 FROM json_each(attempts) AS attempt
@@ -176,7 +177,7 @@ class Archive:
             if before is not None:
                 condition, values = f"{condition} AND seq < ?", [*values, before]
             return _summaries(
-                connection, f"{condition} ORDER BY seq DESC LIMIT ?", [*values, limit]
+                connection, f"{condition} ORDER BY {_order(query)} DESC LIMIT ?", [*values, limit]
             )
 
         return await self._read(work)
@@ -484,6 +485,12 @@ def quantile(counts: list[tuple[float, int]], share: float) -> float | None:
         if seen >= share * total and total:
             return upper
     return None
+
+
+def _order(query: Query) -> str:
+    """Return the order of events; times of tries are found by their index, not in this order."""
+    is_by_time = query.tried_since is not None or query.failed_since is not None
+    return "+seq" if is_by_time else "seq"
 
 
 def _pattern(word: str, place: str) -> str:

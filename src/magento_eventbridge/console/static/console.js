@@ -24,7 +24,11 @@ function shown(at, format) {
 }
 
 const time = (at) => `${shown(at, "second")} ${isLocal ? "local time" : "UTC"}`;
-const labelOf = (slot) => `${shown(Number(slot.dataset.at) * 1000, "clock")}: ${slot.dataset.text}`;
+// Of a link the time is in its id, and the text follows the time in its label.
+const labelOf = (slot) => {
+  const at = Number(slot.dataset.at ?? slot.id.split("-")[1]);
+  return `${shown(at * 1000, "clock")}: ${slot.dataset.text ?? slot.getAttribute("aria-label").slice(7)}`;
+};
 
 function showTimes(part) {
   for (const one of part.querySelectorAll("time[datetime]")) one.textContent = shown(one.dateTime, one.dataset.format);

@@ -17,3 +17,7 @@ ALTER TABLE minutes_by_destination RENAME TO minutes;
 -- For what a destination does not take, which is little among what it takes.
 CREATE INDEX events_undelivered ON events (destination, told_at)
     WHERE verdict IN ('waiting', 'parked', 'dead');
+
+-- For events that a try failed of, which are few among the delivered ones.
+CREATE INDEX events_failed ON events (told_at)
+    WHERE tries > 1 OR verdict IN ('waiting', 'parked', 'dead');
