@@ -25,6 +25,7 @@ ALLOWED = {
     "connection_lost": "asyncio.Protocol",
     "converter": "logging.Formatter",
     "data_received": "asyncio.Protocol",
+    "decoders": "pymysql.Connection",
     "compress_type": "zipfile.ZipInfo",
     "event_bus_name": "msgspec encodes it",
     "exc_text": "logging.LogRecord",

@@ -18,6 +18,7 @@ from magento_eventbridge.delivery.ports import Claim
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Answer, Fate, Verdict
 from magento_eventbridge.ledger.archive import LedgerArchive
+from magento_eventbridge.ledger.blocks import pack
 from magento_eventbridge.ledger.recorder import Ledger, clear, connect
 from magento_eventbridge.ledger.states import state_of
 
@@ -62,18 +63,45 @@ def test_an_event_takes_at_most_100_bytes(tmp_path):
     written(file, *map(call, batches))
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        ((count,),) = connection.execute("SELECT count(*) FROM events")
-    assert count == sum(map(len, batches))
+    count = sum(map(len, batches))
+    archive = LedgerArchive([file])
+    assert sum(map(len, archive.entries(types, range(events)).values())) == count
     assert file.stat().st_size / count <= 100
+
+
+def test_single_events_take_at_most_100_bytes_too(tmp_path):
+    file = tmp_path / "ledger.sqlite"
+    with closing(connect(file)) as connection:
+        for number in range(20_000):
+            of = (
+                f"1/order/{number:09}",
+                "OrderCreated",
+                f"{number:032x}",
+                str(number),
+                4,
+                number,
+                0,
+            )
+            connection.execute(
+                "INSERT INTO blocks (first, last, subjects, names, records) VALUES (?, ?, ?, ?, ?)",
+                pack([of]),
+            )
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert file.stat().st_size / 20_000 <= 100
+    (found,) = LedgerArchive([file]).of_order("000019999")
+    assert (found.entity, found.at, found.state) == (19_999, 19_999, 4)
 
 
 def test_what_is_delivered_is_found_by_its_subject(tmp_path):
     one = pending(7)
     archive = written(tmp_path / "l", call([one, pending(8)]))
-    (found,) = archive.entries(["order/000000007", "order/000000009"])
+    (found,) = archive.of_order("000000007")
+    assert archive.of_order("00000007") == archive.of_order("000000009") == []
+    assert archive.entries(["OrderCreated"], [7, 9]) == {7: [found]}
+    assert archive.entries(["OrderUpdated"], [7]) == {}
     assert (found.detail_type, found.entity, found.id) == ("OrderCreated", 7, one.event_id)
     assert (found.verdict, found.view_id) == ("delivered", 1)
-    assert found.state == state_of('{"total":1}', one.event_id)
+    assert found.state == state_of('{"total":1}')
     assert archive.began()
 
 
@@ -81,10 +109,10 @@ def test_a_dead_letter_that_is_delivered_later_is_delivered(tmp_path):
     one = pending(7)
     waits = call([pending(8)], Fate.RETRY)
     archive = written(tmp_path / "l", call([one], Fate.BURY), waits)
-    assert [entry.verdict for entry in archive.entries(["order/000000007"])] == ["dead letter"]
+    assert [entry.verdict for entry in archive.of_order("000000007")] == ["dead letter"]
     archive = written(tmp_path / "l", call([one]), call([one], Fate.BURY))
-    assert [entry.verdict for entry in archive.entries(["order/000000007"])] == ["delivered"]
-    assert archive.entries(["order/000000008"]) == []
+    assert [entry.verdict for entry in archive.of_order("000000007")] == ["delivered"]
+    assert archive.of_order("000000008") == []
 
 
 def test_what_is_settled_without_a_call_is_kept(tmp_path):
@@ -103,18 +131,19 @@ def test_what_is_settled_without_a_call_is_kept(tmp_path):
         end("cron_job_run", {"entity_id": 7}, None),
         Settlement(time.time(), Claim(1, b""), None, "", "no capture"),
     )
-    found = {(one.detail_type, one.verdict) for one in archive.entries(["order/7"])}
+    found = {(one.detail_type, one.verdict) for one in archive.of_order("7")}
     assert found == {("OrderCreated", "switched off"), ("OrderPlaced", "dead letter")}
 
 
 def test_old_events_are_deleted(tmp_path):
     file = tmp_path / "l"
     now = time.time()
-    archive = written(file, call([pending(7)], at=now - 100), call([pending(8)], at=now))
+    written(file, call([pending(7)], at=now - 100))
+    archive = written(file, call([pending(8)], at=now))
     with closing(connect(file)) as connection:
         clear(connection, now - 50, threading.Event())
-    assert archive.entries(["order/000000007"]) == []
-    assert len(archive.entries(["order/000000008"])) == 1
+    assert archive.of_order("000000007") == []
+    assert len(archive.of_order("000000008")) == 1
 
 
 def test_events_that_cannot_be_written_leave_a_gap(tmp_path, monkeypatch):
@@ -141,23 +170,53 @@ def test_audits_are_kept(tmp_path):
 
 
 def test_the_state_is_that_of_the_entity():
-    def states(more: dict[str, object], *others: dict[str, object]) -> list[bytes]:
+    def states(*contents: dict[str, object], full: bool = False) -> list[int]:
         return [
             state_of(
                 msgspec.json.encode(
-                    {"id": "1", **of, "metadata": {"id": str(number)}, "tracking": {"n": number}}
-                ).decode(),
-                str(number),
+                    {
+                        "id": "1",
+                        **of,
+                        "metadata": {"id": str(number)} | ({"version": 1} if full else {}),
+                        "tracking": {"n": number},
+                    }
+                ).decode()
             )
-            for number, of in enumerate((more, *others))
+            for number, of in enumerate(contents)
         ]
 
     documented = states({"status": "new"}, {"status": "new"}, {"status": "done"})
     assert documented[0] == documented[1] != documented[2]
-    new: dict[str, object] = {"status": "new", "updatedAt": "x", "previous": {}}
-    full = states(new, {**new, "updatedAt": "y", "previous": {"a": 1}}, {**new, "status": "done"})
+    tail = {"note": 'of ,"updatedAt":"x" and ,"previous":{}', "items": [1]}
+    new: dict[str, object] = {"status": "new", "updatedAt": "x", "previous": {}, **tail}
+    changed = {"name": 'a "brace" } and ,"updatedAt":"', "total": 1.5, "is": None}
+    same, other = {**new, "updatedAt": None, "previous": changed}, {**new, "status": "done"}
+    full = states(new, same, other, full=True)
     assert full[0] == full[1] != full[2]
-    assert len(full[0]) == 8
+    notes = states(new, {**new, "note": 'of ,"updatedAt":"y" and ,"previous":{}'}, full=True)
+    assert notes[0] != notes[1]
+
+
+def test_a_detail_without_metadata_has_the_state_of_its_fields():
+    detail = '{"id":"1","status":"new","metadata":{"id":"7"}}'
+    assert state_of(detail) == state_of('{"id":"1","status":"new"}')
+    assert state_of(detail) != state_of('{"id":"1","status":"done"}')
+
+
+def test_a_line_feed_in_a_subject_keeps_the_other_events(tmp_path):
+    odd = pending(7)
+    odd.order_key = "1/order/a\nb"
+    archive = written(tmp_path / "l", call([odd, pending(8)]))
+    assert [one.entity for one in archive.of_order("a b")] == [7]
+    assert [one.entity for one in archive.of_order("000000008")] == [8]
+
+
+def test_an_event_that_is_in_two_ledgers_is_listed_once(tmp_path):
+    one = pending(7)
+    written(tmp_path / "a", call([one], Fate.BURY))
+    written(tmp_path / "b", call([one]))
+    archive = LedgerArchive([tmp_path / "a", tmp_path / "b", tmp_path / "none"])
+    assert [entry.verdict for entry in archive.of_order("000000007")] == ["delivered"]
 
 
 def test_the_row_of_an_event_is_that_of_its_snapshot():

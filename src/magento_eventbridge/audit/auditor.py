@@ -1,7 +1,7 @@
 """Audit a window: what the store's tables hold against ledger, queues and dead letters."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -18,12 +18,17 @@ from magento_eventbridge.delivery.envelope import ConditionNotMetError, build_en
 from magento_eventbridge.delivery.ports import DeadLetters
 from magento_eventbridge.delivery.routing import Route
 from magento_eventbridge.ledger.archive import LedgerArchive, LedgerEntry
-from magento_eventbridge.ledger.recorder import subject_key
 from magento_eventbridge.ledger.states import state_of
 
 AUDITED = ("orders", "invoices", "creditmemos", "shipments", "customers")
 """The kinds of entities that an audit checks."""
 
+_DETAIL_TYPES = {
+    kind.scope: frozenset(
+        name for name, event in BY_DETAIL_TYPE.items() if event.scope == kind.scope
+    )
+    for kind in KINDS.values()
+}
 _LEVELS: tuple[DetailLevel, ...] = ("documented", "full")
 _LETTERS_AT_ONCE = 500
 # In seconds: the ledger is written so much after a delivery, at the most.
@@ -106,7 +111,7 @@ class Auditor:
         self, kind: Kind, since: float, until: float
     ) -> AsyncIterator[list[Finding]]:
         async for keys in self._sources.tables.keys(kind, Selection(since, until)):
-            for rows, entries in await self._with_entries(kind, keys):
+            async for rows, entries in self._with_entries(kind, keys):
                 yield [self._judge_creation(kind, rows, entries)]
 
     async def _changed(
@@ -114,32 +119,24 @@ class Auditor:
     ) -> AsyncIterator[list[Finding]]:
         async for found in self._sources.tables.changed(kind, since, until):
             changed_at = {str(one.id): one.changed for one in found}
-            for rows, entries in await self._with_entries(kind, [one.id for one in found]):
+            async for rows, entries in self._with_entries(kind, [one.id for one in found]):
                 at = changed_at[rows.main[kind.key]]
                 finding = self._judge_change(kind, rows, entries, since, at)
                 yield [finding] if finding else []
 
     async def _with_entries(
         self, kind: Kind, keys: Sequence[int]
-    ) -> list[tuple[Rows, list[LedgerEntry]]]:
+    ) -> AsyncIterator[tuple[Rows, list[LedgerEntry]]]:
         """Read entities with the ledger's entries about them."""
-        found: list[tuple[Rows, list[LedgerEntry]]] = []
+        if not keys:
+            return
+        by_key = await asyncio.to_thread(
+            self._sources.ledger.entries, _DETAIL_TYPES[kind.scope], keys
+        )
         for start in range(0, len(keys), CHUNK):
-            entities = await self._sources.tables.entities(kind, keys[start : start + CHUNK])
-            subjects = [_subject(kind, rows) for rows in entities]
-            entries = await asyncio.to_thread(self._sources.ledger.entries, subjects)
-            by_subject: dict[str, list[LedgerEntry]] = {}
-            for entry in entries:
-                by_subject.setdefault(entry.subject, []).append(entry)
-            for rows, subject in zip(entities, subjects, strict=True):
-                of_entity = [
-                    entry
-                    for entry in by_subject.get(subject_key(subject), [])
-                    if str(entry.entity) == rows.main[kind.key]
-                    and BY_DETAIL_TYPE[entry.detail_type].scope == kind.scope
-                ]
-                found.append((rows, of_entity))
-        return found
+            some = keys[start : start + CHUNK]
+            for rows in await self._sources.tables.entities(kind, some):
+                yield rows, by_key.get(int(rows.main[kind.key]), [])
 
     def _judge_creation(self, kind: Kind, rows: Rows, entries: Sequence[LedgerEntry]) -> Finding:
         expected = self._expected(kind, rows)
@@ -195,15 +192,12 @@ class Auditor:
             was_sent = any(one.at >= since for one in same)
             verdict: Verdict = "delivered" if was_sent else "touched"
             return _finding(kind, rows, detail_type, changed_at, verdict)
-        state = state_of(_detail(created, route), created.id).hex()
+        state = _name_of(state_of(_detail(created, route)))
         return _finding(kind, rows, detail_type, changed_at, "missing", state)
 
-    def _states(self, capture: Capture, route: Route) -> set[bytes]:
+    def _states(self, capture: Capture, route: Route) -> set[int]:
         """Return what the present state may be in the ledger, whatever `options.detail` was."""
-        return {
-            state_of(_detail(capture, replace(route, detail=level)), capture.id)
-            for level in _LEVELS
-        }
+        return {state_of(_detail(capture, replace(route, detail=level))) for level in _LEVELS}
 
     async def _judge_again(
         self,
@@ -222,7 +216,7 @@ class Auditor:
             keys = sorted({one.key for one in of_kind})
             by_key = {
                 rows.main[kind.key]: entries
-                for rows, entries in await self._with_entries(kind, keys)
+                async for rows, entries in self._with_entries(kind, keys)
             }
             for finding in of_kind:
                 if str(finding.key) not in by_key:
@@ -242,7 +236,7 @@ class Auditor:
     ) -> Verdict:
         about = _About(kind.scope, str(finding.key))
         if finding.state:
-            if any(one.state.hex() == finding.state for one in entries):
+            if any(_name_of(one.state) == finding.state for one in entries):
                 return "delivered"
             of_waiting, of_dead = bool(known.waiting.get(about)), bool(known.dead.get(about))
         else:
@@ -321,11 +315,8 @@ def _capturing(finding: Finding, rows: Rows | None) -> Callable[[], Capture]:
 _IN_LEDGER: tuple[Verdict, ...] = ("delivered", "switched off", "dead letter")
 
 
-def _subject(kind: Kind, rows: Rows) -> str:
-    if kind.name == "customers":
-        return f"customer/{rows.main[kind.key]}"
-    order: Mapping[str, object] = rows.main if kind.name == "orders" else rows.order or {}
-    return f"order/{order.get('increment_id')}"
+def _name_of(state: int) -> str:
+    return f"{state:016x}"
 
 
 def _detail(capture: Capture, route: Route) -> str:

@@ -1,19 +1,26 @@
-"""Read entities from the store's tables, a chunk at a time, by primary key."""
+"""Read entities from the store's tables, a chunk at a time, by primary key.
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+Values are read as texts, as PHP reads them. Only the columns of events are read: a store's tables
+have hundreds. Columns that a store lacks are null.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pymysql.cursors import Cursor
 
 from magento_eventbridge.backfill.kinds import Kind
-from magento_eventbridge.backfill.snapshots import Rows, StoreView
+from magento_eventbridge.backfill.snapshots import COLUMNS, Rows, StoreView
 from magento_eventbridge.magento.database import (
     DatabaseConnection,
+    DatabaseError,
     DatabaseOptions,
     named_queries,
 )
+
+Result = TypeVar("Result")
 
 _QUERIES = named_queries(__package__, "rows.sql")
 _IF_ABSENT = "is this the store's database, and its table prefix?"
@@ -27,6 +34,7 @@ _PATHS = (
 # Keys read at once to find the wanted entities, and entities read at once with all their rows.
 _KEYS = 5000
 CHUNK = 200
+_NULL = "NULL"
 _FIRST = "1970-01-01 00:00:00"
 _LAST = "9999-12-31 23:59:59"
 
@@ -50,7 +58,7 @@ class Selection:
         """Return whether an entity is wanted."""
         if self.view_id is not None and (key.view_id or 0) != self.view_id:
             return False
-        if self.status and str(key.status) != self.status:
+        if self.status and key.status != self.status:
             return False
         if self.since is None and self.until is None:
             return True
@@ -90,8 +98,9 @@ class StoreTables:
     def __init__(self, options: DatabaseOptions) -> None:
         """Prepare to connect."""
         self.options = options
-        self._connection = DatabaseConnection(options, if_absent=_IF_ABSENT)
+        self._connection = DatabaseConnection(options, if_absent=_IF_ABSENT, prepare=_read_texts)
         self._facts: dict[int, StoreView] = {}
+        self._columns: dict[str, frozenset[str]] = {}  # by table, as the store has them
 
     async def close(self) -> None:
         """Disconnect."""
@@ -103,7 +112,11 @@ class StoreTables:
         rows = await self._rows("views", names, {})
         config = await self._config()
         found = [
-            View(number, code or "", StoreView(code, website, _link_base(config, number, of, code)))
+            View(
+                int(number),
+                code or "",
+                StoreView(code, website, _link_base(config, int(number), int(of or 0), code)),
+            )
             for number, code, of, website in rows
         ]
         self._facts = {view.id: view.facts for view in found}
@@ -127,7 +140,7 @@ class StoreTables:
 
         The first lists may be empty: reading them took long enough to report progress.
         """
-        names = self._names(kind)
+        names = await self._names(kind)
         first, last = await self._bounds(kind, selection, names)
         after = max(after, first - 1)
         while after < last:
@@ -135,21 +148,23 @@ class StoreTables:
             rows = await self._rows("page", names, values)
             if not rows:
                 return
-            keys = [Key(row[0], _seconds(row[1]), row[2], _text(row[3])) for row in rows]
+            keys = [Key(int(row[0]), _seconds(row[1]), _number(row[2]), row[3]) for row in rows]
             after = keys[-1].id
             yield [key.id for key in keys if selection.wants(key)]
 
     async def changed(self, kind: Kind, since: float, until: float) -> AsyncIterator[list[Changed]]:
         """Yield the entities that were updated in a time range, in the order of the updates."""
-        names = self._names(kind)
+        names = await self._names(kind)
+        if names["changed"] == _NULL:
+            return
         start, after = _stamp(since), 0
         while True:
             values = {"since": start, "until": _stamp(until), "after": after, "limit": _KEYS}
             rows = await self._rows("changed", names, values)
             if not rows:
                 return
-            yield [Changed(row[0], _seconds(row[1]) or 0.0, _seconds(row[2])) for row in rows]
-            after, start = rows[-1][0], str(_text(rows[-1][1]))
+            yield [Changed(int(row[0]), _seconds(row[1]) or 0.0, _seconds(row[2])) for row in rows]
+            after, start = int(rows[-1][0]), rows[-1][1]
 
     async def entities(self, kind: Kind, keys: Sequence[int]) -> list[Rows]:
         """Read entities with all that belongs to them; those that are gone are left out."""
@@ -157,7 +172,7 @@ class StoreTables:
             return []
         if not self._facts:
             await self.views()
-        return await self._connection.run(lambda cursor: self._read(cursor, kind, keys))
+        return await self._run(lambda cursor: self._read(cursor, kind, keys))
 
     def _read(self, cursor: Cursor, kind: Kind, keys: Sequence[int]) -> list[Rows]:
         mains = self._by(cursor, kind.table, kind.key, keys)
@@ -210,33 +225,47 @@ class StoreTables:
         if not ids:
             return {}
         key = order or ("subscriber_id" if column == "subscriber_id" else "entity_id")
-        names = {"table": self._table(table), "column": column, "order": key}
+        known = self._columns_of(cursor, table)
+        columns = [name for name in COLUMNS[table] if name in known]
+        names = {
+            "columns": ", ".join(columns),
+            "table": self._table(table),
+            "column": column,
+            "order": key,
+        }
         cursor.execute(_QUERIES["rows"].format(**names), {"ids": list(ids)})
-        columns = [of[0] for of in cursor.description or ()]
+        place = columns.index(column)
         by: dict[str, list[dict[str, Any]]] = {}
         for row in cursor.fetchall():
-            values = dict(zip(columns, map(_text, row), strict=True))
-            by.setdefault(str(values[column]), []).append(values)
+            by.setdefault(row[place], []).append(dict(zip(columns, row, strict=True)))
         return by
+
+    def _columns_of(self, cursor: Cursor, table: str) -> frozenset[str]:
+        """Return the columns that a table of this store has; they are read once."""
+        if table not in self._columns:
+            cursor.execute(_QUERIES["columns"].format(table=self._table(table)))
+            self._columns[table] = frozenset(row[0] for row in cursor.fetchall())
+        return self._columns[table]
 
     async def _bounds(
         self, kind: Kind, selection: Selection, names: Mapping[str, str]
     ) -> tuple[int, int]:
         since, until = selection.since, selection.until
-        if not kind.has_time_index or (since is None and until is None):
+        is_bounded = since is not None or until is not None
+        if not kind.has_time_index or not is_bounded or names["happened"] == _NULL:
             ((last,),) = await self._rows("last", names, {})
-            return 1, last or 0
+            return 1, int(last or 0)
         values = {
             "since": _FIRST if since is None else _stamp(since),
             "until": _LAST if until is None else _stamp(until),
         }
         ((first, last),) = await self._rows("bounds", names, values)
-        return first or 1, last or 0
+        return int(first or 1), int(last or 0)
 
     async def _config(self) -> dict[tuple[str, int, str], str | None]:
         names = {"config": self._table("core_config_data")}
         rows = await self._rows("config", names, {"paths": list(_PATHS)})
-        return {(scope, number, path): value for scope, number, path, value in rows}
+        return {(scope, int(number), path): value for scope, number, path, value in rows}
 
     async def _rows(
         self, query: str, names: Mapping[str, str], values: Mapping[str, object]
@@ -247,15 +276,28 @@ class StoreTables:
             cursor.execute(statement, values)
             return cursor.fetchall()
 
-        return await self._connection.run(work)
+        return await self._run(work)
 
-    def _names(self, kind: Kind) -> dict[str, str]:
+    async def _run(self, work: Callable[[Cursor], Result]) -> Result:
+        try:
+            return await self._connection.run(work)
+        except DatabaseError:
+            self._columns = {}  # a column may have been removed since
+            raise
+
+    async def _names(self, kind: Kind) -> dict[str, str]:
+        known = await self._run(lambda cursor: self._columns_of(cursor, kind.table))
+
+        def name(column: str) -> str:
+            return column if column in known else _NULL
+
         return {
             "main": self._table(kind.table),
             "key": kind.key,
-            "happened": kind.happened,
-            "changed": kind.changed or kind.happened,
-            "status": kind.status or "NULL",
+            "happened": name(kind.happened),
+            "changed": name(kind.changed or kind.happened),
+            "view": name("store_id"),
+            "status": name(kind.status),
         }
 
     def _table(self, name: str) -> str:
@@ -303,17 +345,21 @@ def _link_base(
     return f"{link.rstrip('/')}/{script}{in_url}"
 
 
-def _text(value: object) -> str | None:
-    """Return a column's value as Magento reads it."""
-    if value is None:
+def _read_texts(cursor: Cursor) -> None:
+    """Let a new connection return values as the texts that the database sends, or None."""
+    cursor.connection.decoders = {}
+
+
+def _number(value: str | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def _seconds(value: str | None) -> float | None:
+    """Return a time of the database, which is in UTC, in seconds; None where it is no time."""
+    try:
+        return datetime.fromisoformat(value).replace(tzinfo=UTC).timestamp() if value else None
+    except ValueError:  # 0000-00-00 00:00:00
         return None
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    return str(value)
-
-
-def _seconds(value: object) -> float | None:
-    return value.replace(tzinfo=UTC).timestamp() if isinstance(value, datetime) else None
 
 
 def _stamp(seconds: float) -> str:

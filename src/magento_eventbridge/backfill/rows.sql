@@ -11,7 +11,7 @@ SELECT MAX({key}) FROM {main};
 
 -- name: page
 -- What decides whether an entity is wanted, in the order of the primary key.
-SELECT {key}, {happened}, store_id, {status}
+SELECT {key}, {happened}, {view}, {status}
 FROM {main} FORCE INDEX (PRIMARY)
 WHERE {key} > %(after)s AND {key} <= %(last)s ORDER BY {key} LIMIT %(limit)s;
 
@@ -23,8 +23,12 @@ WHERE {changed} >= %(since)s AND {changed} < %(until)s
 ORDER BY {changed}, {key} LIMIT %(limit)s;
 
 -- name: rows
--- Whole rows of any table, by a column that has an index.
-SELECT * FROM {table} WHERE {column} IN %(ids)s ORDER BY {order};
+-- Rows of any table, by a column that has an index.
+SELECT {columns} FROM {table} WHERE {column} IN %(ids)s ORDER BY {order};
+
+-- name: columns
+-- The columns that a table has in this store.
+SHOW COLUMNS FROM {table};
 
 -- name: views
 -- The store's views with the codes of their websites.

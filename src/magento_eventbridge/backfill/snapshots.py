@@ -1,6 +1,5 @@
 """Captures from the rows of an entity: the same as the agent's own. Pure."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -79,6 +78,30 @@ _SUBSCRIBER = (
     "subscriber_id", "customer_id", "store_id", "subscriber_email", "subscriber_status",
     "subscriber_confirm_code", "change_status_at",
 )  # fmt: skip
+
+_OF_DOCUMENT = ("entity_id", "parent_id")
+_DOCUMENT_ITEM = (*_OF_DOCUMENT, "order_item_id", "qty", *_ITEM)
+
+COLUMNS: Mapping[str, Sequence[str]] = {
+    "sales_order": (*_ORDER, *_BUYER),
+    "sales_order_item": (
+        "item_id", "order_id", "parent_item_id", "qty_ordered", "product_type", "product_options",
+        *_ITEM,
+    ),
+    "sales_order_address": (*_OF_DOCUMENT, "address_type", "street", *_ADDRESS),
+    "sales_order_payment": (*_OF_DOCUMENT, "method"),
+    "sales_invoice": _DOCUMENT,
+    "sales_invoice_item": _DOCUMENT_ITEM,
+    "sales_creditmemo": _DOCUMENT,
+    "sales_creditmemo_item": _DOCUMENT_ITEM,
+    "sales_shipment": _SHIPMENT,
+    "sales_shipment_item": _DOCUMENT_ITEM,
+    "sales_shipment_track": (*_OF_DOCUMENT, "title", "carrier_code", "track_number"),
+    "sales_shipment_comment": (*_OF_DOCUMENT, "comment"),
+    "customer_entity": ("entity_id", *_CUSTOMER),
+    "newsletter_subscriber": _SUBSCRIBER,
+}  # fmt: skip
+"""The columns that events are made of, by table without prefix."""
 
 
 def capture_of(
@@ -249,8 +272,8 @@ def options(text: object) -> list[dict[str, str]]:
     Stores of before Magento 2.2 have PHP's own format there, which is not read.
     """
     try:
-        value = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
+        value = msgspec.json.decode(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         return []

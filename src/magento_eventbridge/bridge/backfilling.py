@@ -4,13 +4,23 @@ import asyncio
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
-from magento_eventbridge.backfill.live_events import LiveEvents
+from magento_eventbridge.backfill.live_events import (
+    DatabaseQueues,
+    LiveEvents,
+    LiveQueue,
+    QueueName,
+    Refusals,
+    SpoolFile,
+)
 from magento_eventbridge.backfill.progress import LeftOut, Progress
 from magento_eventbridge.backfill.queue import EntityQueue, Job, Source, StoredEntities
 from magento_eventbridge.backfill.rows import StoreTables
 from magento_eventbridge.bridge.dispatching import dispatching
 from magento_eventbridge.bridge.ledgers import ledger_written
+from magento_eventbridge.bridge.queues import open_queue
+from magento_eventbridge.delivery.observer import Observer, Observers
 from magento_eventbridge.magento.database import database_options
 from magento_eventbridge.settings.model import Settings
 
@@ -86,12 +96,16 @@ async def send(
     Raises:
         QueueError: the database or the progress file cannot be used.
     """
-    live_events = LiveEvents(database_options(settings.outbox))
-    queue = EntityQueue(source, live_events, rate=rate, limit=limit)
+    live_events, refusals = LiveEvents(live_queues(settings)), Refusals()
+
+    async def must_wait() -> bool:
+        return refusals.are_recent or await live_events()
+
+    queue = EntityQueue(source, must_wait, rate=rate, limit=limit)
     try:
         async with (
             ledger_written(settings) as ledger,
-            dispatching(settings, queue, journal=ledger) as dispatcher,
+            dispatching(settings, queue, journal=_observers(refusals, ledger)) as dispatcher,
         ):
 
             def stop() -> None:
@@ -128,3 +142,44 @@ async def send(
             )
     finally:
         await live_events.close()
+
+
+def live_queues(settings: Settings) -> list[LiveQueue]:
+    """Return the queues whose events go before those of a backfill."""
+    names: list[QueueName] = ["outbox"]
+    queues: list[LiveQueue] = [SpoolFile(settings.spool.path)]
+    for name in settings.queues_of_queue_mode:
+        if name == "amqp":
+            queues.append(BrokerQueue(settings))
+        else:
+            names += ["magento_db", "taken"]
+    options = database_options(settings.outbox)
+    return [DatabaseQueues(options, names, settings.magento_db.queue), *queues]
+
+
+class BrokerQueue:
+    """Magento's queue in RabbitMQ."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._queue = open_queue(settings, "amqp")
+
+    async def has_waiting(self) -> bool:
+        """Return whether messages are ready: a bridge with room for them would hold them."""
+        return await self._queue.ready() > 0 if isinstance(self._queue, ReadyMessages) else False
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._queue.close()
+
+
+@runtime_checkable
+class ReadyMessages(Protocol):
+    """A queue that knows how many of its messages no consumer holds, as a broker does."""
+
+    async def ready(self) -> int:
+        """Return how many messages no consumer holds."""
+        ...
+
+
+def _observers(refusals: Refusals, ledger: Observer | None) -> Observers:
+    return Observers((refusals, ledger) if ledger else (refusals,))

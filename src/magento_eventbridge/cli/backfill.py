@@ -2,10 +2,11 @@
 
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -46,6 +47,7 @@ _CHUNK_BYTES = 64 * 1024
 _DOLLARS_PER_MILLION = 1.0
 _SAMPLES = 3
 _REPORTS_EVERY = 10.0
+_NICENESS = 10
 
 KindName = Annotated[
     str,
@@ -68,7 +70,7 @@ StoreName = Annotated[
     str | None,
     typer.Option("--store", help="Only of this store view: code or ID.", show_default=False),
 ]
-Rate = Annotated[float, typer.Option("--rate", min=0.1, help="Events a second, at most.")]
+Rate = Annotated[float, typer.Option("--rate", min=0.1, max=1e9, help="Events a second, at most.")]
 Replica = Annotated[
     str | None,
     typer.Option(
@@ -148,9 +150,16 @@ def run(
     start_log(settings)
     if not dry_run:
         record_action("began a backfill of %s", request.kind)
+    yield_the_processor()
     code = run_loop(_run(settings, request, replica, dry_run, restart, as_json))
     if code:
         raise typer.Exit(code)
+
+
+def yield_the_processor() -> None:
+    """Let `serve` and the shop on this machine go first."""
+    with suppress(OSError, AttributeError):  # AttributeError: not on Windows
+        os.nice(_NICENESS)
 
 
 def _request(
@@ -171,6 +180,8 @@ def _request(
     sent_as = detail_type or found.created
     if sent_as not in found.detail_types:
         raise WindowError(f"--as {sent_as}: {kind} are sent as {' or '.join(found.detail_types)}")
+    if not math.isfinite(rate):  # NaN passes the option's own limits
+        raise WindowError(f"--rate {rate}: should be a number of events a second")
     return Request(found, since, until, store, status, limit, sent_as, rate)
 
 

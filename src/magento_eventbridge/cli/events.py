@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -348,20 +349,42 @@ def _summary(event: EventDefinition) -> dict[str, object]:
 
 @app.command("find", epilog="Example: magento-eventbridge events find 000000123")
 def find(
-    order: Annotated[str, typer.Argument(metavar="ORDER", help="The order's number.")],
+    order: Annotated[
+        str | None, typer.Argument(metavar="ORDER", help="The order's number.", show_default=False)
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            help="All events settled since: a date or time (UTC), or an age such as 24h.",
+            show_default=False,
+        ),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Until when; else now.", show_default=False)
+    ] = None,
     config: Config = None,
     overrides: Overrides = None,
     magento_root: MagentoRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what was delivered about an order, its invoices, credit memos and shipments."""
+    """List what was delivered about an order and its documents, or in a time range."""
+    from magento_eventbridge.backfill.window import WindowError, window
     from magento_eventbridge.ledger.archive import LedgerArchive, LedgerError
 
+    if (order is None) == (since is None and until is None):
+        raise WindowError("name an order, or a time range with --since and --until")
+    first, last = window(since, until, UTC, time.time())
     settings, _ = settings_of(config, overrides, magento_root)
     file = settings.ledger_file
     if file is None:
         raise LedgerError("no ledger is kept: see the settings ledger.enabled and outbox.enabled")
-    found = sorted(LedgerArchive([file]).entries([f"order/{order}"]), key=lambda one: one.id)
+    archive = LedgerArchive([file])
+    if order is not None:
+        entries = archive.of_order(order)
+    else:
+        entries = archive.between(first or 0.0, last or time.time())
+    found = sorted(entries, key=lambda one: one.id)
     lines = [
         {
             "detail_type": one.detail_type,
@@ -376,7 +399,8 @@ def find(
     if as_json:
         show_json(lines)
     elif not lines:
-        out.print(f"The ledger has nothing about the order {order}.")
+        what = f"about the order {order}" if order else "of that time"
+        out.print(f"The ledger has nothing {what}.")
     else:
         rows = table("detail-type", "entity", "id", "store view", "outcome", "settled (UTC)")
         for line in lines:

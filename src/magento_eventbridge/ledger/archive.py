@@ -3,21 +3,24 @@
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from magento_eventbridge.errors import BridgeError
-from magento_eventbridge.ledger.recorder import connect, subject_key
+from magento_eventbridge.ledger.blocks import Block, Record, unpack
+from magento_eventbridge.ledger.recorder import DELIVERED, connect
 
 _VERDICTS = ("delivered", "dead letter", "switched off")
-_SUBJECTS_AT_ONCE = 500
-_ENTRIES = """
-SELECT e.subject, t.name, e.entity, e.id, e.view, e.verdict, e.at, e.state
-FROM json_each(?) AS listed
-CROSS JOIN events AS e ON e.subject = listed.value
-JOIN types AS t ON t.number = e.type
+_BLOCKS = "SELECT first, last, subjects, names, records FROM blocks ORDER BY id"
+_BLOCKS_OF = """
+SELECT first, last, subjects, names, records FROM blocks WHERE instr(subjects, ?) ORDER BY id
+"""
+
+
+_BLOCKS_BETWEEN = """
+SELECT first, last, subjects, names, records FROM blocks WHERE last >= ? AND first < ? ORDER BY id
 """
 
 
@@ -26,7 +29,7 @@ class LedgerError(BridgeError):
 
 
 class LedgerEntry(NamedTuple):
-    """What the ledger has of one event; `at` in seconds since the epoch."""
+    """What the ledger has of one event; `at` in seconds since the epoch, `state` 0: unknown."""
 
     subject: str
     detail_type: str
@@ -35,7 +38,7 @@ class LedgerEntry(NamedTuple):
     view_id: int
     verdict: str
     at: int
-    state: bytes
+    state: int
 
 
 class LedgerArchive:
@@ -44,24 +47,53 @@ class LedgerArchive:
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths
 
-    def entries(self, subjects: Iterable[str]) -> list[LedgerEntry]:
-        """Return the entries of subjects such as `order/000000123`.
+    def of_order(self, number: str) -> list[LedgerEntry]:
+        """Return the entries about an order, its invoices, credit memos and shipments.
 
         Raises:
             LedgerError: a file cannot be read.
         """
-        keys = sorted({subject_key(subject) for subject in subjects})
-        found: list[LedgerEntry] = []
-        for start in range(0, len(keys), _SUBJECTS_AT_ONCE):
-            some = keys[start : start + _SUBJECTS_AT_ONCE]
-            for row in self._all(_ENTRIES, [json.dumps(some)]):
-                subject, name, entity, number, view, verdict, at, state = row
-                identifier = str(uuid.UUID(bytes=number))
-                known_as = _VERDICTS[verdict]
-                found.append(
-                    LedgerEntry(subject, name, entity, identifier, view, known_as, at, state)
-                )
-        return found
+        subject = f"order/{number}"
+        found = self._entries(_BLOCKS_OF, [f"/{subject}\n".encode()], None)
+        return [entry for entry in found if entry.subject == subject]
+
+    def between(self, since: float, until: float) -> list[LedgerEntry]:
+        """Return the entries of events that were settled in a time range.
+
+        Raises:
+            LedgerError: a file cannot be read.
+        """
+        found = self._entries(_BLOCKS_BETWEEN, [since, until], None)
+        return [entry for entry in found if since <= entry.at < until]
+
+    def entries(
+        self, detail_types: Collection[str], entities: Collection[int]
+    ) -> dict[int, list[LedgerEntry]]:
+        """Return the entries of some detail-types about some rows of the store, by their keys.
+
+        It reads the whole ledger: ask for many rows at once.
+
+        Raises:
+            LedgerError: a file cannot be read.
+        """
+        by_entity: dict[int, list[LedgerEntry]] = {}
+        for entry in self._entries(_BLOCKS, [], frozenset(entities)):
+            if entry.detail_type in detail_types:
+                by_entity.setdefault(entry.entity, []).append(entry)
+        return by_entity
+
+    def _entries(
+        self, query: str, values: Sequence[object], entities: Container[int] | None
+    ) -> list[LedgerEntry]:
+        """Return entries: of an event that was settled several times the one that counts."""
+        by_id: dict[str, LedgerEntry] = {}
+        for path in self._paths:
+            for row in self._read(path, query, values):
+                for record in unpack(Block(*row), entities):
+                    known = by_id.get(record.id)
+                    if known is None or known.verdict != _VERDICTS[DELIVERED]:
+                        by_id[record.id] = _entry(record)
+        return list(by_id.values())
 
     def began(self) -> float | None:
         """Return since when all files have been written; None: there is none.
@@ -103,14 +135,30 @@ class LedgerArchive:
             raise LedgerError(f"{self._paths[0]}: {error}") from None
 
     def _all(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        rows: list[tuple[Any, ...]] = []
-        for path in self._paths:
-            if not path.exists():
-                continue
-            try:
-                uri = f"{path.absolute().as_uri()}?mode=ro"
-                with closing(sqlite3.connect(uri, uri=True, timeout=5.0)) as connection:
-                    rows += connection.execute(query, values).fetchall()
-            except sqlite3.Error as error:
-                raise LedgerError(f"{path}: {error}") from None
-        return rows
+        return [row for path in self._paths for row in self._read(path, query, values)]
+
+    def _read(
+        self, path: Path, query: str, values: Sequence[object] = ()
+    ) -> Iterator[tuple[Any, ...]]:
+        if not path.exists():
+            return
+        try:
+            uri = f"{path.absolute().as_uri()}?mode=ro"
+            with closing(sqlite3.connect(uri, uri=True, timeout=5.0)) as connection:
+                yield from connection.execute(query, values)
+        except sqlite3.Error as error:
+            raise LedgerError(f"{path}: {error}") from None
+
+
+def _entry(record: Record) -> LedgerEntry:
+    view, _, subject = record.subject.partition("/")
+    return LedgerEntry(
+        subject,
+        record.detail_type,
+        record.entity,
+        str(uuid.UUID(record.id)),
+        int(view),
+        _VERDICTS[record.verdict],
+        record.at,
+        record.state,
+    )

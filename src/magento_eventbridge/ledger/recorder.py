@@ -5,16 +5,15 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.catalog import TranslationError, event_of
-from magento_eventbridge.delivery.lane import Pending
 from magento_eventbridge.delivery.observer import Call, Settlement
 from magento_eventbridge.delivery.verdicts import Fate
+from magento_eventbridge.ledger.blocks import Fields, pack
 from magento_eventbridge.ledger.states import state_of
 from magento_eventbridge.sqlite_files import make_private, migrate, schema_steps
 
@@ -29,29 +28,21 @@ _MOST_WAITING = 100_000
 _BUSY_TIMEOUT = 5_000  # milliseconds; another bridge may write the same file
 _WARNS_EVERY = 60.0
 _CLEARS_EVERY = 3600.0
-_DELETED_AT_ONCE = 5_000
+_DELETED_AT_ONCE = 500
+_AFTER_ALL = 2**62
+# An enum's members are looked up slowly in the class.
+_ACCEPTED = Fate.DELIVERED
+_SETTLED = (Fate.DELIVERED, Fate.BURY)
 _DAY = 86_400.0
 
-_INSERT = """
-INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (subject, type, entity, id) DO UPDATE
-SET verdict = excluded.verdict, at = excluded.at, state = excluded.state
-WHERE verdict != 0
-"""
-
-Row = tuple[Any, ...]
-
-
-def subject_key(subject: str) -> str:
-    """Return a subject as the ledger has it: `order/000000123` is `o000000123`."""
-    scope, _, name = subject.partition("/")
-    return scope[:1] + name
+_INSERT = "INSERT INTO blocks (first, last, subjects, names, records) VALUES (?, ?, ?, ?, ?)"
+_FIRST_TO_KEEP = "SELECT id FROM blocks WHERE last >= ? ORDER BY id LIMIT 1"
 
 
 class Ledger:
     """The observer that writes the ledger; it never slows delivery.
 
-    The loop only appends references; the thread writes many rows in one transaction.
+    The loop only appends references; the thread packs and writes many events at once.
     """
 
     def __init__(self, path: Path, days: float = 90.0) -> None:
@@ -59,10 +50,8 @@ class Ledger:
         self.problem: str | None = None
         self._days = days
         self._notes: deque[Call | Settlement] = deque()
-        self._waiting = 0
-        self._rows: deque[Row] = deque()
+        self._records: deque[Fields] = deque()
         self._gap: tuple[float, float] | None = None
-        self._types: dict[str, int] = {}
         self._warned_at = float("-inf")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
@@ -91,8 +80,8 @@ class Ledger:
         cleared_at = float("-inf")
         while True:
             is_last = self._stopping.wait(_EVERY)
-            self._collect()
             try:
+                self._collect()
                 connection = connection or connect(self.path)
                 self._write(connection)
                 if time.monotonic() - cleared_at > _CLEARS_EVERY:
@@ -105,44 +94,36 @@ class Ledger:
                 if connection:
                     connection.close()
                 connection = None
-                self._types = {}
-            if is_last and (connection is None or not (self._rows or self._notes)):
+            if is_last and (connection is None or not (self._records or self._notes)):
                 if connection:
                     connection.close()
                 return
 
     def _collect(self) -> None:
         for _ in range(len(self._notes)):
-            self._rows.extend(_rows(self._notes.popleft()))
-        while len(self._rows) > _MOST_WAITING:
-            at = float(self._rows.pop()[6])
+            self._records.extend(_records(self._notes.popleft()))
+        while len(self._records) > _MOST_WAITING:
+            _, _, _, _, _, settled_at, _ = self._records.pop()
+            at = float(settled_at)
             self._gap = (min(at, self._gap[0]) if self._gap else at, time.time())
 
     def _write(self, connection: sqlite3.Connection) -> None:
-        while self._rows or self._gap:
-            rows = list(islice(self._rows, _AT_ONCE))
+        while self._records or self._gap:
+            records = list(islice(self._records, _AT_ONCE))
             connection.execute("BEGIN IMMEDIATE")
             try:
-                numbered = [(row[0], self._type(connection, row[1]), *row[2:]) for row in rows]
-                connection.executemany(_INSERT, numbered)
+                if records:
+                    connection.execute(_INSERT, pack(records))
                 if self._gap:
                     connection.execute("INSERT INTO gaps VALUES (?, ?)", self._gap)
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:  # after a full disk SQLite has rolled back already
                     connection.execute("ROLLBACK")
-                self._types = {}
                 raise
             self._gap = None
-            for _ in rows:
-                self._rows.popleft()
-
-    def _type(self, connection: sqlite3.Connection, name: str) -> int:
-        if name not in self._types:
-            connection.execute("INSERT OR IGNORE INTO types (name) VALUES (?)", (name,))
-            query = "SELECT number FROM types WHERE name = ?"
-            self._types[name] = connection.execute(query, (name,)).fetchone()[0]
-        return self._types[name]
+            for _ in records:
+                self._records.popleft()
 
     def _fails(self, error: Exception) -> None:
         self.problem = f"{self.path}: {error}"
@@ -176,63 +157,46 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def clear(connection: sqlite3.Connection, before: float, stopping: threading.Event) -> None:
-    """Delete what was settled before a time (seconds since the epoch), some rows at a time."""
-    last: Row = ("", 0, 0, b"")
+    """Delete what was settled before a time (seconds since the epoch), some blocks at a time."""
+    row = connection.execute(_FIRST_TO_KEEP, (before,)).fetchone()
+    end = row[0] if row else _AFTER_ALL
+    query = (
+        "DELETE FROM blocks WHERE id IN (SELECT id FROM blocks WHERE id < ? ORDER BY id LIMIT ?)"
+    )
     while not stopping.is_set():
-        keys = connection.execute(
-            "SELECT subject, type, entity, id, at FROM events "
-            "WHERE (subject, type, entity, id) > (?, ?, ?, ?) "
-            "ORDER BY subject, type, entity, id LIMIT ?",
-            (*last, _DELETED_AT_ONCE),
-        ).fetchall()
-        if not keys:
+        if not connection.execute(query, (end, _DELETED_AT_ONCE)).rowcount:
             break
-        connection.executemany(
-            "DELETE FROM events WHERE subject = ? AND type = ? AND entity = ? AND id = ?",
-            [key[:4] for key in keys if key[4] < before],
-        )
-        last = keys[-1][:4]
     connection.execute("DELETE FROM audits WHERE at < ?", (before,))
     connection.execute("DELETE FROM gaps WHERE ended < ?", (before,))
 
 
-def _rows(note: Call | Settlement) -> Iterator[Row]:
+def _records(note: Call | Settlement) -> Iterable[Fields]:
     if isinstance(note, Settlement):
-        yield from _row_of_end(note)
-        return
-    for pending, verdict in zip(note.batch, note.verdicts, strict=True):
-        if pending.entity and verdict.fate in (Fate.DELIVERED, Fate.BURY):
-            yield _row_of_call(note.at, pending, verdict.fate)
+        return _records_of_end(note)
+    at = int(note.at)
+    return [
+        (
+            pending.order_key,
+            pending.event,
+            pending.event_id,
+            pending.entity,
+            state_of(pending.entry.detail) if fate is _ACCEPTED else 0,
+            at,
+            DELIVERED if fate is _ACCEPTED else DEAD,
+        )
+        for pending, (fate, _, _) in zip(note.batch, note.verdicts, strict=True)
+        if pending.entity and fate in _SETTLED
+    ]
 
 
-def _row_of_call(at: float, pending: Pending, fate: Fate) -> Row:
-    is_delivered = fate is Fate.DELIVERED
-    return (
-        subject_key(pending.order_key.partition("/")[2]),
-        pending.event,
-        int(pending.entity),
-        _bytes_of(pending.event_id),
-        pending.view_id,
-        DELIVERED if is_delivered else DEAD,
-        int(at),
-        state_of(pending.entry.detail, pending.event_id) if is_delivered else b"",
-    )
-
-
-def _row_of_end(end: Settlement) -> Iterator[Row]:
+def _records_of_end(end: Settlement) -> Iterable[Fields]:
     capture = end.capture
     event = _event(capture)
     if capture is None or event is None or not capture.subject:
-        return
+        return ()
     name, entity = event
     verdict = OFF if end.reason is None else DEAD
-    identifier = _bytes_of(capture.id)
-    key = subject_key(capture.subject)
-    yield (key, name, int(entity), identifier, capture.view_id, verdict, int(end.at), b"")
-
-
-def _bytes_of(identifier: str) -> bytes:
-    return bytes.fromhex(identifier.replace("-", ""))
+    return ((capture.order_key, name, capture.id, entity, 0, int(end.at), verdict),)
 
 
 def _event(capture: Capture | None) -> tuple[str, str] | None:

@@ -306,6 +306,10 @@ class AmqpQueue:
         ours = min(self._known.values(), key=lambda message: message.number, default=None)
         return Depth(waiting + len(self._known), _time(ours.text) if ours else None, dead)
 
+    async def ready(self) -> int:
+        """Return how many messages of Magento's queue no consumer holds."""
+        return await self._connection.count(self._options.queue) or 0
+
     async def consumers(self) -> int:
         """Return how many consumers the queue has, this bridge included while it consumes."""
         return await self._connection.consumers(self._options.queue)
