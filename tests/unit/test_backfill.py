@@ -2,12 +2,16 @@
 
 import json
 import uuid
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import pymysql
 import pytest
 
 from magento_eventbridge.backfill.identifiers import identifier
 from magento_eventbridge.backfill.kinds import KINDS
+from magento_eventbridge.backfill.progress import Progress
+from magento_eventbridge.backfill.queue import Entity, EntityQueue
 from magento_eventbridge.backfill.rows import Key, Selection
 from magento_eventbridge.backfill.snapshots import (
     RowError,
@@ -18,10 +22,13 @@ from magento_eventbridge.backfill.snapshots import (
     options,
 )
 from magento_eventbridge.backfill.window import WindowError, has_no_zone, moment, window, zone_of
-from magento_eventbridge.captures import read_capture
+from magento_eventbridge.captures import Capture, read_capture
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, event_of
 from magento_eventbridge.delivery.envelope import build_entry
+from magento_eventbridge.delivery.outage import Outage
+from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.delivery.routing import Destination, Route
+from magento_eventbridge.magento.database import DatabaseError
 
 AT = datetime(2026, 11, 27, 19, 15, 20, tzinfo=UTC).timestamp()
 ORDER = {
@@ -170,6 +177,12 @@ def test_a_range_must_begin_before_it_ends():
         window("2026-11-02", "2026-11-02", UTC, 0)
 
 
+def test_a_range_begins_in_the_past():
+    with pytest.raises(WindowError, match="in the future") as raised:
+        window("2026-11-29", None, UTC, AT)
+    assert raised.value.exit_status == 2
+
+
 def test_an_unknown_zone_is_utc_and_a_zone_is_recognised():
     assert zone_of("Mars/Olympus") is UTC
     assert has_no_zone("2026-11-02")
@@ -196,3 +209,90 @@ def test_what_a_selection_wants(selection, is_wanted):
 def test_an_entity_without_time_is_in_no_range():
     assert Selection().wants(Key(5, None, None, None))
     assert not Selection(since=1.0).wants(Key(5, None, None, None))
+
+
+class Failing:
+    """Entities whose tables cannot be read for a while."""
+
+    def __init__(self, errors: list[Exception], entities: list[Entity]) -> None:
+        self.position = self.passed = 0
+        self.left_out: list[tuple[str, str]] = []
+        self._errors = errors
+        self._entities = entities
+
+    async def batches(self, after: int) -> AsyncIterator[list[Entity]]:
+        if self._errors:
+            problem = DatabaseError("the store's database")
+            problem.__cause__ = self._errors.pop(0)
+            raise problem
+        yield [one for one in self._entities if one.key > after]
+
+    def advance(self, position: int, passed: int) -> None:
+        self.position, self.passed = position, passed
+
+    def leave_out(self, entity: str, reason: str) -> None:
+        self.left_out.append((entity, reason))
+
+
+def entity(key: int, **more: object) -> Entity:
+    rows = Rows({**ORDER, "entity_id": str(key), **more})
+    return Entity(
+        key, f"order {key}", lambda: capture_of(KINDS["orders"], rows, "OrderCreated", "backfill")
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pymysql.OperationalError(2013, "Lost connection to server during query"),
+        pymysql.OperationalError(1053, "Server shutdown in progress"),
+        pymysql.InterfaceError(0, ""),
+        ConnectionRefusedError(111, "refused"),
+    ],
+)
+async def test_a_run_waits_while_the_database_is_unavailable(error, monkeypatch):
+    monkeypatch.setattr(Outage, "goes_on", lambda *_: 0.0)
+    source = Failing([error, error], [entity(1), entity(2)])
+    queue = EntityQueue(source, rate=1000)
+    claims = await queue.claim(10)
+    assert [claim.handle for claim in claims] == [1, 2]
+    await queue.ack(claims)
+    assert (await queue.claim(10), queue.is_complete, source.position) == ([], True, 2)
+
+
+async def test_a_run_ends_when_the_database_refuses_it():
+    refused = pymysql.OperationalError(1142, "SELECT command denied to user")
+    queue = EntityQueue(Failing([refused], [entity(1)]), rate=1000)
+    with pytest.raises(QueueError, match="the store's database"):
+        await queue.claim(10)
+
+
+async def test_a_stopped_run_does_not_wait_for_the_database():
+    lost = pymysql.OperationalError(2006, "gone away")
+    queue = EntityQueue(Failing([lost], [entity(1)]), rate=1000)
+    queue._outage.goes_on = lambda _: queue.stop() or 0.0
+    assert await queue.claim(10) == []
+
+
+async def test_rows_that_break_their_reader_are_left_out_with_the_reason():
+    def recursion() -> Capture:
+        raise RecursionError
+
+    odd = entity(2, coupon_code="\ud800")
+    source = Failing([], [Entity(1, "order 1", recursion), odd, entity(4_294_967_295)])
+    queue = EntityQueue(source, rate=1000)
+    assert [claim.handle for claim in await queue.claim(10)] == [4_294_967_295]
+    assert source.left_out[0] == ("order 1", "RecursionError")
+    assert source.left_out[1][0] == "order 2"
+
+
+def test_very_many_entities_that_are_left_out_are_counted_and_listed_in_part(tmp_path):
+    progress = Progress(tmp_path / "b.sqlite", {"kind": "orders"}, Selection())
+    for number in range(30):
+        progress.leave_out(f"order {number}", "broken")
+    assert (len(progress.left_out(20)), progress.left_out_count()) == (20, 30)
+    progress.close()
+
+
+def test_options_nested_too_deep_are_left_out():
+    assert options("[" * 100_000) == []

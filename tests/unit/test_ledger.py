@@ -21,6 +21,7 @@ from magento_eventbridge.ledger.archive import LedgerArchive
 from magento_eventbridge.ledger.blocks import pack
 from magento_eventbridge.ledger.recorder import Ledger, clear, connect
 from magento_eventbridge.ledger.states import state_of
+from magento_eventbridge.ledger.tail import tails_of
 
 PLACE = Destination("eu-west-1")
 
@@ -225,3 +226,62 @@ def test_the_row_of_an_event_is_that_of_its_snapshot():
         capture = Capture(str(uuid.uuid4()), "x", 1.0, snapshot={"entity_id": value})
         assert order.entity_of(capture) == expected
         assert cart.entity_of(capture) == ""
+
+
+def killed_ledger(path: Path) -> Ledger:
+    """Return a ledger whose thread never writes, as if its process were killed."""
+    ledger = Ledger(path)
+    ledger._work = lambda: None  # type: ignore[method-assign]
+    ledger._thread = threading.Thread(target=ledger._work, daemon=True)
+    ledger.open()
+    return ledger
+
+
+def test_what_a_killed_process_noted_is_read_and_then_written(tmp_path):
+    path = tmp_path / "l"
+    written(path)
+    killed = killed_ledger(path)
+    killed.called(call([pending(7), pending(8)]))
+    (tail,) = tails_of(path)
+    assert tail.stat().st_mode & 0o777 == 0o600
+    archive = LedgerArchive([path])
+    assert [one.entity for one in archive.of_order("000000007")] == [7]
+    written(path, call([pending(9)]))
+    assert tails_of(path) == [tail], "another living process removed it"
+    assert killed._tail
+    killed._tail.close(is_written=False)
+    tail.write_bytes(tail.read_bytes() + b'[["1/order/1","Ord')
+    written(path)
+    assert tails_of(path) == []
+    assert sorted(archive.entries(["OrderCreated"], [7, 8, 9])) == [7, 8, 9]
+
+
+def test_the_tail_is_removed_when_its_events_are_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("magento_eventbridge.ledger.recorder._EVERY", 0.01)
+    path = tmp_path / "l"
+    ledger = Ledger(path)
+    ledger.open()
+    archive = LedgerArchive([path])
+    for number in range(20):
+        ledger.called(call([pending(number)]))
+        time.sleep(0.01)
+        assert len(archive.entries(["OrderCreated"], range(20))) == number + 1
+    assert len(tails_of(path)) <= 2
+    ledger.close()
+    assert tails_of(path) == []
+    assert len(archive.entries(["OrderCreated"], range(20))) == 20
+
+
+def test_the_tail_has_a_limit_while_the_ledger_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("magento_eventbridge.ledger.tail._MOST_BYTES", 500)
+    killed = killed_ledger(tmp_path / "l")
+    for number in range(50):
+        killed.called(call([pending(number)]))
+    (tail,) = tails_of(tmp_path / "l")
+    assert tail.stat().st_size < 1_000
+
+
+def test_an_event_that_cannot_be_noted_stops_nothing(tmp_path):
+    ledger = Ledger(tmp_path / "l")
+    ledger.called(call([pending(1, detail="no JSON")]))
+    assert ledger.problem

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from magento_eventbridge.audit.findings import Finding, Report, Verdict
 from magento_eventbridge.audit.waiting import WaitingCaptures
 from magento_eventbridge.backfill.kinds import KINDS, Kind
-from magento_eventbridge.backfill.queue import Entity, name_of
+from magento_eventbridge.backfill.queue import Entity, capture_of_rows, name_of
 from magento_eventbridge.backfill.rows import CHUNK, Selection, StoreTables
-from magento_eventbridge.backfill.snapshots import RowError, Rows, capture_of
+from magento_eventbridge.backfill.snapshots import RowError, Rows
 from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, TranslationError, event_of
 from magento_eventbridge.catalog.event import DetailLevel
@@ -141,7 +141,7 @@ class Auditor:
     def _judge_creation(self, kind: Kind, rows: Rows, entries: Sequence[LedgerEntry]) -> Finding:
         expected = self._expected(kind, rows)
         try:
-            capture = capture_of(kind, rows, expected or kind.created, "repair")
+            capture = capture_of_rows(kind, rows, expected or kind.created, "repair")
         except RowError:
             return _finding(kind, rows, kind.created, 0.0, "broken")
         verdict: Verdict = "missing"
@@ -175,7 +175,7 @@ class Auditor:
         detail_type = kind.updated or kind.created
         route = self._sources.routes(int(rows.main.get("store_id") or 0))
         try:
-            created = capture_of(kind, rows, kind.created, "repair")
+            created = capture_of_rows(kind, rows, kind.created, "repair")
             states = self._states(created, route)
         except (RowError, TranslationError, ConditionNotMetError):
             return None  # its creation is judged, or it is left out
@@ -307,7 +307,7 @@ def _capturing(finding: Finding, rows: Rows | None) -> Callable[[], Capture]:
         if rows is None:
             raise RowError("it was deleted")
         kind = KINDS[finding.kind]
-        return capture_of(kind, rows, finding.detail_type, "repair", version=finding.state)
+        return capture_of_rows(kind, rows, finding.detail_type, "repair", version=finding.state)
 
     return capture
 
@@ -316,7 +316,7 @@ _IN_LEDGER: tuple[Verdict, ...] = ("delivered", "switched off", "dead letter")
 
 
 def _name_of(state: int) -> str:
-    return f"{state:016x}"
+    return f"{state:08x}"
 
 
 def _detail(capture: Capture, route: Route) -> str:

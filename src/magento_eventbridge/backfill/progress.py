@@ -13,6 +13,9 @@ from magento_eventbridge.backfill.rows import Selection
 from magento_eventbridge.errors import BridgeError
 from magento_eventbridge.sqlite_files import make_private, migrate, schema_steps
 
+# Entities that are listed at the end; the others are in the file.
+_MOST_LISTED = 1_000
+
 
 class ProgressError(BridgeError):
     """The progress of a backfill cannot be kept."""
@@ -96,10 +99,15 @@ class Progress:
         """
         self._run("INSERT OR REPLACE INTO left_out VALUES (?3, ?1, ?2)", (entity, reason))
 
-    def left_out(self) -> list[LeftOut]:
-        """Return the entities that could not be sent."""
-        query = "SELECT entity, reason FROM left_out WHERE run = ? ORDER BY entity"
-        return [LeftOut(*row) for row in self._connection.execute(query, (self._id,))]
+    def left_out(self, limit: int = _MOST_LISTED) -> list[LeftOut]:
+        """Return the entities that could not be sent, the first of them if there are very many."""
+        query = "SELECT entity, reason FROM left_out WHERE run = ? ORDER BY entity LIMIT ?"
+        return [LeftOut(*row) for row in self._connection.execute(query, (self._id, limit))]
+
+    def left_out_count(self) -> int:
+        """Return how many entities could not be sent."""
+        query = "SELECT count(*) FROM left_out WHERE run = ?"
+        return int(self._connection.execute(query, (self._id,)).fetchone()[0])
 
     def finish(self) -> None:
         """Record that the run is complete: the same command begins again then."""

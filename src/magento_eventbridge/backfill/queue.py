@@ -13,8 +13,10 @@ from magento_eventbridge.backfill.progress import Progress, ProgressError
 from magento_eventbridge.backfill.rows import CHUNK, StoreTables
 from magento_eventbridge.backfill.snapshots import Origin, RowError, Rows, body_of, capture_of
 from magento_eventbridge.captures import Capture
+from magento_eventbridge.delivery.backoff import Backoff
+from magento_eventbridge.delivery.outage import Outage
 from magento_eventbridge.delivery.ports import Claim, DeadLetters, Depth, QueueError
-from magento_eventbridge.magento.database import DatabaseError
+from magento_eventbridge.magento.database import DatabaseError, may_pass
 
 LiveEventsWait = Callable[[], Awaitable[bool]]
 """Returns whether live events wait for their delivery."""
@@ -23,6 +25,8 @@ LiveEventsWait = Callable[[], Awaitable[bool]]
 _AT_ONCE = 0.2
 _LIVE_AGAIN = 0.25
 _MOST_RETURNED = 5000
+# What a value that no store should have may cause.
+_BROKEN_ROWS = (ArithmeticError, LookupError, AttributeError, RecursionError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -49,12 +53,23 @@ class Job:
         Raises:
             RowError: its rows do not make an event.
         """
-        try:
-            return capture_of(self.kind, rows, self.detail_type, self.origin)
-        except RowError:
-            raise
-        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-            raise RowError(f"its rows cannot be read: {error}") from None
+        return capture_of_rows(self.kind, rows, self.detail_type, self.origin)
+
+
+def capture_of_rows(
+    kind: Kind, rows: Rows, detail_type: str, origin: Origin, *, version: str = ""
+) -> Capture:
+    """Return the capture of an entity, however broken its rows are.
+
+    Raises:
+        RowError: its rows do not make an event.
+    """
+    try:
+        return capture_of(kind, rows, detail_type, origin, version=version)
+    except RowError:
+        raise
+    except _BROKEN_ROWS as error:
+        raise RowError(f"its rows cannot be read: {error or type(error).__name__}") from None
 
 
 class Entity(NamedTuple):
@@ -164,6 +179,9 @@ class EntityQueue:
         self._allowed = 0.0
         self._counted_at = time.monotonic()
         self._stopping = asyncio.Event()
+        self._outage = Outage(
+            "Cannot read the store's tables", "The store's tables can be read again", Backoff()
+        )
 
     def stop(self) -> None:
         """Hand out nothing more."""
@@ -175,11 +193,24 @@ class EntityQueue:
         return self._is_exhausted and not self._bodies
 
     async def claim(self, limit: int, *, without_views: Collection[int] = ()) -> list[Claim]:
-        """Claim entities: as many as the rate allows now, after waiting for it."""
+        """Claim entities: as many as the rate allows now, after waiting for it.
+
+        While the store's database is unavailable, it waits.
+        """
         if without_views or len(self._returned) > _MOST_RETURNED:
             await self._pause(_AT_ONCE)
             return []
-        allowed = min(limit, await self._until_allowed())
+        while True:
+            try:
+                return await self._claim_some(min(limit, await self._until_allowed()))
+            except DatabaseError as error:
+                if self._stopping.is_set():
+                    return []
+                if not may_pass(error):
+                    raise QueueError(str(error)) from error
+                await self._pause(self._outage.goes_on(error))
+
+    async def _claim_some(self, allowed: int) -> list[Claim]:
         claims: list[Claim] = []
         while len(claims) < allowed and self._returned and self._returned[0][0] <= time.monotonic():
             key = heapq.heappop(self._returned)[1]
@@ -188,10 +219,11 @@ class EntityQueue:
             while len(claims) < allowed and await self._fill():
                 if claim := await self._claim(self._chunk.pop(0)):
                     claims.append(claim)
-        except DatabaseError as error:
+            self._outage.is_over()
+        except DatabaseError:
             self._batches, self._chunk = None, []
             if not claims:
-                raise QueueError(str(error)) from error
+                raise
         self._allowed -= len(claims)
         return claims
 
@@ -201,8 +233,8 @@ class EntityQueue:
         self.taken += 1
         try:
             body = body_of(entity.capture())
-        except RowError as error:
-            reason = str(error)
+        except (RowError, *_BROKEN_ROWS) as error:
+            reason = str(error) or type(error).__name__
             await self._record(lambda: self._source.leave_out(entity.name, reason))
             return None
         self._bodies[key], self._ordinals[key] = body, self.taken

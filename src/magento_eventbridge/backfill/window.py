@@ -77,6 +77,8 @@ def window(
     """
     first = moment("--since", since, zone, now) if since else None
     last = moment("--until", until, zone, now) if until else None
+    if first is not None and last is None and first > now:
+        raise WindowError(f"--since {since} is in the future: nothing has happened since")
     if first is not None and last is not None and first >= last:
         raise WindowError(f"--since {since} is not before --until {until}: the range is empty")
     return first, last

@@ -50,7 +50,9 @@ class Outcome:
         sent: events delivered by this command.
         switched_off: entities whose event is switched off, or left out by the shop's conditions.
         passed: entities settled since the run began.
-        left_out: entities that could not be sent, and why, since the run began.
+        left_out: entities that could not be sent, and why, since the run began; of very many the
+            first.
+        left_out_count: how many there are.
         is_complete: whether nothing is left to send.
         problem: why events were not accepted at the end.
     """
@@ -61,6 +63,7 @@ class Outcome:
     left_out: list[LeftOut]
     is_complete: bool
     problem: str = ""
+    left_out_count: int = 0
 
 
 async def run_job(
@@ -79,7 +82,8 @@ async def run_job(
     outcome = await send(settings, source, report, rate=job.rate, limit=job.limit)
     if outcome.is_complete:
         progress.finish()
-    return replace(outcome, left_out=progress.left_out())
+    count = progress.left_out_count()
+    return replace(outcome, left_out=progress.left_out(), left_out_count=count)
 
 
 async def send(

@@ -76,7 +76,8 @@ Replica = Annotated[
     typer.Option(
         "--replica",
         metavar="HOST:PORT",
-        help="Read from this copy of the store's database.",
+        help="Read the store's tables from this copy of its database; a repair reads what it sends "
+        "from the database itself.",
         show_default=False,
     ),
 ]
@@ -441,6 +442,8 @@ def _show(outcome: Outcome, job: Job, total: int, as_json: bool) -> int:
             out.print(f"{outcome.switched_off} not sent: their event is switched off")
         for entity, reason in outcome.left_out:
             out.print(f"could not be sent: {entity}: {reason}")
+        if more := outcome.left_out_count - len(outcome.left_out):
+            out.print(f"{more} more could not be sent; all are in the progress file")
         if not outcome.is_complete:
             because = f" ({outcome.problem})" if outcome.problem else ""
             out.print(

@@ -5,12 +5,14 @@ import sqlite3
 import uuid
 from collections.abc import Collection, Container, Iterator, Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from magento_eventbridge.errors import BridgeError
-from magento_eventbridge.ledger.blocks import Block, Record, unpack
+from magento_eventbridge.ledger.blocks import Block, Record, pack, unpack
 from magento_eventbridge.ledger.recorder import DELIVERED, connect
+from magento_eventbridge.ledger.tail import records_of, tails_of
 
 _VERDICTS = ("delivered", "dead letter", "switched off")
 _BLOCKS = "SELECT first, last, subjects, names, records FROM blocks ORDER BY id"
@@ -88,8 +90,10 @@ class LedgerArchive:
         """Return entries: of an event that was settled several times the one that counts."""
         by_id: dict[str, LedgerEntry] = {}
         for path in self._paths:
-            for row in self._read(path, query, values):
-                for record in unpack(Block(*row), entities):
+            # The tail first: what is in it may be moved to the file meanwhile.
+            of_tail = [pack(records) for tail in tails_of(path) if (records := [*records_of(tail)])]
+            for block in chain((Block(*row) for row in self._read(path, query, values)), of_tail):
+                for record in unpack(block, entities):
                     known = by_id.get(record.id)
                     if known is None or known.verdict != _VERDICTS[DELIVERED]:
                         by_id[record.id] = _entry(record)
@@ -147,6 +151,8 @@ class LedgerArchive:
             with closing(sqlite3.connect(uri, uri=True, timeout=5.0)) as connection:
                 yield from connection.execute(query, values)
         except sqlite3.Error as error:
+            if "no such table" in str(error):  # it is being created, or has a former format
+                return
             raise LedgerError(f"{path}: {error}") from None
 
 

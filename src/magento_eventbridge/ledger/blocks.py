@@ -8,8 +8,8 @@ from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 # Bytes of an event in each column: id, entity, state, time, detail-type, verdict.
-_ID, _NUMBER, _TIME = 16, 8, 4
-_RECORD = _ID + 2 * _NUMBER + _TIME + 2
+_ID, _KEY, _NUMBER = 16, 8, 4
+_RECORD = _ID + _KEY + 2 * _NUMBER + 2
 
 
 class Record(NamedTuple):
@@ -59,7 +59,7 @@ def pack(records: Sequence[Fields]) -> Block:
     columns = (
         bytes.fromhex("".join(ids).replace("-", "")),
         array("Q", map(int, entities)).tobytes(),
-        array("Q", states).tobytes(),
+        array("I", states).tobytes(),
         array("I", times).tobytes(),
         bytes([numbers[name] for name in detail_types]),
         bytes(verdicts),
@@ -71,12 +71,12 @@ def unpack(block: Block, wanted: Container[int] | None = None) -> Iterator[Recor
     """Yield the records about some entities, or all."""
     count = len(block.records) // _RECORD
     end = _ID * count
-    entities = array("Q", block.records[end : (end := end + _NUMBER * count)])
+    entities = array("Q", block.records[end : (end := end + _KEY * count)])
     found = [n for n, entity in enumerate(entities) if wanted is None or entity in wanted]
     if not found:
         return
-    states = array("Q", block.records[end : (end := end + _NUMBER * count)])
-    times = array("I", block.records[end : (end := end + _TIME * count)])
+    states = array("I", block.records[end : (end := end + _NUMBER * count)])
+    times = array("I", block.records[end : (end := end + _NUMBER * count)])
     types = block.records[end : (end := end + count)]
     verdicts = block.records[end:]
     subjects, names = block.subjects.decode().split("\n"), block.names.split("\n")

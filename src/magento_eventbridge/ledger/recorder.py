@@ -1,20 +1,22 @@
-"""Write the ledger: collect what is settled in delivery's loop, and write it in a thread."""
+"""Write the ledger: note what is settled in delivery's loop, and write it in a thread."""
 
 import logging
 import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.catalog import TranslationError, event_of
+from magento_eventbridge.delivery.lane import Pending
 from magento_eventbridge.delivery.observer import Call, Settlement
 from magento_eventbridge.delivery.verdicts import Fate
 from magento_eventbridge.ledger.blocks import Fields, pack
 from magento_eventbridge.ledger.states import state_of
+from magento_eventbridge.ledger.tail import Tail, left_behind
 from magento_eventbridge.sqlite_files import make_private, migrate, schema_steps
 
 log = logging.getLogger(__name__)
@@ -32,7 +34,6 @@ _DELETED_AT_ONCE = 500
 _AFTER_ALL = 2**62
 # An enum's members are looked up slowly in the class.
 _ACCEPTED = Fate.DELIVERED
-_SETTLED = (Fate.DELIVERED, Fate.BURY)
 _DAY = 86_400.0
 
 _INSERT = "INSERT INTO blocks (first, last, subjects, names, records) VALUES (?, ?, ?, ?, ?)"
@@ -40,17 +41,20 @@ _FIRST_TO_KEEP = "SELECT id FROM blocks WHERE last >= ? ORDER BY id LIMIT 1"
 
 
 class Ledger:
-    """The observer that writes the ledger; it never slows delivery.
+    """The observer that writes the ledger; it never stops delivery.
 
-    The loop only appends references; the thread packs and writes many events at once.
+    The loop notes what is settled, in memory and in the tail, before the queue forgets it: a killed
+    process loses nothing. The thread packs and writes many events at once.
     """
 
     def __init__(self, path: Path, days: float = 90.0) -> None:
         self.path = path
         self.problem: str | None = None
         self._days = days
-        self._notes: deque[Call | Settlement] = deque()
+        self._notes: deque[Sequence[Fields]] = deque()
         self._records: deque[Fields] = deque()
+        self._tail: Tail | None = None
+        self._noting = threading.Lock()
         self._gap: tuple[float, float] | None = None
         self._warned_at = float("-inf")
         self._stopping = threading.Event()
@@ -58,6 +62,11 @@ class Ledger:
 
     def open(self) -> None:
         """Start writing."""
+        try:
+            make_private(self.path)
+            self._tail = Tail(self.path)
+        except OSError as error:
+            self._fails(error)
         self._thread.start()
 
     def close(self) -> None:
@@ -67,11 +76,21 @@ class Ledger:
 
     def called(self, call: Call) -> None:
         """Note a call."""
-        self._notes.append(call)
+        self._note(call)
 
     def ended(self, end: Settlement) -> None:
         """Note a capture that was settled without a call."""
-        self._notes.append(end)
+        self._note(end)
+
+    def _note(self, note: Call | Settlement) -> None:
+        try:
+            if records := _records(note):
+                with self._noting:
+                    self._notes.append(records)
+                    if self._tail:
+                        self._tail.append(records)
+        except Exception as error:
+            self._fails(error)  # any error makes the audit blind, none stops delivery
 
     # In the thread:
 
@@ -81,27 +100,46 @@ class Ledger:
         while True:
             is_last = self._stopping.wait(_EVERY)
             try:
+                if connection is None:
+                    connection = connect(self.path)
+                    self._write_left_behind(connection)
+                self._rotate()
                 self._collect()
-                connection = connection or connect(self.path)
                 self._write(connection)
+                if self._tail:
+                    self._tail.drop_former()
                 if time.monotonic() - cleared_at > _CLEARS_EVERY:
                     clear(connection, time.time() - self._days * _DAY, self._stopping)
                     cleared_at = time.monotonic()
                 self._is_well()
             except Exception as error:
                 # Any error makes the audit blind for a while, never stops delivery.
+                self._collect()
                 self._fails(error)
                 if connection:
                     connection.close()
                 connection = None
             if is_last and (connection is None or not (self._records or self._notes)):
+                if self._tail:
+                    self._tail.close(is_written=connection is not None)
                 if connection:
                     connection.close()
                 return
 
+    def _write_left_behind(self, connection: sqlite3.Connection) -> None:
+        """Write what killed processes have not written."""
+        with left_behind(self.path) as records:
+            for start in range(0, len(records), _AT_ONCE):
+                connection.execute(_INSERT, pack(records[start : start + _AT_ONCE]))
+
+    def _rotate(self) -> None:
+        with self._noting:
+            if self._tail:
+                self._tail.rotate()
+
     def _collect(self) -> None:
         for _ in range(len(self._notes)):
-            self._records.extend(_records(self._notes.popleft()))
+            self._records.extend(self._notes.popleft())
         while len(self._records) > _MOST_WAITING:
             _, _, _, _, _, settled_at, _ = self._records.pop()
             at = float(settled_at)
@@ -170,26 +208,39 @@ def clear(connection: sqlite3.Connection, before: float, stopping: threading.Eve
     connection.execute("DELETE FROM gaps WHERE ended < ?", (before,))
 
 
-def _records(note: Call | Settlement) -> Iterable[Fields]:
+def _records(note: Call | Settlement) -> Sequence[Fields]:
     if isinstance(note, Settlement):
         return _records_of_end(note)
     at = int(note.at)
+    if all(verdict.fate is _ACCEPTED for verdict in note.verdicts):
+        return _delivered(note.batch, at)
+    settled = list(zip(note.batch, note.verdicts, strict=True))
+    accepted = [pending for pending, verdict in settled if verdict.fate is _ACCEPTED]
+    dead = [
+        (pending.order_key, pending.event, pending.event_id, pending.entity, 0, at, DEAD)
+        for pending, verdict in settled
+        if pending.entity and verdict.fate is Fate.BURY
+    ]
+    return [*_delivered(accepted, at), *dead]
+
+
+def _delivered(batch: Sequence[Pending], at: int) -> list[Fields]:
     return [
         (
             pending.order_key,
             pending.event,
             pending.event_id,
             pending.entity,
-            state_of(pending.entry.detail) if fate is _ACCEPTED else 0,
+            state_of(pending.entry.detail),
             at,
-            DELIVERED if fate is _ACCEPTED else DEAD,
+            DELIVERED,
         )
-        for pending, (fate, _, _) in zip(note.batch, note.verdicts, strict=True)
-        if pending.entity and fate in _SETTLED
+        for pending in batch
+        if pending.entity
     ]
 
 
-def _records_of_end(end: Settlement) -> Iterable[Fields]:
+def _records_of_end(end: Settlement) -> Sequence[Fields]:
     capture = end.capture
     event = _event(capture)
     if capture is None or event is None or not capture.subject:

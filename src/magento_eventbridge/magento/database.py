@@ -34,6 +34,19 @@ class LoginRefusedError(DatabaseError):
     """The store's database refuses the user or the password, which may have been changed."""
 
 
+# Too many connections, shutdown, deadlock, lock wait, killed connections and statements, limits.
+_PASSING = {0, 1040, 1053, 1205, 1213, 1317, 1927, 1969, 3024}
+
+
+def may_pass(error: DatabaseError) -> bool:
+    """Return whether the same work may succeed later: the server is unavailable or busy."""
+    cause = error.__cause__
+    code = cause.args[0] if cause and cause.args else None
+    if isinstance(cause, pymysql.MySQLError):
+        return isinstance(code, int) and (code in _PASSING or 2000 <= code < 3000)
+    return isinstance(cause, OSError)
+
+
 @dataclass(frozen=True)
 class DatabaseOptions:
     """How to reach Magento's database.
