@@ -1,26 +1,38 @@
 """The audit of a store: what is missing is found, and exactly that is sent by a repair."""
 
 import asyncio
+import re
 import sqlite3
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession, CookieJar
 from pydantic import SecretStr
 
 from magento_eventbridge.aws.credentials import CredentialsFinder
-from magento_eventbridge.backfill.snapshots import body_of
+from magento_eventbridge.backfill.kinds import Kind
+from magento_eventbridge.backfill.rows import StoreTables
+from magento_eventbridge.backfill.snapshots import Rows, body_of
 from magento_eventbridge.backfill.window import zone_of
+from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.bridge.scheduled_audit import ScheduledAudit, next_time
 from magento_eventbridge.captures import Capture
+from magento_eventbridge.cli.audit import _run as audit_store
+from magento_eventbridge.cli.backfill import replica_options
+from magento_eventbridge.console.server import Console
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
+from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.ledger.recorder import Ledger
+from magento_eventbridge.magento.database import database_options
 from magento_eventbridge.observability.metrics import AuditFigures
 from magento_eventbridge.queues.mysql.outbox import OutboxQueue
+from magento_eventbridge.settings.layers import Layer, Origins, load
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.settings.queues import OutboxSettings, SpoolSettings
 from magento_eventbridge.settings.records import AuditSettings
@@ -218,3 +230,103 @@ async def test_the_scheduled_audit_reports_what_is_missing(
 def test_the_next_audit_is_at_its_time_of_day(now: str, due: str):
     moment = next_time("03:30", zone_of("Europe/Rome"), datetime.fromisoformat(now).timestamp())
     assert moment == datetime.fromisoformat(due).timestamp()
+
+
+def loaded(store: Shop, folder: Path, url: str) -> tuple[Settings, Origins]:
+    options = store.outbox.options
+    values = {
+        "inlet": {"enabled": False},
+        "spool": {"path": str(folder / "spool.sqlite")},
+        "console": {"port": 0, "login": True, "password": "a-long-console-password"},
+        "credentials": {
+            "type": "keys",
+            "access_key": KEYS.access_key,
+            "secret_access_key": "a-test-secret",
+        },
+        "options": {
+            "region": "eu-west-1",
+            "source": "shop.example.com",
+            "endpoint_url": url,
+        },
+        "outbox": {
+            "enabled": True,
+            "host": options.host,
+            "port": options.port,
+            "user": options.user,
+            "password": options.password,
+            "database": options.database,
+            "table_prefix": options.table_prefix,
+        },
+    }
+    return load([Layer("test", values)])
+
+
+async def test_the_consoles_button_sends_what_is_missing_and_the_log_says_who_did_it(
+    sales: Shop, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    tables = ("sales_order", "sales_invoice", "sales_creditmemo", "sales_shipment")
+    former = "created_at = '2020-01-01', updated_at = '2020-01-01'"
+    recent = "created_at = NOW() - INTERVAL 1 HOUR, updated_at = NOW() - INTERVAL 1 HOUR"
+    run(sales, *(f"UPDATE `{{prefix}}{table}` SET {former}" for table in tables))
+    run(sales, f"UPDATE `{{prefix}}customer_entity` SET {former}")
+    run(sales, f"UPDATE `{{prefix}}sales_order` SET {recent} WHERE entity_id IN (160, 161)")
+    await deliver(sales, tmp_path, [])
+    async with put_events() as endpoint:
+        settings, origins = loaded(sales, tmp_path, endpoint.url)
+        console = Console(Bridge(settings, None, origins), no_findings)
+        await console.open()
+        try:
+            jar = CookieJar(unsafe=True)
+            async with ClientSession(console.url, cookie_jar=jar) as http:
+                form = {"csrf": await csrf(http, "/login"), "password": "a-long-console-password"}
+                async with http.post("/login", data=form) as answer:
+                    assert answer.status == 200
+                with caplog.at_level("INFO"):
+                    form = {"csrf": await csrf(http, "/audit"), "act": "repair"}
+                    async with http.post("/audit", data=form) as answer:
+                        page = await answer.text()
+                assert (answer.status, answer.url.query["done"]) == (200, "2 sent"), page
+                form = {"csrf": await csrf(http, "/audit"), "act": "repair"}
+                async with http.post("/audit", data=form) as answer:
+                    assert answer.url.query["done"] == "0 sent"
+        finally:
+            await console.close()
+        assert {detail["id"] for detail in endpoint.details} == {"000000166", "000000167"}
+        assert all(detail["metadata"]["repaired"] for detail in endpoint.details)
+    (line,) = {one.getMessage() for one in caplog.records if "audit finds" in one.getMessage()}
+    assert re.fullmatch(r"Console: \S.* sends what an audit finds missing", line)
+
+
+async def no_findings(*_: object) -> list[Finding]:
+    return []
+
+
+async def csrf(http: ClientSession, path: str) -> str:
+    async with http.get(path) as answer:
+        found = re.search(r'name="csrf" value="([^"]+)"', await answer.text())
+    assert found
+    return found[1]
+
+
+async def test_a_repair_compares_with_the_replica_and_sends_from_the_database(
+    sales: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    await deliver(sales, tmp_path, [])
+    read: list[str] = []
+    entities = StoreTables.entities
+
+    async def recording(self: StoreTables, kind: Kind, keys: Sequence[int]) -> list[Rows]:
+        read.append(self.options.host)
+        return await entities(self, kind, keys)
+
+    monkeypatch.setattr(StoreTables, "entities", recording)
+    async with put_events() as endpoint:
+        settings, _ = loaded(sales, tmp_path, endpoint.url)
+        database = database_options(settings.outbox)
+        replica = replica_options(database, f"localhost:{database.port}")
+        since, until = WINDOW[1], WINDOW[3]
+        status = await audit_store(
+            settings, replica, since, until, ["orders"], None, 1000.0, True, False
+        )
+        assert len(endpoint.taken) == 6
+    assert (status, read[0], read[-1]) == (0, "localhost", "127.0.0.1")

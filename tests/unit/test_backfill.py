@@ -267,10 +267,15 @@ async def test_a_run_ends_when_the_database_refuses_it():
         await queue.claim(10)
 
 
-async def test_a_stopped_run_does_not_wait_for_the_database():
+async def test_a_stopped_run_does_not_wait_for_the_database(monkeypatch):
     lost = pymysql.OperationalError(2006, "gone away")
-    queue = EntityQueue(Failing([lost], [entity(1)]), rate=1000)
-    queue._outage.goes_on = lambda _: queue.stop() or 0.0
+    queue = EntityQueue(Failing([lost] * 2, [entity(1)]), rate=1000)
+
+    def stop(*_: object) -> float:
+        queue.stop()
+        return 60.0
+
+    monkeypatch.setattr(Outage, "goes_on", stop)
     assert await queue.claim(10) == []
 
 

@@ -60,15 +60,17 @@ async def _result(work: Any) -> str:
         result = await work
     except BridgeError as error:
         return f"failed: {' '.join(str(error).split())}"
-    return f"{result} sent" if isinstance(result, int) else "audited"
+    return result if isinstance(result, str) else "audited"
 
 
-async def _repaired(context: PageContext, since: float) -> int:
+async def _repaired(context: PageContext, since: float) -> str:
     """Audit again, as events may have arrived since, and send what is missing."""
     settings = context.bridge.settings
     report = await run_audit(settings, since)
-    if not report.missing or report.cannot_repair:
-        return 0
+    if report.missing and report.cannot_repair:
+        return f"nothing sent: {report.cannot_repair}"
+    if not report.missing:
+        return "0 sent"
     outcome = await repair(
         settings,
         report,
@@ -77,4 +79,4 @@ async def _repaired(context: PageContext, since: float) -> int:
         is_stopped_by_signals=False,
     )
     await run_audit(settings, since)
-    return outcome.sent
+    return f"{outcome.sent} sent"
