@@ -77,7 +77,7 @@ def live_queue(
                     ):
                         answer.raise_for_status()
             case "amqp":
-                where = stack.enter_context(place("amqp", folder))
+                where, _ = stack.enter_context(place("amqp", folder))
                 words = {key: str(value) for key, value in where.items()}
                 settings = {f"AMQP__{key.upper()}": value for key, value in words.items()}
                 settings["AMQP__ENABLED"] = "1"
