@@ -79,7 +79,7 @@ def main(version: str, repository: str) -> int:
     # A new process: this one has imported the former version.
     checked = [sys.executable, "-m", "tools.check_release", f"v{version}"]
     if subprocess.run(checked, cwd=PROJECT, check=False).returncode:
-        print("nothing was committed; 'git restore .' undoes the changes")
+        print("nothing was committed; 'git stash --include-untracked' sets the changes aside")
         return 1
     _run("git", "add", "--all")
     if _run("git", "status", "--porcelain"):

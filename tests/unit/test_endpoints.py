@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from magento_eventbridge.aws.arns import RegionError, event_bus_arn
+from magento_eventbridge.aws.arns import RegionError, event_bus_arn, partition
 from magento_eventbridge.aws.endpoints import (
     EndpointError,
     ca_bundle,
@@ -128,6 +128,7 @@ def test_a_global_endpoint_needs_a_possible_host_and_a_region() -> None:
 
 
 def test_a_global_endpoint_needs_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    partition("eu-west-1")  # botocore uses awscrt if it was there at the import
     for name in ("awscrt", "awscrt.auth"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(EndpointError, match=r"pip install .*\[global-endpoints\]"):
