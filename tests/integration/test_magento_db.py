@@ -390,3 +390,19 @@ async def test_tables_of_the_first_version_are_migrated(magento_queue: MagentoQu
     assert (await queue.depth()).captures == 2
     assert len(await queue.claim(10)) == 2
     await queue.close()
+
+
+async def test_a_table_of_ours_that_is_dropped_while_the_bridge_runs_is_created_again(
+    magento_queue: MagentoQueue,
+) -> None:
+    queue = MagentoDbQueue(magento_queue.options, QUEUE)
+    assert await queue.claim(10) == []
+    prefix = magento_queue.options.table_prefix
+    with magento_queue.server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE `{prefix}eventbridge_queue_message`")
+    with pytest.raises(QueueError, match="the bridge creates its own when it connects"):
+        await queue.claim(10)
+    captures = recorded.orders(2)
+    magento_queue.put(captures)
+    assert [claim.body for claim in await queue.claim(10)] == [body for _, body in captures]
+    await queue.close()

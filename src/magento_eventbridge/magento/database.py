@@ -96,10 +96,11 @@ def database_options(outbox: OutboxSettings) -> DatabaseOptions:
     )
 
 
-_CREATED_BY_AGENT = (
+CREATED_BY_AGENT = (
     "the module MagentoEventBridge_Agent creates it: run 'bin/magento setup:upgrade' in the store, "
     "and check the table prefix"
 )
+"""What to do about a missing table of the agent."""
 
 
 class DatabaseConnection:
@@ -109,7 +110,7 @@ class DatabaseConnection:
         self,
         options: DatabaseOptions,
         *,
-        if_absent: str = _CREATED_BY_AGENT,
+        if_absent: str = CREATED_BY_AGENT,
         prepare: Callable[[Cursor], None] | None = None,
     ) -> None:
         """Create it; it connects when the first work is run.

@@ -7,6 +7,7 @@ from pymysql.cursors import Cursor
 
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.magento.database import (
+    CREATED_BY_AGENT,
     DatabaseConnection,
     DatabaseError,
     DatabaseOptions,
@@ -20,10 +21,20 @@ class QueueConnection(DatabaseConnection):
     """Runs a queue's work on one connection."""
 
     def __init__(
-        self, options: DatabaseOptions, *, prepare: Callable[[Cursor], None] | None = None
+        self,
+        options: DatabaseOptions,
+        *,
+        if_absent: str = CREATED_BY_AGENT,
+        prepare: Callable[[Cursor], None] | None = None,
     ) -> None:
-        """Create it; `prepare` is run on each new connection."""
-        super().__init__(options, prepare=prepare)
+        """Create it.
+
+        Args:
+            options: how to reach the database.
+            if_absent: what to do about a missing table, for the error message.
+            prepare: is run on each new connection.
+        """
+        super().__init__(options, if_absent=if_absent, prepare=prepare)
         self.on_refused_login: Callable[[], None] = lambda: None
 
     async def run(self, work: Callable[[Cursor], Result]) -> Result:

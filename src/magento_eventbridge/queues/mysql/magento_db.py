@@ -25,6 +25,11 @@ from magento_eventbridge.queues.mysql.statements import Statements
 
 log = logging.getLogger(__name__)
 
+_IF_ABSENT = (
+    "'bin/magento setup:upgrade' creates Magento's queue tables, and the bridge creates its own "
+    "when it connects: check the database, and check the table prefix"
+)
+
 # The version of our own tables, in the comment of one of them.
 _SCHEMA = re.compile(r"\(schema (\d+)\)")
 _KNOWN_SCHEMA = 2
@@ -68,7 +73,12 @@ class MagentoDbQueue(MysqlQueue):
         names = {f"{name}_name": table for name, table in ours.items()}
         statements = Statements(["queue.sql", "magento_db.sql"], tables, queue=queue, **names)
         super().__init__(
-            options, statements, text_of=_text_of, prepare=self._create_tables, timing=timing
+            options,
+            statements,
+            text_of=_text_of,
+            if_absent=_IF_ABSENT,
+            prepare=self._create_tables,
+            timing=timing,
         )
         self._queue = queue
         self._full_search_at = 0.0

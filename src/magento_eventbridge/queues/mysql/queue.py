@@ -13,7 +13,7 @@ from pymysql.cursors import Cursor
 
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.delivery.ports import Claim, Depth, QueueError
-from magento_eventbridge.magento.database import DatabaseOptions, transaction
+from magento_eventbridge.magento.database import CREATED_BY_AGENT, DatabaseOptions, transaction
 from magento_eventbridge.queues.mysql.connection import QueueConnection
 from magento_eventbridge.queues.mysql.dead_letters import MysqlDeadLetters, TextOf
 from magento_eventbridge.queues.mysql.lease import Lease, LeaseTiming, Peers, clocks
@@ -57,6 +57,7 @@ class MysqlQueue:
         statements: Statements,
         *,
         text_of: TextOf = lambda body: body,
+        if_absent: str = CREATED_BY_AGENT,
         prepare: Callable[[Cursor], None] | None = None,
         timing: LeaseTiming | None = None,
     ) -> None:
@@ -66,11 +67,12 @@ class MysqlQueue:
             options: how to reach the database.
             statements: the statements over the tables of this queue.
             text_of: returns the capture's text for a row's body.
+            if_absent: what to do about a missing table, for the error message.
             prepare: is run on each new connection.
             timing: of leases.
         """
         self.bridge = new_name()
-        self._connection = QueueConnection(options, prepare=prepare)
+        self._connection = QueueConnection(options, if_absent=if_absent, prepare=prepare)
         self._statements = statements
         self._text_of = text_of
         self._timing = timing or LeaseTiming()
