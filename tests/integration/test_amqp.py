@@ -393,6 +393,26 @@ async def test_a_limit_of_the_queue_alone_is_found_when_the_queue_is_empty(
     magento_broker.broker.control("clear_policy", magento_broker.options.queue)
 
 
+async def test_messages_that_cannot_be_moved_are_tried_again_with_one_warning(
+    magento_broker: MagentoBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    await magento_broker.delete()
+    await magento_broker.declare({"x-queue-type": "quorum"})
+    first, more = recorded.orders(5), recorded.orders(5)
+    await magento_broker.put(first)
+    queue = AmqpQueue(magento_broker.options, AmqpTiming(aside_retry=0.2))
+    claims = await claimed(queue, 5)
+    async with magento_broker.channel() as channel:
+        await channel.queue_delete(f"{magento_broker.options.queue}.returned")
+    await magento_broker.put(more)
+    claims += await claimed(queue, 5)
+    await queue.ack(claims)
+    assert {claim.body for claim in claims} == {body for _, body in first + more}
+    assert caplog.text.count("could not be copied") <= 1
+    assert (await queue.depth()).captures == 0
+    await queue.close()
+
+
 async def test_returned_messages_of_a_bridge_that_ended_are_found_by_another(
     magento_broker: MagentoBroker,
 ) -> None:

@@ -133,6 +133,7 @@ class AmqpQueue:
         self._consumer_tag = ""  # of the first consumer of the queue itself
         self._aside_at = 0.0
         self._has_logged_aside = False
+        self._has_logged_copy = False
         self._news = asyncio.Event()
         self._arrived = 0
         self._known: dict[str, _Message] = {}
@@ -546,7 +547,6 @@ class AmqpQueue:
     async def _renew(self, delivered: DeliveredMessage, tag: int) -> None:
         """Copy a message to where no delivery limit can drop it, and acknowledge it."""
         channel = delivered.channel
-        reported = False
         while tag in self._unacknowledged[channel] and not channel.is_closed:
             try:
                 await self._consume_returned(channel)
@@ -554,15 +554,17 @@ class AmqpQueue:
                 await self._acknowledge(channel, [tag])
             except QueueError as error:
                 # It is not lost: the broker redelivers it once this channel has ended.
-                if not reported:
+                if not self._has_logged_copy:
                     log.warning(
                         "A message could not be copied to '%s': %s. A delivery limit of its queue "
                         "may drop it. Retrying until it works.",
                         self._returned,
                         error,
                     )
-                reported = True
+                self._has_logged_copy = True
                 await asyncio.sleep(self._timing.aside_retry)
+            else:
+                self._has_logged_copy = False
 
     async def _let_arrive(self, channel: AbstractChannel, queue: str | None = None) -> None:
         """Wait for messages that are on their way: a caller that gets none may stop."""
