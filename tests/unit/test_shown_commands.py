@@ -39,7 +39,10 @@ EXPLAINED: dict[str, Runs | NotRun] = {
     r"python3 -m venv /opt": _PACKAGES,
     r"\S*pip install": _PACKAGES,
     r"composer (config|require)": Runs("tools/prove_distributions.py", '"composer", "install"'),
-    r"(ln|install|useradd|touch|chown|chmod|rm) ": _ROOT,
+    r"(ln|install|useradd|userdel|touch|chown|chmod|rm|cd|cp|mv) ": _ROOT,
+    r"for name in |python3 -c|done$": NotRun(
+        "the backup, of which operating.md has the same command"
+    ),
     r"(journalctl|systemctl) ": NotRun("needs systemd; test_deploy.py checks the unit"),
     r"bin/magento ": _MAGENTO,
     r"kubectl (create|apply)": NotRun("needs a cluster; test_deploy.py validates the manifests"),
@@ -53,7 +56,7 @@ EXPLAINED: dict[str, Runs | NotRun] = {
     r"sudo .*console login|magento-eventbridge console login": Runs(
         "tests/unit/test_cli.py", '"console", "login"'
     ),
-    r"magento-eventbridge agent install": Runs(
+    r"(/opt/magento-eventbridge/bin/)?magento-eventbridge agent install": Runs(
         "tests/integration/test_agent_command.py", '"install"'
     ),
     r"magento-eventbridge agent check": Runs("tests/integration/test_agent_command.py", '"check"'),
