@@ -277,3 +277,59 @@ async def test_the_database_reads_by_indexes(sales: Shop):
             for plan in cursor.fetchall():
                 assert plan["type"] != "ALL", statement
                 assert plan["key"] or "optimized away" in str(plan["Extra"]), statement
+
+
+FILLED = {
+    "invoices": {"sales_invoice": "order_id", "sales_invoice_item": "parent_id"},
+    "creditmemos": {"sales_creditmemo": "order_id", "sales_creditmemo_item": "parent_id"},
+    "shipments": {
+        "sales_shipment": "order_id",
+        "sales_shipment_item": "parent_id",
+        "sales_shipment_track": "parent_id",
+        "sales_shipment_comment": "parent_id",
+    },
+    "customers": {"customer_entity": "group_id"},
+    "newsletter": {"newsletter_subscriber": "customer_id"},
+}
+
+
+@pytest.mark.parametrize("name", FILLED)
+async def test_every_kind_is_read_by_indexes(sales: Shop, name: str):
+    related = {"parent_id": "seq + 1000", "order_id": "160 + seq % 6"}
+    for table, column in FILLED[name].items():
+        value = related.get(column, "1")
+        order = ", order_id" if table == "sales_shipment_track" else ""
+        more = ", 160" if order else ""
+        run(
+            sales,
+            f"INSERT INTO `{{prefix}}{table}` ({column}{order}) "
+            f"SELECT {value}{more} FROM seq_1_to_3000",
+            f"ANALYZE TABLE `{{prefix}}{table}`",
+        )
+    statements: list[tuple[str, object]] = []
+    execute = Cursor.execute
+
+    def record(cursor: Cursor, statement: str, values: Any = None) -> int:
+        if statement.startswith("SELECT") and any(f"{of}`" in statement for of in FILLED[name]):
+            statements.append((statement, values))
+        return execute(cursor, statement, values)
+
+    tables, kind = StoreTables(sales.outbox.options), KINDS[name]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Cursor, "execute", record)
+        async for keys in tables.keys(kind, Selection()):
+            await tables.entities(kind, keys[-50:])
+        at = datetime(2026, 11, 27, 19, tzinfo=UTC).timestamp()
+        async for _ in tables.keys(kind, Selection(since=at, until=at + 60)):
+            pass
+        if kind.changed and kind.has_time_index:
+            async for _ in tables.changed(kind, at, at + 60):
+                pass
+    await tables.close()
+    assert len(statements) >= len(FILLED[name]) + 2
+    with sales.outbox.server.connect() as connection, connection.cursor(DictCursor) as cursor:
+        for statement, values in statements:
+            cursor.execute(f"EXPLAIN {statement}", values)
+            for plan in cursor.fetchall():
+                assert plan["type"] != "ALL", statement
+                assert plan["key"] or plan["Extra"], statement
