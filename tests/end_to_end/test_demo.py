@@ -20,7 +20,7 @@ def test_the_demo_delivers_the_store_day_with_full_details() -> None:
         check=False,
     )
     lines = done.stdout.splitlines()
-    outcome = "delivered 499 of 499 events (37 detail-types), 0 lost, 0 unexpected"
+    outcome = "delivered 535 of 535 events (37 detail-types), 0 lost, 0 unexpected"
     assert (done.returncode, lines[-1]) == (0, outcome), done.stdout[-2000:] + done.stderr[-2000:]
 
 

@@ -154,7 +154,7 @@ async def test_a_database_that_moved_is_followed(shop: Shop, store: LiveStore) -
     [
         ({"password": "decrypt('x')"}, "a function call: cannot be read without running PHP"),
         ({"host": "''", "dbname": "''"}, "db/connection/default/dbname is missing"),
-        ({"table_prefix": "'a-b'"}, "outbox.table_prefix: String should match"),
+        ({"table_prefix": "'a-b'"}, "outbox.table_prefix: may have letters, digits and _ only"),
     ],
 )
 async def test_what_cannot_be_used_is_reported(

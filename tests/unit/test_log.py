@@ -1,5 +1,7 @@
 """The log: Magento's own line format, JSON, and its destinations."""
 
+import errno
+import io
 import json
 import logging
 import os
@@ -187,6 +189,18 @@ def test_a_log_on_a_full_disk_is_reported_once_and_in_words(capsys):
         "magento-eventbridge: cannot write the log /dev/full: No space left on device; log lines "
         "are lost until this is fixed\n"
     )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+def test_a_full_disk_under_log_and_standard_error_stops_nobody(monkeypatch):
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sys.stderr", Full())
+    set_up(level=logging.INFO, style="magento", file=Path("/dev/full"))
+    logger().warning("one")
+    logger().warning("two")
 
 
 def test_a_log_whose_folder_has_gone_harms_nobody_who_logs(tmp_path, capsys):

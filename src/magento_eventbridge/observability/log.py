@@ -102,9 +102,10 @@ class _LogFile(logging.handlers.WatchedFileHandler):
         self._has_failed = True
         if not self._has_reported:
             message = f"cannot write the log {self.baseFilename}: {error.strerror}"
-            sys.stderr.write(
-                f"magento-eventbridge: {message}; log lines are lost until this is fixed\n"
-            )
+            with contextlib.suppress(OSError):  # it may be a file on the same full disk
+                sys.stderr.write(
+                    f"magento-eventbridge: {message}; log lines are lost until this is fixed\n"
+                )
 
 
 def create_like_folder(file: Path) -> None:
