@@ -1,6 +1,7 @@
 """SQLite files that only the bridge's user can read, with a numbered schema."""
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from importlib.resources import files
@@ -50,6 +51,20 @@ def _restrict(path: Path) -> None:
         return
     if status.st_mode & 0o077 and os.geteuid() in {0, status.st_uid}:
         path.chmod(FILE_MODE)
+
+
+def check_free_space(path: Path, leaves_free: int) -> None:
+    """Refuse to fill a disk: the spool may be on it, and comes first.
+
+    A quarter of a small disk stays free: more than the spool's reserve, which is free while the
+    spool uses it.
+
+    Raises:
+        OSError: the disk has less than `leaves_free` bytes left.
+    """
+    disk = shutil.disk_usage(path.parent)
+    if disk.free < min(leaves_free, disk.total // 4):
+        raise OSError(f"its disk has {disk.free // 1_000_000} MB left, which are not for it")
 
 
 def schema_steps(package: str, folder: str = "schema") -> list[str]:

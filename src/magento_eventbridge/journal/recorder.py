@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 import sqlite3
 import threading
 import time
@@ -23,7 +22,7 @@ from magento_eventbridge.delivery.reasons import without_event
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
 from magento_eventbridge.journal.keys import keys_of
 from magento_eventbridge.journal.personal import PersonalData, Redaction
-from magento_eventbridge.sqlite_files import make_private, migrate, schema_steps
+from magento_eventbridge.sqlite_files import check_free_space, make_private, migrate, schema_steps
 
 log = logging.getLogger(__name__)
 
@@ -167,7 +166,7 @@ class WriteOptions:
             of PutEvents; more would take processor time from delivery.
         most_waiting: bytes that may wait to be written. Beyond it events delivered at the first
             try are left out of the journal; beyond the double, everything is.
-        leaves_free: bytes of the disk that stay free, or an eighth of a small disk.
+        leaves_free: bytes of the disk that stay free, or a quarter of a small disk.
     """
 
     every: float = 0.25
@@ -248,7 +247,7 @@ class Recorder:
             try:
                 connection = connection or _connect(self.path)
                 if notes:
-                    _check_free_space(self.path, self._options.leaves_free)
+                    check_free_space(self.path, self._options.leaves_free)
                 self._write(connection, notes)
                 if time.monotonic() - cleared_at > _CLEARS_EVERY:
                     clear(connection, self._retention, time.time())
@@ -364,13 +363,6 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _check_free_space(path: Path, leaves_free: int) -> None:
-    """Refuse to fill the disk: the spool may be on it, and comes first."""
-    disk = shutil.disk_usage(path.parent)
-    if disk.free < min(leaves_free, disk.total // 8):
-        raise OSError(f"its disk has {disk.free // 1_000_000} MB left, which are not for it")
 
 
 def _redaction(connection: sqlite3.Connection, mode: PersonalData) -> Redaction:

@@ -17,7 +17,7 @@ from magento_eventbridge.delivery.verdicts import Fate
 from magento_eventbridge.ledger.blocks import Fields, pack
 from magento_eventbridge.ledger.states import state_of
 from magento_eventbridge.ledger.tail import Tail, left_behind
-from magento_eventbridge.sqlite_files import make_private, migrate, schema_steps
+from magento_eventbridge.sqlite_files import check_free_space, make_private, migrate, schema_steps
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ _EVERY = 0.5
 _AT_ONCE = 2_000
 # Beyond this, in events, new ones are not recorded: the audit knows of the gap.
 _MOST_WAITING = 100_000
+_LEAVES_FREE = 64_000_000  # bytes of the disk, as the journal does
 _BUSY_TIMEOUT = 5_000  # milliseconds; another bridge may write the same file
 _WARNS_EVERY = 60.0
 _CLEARS_EVERY = 3600.0
@@ -100,6 +101,7 @@ class Ledger:
         while True:
             is_last = self._stopping.wait(_EVERY)
             try:
+                check_free_space(self.path, _LEAVES_FREE)
                 if connection is None:
                     connection = connect(self.path)
                     self._write_left_behind(connection)

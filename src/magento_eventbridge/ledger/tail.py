@@ -15,8 +15,9 @@ import msgspec
 
 from magento_eventbridge.ledger.blocks import Fields
 
-# While the ledger cannot be written, so many bytes are kept at the most.
-_MOST_BYTES = 32_000_000
+# While the ledger cannot be written, so many bytes are kept at the most: on a full disk they take
+# from what the spool has reserved.
+_MOST_BYTES = 8_000_000
 _MODE = 0o600
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(list[Fields])
