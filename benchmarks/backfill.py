@@ -26,7 +26,7 @@ from rich.table import Table
 from tests.support import mariadb
 from tests.support.mariadb import Outbox, Server
 
-from benchmarks.processes import ask, endpoint
+from benchmarks.processes import ask, cpu_seconds, endpoint, environment
 
 ORDERS = 1_000_000
 RATE = 100_000
@@ -136,20 +136,12 @@ def _columns(cursor: Cursor, table: str, *without: str) -> str:
     return ", ".join(f"`{row[0]}`" for row in cursor.fetchall() if row[0] not in without)
 
 
-def environment(store: Outbox, url: str, folder: Path) -> dict[str, str]:
+def environment_of(store: Outbox, url: str, folder: Path) -> dict[str, str]:
     """Return the environment of a bridge of this store."""
     options = store.options
     given = {
-        "CREDENTIALS__TYPE": "keys",
-        "CREDENTIALS__ACCESS_KEY": "AKIABENCHMARK",
-        "CREDENTIALS__SECRET_ACCESS_KEY": "benchmark",
-        "OPTIONS__REGION": "eu-west-1",
-        "OPTIONS__SOURCE": "shop.example.com",
-        "OPTIONS__ENDPOINT_URL": url,
         "DELIVERY__CALLS_PER_SECOND": "1000000",
         "INLET__ENABLED": "0",
-        "SPOOL__PATH": str(folder / "spool.sqlite"),
-        "LOG__FILE": str(folder / "bridge.log"),
         "OUTBOX__ENABLED": "1",
         "OUTBOX__HOST": options.host,
         "OUTBOX__PORT": str(options.port),
@@ -158,18 +150,14 @@ def environment(store: Outbox, url: str, folder: Path) -> dict[str, str]:
         "OUTBOX__DATABASE": options.database,
         "OUTBOX__TABLE_PREFIX": options.table_prefix,
     }
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("MAGENTO_")},
-        **{f"MAGENTO_EVENTBRIDGE_{name}": value for name, value in given.items()},
-    }
+    return environment(url, folder, given)
 
 
 def _sample(process: int, began: float, url: str) -> Sample:
     status = Path(f"/proc/{process}/status").read_text()
     resident = int(status.partition("VmRSS:")[2].split()[0]) / 1024
-    user, system = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()[11:13]
-    used = (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-    return Sample(time.monotonic() - began, ask(url, "/taken")["entries"], resident, used)
+    taken = ask(url, "/taken")["entries"]
+    return Sample(time.monotonic() - began, taken, resident, cpu_seconds(process))
 
 
 def measured(store: Outbox, rate: float, folder: Path) -> list[Sample]:
@@ -179,7 +167,7 @@ def measured(store: Outbox, rate: float, folder: Path) -> list[Sample]:
         began = time.monotonic()
         process = subprocess.Popen(
             [*words, "--rate", str(rate)],
-            env=environment(store, url, folder),
+            env=environment_of(store, url, folder),
             stdout=subprocess.DEVNULL,
         )
         samples: list[Sample] = []

@@ -26,7 +26,7 @@ from tests.support.magento_queue import queue_tables
 from tests.support.mariadb import Outbox
 
 from benchmarks import load
-from benchmarks.backfill import PREFIX, environment, large_store
+from benchmarks.backfill import PREFIX, environment_of, large_store
 from benchmarks.backlog import place
 from benchmarks.broker import publish
 from benchmarks.processes import SECRET, ask, endpoint
@@ -158,7 +158,7 @@ def measured(name: str, store: Outbox, rate: str) -> tuple[list[float], list[flo
         live_queue(name, store, Path(given), Path(given, "bridge.log")) as (settings, put),
     ):
         more = {f"MAGENTO_EVENTBRIDGE_{key}": value for key, value in settings.items()}
-        surroundings = {**environment(store, url, Path(given)), **more}
+        surroundings = {**environment_of(store, url, Path(given)), **more}
         with running(surroundings, "serve"):
             first = next(captures)
             log = Path(given, "bridge.log")

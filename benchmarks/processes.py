@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,25 @@ def endpoint(latency: float = 0, *, beside: bool = False) -> Iterator[str]:
         process.communicate()
 
 
+def environment(url: str, folder: Path, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a bridge with its files in a folder and these settings besides."""
+    settings = {
+        "CREDENTIALS__TYPE": "keys",
+        "CREDENTIALS__ACCESS_KEY": "AKIABENCHMARK",
+        "CREDENTIALS__SECRET_ACCESS_KEY": "benchmark",
+        "OPTIONS__REGION": "eu-west-1",
+        "OPTIONS__SOURCE": "shop.example.com",
+        "OPTIONS__ENDPOINT_URL": url,
+        "SPOOL__PATH": str(folder / "spool.sqlite"),
+        "LOG__FILE": str(folder / "bridge.log"),
+        **given,
+    }
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("MAGENTO_")},
+        **{f"MAGENTO_EVENTBRIDGE_{name}": value for name, value in settings.items()},
+    }
+
+
 @contextmanager
 def serving(url: str, folder: Path, *, console: bool) -> Iterator[str]:
     """Run `magento-eventbridge serve` on one core, as an operator does; yields its inlet's URL.
@@ -44,26 +63,14 @@ def serving(url: str, folder: Path, *, console: bool) -> Iterator[str]:
     """
     log = folder / "bridge.log"
     given = {
-        "CREDENTIALS__TYPE": "keys",
-        "CREDENTIALS__ACCESS_KEY": "AKIABENCHMARK",
-        "CREDENTIALS__SECRET_ACCESS_KEY": "benchmark",
-        "OPTIONS__REGION": "eu-west-1",
-        "OPTIONS__SOURCE": "shop.example.com",
-        "OPTIONS__ENDPOINT_URL": url,
         "DELIVERY__CALLS_PER_SECOND": "1000000",
         "INLET__SECRETS": SECRET,
         "INLET__PORT": "0",
         "CONSOLE__ENABLED": str(console),
         "CONSOLE__PORT": "0",
-        "SPOOL__PATH": str(folder / "spool.sqlite"),
-        "LOG__FILE": str(log),
-    }
-    surroundings = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("MAGENTO_")},
-        **{f"MAGENTO_EVENTBRIDGE_{name}": value for name, value in given.items()},
     }
     command = [*on_one_core(), sys.executable, "-m", "magento_eventbridge", "serve"]
-    process = subprocess.Popen(command, env=surroundings)
+    process = subprocess.Popen(command, env=environment(url, folder, given))
     words = "Listening for captures at "
     try:
         until = time.monotonic() + 30

@@ -25,7 +25,7 @@ from tests.support.rabbitmq import Broker, running
 
 from benchmarks import load
 from benchmarks.broker import publish
-from benchmarks.processes import ask, endpoint, measure, until_taken
+from benchmarks.processes import ask, endpoint, environment, measure, until_taken
 
 LATENCY = 50
 MESSAGES = 20_000
@@ -45,15 +45,7 @@ def fill(broker: Broker, queue: str, count: int) -> None:
 def bridge(broker: Broker, queue: str, url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run `magento-eventbridge serve` on a queue."""
     given = {
-        "CREDENTIALS__TYPE": "keys",
-        "CREDENTIALS__ACCESS_KEY": "AKIABENCHMARK",
-        "CREDENTIALS__SECRET_ACCESS_KEY": "benchmark",
-        "OPTIONS__REGION": "eu-west-1",
-        "OPTIONS__SOURCE": "shop.example.com",
-        "OPTIONS__ENDPOINT_URL": url,
         "INLET__ENABLED": "0",
-        "SPOOL__PATH": str(folder / "spool.sqlite"),
-        "LOG__FILE": str(folder / "bridge.log"),
         "AMQP__ENABLED": "1",
         "AMQP__HOST": broker.host,
         "AMQP__PORT": str(broker.port),
@@ -63,12 +55,9 @@ def bridge(broker: Broker, queue: str, url: str, folder: Path) -> Iterator[subpr
         "AMQP__QUEUE": queue,
         "AMQP__PREFETCH": str(PREFETCH),
     }
-    surroundings = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("MAGENTO_")},
-        **{f"MAGENTO_EVENTBRIDGE_{name}": value for name, value in given.items()},
-    }
     process = subprocess.Popen(
-        [sys.executable, "-m", "magento_eventbridge", "serve"], env=surroundings
+        [sys.executable, "-m", "magento_eventbridge", "serve"],
+        env=environment(url, folder, given),
     )
     try:
         yield process
