@@ -356,8 +356,15 @@ class Dispatcher:
         else:
             view_id, number = capture.view_id, next(self._numbers)
             pending = Pending(
-                *(claim, entry, order_key, capture.id, event.label, view_id, number),
-                *(event.detail_type, event.entity_of(capture)),
+                claim,
+                entry,
+                order_key,
+                capture.id,
+                event.label,
+                view_id,
+                number,
+                event.detail_type,
+                event.entity_of(capture),
             )
             self._send(pending, capture, sender)
 

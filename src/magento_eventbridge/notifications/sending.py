@@ -66,8 +66,7 @@ class ChannelSender:
             await self.channel.send(message)
         except NotificationError as error:
             return str(error)
-        self.problem, self.sent_at = None, time.time()
-        self.sent += 1
+        self._succeeded()
         return None
 
     async def _try(self, message: Message) -> bool:
@@ -84,9 +83,12 @@ class ChannelSender:
             return False
         if self.problem:
             log.info("Notifications by %s are sent again", self.channel.name)
+        self._succeeded()
+        return True
+
+    def _succeeded(self) -> None:
         self.problem, self.sent_at = None, time.time()
         self.sent += 1
-        return True
 
     def _failed(self, problem: str) -> None:
         self.failures += 1
