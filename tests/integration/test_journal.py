@@ -609,3 +609,36 @@ async def test_without_a_journal_the_reader_says_so(tmp_path: Path) -> None:
     _file(tmp_path).write_text("no database, and long enough to be seen as none" * 10)
     with pytest.raises(JournalError, match=r"journal\.sqlite: file is not a database"):
         await Archive(_file(tmp_path)).size()
+
+
+async def test_figures_of_a_day_are_those_of_its_minutes(tmp_path: Path) -> None:
+    journal = Recorder(_file(tmp_path), Retention())
+    journal.open()
+    now = time.time() // 900 * 900
+    for at, waiting in ((now, 3), (now + 60, 9), (now + 120, 4), (now + 900, 1)):
+        journal.ended(Settlement(at, Claim(int(at), b"{broken"), None, "", "not a capture"))
+        journal.waits([Level(at, "", "outbox", waiting)])
+    await asyncio.to_thread(journal.close)
+    counts = await Archive(_file(tmp_path)).counts(now, step=900)
+    assert {(one.start, one.kind, one.events) for one in counts} == {
+        (now, "verdict", 3),
+        (now, "queue", 9),
+        (now + 900, "verdict", 1),
+        (now + 900, "queue", 1),
+    }
+    connection = sqlite3.connect(_file(tmp_path))
+    with closing(connection):
+        plans = [
+            connection.execute(
+                f"EXPLAIN QUERY PLAN SELECT * FROM events WHERE {condition} ORDER BY seq DESC"
+            ).fetchall()
+            for condition in (
+                "store_id = 3 AND verdict != 'left_out'",
+                "detail_type = 'OrderPlaced' AND verdict != 'left_out'",
+                "verdict = 'parked' AND verdict != 'delivered'",
+            )
+        ]
+    for (step, *more), index in zip(
+        plans, ("events_by_view", "events_by_detail_type", "events_by_verdict"), strict=True
+    ):
+        assert index in step[3] and not more, plans

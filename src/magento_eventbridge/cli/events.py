@@ -21,6 +21,7 @@ from magento_eventbridge.cli.options import (
     no_such_event,
     settings_of,
     sources_of,
+    view_of,
 )
 from magento_eventbridge.cli.output import AsJson, note, out, show_json, table
 from magento_eventbridge.cli.samples import sample_event
@@ -178,7 +179,7 @@ def generate(
     catalog = CurrentCatalog(settings).catalog
     if not catalog.is_known:
         note("without the store's folder or a declarations_file, only documented events are known")
-    sent = settings.view(store).route().detail_types
+    sent = view_of(settings, store).route().detail_types
     from magento_eventbridge.provisioning import python_code, typescript_code
 
     for file in files:

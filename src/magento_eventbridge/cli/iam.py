@@ -124,6 +124,8 @@ def policy(
         _show_bus_policies(allowed, who, kms_key, style)
         return
     more = _claim_check(settings)
+    if topic := settings.notifications.sns_topic:
+        more.append(iam.notifications_statement(topic))
     if has_endpoint:
         more.append(iam.endpoints_statement())
     if kms_key and any(iam.is_custom(grant.bus) for grant in allowed):

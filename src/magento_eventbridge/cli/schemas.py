@@ -12,7 +12,7 @@ import typer
 
 from magento_eventbridge.aws.clients import Clients
 from magento_eventbridge.aws.endpoints import eventbridge_endpoint
-from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
+from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of, view_of
 from magento_eventbridge.cli.output import out
 from magento_eventbridge.cli.samples import sample_event
 from magento_eventbridge.declarations.current import CurrentCatalog
@@ -112,7 +112,7 @@ def publish(
 
 
 def _route(settings: Settings, store: int) -> Route:
-    return replace(settings.view(store).route(), catalog=CurrentCatalog(settings).catalog)
+    return replace(view_of(settings, store).route(), catalog=CurrentCatalog(settings).catalog)
 
 
 def _subjects(route: Route) -> list[Subject]:

@@ -15,6 +15,9 @@ from magento_eventbridge.journal.personal import PersonalData, Redaction
 
 Result = TypeVar("Result")
 
+QUARTER = 900
+"""Seconds of a quarter of an hour, for which the journal sums up the figures of minutes."""
+
 _COUNTS_FOR = 0.5  # seconds
 _LAST = "\U0010ffff"  # sorts after everything that continues a word
 
@@ -347,11 +350,14 @@ class Archive:
     ) -> list[Count]:
         """Return the figures since a time, in steps of some minutes; None: of all destinations."""
 
+        is_in_quarters = step % QUARTER == 0 and since % QUARTER == 0
+        table = "quarters" if is_in_quarters else "minutes"
+
         def work(connection: sqlite3.Connection) -> list[Count]:
             rows = connection.execute(
-                "SELECT minute / :step * :step AS start, kind, name, "
+                "SELECT minute / :step * :step AS start, kind, name, "  # noqa: S608
                 "CASE WHEN kind IN ('queue', 'memory') THEN max(count) ELSE sum(count) END "
-                "FROM minutes WHERE minute >= :since "
+                f"FROM {table} WHERE minute >= :since "
                 "AND (:destination IS NULL OR destination = :destination) "
                 "GROUP BY start, kind, name ORDER BY start",
                 {"step": step, "since": since, "destination": destination},
@@ -436,6 +442,8 @@ class Archive:
                 values.append(value)
         if not query.verdict:
             conditions.append("verdict != 'left_out'")
+        elif query.verdict != "delivered":
+            conditions.append("verdict != 'delivered'")  # the condition of the verdicts' index
         if query.failed_since is not None:
             until = query.failed_until if query.failed_until is not None else float("inf")
             conditions.append(_FAILED)

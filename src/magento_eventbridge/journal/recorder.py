@@ -7,7 +7,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +20,7 @@ from magento_eventbridge.delivery.lane import Pending
 from magento_eventbridge.delivery.observer import Call, Settlement
 from magento_eventbridge.delivery.reasons import without_event
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
+from magento_eventbridge.journal.archive import QUARTER
 from magento_eventbridge.journal.keys import keys_of
 from magento_eventbridge.journal.personal import PersonalData, Redaction
 from magento_eventbridge.sqlite_files import check_free_space, make_private, migrate, schema_steps
@@ -89,11 +90,11 @@ ON CONFLICT (id) DO UPDATE SET
 """  # noqa: S608  names of columns
 _ONE_ROW = f"({', '.join('?' * _WIDTH)})"
 _COUNT = """
-INSERT INTO minutes VALUES (?, ?, ?, ?, ?)
+INSERT INTO {table} VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (minute, destination, kind, name) DO UPDATE SET count = count + excluded.count
 """
 _LEVEL = """
-INSERT INTO minutes VALUES (?, ?, ?, ?, ?)
+INSERT INTO {table} VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (minute, destination, kind, name) DO UPDATE SET count = max(count, excluded.count)
 """
 
@@ -106,6 +107,9 @@ JOIN json_each(rows.value, '$[1]') AS words
 """
 
 Row = tuple[Any, ...]
+Figure = tuple[int, str, str, str, int]
+"""Start, destination, kind, name and number of events."""
+_FIGURES = (("minutes", 60), ("quarters", QUARTER))
 MinuteCounts = Counter[tuple[int, str, str, str]]
 """Events by minute, destination, kind and name."""
 
@@ -308,8 +312,8 @@ class Recorder:
         try:
             _upsert(connection, rows)
             _index(connection, rows)
-            connection.executemany(_COUNT, [(*key, n) for key, n in self._counts.items()])
-            connection.executemany(_LEVEL, [level.row for level in levels])
+            counts = [(*key, n) for key, n in self._counts.items()]
+            _add_figures(connection, counts, [level.row for level in levels])
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:  # after a full disk SQLite has rolled back already
@@ -346,7 +350,8 @@ def clear(connection: sqlite3.Connection, retention: Retention, now: float) -> N
             f"DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE {condition} LIMIT ?)",  # noqa: S608
             (oldest, oldest_delivered, retention.events, _DELETED_AT_ONCE),
         ).rowcount
-    connection.execute("DELETE FROM minutes WHERE minute < ?", (now - _MINUTES_KEPT * 60,))
+    for table, _ in _FIGURES:
+        connection.execute(f"DELETE FROM {table} WHERE minute < ?", (now - _MINUTES_KEPT * 60,))  # noqa: S608
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -377,6 +382,16 @@ def _upsert(connection: sqlite3.Connection, rows: list[Row]) -> None:
         values = [value for row in rows[start : start + _ROWS_AT_ONCE] for value in row]
         connection.execute(many, values)
     connection.executemany(_UPSERT.format(rows=_ONE_ROW), rows[whole:])
+
+
+def _add_figures(
+    connection: sqlite3.Connection, counts: Sequence[Figure], levels: Sequence[Figure]
+) -> None:
+    """Add figures to those of their minutes and of their quarters of an hour."""
+    for table, seconds in _FIGURES:
+        for statement, rows in ((_COUNT, counts), (_LEVEL, levels)):
+            starts = [(row[0] // seconds * seconds, *row[1:]) for row in rows]
+            connection.executemany(statement.format(table=table), starts)
 
 
 def _index(connection: sqlite3.Connection, rows: list[Row]) -> None:

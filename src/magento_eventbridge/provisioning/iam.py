@@ -115,6 +115,16 @@ def _sent(route: Route) -> set[str]:
     }
 
 
+def notifications_statement(topic: str) -> Json:
+    """Return the statement for notifications of problems to an SNS topic, given by its ARN."""
+    return {
+        "Sid": "NotifyOfProblems",
+        "Effect": "Allow",
+        "Action": "sns:Publish",
+        "Resource": topic,
+    }
+
+
 def policies(allowed: Iterable[Grant], more: Iterable[Json] = ()) -> list[Json]:
     """Return policy documents: put events on the buses, and check that the buses exist.
 
