@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 
+from magento_eventbridge.audit.findings import VERDICTS as AUDIT_VERDICTS
 from magento_eventbridge.console import charts, words
 from magento_eventbridge.console.bridge_status import BridgeStatus, QueueState, status_of
 from magento_eventbridge.console.json_colours import json_colours
@@ -18,6 +19,7 @@ from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.status import DestinationStatus, LargeEventsStatus
 from magento_eventbridge.journal.archive import Count
 from magento_eventbridge.journal.recorder import LATENCIES, bound
+from magento_eventbridge.ledger.archive import VERDICTS as LEDGER_VERDICTS
 
 NOW = 1_795_453_984.0  # 2026-11-23 17:13:04
 
@@ -274,3 +276,10 @@ def test_json_has_colours_and_no_markup_of_its_own() -> None:
         assert f'<span class="j-{kind}">{value}</span>' in markup
     assert "span" not in json_colours("not JSON <at all>")
     assert "span" not in json_colours(json.dumps(["x" * 300_000]))
+
+
+def test_commands_and_console_use_the_same_words_for_what_became_of_an_event() -> None:
+    # What only an audit finds: no page of events lists it.
+    known = {*words.VERDICTS.values(), "missing", "unknown", "touched", "broken"}
+    assert {*AUDIT_VERDICTS} <= known
+    assert {*LEDGER_VERDICTS} <= known

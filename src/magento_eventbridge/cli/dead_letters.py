@@ -55,7 +55,7 @@ def list_letters(
     if not letters:
         out.print("No dead letters.")
         return
-    rows = table("id", "buried", "Magento event", "store", "reason")
+    rows = table("id", "buried", "Magento event", "store view", "reason")
     for letter in letters:
         rows.add_row(
             str(letter.id), _time(letter), letter.event, str(letter.view_id), letter.reason

@@ -14,7 +14,8 @@ from magento_eventbridge.ledger.blocks import Block, Record, pack, unpack
 from magento_eventbridge.ledger.recorder import DELIVERED, connect
 from magento_eventbridge.ledger.tail import records_of, tails_of
 
-_VERDICTS = ("delivered", "dead letter", "switched off")
+VERDICTS = ("delivered", "dead letter", "switched off")
+"""The words for what became of an event, by the number in the file."""
 _BLOCKS = "SELECT first, last, subjects, names, records FROM blocks ORDER BY id"
 _BLOCKS_OF = """
 SELECT first, last, subjects, names, records FROM blocks WHERE instr(subjects, ?) ORDER BY id
@@ -95,7 +96,7 @@ class LedgerArchive:
             for block in chain((Block(*row) for row in self._read(path, query, values)), of_tail):
                 for record in unpack(block, entities):
                     known = by_id.get(record.id)
-                    if known is None or known.verdict != _VERDICTS[DELIVERED]:
+                    if known is None or known.verdict != VERDICTS[DELIVERED]:
                         by_id[record.id] = _entry(record)
         return list(by_id.values())
 
@@ -164,7 +165,7 @@ def _entry(record: Record) -> LedgerEntry:
         record.entity,
         str(uuid.UUID(record.id)),
         int(view),
-        _VERDICTS[record.verdict],
+        VERDICTS[record.verdict],
         record.at,
         record.state,
     )
