@@ -47,6 +47,8 @@ class Server:
             password=options.password,
             database=options.database,
             charset="utf8mb4",
+            # A new TLS context takes longer than most tests, as it reads all of the system's CAs.
+            ssl_disabled=self.folder is not None,
         )
 
     def start(self) -> None:
