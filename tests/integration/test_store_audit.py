@@ -283,18 +283,53 @@ async def test_the_consoles_button_sends_what_is_missing_and_the_log_says_who_di
                     assert answer.status == 200
                 with caplog.at_level("INFO"):
                     form = {"csrf": await csrf(http, "/audit"), "act": "repair"}
-                    async with http.post("/audit", data=form) as answer:
-                        page = await answer.text()
-                assert (answer.status, answer.url.query["done"]) == (200, "2 sent"), page
+                    await http.post("/audit", data=form)
+                    await until_shown(http, ": 2 sent.")
                 form = {"csrf": await csrf(http, "/audit"), "act": "repair"}
-                async with http.post("/audit", data=form) as answer:
-                    assert answer.url.query["done"] == "0 sent"
+                await http.post("/audit", data=form)
+                await until_shown(http, ": 0 sent.")
         finally:
             await console.close()
         assert {detail["id"] for detail in endpoint.details} == {"000000166", "000000167"}
         assert all(detail["metadata"]["repaired"] for detail in endpoint.details)
     (line,) = {one.getMessage() for one in caplog.records if "audit finds" in one.getMessage()}
     assert re.fullmatch(r"Console: \S.* sends what an audit finds missing", line)
+
+
+async def until_shown(http: ClientSession, text: str) -> None:
+    """Wait until the audit page shows a text."""
+    async with asyncio.timeout(60):
+        while text not in (page := await (await http.get("/audit/live")).text()):
+            assert "failed" not in page
+            await asyncio.sleep(0.1)
+
+
+async def test_a_repair_answers_at_once_while_eventbridge_is_unavailable_and_can_be_stopped(
+    sales: Shop, tmp_path: Path
+):
+    recent = "created_at = NOW() - INTERVAL 1 HOUR, updated_at = NOW() - INTERVAL 1 HOUR"
+    run(sales, f"UPDATE `{{prefix}}sales_order` SET {recent} WHERE entity_id = 160")
+    await deliver(sales, tmp_path, [])
+    settings, origins = loaded(sales, tmp_path, "http://127.0.0.1:9")
+    console = Console(Bridge(settings, None, origins), no_findings)
+    await console.open()
+    try:
+        jar = CookieJar(unsafe=True)
+        async with ClientSession(console.url, cookie_jar=jar) as http:
+            form = {"csrf": await csrf(http, "/login"), "password": "a-long-console-password"}
+            await http.post("/login", data=form)
+            form = {"csrf": await csrf(http, "/audit"), "act": "repair"}
+            async with asyncio.timeout(30), http.post("/audit", data=form) as answer:
+                assert answer.status == 200
+            await until_shown(http, "It waits: ")
+            form["act"] = "stop"
+            async with http.post("/audit", data=form) as answer:
+                assert "Sending what is missing" in (page := await answer.text())
+                assert ": stopped." in page
+            form["act"] = "repair"
+            await http.post("/audit", data=form)  # closing the console ends it
+    finally:
+        await console.close()
 
 
 async def no_findings(*_: object) -> list[Finding]:

@@ -16,6 +16,7 @@ from magento_eventbridge import __version__
 from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.console import words
 from magento_eventbridge.console.access import CSRF_FIELD, Access, Session
+from magento_eventbridge.console.audit_work import AuditWork
 from magento_eventbridge.console.bridge_status import BridgeStatus, QueueState, status_of
 from magento_eventbridge.console.groups import grouped
 from magento_eventbridge.console.json_colours import json_colours
@@ -94,6 +95,7 @@ class PageContext:
     examine: Callable[[], Awaitable[list[Finding]]]
     archive: Archive | None
     is_closing: bool = False
+    audit_work: AuditWork = field(default_factory=AuditWork)
     findings: tuple[float, list[Finding]] | None = None
     notification_test: tuple[float, dict[str, str | None]] | None = None
     _depths: list[QueueState] = field(default_factory=list)

@@ -126,6 +126,7 @@ class Console:
     async def close(self) -> None:
         """Stop listening."""
         self._links.close()
+        await self._context.audit_work.stop()
         if self._levels:
             self._levels.cancel()
             await asyncio.gather(self._levels, return_exceptions=True)

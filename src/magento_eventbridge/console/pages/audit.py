@@ -1,82 +1,62 @@
 """The audit page: the last audits, what was missing, and the button that sends it."""
 
 import asyncio
-import time
 from typing import Any
-from urllib.parse import quote
 
 from aiohttp import web
 
-from magento_eventbridge.bridge.auditing import GRACE_SECONDS, ledgers_of, repair, run_audit
+from magento_eventbridge.bridge.auditing import ledgers_of
 from magento_eventbridge.console.page_context import PageContext, form_of
 from magento_eventbridge.errors import BridgeError
 
 _MISSING_SHOWN = 100
-_RATE = 50.0
+# In seconds: most audits end within this time, so that their result is in the answer.
+_ANSWERS_WITHIN = 2.0
 
 
 def routes(context: PageContext) -> list[web.RouteDef]:
     """Return the page's routes."""
+    work = context.audit_work
 
-    async def show(request: web.Request) -> web.StreamResponse:
+    async def values() -> dict[str, Any]:
         audits: list[tuple[float, dict[str, Any]]] = []
         problem = ""
         try:
             audits = await asyncio.to_thread(ledgers_of(context.bridge.settings).audits)
         except BridgeError as error:
             problem = str(error)
-        return context.page(
-            request,
-            "audit.html",
-            audits=audits,
-            missing=audits[0][1]["missing"][:_MISSING_SHOWN] if audits else [],
-            problem=problem,
-            hours=context.bridge.settings.audit.hours,
-            at=context.bridge.settings.audit.at,
-            done=request.query.get("done", ""),
-        )
+        return {
+            "audits": audits,
+            "missing": audits[0][1]["missing"][:_MISSING_SHOWN] if audits else [],
+            "problem": problem,
+            "work": work,
+        }
+
+    async def show(request: web.Request) -> web.StreamResponse:
+        audit = context.bridge.settings.audit
+        return context.page(request, "audit.html", hours=audit.hours, at=audit.at, **await values())
+
+    async def live(request: web.Request) -> web.StreamResponse:
+        return context.page(request, "audit_live.html", **await values())
 
     async def act(request: web.Request) -> web.StreamResponse:
         form = await form_of(request)
         settings = context.bridge.settings
-        since = time.time() - GRACE_SECONDS - settings.audit.hours * 3600
         match form.get("act", [""])[0]:
+            case "audit" | "repair" if work.is_running:
+                pass  # the page says what is running
             case "audit":
                 context.record(request, "audits the store")
-                done = await _result(run_audit(settings, since))
+                work.start_audit(settings)
             case "repair":
                 context.record(request, "sends what an audit finds missing")
-                done = await _result(_repaired(context, since))
+                work.start_repair(settings)
+            case "stop":
+                context.record(request, "stops an audit")
+                await work.stop()
             case _:
-                raise web.HTTPBadRequest(text="Name the action: audit or repair.")
-        raise web.HTTPSeeOther(f"/audit?done={quote(done)}")
+                raise web.HTTPBadRequest(text="Name the action: audit, repair or stop.")
+        await work.wait(_ANSWERS_WITHIN)
+        raise web.HTTPSeeOther("/audit")
 
-    return [web.get("/audit", show), web.post("/audit", act)]
-
-
-async def _result(work: Any) -> str:
-    """Do the work; return what the page says of it."""
-    try:
-        result = await work
-    except BridgeError as error:
-        return f"failed: {' '.join(str(error).split())}"
-    return result if isinstance(result, str) else "audited"
-
-
-async def _repaired(context: PageContext, since: float) -> str:
-    """Audit again, as events may have arrived since, and send what is missing."""
-    settings = context.bridge.settings
-    report = await run_audit(settings, since)
-    if report.missing and report.cannot_repair:
-        return f"nothing sent: {report.cannot_repair}"
-    if not report.missing:
-        return "0 sent"
-    outcome = await repair(
-        settings,
-        report,
-        rate=_RATE,
-        on_progress=lambda _: None,
-        is_stopped_by_signals=False,
-    )
-    await run_audit(settings, since)
-    return f"{outcome.sent} sent"
+    return [web.get("/audit", show), web.get("/audit/live", live), web.post("/audit", act)]
