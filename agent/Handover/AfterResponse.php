@@ -29,6 +29,11 @@ class AfterResponse implements ResettableInterface
     private $outbox;
 
     /**
+     * @var CaptureEncoder
+     */
+    private $encoder;
+
+    /**
      * @var ExecutionContext
      */
     private $execution;
@@ -39,12 +44,12 @@ class AfterResponse implements ResettableInterface
     private $fence;
 
     /**
-     * @var Capture[][] by the receiver's name
+     * @var Capture[][] by the receiver's name and their IDs
      */
     private $waiting = [];
 
     /**
-     * @var callable[] by the receiver's name
+     * @var array[] of a function and whether it publishes to Magento's message queue, by the receiver's name
      */
     private $deliveries = [];
 
@@ -53,10 +58,16 @@ class AfterResponse implements ResettableInterface
      */
     private $isRegistered = false;
 
-    public function __construct(CacheInterface $cache, Outbox $outbox, ExecutionContext $execution, Fence $fence)
-    {
+    public function __construct(
+        CacheInterface $cache,
+        Outbox $outbox,
+        CaptureEncoder $encoder,
+        ExecutionContext $execution,
+        Fence $fence
+    ) {
         $this->cache = $cache;
         $this->outbox = $outbox;
+        $this->encoder = $encoder;
         $this->execution = $execution;
         $this->fence = $fence;
     }
@@ -67,13 +78,16 @@ class AfterResponse implements ResettableInterface
      *
      * @param string $receiver named in the log
      * @param Capture[] $captures
-     * @param callable $deliver takes captures, returns those that were refused
+     * @param callable $deliver takes the JSON of captures by their IDs, returns the IDs of those that were refused
+     * @param bool $isQueued whether they go through Magento's message queue
      * @return void
      */
-    public function send(string $receiver, array $captures, callable $deliver): void
+    public function send(string $receiver, array $captures, callable $deliver, bool $isQueued = false): void
     {
-        $this->waiting[$receiver] = array_merge($this->waiting[$receiver] ?? [], $captures);
-        $this->deliveries[$receiver] = $deliver;
+        foreach ($captures as $capture) {
+            $this->waiting[$receiver][$capture->getId()] = $capture;
+        }
+        $this->deliveries[$receiver] = [$deliver, $isQueued];
         if (!$this->execution->endsWithRequest()) {
             $this->deliverAll();
         } elseif (!$this->isRegistered) {
@@ -118,13 +132,15 @@ class AfterResponse implements ResettableInterface
         foreach ($waiting as $receiver => $captures) {
             $refused = $this->deliver($receiver, $captures);
             if ($refused) {
-                $this->outbox->send($refused);
+                $this->fence->run('writing to the outbox', function () use ($refused): void {
+                    $this->outbox->send($refused);
+                });
             }
         }
     }
 
     /**
-     * Delivers, and returns what was not accepted.
+     * Delivers, batch by batch, and returns what was not accepted.
      *
      * @param string $receiver
      * @param Capture[] $captures
@@ -132,20 +148,28 @@ class AfterResponse implements ResettableInterface
      */
     private function deliver(string $receiver, array $captures): array
     {
-        $refused = $captures;
-        $this->fence->run('sending to the ' . $receiver, function () use ($receiver, $captures, &$refused): void {
+        $left = $captures;
+        $refused = [];
+        $deliver = function () use ($receiver, $captures, &$left, &$refused): void {
             if ($this->cache->load(self::PAUSE . $receiver)) {
                 return;
             }
+            list($deliver, $isQueued) = $this->deliveries[$receiver];
             try {
-                $refused = $this->deliveries[$receiver]($captures);
+                foreach ($this->encoder->batches($captures, $isQueued) as $batch) {
+                    $refused += array_intersect_key($captures, array_flip($deliver($batch)));
+                    $left = array_diff_key($left, $batch);
+                }
+                // What is left now could not be encoded, which is logged.
+                $left = [];
             } catch (\Throwable $failure) {
                 // Otherwise every request would wait for a machine that does not answer.
                 $this->cache->save('1', self::PAUSE . $receiver, [], self::PAUSE_SECONDS);
                 throw $failure;
             }
-        });
+        };
+        $this->fence->run('sending to the ' . $receiver, $deliver);
 
-        return $refused;
+        return $refused + $left;
     }
 }

@@ -21,6 +21,7 @@ class Http implements TransportInterface
     private const CONNECT_SECONDS = 1;
     private const ANSWER_SECONDS = 3;
     private const ACCEPTED = 202;
+    private const TOO_LARGE = 413;
 
     /**
      * @var ScopeConfigInterface
@@ -65,30 +66,27 @@ class Http implements TransportInterface
     }
 
     /**
-     * Posts all captures of a request together.
+     * Posts the captures of a request together.
      *
      * @param Capture[] $captures
      * @return void
      */
     public function send(array $captures): void
     {
-        $this->afterResponse->send(self::BRIDGE, $captures, function (array $captures): array {
-            return $this->post($captures);
+        $this->afterResponse->send(self::BRIDGE, $captures, function (array $batch): array {
+            return $this->post($batch);
         });
     }
 
     /**
-     * Posts the captures and returns those that the bridge did not accept.
+     * Posts captures and returns the IDs of those that the bridge did not accept.
      *
-     * @param Capture[] $captures
-     * @return Capture[]
+     * @param string[] $batch the JSON of captures by their IDs
+     * @return string[]
      */
-    private function post(array $captures): array
+    private function post(array $batch): array
     {
-        $body = '';
-        foreach ($captures as $capture) {
-            $body .= $capture->toJson() . "\n";
-        }
+        $body = implode("\n", $batch) . "\n";
         $time = (string)time();
         $client = $this->clients->create();
         $client->setTimeout(self::ANSWER_SECONDS);
@@ -102,13 +100,34 @@ class Http implements TransportInterface
             'v1=' . hash_hmac('sha256', $time . '.' . $body, $this->secret())
         );
         $client->post(rtrim((string)$this->config->getValue(self::BRIDGE_URL), '/') . self::PATH, $body);
+        if ($client->getStatus() === self::TOO_LARGE) {
+            return array_keys($batch);
+        }
         if ($client->getStatus() !== self::ACCEPTED) {
             throw new \RuntimeException('the bridge answers with status ' . $client->getStatus());
         }
-        $answer = json_decode($client->getBody(), true);
-        $refused = [];
-        foreach ($answer['rejected'] ?? [] as $rejected) {
-            $refused[] = $captures[(int)$rejected['line'] - 1];
+
+        return $this->refused(array_keys($batch), $client->getBody());
+    }
+
+    /**
+     * Returns the IDs of refused captures.
+     *
+     * @param string[] $ids in the order of the lines that were posted
+     * @param string $answer
+     * @return string[]
+     * @throws \RuntimeException if something else than the bridge answered, as a proxy
+     */
+    private function refused(array $ids, string $answer): array
+    {
+        $answer = json_decode($answer, true);
+        $rejected = is_array($answer) ? $answer['rejected'] ?? null : null;
+        $lines = is_array($rejected) ? array_column($rejected, 'line') : [];
+        $refused = array_intersect_key($ids, array_flip(array_map(function ($line): int {
+            return (int)$line - 1;
+        }, $lines)));
+        if (!is_array($rejected) || ($answer['accepted'] ?? null) !== count($ids) - count($refused)) {
+            throw new \RuntimeException('the answer does not account for each of ' . count($ids) . ' captures');
         }
 
         return $refused;

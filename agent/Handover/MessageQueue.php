@@ -29,14 +29,21 @@ class MessageQueue implements TransportInterface
      */
     private $afterResponse;
 
+    /**
+     * @var CaptureEncoder
+     */
+    private $encoder;
+
     public function __construct(
         PublisherInterface $publisher,
         QueueConnection $connection,
-        AfterResponse $afterResponse
+        AfterResponse $afterResponse,
+        CaptureEncoder $encoder
     ) {
         $this->publisher = $publisher;
         $this->connection = $connection;
         $this->afterResponse = $afterResponse;
+        $this->encoder = $encoder;
     }
 
     /**
@@ -67,10 +74,12 @@ class MessageQueue implements TransportInterface
             $this->publish($captures);
             return;
         }
-        $this->afterResponse->send(self::BROKER, $captures, function (array $captures): array {
-            $this->connection->publish($captures);
+        $publish = function (array $batch): array {
+            $this->connection->publish($batch);
+
             return [];
-        });
+        };
+        $this->afterResponse->send(self::BROKER, $captures, $publish, true);
     }
 
     /**
@@ -82,8 +91,10 @@ class MessageQueue implements TransportInterface
     private function publish(array $captures): void
     {
         $this->connection->requireQueue();
-        foreach ($captures as $capture) {
-            $this->publisher->publish(QueueConnection::TOPIC, $capture->toJson(true));
+        foreach ($this->encoder->batches($captures, true) as $batch) {
+            foreach ($batch as $body) {
+                $this->publisher->publish(QueueConnection::TOPIC, $body);
+            }
         }
     }
 }

@@ -6,7 +6,6 @@ namespace MagentoEventBridge\Agent\Handover;
 
 use Magento\Framework\App\ResourceConnection;
 use MagentoEventBridge\Agent\Capture\Capture;
-use MagentoEventBridge\Agent\Fence;
 
 /**
  * Hands over through a table in the store's own database.
@@ -16,24 +15,19 @@ class Outbox implements TransportInterface
     public const TABLE = 'eventbridge_outbox';
 
     /**
-     * The size of the captures in a statement; quoting can double it.
-     */
-    private const BYTES_PER_STATEMENT = 262144;
-
-    /**
      * @var ResourceConnection
      */
     private $resource;
 
     /**
-     * @var Fence
+     * @var CaptureEncoder
      */
-    private $fence;
+    private $encoder;
 
-    public function __construct(ResourceConnection $resource, Fence $fence)
+    public function __construct(ResourceConnection $resource, CaptureEncoder $encoder)
     {
         $this->resource = $resource;
-        $this->fence = $fence;
+        $this->encoder = $encoder;
     }
 
     public function isAvailable(): bool
@@ -55,41 +49,17 @@ class Outbox implements TransportInterface
      */
     public function send(array $captures): void
     {
-        $rows = [];
-        $bytes = 0;
-        foreach ($captures as $capture) {
-            $body = $this->encode($capture);
-            if ($body === null) {
-                continue;
+        foreach ($this->encoder->batches($captures) as $batch) {
+            $rows = [];
+            foreach ($batch as $key => $body) {
+                $rows[] = [
+                    'store_id' => $captures[$key]->getStoreId(),
+                    'subject' => $captures[$key]->getSubject(),
+                    'body' => $body,
+                ];
             }
-            if ($rows && $bytes + strlen($body) > self::BYTES_PER_STATEMENT) {
-                $this->write($rows);
-                $rows = [];
-                $bytes = 0;
-            }
-            $rows[] = [
-                'store_id' => $capture->getStoreId(),
-                'subject' => $capture->getSubject(),
-                'body' => $body,
-            ];
-            $bytes += strlen($body);
-        }
-        if ($rows) {
             $this->write($rows);
         }
-    }
-
-    /**
-     * Returns a capture as JSON; null if it cannot be encoded: only this capture is lost.
-     */
-    private function encode(Capture $capture): ?string
-    {
-        $body = null;
-        $this->fence->run('encoding a capture of ' . $capture->getEvent(), function () use ($capture, &$body): void {
-            $body = $capture->toJson();
-        });
-
-        return $body;
     }
 
     private function write(array $rows): void

@@ -12,7 +12,6 @@ use Magento\Framework\App\ResourceConnection;
 use Magento\Framework\MessageQueue\ConnectionTypeResolver;
 use Magento\Framework\MessageQueue\MessageEncoder;
 use Magento\Framework\MessageQueue\Publisher\ConfigInterface;
-use MagentoEventBridge\Agent\Capture\Capture;
 use PhpAmqpLib\Message\AMQPMessage;
 
 /**
@@ -137,17 +136,17 @@ class QueueConnection
     /**
      * Publishes captures to the broker and waits for all confirmations.
      *
-     * @param Capture[] $captures
+     * @param string[] $batch the JSON of captures by their IDs
      * @return void
      * @throws \Exception if there is no queue, or the broker does not confirm
      */
-    public function publish(array $captures): void
+    public function publish(array $batch): void
     {
         try {
             $channel = $this->openQueue();
             $this->refused = 0;
-            foreach ($captures as $capture) {
-                $channel->basic_publish($this->message($capture), $this->publisher()->getExchange(), self::TOPIC);
+            foreach ($batch as $id => $body) {
+                $channel->basic_publish($this->message($id, $body), $this->publisher()->getExchange(), self::TOPIC);
             }
             $channel->wait_for_pending_acks(self::CONFIRM_SECONDS);
             if ($this->refused > 0) {
@@ -197,11 +196,11 @@ class QueueConnection
     /**
      * Returns the message that Magento's publisher would send.
      */
-    private function message(Capture $capture): AMQPMessage
+    private function message(string $id, string $body): AMQPMessage
     {
         return new AMQPMessage(
-            $this->encoder->encode(self::TOPIC, $capture->toJson(true)),
-            ['delivery_mode' => self::PERSISTENT, 'message_id' => $capture->getId()]
+            $this->encoder->encode(self::TOPIC, $body),
+            ['delivery_mode' => self::PERSISTENT, 'message_id' => $id]
         );
     }
 

@@ -23,6 +23,7 @@ use MagentoEventBridge\Agent\Fence;
 use MagentoEventBridge\Agent\Gate;
 use MagentoEventBridge\Agent\FullDetail\DetailLevel;
 use MagentoEventBridge\Agent\FullDetail\ViewCodes;
+use MagentoEventBridge\Agent\Handover\CaptureEncoder;
 use MagentoEventBridge\Agent\Handover\Outbox;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Handover\Transports;
@@ -69,6 +70,11 @@ class Shop
      * @var Fence
      */
     public $fence;
+
+    /**
+     * @var CaptureEncoder
+     */
+    public $encoder;
 
     /**
      * @var ObjectStates
@@ -136,6 +142,7 @@ class Shop
         $this->log = new Log();
         $this->objects = new Objects();
         $this->fence = new Fence($this->log);
+        $this->encoder = new CaptureEncoder($this->fence);
         $this->states = new ObjectStates();
         $this->execution = new ExecutionContext($this->state, $this->stores());
         $this->toggles = new Toggles($this->settings, $this->stores(), Wiring::toggles());
@@ -163,7 +170,7 @@ class Shop
             $this->resource,
             new Transports(
                 $this->settings,
-                new Outbox($this->resource, $this->fence),
+                new Outbox($this->resource, $this->encoder),
                 $otherTransports,
                 Wiring::neverQueued()
             ),

@@ -48,7 +48,8 @@ class HttpTest extends TestCase
             $clients,
             new AfterResponse(
                 new Cache(),
-                new Outbox($this->shop->resource, $this->shop->fence),
+                new Outbox($this->shop->resource, $this->shop->encoder),
+                $this->shop->encoder,
                 $this->shop->execution,
                 $this->shop->fence
             )
@@ -81,6 +82,81 @@ class HttpTest extends TestCase
         $this->send('a', 'b');
 
         self::assertSame(['b'], array_column($this->shop->database->written(), 'event'));
+    }
+
+    public function testACaptureThatCannotBeEncodedCostsOnlyItself(): void
+    {
+        $this->http->send([
+            $this->shop->captures->make('a', 1, null),
+            new Capture('id', 'broken', NAN, null, 1, null, null),
+            $this->shop->captures->make('b', 1, null),
+        ]);
+        $this->send('c');
+
+        self::assertSame(['a', 'b', 'c'], $this->posted());
+        self::assertSame([], $this->shop->database->written());
+        self::assertCount(1, $this->shop->log->lines);
+        self::assertStringContainsString('encoding a capture of broken', $this->shop->log->lines[0]);
+    }
+
+    public function testNothingIsPostedIfNoCaptureCanBeEncoded(): void
+    {
+        $this->http->send([new Capture('id', 'broken', NAN, null, 1, null, null)]);
+
+        self::assertSame([], $this->bridge->bodies);
+    }
+
+    public function testALargeTransactionIsPostedInParts(): void
+    {
+        $this->send(...$this->manyEvents());
+
+        self::assertSame($this->manyEvents(), $this->posted());
+        self::assertGreaterThan(1, count($this->bridge->bodies));
+        self::assertLessThan(300000, max(array_map('strlen', $this->bridge->bodies)));
+    }
+
+    public function testAfterAFailureOnlyTheRestGoesToTheOutbox(): void
+    {
+        $this->bridge->failsAfter = 1;
+        $this->send(...$this->manyEvents());
+
+        $written = array_column($this->shop->database->written(), 'event');
+        self::assertCount(2, $this->bridge->bodies);
+        $accepted = array_slice($this->manyEvents(), 0, substr_count($this->bridge->bodies[0], "\n"));
+        self::assertSame($this->manyEvents(), array_merge($accepted, $written));
+    }
+
+    public function testWhatTheBridgeFindsTooLargeGoesToTheOutboxAndTheRestIsPosted(): void
+    {
+        $this->bridge->status = 413;
+        $this->send('a');
+        $this->bridge->status = 202;
+        $this->send('b');
+
+        self::assertSame(['a'], array_column($this->shop->database->written(), 'event'));
+        self::assertSame(['a', 'b'], $this->posted());
+    }
+
+    /**
+     * @testWith [""]
+     *           ["<html>Welcome</html>"]
+     *           ["{}"]
+     *           ["[]"]
+     *           ["null"]
+     *           ["\"accepted\""]
+     *           ["{\"accepted\":1,\"rejected\":[]}"]
+     *           ["{\"accepted\":1,\"rejected\":\"no\"}"]
+     *           ["{\"accepted\":1,\"rejected\":[{\"line\":3}]}"]
+     *           ["{\"accepted\":1,\"rejected\":[{\"line\":0}]}"]
+     *           ["{\"accepted\":1,\"rejected\":[{\"line\":\"first\"}]}"]
+     */
+    public function testAnAnswerThatIsNotTheBridgesAcceptsNothing(string $answer): void
+    {
+        $this->bridge->answer = $answer;
+        $this->send('a', 'b');
+
+        self::assertSame(['a', 'b'], array_column($this->shop->database->written(), 'event'));
+        self::assertCount(1, $this->shop->log->lines);
     }
 
     public function testABridgeThatFailsIsLeftAloneForAWhile(): void
@@ -119,6 +195,26 @@ class HttpTest extends TestCase
         }, $events));
     }
 
+    /**
+     * @return string[] more than one request can hold
+     */
+    private function manyEvents(): array
+    {
+        return array_map(function (int $number): string {
+            return 'event ' . $number;
+        }, range(1, 3000));
+    }
+
+    /**
+     * @return string[] the events of all captures that were posted
+     */
+    private function posted(): array
+    {
+        return array_map(function (string $line): string {
+            return json_decode($line)->event;
+        }, explode("\n", trim(implode('', $this->bridge->bodies))));
+    }
+
     private function encryptor(): EncryptorInterface
     {
         return new class implements EncryptorInterface {
@@ -135,8 +231,10 @@ class HttpTest extends TestCase
             public $url;
             public $body;
             public $headers = [];
+            public $bodies = [];
             public $status = 202;
-            public $answer = '{"accepted":2,"rejected":[]}';
+            public $answer;
+            public $failsAfter = PHP_INT_MAX;
 
             public function setTimeout(int $seconds): void
             {
@@ -155,16 +253,17 @@ class HttpTest extends TestCase
             {
                 $this->url = $url;
                 $this->body = $body;
+                $this->bodies[] = $body;
             }
 
             public function getStatus(): int
             {
-                return $this->status;
+                return count($this->bodies) > $this->failsAfter ? 503 : $this->status;
             }
 
             public function getBody(): string
             {
-                return $this->answer;
+                return $this->answer ?? '{"accepted":' . substr_count($this->body, "\n") . ',"rejected":[]}';
             }
         };
     }

@@ -10,6 +10,7 @@ use Magento\Framework\DataObject;
 use Magento\Framework\MessageQueue\ConnectionTypeResolver;
 use Magento\Framework\MessageQueue\MessageEncoder;
 use Magento\Framework\MessageQueue\Publisher\ConfigInterface;
+use MagentoEventBridge\Agent\Capture\Capture;
 use MagentoEventBridge\Agent\Handover\AfterResponse;
 use MagentoEventBridge\Agent\Handover\MessageQueue;
 use MagentoEventBridge\Agent\Handover\Outbox;
@@ -105,6 +106,41 @@ class MessageQueueTest extends TestCase
         $this->add('a');
 
         self::assertSame(['a'], array_column($this->shop->database->written(), 'event'));
+    }
+
+    /**
+     * @testWith ["amqp"]
+     *           ["db"]
+     */
+    public function testACaptureThatCannotBeEncodedCostsOnlyItself(string $connection): void
+    {
+        $this->shopWithQueueOf($connection);
+        $this->shop->database->begin();
+        $this->add('a');
+        $this->shop->buffer->add(new Capture('id', 'broken', NAN, null, 1, null, null));
+        $this->add('b');
+        $this->shop->database->commit();
+        $this->add('c');
+
+        self::assertSame(['a', 'b', 'c'], $this->published());
+        self::assertSame([], $this->shop->database->written());
+        self::assertSame([], $this->cache->saved);
+        self::assertCount(1, $this->shop->log->lines);
+        self::assertStringContainsString('encoding a capture of broken', $this->shop->log->lines[0]);
+    }
+
+    public function testALargeTransactionIsConfirmedBatchByBatch(): void
+    {
+        $this->shopWithQueueOf('amqp');
+        $this->shop->database->begin();
+        for ($number = 0; $number < 2000; $number++) {
+            $this->add('event ' . $number);
+        }
+        $this->shop->database->commit();
+
+        self::assertCount(2000, $this->broker->published);
+        self::assertGreaterThan(1, count(array_keys($this->broker->asked, 'wait')));
+        self::assertSame(1, count(array_keys($this->broker->asked, 'confirm')));
     }
 
     public function testALostConnectionIsReplacedAndTheQueueGoesOn(): void
@@ -312,10 +348,12 @@ class MessageQueueTest extends TestCase
             ),
             new AfterResponse(
                 $this->cache = new Cache(),
-                new Outbox($this->shop->resource, $this->shop->fence),
+                new Outbox($this->shop->resource, $this->shop->encoder),
+                $this->shop->encoder,
                 $this->shop->execution,
                 $this->shop->fence
-            )
+            ),
+            $this->shop->encoder
         )]);
     }
 

@@ -80,12 +80,12 @@ class ResetTest extends TestCase
         $shop = new Shop();
         $execution = $this->createStub(ExecutionContext::class);
         $execution->method('endsWithRequest')->willReturn(true);
-        $outbox = new Outbox($shop->resource, $shop->fence);
-        $afterResponse = new AfterResponse(new Cache(), $outbox, $execution, $shop->fence);
+        $outbox = new Outbox($shop->resource, $shop->encoder);
+        $afterResponse = new AfterResponse(new Cache(), $outbox, $shop->encoder, $execution, $shop->fence);
         $delivered = [];
-        $deliver = function (array $captures) use (&$delivered): array {
-            foreach ($captures as $capture) {
-                $delivered[] = $capture->getEvent();
+        $deliver = function (array $batch) use (&$delivered): array {
+            foreach ($batch as $json) {
+                $delivered[] = json_decode($json)->event;
             }
 
             return [];
