@@ -21,7 +21,11 @@ class Http implements TransportInterface
     private const CONNECT_SECONDS = 1;
     private const ANSWER_SECONDS = 3;
     private const ACCEPTED = 202;
-    private const TOO_LARGE = 413;
+
+    /**
+     * The body is too large, or holds no capture that the bridge accepts.
+     */
+    private const REFUSALS = [413, 422];
 
     /**
      * @var ScopeConfigInterface
@@ -100,7 +104,7 @@ class Http implements TransportInterface
             'v1=' . hash_hmac('sha256', $time . '.' . $body, $this->secret())
         );
         $client->post(rtrim((string)$this->config->getValue(self::BRIDGE_URL), '/') . self::PATH, $body);
-        if ($client->getStatus() === self::TOO_LARGE) {
+        if (in_array($client->getStatus(), self::REFUSALS, true)) {
             return array_keys($batch);
         }
         if ($client->getStatus() !== self::ACCEPTED) {

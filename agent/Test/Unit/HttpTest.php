@@ -126,9 +126,13 @@ class HttpTest extends TestCase
         self::assertSame($this->manyEvents(), array_merge($accepted, $written));
     }
 
-    public function testWhatTheBridgeFindsTooLargeGoesToTheOutboxAndTheRestIsPosted(): void
+    /**
+     * @testWith [413]
+     *           [422]
+     */
+    public function testWhatTheBridgeRefusesAsAWholeGoesToTheOutboxAndTheRestIsPosted(int $status): void
     {
-        $this->bridge->status = 413;
+        $this->bridge->status = $status;
         $this->send('a');
         $this->bridge->status = 202;
         $this->send('b');
