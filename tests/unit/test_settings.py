@@ -213,6 +213,29 @@ def test_texts_of_the_environment_become_what_the_setting_is():
     assert settings.spool.path == Path("/tmp/spool.sqlite")
 
 
+def test_variables_that_kubernetes_sets_for_a_service_are_no_settings():
+    address = "10.0.0.1"
+    links = {
+        "MAGENTO_EVENTBRIDGE_SERVICE_HOST": address,
+        "MAGENTO_EVENTBRIDGE_SERVICE_PORT": "8471",
+        "MAGENTO_EVENTBRIDGE_SERVICE_PORT_INLET": "8471",
+        "MAGENTO_EVENTBRIDGE_PORT": f"tcp://{address}:8471",
+        "MAGENTO_EVENTBRIDGE_PORT_8471_TCP": f"tcp://{address}:8471",
+        "MAGENTO_EVENTBRIDGE_PORT_8471_TCP_PROTO": "tcp",
+        "MAGENTO_EVENTBRIDGE_PORT_8471_TCP_PORT": "8471",
+        "MAGENTO_EVENTBRIDGE_PORT_8471_TCP_ADDR": address,
+        "MAGENTO_EVENTBRIDGE_METRICS_PORT": f"udp://{address}:8473",
+        "MAGENTO_EVENTBRIDGE_METRICS_SERVICE_HOST": address,
+    }
+    assert environment_layer(links).values == {}
+
+
+@pytest.mark.parametrize("name", ["PORT", "INLET_PORT", "INLET__SERVICE_HOST", "SERVICE_HOSTS"])
+def test_what_only_resembles_such_a_variable_is_refused(name):
+    with pytest.raises(SettingsError, match="there is no such setting"):
+        load([environment_layer({f"MAGENTO_EVENTBRIDGE_{name}": "8471"})])
+
+
 def test_resources_can_be_set_by_the_environment():
     layer = environment_layer({"MAGENTO_EVENTBRIDGE_OPTIONS__RESOURCES": "arn:aws:a arn:aws:b"})
     assert load([layer])[0].options.resources == ("arn:aws:a", "arn:aws:b")

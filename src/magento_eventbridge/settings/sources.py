@@ -1,6 +1,7 @@
 """Read the bridge's own layers: TOML file, environment, command line."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,12 +13,19 @@ from magento_eventbridge.settings.layers import Layer
 ENVIRONMENT_PREFIX = "MAGENTO_EVENTBRIDGE_"
 CONFIG_FILE_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
 DEFAULT_CONFIG_FILE = Path("/etc/magento-eventbridge.toml")
+# Kubernetes sets such variables in each pod, for each service of the namespace: those of a service
+# named `magento-eventbridge` begin with the prefix.
+_SERVICE_LINK = re.compile(
+    r"(?!.*__)\w+_(?:SERVICE_HOST=|SERVICE_PORT(?:_\w+)?=|PORT(?:_\d+_(?:TCP|UDP|SCTP))?=(?:tcp|udp|sctp)://"
+    r"|PORT_\d+_(?:TCP|UDP|SCTP)_(?:PROTO|PORT|ADDR)=).*"
+)
 
 
 def environment_layer(environment: Mapping[str, str]) -> Layer:
     """Read MAGENTO_EVENTBRIDGE_OPTIONS__REGION and its like.
 
     `__` parts a name from its group; case does not count, save in names of detail-types.
+    Variables that Kubernetes sets for a service of that name are ignored.
 
     Raises:
         SettingsError: a variable is not UTF-8, or both a value and a group.
@@ -25,6 +33,8 @@ def environment_layer(environment: Mapping[str, str]) -> Layer:
     values: dict[str, Any] = {}
     for variable, value in sorted(environment.items()):
         if not variable.startswith(ENVIRONMENT_PREFIX) or variable == CONFIG_FILE_VARIABLE:
+            continue
+        if _SERVICE_LINK.match(f"{variable}={value}"):
             continue
         if not _is_utf_8(variable) or not _is_utf_8(value):
             raise SettingsError(f"the variable {ascii(variable)[1:-1]} is not UTF-8")
