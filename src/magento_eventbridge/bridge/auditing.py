@@ -39,6 +39,11 @@ def ledgers_of(settings: Settings, others: Sequence[Path] = ()) -> LedgerArchive
     return LedgerArchive([file, *others])
 
 
+def window_begins(settings: Settings) -> float:
+    """Return since when to audit, if `audit.hours` says it, in seconds since the epoch."""
+    return time.time() - GRACE_SECONDS - settings.audit.hours * 3600
+
+
 async def run_audit(
     settings: Settings,
     since: float,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, tzinfo
 from magento_eventbridge.audit.findings import Report
 from magento_eventbridge.backfill.rows import StoreTables
 from magento_eventbridge.backfill.window import zone_of
-from magento_eventbridge.bridge.auditing import GRACE_SECONDS, run_audit
+from magento_eventbridge.bridge.auditing import run_audit, window_begins
 from magento_eventbridge.errors import BridgeError
 from magento_eventbridge.magento.database import database_options
 from magento_eventbridge.observability.metrics import AuditFigures
@@ -58,9 +58,8 @@ class ScheduledAudit:
 
     async def audit(self, settings: Settings) -> None:
         """Audit once, and report the result."""
-        now = time.time()
         try:
-            report = await run_audit(settings, now - GRACE_SECONDS - settings.audit.hours * 3600)
+            report = await run_audit(settings, window_begins(settings))
         except BridgeError as error:
             self._figures.failures += 1
             log.error("The audit could not be done: %s", error)

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from magento_eventbridge.bridge.auditing import GRACE_SECONDS, repair, run_audit
+from magento_eventbridge.bridge.auditing import repair, run_audit, window_begins
 from magento_eventbridge.bridge.backfilling import RunState
 from magento_eventbridge.errors import BridgeError
 from magento_eventbridge.settings.model import Settings
@@ -25,7 +25,7 @@ class AuditWork:
         began: when, in seconds since the epoch.
         progress: how far it is, while it runs.
         result: what became of it, afterwards.
-        has_failed: whether it ended with an error.
+        has_failed: whether it has not succeeded, or not yet.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class AuditWork:
         """Start to audit."""
 
         async def audit() -> str:
-            await run_audit(settings, _since(settings))
+            await run_audit(settings, window_begins(settings))
             return "audited"
 
         self._start("Comparing the store with what was delivered", audit)
@@ -62,17 +62,16 @@ class AuditWork:
 
     async def stop(self) -> None:
         """Stop what runs; what was not sent stays missing, and the next audit finds it."""
-        if self._task and not self._task.done():
+        if self._task:
             self._task.cancel()
             await self.wait(_STOPS_WITHIN)
 
     def _start(self, title: str, work: Callable[[], Awaitable[str]]) -> None:
         self.title, self.began = title, time.time()
-        self.progress, self.result, self.has_failed = "", "", False
+        self.progress, self.result, self.has_failed = "", "", True
         self._task = asyncio.create_task(self._run(work), name="audit of the console")
 
     async def _run(self, work: Callable[[], Awaitable[str]]) -> None:
-        self.has_failed = True
         try:
             self.result = await work()
             self.has_failed = False
@@ -86,7 +85,7 @@ class AuditWork:
             self.result = "failed: an internal error, which is in the log"
 
     async def _repair(self, settings: Settings) -> str:
-        since = _since(settings)
+        since = window_begins(settings)
         report = await run_audit(settings, since)
         if report.missing and report.cannot_repair:
             return f"nothing sent: {report.cannot_repair}"
@@ -103,7 +102,3 @@ class AuditWork:
         )
         await run_audit(settings, since)
         return f"{outcome.sent} sent"
-
-
-def _since(settings: Settings) -> float:
-    return time.time() - GRACE_SECONDS - settings.audit.hours * 3600
