@@ -4,8 +4,8 @@ import asyncio
 import re
 import sqlite3
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from pathlib import Path
 
@@ -273,27 +273,32 @@ async def test_the_consoles_button_sends_what_is_missing_and_the_log_says_who_di
     await deliver(sales, tmp_path, [])
     async with put_events() as endpoint:
         settings, origins = loaded(sales, tmp_path, endpoint.url)
-        console = Console(Bridge(settings, None, origins), no_findings)
-        await console.open()
-        try:
-            jar = CookieJar(unsafe=True)
-            async with ClientSession(console.url, cookie_jar=jar) as http:
-                form = {"csrf": await csrf(http, "/login"), "password": "a-long-console-password"}
-                async with http.post("/login", data=form) as answer:
-                    assert answer.status == 200
-                with caplog.at_level("INFO"):
-                    form = {"csrf": await csrf(http, "/audit"), "act": "repair"}
-                    await http.post("/audit", data=form)
-                    await until_shown(http, ": 2 sent.")
-                form = {"csrf": await csrf(http, "/audit"), "act": "repair"}
+        async with logged_in(Bridge(settings, None, origins)) as http:
+            form = {"csrf": await csrf(http, "/audit"), "act": "repair"}
+            with caplog.at_level("INFO"):
                 await http.post("/audit", data=form)
-                await until_shown(http, ": 0 sent.")
-        finally:
-            await console.close()
+                await until_shown(http, ": 2 sent.")
+            await http.post("/audit", data=form)
+            await until_shown(http, ": 0 sent.")
         assert {detail["id"] for detail in endpoint.details} == {"000000166", "000000167"}
         assert all(detail["metadata"]["repaired"] for detail in endpoint.details)
     (line,) = {one.getMessage() for one in caplog.records if "audit finds" in one.getMessage()}
     assert re.fullmatch(r"Console: \S.* sends what an audit finds missing", line)
+
+
+@asynccontextmanager
+async def logged_in(bridge: Bridge) -> AsyncIterator[ClientSession]:
+    """Serve a console while the context lasts; yield a client that is logged in."""
+    console = Console(bridge, no_findings)
+    await console.open()
+    try:
+        async with ClientSession(console.url, cookie_jar=CookieJar(unsafe=True)) as http:
+            form = {"csrf": await csrf(http, "/login"), "password": "a-long-console-password"}
+            async with http.post("/login", data=form) as answer:
+                assert answer.status == 200
+            yield http
+    finally:
+        await console.close()
 
 
 async def until_shown(http: ClientSession, text: str) -> None:
@@ -311,25 +316,17 @@ async def test_a_repair_answers_at_once_while_eventbridge_is_unavailable_and_can
     run(sales, f"UPDATE `{{prefix}}sales_order` SET {recent} WHERE entity_id = 160")
     await deliver(sales, tmp_path, [])
     settings, origins = loaded(sales, tmp_path, "http://127.0.0.1:9")
-    console = Console(Bridge(settings, None, origins), no_findings)
-    await console.open()
-    try:
-        jar = CookieJar(unsafe=True)
-        async with ClientSession(console.url, cookie_jar=jar) as http:
-            form = {"csrf": await csrf(http, "/login"), "password": "a-long-console-password"}
-            await http.post("/login", data=form)
-            form = {"csrf": await csrf(http, "/audit"), "act": "repair"}
-            async with asyncio.timeout(30), http.post("/audit", data=form) as answer:
-                assert answer.status == 200
-            await until_shown(http, "It waits: ")
-            form["act"] = "stop"
-            async with http.post("/audit", data=form) as answer:
-                assert "Sending what is missing" in (page := await answer.text())
-                assert ": stopped." in page
-            form["act"] = "repair"
-            await http.post("/audit", data=form)  # closing the console ends it
-    finally:
-        await console.close()
+    async with logged_in(Bridge(settings, None, origins)) as http:
+        form = {"csrf": await csrf(http, "/audit"), "act": "repair"}
+        async with asyncio.timeout(30), http.post("/audit", data=form) as answer:
+            assert answer.status == 200
+        await until_shown(http, "It waits: ")
+        form["act"] = "stop"
+        async with http.post("/audit", data=form) as answer:
+            assert "Sending what is missing" in (page := await answer.text())
+            assert ": stopped." in page
+        form["act"] = "repair"
+        await http.post("/audit", data=form)  # closing the console ends it
 
 
 async def no_findings(*_: object) -> list[Finding]:
