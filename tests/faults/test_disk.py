@@ -1,6 +1,7 @@
 """A full disk: the inlet says so, what was accepted is delivered, and no restart is needed."""
 
 import asyncio
+import contextlib
 import os
 import resource
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from tests.faults.bridges import Bridge
 from tests.faults.ledger import Ledger
 from tests.faults.sources import Inlet, NotTakenError, free_port, until_there
@@ -53,6 +56,26 @@ async def test_what_was_taken_comes_while_the_disk_is_full(disk: Path, tmp_path:
     print(f"{fitted} fitted; {account}")
     assert account.is_right, account
     assert not account.duplicates
+
+
+async def test_all_that_was_delivered_is_recorded_at_once_while_the_disk_is_full(
+    disk: Path,
+) -> None:
+    """As many changed pages as the file has need more room than was reserved."""
+    queue = SqliteQueue(disk / "spool.sqlite")
+    count = 0
+    with contextlib.suppress(QueueError):
+        while True:
+            await queue.put(recorded.orders(20))
+            count += 20
+    with contextlib.suppress(OSError), (disk / "others").open("wb", buffering=0) as others:
+        while others.write(bytes(4096)):
+            pass
+    claims = await queue.claim(count)
+    assert len(claims) == count
+    await queue.ack(claims)
+    assert (await queue.depth()).captures == 0
+    await queue.close()
 
 
 async def test_a_kill_with_a_full_disk_loses_nothing(disk: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import queue
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,14 @@ from typing import Any
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.queues.sqlite.reserve import Reserve
 from magento_eventbridge.queues.sqlite.watch import FileWatch
-from magento_eventbridge.sqlite_files import COMPANIONS, NewerSchemaError, make_private, migrate
+from magento_eventbridge.sqlite_files import (
+    COMPANIONS,
+    DiskFullError,
+    NewerSchemaError,
+    is_disk_full,
+    make_private,
+    migrate,
+)
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +97,11 @@ class SqliteFile:
         self._connection = self._open(path, schema)
         self._thread = threading.Thread(target=self._work, name=f"sqlite {path.name}", daemon=True)
         self._thread.start()
+
+    @property
+    def rows_in_reserve(self) -> int:
+        """How many rows may be changed at once on a full disk, each in a page of its own."""
+        return max(1, self._reserve.size // 4 // _PAGE) if self._reserve.size else sys.maxsize
 
     def _open(self, path: Path, schema: Sequence[str]) -> sqlite3.Connection:
         try:
@@ -217,7 +230,7 @@ class SqliteFile:
                 for job in jobs:
                     self._commit([job])
                 return
-            if _is_full(error) and not (jobs[0].needs_room or has_made_room):
+            if is_disk_full(error) and not (jobs[0].needs_room or has_made_room):
                 self._make_room()
                 self._commit(jobs, has_made_room=True)
                 return
@@ -246,7 +259,7 @@ class SqliteFile:
         if self._reserve.hold():
             return
         if self._pragma("freelist_count") * _PAGE < self._reserve.size:
-            raise _FullError
+            raise DiskFullError("only the reserve is left")
 
     def _make_room(self) -> None:
         """Use the reserve for a checkpoint: the log's space is then used again."""
@@ -273,18 +286,8 @@ class SqliteFile:
             jobs[0].future.get_loop().call_soon_threadsafe(finish)
 
     def _explained(self, error: Exception) -> Exception:
-        if _is_full(error):
+        if is_disk_full(error):
             return QueueError(f"the disk that holds {self._path} is full; make room there")
         if isinstance(error, (sqlite3.Error, OSError, NewerSchemaError)):
             return QueueError(f"{self._path}: {error}")
         return error
-
-
-class _FullError(Exception):
-    """The disk has no room but the reserve."""
-
-
-def _is_full(error: Exception) -> bool:
-    return isinstance(error, _FullError) or (
-        getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-    )

@@ -10,6 +10,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -135,13 +136,14 @@ class SqliteQueue:
             await asyncio.wait_for(self._news.wait(), seconds)
 
     async def ack(self, claims: Sequence[Claim]) -> None:
-        """Remove captures that were delivered, or that mean no event."""
-        runs = _runs(sorted(_seq(claim) for claim in claims))
+        """Remove captures that were delivered, or that mean no event.
 
-        def work(connection: sqlite3.Connection) -> None:
-            connection.executemany("DELETE FROM captures WHERE seq BETWEEN ? AND ?", runs)
-
-        await self._file.run(work)
+        They are removed in one transaction, or on a full disk in parts that its reserve has room
+        for.
+        """
+        numbers, size = sorted(_seq(claim) for claim in claims), self._file.rows_in_reserve
+        parts = (numbers[start : start + size] for start in range(0, len(numbers), size))
+        await asyncio.gather(*(self._file.run(partial(_remove, _runs(part))) for part in parts))
         self._forget(claims)
 
     async def retry(self, claims: Sequence[Claim], delay: float = 0.0) -> None:
@@ -321,6 +323,10 @@ def _which(letters: Sequence[int] | None) -> tuple[str, tuple[int, ...]]:
 
 def _seq(claim: Claim) -> int:
     return cast("int", claim.handle)
+
+
+def _remove(runs: list[tuple[int, int]], connection: sqlite3.Connection) -> None:
+    connection.executemany("DELETE FROM captures WHERE seq BETWEEN ? AND ?", runs)
 
 
 def _runs(numbers: list[int]) -> list[tuple[int, int]]:
