@@ -19,6 +19,10 @@ class NewerSchemaError(BridgeError):
     """The file was written by a newer version of the bridge."""
 
 
+class DiskFullError(OSError):
+    """A disk has only the room that is kept for something more important."""
+
+
 def make_private(path: Path) -> None:
     """Create a file and its folders for this user alone, whatever the umask.
 
@@ -60,11 +64,22 @@ def check_free_space(path: Path, leaves_free: int) -> None:
     spool uses it.
 
     Raises:
-        OSError: the disk has less than `leaves_free` bytes left.
+        DiskFullError: the disk has less than `leaves_free` bytes left.
     """
-    disk = shutil.disk_usage(path.parent)
+    disk = shutil.disk_usage(next(folder for folder in path.parents if folder.exists()))
     if disk.free < min(leaves_free, disk.total // 4):
-        raise OSError(f"its disk has {disk.free // 1_000_000} MB left, which are not for it")
+        raise DiskFullError(f"its disk has {disk.free // 1_000_000} MB left, which are not for it")
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Return whether a file could not be written for want of room.
+
+    Its connection should stay open: SQLite copies the write-ahead log into the file when it closes
+    it, and would take the room that is left.
+    """
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return isinstance(error, DiskFullError)
 
 
 def schema_steps(package: str, folder: str = "schema") -> list[str]:

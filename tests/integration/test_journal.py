@@ -527,6 +527,39 @@ async def test_a_journal_leaves_the_last_room_of_a_disk_to_the_spool(
     journal.close()
 
 
+async def test_a_journal_writes_nothing_while_the_disk_has_no_room_and_then_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sizes() -> dict[str, int]:
+        return {file.name: file.stat().st_size for file in tmp_path.iterdir()}
+
+    usage = shutil.disk_usage(tmp_path)
+    journal = Recorder(_file(tmp_path), Retention(), WriteOptions(every=0.02))
+    journal.open()
+    journal.ended(Settlement(time.time(), Claim(1, b"{}"), None, "", "reason"))
+    async with asyncio.timeout(10):
+        while not sizes().get("journal.sqlite-wal"):
+            await asyncio.sleep(0.01)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
+    await asyncio.sleep(0.1)  # a write that had begun ends
+    before = sizes()
+    assert before["journal.sqlite-wal"] > 0
+    for number in range(20):
+        journal.ended(Settlement(time.time(), Claim(number, b"{}"), None, "", "reason"))
+        journal.waits([Level(time.time() + 60 * number, "", "outbox", number)])
+        await asyncio.sleep(0.02)
+    assert journal.problem
+    # Closing the file would copy its log into it, and take what is left for the spool.
+    assert sizes() == before
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    async with asyncio.timeout(10):
+        while journal.problem:
+            await asyncio.sleep(0.01)
+    await asyncio.to_thread(journal.close)
+    counts = await Archive(journal.path).counts(0, step=60)
+    assert sum(one.events for one in counts if one.kind == "verdict") == 21
+
+
 async def test_notes_are_dropped_and_counted_when_too_many_wait(tmp_path: Path) -> None:
     options = WriteOptions(most_waiting=1_000)
     journal = Recorder(_file(tmp_path), Retention(), options)  # not opened: nothing is written

@@ -1,5 +1,6 @@
 """The ledger: what it keeps of an event, in how many bytes, and for how long."""
 
+import shutil
 import sqlite3
 import threading
 import time
@@ -50,6 +51,14 @@ def written(path: Path, *notes: Call | Settlement) -> LedgerArchive:
     ledger.close()
     assert ledger.problem is None
     return LedgerArchive([path])
+
+
+def until(condition):
+    """Wait until a condition holds."""
+    ends = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
 
 
 def test_an_event_takes_at_most_100_bytes(tmp_path):
@@ -152,6 +161,30 @@ def test_events_that_cannot_be_written_leave_a_gap(tmp_path, monkeypatch):
     archive = written(tmp_path / "l", call([pending(n) for n in range(8)], at=1000.0))
     ((began, _),) = archive.gaps()
     assert began == 1000
+
+
+def test_nothing_is_written_while_the_disk_has_no_room_and_later_everything(tmp_path, monkeypatch):
+    monkeypatch.setattr("magento_eventbridge.ledger.recorder._EVERY", 0.02)
+    usage = shutil.disk_usage(tmp_path)
+    path = tmp_path / "ledger.sqlite"
+
+    def sizes():
+        return [file.stat().st_size for file in (path, Path(f"{path}-wal"))]
+
+    ledger = Ledger(path)
+    ledger.open()
+    ledger.called(call([pending(1)]))
+    until(lambda: Path(f"{path}-wal").exists() and sizes()[1])
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
+    until(lambda: ledger.problem)
+    before = sizes()
+    ledger.called(call([pending(2)]))
+    time.sleep(0.2)
+    assert sizes() == before
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    until(lambda: not ledger.problem)
+    ledger.close()
+    assert len(LedgerArchive([path]).entries(("OrderCreated",), [1, 2])) == 2
 
 
 def test_a_file_that_cannot_be_opened_stops_nothing(tmp_path):

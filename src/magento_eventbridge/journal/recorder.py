@@ -23,7 +23,13 @@ from magento_eventbridge.delivery.verdicts import Fate, Verdict
 from magento_eventbridge.journal.archive import QUARTER
 from magento_eventbridge.journal.keys import keys_of
 from magento_eventbridge.journal.personal import PersonalData, Redaction
-from magento_eventbridge.sqlite_files import check_free_space, make_private, migrate, schema_steps
+from magento_eventbridge.sqlite_files import (
+    check_free_space,
+    is_disk_full,
+    make_private,
+    migrate,
+    schema_steps,
+)
 
 log = logging.getLogger(__name__)
 
@@ -249,9 +255,8 @@ class Recorder:
                 self._leave_out()
             notes = self._next()
             try:
+                check_free_space(self.path, self._options.leaves_free)
                 connection = connection or _connect(self.path)
-                if notes:
-                    check_free_space(self.path, self._options.leaves_free)
                 self._write(connection, notes)
                 if time.monotonic() - cleared_at > _CLEARS_EVERY:
                     clear(connection, self._retention, time.time())
@@ -260,10 +265,11 @@ class Recorder:
             except Exception as error:
                 # Any error costs lines in the console, never delivery.
                 self._fails(error, notes)
-                if connection:
-                    connection.close()
-                # The file may be another one when it is opened again, with another key.
-                connection, self._redaction = None, None
+                if not is_disk_full(error):
+                    if connection:
+                        connection.close()
+                    # The file may be another one when it is opened again, with another key.
+                    connection, self._redaction = None, None
             self._done += sum(note.size for note in notes)
             if is_last and not self._waiting:
                 if connection:

@@ -17,7 +17,13 @@ from magento_eventbridge.delivery.verdicts import Fate
 from magento_eventbridge.ledger.blocks import Fields, pack
 from magento_eventbridge.ledger.states import state_of
 from magento_eventbridge.ledger.tail import Tail, left_behind
-from magento_eventbridge.sqlite_files import check_free_space, make_private, migrate, schema_steps
+from magento_eventbridge.sqlite_files import (
+    check_free_space,
+    is_disk_full,
+    make_private,
+    migrate,
+    schema_steps,
+)
 
 log = logging.getLogger(__name__)
 
@@ -99,12 +105,10 @@ class Ledger:
         connection: sqlite3.Connection | None = None
         cleared_at = float("-inf")
         while True:
-            is_last = self._stopping.wait(_EVERY)
+            is_last, has_failed = self._stopping.wait(_EVERY), False
             try:
                 check_free_space(self.path, _LEAVES_FREE)
-                if connection is None:
-                    connection = connect(self.path)
-                    self._write_left_behind(connection)
+                connection = connection or self._opened()
                 self._rotate()
                 self._collect()
                 self._write(connection)
@@ -116,17 +120,27 @@ class Ledger:
                 self._is_well()
             except Exception as error:
                 # Any error makes the audit blind for a while, never stops delivery.
+                has_failed = True
                 self._collect()
                 self._fails(error)
-                if connection:
+                if connection and not is_disk_full(error):
                     connection.close()
-                connection = None
-            if is_last and (connection is None or not (self._records or self._notes)):
+                    connection = None
+            if is_last and (has_failed or not (self._records or self._notes)):
                 if self._tail:
-                    self._tail.close(is_written=connection is not None)
+                    self._tail.close(is_written=not has_failed)
                 if connection:
                     connection.close()
                 return
+
+    def _opened(self) -> sqlite3.Connection:
+        connection = connect(self.path)
+        try:
+            self._write_left_behind(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _write_left_behind(self, connection: sqlite3.Connection) -> None:
         """Write what killed processes have not written."""
