@@ -174,7 +174,7 @@ async def test_a_parked_bus_is_shown_with_what_to_do(tmp_path: Path) -> None:
         await expect(page.get_by_role("status")).to_have_text("Idle")
         await give_captures(bridge, an_order())
         # Without a reload of the page.
-        await expect(page.get_by_role("status")).to_have_text("Parked", timeout=15_000)
+        await expect(page.get_by_role("status")).to_have_text("Parked")
         await expect(page.locator("main")).to_contain_text("permission events:PutEvents")
         await page.goto("/dead-letters")
         await expect(page.locator("main")).to_contain_text("these wait until you act")
@@ -190,11 +190,11 @@ async def test_a_parked_bus_is_tried_at_once_on_request(tmp_path: Path) -> None:
         page = watched.page
         await give_captures(bridge, an_order())
         await page.goto("/")
-        await expect(page.get_by_role("status")).to_have_text("Parked", timeout=15_000)
+        await expect(page.get_by_role("status")).to_have_text("Parked")
         await expect(page.locator("main")).to_contain_text("Next try at")
         endpoint.script = takes_all
         await page.get_by_role("button", name="Try now").click()
-        await expect(page.get_by_role("status")).to_have_text("Delivering", timeout=15_000)
+        await expect(page.get_by_role("status")).to_have_text("Delivering")
         assert "this machine tries" in bridge.log
         assert watched.complaints == []
 
@@ -207,12 +207,12 @@ async def test_a_page_without_answers_says_so_until_the_bridge_answers_again(
         await page.goto("/")
         await page.route("**/overview/live*", lambda route: route.abort())
         alert = page.get_by_role("alert")
-        await expect(alert).to_contain_text("No answer since", timeout=15_000)
+        await expect(alert).to_contain_text("No answer since")
         await expect(page).to_have_title(re.compile("^No answer · "))
         await expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("lost"))
         await expect(page.locator("[data-refresh]")).to_have_css("opacity", "0.45")
         await page.unroute("**/overview/live*")
-        await expect(alert).to_be_hidden(timeout=15_000)
+        await expect(alert).to_be_hidden()
         await expect(page).to_have_title(re.compile("^Idle · "))
         await expect(page.locator("[data-refresh]")).to_have_css("opacity", "1")
 
@@ -225,7 +225,7 @@ async def test_the_tail_says_when_it_is_not_live(tmp_path: Path) -> None:
         await expect(page.locator(".live")).to_have_text("Not live: reconnecting")
         await expect(page.get_by_role("alert")).to_contain_text("No answer since")
         await page.unroute("**/events/tail*")
-        await expect(page.locator(".live")).to_have_text("Live", timeout=15_000)
+        await expect(page.locator(".live")).to_have_text("Live")
         await expect(page.get_by_role("alert")).to_be_hidden()
 
 

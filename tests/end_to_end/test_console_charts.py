@@ -73,14 +73,14 @@ async def test_arrow_keys_move_in_a_chart_and_a_refresh_leaves_it_there(tmp_path
         changed = live.replace(slots[0], earlier + slots[1])
         await page.route("**/overview/live*", lambda route: route.fulfill(body=changed))
         bar = page.locator("#rates-1")
-        await expect(bar).to_be_attached(timeout=15_000)
+        await expect(bar).to_be_attached()
         await page.click("#figures-table summary")
         await page.locator(f"#rates-{slots[2]}").focus()
         await page.keyboard.press("ArrowLeft")
         await expect(bar).to_be_focused()
         await page.keyboard.press("ArrowLeft")
         await expect(bar).to_be_focused()
-        async with page.expect_response("**/overview/live*", timeout=15_000):
+        async with page.expect_response("**/overview/live*"):
             pass
         await expect(bar).to_be_focused()
         await expect(page.locator("#figures-table")).to_have_attribute("open", "")

@@ -5,9 +5,12 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal, NamedTuple
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.support.programs import program
+
+# A page that refreshes every 5 s may show a moment that has passed: wait for the next ones too.
+expect.set_options(timeout=20_000)
 
 CONSOLE_PAGES = (
     "/",
