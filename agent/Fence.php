@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent;
 
+use MagentoEventBridge\Agent\Capture\Capture;
 use Psr\Log\LoggerInterface;
 
 /**
@@ -11,6 +12,8 @@ use Psr\Log\LoggerInterface;
  */
 class Fence
 {
+    private const EVENTS_PER_LINE = 100;
+
     /**
      * @var LoggerInterface
      */
@@ -41,15 +44,61 @@ class Fence
      */
     public function log(string $what, \Throwable $failure): void
     {
-        try {
-            $this->logger->error(sprintf(
-                'The agent failed at %s: %s: %s (%s:%d)',
-                $what,
-                get_class($failure),
-                $failure->getMessage(),
-                $failure->getFile(),
-                $failure->getLine()
+        $this->write(sprintf('The agent failed at %s: %s', $what, $this->describe($failure)));
+    }
+
+    /**
+     * Logs a failure that costs events.
+     *
+     * @param Capture[] $captures
+     * @param \Throwable $failure
+     * @return void
+     */
+    public function logLostBy(\Throwable $failure, array $captures): void
+    {
+        $this->logLost($this->describe($failure), $captures);
+    }
+
+    /**
+     * Logs which events are lost, why, and what to do.
+     *
+     * @param string $reason
+     * @param Capture[] $captures
+     * @return void
+     */
+    public function logLost(string $reason, array $captures): void
+    {
+        foreach (array_chunk($captures, self::EVENTS_PER_LINE) as $chunk) {
+            $events = array_map(function (Capture $capture): string {
+                $of = $capture->getSubject() === null ? '' : ' of ' . $capture->getSubject();
+
+                return $capture->getEvent() . $of . ' (' . $capture->getId() . ')';
+            }, $chunk);
+            $this->write(sprintf(
+                'The agent lost %s: %s. Lost: %s. Remove the cause, then run "magento-eventbridge audit --repair":'
+                    . ' it sends the entities that were created or changed.',
+                count($chunk) . (count($chunk) === 1 ? ' event' : ' events'),
+                $reason,
+                implode(', ', $events)
             ));
+        }
+    }
+
+    private function describe(\Throwable $failure): string
+    {
+        return sprintf(
+            '%s: %s (%s:%d)',
+            get_class($failure),
+            $failure->getMessage(),
+            $failure->getFile(),
+            $failure->getLine()
+        );
+    }
+
+    private function write(string $line): void
+    {
+        try {
+            $this->logger->error($line);
         } catch (\Throwable $exception) {
             // A log that cannot be written, as on a full disk, must not stop the shop.
             return;

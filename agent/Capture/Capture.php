@@ -211,9 +211,10 @@ class Capture
      * Returns the capture as JSON in plain ASCII, which every connection's character set can hold.
      *
      * @param bool $isQueued whether it goes through Magento's message queue
+     * @param int $onError what to do with a value that JSON cannot hold, as json_encode's flag
      * @return string
      */
-    public function toJson(bool $isQueued = false): string
+    public function toJson(bool $isQueued = false, int $onError = JSON_THROW_ON_ERROR): string
     {
         return json_encode(
             [
@@ -230,7 +231,7 @@ class Capture
                 'snapshot' => (object)array_diff_key($this->snapshot, [Snapshot::PATHS => true]),
                 'context' => $this->context,
             ] + $this->more(),
-            JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE | JSON_THROW_ON_ERROR
+            JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE | $onError
         );
     }
 

@@ -132,9 +132,11 @@ class AfterResponse implements ResettableInterface
         foreach ($waiting as $receiver => $captures) {
             $refused = $this->deliver($receiver, $captures);
             if ($refused) {
-                $this->fence->run('writing to the outbox', function () use ($refused): void {
+                try {
                     $this->outbox->send($refused);
-                });
+                } catch (\Throwable $failure) {
+                    $this->fence->logLostBy($failure, $refused);
+                }
             }
         }
     }

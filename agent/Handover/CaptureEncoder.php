@@ -60,12 +60,26 @@ class CaptureEncoder
 
     private function encode(Capture $capture, bool $isQueued): ?string
     {
-        $json = null;
-        $encode = function () use ($capture, $isQueued, &$json): void {
-            $json = $capture->toJson($isQueued);
-        };
-        $this->fence->run('encoding a capture of ' . $capture->getEvent(), $encode);
+        try {
+            return $this->json($capture, $isQueued);
+        } catch (\Throwable $failure) {
+            $this->fence->logLostBy($failure, [$capture]);
 
-        return $json;
+            return null;
+        }
+    }
+
+    /**
+     * Returns the JSON. What JSON cannot hold, as an infinite number that another module computed, costs a value only.
+     */
+    private function json(Capture $capture, bool $isQueued): string
+    {
+        try {
+            return $capture->toJson($isQueued);
+        } catch (\JsonException $failure) {
+            $this->fence->log('encoding a value of ' . $capture->getEvent() . ', which is 0 or null now', $failure);
+
+            return $capture->toJson($isQueued, JSON_PARTIAL_OUTPUT_ON_ERROR);
+        }
     }
 }

@@ -90,11 +90,13 @@ class MessageQueue implements TransportInterface
      */
     private function publish(array $captures): void
     {
-        $this->connection->requireQueue();
+        $bodies = [];
         foreach ($this->encoder->batches($captures, true) as $batch) {
-            foreach ($batch as $body) {
-                $this->publisher->publish(QueueConnection::TOPIC, $body);
-            }
+            $bodies = array_merge($bodies, array_values($batch));
+        }
+        $this->connection->requireRoomFor($bodies);
+        foreach ($bodies as $body) {
+            $this->publisher->publish(QueueConnection::TOPIC, $body);
         }
     }
 }

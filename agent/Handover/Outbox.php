@@ -6,6 +6,7 @@ namespace MagentoEventBridge\Agent\Handover;
 
 use Magento\Framework\App\ResourceConnection;
 use MagentoEventBridge\Agent\Capture\Capture;
+use MagentoEventBridge\Agent\Fence;
 
 /**
  * Hands over through a table in the store's own database.
@@ -13,6 +14,11 @@ use MagentoEventBridge\Agent\Capture\Capture;
 class Outbox implements TransportInterface
 {
     public const TABLE = 'eventbridge_outbox';
+
+    /**
+     * The size of the column. Magento switches strict mode off, and then the database cuts off what is longer.
+     */
+    private const MAX_BODY = 16777215;
 
     /**
      * @var ResourceConnection
@@ -24,10 +30,26 @@ class Outbox implements TransportInterface
      */
     private $encoder;
 
-    public function __construct(ResourceConnection $resource, CaptureEncoder $encoder)
-    {
+    /**
+     * @var StatementSize
+     */
+    private $statements;
+
+    /**
+     * @var Fence
+     */
+    private $fence;
+
+    public function __construct(
+        ResourceConnection $resource,
+        CaptureEncoder $encoder,
+        StatementSize $statements,
+        Fence $fence
+    ) {
         $this->resource = $resource;
         $this->encoder = $encoder;
+        $this->statements = $statements;
+        $this->fence = $fence;
     }
 
     public function isAvailable(): bool
@@ -41,8 +63,7 @@ class Outbox implements TransportInterface
     }
 
     /**
-     * Writes the captures, many in one statement: a statement has a limit (max_allowed_packet), which is
-     * 4 MB or less on some servers, and one that is over it costs the shop's whole transaction.
+     * Writes the captures, many in one statement. One that the database cannot hold is logged and left out.
      *
      * @param Capture[] $captures
      * @return void
@@ -50,20 +71,61 @@ class Outbox implements TransportInterface
     public function send(array $captures): void
     {
         foreach ($this->encoder->batches($captures) as $batch) {
-            $rows = [];
-            foreach ($batch as $key => $body) {
-                $rows[] = [
-                    'store_id' => $captures[$key]->getStoreId(),
-                    'subject' => $captures[$key]->getSubject(),
-                    'body' => $body,
-                ];
+            if ($this->fits($batch)) {
+                $this->write($captures, $batch);
+                continue;
             }
-            $this->write($rows);
+            foreach ($batch as $key => $body) {
+                if ($this->fits([$key => $body])) {
+                    $this->write($captures, [$key => $body]);
+                } else {
+                    $this->logTooLarge($captures[$key], strlen($body));
+                }
+            }
         }
     }
 
-    private function write(array $rows): void
+    /**
+     * Returns whether the database accepts the bodies in one statement.
+     */
+    private function fits(array $bodies): bool
     {
+        return max(array_map('strlen', $bodies)) <= self::MAX_BODY
+            && $this->statements->fits($this->resource->getConnection(), $bodies);
+    }
+
+    /**
+     * Writes bodies by the keys of their captures.
+     *
+     * @param Capture[] $captures
+     * @param string[] $bodies
+     * @return void
+     */
+    private function write(array $captures, array $bodies): void
+    {
+        $rows = [];
+        foreach ($bodies as $key => $body) {
+            $rows[] = [
+                'store_id' => $captures[$key]->getStoreId(),
+                'subject' => $captures[$key]->getSubject(),
+                'body' => $body,
+            ];
+        }
         $this->resource->getConnection()->insertMultiple($this->resource->getTableName(self::TABLE), $rows);
+    }
+
+    private function logTooLarge(Capture $capture, int $bytes): void
+    {
+        $limit = $this->statements->limit($this->resource->getConnection());
+        $this->fence->logLost(
+            sprintf(
+                'it has %d bytes of JSON, and the database accepts %d bytes in a column and %d in a statement (%s)',
+                $bytes,
+                self::MAX_BODY,
+                $limit,
+                StatementSize::SETTING
+            ),
+            [$capture]
+        );
     }
 }

@@ -67,6 +67,11 @@ class QueueConnection
     private $encoder;
 
     /**
+     * @var StatementSize
+     */
+    private $statements;
+
+    /**
      * @var \PhpAmqpLib\Channel\AMQPChannel|null
      */
     private $channel;
@@ -89,7 +94,8 @@ class QueueConnection
         ConfigPool $brokers,
         Factory $connections,
         ResourceConnection $resource,
-        MessageEncoder $encoder
+        MessageEncoder $encoder,
+        StatementSize $statements
     ) {
         $this->publishers = $publishers;
         $this->types = $types;
@@ -97,6 +103,7 @@ class QueueConnection
         $this->connections = $connections;
         $this->resource = $resource;
         $this->encoder = $encoder;
+        $this->statements = $statements;
     }
 
     /**
@@ -116,11 +123,13 @@ class QueueConnection
     }
 
     /**
-     * Checks that the database has the queue.
+     * Checks that the database has the queue, and can hold each body as a message.
      *
-     * @throws \RuntimeException if it has not
+     * @param string[] $bodies
+     * @return void
+     * @throws \RuntimeException if not
      */
-    public function requireQueue(): void
+    public function requireRoomFor(array $bodies): void
     {
         $connection = $this->resource->getConnection();
         $select = $connection->select()
@@ -130,6 +139,13 @@ class QueueConnection
             throw new \RuntimeException(
                 'there is no message queue ' . self::TOPIC . '; bin/magento setup:upgrade creates it'
             );
+        }
+        foreach ($bodies as $body) {
+            if (!$this->statements->fits($connection, [$this->encoder->encode(self::TOPIC, $body)])) {
+                throw new \RuntimeException(
+                    'a message is larger than the database accepts in a statement (' . StatementSize::SETTING . ')'
+                );
+            }
         }
     }
 

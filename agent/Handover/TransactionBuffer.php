@@ -358,9 +358,11 @@ class TransactionBuffer implements ResettableInterface
             return;
         }
         foreach ($waiting as list($transport, $captures)) {
-            $this->fence->run('sending', function () use ($transport, $captures): void {
+            try {
                 $this->sendAlone($transport, $captures);
-            });
+            } catch (\Throwable $failure) {
+                $this->fence->logLostBy($failure, $captures);
+            }
         }
     }
 
@@ -452,10 +454,12 @@ class TransactionBuffer implements ResettableInterface
             } catch (\Throwable $exception) {
                 throw $failure;
             }
-            $this->fence->log('writing ' . count($captures) . ' captures', $failure);
-            if ($transport !== $this->transports->fallback()) {
-                $this->sendWithin($connection, $this->transports->fallback(), $captures);
+            if ($transport === $this->transports->fallback()) {
+                $this->fence->logLostBy($failure, $captures);
+                return;
             }
+            $this->fence->log('writing ' . count($captures) . ' captures', $failure);
+            $this->sendWithin($connection, $this->transports->fallback(), $captures);
         }
     }
 

@@ -204,8 +204,21 @@ class Database extends \Zend_Db_Adapter_Abstract implements AdapterInterface
         return $name;
     }
 
-    public function fetchOne(array $select)
+    public function quote($value): string
     {
+        return "'" . addslashes($value) . "'";
+    }
+
+    /**
+     * @param string|array $select
+     * @return mixed
+     */
+    public function fetchOne($select)
+    {
+        if (is_string($select)) {
+            return $this->maxPacket;
+        }
+
         return $this->fetchRow($select)['id'] ?? false;
     }
 

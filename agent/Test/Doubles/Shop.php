@@ -25,6 +25,7 @@ use MagentoEventBridge\Agent\FullDetail\DetailLevel;
 use MagentoEventBridge\Agent\FullDetail\ViewCodes;
 use MagentoEventBridge\Agent\Handover\CaptureEncoder;
 use MagentoEventBridge\Agent\Handover\Outbox;
+use MagentoEventBridge\Agent\Handover\StatementSize;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Handover\Transports;
 use MagentoEventBridge\Agent\State\ObjectStates;
@@ -133,9 +134,9 @@ class Shop
      */
     public $observer;
 
-    public function __construct(array $otherTransports = [])
+    public function __construct(array $otherTransports = [], ?Database $database = null)
     {
-        $this->database = new Database();
+        $this->database = $database ?? new Database();
         $this->resource = new ResourceConnection($this->database);
         $this->settings = new Settings();
         $this->state = new State();
@@ -170,7 +171,7 @@ class Shop
             $this->resource,
             new Transports(
                 $this->settings,
-                new Outbox($this->resource, $this->encoder),
+                new Outbox($this->resource, $this->encoder, new StatementSize(), $this->fence),
                 $otherTransports,
                 Wiring::neverQueued()
             ),

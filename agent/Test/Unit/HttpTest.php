@@ -10,8 +10,10 @@ use MagentoEventBridge\Agent\Capture\Capture;
 use MagentoEventBridge\Agent\Handover\AfterResponse;
 use MagentoEventBridge\Agent\Handover\Http;
 use MagentoEventBridge\Agent\Handover\Outbox;
+use MagentoEventBridge\Agent\Handover\StatementSize;
 use MagentoEventBridge\Agent\Test\Doubles\Cache;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
+use MagentoEventBridge\Agent\Test\Doubles\Unencodable;
 use PHPUnit\Framework\TestCase;
 
 class HttpTest extends TestCase
@@ -48,7 +50,7 @@ class HttpTest extends TestCase
             $clients,
             new AfterResponse(
                 new Cache(),
-                new Outbox($this->shop->resource, $this->shop->encoder),
+                new Outbox($this->shop->resource, $this->shop->encoder, new StatementSize(), $this->shop->fence),
                 $this->shop->encoder,
                 $this->shop->execution,
                 $this->shop->fence
@@ -88,7 +90,7 @@ class HttpTest extends TestCase
     {
         $this->http->send([
             $this->shop->captures->make('a', 1, null),
-            new Capture('id', 'broken', NAN, null, 1, null, null),
+            Unencodable::capture(),
             $this->shop->captures->make('b', 1, null),
         ]);
         $this->send('c');
@@ -96,12 +98,13 @@ class HttpTest extends TestCase
         self::assertSame(['a', 'b', 'c'], $this->posted());
         self::assertSame([], $this->shop->database->written());
         self::assertCount(1, $this->shop->log->lines);
-        self::assertStringContainsString('encoding a capture of broken', $this->shop->log->lines[0]);
+        self::assertStringContainsString('lost 1 event: ', $this->shop->log->lines[0]);
+        self::assertStringContainsString('broken (id)', $this->shop->log->lines[0]);
     }
 
     public function testNothingIsPostedIfNoCaptureCanBeEncoded(): void
     {
-        $this->http->send([new Capture('id', 'broken', NAN, null, 1, null, null)]);
+        $this->http->send([Unencodable::capture()]);
 
         self::assertSame([], $this->bridge->bodies);
     }

@@ -10,15 +10,16 @@ use Magento\Framework\DataObject;
 use Magento\Framework\MessageQueue\ConnectionTypeResolver;
 use Magento\Framework\MessageQueue\MessageEncoder;
 use Magento\Framework\MessageQueue\Publisher\ConfigInterface;
-use MagentoEventBridge\Agent\Capture\Capture;
 use MagentoEventBridge\Agent\Handover\AfterResponse;
 use MagentoEventBridge\Agent\Handover\MessageQueue;
 use MagentoEventBridge\Agent\Handover\Outbox;
+use MagentoEventBridge\Agent\Handover\StatementSize;
 use MagentoEventBridge\Agent\Handover\QueueConnection;
 use MagentoEventBridge\Agent\Test\Doubles\Broker;
 use MagentoEventBridge\Agent\Test\Doubles\Cache;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
 use MagentoEventBridge\Agent\Test\Doubles\Wiring;
+use MagentoEventBridge\Agent\Test\Doubles\Unencodable;
 use PHPUnit\Framework\TestCase;
 
 class MessageQueueTest extends TestCase
@@ -117,7 +118,7 @@ class MessageQueueTest extends TestCase
         $this->shopWithQueueOf($connection);
         $this->shop->database->begin();
         $this->add('a');
-        $this->shop->buffer->add(new Capture('id', 'broken', NAN, null, 1, null, null));
+        $this->shop->buffer->add(Unencodable::capture());
         $this->add('b');
         $this->shop->database->commit();
         $this->add('c');
@@ -126,7 +127,8 @@ class MessageQueueTest extends TestCase
         self::assertSame([], $this->shop->database->written());
         self::assertSame([], $this->cache->saved);
         self::assertCount(1, $this->shop->log->lines);
-        self::assertStringContainsString('encoding a capture of broken', $this->shop->log->lines[0]);
+        self::assertStringContainsString('lost 1 event: ', $this->shop->log->lines[0]);
+        self::assertStringContainsString('broken (id)', $this->shop->log->lines[0]);
     }
 
     public function testALargeTransactionIsConfirmedBatchByBatch(): void
@@ -344,11 +346,12 @@ class MessageQueueTest extends TestCase
                 new ConfigPool($this->broker),
                 $this->connections = new Factory($this->broker),
                 $this->shop->resource,
-                new MessageEncoder()
+                new MessageEncoder(),
+                new StatementSize()
             ),
             new AfterResponse(
                 $this->cache = new Cache(),
-                new Outbox($this->shop->resource, $this->shop->encoder),
+                new Outbox($this->shop->resource, $this->shop->encoder, new StatementSize(), $this->shop->fence),
                 $this->shop->encoder,
                 $this->shop->execution,
                 $this->shop->fence

@@ -7,6 +7,7 @@ namespace MagentoEventBridge\Agent\Test\Unit;
 use MagentoEventBridge\Agent\Capture\Capture;
 use MagentoEventBridge\Agent\Handover\TransportInterface;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
+use MagentoEventBridge\Agent\Test\Doubles\Unencodable;
 use PHPUnit\Framework\TestCase;
 
 class TransactionBufferTest extends TestCase
@@ -62,13 +63,13 @@ class TransactionBufferTest extends TestCase
     {
         $this->shop->database->begin();
         $this->add('a');
-        $broken = new Capture('id', 'broken', NAN, null, 0, null, null);
-        $this->shop->buffer->add($broken);
+        $this->shop->buffer->add(Unencodable::capture());
         $this->add('b');
         $this->shop->database->commit();
 
         self::assertSame(['a', 'b'], $this->written());
-        self::assertStringContainsString('encoding a capture of broken', $this->shop->log->lines[0]);
+        self::assertStringContainsString('lost 1 event: ', $this->shop->log->lines[0]);
+        self::assertStringContainsString('broken (id)', $this->shop->log->lines[0]);
     }
 
     /**

@@ -1,0 +1,276 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Test\Database;
+
+use MagentoEventBridge\Agent\Capture\Capture;
+use MagentoEventBridge\Agent\Handover\TransportInterface;
+use MagentoEventBridge\Agent\Test\Doubles\RealDatabase;
+use MagentoEventBridge\Agent\Test\Doubles\Shop;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * What a save of the shop goes through when the outbox of a real database server does not accept captures.
+ */
+class FaultsTest extends TestCase
+{
+    private const PACKET = 1048576;
+    private const SIGNAL = 'CREATE TRIGGER fault BEFORE INSERT ON shop_eventbridge_outbox FOR EACH ROW'
+        . " SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = ";
+
+    /**
+     * @var Shop
+     */
+    private $shop;
+
+    /**
+     * @var \PDO
+     */
+    private $admin;
+
+    protected function setUp(): void
+    {
+        $this->admin = new \PDO(getenv('AGENT_TEST_ADMIN_DSN'), 'root', '');
+        $this->admin->setAttribute(\PDO::ATTR_ERRMODE, \PDO::ERRMODE_EXCEPTION);
+        $this->admin->exec('SET GLOBAL max_allowed_packet = ' . self::PACKET);
+        $this->admin->exec('DROP TABLE IF EXISTS shop_eventbridge_outbox, shop_orders');
+        $this->admin->exec('CREATE TABLE shop_orders (note TEXT) ENGINE=InnoDB');
+        $this->admin->exec(
+            'CREATE TABLE shop_eventbridge_outbox (id BIGINT PRIMARY KEY AUTO_INCREMENT,'
+            . ' store_id INT UNSIGNED NOT NULL DEFAULT 0, subject VARCHAR(255), body MEDIUMBLOB NOT NULL) ENGINE=InnoDB'
+        );
+        $this->shop = $this->shop();
+    }
+
+    public function testACaptureOverThePacketLimitCostsOnlyItself(): void
+    {
+        $this->save(['a' => 10, 'large' => 2 * self::PACKET, 'b' => 10]);
+
+        self::assertSame(['a', 'b'], $this->written());
+        self::assertTrue($this->isSaved());
+        $this->assertLost(['large'], 'max_allowed_packet');
+    }
+
+    /**
+     * Quoting in SQL makes a capture larger than its JSON.
+     */
+    public function testACaptureThatOnlyQuotingMakesTooLargeCostsOnlyItself(): void
+    {
+        $this->save(['a' => 10, 'quoted' => intdiv(self::PACKET, 3)], '"');
+
+        self::assertSame(['a'], $this->written());
+        self::assertTrue($this->isSaved());
+        $this->assertLost(['quoted'], 'max_allowed_packet');
+    }
+
+    /**
+     * @testWith [0]
+     *           [1]
+     */
+    public function testALargeCaptureThatFitsIsWritten(int $level): void
+    {
+        $this->save(['a' => 10, 'fits' => self::PACKET - 4096, 'b' => 10], 'x', $level);
+
+        self::assertSame(['a', 'fits', 'b'], $this->written());
+        self::assertSame([], $this->shop->log->lines);
+    }
+
+    /**
+     * A batch of small captures may be over a very small limit, too.
+     */
+    public function testCapturesThatFitOneByOneAreAllWritten(): void
+    {
+        $this->admin->exec('SET GLOBAL max_allowed_packet = 131072');
+        $this->shop = $this->shop();
+        $this->save(array_fill_keys(range(1, 100), 5000));
+
+        self::assertSame(array_map('strval', range(1, 100)), $this->written());
+        self::assertSame([], $this->shop->log->lines);
+    }
+
+    /**
+     * Without strict mode, which Magento switches off, the database would cut it off without an error.
+     */
+    public function testACaptureOverTheColumnsSizeCostsOnlyItself(): void
+    {
+        $this->admin->exec('SET GLOBAL max_allowed_packet = 67108864');
+        $this->shop = $this->shop();
+        $this->save(['a' => 10, 'large' => 16777216, 'b' => 10]);
+
+        self::assertSame(['a', 'b'], $this->written());
+        self::assertTrue($this->isSaved());
+        $this->assertLost(['large'], '16777215');
+    }
+
+    public function testWithoutATransactionALargeCaptureIsLoggedAsLost(): void
+    {
+        $this->save(['large' => 2 * self::PACKET], 'x', 0);
+
+        self::assertSame([], $this->written());
+        $this->assertLost(['large'], 'max_allowed_packet');
+    }
+
+    public function testWhatAnotherTransportRefusesAndTheOutboxCannotHoldCostsOnlyItself(): void
+    {
+        $this->shop->handOverBy(['http' => new class implements TransportInterface {
+            public function isAvailable(): bool
+            {
+                return true;
+            }
+
+            public function isTransactional(): bool
+            {
+                return false;
+            }
+
+            public function send(array $captures): void
+            {
+                throw new \RuntimeException('too large');
+            }
+        }]);
+        $this->shop->settings->values['aws_eventbridge/agent/transport'] = 'http';
+        $this->save(['a' => 10, 'large' => 2 * self::PACKET, 'b' => 10]);
+
+        self::assertSame(['a', 'b'], $this->written());
+        self::assertTrue($this->isSaved());
+        $this->assertLost(['large'], 'max_allowed_packet');
+    }
+
+    /**
+     * @dataProvider faults
+     */
+    public function testAFaultOfTheTableCostsNoSave(string $break, string $reason, string $repair): void
+    {
+        foreach (array_filter(explode(';', $break)) as $statement) {
+            $this->admin->exec($statement);
+        }
+        try {
+            $this->shop = $this->shop();
+            $this->save(['a' => 10, 'b' => 10]);
+        } finally {
+            foreach (array_filter(explode(';', $repair)) as $statement) {
+                $this->admin->exec($statement);
+            }
+        }
+
+        self::assertTrue($this->isSaved());
+        $this->assertLost(['a', 'b'], $reason);
+    }
+
+    public function faults(): array
+    {
+        return [
+            'table missing' => ['DROP TABLE shop_eventbridge_outbox', '1146', ''],
+            'table of another shape' => [
+                'ALTER TABLE shop_eventbridge_outbox ADD needed INT NOT NULL, DROP COLUMN subject', '1054', '',
+            ],
+            'no right to write' => [
+                "REVOKE ALL ON magento.* FROM 'shop'@'%';GRANT SELECT ON magento.* TO 'shop'@'%';"
+                . "GRANT INSERT ON magento.shop_orders TO 'shop'@'%'",
+                '1142',
+                "GRANT ALL ON magento.* TO 'shop'@'%'",
+            ],
+            'unknown to the engine' => [
+                'ALTER TABLE shop_eventbridge_outbox DISCARD TABLESPACE', '1814', '',
+            ],
+            'table locked' => [
+                'SET GLOBAL lock_wait_timeout = 1;LOCK TABLES shop_eventbridge_outbox READ',
+                '1205',
+                'UNLOCK TABLES;SET GLOBAL lock_wait_timeout = DEFAULT',
+            ],
+            'row locks' => [self::SIGNAL . '1205', '1205', ''],
+            'table full' => [self::SIGNAL . '1114', '1114', ''],
+            'disk full' => [self::SIGNAL . '1021', '1021', ''],
+            'table crashed' => [self::SIGNAL . '1194', '1194', ''],
+        ];
+    }
+
+    /**
+     * The database has taken back the shop's transaction too, so that it must not seem committed.
+     */
+    public function testALostConnectionFailsTheCommitAndCapturesNothing(): void
+    {
+        $this->shop->database->begin();
+        $this->shop->database->query('INSERT INTO shop_orders VALUES (?)', ['an order']);
+        $this->add('a', 'x');
+        $this->admin->exec('KILL ' . $this->shop->database->fetchOne('SELECT CONNECTION_ID()'));
+        try {
+            $this->shop->database->commit();
+            $isCommitted = true;
+        } catch (\PDOException $failure) {
+            $isCommitted = false;
+        }
+
+        self::assertFalse($isCommitted);
+        self::assertFalse($this->isSaved());
+        self::assertSame([], $this->written());
+    }
+
+    private function shop(): Shop
+    {
+        $database = new RealDatabase(getenv('AGENT_TEST_DSN'), 'shop', getenv('AGENT_TEST_PASSWORD'));
+
+        return new Shop([], $database);
+    }
+
+    /**
+     * Saves an order with captures of these sizes, by event.
+     *
+     * @param int[] $sizes
+     * @param string $letter that they consist of
+     * @param int $level of transactions
+     * @return void
+     */
+    private function save(array $sizes, string $letter = 'x', int $level = 1): void
+    {
+        if ($level) {
+            $this->shop->database->begin();
+        }
+        $this->shop->database->query('INSERT INTO shop_orders VALUES (?)', ['an order']);
+        foreach ($sizes as $event => $size) {
+            $this->add((string)$event, str_repeat($letter, $size));
+        }
+        if ($level) {
+            $this->shop->database->commit();
+        }
+    }
+
+    private function add(string $event, string $note): void
+    {
+        $capture = new Capture('id-' . $event, $event, 1.5, null, 1, 'order/000000012', null);
+        $capture->show(['note' => $note]);
+        $this->shop->buffer->add($capture);
+    }
+
+    private function isSaved(): bool
+    {
+        return (bool)$this->admin->query('SELECT COUNT(*) FROM shop_orders')->fetchColumn();
+    }
+
+    /**
+     * @return string[] the events in the outbox
+     */
+    private function written(): array
+    {
+        $bodies = $this->admin->query('SELECT body FROM shop_eventbridge_outbox ORDER BY id');
+
+        return array_map(function (string $body): string {
+            return json_decode($body)->event;
+        }, $bodies->fetchAll(\PDO::FETCH_COLUMN));
+    }
+
+    /**
+     * The log names each lost event, what it is about, and the reason.
+     */
+    private function assertLost(array $events, string $reason): void
+    {
+        $log = implode("\n", $this->shop->log->lines);
+        foreach ($events as $event) {
+            self::assertStringContainsString($event . ' of order/000000012 (id-' . $event . ')', $log);
+        }
+        self::assertSame(count($events), substr_count($log, 'order/000000012'), $log);
+        self::assertStringContainsString($reason, $log);
+        self::assertStringContainsString('audit --repair', $log);
+    }
+}

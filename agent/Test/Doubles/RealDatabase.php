@@ -1,0 +1,124 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MagentoEventBridge\Agent\Test\Doubles;
+
+use Magento\Framework\Model\CallbackPool;
+
+/**
+ * A connection to a real database server that behaves as Magento's: it counts nested transactions and, when it was
+ * lost, connects again and repeats the statement.
+ */
+class RealDatabase extends Database
+{
+    private const LOST = [2006, 2013];
+
+    /**
+     * @var string[] name of the database source, user, password
+     */
+    private $options;
+
+    /**
+     * @var int
+     */
+    private $level = 0;
+
+    public function __construct(string $dsn, string $user, string $password)
+    {
+        $this->options = [$dsn, $user, $password];
+        $this->connect();
+    }
+
+    public function begin(): void
+    {
+        if ($this->level++ === 0) {
+            $this->pdo->beginTransaction();
+        }
+    }
+
+    public function commit(): void
+    {
+        $this->plugin->beforeCommit($this);
+        if (--$this->level === 0) {
+            $this->pdo->commit();
+            array_map('call_user_func', CallbackPool::get(spl_object_hash($this)));
+        }
+        $this->plugin->afterCommit($this, $this);
+    }
+
+    public function rollBack(): void
+    {
+        $this->plugin->beforeRollBack($this);
+        if (--$this->level === 0) {
+            $this->pdo->rollBack();
+        }
+        CallbackPool::clear(spl_object_hash($this));
+        $this->plugin->afterRollBack($this, $this);
+    }
+
+    public function getTransactionLevel(): int
+    {
+        return $this->level;
+    }
+
+    public function query(string $sql, array $values = []): void
+    {
+        $this->statement($sql, $values);
+    }
+
+    public function insertMultiple(string $table, array $rows): void
+    {
+        $columns = array_keys($rows[0]);
+        $row = '(' . implode(', ', array_fill(0, count($columns), '?')) . ')';
+        $this->statement(
+            'INSERT INTO ' . $table . ' (' . implode(', ', $columns) . ') VALUES '
+                . implode(', ', array_fill(0, count($rows), $row)),
+            array_merge(...array_map('array_values', $rows))
+        );
+    }
+
+    /**
+     * @param string|array $select
+     * @return mixed
+     */
+    public function fetchOne($select)
+    {
+        return is_array($select) ? '1' : $this->statement($select, [])->fetchColumn();
+    }
+
+    public function quote($value): string
+    {
+        return $this->pdo->quote($value);
+    }
+
+    private function statement(string $sql, array $values): \PDOStatement
+    {
+        try {
+            return $this->execute($sql, $values);
+        } catch (\PDOException $failure) {
+            if (!in_array($failure->errorInfo[1], self::LOST, true)) {
+                throw $failure;
+            }
+            $this->connect();
+
+            return $this->execute($sql, $values);
+        }
+    }
+
+    private function execute(string $sql, array $values): \PDOStatement
+    {
+        $statement = $this->pdo->prepare($sql);
+        $statement->execute($values);
+
+        return $statement;
+    }
+
+    private function connect(): void
+    {
+        $this->pdo = new \PDO(...$this->options);
+        $this->pdo->setAttribute(\PDO::ATTR_ERRMODE, \PDO::ERRMODE_EXCEPTION);
+        $this->pdo->setAttribute(\PDO::ATTR_EMULATE_PREPARES, true);
+        $this->pdo->exec("SET SQL_MODE=''");
+    }
+}
