@@ -75,9 +75,7 @@ class MessageQueue implements TransportInterface
             return;
         }
         $publish = function (array $batch): array {
-            $this->connection->publish($batch);
-
-            return [];
+            return $this->connection->publish($batch);
         };
         $this->afterResponse->send(self::BROKER, $captures, $publish, true);
     }

@@ -12,6 +12,7 @@ use Magento\Framework\App\ResourceConnection;
 use Magento\Framework\MessageQueue\ConnectionTypeResolver;
 use Magento\Framework\MessageQueue\MessageEncoder;
 use Magento\Framework\MessageQueue\Publisher\ConfigInterface;
+use PhpAmqpLib\Exception\AMQPProtocolChannelException;
 use PhpAmqpLib\Message\AMQPMessage;
 
 /**
@@ -35,6 +36,11 @@ class QueueConnection
     private const QUEUES = 'queue';
     private const CONFIRM_SECONDS = 3;
     private const PERSISTENT = 2;
+
+    /**
+     * The broker's answer to a message that is larger than its max_message_size.
+     */
+    private const PRECONDITION_FAILED = 406;
 
     /**
      * @var ConfigInterface
@@ -153,10 +159,10 @@ class QueueConnection
      * Publishes captures to the broker and waits for all confirmations.
      *
      * @param string[] $batch the JSON of captures by their IDs
-     * @return void
+     * @return string[] the ID of a capture that the broker refuses as it is too large, in a batch of its own
      * @throws \Exception if there is no queue, or the broker does not confirm
      */
-    public function publish(array $batch): void
+    public function publish(array $batch): array
     {
         try {
             $channel = $this->openQueue();
@@ -170,8 +176,19 @@ class QueueConnection
             }
         } catch (\Throwable $failure) {
             $this->disconnect();
+            if (count($batch) === 1 && $this->isTooLarge($failure)) {
+                return array_keys($batch);
+            }
             throw $failure;
         }
+
+        return [];
+    }
+
+    private function isTooLarge(\Throwable $failure): bool
+    {
+        return $failure instanceof AMQPProtocolChannelException
+            && $failure->getCode() === self::PRECONDITION_FAILED;
     }
 
     /**

@@ -29,6 +29,13 @@ class Broker implements PublisherInterface
     public $refuses = false;
 
     /**
+     * The longest message, in bytes.
+     *
+     * @var int
+     */
+    public $maxMessage = PHP_INT_MAX;
+
+    /**
      * What the agent's channels were asked for.
      *
      * @var string[]

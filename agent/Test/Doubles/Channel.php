@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Test\Doubles;
 
+use PhpAmqpLib\Exception\AMQPProtocolChannelException;
 use PhpAmqpLib\Message\AMQPMessage;
 
 /**
@@ -98,6 +99,10 @@ class Channel
     {
         if (!$this->isOpen) {
             throw new \RuntimeException('the channel is closed');
+        }
+        if (strlen($message->body) > $this->broker->maxMessage) {
+            $this->isOpen = false;
+            throw new AMQPProtocolChannelException('PRECONDITION_FAILED - message size', 406);
         }
         if ($this->isConfirming) {
             $this->pending[++$this->counted] = true;

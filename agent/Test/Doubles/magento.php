@@ -585,6 +585,12 @@ namespace Magento\Framework\MessageQueue\Publisher {
     }
 }
 
+namespace PhpAmqpLib\Exception {
+    class AMQPProtocolChannelException extends \Exception
+    {
+    }
+}
+
 namespace PhpAmqpLib\Message {
     class AMQPMessage
     {

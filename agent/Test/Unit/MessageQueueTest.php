@@ -110,6 +110,50 @@ class MessageQueueTest extends TestCase
     }
 
     /**
+     * The broker is not left alone then, as after a failure.
+     */
+    public function testAMessageOverTheBrokersLimitGoesToTheOutboxAndCostsNoOther(): void
+    {
+        $this->shopWithQueueOf('amqp');
+        $this->broker->maxMessage = 300000;
+        $this->shop->database->begin();
+        $this->add('a');
+        $this->addLarge('large', 400000);
+        $this->add('b');
+        $this->shop->database->commit();
+        $this->add('c');
+
+        self::assertSame(['a', 'b', 'c'], $this->published());
+        self::assertSame(['large'], array_column($this->shop->database->written(), 'event'));
+        self::assertSame([], $this->cache->saved);
+        self::assertSame([], $this->shop->log->lines);
+    }
+
+    /**
+     * Magento encodes the JSON once more, so that a message is larger than a row of the outbox.
+     *
+     * @testWith [0]
+     *           [1]
+     */
+    public function testAMessageThatADatabaseStatementCannotHoldGoesToTheOutbox(int $level): void
+    {
+        $this->shopWithQueueOf('db');
+        $this->shop->database->maxPacket = 500000;
+        if ($level) {
+            $this->shop->database->begin();
+        }
+        $this->addLarge('large', 100000, '"');
+        if ($level) {
+            $this->shop->database->commit();
+        }
+        $this->add('b');
+
+        self::assertSame(['b'], $this->published());
+        self::assertSame(['large'], array_column($this->shop->database->written(), 'event'));
+        self::assertStringContainsString('max_allowed_packet', $this->shop->log->lines[0]);
+    }
+
+    /**
      * @testWith ["amqp"]
      *           ["db"]
      */
@@ -373,6 +417,13 @@ class MessageQueueTest extends TestCase
     private function add(string $event, int $storeId = 1): void
     {
         $this->shop->buffer->add($this->shop->captures->make($event, $storeId, null));
+    }
+
+    private function addLarge(string $event, int $size, string $letter = 'x'): void
+    {
+        $capture = $this->shop->captures->make($event, 1, null);
+        $capture->show(['note' => str_repeat($letter, $size)]);
+        $this->shop->buffer->add($capture);
     }
 
     private function published(): array
