@@ -424,7 +424,7 @@ class TransactionBuffer implements ResettableInterface
             if ($transport === $this->transports->fallback()) {
                 throw $failure;
             }
-            $this->fence->log('sending ' . count($captures) . ' captures', $failure);
+            $this->fence->log('handing over ' . count($captures) . ' captures, which go to the outbox', $failure);
             $this->transports->fallback()->send($captures);
         }
     }
@@ -458,7 +458,7 @@ class TransactionBuffer implements ResettableInterface
                 $this->fence->logLostBy($failure, $captures);
                 return;
             }
-            $this->fence->log('writing ' . count($captures) . ' captures', $failure);
+            $this->fence->log('handing over ' . count($captures) . ' captures, which go to the outbox', $failure);
             $this->sendWithin($connection, $this->transports->fallback(), $captures);
         }
     }
