@@ -36,11 +36,23 @@ class CronRun implements WatcherInterface
     private $schedules;
 
     /**
+     * @var float
+     */
+    private $secondsToSave;
+
+    /**
      * Group and start time of the running jobs, by their codes.
      *
      * @var array[]
      */
     private $running = [];
+
+    /**
+     * The codes of jobs that were started here, as keys.
+     *
+     * @var bool[]
+     */
+    private $started = [];
 
     /**
      * The IDs of schedules whose end was captured here, as keys.
@@ -53,12 +65,18 @@ class CronRun implements WatcherInterface
      * @param CronJob $snapshots
      * @param CaptureRecorder $recorder
      * @param ScheduleResource $schedules
+     * @param float $secondsToSave how long a process may take to save how its job ended
      */
-    public function __construct(CronJob $snapshots, CaptureRecorder $recorder, ScheduleResource $schedules)
-    {
+    public function __construct(
+        CronJob $snapshots,
+        CaptureRecorder $recorder,
+        ScheduleResource $schedules,
+        float $secondsToSave = 1.0
+    ) {
         $this->snapshots = $snapshots;
         $this->recorder = $recorder;
         $this->schedules = $schedules;
+        $this->secondsToSave = $secondsToSave;
     }
 
     /**
@@ -131,36 +149,60 @@ class CronRun implements WatcherInterface
     /**
      * Captures those of the running jobs that Magento has given up: they were killed, or never ended.
      *
-     * Magento marks them by SQL, without a message, or as timed out, and then it deletes old ones. A job that failed
-     * has its own message, and was captured where it ran.
+     * Magento marks them by SQL: as timed out, and then it deletes old ones; or without a message, when it starts the job
+     * again: several processes may have seen it running, and the one that starts it captures. A job that failed has
+     * its own message, and was captured where it ran. Magento also marks a job whose process has released the job's
+     * lock and is about to save how it ended: so they are read again after a moment.
      *
      * @param array[] $running
      * @return void
      */
     public function givenUp(array $running): void
     {
-        $running = array_diff_key($running, $this->ended);
+        $givenUp = $this->messagesOfGivenUp(array_diff_key($running, $this->ended));
+        if ($givenUp) {
+            usleep((int)($this->secondsToSave * 1e6));
+            $givenUp = $this->messagesOfGivenUp(array_intersect_key($running, $givenUp));
+        }
+        foreach ($givenUp as $id => $messages) {
+            $this->ended[$id] = true;
+            $code = $running[$id]['job_code'];
+            $snapshot = $this->snapshots->of($code, null, Schedule::STATUS_ERROR, $messages, null);
+            $this->recorder->record(self::FINISHED, null, $snapshot);
+        }
+    }
+
+    /**
+     * Returns the messages of the jobs that are given up now, by the IDs of their schedules.
+     *
+     * @param array[] $running
+     * @return (string|null)[]
+     */
+    private function messagesOfGivenUp(array $running): array
+    {
         if (!$running) {
-            return;
+            return [];
         }
         $connection = $this->schedules->getConnection();
         $select = $connection->select()
             ->from($this->schedules->getMainTable(), ['schedule_id', 'status', 'messages'])
             ->where('schedule_id IN (?)', array_keys($running));
         $now = array_column($connection->fetchAll($select), null, 'schedule_id');
+        $givenUp = [];
         foreach ($running as $id => $schedule) {
             $isDeleted = !isset($now[$id]);
             $messages = $isDeleted ? self::TIME_OUT : $now[$id]['messages'];
             $isGivenUp = $isDeleted
                 ? (bool)$schedule['is_overdue']
-                : $now[$id]['status'] === Schedule::STATUS_ERROR && ($messages === null || $messages === self::TIME_OUT);
+                : $now[$id]['status'] === Schedule::STATUS_ERROR
+                    && ($messages === self::TIME_OUT
+                        || $messages === null && isset($this->started[$schedule['job_code']]));
             if ($isGivenUp) {
-                $this->ended[$id] = true;
-                $code = $schedule['job_code'];
-                $snapshot = $this->snapshots->of($code, null, Schedule::STATUS_ERROR, $messages, null);
-                $this->recorder->record(self::FINISHED, null, $snapshot);
+                $givenUp[$id] = $messages;
             }
         }
+
+        return $givenUp;
     }
 
     /**
@@ -169,6 +211,7 @@ class CronRun implements WatcherInterface
     private function start(string $job, ?string $group): void
     {
         $this->running[$job] = [$group, microtime(true)];
+        $this->started[$job] = true;
         if ($this->recorder->isOn(self::STARTED, null)) {
             $snapshot = $this->snapshots->of($job, $group, Schedule::STATUS_RUNNING, null, null);
             $this->recorder->record(self::STARTED, null, $snapshot);

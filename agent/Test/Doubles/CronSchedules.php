@@ -14,9 +14,15 @@ class CronSchedules
      */
     private $rows;
 
-    public function __construct(array $rows)
+    /**
+     * @var array[] the rows from the second query on, where they differ
+     */
+    private $later;
+
+    public function __construct(array $rows, array $later = [])
     {
         $this->rows = $rows;
+        $this->later = $later;
     }
 
     public function select(): self
@@ -36,6 +42,9 @@ class CronSchedules
 
     public function fetchAll(): array
     {
-        return array_values($this->rows);
+        $rows = $this->rows;
+        $this->rows = array_replace($this->rows, $this->later);
+
+        return array_values($rows);
     }
 }

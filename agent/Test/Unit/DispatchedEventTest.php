@@ -304,6 +304,8 @@ class DispatchedEventTest extends TestCase
             5 => ['schedule_id' => '5', 'status' => 'success', 'messages' => null],
         ];
         $runs = $this->cronRuns($rows);
+        $runs->on('cron_job_run', new DataObject(['job_name' => 'cron/default/clean']));
+        $this->shop->database->written();
         $running = array_fill_keys([1, 2, 3, 4, 5, 7], ['job_code' => 'clean', 'is_overdue' => '0']);
         $running[6] = ['job_code' => 'clean', 'is_overdue' => '1'];
         $runs->givenUp($running);
@@ -313,6 +315,36 @@ class DispatchedEventTest extends TestCase
         self::assertSame(['Time out', null, 'Time out'], array_column($snapshots, 'messages'));
         self::assertSame(['error', 'error', 'error'], array_column($snapshots, 'status'));
         self::assertSame(['default', 'default', 'default'], array_column($snapshots, 'group_id'));
+    }
+
+    /**
+     * The process releases the job's lock before it saves how the job ended; another process that gets the lock then
+     * marks the job as given up.
+     */
+    public function testACronJobThatIsAboutToBeSavedAsFinishedIsNotGivenUp(): void
+    {
+        $this->shop->state->area = 'crontab';
+        $runs = $this->cronRuns(
+            [1 => ['schedule_id' => '1', 'status' => 'error', 'messages' => null]],
+            [1 => ['schedule_id' => '1', 'status' => 'success', 'messages' => null]]
+        );
+        $runs->on('cron_job_run', new DataObject(['job_name' => 'cron/default/clean']));
+        $this->shop->database->written();
+        $runs->givenUp([1 => ['job_code' => 'clean', 'is_overdue' => '0']]);
+
+        self::assertSame([], $this->shop->database->written());
+    }
+
+    /**
+     * As on two machines whose crons start at the same time.
+     */
+    public function testAProcessThatDidNotStartTheJobAgainDoesNotCaptureThatItWasGivenUp(): void
+    {
+        $this->shop->state->area = 'crontab';
+        $runs = $this->cronRuns([1 => ['schedule_id' => '1', 'status' => 'error', 'messages' => null]]);
+        $runs->givenUp([1 => ['job_code' => 'clean', 'is_overdue' => '0']]);
+
+        self::assertSame([], $this->shop->database->written());
     }
 
     public function testARefusedTokenIsSentAndTheExceptionGoesOn(): void
@@ -384,10 +416,10 @@ class DispatchedEventTest extends TestCase
         return $watcher;
     }
 
-    private function cronRuns(array $rows = []): CronRun
+    private function cronRuns(array $rows = [], array $later = []): CronRun
     {
         $schedules = new Schedules();
-        $schedules->connection = new CronSchedules($rows);
+        $schedules->connection = new CronSchedules($rows, $later);
         $config = new class implements ConfigInterface {
             public function getJobs()
             {
@@ -395,7 +427,7 @@ class DispatchedEventTest extends TestCase
             }
         };
 
-        return new CronRun(new CronJob($config), $this->shop->recorder, $schedules);
+        return new CronRun(new CronJob($config), $this->shop->recorder, $schedules, 0.0);
     }
 
     private function plugin(RefusedCustomer $watcher): CaptureRefusedCustomer
