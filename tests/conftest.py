@@ -6,6 +6,7 @@ import random
 import signal
 from collections.abc import Callable
 
+import botocore.session
 import uvloop
 
 from tests.support.magento_broker import magento_broker
@@ -33,6 +34,10 @@ def pytest_report_header() -> str:
 def pytest_sessionstart() -> None:
     """Stop servers and remove their folders on SIGTERM, as on Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Each session of botocore reads its descriptions of services again: a third of the time of
+    # the tests that use it.
+    loader = botocore.session.create_loader()
+    botocore.session.create_loader = lambda *_: loader
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

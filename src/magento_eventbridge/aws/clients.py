@@ -33,6 +33,7 @@ class Clients:
 
     def __init__(self, destination: Destination) -> None:
         self._destination = destination
+        self._session = botocore.session.Session()
         self._clients: dict[str, Any] = {}
 
     @property
@@ -55,7 +56,7 @@ class Clients:
                 CredentialsFinder().current(self._destination.credentials, self.region)
             )
             try:
-                self._clients[service] = botocore.session.Session().create_client(
+                self._clients[service] = self._session.create_client(
                     service,
                     region_name=self.region,
                     endpoint_url=self._destination.endpoint_url if service in _BUSES else None,

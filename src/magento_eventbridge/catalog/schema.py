@@ -1,6 +1,9 @@
 """The JSON Schema of each event's detail, with metadata and tracking."""
 
+from functools import lru_cache
 from typing import Any
+
+from pydantic import BaseModel
 
 from magento_eventbridge.catalog.event import DetailLevel, EventDefinition
 from magento_eventbridge.events.detail import FULL_ONLY, Detail
@@ -13,7 +16,7 @@ COMMON = tuple(Detail.model_fields)
 
 def detail_schema(event: EventDefinition, level: DetailLevel = "documented") -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of an event's detail."""
-    model = at_level(event.detail.model_json_schema(mode="serialization"), level)
+    model = at_level(model_schema(event.detail), level)
     own, common = _parted(model["properties"])
     return {
         "$schema": DIALECT,
@@ -25,6 +28,13 @@ def detail_schema(event: EventDefinition, level: DetailLevel = "documented") -> 
         "required": [*(name for name in model["required"] if name in own), "metadata"],
         "$defs": model["$defs"],
     }
+
+
+# Bounded: declared events have new models each time that their file is read.
+@lru_cache(maxsize=256)
+def model_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON Schema of what a model writes; who changes it must copy it first."""
+    return model.model_json_schema(mode="serialization")
 
 
 def at_level(schema: dict[str, Any], level: DetailLevel) -> dict[str, Any]:

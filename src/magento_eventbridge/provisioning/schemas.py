@@ -5,6 +5,7 @@ All are made of the events' classes, as EventBridge hands events to targets.
 
 import re
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ from magento_eventbridge import __version__
 from magento_eventbridge.catalog import EventDefinition
 from magento_eventbridge.catalog.event import DetailLevel
 from magento_eventbridge.catalog.event_classes import class_of
-from magento_eventbridge.catalog.schema import DIALECT, at_level
+from magento_eventbridge.catalog.schema import DIALECT, at_level, model_schema
 
 Json = dict[str, Any]
 
@@ -151,8 +152,7 @@ def async_api_3(
 
 
 def _event_schema(subject: Subject) -> Json:
-    plain = class_of(subject.event).model_json_schema(mode="serialization")
-    schema = at_level(plain, subject.level)
+    schema = deepcopy(at_level(model_schema(class_of(subject.event)), subject.level))
     schema["properties"]["detail-type"]["const"] = subject.sent
     return schema
 
