@@ -2,6 +2,7 @@
 
 import json
 import re
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -1181,3 +1182,11 @@ def test_a_details_model_cannot_be_changed():
     model = meaning(PLACED).detail.model_validate(detail(PLACED) | {"metadata": METADATA})
     with pytest.raises(ValueError, match="frozen"):
         model.id = "other"  # type: ignore[attr-defined]
+
+
+def test_the_row_of_an_event_is_that_of_its_snapshot():
+    order, cart = BY_DETAIL_TYPE["OrderCreated"], BY_DETAIL_TYPE["CartProductAdded"]
+    for value, expected in (("7", "7"), (7, "7"), (None, ""), ("x", ""), ("9" * 30, "")):
+        capture = Capture(str(uuid.uuid4()), "x", 1.0, snapshot={"entity_id": value})
+        assert order.entity_of(capture) == expected
+        assert cart.entity_of(capture) == ""

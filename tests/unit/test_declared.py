@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.captures import Capture, read_capture
-from magento_eventbridge.catalog import DOCUMENTED
+from magento_eventbridge.catalog import BY_DETAIL_TYPE, DOCUMENTED
 from magento_eventbridge.catalog.declared import (
     Declaration,
     DeclarationsUnknownError,
@@ -26,6 +26,7 @@ from magento_eventbridge.catalog.declared import (
     cast,
     is_secret,
 )
+from magento_eventbridge.catalog.event_classes import class_of
 from magento_eventbridge.catalog.schema import detail_schema
 from magento_eventbridge.declarations import editing, elements, exported, reading
 from magento_eventbridge.declarations.catalogs import catalog_of
@@ -39,6 +40,7 @@ from magento_eventbridge.delivery.ports import Claim
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.delivery.verdicts import Answer, Fate, Verdict
 from magento_eventbridge.doctor.declarations import declarations, unused_declarations
+from magento_eventbridge.events import OrderPlaced
 from magento_eventbridge.journal.recorder import Recorder, Retention
 from magento_eventbridge.provisioning import patterns
 from magento_eventbridge.settings.model import Settings
@@ -644,6 +646,12 @@ def test_rules_know_own_events_and_their_fields(tmp_path):
     assert made["detail"] == {"customer_id": [7]}
     with pytest.raises(patterns.PatternError, match="did you mean 'customer_id'"):
         patterns.make(["shop"], known, filters=["custmer_id=7"])
+
+
+def test_an_own_event_has_a_class_as_the_documented_ones_have(tmp_path):
+    event = reading.read_store(store(tmp_path)).catalog().by_name["LoyaltyPointsChanged"]
+    assert class_of(event).model_fields["detail"].annotation is event.detail
+    assert class_of(BY_DETAIL_TYPE["OrderPlaced"]) is OrderPlaced
 
 
 def test_new_declarations_change_the_routes():

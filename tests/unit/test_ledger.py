@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.catalog import BY_DETAIL_TYPE
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.lane import Pending
 from magento_eventbridge.delivery.observer import Call, Settlement
@@ -251,14 +250,6 @@ def test_an_event_that_is_in_two_ledgers_is_listed_once(tmp_path):
     written(tmp_path / "b", call([one]))
     archive = LedgerArchive([tmp_path / "a", tmp_path / "b", tmp_path / "none"])
     assert [entry.verdict for entry in archive.of_order("000000007")] == ["delivered"]
-
-
-def test_the_row_of_an_event_is_that_of_its_snapshot():
-    order, cart = BY_DETAIL_TYPE["OrderCreated"], BY_DETAIL_TYPE["CartProductAdded"]
-    for value, expected in (("7", "7"), (7, "7"), (None, ""), ("x", ""), ("9" * 30, "")):
-        capture = Capture(str(uuid.uuid4()), "x", 1.0, snapshot={"entity_id": value})
-        assert order.entity_of(capture) == expected
-        assert cart.entity_of(capture) == ""
 
 
 def killed_ledger(path: Path) -> Ledger:
