@@ -68,7 +68,7 @@ def environment(folder: Path, endpoint: str, **settings: str) -> dict[str, str]:
 async def serving(folder: Path, endpoint: str, **settings: str) -> AsyncIterator[Serving]:
     """Run `magento-eventbridge serve` while the context lasts."""
     log = folder / "bridge.log"
-    told_before = log.read_text() if log.exists() else ""
+    text_before = log.read_text() if log.exists() else ""
     # A file: nobody reads a pipe, and warnings would fill it.
     errors = folder / "stderr"
     with errors.open("ab") as stderr:
@@ -77,9 +77,9 @@ async def serving(folder: Path, endpoint: str, **settings: str) -> AsyncIterator
         )
     words = "Listening for captures at "
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):  # a machine that does other work takes long to start it
             while True:
-                text = log.read_text().removeprefix(told_before) if log.exists() else ""
+                text = log.read_text().removeprefix(text_before) if log.exists() else ""
                 if words in text:
                     break
                 assert process.returncode is None, errors.read_text()
