@@ -45,7 +45,7 @@ class StatementSize
             $bytes += strlen($connection->quote($value));
         }
 
-        return $bytes <= $this->limit($connection);
+        return $bytes <= self::ALWAYS_ACCEPTED || $bytes <= $this->limit($connection);
     }
 
     /**

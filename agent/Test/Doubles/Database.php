@@ -216,6 +216,7 @@ class Database extends \Zend_Db_Adapter_Abstract implements AdapterInterface
     public function fetchOne($select)
     {
         if (is_string($select)) {
+            $this->statements[] = $select;
             return $this->maxPacket;
         }
 

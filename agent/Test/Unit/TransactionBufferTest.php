@@ -59,6 +59,22 @@ class TransactionBufferTest extends TestCase
         self::assertSame([], $this->shop->log->lines);
     }
 
+    /**
+     * The server's limit is asked for when it could matter: quoted, these have 13 and 17 KB.
+     *
+     * @testWith [10000, 0]
+     *           [14000, 1]
+     */
+    public function testOnlyALargeStatementAsksForTheLimit(int $bytes, int $questions): void
+    {
+        $capture = $this->shop->captures->make('a', 1, null);
+        $capture->show(['note' => str_repeat('x', $bytes)]);
+        $this->shop->buffer->add($capture);
+
+        self::assertCount($questions, preg_grep('/max_allowed_packet/', $this->shop->database->statements));
+        self::assertSame(['a'], $this->written());
+    }
+
     public function testACaptureThatCannotBeEncodedCostsItselfOnly(): void
     {
         $this->shop->database->begin();
