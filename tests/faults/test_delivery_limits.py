@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import time
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from tests.support.put_events import PutEvents, Refuse, put_events, takes_all
 
 _EVENTS = 300
 _SECONDS = 120.0
+_ROUNDS = 3
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("limit", "by_policy"),
-    [(0, False), (0, True), (1, True), (2, False), (4, True)],
+    [(0, False), (0, True), (1, True), (1, False), (2, False), (4, True), (20, True)],
 )
 async def test_kills_while_aws_is_unavailable_lose_nothing(
     magento_broker: MagentoBroker, tmp_path: Path, limit: int, by_policy: bool
@@ -61,6 +63,42 @@ async def test_kills_while_aws_is_unavailable_lose_nothing(
             await bridge.stop()
     if by_policy:
         magento_broker.broker.control("clear_policy", name)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("limit", "is_exact"), [(1, False), (2, True)])
+async def test_kills_of_several_bridges_at_any_moment_lose_nothing(
+    magento_broker: MagentoBroker, tmp_path: Path, limit: int, is_exact: bool
+) -> None:
+    """Bridges start together on a queue with messages; most kills come while AWS is unavailable."""
+    name = magento_broker.options.queue
+    await magento_broker.delete()
+    pattern = f"^{name.replace('.', '[.]')}{'$' if is_exact else ''}"
+    policy = json.dumps({"delivery-limit": limit})
+    magento_broker.broker.control("set_policy", name, pattern, policy, "--apply-to", "queues")
+    await magento_broker.declare({"x-queue-type": "quorum"})
+    expected: set[str] = set()
+    chance = random.Random(limit)
+    async with put_events(lambda *_: Refuse("InternalFailure", 500)) as endpoint:
+        settings = Exchange(magento_broker).settings
+        async with (
+            Bridge(tmp_path / "first", endpoint.url, settings) as first,
+            Bridge(tmp_path / "second", endpoint.url, settings) as second,
+        ):
+            for _ in range(_ROUNDS):
+                captures = recorded.orders(_EVENTS // _ROUNDS)
+                expected |= {capture.id for capture, _ in captures}
+                await magento_broker.put(captures)
+                await asyncio.gather(first.start(), second.start())
+                await first.until_written("Delivering what is in")
+                for bridge in chance.sample([first, second], 2):
+                    await asyncio.sleep(chance.uniform(0.0, 1.0))
+                    await bridge.kill()
+            endpoint.script = takes_all
+            await asyncio.gather(first.start(), second.start())
+            await _until_delivered(endpoint, expected)
+            await asyncio.gather(first.stop(), second.stop())
+    magento_broker.broker.control("clear_policy", name)
 
 
 async def _until_consumed(broker: MagentoBroker) -> None:

@@ -14,7 +14,8 @@ from aiormq import spec
 
 from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.queues.amqp.dead_letters import AmqpDeadLetters
-from magento_eventbridge.queues.amqp.queue import AmqpQueue, AmqpTiming, _returns
+from magento_eventbridge.queues.amqp.queue import AmqpQueue, AmqpTiming
+from magento_eventbridge.queues.amqp.returns import returns_of
 from magento_eventbridge.tls import TlsOptions
 from tests.support import recorded
 from tests.support.delivering import delivering
@@ -60,7 +61,7 @@ async def until_copied(queue: AmqpQueue) -> None:
     """Wait until the queue holds no returned message without a safe copy."""
     async with asyncio.timeout(15):
         while queue._renewing or any(
-            not message.tags or _returns(message.delivered) for message in queue._known.values()
+            not message.tags or returns_of(message.delivered) for message in queue._known.values()
         ):
             await asyncio.sleep(0.05)
 
@@ -390,6 +391,114 @@ async def test_a_limit_of_the_queue_alone_is_found_when_the_queue_is_empty(
         await queue.claim(10)
     await queue.close()
     await until(magento_broker, 0, ".returned")
+    magento_broker.broker.control("clear_policy", magento_broker.options.queue)
+
+
+async def settled(magento_broker: MagentoBroker, queue: AmqpQueue) -> None:
+    """Wait until the queue has moved what it received."""
+    async with asyncio.timeout(15):
+        while queue._renewing or await magento_broker.count():
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(("limit", "is_moved"), [(1, True), (4, True), (5, False), (20, False)])
+async def test_messages_wait_in_a_queue_without_limit_when_theirs_is_low(
+    magento_broker: MagentoBroker, limit: int, is_moved: bool
+) -> None:
+    await with_limit(magento_broker, limit, by_policy=True)
+    queue = AmqpQueue(magento_broker.options)
+    assert await queue.claim(1) == []  # now the limit is known
+    captures = recorded.orders(30)
+    await magento_broker.put(captures)
+    claims = await claimed(queue, 30)
+    await settled(magento_broker, queue)
+    await queue.close()
+    await until(magento_broker, 30, ".returned" if is_moved else "")
+    queue = AmqpQueue(magento_broker.options)
+    assert [claim.body for claim in await claimed(queue, 30)] == [claim.body for claim in claims]
+    await queue.close()
+    magento_broker.broker.control("clear_policy", magento_broker.options.queue)
+
+
+async def test_a_consumer_that_tested_nothing_is_not_trusted(
+    magento_broker: MagentoBroker,
+) -> None:
+    """Another consumer on a queue with a limit of 0, by a policy that only this queue matches."""
+    await magento_broker.delete()
+    set_limit(magento_broker, 0, is_exact=True)
+    await magento_broker.declare({"x-queue-type": "quorum"})
+    captures = recorded.orders(30)
+    async with magento_broker.channel() as channel:
+        await channel.basic_qos(prefetch_count=1)
+        await channel.basic_consume(magento_broker.options.queue, ignore)
+        await magento_broker.put(captures)
+        queue = AmqpQueue(magento_broker.options)
+        claims = await claimed(queue, 29)
+        await settled(magento_broker, queue)
+        await queue.close()
+        queue = AmqpQueue(magento_broker.options)
+        again = await claimed(queue, 29)
+        assert [claim.body for claim in again] == [claim.body for claim in claims]
+        await queue.ack(again)
+        await queue.close()
+    magento_broker.broker.control("clear_policy", magento_broker.options.queue)
+
+
+async def ignore(_: object) -> None:
+    """Receive a message and never acknowledge it."""
+
+
+async def test_bridges_that_start_together_find_out_together(
+    magento_broker: MagentoBroker,
+) -> None:
+    await magento_broker.delete()
+    await magento_broker.declare({"x-queue-type": "quorum"})
+    captures = recorded.orders(40)
+    await magento_broker.put(captures)
+    timing = AmqpTiming(checks_returns_every=0.3, checks_again_every=0.6)
+    queues = [AmqpQueue(replace(magento_broker.options, prefetch=10), timing) for _ in range(3)]
+    bodies: list[bytes] = []
+    async with asyncio.timeout(60):
+        while len(bodies) < len(captures) or any(queue._moves for queue in queues):
+            for queue, claims in zip(
+                queues, await asyncio.gather(*(queue.claim(10) for queue in queues)), strict=True
+            ):
+                bodies += [claim.body for claim in claims]
+                await queue.ack(claims)
+            await asyncio.sleep(0.05)
+    assert sorted(bodies) == sorted(body for _, body in captures)
+    for queue in queues:
+        await queue.close()
+    await until(magento_broker, 0)
+    await until(magento_broker, 0, ".returned")
+
+
+async def test_a_limit_that_is_lowered_while_bridges_consume_is_noticed(
+    magento_broker: MagentoBroker,
+) -> None:
+    await with_limit(magento_broker, 20, by_policy=True)
+    timing = AmqpTiming(checks_returns_every=0.2, checks_again_every=0.2)
+    queue = AmqpQueue(magento_broker.options, timing)
+    assert await queue.claim(1) == []
+    captures = recorded.orders(20)
+    await magento_broker.put(captures)
+    claims = await claimed(queue, 20)
+    set_limit(magento_broker, 0)
+    with pytest.raises(QueueError, match="has a delivery limit of 0"):
+        async with asyncio.timeout(15):
+            while True:
+                assert await queue.claim(10) == []
+                await asyncio.sleep(0.05)
+    await settled(magento_broker, queue)
+    await magento_broker.put(recorded.orders(3))
+    await queue.close()
+    assert await magento_broker.count() == 3
+    assert await magento_broker.count(".returned") == 20
+    set_limit(magento_broker, 1)
+    queue = AmqpQueue(magento_broker.options)
+    again = await claimed(queue, 23)
+    assert [claim.body for claim in again[:20]] == [claim.body for claim in claims]
+    await queue.close()
     magento_broker.broker.control("clear_policy", magento_broker.options.queue)
 
 

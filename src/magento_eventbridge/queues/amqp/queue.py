@@ -9,9 +9,9 @@ import logging
 import math
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 from aiormq.abc import AbstractChannel, DeliveredMessage
@@ -28,7 +28,15 @@ from magento_eventbridge.queues.amqp.connection import (
     is_renewal,
 )
 from magento_eventbridge.queues.amqp.dead_letters import AmqpDeadLetters
-from magento_eventbridge.queues.amqp.returns import Returns, check_returns, is_test
+from magento_eventbridge.queues.amqp.returns import (
+    Returns,
+    check_returns,
+    is_test,
+    proves_kept,
+    returns_of,
+    send_test,
+    show_tested,
+)
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +57,9 @@ class AmqpTiming:
         follows_within: for the next message to follow it.
         checks_every: between two checks for a queue that does not exist yet.
         finds_returned_every: between two checks for returned messages of other bridges.
-        checks_returns_every: between two checks of what the queue does with returned messages.
+        checks_returns_every: between two checks of what the queue does with returned messages,
+            while that is unknown, or while it drops them.
+        checks_again_every: between two such checks afterwards: a policy may change.
         aside_for: how long moved messages stay out of the way.
         aside_retry: until the next try, when messages could not be moved out of the way.
         pause_allowed: until claims must be confirmed, when the process did not run; shorter than
@@ -64,6 +74,7 @@ class AmqpTiming:
     checks_every: float = 2.0
     finds_returned_every: float = 10.0
     checks_returns_every: float = 5.0
+    checks_again_every: float = 60.0
     aside_for: float = 60.0
     aside_retry: float = 5.0
     pause_allowed: float = 15.0
@@ -73,7 +84,7 @@ class AmqpTiming:
 
 # How many acknowledged messages to remember: those of the last second or two.
 _REMEMBERS = 20_000
-# How many messages to move at once, if it is unknown whether the queue keeps what comes back.
+# How many messages to move at once, unless the queue is known to keep what comes back often.
 _MOVED_AT_ONCE = 10
 # Consumers of the queue beside the first, while many messages are deferred.
 _MOST_MORE_CONSUMERS = 9
@@ -102,9 +113,9 @@ class AmqpQueue:
 
     A quorum queue drops a message that was returned too often, and does not say how often that is.
     So a message that was returned once is copied to a queue of ours, and acknowledged when the copy
-    is safe; the copy takes its place when it arrives. As long as it is unknown whether the queue
-    keeps a message that is returned for the first time, all messages are moved there, a few at a
-    time, and arrive from there. A queue that keeps none is not consumed.
+    is safe; the copy takes its place when it arrives. Unless the queue is known to keep messages
+    that are returned several times, all are moved there, a few at a time, and arrive from there. A
+    queue that keeps none is not consumed.
     """
 
     name = "amqp"
@@ -130,7 +141,9 @@ class AmqpQueue:
         self._has_logged_absence = False
         self._returns = Returns.UNKNOWN
         self._checks_returns_at = 0.0
-        self._consumer_tag = ""  # of the first consumer of the queue itself
+        self._checking: asyncio.Task[None] | None = None
+        self._consumer_tags: list[str] = []  # of the consumers of the queue itself
+        self._is_moving = False  # whether they move what they receive
         self._aside_at = 0.0
         self._has_logged_aside = False
         self._has_logged_copy = False
@@ -235,7 +248,7 @@ class AmqpQueue:
         deferred = sum(message.is_deferred for message in self._known.values())
         prefetch = self._options.prefetch
         channel = self._channel
-        queue = self._returned if self._moves else self._options.queue
+        queue = self._returned if self._is_moving else self._options.queue
         if channel is None or channel.is_closed or queue not in self._consumed:
             return
         while deferred > (self._more_consumers + 0.5) * prefetch and (
@@ -243,7 +256,9 @@ class AmqpQueue:
         ):
             self._more_consumers += 1
             with self._connection.explained():
-                await channel.basic_consume(queue, self._arrive)
+                consumer = await channel.basic_consume(queue, self._arrive)
+            if not self._is_moving:
+                self._consumer_tags.append(consumer.consumer_tag or "")
 
     async def recall(self, claims: Sequence[Claim]) -> list[Claim]:
         """Return claimed messages with their bodies, which are still held here."""
@@ -329,8 +344,9 @@ class AmqpQueue:
 
     async def close(self) -> None:
         """Return what is still claimed to the queue; close the connections."""
-        if self._clock is not None:
-            self._clock.cancel()
+        for task in (self._clock, self._checking):
+            if task is not None:
+                task.cancel()
         if self._renewing:  # a renewal that is cut short leaves a message twice
             await asyncio.wait(self._renewing, timeout=self._timing.closes_within)
         await self._connection.close()
@@ -345,7 +361,7 @@ class AmqpQueue:
     @property
     def _moves(self) -> bool:
         """Whether messages are moved to the queue of returned ones before they are claimed."""
-        return self._returns is Returns.UNKNOWN
+        return self._returns in (Returns.UNKNOWN, Returns.SELDOM)
 
     @property
     def _dropped(self) -> str:
@@ -382,12 +398,13 @@ class AmqpQueue:
         with self._connection.explained():
             await channel.basic_qos(prefetch_count=self._options.prefetch)
         self._channel, self._consumed, self._more_consumers = channel, set(), 0
+        self._consumer_tags, self._is_moving = [], False
         if self._clock is None:
             self._ran_at = time.monotonic()
             self._clock = asyncio.create_task(self._keep_time(), name="clock of the amqp queue")
         self._forgets_at = math.inf
         self._finds_returned_at = self._checks_returns_at = 0.0
-        if self._returns is Returns.KEPT:
+        if self._returns is not Returns.DROPPED:
             self._returns = Returns.UNKNOWN  # a policy may have changed
 
     async def _find_returned(self, channel: AbstractChannel) -> None:
@@ -403,11 +420,16 @@ class AmqpQueue:
         """Consume the queue, as soon as the older messages, which were returned, are all held."""
         queue = self._options.queue
         is_consumed = queue in self._consumed
-        if is_consumed and not (self._moves and self._is_check_due and not self._buffer):
+        is_right = self._is_moving == self._moves and self._returns is not Returns.DROPPED
+        if is_consumed and is_right and not self._moves:
+            self._check_again()
+        if is_consumed and is_right and not (self._moves and self._is_check_due):
+            return
+        if is_consumed and is_right and self._buffer:
             return
         try:
             if is_consumed:
-                if await self._ready(channel, queue):
+                if is_right and await self._ready(channel, queue):
                     return
                 await self._stop_consuming(channel)
             if self._returns is not Returns.KEPT:
@@ -434,13 +456,16 @@ class AmqpQueue:
             await channel.basic_qos(prefetch_count=prefetch)
             consumer = await channel.basic_consume(queue, arrive)
             await channel.basic_qos(prefetch_count=self._options.prefetch)
-        self._consumer_tag = consumer.consumer_tag or ""
+        self._consumer_tags, self._is_moving = [consumer.consumer_tag or ""], self._moves
         self._consumed.add(queue)
 
     async def _stop_consuming(self, channel: AbstractChannel) -> None:
         """Stop receiving messages from the queue itself; those that arrived are still moved."""
         with self._connection.explained():
-            await channel.basic_cancel(self._consumer_tag)
+            for tag in self._consumer_tags:
+                await channel.basic_cancel(tag)
+        if not self._is_moving:
+            self._more_consumers = 0
         self._consumed.discard(self._options.queue)
         if self._renewing:
             await asyncio.wait(self._renewing, timeout=self._timing.closes_within)
@@ -449,18 +474,42 @@ class AmqpQueue:
     def _is_check_due(self) -> bool:
         return time.monotonic() >= self._checks_returns_at
 
+    def _check_again(self) -> None:
+        """Check in the background whether the queue still keeps what is returned."""
+        if self._is_check_due and (self._checking is None or self._checking.done()):
+            self._checking = asyncio.create_task(self._check_returns())
+
     async def _check_returns(self) -> None:
-        """Find out whether the queue keeps a message that is returned for the first time."""
+        """Find out how often the queue keeps a message that is returned."""
         if not self._is_check_due:
             return
+        queue, was = self._options.queue, self._returns
         self._checks_returns_at = time.monotonic() + self._timing.checks_returns_every
         try:
-            returns = await check_returns(self._publishing, self._options.queue, self._rescue)
+            returns = await check_returns(self._publishing, queue, self._rescue)
+            if returns is Returns.UNKNOWN and was is not Returns.KEPT:
+                if not await self._connection.consumers(queue):
+                    return
+                # Nobody can test alone: every bridge returns this message, until one knows enough.
+                await send_test(self._publishing, queue)
         except QueueError as error:
             log.info("What becomes of returned messages could not be checked: %s", error)
             return
-        if returns is not Returns.UNKNOWN:
-            self._returns = returns
+        if returns is not Returns.DROPPED:
+            self._checks_returns_at = time.monotonic() + self._timing.checks_again_every
+        if returns is Returns.UNKNOWN or self._returns is not was:
+            return
+        self._returns = returns
+        if was is Returns.KEPT and returns is not was:
+            self._copy_held()
+
+    def _copy_held(self) -> None:
+        """Copy the messages in hand: the queue may drop them when they come back."""
+        for message in self._known.values():
+            delivered = message.delivered
+            if not is_renewal(delivered) and not returns_of(delivered):
+                for tag in message.tags:
+                    self._in_background(self._renew(delivered, tag))
 
     async def _rescue(self, delivered: DeliveredMessage) -> None:
         """Copy a message to the queue of returned ones."""
@@ -513,7 +562,7 @@ class AmqpQueue:
         tag = cast("int", delivered.delivery_tag)
         self._unacknowledged[delivered.channel].add(tag)
         if is_test(delivered):
-            await self._acknowledge(delivered.channel, [tag])
+            await self._return_test(delivered, tag)
             return
         key, view_id, text = _read(delivered)
         if message := self._known.get(key):
@@ -531,10 +580,35 @@ class AmqpQueue:
             self._known[key] = message
             self._buffer.append(message)
             self._news.set()
-        if is_moved or _returns(delivered):
-            task = asyncio.create_task(self._renew(delivered, tag))
-            self._renewing.add(task)
-            task.add_done_callback(self._renewing.discard)
+        if is_moved or returns_of(delivered):
+            self._in_background(self._renew(delivered, tag))
+
+    async def _return_test(self, delivered: DeliveredMessage, tag: int) -> None:
+        """Return a test message again and again: if it survives, the queue keeps what returns."""
+        channel = delivered.channel
+        if delivered.redelivered and not returns_of(delivered):
+            await self._acknowledge(channel, [tag])  # no queue that counts
+        elif not proves_kept(delivered):
+            self._unacknowledged[channel].discard(tag)
+            with self._connection.explained():
+                await channel.basic_nack(tag, requeue=True)
+        else:
+            await self._acknowledge(channel, [tag])
+            if self._returns is not Returns.KEPT:
+                self._returns = Returns.KEPT
+                self._in_background(self._show_tested())
+                self._news.set()
+
+    async def _show_tested(self) -> None:
+        try:
+            await show_tested(self._publishing, self._options.queue)
+        except QueueError as error:
+            log.info("Other bridges cannot see that the queue was tested: %s", error)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._renewing.add(task)
+        task.add_done_callback(self._renewing.discard)
 
     def _is_settled(self, key: str, delivered: DeliveredMessage) -> bool:
         """Whether a message was settled before it arrived again."""
@@ -568,7 +642,7 @@ class AmqpQueue:
 
     async def _let_arrive(self, channel: AbstractChannel, queue: str | None = None) -> None:
         """Wait for messages that are on their way: a caller that gets none may stop."""
-        moves = queue is None and self._moves
+        moves = queue is None and self._is_moving
         queues = [queue or self._options.queue, *([self._returned] if moves else [])]
         patience = self._timing.arrives_within
         while not self._is_full:
@@ -688,12 +762,6 @@ class AmqpQueue:
                     await channel.basic_ack(together[-1], multiple=True)
                 for tag in tags[len(together) :]:
                     await channel.basic_ack(tag, wait=tag == tags[-1])
-
-
-def _returns(delivered: DeliveredMessage) -> int:
-    """Return how often a message of a quorum queue was returned unacknowledged."""
-    count = (delivered.header.properties.headers or {}).get("x-delivery-count", 0)
-    return count if isinstance(count, int) else 0
 
 
 def _read(delivered: DeliveredMessage) -> tuple[str, int, bytes]:
