@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Handover;
 
 use Magento\Framework\App\ResourceConnection;
+use Magento\Framework\DB\Adapter\AdapterInterface;
 use MagentoEventBridge\Agent\Capture\Capture;
 use MagentoEventBridge\Agent\Fence;
 
@@ -97,6 +98,9 @@ class Outbox implements TransportInterface
     /**
      * Writes bodies by the keys of their captures.
      *
+     * In a transaction, not by Magento's own method: if the connection is lost, that connects again and repeats the
+     * statement, which would then be committed without the transaction.
+     *
      * @param Capture[] $captures
      * @param string[] $bodies
      * @return void
@@ -111,7 +115,27 @@ class Outbox implements TransportInterface
                 'body' => $body,
             ];
         }
-        $this->resource->getConnection()->insertMultiple($this->resource->getTableName(self::TABLE), $rows);
+        $connection = $this->resource->getConnection();
+        $table = $this->resource->getTableName(self::TABLE);
+        $session = $this->session($connection);
+        if ($session === null || !$session->inTransaction()) {
+            $connection->insertMultiple($table, $rows);
+            return;
+        }
+        $session->prepare(
+            'INSERT INTO ' . $connection->quoteIdentifier($table) . ' (store_id, subject, body) VALUES '
+                . implode(', ', array_fill(0, count($rows), '(?, ?, ?)'))
+        )->execute(array_merge(...array_map('array_values', $rows)));
+    }
+
+    /**
+     * Returns the session of the database; null if the connection does not show it.
+     */
+    private function session(AdapterInterface $connection): ?\PDO
+    {
+        $session = $connection instanceof \Zend_Db_Adapter_Abstract ? $connection->getConnection() : null;
+
+        return $session instanceof \PDO ? $session : null;
     }
 
     private function logTooLarge(Capture $capture, int $bytes): void

@@ -207,6 +207,33 @@ class FaultsTest extends TestCase
         self::assertSame([], $this->written());
     }
 
+    /**
+     * Magento connects again and repeats a statement whose connection was lost, then without a transaction.
+     */
+    public function testAConnectionLostWhileCapturesAreWrittenInventsNoEvent(): void
+    {
+        $this->admin->exec(
+            'CREATE TRIGGER slow BEFORE INSERT ON shop_eventbridge_outbox FOR EACH ROW SET NEW.store_id = SLEEP(1)'
+        );
+        $kill = '$db = new PDO(getenv("AGENT_TEST_ADMIN_DSN"), "root", ""); usleep(500000); $db->exec("KILL %d");';
+        $this->shop->database->begin();
+        $this->shop->database->query('INSERT INTO shop_orders VALUES (?)', ['an order']);
+        $this->add('a', 'x');
+        $id = $this->shop->database->fetchOne('SELECT CONNECTION_ID()');
+        $killer = popen(escapeshellarg(PHP_BINARY) . ' -r ' . escapeshellarg(sprintf($kill, $id)), 'r');
+        try {
+            $this->shop->database->commit();
+            $isCommitted = true;
+        } catch (\PDOException $failure) {
+            $isCommitted = false;
+        }
+        pclose($killer);
+
+        self::assertFalse($isCommitted);
+        self::assertFalse($this->isSaved());
+        self::assertSame([], $this->written());
+    }
+
     private function shop(): Shop
     {
         $database = new RealDatabase(getenv('AGENT_TEST_DSN'), 'shop', getenv('AGENT_TEST_PASSWORD'));

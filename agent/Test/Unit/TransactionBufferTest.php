@@ -297,8 +297,15 @@ class TransactionBufferTest extends TestCase
 
     public function testAnOpenTransactionOfAConnectionIsWaitedFor(): void
     {
+        $statement = $this->createStub(\PDOStatement::class);
+        $statement->method('execute')->willReturnCallback(function (array $values): bool {
+            $this->shop->database->insertMultiple('outbox', [array_combine(['store_id', 'subject', 'body'], $values)]);
+
+            return true;
+        });
         $this->shop->database->pdo = $this->createStub(\PDO::class);
         $this->shop->database->pdo->method('inTransaction')->willReturn(true);
+        $this->shop->database->pdo->method('prepare')->willReturn($statement);
         $this->shop->database->begin();
         $this->add('a');
         self::assertSame([], $this->shop->database->statements);
