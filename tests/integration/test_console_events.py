@@ -102,6 +102,35 @@ async def test_the_history_of_an_order_leads_to_its_events_and_to_magento(tmp_pa
         assert "required" in await _text(http, "/history")
 
 
+async def test_a_queue_that_cannot_be_read_hides_no_other_dead_letter(tmp_path: Path) -> None:
+    placed = recorded.of("order-guest", "sales_order_place_after")
+    async with _running(tmp_path) as (http, bridge, _):
+        await bridge.send_again([_body({**placed, "event": "event_of_tomorrow"})])
+        await _text(http, "/dead-letters", "1 dead letter<")
+        bridge.queues.append(_Unavailable())  # type: ignore[arg-type]
+        text = await _text(http, "/dead-letters", "of outbox cannot be read now")
+        assert "event_of_tomorrow" in text and "No dead letters." not in text
+        order = placed["snapshot"]["increment_id"]
+        text = await _text(http, f"/history?of={order}", "of outbox cannot be read now")
+        assert "event_of_tomorrow" in text
+        assert "event_of_tomorrow" in await _text(http, f"/dead-letters?q={order}")
+        assert "Queue unavailable" in await _text(http, "/")
+
+
+class _Unavailable:
+    name = "outbox"
+
+    async def depth(self) -> None:
+        raise QueueError("the database is away")
+
+    @property
+    def dead_letters(self) -> "_Unavailable":
+        return self
+
+    async def page(self, *_: Any, **__: Any) -> None:
+        raise QueueError("the database is away")
+
+
 def _entity(placed: dict[str, Any]) -> str:
     return str(placed["snapshot"]["entity_id"])
 

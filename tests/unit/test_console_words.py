@@ -13,6 +13,7 @@ from magento_eventbridge.audit.findings import VERDICTS as AUDIT_VERDICTS
 from magento_eventbridge.console import charts, words
 from magento_eventbridge.console.bridge_status import BridgeStatus, QueueState, status_of
 from magento_eventbridge.console.json_colours import json_colours
+from magento_eventbridge.console.line_breaks import breakable, code_marks
 from magento_eventbridge.delivery.apart import GroupStatus, Kind
 from magento_eventbridge.delivery.ports import Depth
 from magento_eventbridge.delivery.routing import Destination
@@ -276,6 +277,31 @@ def test_json_has_colours_and_no_markup_of_its_own() -> None:
         assert f'<span class="j-{kind}">{value}</span>' in markup
     assert "span" not in json_colours("not JSON <at all>")
     assert "span" not in json_colours(json.dumps(["x" * 300_000]))
+
+
+@pytest.mark.parametrize(
+    ("name", "markup"),
+    [
+        ("order/000000123", "order/000000123"),
+        ("<b>", "&lt;b&gt;"),
+        ("cron/<b>_update_all_views", "cron/<wbr>&lt;b&gt;_<wbr>update_<wbr>all_<wbr>views"),
+        ("bus 'a' in eu-west-1", 'bus &#39;a&#39; in <span class="whole">eu-west-1</span>'),
+        ("NewsletterSubscriptionChanged", "Newsletter<wbr>Subscription<wbr>Changed"),
+        ("a-part-that-is-too-long-for-a-column", "a-part-that-is-too-long-for-a-column"),
+        (
+            "arn:aws:events:eu-west-1:123456789012",
+            'arn:<wbr>aws:<wbr>events:<wbr><span class="whole">eu-west-1:</span><wbr>123456789012',
+        ),
+    ],
+)
+def test_lines_break_between_the_parts_of_a_name(name: str, markup: str) -> None:
+    assert breakable(name) == markup
+    assert html.unescape(re.sub(r"<[^&]*?>", "", breakable(name))) == name
+
+
+def test_backticks_become_code() -> None:
+    assert code_marks("`qty` of <a>") == "<code>qty</code> of &lt;a&gt;"
+    assert code_marks("a lone ` stays") == "a lone ` stays"
 
 
 def test_commands_and_console_use_the_same_words_for_what_became_of_an_event() -> None:

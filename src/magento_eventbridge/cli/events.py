@@ -403,7 +403,9 @@ def find(
         what = f"about the order {order}" if order else "of that time"
         out.print(f"The ledger has nothing {what}.")
     else:
-        rows = table("detail-type", "entity", "id", "store view", "verdict", "settled (UTC)")
+        rows = table(
+            "detail-type", "entity ID", "event ID", "store view", "verdict", "settled (UTC)"
+        )
         for line in lines:
             rows.add_row(*line.values())
         out.print(rows, soft_wrap=False)

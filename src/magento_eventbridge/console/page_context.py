@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -18,8 +19,9 @@ from magento_eventbridge.console import words
 from magento_eventbridge.console.access import CSRF_FIELD, Access, Session
 from magento_eventbridge.console.audit_work import AuditWork
 from magento_eventbridge.console.bridge_status import BridgeStatus, QueueState, status_of
-from magento_eventbridge.console.groups import grouped
+from magento_eventbridge.console.groups import DeadLetterGroup, grouped
 from magento_eventbridge.console.json_colours import json_colours
+from magento_eventbridge.console.line_breaks import breakable, code_marks
 from magento_eventbridge.delivery.apart import GroupStatus
 from magento_eventbridge.delivery.ports import Queue, QueueError
 from magento_eventbridge.delivery.reasons import explain, without_event
@@ -118,6 +120,8 @@ class PageContext:
             "clock": partial(_time_element, words.clock, "clock"),
             "second": partial(_time_element, words.second, "second"),
             "json_colours": json_colours,
+            "breakable": breakable,
+            "code_marks": code_marks,
             "duration": lambda seconds: _unbroken(words.duration(seconds)),
             "number": words.number,
             "bound": lambda seconds: _unbroken(words.bound(seconds)),
@@ -212,9 +216,10 @@ class PageContext:
         """Return the reasons of the present dead letters, with their numbers."""
         counted = [(queue.name, queue.depth.dead) for queue in await self.depths() if queue.depth]
         if counted != self._faults_of or time.monotonic() > self._faults_count_until:
-            groups = [
-                group for name, dead in counted if dead for group in await grouped(self.queue(name))
-            ]
+            groups: list[DeadLetterGroup] = []
+            for name, dead in counted:
+                with suppress(QueueError):  # the list of queues shows the error
+                    groups += await grouped(self.queue(name)) if dead else []
             self._faults = [
                 Fault("dead", group.reason, len(group.letters), group.last_at) for group in groups
             ]

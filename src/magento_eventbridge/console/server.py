@@ -36,6 +36,12 @@ log = logging.getLogger(__name__)
 _STATIC = Path(__file__).with_name("static")
 # People with several pages open each; the rest of the descriptors is for delivery.
 _MOST_CONNECTIONS = 64
+_UNEXPLAINED = {
+    404: "The console has no such page.",
+    405: "This address does not accept such a request.",
+    413: "The form is too large.",
+}
+"""Explanations for the errors that have none of their own."""
 _OPEN_PATHS = frozenset({"/login"})
 # What people who may only read can post.
 _READERS_FORMS = frozenset({"/login", "/logout"})
@@ -190,6 +196,8 @@ class Console:
             if request.path.startswith("/static/"):
                 raise
             title, status, message = error.reason, error.status, error.text or ""
+            if message == f"{error.status}: {error.reason}":
+                message = _UNEXPLAINED.get(error.status, message)
         except (QueueError, JournalError) as error:
             message = f"{error}."
         except ConnectionResetError:

@@ -1,12 +1,14 @@
 """The dead letters page: dead letters and parked events by reason, to redrive or drop."""
 
 import json
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from urllib.parse import urlencode
 
 from aiohttp import web
 
-from magento_eventbridge.console.groups import grouped
+from magento_eventbridge.console.groups import DeadLetterGroup, grouped
 from magento_eventbridge.console.letters import (
     LetterFilter,
     LetterRow,
@@ -16,7 +18,7 @@ from magento_eventbridge.console.letters import (
 )
 from magento_eventbridge.console.page_context import PageContext, form_of
 from magento_eventbridge.console.queries import LARGEST_ROW, number
-from magento_eventbridge.delivery.ports import Queue
+from magento_eventbridge.delivery.ports import Queue, QueueError
 from magento_eventbridge.delivery.reasons import explain, without_event
 from magento_eventbridge.journal.archive import JournalError
 
@@ -65,29 +67,35 @@ def routes(context: PageContext) -> list[web.RouteDef]:
 
 async def _page(context: PageContext, request: web.Request) -> web.Response:
     """Show the dead letters of all queues, by reason."""
-    groups = [group for queue in context.bridge.queues for group in await grouped(queue)]
-    totals = {queue.name: await queue.dead_letters.count() for queue in context.bridge.queues}
+    groups: list[DeadLetterGroup] = []
+    totals: dict[str, int] = {}
+    unread: list[tuple[str, QueueError]] = []
+    for queue in context.bridge.queues:
+        try:
+            groups += await grouped(queue)
+            totals[queue.name] = await queue.dead_letters.count()
+        except QueueError as error:
+            unread.append((queue.name, error))
+    if unread and not totals:
+        raise unread[0][1]
     read = sum(len(group.letters) for group in groups)
     try:
         faults = await context.archived().faults(_FAULTS_SHOWN)
     except JournalError:
         faults = []  # parked destinations are known even without a journal
-    destinations = [
-        destination_status
-        for dispatcher in context.bridge.dispatchers
-        for destination_status in dispatcher.destinations
-        if destination_status.is_parked
-    ]
-    problems = {destination_status.problem for destination_status in destinations}
     await context.depths(refresh=True)
+    parked = [problem for problem in (await context.state()).problems if problem.is_parked]
+    known = {problem.reason for problem in parked}
     return context.page(
         request,
         "dead_letters.html",
         groups=groups,
         total=sum(totals.values()),
         read=read,
-        destinations=destinations,
-        faults=[f for f in faults if f.verdict == "parked" and f.reason not in problems],
+        unread=unread,
+        parked=parked,
+        now=time.time(),
+        faults=[f for f in faults if f.verdict == "parked" and f.reason not in known],
         done=request.query.get("done", ""),
         queues=list(totals),
     )
@@ -133,8 +141,9 @@ async def _chosen_queue(context: PageContext, name: str, filter_: LetterFilter) 
     if name:
         return context.queue(name)
     for queue in context.bridge.queues:
-        if await matching(queue, filter_.matches, 1):
-            return queue
+        with suppress(QueueError):  # that queue's own page reports it
+            if await matching(queue, filter_.matches, 1):
+                return queue
     return next(iter(context.bridge.queues), None)
 
 

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from magento_eventbridge.console.letters import LetterFilter, LetterRow, matching
 from magento_eventbridge.console.page_context import PageContext
+from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.journal.archive import Summary
 
 _MOST_EVENTS = 500
@@ -22,6 +23,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
             return context.page(request, "history.html", thing="", events=[])
         archive = context.archived()
         events = await archive.history(thing, _MOST_EVENTS)
+        letters, unread = await _letters(context, thing, events)
         return context.page(
             request,
             "history.html",
@@ -29,7 +31,8 @@ def routes(context: PageContext) -> list[web.RouteDef]:
             events=events,
             is_cut=len(events) == _MOST_EVENTS,
             related=await archive.related(thing, _MOST_RELATED),
-            letters=await _letters(context, thing, events),
+            letters=letters,
+            unread=unread,
             order_link=await _order_link(context, thing, events),
             now=time.time(),
         )
@@ -39,16 +42,20 @@ def routes(context: PageContext) -> list[web.RouteDef]:
 
 async def _letters(
     context: PageContext, thing: str, events: list[Summary]
-) -> list[tuple[str, LetterRow]]:
-    """Return the dead letters about the thing that the journal no longer has."""
+) -> tuple[list[tuple[str, LetterRow]], list[str]]:
+    """Return dead letters that the journal no longer has, and queues that cannot be read."""
     known = {event.id for event in events}
     filter_ = LetterFilter(text=thing)
-    return [
-        (queue.name, LetterRow.of(letter))
-        for queue in context.bridge.queues
-        for letter in await matching(queue, filter_.matches, _MOST_LETTERS)
-        if letter.capture_id not in known
-    ]
+    rows: list[tuple[str, LetterRow]] = []
+    unread: list[str] = []
+    for queue in context.bridge.queues:
+        try:
+            letters = await matching(queue, filter_.matches, _MOST_LETTERS)
+        except QueueError:
+            unread.append(queue.name)
+            continue
+        rows += [(queue.name, LetterRow.of(one)) for one in letters if one.capture_id not in known]
+    return rows, unread
 
 
 async def _order_link(context: PageContext, thing: str, events: list[Summary]) -> str:

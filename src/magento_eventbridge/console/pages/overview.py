@@ -28,7 +28,9 @@ def routes(context: PageContext) -> list[web.RouteDef]:
         if any(tried):
             context.record(request, "tries %s now", destination)
         goal = (await form_of(request)).get("back", ["/"])[0]
-        raise web.HTTPSeeOther(goal if goal.startswith("/destinations?") else "/")
+        raise web.HTTPSeeOther(
+            goal if goal.startswith("/destinations?") or goal == "/dead-letters" else "/"
+        )
 
     return [
         web.get("/", show),
