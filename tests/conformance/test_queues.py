@@ -33,6 +33,7 @@ from tests.support.magento_broker import MagentoBroker
 from tests.support.magento_queue import MagentoQueue
 from tests.support.mariadb import Outbox
 from tests.support.put_events import Stall, put_events
+from tests.support.waiting import PATIENCE
 
 KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="a-test-secret")
 
@@ -203,7 +204,7 @@ async def test_a_subject_with_very_many_events_holds_up_no_other(subject: Subjec
             others = recorded.orders(50)
             await subject.put(others)
             expected = {capture.id for capture, _ in others}
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while not expected <= set(endpoint.ids):
                     await asyncio.sleep(0.02)
             assert len(endpoint.taken) < 1100  # the hot one is still being delivered
@@ -447,7 +448,7 @@ async def test_a_lock_of_another_session_loses_and_repeats_nothing(subject: Subj
         claiming = asyncio.create_task(subject.queue.claim(10))
         await asyncio.sleep(0.5)
     bodies = [claim.body for claim in await claiming]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while len(bodies) < 3:
             bodies += [claim.body for claim in await subject.queue.claim(10)]
             await asyncio.sleep(0.05)

@@ -25,6 +25,7 @@ from tests.support.put_events import (
     takes_all,
 )
 from tests.support.shoppers import an_order, give_captures
+from tests.support.waiting import PATIENCE
 
 PASSWORD = "a long enough password"
 
@@ -154,7 +155,7 @@ async def test_redrive_brings_dead_letters_to_the_bus(tmp_path: Path) -> None:
 
 async def _until_dead(page: Page, count: int) -> None:
     await page.goto("/")
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while f"dead-letters.{count}" not in await _shown(page):
             await asyncio.sleep(0.1)
             await page.reload()
@@ -383,7 +384,7 @@ async def test_a_journal_that_cannot_be_written_is_reported_and_costs_nothing(
         async with serving(tmp_path, endpoint.url, JOURNAL__PATH=path) as bridge:
             await give_captures(bridge, an_order())
             await endpoint.until_taken(1)
-            async with ClientSession(bridge.console) as http, asyncio.timeout(10):
+            async with ClientSession(bridge.console) as http, asyncio.timeout(PATIENCE):
                 text = ""
                 while "The journal cannot be written" not in text:
                     await asyncio.sleep(0.1)

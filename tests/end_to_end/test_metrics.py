@@ -19,6 +19,7 @@ from tests.support import recorded
 from tests.support.mariadb import Outbox
 from tests.support.process import COMMAND, SECRET, Serving, environment, serving
 from tests.support.put_events import Behaviour, Refuse, Stall, Take, put_events
+from tests.support.waiting import PATIENCE
 
 ENABLED = {"METRICS__ENABLED": "1", "METRICS__PORT": "0"}
 
@@ -48,7 +49,7 @@ class Figures:
 
 
 async def _url(log: Path) -> str:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while True:
             seen = re.findall(r"Metrics and health are at (\S+)", _text(log))
             if seen:
@@ -74,7 +75,7 @@ class Watched:
             return Figures(await answer.text())
 
     async def until(self, name: str, value: float, **labels: str) -> Figures:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 figures = await self.figures()
                 if sum(figures.values(name, **labels)) == value:
@@ -192,7 +193,7 @@ async def test_a_spool_that_cannot_be_written_is_reported(tmp_path: Path) -> Non
         assert health["faults"] == {"sqlite": "no answer within 3 s"}
         other.execute("ROLLBACK")
         other.close()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while (await seen.ready())[0] != 200:
                 await asyncio.sleep(0.1)
 
@@ -223,7 +224,7 @@ async def test_an_outbox_whose_database_is_unavailable_is_reported_without_an_in
             process = await asyncio.create_subprocess_exec(COMMAND, "serve", env=env)
             try:
                 async with watched(tmp_path) as seen:
-                    async with asyncio.timeout(10):
+                    async with asyncio.timeout(PATIENCE):
                         while (await seen.ready())[1]["faults"].get("bridge"):
                             await asyncio.sleep(0.05)
                     got, health = await seen.ready()
@@ -252,7 +253,7 @@ async def test_every_line_about_an_event_has_its_id_in_the_json_log(tmp_path: Pa
         async with serving(tmp_path, endpoint.url, **settings) as bridge:
             seen = [json.dumps(failed).encode(), json.dumps(unknown).encode()]
             await hand_over(bridge.url.rstrip('"}'), SECRET, seen)  # of a line of JSON
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while bridge.log.count("is now a dead letter") < 2:
                     await asyncio.sleep(0.05)
             assert await bridge.stop() == 0

@@ -9,6 +9,7 @@ from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from tests.support import recorded
 from tests.support.process import COMMAND, SECRET, environment, serving
 from tests.support.put_events import Refuse, Take, put_events
+from tests.support.waiting import PATIENCE
 
 BUS = {"OPTIONS__EVENT_BUS": "shop-typo"}
 
@@ -64,11 +65,11 @@ async def test_serve_says_at_its_start_that_the_bus_is_missing_and_delivers_noth
     async with put_events() as endpoint:
         endpoint.missing.add("shop-typo")
         async with serving(tmp_path, endpoint.url, **BUS) as bridge:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while "Its events wait until it exists" not in bridge.log:
                     await asyncio.sleep(0.02)
             await hand_over(bridge.url, SECRET, [body for _, body in recorded.orders(20)])
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while "PARKED: bus 'shop-typo'" not in bridge.log:
                     await asyncio.sleep(0.02)
             assert endpoint.taken == []

@@ -13,6 +13,7 @@ from tests.support import recorded
 from tests.support.process import SECRET
 from tests.support.prometheus import Prometheus, prometheus
 from tests.support.put_events import Behaviour, Refuse, Take, put_events
+from tests.support.waiting import PATIENCE
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus/magento-eventbridge.rules.yml"
@@ -70,7 +71,7 @@ async def test_each_panel_of_the_dashboard_shows_something(tmp_path: Path) -> No
         waiting = {(title, query) for title, queries in panels().items() for query in queries}
         assert len(waiting) > 20
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 while waiting:
                     waiting = {one for one in waiting if not await _shows(watcher, one[1])}
                     await asyncio.sleep(0.5)
@@ -117,7 +118,7 @@ async def test_alerts_come_when_they_are_due(tmp_path: Path) -> None:
 
 
 async def _until_watched(watcher: Prometheus) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while await watcher.values("up") != [1.0] or {
             rule["health"] for rule in await watcher.rules()
         } != {"ok"}:

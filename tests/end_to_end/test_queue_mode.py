@@ -18,6 +18,7 @@ from tests.support.magento_broker import MagentoBroker
 from tests.support.magento_queue import MagentoQueue
 from tests.support.process import COMMAND, Serving, environment, serving
 from tests.support.put_events import put_events
+from tests.support.waiting import PATIENCE
 
 TOPIC = "aws.eventbridge.events.send"
 COMPLETE, NEW = 4, 2
@@ -159,7 +160,7 @@ async def test_serve_delivers_from_the_queues_of_a_store_in_queue_mode(
             await magento_broker.put(by_broker)
             await endpoint.until_taken(40)
             await magento_broker.publish(['["{}"]'])
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while not await magento_broker.count(".dead-letters"):
                     await asyncio.sleep(0.05)
             assert await bridge.stop() == 0
@@ -237,11 +238,11 @@ async def test_rotated_passwords_in_the_settings_file_need_no_restart(
         ask(f"ALTER USER '{user}'@'%' IDENTIFIED BY 'new'", f"KILL USER '{user}'")
         control("change_password", user, "new")
         control("close_all_connections", "a test")
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not ("Access denied" in bridge.log and "refuses the login" in bridge.log):
                 await asyncio.sleep(0.05)
         file.write_text("[outbox\n")  # half written
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while "the settings cannot be read again" not in bridge.log:
                 await asyncio.sleep(0.05)
         write("new")
@@ -305,7 +306,7 @@ async def test_of_three_bridges_one_may_be_killed(
             await endpoint.until_taken(1000)
             killed = max(range(3), key=lambda number: shares(endpoint.taken)[f"bridge-{number}"])
             await bridges[killed].kill()
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(PATIENCE):
                 while len(set(endpoint.ids)) < 3000:
                     await asyncio.sleep(0.05)
     assert set(endpoint.ids) == {capture.id for capture, _ in captures}

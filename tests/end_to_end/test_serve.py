@@ -12,6 +12,7 @@ from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from tests.support import recorded
 from tests.support.process import COMMAND, SECRET, environment, serving
 from tests.support.put_events import Refuse, Stall, Take, put_events
+from tests.support.waiting import PATIENCE
 
 
 async def test_the_store_day_arrives_as_expected(tmp_path: Path) -> None:
@@ -54,7 +55,7 @@ async def test_dry_run_writes_down_what_the_documentation_shows(tmp_path: Path) 
     settings = {"OPTIONS__DRY_RUN_MODE": "1", "OPTIONS__TRACKING": "0", "CREDENTIALS__TYPE": "env"}
     async with put_events() as endpoint, serving(tmp_path, endpoint.url, **settings) as bridge:
         await hand_over(bridge.url, SECRET, [json.dumps(message).encode()])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while "sent with id" not in bridge.log:
                 await asyncio.sleep(0.02)
         assert not endpoint.calls

@@ -10,6 +10,7 @@ from tests.support import recorded
 from tests.support.mariadb import Outbox
 from tests.support.process import COMMAND, environment, serving
 from tests.support.put_events import put_events
+from tests.support.waiting import PATIENCE
 
 
 def settings(outbox: Outbox, **more: str) -> dict[str, str]:
@@ -46,7 +47,7 @@ async def test_serve_delivers_what_the_store_commits_and_reports_to_the_store(
             outbox.put(captures)
             await endpoint.until_taken(50)
             query = "SELECT status FROM {bridges} WHERE status LIKE '%last_delivery_at\": 1%'"
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE):
                 while not (rows := await asyncio.to_thread(outbox.ask, query)):
                     await asyncio.sleep(0.1)
             assert await bridge.stop() == 0

@@ -20,6 +20,7 @@ from tests.support.mariadb import Server
 from tests.support.process import COMMAND, Serving
 from tests.support.put_events import Behaviour, Json, PutEvents, Refuse, Take, put_events
 from tests.support.shop import CONFIG_PHP, Shop
+from tests.support.waiting import PATIENCE
 
 # A running bridge reads the store's configuration every ten seconds.
 NOTICES_WITHIN = 30.0
@@ -56,7 +57,7 @@ async def serving(
     )
     bridge = Serving(process, log, "")
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not (log.exists() and until in bridge.log):
                 assert process.returncode is None, await process.communicate()
                 await asyncio.sleep(0.02)

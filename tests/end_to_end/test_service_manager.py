@@ -18,6 +18,7 @@ from tests.support.process import SECRET, serving
 from tests.support.programs import free_ports
 from tests.support.put_events import Behaviour, Refuse, put_events
 from tests.support.shop import Shop
+from tests.support.waiting import PATIENCE
 
 
 class Systemd(asyncio.DatagramProtocol):
@@ -30,7 +31,7 @@ class Systemd(asyncio.DatagramProtocol):
         self.received.append(data.decode())
 
     async def until(self, text: str) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not any(text in one for one in self.received):
                 await asyncio.sleep(0.02)
 

@@ -21,6 +21,7 @@ from tests.support import recorded
 from tests.support.delivering import delivering
 from tests.support.magento_broker import MagentoBroker
 from tests.support.put_events import put_events
+from tests.support.waiting import PATIENCE
 
 ORIGINALS = [
     json.loads(line)["body"]
@@ -37,7 +38,7 @@ async def queue(magento_broker: MagentoBroker) -> AsyncIterator[AmqpQueue]:
     await queue.close()
 
 
-async def claimed(queue: AmqpQueue, count: int, seconds: float = 15.0) -> list[Claim]:
+async def claimed(queue: AmqpQueue, count: int, seconds: float = PATIENCE) -> list[Claim]:
     """Claim until so many are claimed."""
     claims: list[Claim] = []
     async with asyncio.timeout(seconds):
@@ -52,14 +53,14 @@ async def claimed(queue: AmqpQueue, count: int, seconds: float = 15.0) -> list[C
 
 
 async def until(broker: MagentoBroker, count: int, suffix: str = "") -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while await broker.count(suffix) != count:
             await asyncio.sleep(0.05)
 
 
 async def until_copied(queue: AmqpQueue) -> None:
     """Wait until the queue holds no returned message without a safe copy."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while queue._renewing or any(
             not message.tags or returns_of(message.delivered) for message in queue._known.values()
         ):
@@ -381,7 +382,7 @@ async def test_a_limit_of_the_queue_alone_is_found_when_the_queue_is_empty(
         queue = AmqpQueue(magento_broker.options)
         claims = await claimed(queue, 40)
         assert [claim.body for claim in claims] == [body for _, body in captures]
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while queue._renewing:
                 await asyncio.sleep(0.05)
         await queue.close()
@@ -700,7 +701,7 @@ async def test_a_store_that_must_wait_makes_room_for_others(magento_broker: Mage
     one, two = recorded.orders(12, view_id=1), recorded.orders(2, view_id=2)
     await magento_broker.put(one + two)
     claims: list[Claim] = []
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while len(claims) < 2:
             claims += await queue.claim(10, without_views={1})
             await queue.wait(0.05)
@@ -721,14 +722,14 @@ async def test_messages_that_cannot_be_moved_aside_stay_in_hand(
     queue = AmqpQueue(options, AmqpTiming(aside_retry=0.2))
     one, two = recorded.orders(20, view_id=1), recorded.orders(2, view_id=2)
     await magento_broker.put(one + two)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while "could not all be moved" not in caplog.text:
             assert await queue.claim(10, without_views={1}) == []
             await queue.wait(0.05)
     assert (await queue.depth()).captures == 22
     magento_broker.broker.control("clear_policy", name)
     claims: list[Claim] = []
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while len(claims) < 2:
             claims += await queue.claim(10, without_views={1})
             await queue.wait(0.05)

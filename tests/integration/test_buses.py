@@ -16,6 +16,7 @@ from magento_eventbridge.sinks.eventbridge.buses import BusCheckTiming, BusState
 from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 from tests.support import recorded
 from tests.support.put_events import Answer, Behaviour, PutEvents, Refuse, Take, put_events
+from tests.support.waiting import PATIENCE
 
 KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="a-test-secret")
 HASTY = Policy(backoff=Backoff(first=0.02, longest=0.1), poll_seconds=0.02, stop_seconds=5)
@@ -104,7 +105,7 @@ async def test_events_wait_until_a_missing_bus_exists(queue: SqliteQueue) -> Non
         dispatcher = Dispatcher(queue, lambda _: route, lambda _: sink, HASTY)
         running = asyncio.create_task(dispatcher.run())
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while not dispatcher.parked:
                     await asyncio.sleep(0.01)
             await asyncio.sleep(0.3)
@@ -119,7 +120,7 @@ async def test_events_wait_until_a_missing_bus_exists(queue: SqliteQueue) -> Non
             endpoint.missing.add("shop")
             await asyncio.sleep(0.2)
             await queue.put(recorded.orders(1))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while not dispatcher.parked:
                     await queue.put(recorded.orders(1))
                     await asyncio.sleep(0.1)
@@ -167,7 +168,7 @@ async def test_a_bus_is_checked_when_the_endpoint_answers_again(queue: SqliteQue
         dispatcher = Dispatcher(queue, lambda _: route, lambda _: sink, HASTY)
         running = asyncio.create_task(dispatcher.run())
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while endpoint.calls < 3:
                     await asyncio.sleep(0.01)
                 endpoint.describes = Take()

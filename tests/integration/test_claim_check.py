@@ -1,6 +1,5 @@
 """Large events with their arrays in S3, over HTTP: delivered whole, and holding up no others."""
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -25,6 +24,7 @@ from tests.support import recorded
 from tests.support.aws import REGION, client, local_aws
 from tests.support.aws_stub import Raw, aws_stub
 from tests.support.put_events import Take, put_events, takes_all
+from tests.support.waiting import until
 
 BUCKET = "large-events"
 
@@ -115,23 +115,23 @@ async def test_while_s3_fails_large_events_wait_and_others_pass(
             bench = Bench(spool, endpoint, sink)  # type: ignore[arg-type]
             async with bench.running() as dispatcher:
                 await spool.put(waiting)
-                await _until(lambda: bool(stub.requests))
+                await until(lambda: bool(stub.requests))
                 others = recorded.orders(60)
                 await spool.put(others)
-                await _until(lambda: len(endpoint.ids) == 60)
+                await until(lambda: len(endpoint.ids) == 60)
                 assert sorted(endpoint.ids) == sorted(ids(others))
                 assert dispatcher.totals.buried == 0
                 # The bus is well; what is not is in the status, in health and in the log.
                 (status,) = dispatcher.destinations
                 assert (status.problem, status.is_parked) == (None, False)
-                await _until(lambda: _large_events(dispatcher) == 12)
+                await until(lambda: _large_events(dispatcher) == 12)
                 (problem,) = dispatcher.problems
                 assert problem == f"{status.destination}, large events"
                 assert dispatcher.problems[problem].startswith("not stored: ")
                 assert "Cannot store the arrays of large events in s3://large-events" in caplog.text
                 stub.answer = lambda _: Raw(b"")
-                await _until(lambda: len(endpoint.ids) == 72)
-                await _until(lambda: dispatcher.problems == {})
+                await until(lambda: len(endpoint.ids) == 72)
+                await until(lambda: dispatcher.problems == {})
                 assert _large_events(dispatcher) == 0
                 assert "can be stored in s3://large-events again" in caplog.text
         await sink.close()
@@ -155,15 +155,15 @@ async def test_a_large_event_does_not_hold_up_its_kind_when_that_is_permitted_ag
             first = large("900000001")
             await spool.put([first])
             async with bench.running() as dispatcher:
-                await _until(lambda: bool(dispatcher.parked))
+                await until(lambda: bool(dispatcher.parked))
                 await spool.put(others)
-                await _until(lambda: dispatcher.destinations[0].refused[0].waiting > 1)
+                await until(lambda: dispatcher.destinations[0].refused[0].waiting > 1)
                 stub.answer = lambda _: _DENIED
                 endpoint.script = takes_all
-                await _until(lambda: len(endpoint.ids) == 20)
+                await until(lambda: len(endpoint.ids) == 20)
                 assert sorted(endpoint.ids) == sorted(ids(others))
                 stub.answer = lambda _: Raw(b"")
-                await _until(lambda: len(endpoint.ids) == 21)
+                await until(lambda: len(endpoint.ids) == 21)
         await sink.close()
     assert endpoint.ids[-1:] == ids([first])
 
@@ -180,7 +180,7 @@ async def test_a_large_event_keeps_its_place_among_those_of_its_subject(
             bench = Bench(spool, endpoint, sink)  # type: ignore[arg-type]
             await spool.put([first, second])
             async with bench.running():
-                await _until(lambda: len(endpoint.ids) == 2)
+                await until(lambda: len(endpoint.ids) == 2)
         await sink.close()
     assert endpoint.ids == ids([first, second])
 
@@ -243,10 +243,3 @@ async def test_the_doctor_writes_an_object(
 def test_the_name_of_a_bucket_is_checked() -> None:
     with pytest.raises(ValueError, match="is no name of a bucket"):
         ClaimCheckSettings(bucket="arn:aws:s3:::large")
-
-
-async def _until(holds: Any, seconds: float = 30.0) -> None:
-    """Wait for something to hold."""
-    async with asyncio.timeout(seconds):
-        while not holds():
-            await asyncio.sleep(0.02)

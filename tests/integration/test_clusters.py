@@ -24,6 +24,7 @@ from tests.support.magento_queue import MagentoQueue, queue_tables
 from tests.support.mariadb import Outbox
 from tests.support.programs import free_ports
 from tests.support.put_events import Stall, put_events
+from tests.support.waiting import PATIENCE
 
 GALERA = Path("/usr/lib/galera/libgalera_smm.so")
 HAS_GALERA = GALERA.exists()
@@ -176,7 +177,7 @@ async def test_two_bridges_share_an_outbox_on_a_galera_node() -> None:
                 for start in range(0, 400, 50):
                     await asyncio.to_thread(outbox.put, captures[start : start + 50])
                 await endpoint.until_taken(400, seconds=60)
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(PATIENCE):
                     while (await queues[0].depth()).captures:
                         await asyncio.sleep(0.05)
             for queue in queues:
@@ -220,7 +221,7 @@ async def test_an_outage_of_the_database_steals_no_claims_and_repeats_nothing(
                 await asyncio.to_thread(server.start)
                 await asyncio.to_thread(made.put, captures[200:])
                 await endpoint.until_taken(400, seconds=60)
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(PATIENCE):
                     while (await queues[0].depth()).captures:
                         await asyncio.sleep(0.05)
             for queue in queues:
@@ -253,7 +254,7 @@ async def test_a_late_commit_is_found_while_a_snapshot_is_open(outbox: Outbox) -
                 taken += len(claims)
                 await queue.ack(claims)
             slow.commit()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not (claims := await queue.claim(10)):
                 await asyncio.sleep(0.1)
         assert [claim.body for claim in claims] == [late[0][1]]

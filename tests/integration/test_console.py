@@ -30,6 +30,7 @@ from magento_eventbridge.listener import ListenError
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import Layer, load
 from magento_eventbridge.settings.listeners import ConsoleSettings
+from tests.support.waiting import PATIENCE
 
 PASSWORD = "a long enough password"
 READ_ONLY = "another long password"
@@ -195,7 +196,7 @@ async def test_idle_connections_are_limited(tmp_path: Path) -> None:
         assert len(refused) >= 80 - 64
         for _, writer in opened:
             writer.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 async with http.get("/") as answer:
                     if answer.status == 200:

@@ -18,6 +18,7 @@ from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.settings.layers import Layer, load
 from tests.support import recorded
 from tests.support.put_events import PutEvents, Script, Take, put_events, takes_all
+from tests.support.waiting import PATIENCE
 
 
 async def _examine() -> list[Finding]:
@@ -57,14 +58,14 @@ async def _running(
 
 
 async def _until(is_true: Any) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not is_true():
             await asyncio.sleep(0.05)
 
 
 async def _text(http: ClientSession, path: str, words: str = "") -> str:
     """Return a page, once it has the words."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             async with http.get(path) as answer:
                 text = await answer.text()

@@ -18,6 +18,7 @@ from magento_eventbridge.delivery.routing import CredentialsSource, Destination,
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 from tests.support import recorded
+from tests.support.waiting import PATIENCE
 
 NEW_KEY = "AKIANEW"
 Json = dict[str, Any]
@@ -95,7 +96,7 @@ async def test_a_rotated_credentials_file_is_used_without_a_restart(
             await asyncio.sleep(0.3)
             assert accepted == []
             file.write_text(keys.format(NEW_KEY))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while len(accepted) < len(captures):
                     await asyncio.sleep(0.02)
         finally:
@@ -117,7 +118,7 @@ async def test_events_wait_while_a_key_has_a_line_end(tmp_path: Path, access_key
         dispatcher = Dispatcher(queue, lambda _: route, lambda _: sink, Policy(stop_seconds=1))
         running = asyncio.create_task(dispatcher.run())
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while not dispatcher.parked:
                     await asyncio.sleep(0.02)
         finally:

@@ -31,6 +31,7 @@ from tests.support.put_events import (
     Take,
     put_events,
 )
+from tests.support.waiting import PATIENCE
 
 KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="a-test-secret")
 HASTY = Policy(backoff=Backoff(first=0.02, longest=0.1), poll_seconds=0.02, stop_seconds=5)
@@ -452,7 +453,7 @@ async def test_what_waits_goes_by_the_new_route_in_its_order(bench: Bench) -> No
     captures = [recorded.stored(recorded.again(placed, subject="order/1")) for _ in range(30)]
     await bench.queue.put(captures)
     async with bench.running() as dispatcher:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not dispatcher.parked:
                 await asyncio.sleep(0.01)
         mended = replace(KEYS, access_key="AKIAMENDED")
@@ -473,7 +474,7 @@ async def test_a_call_under_way_ends_before_its_followers_go_the_new_way(bench: 
     captures = [recorded.stored(recorded.again(placed, subject="order/1")) for _ in range(3)]
     await bench.queue.put(captures)
     async with bench.running() as dispatcher:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not bench.endpoint.calls:
                 await asyncio.sleep(0.01)
         bench.routes[1] = replace(bench.route_to(bench.endpoint.url), source="new.example.com")
@@ -488,7 +489,7 @@ async def test_what_was_switched_off_meanwhile_is_passed_over(bench: Bench) -> N
     bench.endpoint.script = lambda _, __: Refuse("AccessDeniedException")
     await bench.queue.put(recorded.orders(3))
     async with bench.running() as dispatcher:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not dispatcher.parked:
                 await asyncio.sleep(0.01)
             off = frozenset({"aws_eventbridge/events_order/placed"})

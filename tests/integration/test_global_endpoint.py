@@ -24,6 +24,7 @@ from tests.support import recorded
 from tests.support.aws import client, environment, local_aws
 from tests.support.aws_stub import Refusal, Request, aws_stub
 from tests.support.put_events import put_events
+from tests.support.waiting import PATIENCE
 from tests.unit.test_cli import command, nothing_of_this_machine, words  # noqa: F401
 from tests.unit.test_signing import public_key, verify
 
@@ -124,7 +125,7 @@ async def test_without_the_extra_events_wait_and_the_reason_says_what_to_install
             for name in ("awscrt", "awscrt.auth"):
                 without.setitem(sys.modules, name, None)
             running = asyncio.create_task(dispatcher.run())
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while not dispatcher.parked:
                     await asyncio.sleep(0.01)
             assert "pip install" in dispatcher.parked[0]

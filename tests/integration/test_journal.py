@@ -44,6 +44,7 @@ from tests.support.put_events import (
     put_events,
     takes_all,
 )
+from tests.support.waiting import PATIENCE
 
 _KEEP = Retention()
 KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="secret")
@@ -480,14 +481,14 @@ async def test_a_journal_that_cannot_be_written_costs_no_event(
     async with _delivering(tmp_path, journal) as endpoint:
         await endpoint.until_taken(30)
     journal.ended(end)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while journal.dropped < 31:
             await asyncio.sleep(0.01)
     assert journal.problem and "occupied" in journal.problem
     assert caplog.text.count("Delivery goes on") == 1
     (tmp_path / "occupied").unlink()
     journal.ended(end)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while journal.problem:
             await asyncio.sleep(0.01)
     await asyncio.to_thread(journal.close)
@@ -520,7 +521,7 @@ async def test_a_journal_leaves_the_last_room_of_a_disk_to_the_spool(
     )
     journal.open()
     journal.ended(Settlement(time.time(), Claim(1, b"{}"), None, "", "reason"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not journal.dropped:
             await asyncio.sleep(0.01)
     assert journal.problem and "1 MB left" in journal.problem
@@ -537,7 +538,7 @@ async def test_a_journal_writes_nothing_while_the_disk_has_no_room_and_then_goes
     journal = Recorder(_file(tmp_path), Retention(), WriteOptions(every=0.02))
     journal.open()
     journal.ended(Settlement(time.time(), Claim(1, b"{}"), None, "", "reason"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not sizes().get("journal.sqlite-wal"):
             await asyncio.sleep(0.01)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
@@ -552,7 +553,7 @@ async def test_a_journal_writes_nothing_while_the_disk_has_no_room_and_then_goes
     # Closing the file would copy its log into it, and take what is left for the spool.
     assert sizes() == before
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while journal.problem:
             await asyncio.sleep(0.01)
     await asyncio.to_thread(journal.close)
@@ -587,7 +588,7 @@ async def test_when_too_many_come_plain_deliveries_are_left_out_and_counted(tmp_
     async with _delivering(tmp_path, journal, script):
         pass  # nothing is written yet
     journal.open()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not journal.dropped:
             await asyncio.sleep(0.01)
     await asyncio.to_thread(journal.close)

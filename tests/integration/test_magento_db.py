@@ -18,6 +18,7 @@ from tests.support import recorded
 from tests.support.delivering import delivering
 from tests.support.magento_queue import MagentoQueue
 from tests.support.put_events import put_events
+from tests.support.waiting import PATIENCE
 
 ORIGINALS = [
     json.loads(line)["body"]
@@ -357,7 +358,7 @@ async def test_what_a_bridge_had_claimed_when_it_died_is_taken_up_again(
     other.kill()
     await other.wait()
     claims: list[Claim] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while len(claims) < 12:
             claims += await queue.claim(20)
             await queue.wait(0.1)

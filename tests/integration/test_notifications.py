@@ -31,6 +31,7 @@ from tests.support.aws import ACCOUNT, REGION, client, local_aws
 from tests.support.aws import environment as aws_environment
 from tests.support.process import COMMAND, environment, serving
 from tests.support.put_events import Behaviour, Refuse, put_events
+from tests.support.waiting import PATIENCE
 
 SECRET = "hunter2-hunter2-hunter2"
 MESSAGE = Message("shop on web-1", (Problem("parked", "k", "bus <x> & 'y' refuses"),))
@@ -89,7 +90,7 @@ class Hook:
         self.delay = 0.0
         self.url = ""
 
-    async def until(self, text: str, seconds: float = 30) -> dict[str, Any]:
+    async def until(self, text: str, seconds: float = PATIENCE) -> dict[str, Any]:
         async with asyncio.timeout(seconds):
             while True:
                 for body in self.received:
@@ -253,14 +254,14 @@ async def test_a_notification_that_fails_is_reported_and_sent_later(
         sender = ChannelSender(Webhook(server.url), Backoff(first=0.05, longest=0.1))
         task = asyncio.create_task(sender.run())
         sender.add(MESSAGE)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while sender.failures < 3:
                 await asyncio.sleep(0.01)
         assert sender.problem is not None
         assert "HTTP 503" in sender.problem
         server.status = 200
         await server.until("refuses")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while sender.sent != 1:
                 await asyncio.sleep(0.01)
         task.cancel()
@@ -291,7 +292,7 @@ async def test_a_bug_of_a_channel_does_not_end_the_sending() -> None:
     sender = ChannelSender(Broken(), Backoff(first=0.01, longest=0.01))
     task = asyncio.create_task(sender.run())
     sender.add(MESSAGE)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while sender.sent != 1:
             await asyncio.sleep(0.01)
     task.cancel()

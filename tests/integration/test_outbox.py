@@ -22,6 +22,7 @@ from tests.support import recorded
 from tests.support.delivering import delivering
 from tests.support.mariadb import Outbox, Server
 from tests.support.put_events import PutEvents, put_events
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -214,7 +215,7 @@ async def test_a_crash_of_the_database_loses_nothing(
         await asyncio.to_thread(outbox.server.start)
         await asyncio.to_thread(outbox.put, captures[600:])
         wanted = {capture.id for capture, _ in captures}
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while set(endpoint.ids) != wanted or (await queue.depth()).captures:
                 await asyncio.sleep(0.05)
 

@@ -12,6 +12,7 @@ import pytest
 from tests.integration.test_delivery import HASTY, Bench, bench, drain
 from tests.support import recorded
 from tests.support.put_events import Answer, Behaviour, Refuse, Take
+from tests.support.waiting import PATIENCE, until
 
 __all__ = ["bench"]  # the fixture
 
@@ -33,12 +34,6 @@ def carts(count: int, *, view_id: int = 1) -> list[Any]:
         recorded.stored(recorded.again(added, subject=f"cart/{number}", store_id=view_id))
         for number in range(count)
     ]
-
-
-async def until(condition: Any, seconds: float = 20.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 # An answer that is not AWS's
@@ -249,11 +244,11 @@ async def test_the_first_events_of_a_wrong_source_leave_the_dead_letters_by_them
         for number, capture in enumerate(captures[:9], start=1):  # a quiet shop: one at a time
             await bench.queue.put([capture])
             await until(lambda: dispatcher.totals.buried == number)  # noqa: B023  it ends here
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while await letters.count() < number:
                     await asyncio.sleep(0.01)
         await bench.queue.put(captures[9:])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while await letters.count():
                 await asyncio.sleep(0.01)
         await until(

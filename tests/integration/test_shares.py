@@ -14,6 +14,7 @@ from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 from tests.support import recorded
 from tests.support.magento_broker import MagentoBroker
 from tests.support.put_events import PutEvents, Refuse, put_events
+from tests.support.waiting import PATIENCE
 
 
 def view_settings(url: str) -> dict[str, dict[str, str]]:
@@ -58,7 +59,7 @@ async def test_a_destination_added_while_another_holds_all_of_the_prefetch_gets_
         running = asyncio.create_task(dispatcher.run())
         try:
             await magento_broker.put(recorded.orders(150, view_id=1))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while not (dispatcher.parked and dispatcher.destinations[0].waiting == 60):
                     await asyncio.sleep(0.02)
             await magento_broker.put(recorded.orders(30, view_id=2))

@@ -22,6 +22,7 @@ from magento_eventbridge.tls import TlsOptions
 from tests.support import recorded
 from tests.support.mariadb import Server
 from tests.support.shop import Shop
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -231,7 +232,7 @@ async def test_what_becomes_unreadable_is_reported_once_and_the_former_stays(
     following = asyncio.create_task(follow(store, apply))
     try:
         shop.save("options/tracking", "perhaps")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while "must be 1 or 0" not in caplog.text:
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.2)
@@ -239,7 +240,7 @@ async def test_what_becomes_unreadable_is_reported_once_and_the_former_stays(
         assert applied == []
 
         shop.save("options/tracking", "0")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not applied:
                 await asyncio.sleep(0.01)
         assert not applied[0].settings.options.tracking
@@ -287,7 +288,7 @@ async def test_a_refused_login_lets_the_store_be_read_again_at_once(shop: Shop) 
             await queue.claim(1)
         environment["DB_PASSWORD"] = "new"
         claims: list[Claim] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not claims:
                 with contextlib.suppress(QueueError):
                     claims = await queue.claim(1)

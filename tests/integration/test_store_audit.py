@@ -42,6 +42,7 @@ from tests.support.backfilling import Commands, Here, here
 from tests.support.put_events import Take, put_events
 from tests.support.sales import captures_of_the_day, run, sales
 from tests.support.shop import Shop
+from tests.support.waiting import PATIENCE
 
 __all__ = ["here", "sales"]
 
@@ -303,7 +304,7 @@ async def logged_in(bridge: Bridge) -> AsyncIterator[ClientSession]:
 
 async def until_shown(http: ClientSession, text: str) -> None:
     """Wait until the audit page shows a text."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while text not in (page := await (await http.get("/audit/live")).text()):
             assert "failed" not in page
             await asyncio.sleep(0.1)
@@ -318,7 +319,7 @@ async def test_a_repair_answers_at_once_while_eventbridge_is_unavailable_and_can
     settings, origins = loaded(sales, tmp_path, "http://127.0.0.1:9")
     async with logged_in(Bridge(settings, None, origins)) as http:
         form = {"csrf": await csrf(http, "/audit"), "act": "repair"}
-        async with asyncio.timeout(30), http.post("/audit", data=form) as answer:
+        async with asyncio.timeout(PATIENCE), http.post("/audit", data=form) as answer:
             assert answer.status == 200
         await until_shown(http, "It waits: ")
         form["act"] = "stop"

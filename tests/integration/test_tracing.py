@@ -24,6 +24,7 @@ from magento_eventbridge.observability.tracing import Tracing, TracingError
 from tests.support import recorded
 from tests.support.process import SECRET, serving
 from tests.support.put_events import put_events
+from tests.support.waiting import PATIENCE
 
 
 def call(*verdicts: Verdict) -> Call:
@@ -131,7 +132,7 @@ async def test_an_unavailable_collector_costs_no_event_and_little_time(
             await hand_over(bridge.url, SECRET, [body for _, body in recorded.orders(25)])
             await endpoint.until_taken(25)
             began = time.monotonic()
-            async with asyncio.timeout(25):
+            async with asyncio.timeout(PATIENCE):
                 assert await bridge.stop() == 0
             assert time.monotonic() - began < 20
             assert "Traceback" not in bridge.log

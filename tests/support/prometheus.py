@@ -11,6 +11,7 @@ import aiohttp
 import yaml
 
 from tests.support.programs import free_ports, program
+from tests.support.waiting import PATIENCE
 
 
 class Prometheus:
@@ -42,7 +43,7 @@ class Prometheus:
         [state] = [rule["state"] for rule in await self.rules() if rule["name"] == alert]
         return str(state)
 
-    async def until_in(self, alert: str, *states: str, seconds: float = 20) -> None:
+    async def until_in(self, alert: str, *states: str, seconds: float = PATIENCE) -> None:
         """Wait until an alert is in one of these states."""
         async with asyncio.timeout(seconds):
             while await self.state(alert) not in states:

@@ -10,6 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support.waiting import PATIENCE
+
 Json = dict[str, Any]
 
 
@@ -90,7 +92,7 @@ class PutEvents:
     def ids(self) -> list[str]:
         return [detail["metadata"]["id"] for detail in self.details]
 
-    async def until_taken(self, count: int, seconds: float = 20.0) -> None:
+    async def until_taken(self, count: int, seconds: float = PATIENCE) -> None:
         async with asyncio.timeout(seconds):
             while len(self.taken) < count:
                 await asyncio.sleep(0.01)

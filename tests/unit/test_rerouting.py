@@ -16,6 +16,7 @@ from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.delivery.verdicts import Answer, EntryResult
 from magento_eventbridge.testing import MemoryQueue, RecordingSink
 from tests.support import recorded
+from tests.support.waiting import until
 
 ONE = Destination(region="eu-west-1", event_bus="one")
 OTHER = Destination(region="eu-west-1", event_bus="other")
@@ -72,12 +73,6 @@ class Bench:
         ]
         await self.queue.put([recorded.stored(capture) for capture in captures])
         return [capture["id"] for capture in captures]
-
-
-async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 def refuses(destination: Destination, code: str, status: int = 400) -> AnswerTo:
