@@ -22,6 +22,7 @@ from magento_eventbridge.doctor.declarations import declarations, unused_declara
 from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.provisioning import global_endpoints, iam
 from magento_eventbridge.queues.amqp.queue import AmqpQueue
+from magento_eventbridge.queues.mysql.queue import MysqlQueue
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.sinks.claim_check.objects import StorageError
@@ -95,6 +96,8 @@ async def _queue(settings: Settings, name: str) -> Finding:
     try:
         depth = await queue.depth()
         consumers, problem = 0, None
+        if isinstance(queue, MysqlQueue):
+            await queue.check_writing()
         if isinstance(queue, AmqpQueue):
             consumers, problem = await queue.consumers(), await queue.problem()
     except QueueError as error:

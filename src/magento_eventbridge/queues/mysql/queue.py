@@ -112,6 +112,31 @@ class MysqlQueue:
         """
         await self._connection.run(self._is_waiting)
 
+    async def check_writing(self) -> None:
+        """Check that the login may do all that delivery does; no row is changed.
+
+        Raises:
+            QueueError: it may not, the server is read-only, or it is unavailable.
+        """
+        # No row has the id 0. The server checks rights before it searches rows.
+        nothing = {"ids": [0], "claim": "-"}
+
+        def work(cursor: Cursor) -> None:
+            for name, values in (
+                ("mark_claimed", {}),
+                ("give_back", {"delay": 0}),
+                ("delivered", {}),
+                ("bury", {"id": 0, "reason": "", "body": None, "subject": None}),
+                ("dead_redrive", {}),
+                ("dead_delete", {}),
+            ):
+                self._statements.run(cursor, name, **nothing, **values)
+            with transaction(cursor):
+                for name in ("take_lease", "renew_lease", "end_lease"):
+                    self._statements.run(cursor, name, bridge=self.bridge)
+
+        await self._connection.run(work)
+
     async def claim(self, limit: int, *, without_views: Collection[int] = ()) -> list[Claim]:
         """Claim up to `limit` waiting captures, except those of the store views named."""
         await self._watch_peers()
