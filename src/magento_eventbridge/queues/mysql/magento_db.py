@@ -15,11 +15,11 @@ from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.magento.database import DatabaseOptions
 from magento_eventbridge.queues.mysql.lease import LeaseTiming
 from magento_eventbridge.queues.mysql.queue import (
-    BYTES_PER_CLAIM,
     Handle,
     MysqlQueue,
     in_order,
     order_key,
+    within_bytes,
 )
 from magento_eventbridge.queues.mysql.statements import Statements
 
@@ -38,8 +38,6 @@ _KNOWN_SCHEMA = 2
 # its duration apart. In between, only messages after those already seen are searched.
 _FULL_SEARCH_EVERY = 2.0
 _FULL_SEARCH_SHARE = 50.0
-# Messages to read at once: each may have megabytes.
-_READ_AT_ONCE = 250
 # In seconds: Magento's clean-up deletes new messages after 7 days by default.
 _LONG_WAIT = 86_400
 
@@ -175,16 +173,12 @@ class MagentoDbQueue(MysqlQueue):
 
     def _messages(self, cursor: Cursor, messages: Sequence[tuple[int, int]]) -> dict[int, bytes]:
         """Read messages, oldest first, up to the bytes of a claim."""
-        texts: dict[int, bytes] = {}
-        size = 0
-        for start in range(0, len(messages), _READ_AT_ONCE):
-            some = json.dumps(messages[start : start + _READ_AT_ONCE])
-            rows = self._statements.rows(cursor, "messages", {"messages": some})
-            texts |= {number: _text_of(body, number) for number, body in rows}
-            size += sum(len(body) for _, body in rows)
-            if size >= BYTES_PER_CLAIM:
-                break
-        return texts
+        if not messages:
+            return {}
+        sizes = self._statements.rows(cursor, "sizes", {"messages": json.dumps(messages)})
+        some = json.dumps(messages[: len(within_bytes(sizes))])
+        rows = self._statements.rows(cursor, "messages", {"messages": some})
+        return {number: _text_of(body, number) for number, body in rows}
 
     def _search(self, cursor: Cursor, limit: int) -> "_Search":
         """Find waiting messages, oldest first: those after `_beyond`, or from time to time all."""

@@ -43,9 +43,19 @@ STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = listed.id
 WHERE s.status IN (2, 5)
 FOR UPDATE SKIP LOCKED;
 
+-- name: sizes
+-- How many bytes messages have, in their order; none for one that is gone.
+SELECT listed.id, COALESCE(LENGTH(m.body), 0)
+FROM JSON_TABLE(%(messages)s, '$[*]' COLUMNS (
+  id BIGINT UNSIGNED PATH '$[0]', message_id BIGINT UNSIGNED PATH '$[1]'
+)) AS listed
+LEFT JOIN {messages} AS m FORCE INDEX (PRIMARY) ON m.id = listed.message_id
+ORDER BY listed.message_id;
+
 -- name: messages
--- The text of messages, as the database has it; empty for one that is gone.
-SELECT listed.id, COALESCE(CAST(m.body AS BINARY), '')
+-- The text of messages, as the database has it; empty for one that is gone. A CAST would be limited to
+-- max_allowed_packet.
+SELECT listed.id, COALESCE(CONVERT(m.body USING binary), '')
 FROM JSON_TABLE(%(messages)s, '$[*]' COLUMNS (
   id BIGINT UNSIGNED PATH '$[0]', message_id BIGINT UNSIGNED PATH '$[1]'
 )) AS listed
@@ -57,7 +67,7 @@ LEFT JOIN {messages} AS m FORCE INDEX (PRIMARY) ON m.id = listed.message_id;
 -- already, and stays as it is. The list is in order: to sort here would copy all bodies to disk.
 INSERT INTO {captures} (status_id, store_id, body, claimed_by, attempts)
 SELECT
-  listed.id, listed.view_id, COALESCE(CAST(m.body AS BINARY), ''),
+  listed.id, listed.view_id, COALESCE(CONVERT(m.body USING binary), ''),
   IF(listed.is_claimed, %(claim)s, NULL), listed.is_claimed
 FROM JSON_TABLE(%(messages)s, '$[*]' COLUMNS (
   id BIGINT UNSIGNED PATH '$[0]', message_id BIGINT UNSIGNED PATH '$[1]',

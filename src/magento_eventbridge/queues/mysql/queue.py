@@ -309,7 +309,7 @@ class MysqlQueue:
     def _claim_waiting(self, cursor: Cursor, name: str, limit: int) -> list[Claim]:
         """Claim what waits in the queue's table; called in a transaction."""
         candidates = self._candidates(cursor, limit)
-        ids = _within_bytes(candidates)
+        ids = within_bytes(candidates)
         locked = self._lock(cursor, "lock", ids)
         claimed = [number for number in ids if number in locked]
         self._has_left = len(candidates) == limit or len(claimed) < len(candidates)
@@ -500,7 +500,7 @@ def order_key(text: bytes) -> str | None:
         return None
 
 
-def _within_bytes(rows: Iterable[tuple[int, int]]) -> list[int]:
+def within_bytes(rows: Iterable[tuple[int, int]]) -> list[int]:
     """Return the ids of the first rows that together are not too large, at least one."""
     ids: list[int] = []
     total = 0
