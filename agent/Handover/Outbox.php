@@ -17,6 +17,14 @@ class Outbox implements TransportInterface
     public const TABLE = 'eventbridge_outbox';
 
     /**
+     * A shopper waits 5 seconds at most for a lock on the table, of an ALTER for example; by default, MariaDB lets them
+     * wait a day, and MySQL a year. What MariaDB executes is a comment for MySQL, and the reverse.
+     */
+    private const INSERT = '/*M! SET STATEMENT lock_wait_timeout = 5, innodb_lock_wait_timeout = 5 FOR */'
+        . ' INSERT /*+ SET_VAR(lock_wait_timeout = 5) SET_VAR(innodb_lock_wait_timeout = 5) */'
+        . ' INTO %s (store_id, subject, body) VALUES %s';
+
+    /**
      * The size of the column. Magento switches strict mode off, and then the database cuts off what is longer.
      */
     private const MAX_BODY = 16777215;
@@ -98,8 +106,8 @@ class Outbox implements TransportInterface
     /**
      * Writes bodies by the keys of their captures.
      *
-     * In a transaction, not by Magento's own method: if the connection is lost, that connects again and repeats the
-     * statement, which would then be committed without the transaction.
+     * In a transaction, not by Magento's connection: if that is lost, it connects again and repeats the statement,
+     * which would then be committed without the transaction.
      *
      * @param Capture[] $captures
      * @param string[] $bodies
@@ -107,25 +115,22 @@ class Outbox implements TransportInterface
      */
     private function write(array $captures, array $bodies): void
     {
-        $rows = [];
+        $values = [];
         foreach ($bodies as $key => $body) {
-            $rows[] = [
-                'store_id' => $captures[$key]->getStoreId(),
-                'subject' => $captures[$key]->getSubject(),
-                'body' => $body,
-            ];
+            array_push($values, $captures[$key]->getStoreId(), $captures[$key]->getSubject(), $body);
         }
         $connection = $this->resource->getConnection();
-        $table = $this->resource->getTableName(self::TABLE);
+        $insert = sprintf(
+            self::INSERT,
+            $connection->quoteIdentifier($this->resource->getTableName(self::TABLE)),
+            implode(', ', array_fill(0, count($bodies), '(?, ?, ?)'))
+        );
         $session = $this->session($connection);
-        if ($session === null || !$session->inTransaction()) {
-            $connection->insertMultiple($table, $rows);
-            return;
+        if ($session !== null && $session->inTransaction()) {
+            $session->prepare($insert)->execute($values);
+        } else {
+            $connection->query($insert, $values);
         }
-        $session->prepare(
-            'INSERT INTO ' . $connection->quoteIdentifier($table) . ' (store_id, subject, body) VALUES '
-                . implode(', ', array_fill(0, count($rows), '(?, ?, ?)'))
-        )->execute(array_merge(...array_map('array_values', $rows)));
     }
 
     /**

@@ -142,16 +142,12 @@ class FaultsTest extends TestCase
      */
     public function testAFaultOfTheTableCostsNoSave(string $break, string $reason, string $repair): void
     {
-        foreach (array_filter(explode(';', $break)) as $statement) {
-            $this->admin->exec($statement);
-        }
+        $this->runAll($break);
         try {
             $this->shop = $this->shop();
             $this->save(['a' => 10, 'b' => 10]);
         } finally {
-            foreach (array_filter(explode(';', $repair)) as $statement) {
-                $this->admin->exec($statement);
-            }
+            $this->runAll($repair);
         }
 
         self::assertTrue($this->isSaved());
@@ -175,11 +171,16 @@ class FaultsTest extends TestCase
                 'ALTER TABLE shop_eventbridge_outbox DISCARD TABLESPACE', '1814', '',
             ],
             'table locked' => [
-                'SET GLOBAL lock_wait_timeout = 1;LOCK TABLES shop_eventbridge_outbox READ',
+                'LOCK TABLES shop_eventbridge_outbox READ',
                 '1205',
-                'UNLOCK TABLES;SET GLOBAL lock_wait_timeout = DEFAULT',
+                'UNLOCK TABLES',
             ],
-            'row locks' => [self::SIGNAL . '1205', '1205', ''],
+            'rows locked' => [
+                'SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE;BEGIN;'
+                    . 'SELECT COUNT(*) FROM shop_eventbridge_outbox FOR UPDATE',
+                '1205',
+                'ROLLBACK',
+            ],
             'table full' => [self::SIGNAL . '1114', '1114', ''],
             'disk full' => [self::SIGNAL . '1021', '1021', ''],
             'table crashed' => [self::SIGNAL . '1194', '1194', ''],
@@ -232,6 +233,16 @@ class FaultsTest extends TestCase
         self::assertFalse($isCommitted);
         self::assertFalse($this->isSaved());
         self::assertSame([], $this->written());
+    }
+
+    /**
+     * Runs statements that are separated by semicolons.
+     */
+    private function runAll(string $statements): void
+    {
+        foreach (array_filter(explode(';', $statements)) as $statement) {
+            $this->admin->query($statement)->closeCursor();
+        }
     }
 
     private function shop(): Shop

@@ -140,15 +140,23 @@ class Database extends \Zend_Db_Adapter_Abstract implements AdapterInterface
         return $this->level;
     }
 
-    public function query(string $sql): void
+    public function query(string $sql, array $values = []): void
     {
+        if ($values) {
+            preg_match('/ INTO (\S+) \((.+?)\)/', $sql, $match);
+            $columns = explode(', ', $match[2]);
+            $this->insert($match[1], array_map(function (array $row) use ($columns): array {
+                return array_combine($columns, $row);
+            }, array_chunk($values, count($columns))));
+            return;
+        }
         $this->statements[] = $sql;
         if (strpos($sql, 'ROLLBACK TO') === 0 && $this->losesTransaction) {
             throw new \RuntimeException('SAVEPOINT does not exist');
         }
     }
 
-    public function insertMultiple(string $table, array $rows): void
+    private function insert(string $table, array $rows): void
     {
         $this->statements[] = 'INSERT ' . $table . ' ' . count($rows);
         if ($this->failure !== null) {

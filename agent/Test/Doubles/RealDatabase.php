@@ -67,17 +67,6 @@ class RealDatabase extends Database
         $this->statement($sql, $values);
     }
 
-    public function insertMultiple(string $table, array $rows): void
-    {
-        $columns = array_keys($rows[0]);
-        $row = '(' . implode(', ', array_fill(0, count($columns), '?')) . ')';
-        $this->statement(
-            'INSERT INTO ' . $table . ' (' . implode(', ', $columns) . ') VALUES '
-                . implode(', ', array_fill(0, count($rows), $row)),
-            array_merge(...array_map('array_values', $rows))
-        );
-    }
-
     /**
      * @param string|array $select
      * @return mixed
@@ -85,6 +74,11 @@ class RealDatabase extends Database
     public function fetchOne($select)
     {
         return is_array($select) ? '1' : $this->statement($select, [])->fetchColumn();
+    }
+
+    public function quoteIdentifier(string $name): string
+    {
+        return '`' . $name . '`';
     }
 
     public function quote($value): string

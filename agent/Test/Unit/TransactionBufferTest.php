@@ -299,7 +299,7 @@ class TransactionBufferTest extends TestCase
     {
         $statement = $this->createStub(\PDOStatement::class);
         $statement->method('execute')->willReturnCallback(function (array $values): bool {
-            $this->shop->database->insertMultiple('outbox', [array_combine(['store_id', 'subject', 'body'], $values)]);
+            $this->shop->database->query('INSERT INTO outbox (store_id, subject, body)', $values);
 
             return true;
         });
