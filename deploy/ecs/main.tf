@@ -180,6 +180,11 @@ resource "aws_ecs_task_definition" "bridge" {
   task_role_arn            = aws_iam_role.bridge.arn
   execution_role_arn       = aws_iam_role.execution.arn
 
+  # The console's journal and the ledger, as long as the task lives. The image owns this folder.
+  volume {
+    name = "state"
+  }
+
   volume {
     name = "tmp"
   }
@@ -201,6 +206,7 @@ resource "aws_ecs_task_definition" "bridge" {
       MAGENTO_EVENTBRIDGE_OUTBOX__PORT       = tostring(var.database.port)
       MAGENTO_EVENTBRIDGE_OUTBOX__DATABASE   = var.database.name
       MAGENTO_EVENTBRIDGE_OUTBOX__USER       = var.database.user
+      MAGENTO_EVENTBRIDGE_INLET__ENABLED     = "false"
       MAGENTO_EVENTBRIDGE_METRICS__ENABLED   = "true"
       MAGENTO_EVENTBRIDGE_LOG__FORMAT        = "json"
     }, var.settings) : { name = name, value = value }]
@@ -216,7 +222,10 @@ resource "aws_ecs_task_definition" "bridge" {
       timeout     = 10
       startPeriod = 20
     }
-    mountPoints = [{ sourceVolume = "tmp", containerPath = "/tmp", readOnly = false }]
+    mountPoints = [
+      { sourceVolume = "state", containerPath = "/var/lib/magento-eventbridge", readOnly = false },
+      { sourceVolume = "tmp", containerPath = "/tmp", readOnly = false },
+    ]
     logConfiguration = {
       logDriver = "awslogs"
       options = {

@@ -421,6 +421,13 @@ def test_the_module_for_ecs_is_terraform_and_holds_settings() -> None:
     assert ":8473/health/ready" in text
 
 
+def test_a_task_that_reads_the_database_needs_no_secret_of_the_inlet() -> None:
+    text = MODULE.read_text()
+    assert re.search(rf'{ENVIRONMENT_PREFIX}INLET__ENABLED\s+= "false"', text)
+    # The root file system cannot be written.
+    assert f'containerPath = "{Settings().spool.path.parent}"' in text
+
+
 def test_the_module_for_ecs_has_every_resource_that_it_refers_to() -> None:
     text = MODULE.read_text()
     made = {f"{kind}.{name}" for kind, name in re.findall(r'^resource "(\w+)" "(\w+)"', text, re.M)}

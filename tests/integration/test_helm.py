@@ -48,6 +48,12 @@ def test_what_it_renders_is_valid_by_kubernetes_schema(tmp_path: Path, values) -
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+def test_a_bridge_that_reads_the_database_needs_no_secret_of_the_inlet() -> None:
+    given = objects(DATABASE)["ConfigMap"]["data"]
+    settings, _ = load([environment_layer(given)])
+    assert (settings.outbox.enabled, settings.inlet.enabled) == (True, False)
+
+
 def test_by_default_it_is_the_plain_manifests() -> None:
     plain = {one["kind"]: one for one in yaml.safe_load_all(MANIFESTS.read_text())}
     chart = objects({})
