@@ -1,9 +1,11 @@
 #!/bin/sh
 # Run a command of the bridge as the service does: with its user, group and environment file.
+# `agent` changes the store's files and runs Magento's commands as their owner: it runs as root.
 # Install it as /usr/local/sbin/magento-eventbridge; it needs root and a running systemd.
 #
 #   magento-eventbridge doctor
 #   magento-eventbridge dead-letters list
+#   magento-eventbridge agent install . --run
 
 set -eu
 
@@ -24,6 +26,12 @@ if [ -z "$user" ]; then
     exit 2
 fi
 
+# Files of the service are closed to the rest of the world, files in the store need not be.
+as_whom="--uid=$user ${group:+--gid=$group} --property=UMask=0007"
+if [ "${1:-}" = agent ]; then
+    as_whom=--uid=root
+fi
+
 set -- "$program" "$@"
 while IFS= read -r line; do
     case $line in
@@ -40,7 +48,8 @@ if [ -t 0 ] && [ -t 1 ]; then
 else
     set -- --pipe "$@"
 fi
+# Relative paths start in the current folder; "-" as the service's user may not be allowed to enter it.
 # SUDO_USER names who ran the command, in the log.
-exec systemd-run --quiet --collect --wait \
-    --uid="$user" ${group:+--gid="$group"} --property=UMask=0007 \
+# shellcheck disable=SC2086  # several options; the names of users and groups have no spaces
+exec systemd-run --quiet --collect --wait $as_whom --property=WorkingDirectory="-$(pwd)" \
     --setenv=SUDO_USER="${SUDO_USER:-root}" "$@"

@@ -90,6 +90,9 @@ variable "settings" {
 
 data "aws_region" "here" {}
 
+# AWS's own policies have other ARNs in China and in GovCloud.
+data "aws_partition" "here" {}
+
 resource "aws_cloudwatch_log_group" "bridge" {
   name              = "/ecs/${var.name}"
   retention_in_days = 30
@@ -155,7 +158,7 @@ resource "aws_iam_role" "execution" {
 
 resource "aws_iam_role_policy_attachment" "execution" {
   role       = aws_iam_role.execution.name
-  policy_arn = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+  policy_arn = "arn:${data.aws_partition.here.partition}:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 }
 
 resource "aws_iam_role_policy" "secret" {

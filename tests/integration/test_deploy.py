@@ -268,7 +268,7 @@ def _rotate(logrotate: str, folder: Path, tmp_path: Path) -> None:
 
 
 def _run_as_the_service(
-    folder: Path, *words: str, shown: dict[str, str]
+    folder: Path, *words: str, shown: dict[str, str], cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the wrapper with a `systemctl` that shows these properties, as root would."""
     folder.mkdir(exist_ok=True)
@@ -284,6 +284,7 @@ def _run_as_the_service(
     return subprocess.run(
         ["/bin/sh", str(WRAPPER), *words],
         env={"PATH": f"{folder}:/usr/bin:/bin", "SUDO_USER": "ada"},
+        cwd=cwd,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -307,6 +308,25 @@ def test_a_command_runs_with_the_services_user_group_and_environment(tmp_path: P
         "--pipe",
         "--wait",
     } <= set(words)
+
+
+def test_a_commands_relative_paths_start_in_the_current_folder(tmp_path: Path) -> None:
+    shown = {"User": "magento-eventbridge", "Group": "www-data", "EnvironmentFiles": ""}
+    here = tmp_path / "a b"
+    here.mkdir()
+    ran = _run_as_the_service(tmp_path / "bin", "doctor", shown=shown, cwd=here)
+    # The service's user may not be allowed to enter it: that fails no command.
+    assert f"--property=WorkingDirectory=-{here}" in ran.stdout.splitlines()
+
+
+def test_agent_commands_run_as_root_with_the_services_environment(tmp_path: Path) -> None:
+    files = "/etc/magento-eventbridge.env (ignore_errors=no)\\n"
+    shown = {"User": "magento-eventbridge", "Group": "www-data", "EnvironmentFiles": files}
+    ran = _run_as_the_service(tmp_path, "agent", "install", ".", "--run", shown=shown)
+    words = ran.stdout.splitlines()
+    assert words[-5:] == [COMMAND, "agent", "install", ".", "--run"]
+    assert {"--uid=root", "--property=EnvironmentFile=/etc/magento-eventbridge.env"} <= set(words)
+    assert not [word for word in words if word.startswith(("--gid", "--property=UMask"))]
 
 
 def test_a_service_that_is_not_installed_is_reported(tmp_path: Path) -> None:
@@ -409,6 +429,8 @@ def test_the_manifests_hold_settings_and_the_ports_that_they_open() -> None:
 # Amazon ECS
 
 MODULE = DEPLOY / "ecs/main.tf"
+EXAMPLES = DEPLOY.parent / "examples"
+CODE = {".tf", ".yaml", ".json", ".ts", ".py"}
 
 
 def test_the_module_for_ecs_is_terraform_and_holds_settings() -> None:
@@ -426,6 +448,19 @@ def test_a_task_that_reads_the_database_needs_no_secret_of_the_inlet() -> None:
     assert re.search(rf'{ENVIRONMENT_PREFIX}INLET__ENABLED\s+= "false"', text)
     # The root file system cannot be written.
     assert f'containerPath = "{Settings().spool.path.parent}"' in text
+
+
+def test_no_arn_in_what_is_deployed_is_of_one_partition() -> None:
+    texts = {path: path.read_text() for path in DEPLOY.rglob("*") if path.is_file()}
+    texts |= {path: path.read_text() for path in EXAMPLES.rglob("*") if path.suffix in CODE}
+    # ARNs of a person's own account are examples, and stand in comments or variables.
+    wrong = {
+        f"{path.name}: {line.strip()}"
+        for path, text in texts.items()
+        for line in text.splitlines()
+        if re.search(r"arn:aws[\w-]*:", line) and "123456789012" not in line
+    }
+    assert wrong == set()
 
 
 def test_the_module_for_ecs_has_every_resource_that_it_refers_to() -> None:

@@ -1009,13 +1009,22 @@ def test_the_account_of_a_bus_with_an_arn_is_the_rules(command):
     assert "AWS::IAM::Role" in ran.out
 
 
-def test_china_has_its_own_addresses(command):
-    queue = f"arn:aws-cn:sqs:cn-north-1:{ACCOUNT}:orders"
+@pytest.mark.parametrize(
+    ("partition", "region", "domain"),
+    [
+        ("aws-cn", "cn-north-1", "amazonaws.com.cn"),
+        ("aws-us-gov", "us-gov-west-1", "amazonaws.com"),
+        ("aws-iso", "us-iso-east-1", "c2s.ic.gov"),
+        ("aws-eusc", "eusc-de-east-1", "amazonaws.eu"),
+    ],
+)
+def test_each_partition_has_its_own_addresses(command, partition, region, domain):
+    queue = f"arn:{partition}:sqs:{region}:{ACCOUNT}:orders"
     ran = command(
-        "rules", "put", "orders", "OrderPlaced", "--set", "options.region=cn-north-1",
+        "rules", "put", "orders", "OrderPlaced", "--set", f"options.region={region}",
         "--set", "options.event_bus=shop", "--target", queue, "--format", "terraform",
     )  # fmt: skip
-    assert f"https://sqs.cn-north-1.amazonaws.com.cn/{ACCOUNT}/orders" in ran.out
+    assert f"https://sqs.{region}.{domain}/{ACCOUNT}/orders" in ran.out
     assert 'event_bus_name = "shop"' in ran.out
 
 

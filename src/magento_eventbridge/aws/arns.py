@@ -26,6 +26,20 @@ def partition(region: str) -> str:
         raise RegionError(f"region '{region}': {error}") from None
 
 
+@cache
+def dns_suffix(region: str) -> str:
+    """Return the domain of AWS's hosts in a region, as `amazonaws.com.cn` of `cn-north-1`.
+
+    Raises:
+        RegionError: no partition has such regions.
+    """
+    import botocore.session
+
+    name = partition(region)
+    partitions = botocore.session.Session().get_data("endpoints")["partitions"]
+    return next(str(one["dnsSuffix"]) for one in partitions if one["partition"] == name)
+
+
 def event_bus_arn(bus: str | None, region: str, account: str) -> str:
     """Return the ARN of an event bus by its name; None is the account's default bus.
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from magento_eventbridge.aws.arns import account_of, name_of, partition, region_of
+from magento_eventbridge.aws.arns import account_of, dns_suffix, name_of, region_of
 from magento_eventbridge.provisioning.infrastructure import (
     cdk,
     cloudformation,
@@ -162,8 +162,7 @@ def _document(*statements: Json) -> Json:
 
 def _queue_url(queue: str) -> str:
     region = region_of(queue)
-    suffix = "amazonaws.com.cn" if partition(region) == "aws-cn" else "amazonaws.com"
-    return f"https://sqs.{region}.{suffix}/{account_of(queue)}/{name_of(queue)}"
+    return f"https://sqs.{region}.{dns_suffix(region)}/{account_of(queue)}/{name_of(queue)}"
 
 
 _RULE = "aws_cloudwatch_event_rule.this"
