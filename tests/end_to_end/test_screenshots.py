@@ -10,6 +10,6 @@ from tests.support.programs import program
 
 async def test_the_pictures_show_the_pages_of_today() -> None:
     program("chromium", "chromium")
-    with screenshots.demo_console() as console:
-        found = await asyncio.to_thread(screenshots.visit, console, None)
+    with screenshots.running_demo() as demo:
+        found = await asyncio.to_thread(screenshots.visit, demo, None)
     assert found == json.loads(screenshots.LABELS.read_text()), "run 'make screenshots'"

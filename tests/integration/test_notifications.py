@@ -6,20 +6,31 @@ import email.policy
 import json
 import logging
 import re
+import socket
+import ssl
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientError, ClientSession, CookieJar, web
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.bridge.notifying import Notifier, channels_of, message_of_test
 from magento_eventbridge.delivery.backoff import Backoff
+from magento_eventbridge.notifications import channels
 from magento_eventbridge.notifications.channels import Email, NotificationError, Slack, Webhook
 from magento_eventbridge.notifications.message import Message, Problem
 from magento_eventbridge.notifications.sending import ChannelSender
@@ -31,6 +42,7 @@ from tests.support.aws import ACCOUNT, REGION, client, local_aws
 from tests.support.aws import environment as aws_environment
 from tests.support.process import COMMAND, environment, serving
 from tests.support.put_events import Behaviour, Refuse, put_events
+from tests.support.shoppers import an_order, give_captures
 from tests.support.waiting import PATIENCE
 
 SECRET = "hunter2-hunter2-hunter2"
@@ -176,6 +188,129 @@ async def test_a_mail_server_that_refuses_is_named_with_its_answer() -> None:
             await Email("127.0.0.1", port, "a@b.c", ["ops@b.c"], "tls").send(MESSAGE)
     with pytest.raises(NotificationError, match="Connection refused"):
         await channel.send(MESSAGE)
+
+
+def _certified(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
+    """Return a certificate of a server, and the server's side of TLS with it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(who)
+        .issuer_name(who)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem, key_file = folder / f"{name}.pem", folder / f"{name}.key"
+    pem.write_bytes(certificate.public_bytes(Encoding.PEM))
+    key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, key_file)
+    return pem, context
+
+
+@pytest.mark.parametrize("tls", ["starttls", "tls"])
+async def test_an_e_mail_is_sent_encrypted_and_only_to_the_named_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tls: str
+) -> None:
+    def check(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        return AuthResult(success=data.password == SECRET.encode(), handled=False)
+
+    pem, context = _certified(tmp_path, "localhost")
+    options: dict[str, Any] = (
+        {"tls_context": context, "require_starttls": True, "auth_require_tls": True}
+        if tls == "starttls"
+        else {"ssl_context": context, "auth_require_tls": False}
+    )
+    with smtp(authenticator=check, **options) as (mailbox, port):
+        channel = Email("localhost", port, "a@b.c", ["ops@b.c"], tls, "ops", SECRET)
+        with pytest.raises(NotificationError, match="certificate verify failed: self-signed"):
+            await channel.send(MESSAGE)
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+        await channel.send(MESSAGE)
+        (mail,) = mailbox.received
+        assert mail["Subject"] == MESSAGE.subject
+        with pytest.raises(NotificationError, match="535") as caught:
+            await replace(channel, password=f"{SECRET}-wrong").send(MESSAGE)
+        assert SECRET not in str(caught.value)
+        other, _ = _certified(tmp_path, "mail.example.com")
+        monkeypatch.setenv("SSL_CERT_FILE", str(other))
+        with pytest.raises(NotificationError, match="certificate verify failed"):
+            await channel.send(MESSAGE)
+    pem, context = _certified(tmp_path, "mail.example.com")
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    name = "tls_context" if tls == "starttls" else "ssl_context"
+    with smtp(**{name: context}) as (mailbox, port):
+        with pytest.raises(NotificationError, match="not valid for 'localhost'"):
+            await replace(channel, port=port, user=None).send(MESSAGE)
+        assert not mailbox.received
+
+
+@contextmanager
+def hanging(sends: bytes = b"") -> Iterator[int]:
+    """A server that accepts connections and answers nothing, or a byte every now and then."""
+    stopping = threading.Event()
+
+    def answer(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            while not stopping.wait(0.05):
+                connection.send(sends)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=accept, daemon=True).start()
+        yield server.getsockname()[1]
+        stopping.set()
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("sends", [b"", b"2"])
+@pytest.mark.parametrize("tls", ["starttls", "tls", "none"])
+async def test_a_mail_server_that_hangs_is_reported(
+    monkeypatch: pytest.MonkeyPatch, tls: str, sends: bytes
+) -> None:
+    monkeypatch.setattr(channels, "_SECONDS", 0.3)
+    monkeypatch.setattr(channels, "_SECONDS_IN_ALL", 1.0)
+    with hanging(sends) as port:
+        with pytest.raises(NotificationError, match=f"127.0.0.1:{port}: .*"):
+            await Email("127.0.0.1", port, "a@b.c", ["ops@b.c"], tls).send(MESSAGE)
+
+
+async def test_a_mail_server_that_hangs_delays_neither_delivery_nor_the_stop(
+    tmp_path: Path,
+) -> None:
+    with hanging(b"2") as port:
+        mail = {
+            "NOTIFICATIONS__EMAIL_TO": "ops@b.c",
+            "NOTIFICATIONS__SMTP_HOST": "127.0.0.1",
+            "NOTIFICATIONS__SMTP_PORT": str(port),
+        }
+        async with put_events() as endpoint, serving(tmp_path, endpoint.url, **mail) as bridge:
+            jar = CookieJar(unsafe=True)
+            async with ClientSession(bridge.console, cookie_jar=jar) as http:
+                page = await (await http.get("/doctor")).text()
+                found = re.search(r'name="csrf" value="([^"]+)"', page)
+                assert found
+                test = asyncio.create_task(
+                    http.post("/doctor/notifications", data={"csrf": found[1]}).__aenter__()
+                )
+                await give_captures(bridge, *(an_order(number) for number in range(30)))
+                await endpoint.until_taken(30)
+                assert not test.done()
+                assert await bridge.stop() == 0  # it waits 30 s, the mail server hangs for 60 s
+                with pytest.raises(ClientError):
+                    await test
 
 
 async def test_a_webhook_gets_json_and_slack_its_own_form() -> None:

@@ -580,6 +580,30 @@ def test_a_missing_file_is_reported(tmp_path):
         read_deployment(tmp_path, {})
 
 
+@pytest.mark.parametrize("program", [None, "/nowhere/php"])
+def test_a_wrong_folder_is_explained(tmp_path, monkeypatch, program):
+    def message(root):
+        with pytest.raises(PhpFileError) as caught:
+            read_deployment(root, {}, php=program)
+        return str(caught.value)
+
+    setting = "Set magento_root (--magento-root) to the store's folder, the one with app/etc/env"
+    missing = message(tmp_path / "missing")
+    assert f"{tmp_path}/missing does not exist. {setting}" in missing
+    assert "is not the folder of a Magento store" in message(tmp_path)
+    (tmp_path / "app").write_text("")
+    assert f"{tmp_path}/app is not a folder. {setting}" in message(tmp_path / "app")
+    (tmp_path / "store/app/etc").mkdir(parents=True)
+    assert "Magento writes this file when it is installed" in message(tmp_path / "store")
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    refused = message(STORE)
+    assert "env.php: Permission denied. Run the bridge as the user of the store's PHP" in refused
+
+
 def test_a_store_may_have_no_config_php_and_its_files_stay_out_of_what_is_shown(tmp_path):
     assert read_deployment(STORE, {}).config == {}
     etc = tmp_path / "app/etc"

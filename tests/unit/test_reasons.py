@@ -25,7 +25,7 @@ ID = "019aa1f8-5c2b-7d0e-9f3a-4b1c2d3e4f50"
         (f"OrderPlaced {ID}: MalformedDetail: no JSON", "AWS refuses this event"),
         ("MalformedDetail: no JSON", "AWS refuses this event"),
         (f"OrderPlaced {ID}: too large: 2000000 bytes, the bus takes 9", "Too large for the bus"),
-        ("unknown Magento event 'tomorrow': …", "No event of the catalog"),
+        ("unknown Magento event 'tomorrow': …", "Unknown Magento event"),
         ("OrderPlaced: the snapshot has no 'x'", "The capture lacks what the event needs"),
         ("sales_order_save_after: oops", "The capture lacks what the event needs"),
         ("not a capture: JSON is malformed", "Not a capture"),

@@ -57,7 +57,7 @@ def event_of(capture: Capture) -> EventDefinition | None:
     candidates = _BY_MAGENTO_EVENT.get(capture.event)
     if candidates is None:
         raise UnknownMagentoEventError(
-            f"unknown Magento event {capture.event!r}: this version knows none of that name; "
+            f"unknown Magento event {capture.event!r}: this version has no event of that name; "
             "an agent newer than the bridge may send it: upgrade the bridge, then redrive"
         )
     try:

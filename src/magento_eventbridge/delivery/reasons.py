@@ -29,7 +29,7 @@ class ReasonKind(Enum):
 
     UNKNOWN_EVENT = (
         ("unknown Magento event",),
-        "No event of the catalog",
+        "Unknown Magento event",
         "The agent is newer than the bridge: upgrade the bridge, then redrive. Or drop it.",
     )
     TOO_LARGE = (

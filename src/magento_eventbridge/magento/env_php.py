@@ -1,6 +1,7 @@
 """Read `app/etc/env.php` and `config.php`: the arrays that they return."""
 
 import json
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ def read_deployment(
     Raises:
         PhpFileError: a file is missing, or cannot be read as an array.
     """
+    _check_readable(root)
     if php is not None:
         return _ask_php(php, php_seconds, root, environment)
     config = root / CONFIG_PHP
@@ -107,11 +109,37 @@ def parse_php_array(
     return evaluate_file(source, name, PhpContext(environment or {}))
 
 
+def _check_readable(root: Path) -> None:
+    """Say what to do when a store's `env.php` cannot be opened.
+
+    Raises:
+        PhpFileError: it cannot.
+    """
+    path = root / ENV_PHP
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise PhpFileError(f"{path}: {error.strerror or error}. {_remedy(root, error)}") from None
+
+
+def _remedy(root: Path, error: OSError) -> str:
+    setting = f"Set magento_root (--magento-root) to the store's folder, the one with {ENV_PHP}"
+    if isinstance(error, PermissionError):
+        return (
+            f"Run the bridge as the user of the store's PHP, or let user ID {os.geteuid()} read "
+            f"this file and enter its folders"
+        )
+    if not root.is_dir():
+        is_there = root.exists()
+        return f"{root} {'is not a folder' if is_there else 'does not exist'}. {setting}"
+    if not (root / ENV_PHP).parent.is_dir():
+        return f"{root} is not the folder of a Magento store: it has no app/etc. {setting}"
+    return "Magento writes this file when it is installed: install it, or restore the file"
+
+
 def _ask_php(php: str, seconds: float, root: Path, environment: Mapping[str, str]) -> Deployment:
     """Let PHP evaluate the files: it runs whatever is in them."""
     paths = [root / ENV_PHP, root / CONFIG_PHP]
-    if not paths[0].is_file():
-        raise PhpFileError(f"{paths[0]}: No such file")
     command = [php, "-d", "display_errors=0", "-r", _ASK_PHP, "--", str(root), *map(str, paths)]
     try:
         ran = subprocess.run(  # noqa: S603  the operator names the program

@@ -1,6 +1,5 @@
 """The ways to send a notification: e-mail, Slack, webhook, SNS, Apprise."""
 
-import asyncio
 import html
 import logging
 import re
@@ -17,9 +16,12 @@ import aiohttp
 
 from magento_eventbridge.errors import BridgeError
 from magento_eventbridge.install_hints import pip_install
+from magento_eventbridge.notifications.apart import run_apart
 from magento_eventbridge.notifications.message import Message
 
 _SECONDS = 15.0
+# A mail server that sends a byte now and then would keep a connection for ever.
+_SECONDS_IN_ALL = 60.0
 _MOST_READ = 10_000
 _LONGEST_ANSWER = 200
 _SHORTEST_SECRET = 6
@@ -74,7 +76,11 @@ class Email:
     async def send(self, message: Message) -> None:
         """Send a message."""
         try:
-            await asyncio.to_thread(self._send, message)
+            await run_apart(lambda: self._send(message), _SECONDS_IN_ALL)
+        except TimeoutError:
+            raise NotificationError(
+                f"{self.host}:{self.port}: the mail server does not answer in time"
+            ) from None
         except smtplib.SMTPRecipientsRefused as error:
             refused = "; ".join(f"{who}: {_answer(*why)}" for who, why in error.recipients.items())
             raise NotificationError(f"{self.host}:{self.port} refuses {refused}") from None
@@ -197,9 +203,12 @@ class Sns:
         """Send a message."""
         subject = message.subject.encode("ascii", "replace").decode()[:_LONGEST_SNS_SUBJECT]
         try:
-            await asyncio.to_thread(
-                self._publish, TopicArn=self._topic, Subject=subject, Message=message.text
+            await run_apart(
+                lambda: self._publish(TopicArn=self._topic, Subject=subject, Message=message.text),
+                _SECONDS_IN_ALL,
             )
+        except TimeoutError:
+            raise NotificationError(f"{self._topic}: SNS does not answer in time") from None
         except BridgeError as error:
             raise NotificationError(str(error)) from None
 
@@ -238,9 +247,13 @@ class Apprise:
 
     async def send(self, message: Message) -> None:
         """Send a message."""
-        is_sent = await asyncio.to_thread(
-            self._library.notify, title=message.subject, body=message.text
-        )
+        notify: Callable[..., object] = self._library.notify
+        try:
+            is_sent = await run_apart(
+                lambda: notify(title=message.subject, body=message.text), _SECONDS_IN_ALL
+            )
+        except TimeoutError:
+            raise NotificationError("Apprise: a service does not answer in time") from None
         if not is_sent:
             raise NotificationError(f"Apprise: one of {self.target} did not accept the message")
 
