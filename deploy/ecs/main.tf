@@ -100,11 +100,11 @@ resource "aws_cloudwatch_log_group" "bridge" {
 
 resource "aws_security_group" "bridge" {
   name        = var.name
-  description = "Calls to AWS, and to the shop's database"
+  description = "Calls to AWS, and to the database of the shop"
   vpc_id      = var.vpc_id
 
   egress {
-    description = "AWS, and the shop's database"
+    description = "AWS, and the database of the shop"
     from_port   = 0
     to_port     = 0
     protocol    = "-1"

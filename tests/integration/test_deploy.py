@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import shlex
+import shutil
 import stat
 import subprocess
 import sys
@@ -461,6 +462,37 @@ def test_no_arn_in_what_is_deployed_is_of_one_partition() -> None:
         if re.search(r"arn:aws[\w-]*:", line) and "123456789012" not in line
     }
     assert wrong == set()
+
+
+def test_groups_are_described_with_the_characters_that_ec2_takes() -> None:
+    (group,) = re.findall(r'^resource "aws_security_group".*?^}', MODULE.read_text(), re.M | re.S)
+    described = re.findall(r'description = "(.*)"', group)
+    assert len(described) == 2
+    assert [
+        text for text in described if not re.fullmatch(r"[\w .:/()#,@\[\]+=&;{}!$*-]*", text)
+    ] == []
+
+
+PROJECTS = ["deploy/ecs", *(f"examples/{path.parent.name}" for path in EXAMPLES.glob("*/main.tf"))]
+
+
+@pytest.mark.parametrize("folder", PROJECTS)
+def test_terraform_finds_a_project_valid(folder: str, tmp_path: Path) -> None:
+    """Skipped without the provider hashicorp/aws: TF_CLI_ARGS_init=-plugin-dir=… names a copy."""
+    found = shutil.which("terraform")
+    if not found:
+        pytest.skip("terraform is not on this machine, and no registry of packages has it")
+    shutil.copy(DEPLOY.parent / folder / "main.tf", tmp_path)
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        words = (found, f"-chdir={tmp_path}", *words)
+        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
+
+    if run("init", "-backend=false", "-input=false").returncode:
+        pytest.skip("Terraform's provider hashicorp/aws cannot be had here")
+    validated = run("validate", "-no-color")
+    assert validated.returncode == 0, validated.stderr
+    assert run("fmt", "-check", "-diff").stdout == ""
 
 
 def test_the_module_for_ecs_has_every_resource_that_it_refers_to() -> None:
