@@ -22,7 +22,7 @@ async def run(folder: Path, url: str, *arguments: str) -> tuple[int, str, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(), 60)
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
     return process.returncode or 0, out.decode(), err.decode()
 
 

@@ -61,7 +61,7 @@ async def ran(folder: Path, endpoint: str, settings: dict[str, str], *words: str
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(), 60)
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
     return Ran(process.returncode or 0, out.decode(), err.decode())
 
 

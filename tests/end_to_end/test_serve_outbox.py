@@ -34,7 +34,7 @@ async def ran(folder: Path, endpoint: str, outbox: Outbox, *words: str) -> str:
         env=environment(folder, endpoint, **settings(outbox)),
         stdout=asyncio.subprocess.PIPE,
     )
-    out, _ = await asyncio.wait_for(process.communicate(), 30)
+    out, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
     return out.decode()
 
 

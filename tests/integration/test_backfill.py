@@ -189,12 +189,10 @@ async def test_a_killed_run_goes_on_where_it_was(sales: Shop, tmp_path: Path):
     async with put_events() as endpoint:
         commands = Commands(sales, tmp_path, endpoint.url)
         words = ("backfill", "orders", "--rate", "5", "--since", "2026-11-01", "--json")
-        first = await commands.start(*words)
-        await endpoint.until_taken(10, 60)
-        other = await commands.run("backfill", "orders", "--rate", "1000")
-        assert "another backfill is running" in other.err
-        first.kill()
-        await first.communicate()
+        async with commands.started(*words):
+            await endpoint.until_taken(10)
+            other = await commands.run("backfill", "orders", "--rate", "1000")
+            assert "another backfill is running" in other.err
         before = len(endpoint.taken)
         assert before < 306
         second = await commands.run(*words[:3], "1000", *words[4:])
@@ -210,11 +208,11 @@ async def test_sigint_ends_a_run_that_the_same_command_resumes(sales: Shop, tmp_
     async with put_events() as endpoint:
         commands = Commands(sales, tmp_path, endpoint.url)
         words = ("backfill", "orders", "--rate", "0.5", "--json")
-        first = await commands.start(*words)
-        await endpoint.until_taken(1, 60)
-        first.send_signal(signal.SIGINT)
-        await first.communicate()
-        assert first.returncode == 1
+        async with commands.started(*words) as first:
+            await endpoint.until_taken(1)
+            first.send_signal(signal.SIGINT)
+            await first.communicate()
+            assert first.returncode == 1
         await commands.run(*words[:3], "1000")
         assert len(endpoint.ids) == len(set(endpoint.ids)) == 6
 
@@ -224,12 +222,13 @@ async def test_live_events_go_first(sales: Shop, tmp_path: Path):
     sales.outbox.put([(capture, b"{}")])
     run(sales, "UPDATE `{prefix}eventbridge_outbox` SET created_at = NOW() - INTERVAL 1 MINUTE")
     async with put_events() as endpoint:
-        process = await Commands(sales, tmp_path, endpoint.url).start("backfill", "orders")
-        await asyncio.sleep(4)
-        assert not endpoint.taken
-        run(sales, "DELETE FROM `{prefix}eventbridge_outbox`")
-        await endpoint.until_taken(6)
-        assert await process.wait() == 0
+        async with Commands(sales, tmp_path, endpoint.url).started("backfill", "orders") as process:
+            await asyncio.sleep(4)
+            assert not endpoint.taken
+            run(sales, "DELETE FROM `{prefix}eventbridge_outbox`")
+            await endpoint.until_taken(6)
+            await process.communicate()
+            assert process.returncode == 0
 
 
 async def test_the_database_reads_by_indexes(sales: Shop):

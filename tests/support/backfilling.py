@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 import magento_eventbridge.cli as command_line
 from magento_eventbridge.observability.log import ROOT
-from tests.support.process import COMMAND, environment
+from tests.support.process import COMMAND, environment, started
 from tests.support.shop import Shop
 
 
@@ -47,15 +48,13 @@ class Commands:
             **settings,
         )
 
-    async def start(self, *words: str) -> asyncio.subprocess.Process:
+    def started(self, *words: str) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
         pipe = asyncio.subprocess.PIPE
-        return await asyncio.create_subprocess_exec(
-            COMMAND, *words, env=self.environment, stdout=pipe, stderr=pipe
-        )
+        return started(COMMAND, *words, env=self.environment, stdout=pipe, stderr=pipe)
 
     async def run(self, *words: str) -> Result:
-        process = await self.start(*words)
-        out, err = await process.communicate()
+        async with self.started(*words) as process:
+            out, err = await process.communicate()
         return Result(process.returncode or 0, out.decode(), err.decode())
 
 

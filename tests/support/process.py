@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 COMMAND = str(Path(sys.executable).with_name("magento-eventbridge"))
 SECRET = "a-secret-for-the-tests"
@@ -62,6 +63,18 @@ def environment(folder: Path, endpoint: str, **settings: str) -> dict[str, str]:
         **settings,
     }
     return {**kept, **{f"MAGENTO_EVENTBRIDGE_{name}": value for name, value in given.items()}}
+
+
+@asynccontextmanager
+async def started(*words: str, **options: Any) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a program while the context lasts; whatever fails in it, none is left behind."""
+    process = await asyncio.create_subprocess_exec(*words, **options)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
 
 
 @asynccontextmanager
