@@ -1,6 +1,7 @@
 """Mark up texts, so that a line breaks between the parts of a name and not within one."""
 
 import re
+from functools import lru_cache
 
 from markupsafe import Markup, escape
 
@@ -14,7 +15,12 @@ _CODE = re.compile(r"`([^`]+)`")
 
 def breakable(text: object) -> Markup:
     """Return a text with places for line breaks in its long names, addresses and ARNs."""
-    pieces = _WORD.split(str(text))  # every second one is a word
+    return _marked(str(text))
+
+
+@lru_cache(maxsize=1_000)  # lists repeat the same names
+def _marked(text: str) -> Markup:
+    pieces = _WORD.split(text)  # every second one is a word
     return Markup("").join(
         _word(piece) if place % 2 else escape(piece) for place, piece in enumerate(pieces)
     )

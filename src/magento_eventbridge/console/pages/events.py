@@ -59,6 +59,11 @@ def routes(context: PageContext) -> list[web.RouteDef]:
         if len(found) > _ON_A_PAGE:
             found = found[:_ON_A_PAGE]
             older = urlencode({**given, "before": found[-1].seq})
+        matches: int | None = None
+        if given and not before and not older:
+            matches = len(found)  # all of them: counting would search once more
+        elif given:
+            matches = await context.archived().count(query, _MOST_COUNTED + 1)
         return context.page(
             request,
             "events.html",
@@ -68,7 +73,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
             is_search=bool(given),
             fault="; ".join(faults.values()),
             chips=_chips(given),
-            matches=await context.archived().count(query, _MOST_COUNTED + 1) if given else None,
+            matches=matches,
             most_counted=_MOST_COUNTED,
             done=request.query.get("done", ""),
             filter=urlencode(given),

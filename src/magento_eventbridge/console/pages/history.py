@@ -9,7 +9,7 @@ from magento_eventbridge.console.page_context import PageContext
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.journal.archive import Summary
 
-_MOST_EVENTS = 500
+_MOST_EVENTS = 200
 _MOST_RELATED = 12
 _MOST_LETTERS = 50
 
