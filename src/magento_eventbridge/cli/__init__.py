@@ -4,6 +4,7 @@ import difflib
 import logging
 import re
 import sys
+from functools import cache
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -76,6 +77,7 @@ app = typer.Typer(
 )
 
 
+@cache
 def load(name: str) -> Any:
     """Import a command's module and return the command."""
     module: Any = import_module(f"{__name__}.{name.replace('-', '_')}")
