@@ -118,6 +118,28 @@ async def test_a_queue_that_cannot_be_read_hides_no_other_dead_letter(tmp_path: 
         assert "Queue unavailable" in await _text(http, "/")
 
 
+async def test_events_are_called_retried_as_long_as_the_journal_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed = recorded.of("order-guest", "sales_order_place_after")
+
+    def script(_: int, entries: list[dict[str, Any]]) -> Any:
+        return Take(dict.fromkeys(range(len(entries)), "InternalFailure"))
+
+    async with _running(tmp_path, script) as (http, bridge, _):
+        await bridge.send_again([_body(placed)])
+        text = await _text(http, "/", "1 event is retried")
+        assert "InternalFailure" in text
+        assert bridge.journal
+        problem = property(lambda _: "the disk is full", lambda *_: None)
+        monkeypatch.setattr(type(bridge.journal), "problem", problem, raising=False)
+        text = await _text(http, "/", "The journal cannot be written: the disk is full")
+        assert "1 event on the way" in text and "is retried" not in text
+        assert "InternalFailure" not in text
+        bridge.queues.append(_Unavailable())  # type: ignore[arg-type]
+        assert "without outbox" in await _text(http, "/", "Queue unavailable")
+
+
 class _Unavailable:
     name = "outbox"
 

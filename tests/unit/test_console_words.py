@@ -11,7 +11,7 @@ import pytest
 
 from magento_eventbridge.audit.findings import VERDICTS as AUDIT_VERDICTS
 from magento_eventbridge.console import charts, words
-from magento_eventbridge.console.bridge_status import BridgeStatus, QueueState, status_of
+from magento_eventbridge.console.bridge_status import BridgeStatus, QueueState, Retried, status_of
 from magento_eventbridge.console.json_colours import json_colours
 from magento_eventbridge.console.line_breaks import breakable, code_marks
 from magento_eventbridge.delivery.apart import GroupStatus, Kind
@@ -137,6 +137,31 @@ def test_events_that_wait_for_long_are_not_called_delivering() -> None:
     )
     behind = _status(depth=Depth(900, NOW - 4000, 0), last=NOW - 1)
     assert (behind.word, behind.tone) == ("Catching up", "wait")
+
+
+def test_events_that_are_retried_are_not_called_without_an_error() -> None:
+    def status(age: float, last: float, events: int) -> BridgeStatus:
+        queues = [QueueState("sqlite", Depth(6, NOW - age, 0))]
+        retried = Retried("ThrottlingException: Rate exceeded", events)
+        return status_of([], queues, NOW - last, NOW, retried=retried)
+
+    young = status(4, 5, 1)
+    assert (young.word, young.message) == (
+        "Delivering",
+        "6 events on the way. AWS asks to slow down: 1 event is retried.",
+    )
+    behind = status(45, 2, 400)
+    assert (behind.word, behind.message) == (
+        "Catching up",
+        "6 events on the way, the oldest for 45 s. AWS asks to slow down: 6 events are retried. "
+        "Deliveries go on.",
+    )
+    stopped = status(45, 50, 6)
+    assert (stopped.word, stopped.tone) == ("Waiting for AWS", "wait")
+    assert stopped.message.endswith(
+        "6 events are retried. The last delivery: 50 s ago. Nothing is lost."
+    )
+    assert stopped.to_do.startswith("Nothing to do")
 
 
 def test_without_events_the_bridge_is_idle() -> None:

@@ -27,6 +27,14 @@ class QueueState:
 
 
 @dataclass(frozen=True)
+class Retried:
+    """Events that AWS did not accept at their last try, for one reason, and that are retried."""
+
+    reason: str
+    events: int
+
+
+@dataclass(frozen=True)
 class Problem:
     """Events that a destination does not take; times in seconds since the epoch.
 
@@ -118,6 +126,7 @@ def status_of(
     last_delivery_at: float | None,
     now: float,
     clock_offset: float = 0.0,
+    retried: Retried | None = None,
 ) -> BridgeStatus:
     """Return the status of the bridge; times in seconds since the epoch."""
     problems = problems_of(destinations, clock_offset)
@@ -131,7 +140,7 @@ def status_of(
     if not queues:
         message = "Delivery has not started: the bridge waits for the store's database."
         return BridgeStatus("Starting", message, "If it lasts, check the log.", "wait")
-    return _without_problems(queues, last_delivery_at, now)
+    return _without_problems(queues, last_delivery_at, now, retried)
 
 
 def _of_problems(problems: tuple[Problem, ...]) -> BridgeStatus:
@@ -151,7 +160,10 @@ def _of_problems(problems: tuple[Problem, ...]) -> BridgeStatus:
 
 
 def _without_problems(
-    queues: Sequence[QueueState], last_delivery_at: float | None, now: float
+    queues: Sequence[QueueState],
+    last_delivery_at: float | None,
+    now: float,
+    retried: Retried | None,
 ) -> BridgeStatus:
     depths = [queue.depth for queue in queues if queue.depth]
     waiting = sum(depth.captures for depth in depths)
@@ -159,16 +171,24 @@ def _without_problems(
         return _idle(last_delivery_at, now)
     oldest = min((d.oldest for d in depths if d.oldest is not None), default=now)
     age = now - oldest
+    is_late = age >= _IS_LATE_AFTER
     message = f"{count(waiting, 'event')} on the way"
-    if age < _IS_LATE_AFTER:
-        return BridgeStatus("Delivering", f"{message}.", "", "well")
-    message += f", the oldest for {duration(age)}."
+    message += f", the oldest for {duration(age)}." if is_late else "."
+    to_do = ""
+    if retried:
+        explanation = explain(retried.reason)
+        message += f" {explanation.title}: {_are_retried(min(retried.events, waiting))}."
+        to_do = explanation.remedy
+    if not is_late:
+        return BridgeStatus("Delivering", message, to_do, "well")
     if last_delivery_at is not None and now - last_delivery_at < _IS_LATE_AFTER:
-        return BridgeStatus("Catching up", f"{message} Deliveries go on.", "", "wait")
-    last = "none" if last_delivery_at is None else _ago(now - last_delivery_at)
+        return BridgeStatus("Catching up", f"{message} Deliveries go on.", to_do, "wait")
+    message += f" The last delivery: {_last(last_delivery_at, now)}."
+    if retried:
+        return BridgeStatus("Waiting for AWS", f"{message} Nothing is lost.", to_do, "wait")
     return BridgeStatus(
         "No delivery",
-        f"{message} The last delivery: {last}. No error has been reported yet.",
+        f"{message} No error has been reported yet.",
         "If it lasts, check the network to AWS, options.endpoint_url and the log.",
         "trouble",
     )
@@ -187,6 +207,14 @@ def _idle(last_delivery_at: float | None, now: float) -> BridgeStatus:
 def _wait(problem: Problem) -> str:
     verb = "waits" if problem.events == 1 else "wait"
     return f"{count(problem.events, 'event')} for {problem.place} {verb}"
+
+
+def _are_retried(events: int) -> str:
+    return f"{count(events, 'event')} {'is' if events == 1 else 'are'} retried"
+
+
+def _last(last_delivery_at: float | None, now: float) -> str:
+    return "none" if last_delivery_at is None else _ago(now - last_delivery_at)
 
 
 def _ago(seconds: float) -> str:

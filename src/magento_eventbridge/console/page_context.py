@@ -18,7 +18,7 @@ from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.console import words
 from magento_eventbridge.console.access import CSRF_FIELD, Access, Session
 from magento_eventbridge.console.audit_work import AuditWork
-from magento_eventbridge.console.bridge_status import BridgeStatus, QueueState, status_of
+from magento_eventbridge.console.bridge_status import BridgeStatus, QueueState, Retried, status_of
 from magento_eventbridge.console.groups import DeadLetterGroup, grouped
 from magento_eventbridge.console.json_colours import json_colours
 from magento_eventbridge.console.line_breaks import breakable, code_marks
@@ -40,6 +40,7 @@ _REST_AFTER_COUNTING = 20
 _LONGEST_REST = 30.0
 # Dead letters are read again when their number has changed, or after this many seconds.
 _FAULTS_COUNT_FOR = 60.0
+_FAULTS_READ = 10
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -156,6 +157,11 @@ class PageContext:
         level = logging.WARNING if action.startswith("dropped") else logging.INFO
         log.log(level, f"Console: %s {action}", request[SESSION].user, *values)
 
+    @property
+    def journal_problem(self) -> str:
+        """Why the journal cannot be written, and so lacks the present; empty: it can."""
+        return (self.bridge.journal.problem or "") if self.bridge.journal else ""
+
     def archived(self) -> Archive:
         """Return the reader of the journal.
 
@@ -209,8 +215,24 @@ class PageContext:
         times = [d.totals.last_delivery_at for d in dispatchers if d.totals.last_delivery_at]
         now, offset = time.time(), time.time() - time.monotonic()
         return status_of(
-            self.statuses(), await self.depths(), max(times, default=None), now, offset
+            self.statuses(),
+            await self.depths(),
+            max(times, default=None),
+            now,
+            offset,
+            await self._retried(),
         )
+
+    async def _retried(self) -> Retried | None:
+        """Return the latest reason for which events are retried; None: there is none."""
+        if self.archive is None or self.journal_problem:
+            return None
+        try:
+            faults = await self.archive.faults(_FAULTS_READ)
+        except JournalError:
+            return None  # the page reports it
+        waiting = (Retried(one.reason, one.events) for one in faults if one.verdict == "waiting")
+        return next(waiting, None)
 
     async def dead_faults(self) -> list[Fault]:
         """Return the reasons of the present dead letters, with their numbers."""

@@ -80,7 +80,7 @@ async def _page(context: PageContext, request: web.Request) -> web.Response:
         raise unread[0][1]
     read = sum(len(group.letters) for group in groups)
     try:
-        faults = await context.archived().faults(_FAULTS_SHOWN)
+        faults = [] if context.journal_problem else await context.archived().faults(_FAULTS_SHOWN)
     except JournalError:
         faults = []  # parked destinations are known even without a journal
     await context.depths(refresh=True)

@@ -60,7 +60,7 @@ async def _values(context: PageContext, request: web.Request) -> dict[str, Any]:
         archive = context.archived()
         counts = await archive.counts(span.start(now), step=span.seconds)
         lately = await archive.counts(now - _LATELY)
-        faults = await archive.faults(_FAULTS_SHOWN)
+        faults = [] if context.journal_problem else await archive.faults(_FAULTS_SHOWN)
         known = {problem.reason for problem in values["state"].problems}
     except JournalError as error:
         return values | {"journal_fault": str(error), "faults": dead}
