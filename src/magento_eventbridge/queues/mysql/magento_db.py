@@ -119,6 +119,10 @@ class MagentoDbQueue(MysqlQueue):
             claims += super()._claim_waiting(cursor, name, left)
         return claims
 
+    def _forget_search(self) -> None:
+        super()._forget_search()
+        self._beyond = None
+
     def _take(self, cursor: Cursor, name: str | None, limit: int) -> list[Claim]:
         """Move up to `limit` messages to where Magento's clean-up cannot delete them.
 

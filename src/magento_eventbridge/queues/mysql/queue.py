@@ -146,7 +146,7 @@ class MysqlQueue:
         try:
             claims = await self._connection.run(lambda cursor: self._claim(cursor, name, limit))
         except QueueError:
-            self._window.search_everything()  # what this claim saw may wait again
+            self._forget_search()  # what this claim saw may wait again
             raise
         self._unfinished.clear()
         self._claimed.update(_handle(claim) for claim in claims)
@@ -288,6 +288,7 @@ class MysqlQueue:
 
     def _claim(self, cursor: Cursor, name: str, limit: int) -> list[Claim]:
         if self._unfinished:
+            self._forget_search()
             with transaction(cursor):
                 for unfinished in self._unfinished:
                     self._give_back_all(cursor, unfinished)
@@ -333,6 +334,10 @@ class MysqlQueue:
             self._statements.run(cursor, "give_back", ids=unread, claim=name, delay=_UNREAD_DELAY)
             self._window.returned(min(unread), time.monotonic() + _UNREAD_DELAY)
         return claims
+
+    def _forget_search(self) -> None:
+        """Search everything next: what was found was not claimed after all."""
+        self._window.search_everything()
 
     def _candidates(self, cursor: Cursor, limit: int) -> Sequence[tuple[int, int]]:
         """Read the ids and sizes of waiting captures, oldest first."""
