@@ -50,6 +50,25 @@ def for_bus(bus, *more):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("bus", "quota"), [(CLASSIC, 10_240), (CUSTOM, 20_480)])
+def test_a_policy_that_a_bus_cannot_have_is_reported(command, tmp_path, bus, quota):
+    def ran_with(views):
+        """Run with a long source in each of so many store views."""
+        view = tmp_path / "views.toml"
+        sources = [f'[stores.{n}.options]\nsource = "s{n:0200}"\n' for n in range(1, views)]
+        view.write_text("\n".join(sources))
+        return command(*for_bus(bus, "--config", view))
+
+    fits, refused = ran_with(3), ran_with(100)
+    assert (fits.status, refused.status) == (0, 0)
+    assert "AWS refuses" not in fits.err
+    (policy,) = refused.json["buses"].values()
+    length = len(json.dumps(policy, separators=(",", ":")))
+    assert f"AWS refuses the policy of {bus}: it has {length} characters, the quota is {quota}" in (
+        " ".join(refused.err.split())
+    )
+
+
 @pytest.mark.parametrize("bus", [CLASSIC, CUSTOM])
 def test_the_owner_of_a_bus_lets_a_bridge_of_another_account_in(command, bus):
     ran = command(*for_bus(bus))

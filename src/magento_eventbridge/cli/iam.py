@@ -188,6 +188,11 @@ def _show_bus_policies(
             out.print(bus_policy.as_terraform(policies, key), end="")
         case PolicyFormat.CLOUDFORMATION:
             out.print(bus_policy.as_cloudformation(policies, key), end="")
+    for bus, length, quota in bus_policy.too_long(policies):
+        note(
+            f"AWS refuses the policy of {bus}: it has {length} characters, the quota is {quota}. "
+            "Print it without --detail-types, or ask AWS to raise the quota of the bus's account"
+        )
     if not bus_policy.foreign(policies, principal):
         note(
             "the buses are in the bridge's own account: it needs no policy of the buses, only its "

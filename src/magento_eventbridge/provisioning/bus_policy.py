@@ -2,9 +2,10 @@
 
 Sources: EventBridge user guide, "Permissions for event buses in Amazon EventBridge" and "Encrypting
 EventBridge event buses with AWS KMS keys"; API reference of the Custom Event Bus,
-PutResourcePolicy.
+PutResourcePolicy; quotas "Event bus policy size" and the size of a bus's default resource policy.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,6 +21,12 @@ from magento_eventbridge.provisioning.infrastructure import (
 from magento_eventbridge.provisioning.targets import SERVICE
 
 Json = dict[str, Any]
+
+LONGEST_POLICY = 10_240
+"""How many characters the policy of a classic bus may have, unless AWS raises the quota."""
+
+LONGEST_CUSTOM_POLICY = 20_480
+"""How many bytes that of a Custom Event Bus may have, unless AWS raises the quota."""
 
 
 def bus_policies(grants: Iterable[Grant], principal: str) -> dict[str, Json]:
@@ -81,6 +88,13 @@ def _arn(principal: str, bus: str) -> str:
     if principal.startswith("arn:"):
         return principal
     return f"arn:{partition(region_of(bus))}:iam::{principal}:root"
+
+
+def too_long(policies: dict[str, Json]) -> list[tuple[str, int, int]]:
+    """Return the buses whose policies exceed AWS's quota: ARN, length and quota of each."""
+    lengths = {bus: len(json.dumps(one, separators=(",", ":"))) for bus, one in policies.items()}
+    quotas = {bus: LONGEST_CUSTOM_POLICY if is_custom(bus) else LONGEST_POLICY for bus in policies}
+    return [(bus, lengths[bus], quotas[bus]) for bus in policies if lengths[bus] > quotas[bus]]
 
 
 def as_json(policies: dict[str, Json], key: list[Json]) -> Json:
