@@ -1,16 +1,18 @@
 """Texts of the console: durations, the state, the charts."""
 
 import html
+import inspect
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from magento_eventbridge.audit.findings import VERDICTS as AUDIT_VERDICTS
-from magento_eventbridge.console import charts, words
+from magento_eventbridge.console import bridge_status, charts, words
 from magento_eventbridge.console.bridge_status import BridgeStatus, QueueState, Retried, status_of
 from magento_eventbridge.console.json_colours import json_colours
 from magento_eventbridge.console.line_breaks import breakable, code_marks
@@ -334,3 +336,11 @@ def test_commands_and_console_use_the_same_words_for_what_became_of_an_event() -
     known = {*words.VERDICTS.values(), "missing", "unknown", "touched", "broken"}
     assert {*AUDIT_VERDICTS} <= known
     assert {*LEDGER_VERDICTS} <= known
+
+
+def test_the_documentation_explains_each_verdict_and_state_by_its_word() -> None:
+    text = (Path(__file__).parents[2] / "docs/console.md").read_text(encoding="utf-8")
+    first = re.findall(r"^\| ([^|]+) \|", text, re.MULTILINE)
+    assert {*words.VERDICTS.values()} <= {*first}
+    states = set(re.findall(r'BridgeStatus\(\s*"([^"]+)"', inspect.getsource(bridge_status)))
+    assert {"Delivering", "Idle", "No delivery", "Queue unavailable"} <= states <= {*first}

@@ -146,8 +146,8 @@ class ReasonKind(Enum):
     REFUSED = (
         (),  # begins with any other code of AWS
         "AWS refuses this event",
-        "Read the code. If the cause can be fixed, redrive; otherwise drop. Other events are not "
-        "held up.",
+        "The code says why. If the cause can be fixed, redrive; otherwise drop. Other events are "
+        "not held up.",
     )
 
     def __init__(self, codes: tuple[str, ...], title: str, remedy: str) -> None:
