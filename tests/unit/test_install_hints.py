@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from functools import partial
 from pathlib import Path
 
 from tools import generate_docs
@@ -32,6 +33,14 @@ def test_make_docs_changes_the_hints_of_every_page(monkeypatch):
     monkeypatch.setattr(generate_docs, "pip_install", lambda extra: f"install {extra}")
     monkeypatch.setattr(generate_docs, "pip_install_events", lambda: "install events")
     assert generate_docs.with_install_hints(page) == "Run `install otel`, then `install events`."
+
+
+def test_after_publishing_no_page_installs_an_extra_from_a_checkout(monkeypatch):
+    monkeypatch.setattr(generate_docs, "pip_install", partial(pip_install, published=True))
+    pages = [*PROJECT.glob("docs/*.md"), PROJECT / "README.md"]
+    texts = [generate_docs.with_install_hints(page.read_text(encoding="utf-8")) for page in pages]
+    installed = set(re.findall(r"pip install '(.*?)\[[\w,-]+\]'", "\n".join(texts)))
+    assert installed == {"magento-eventbridge"}
 
 
 def test_no_message_and_no_page_names_a_package_that_is_not_published():
