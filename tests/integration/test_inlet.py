@@ -359,6 +359,27 @@ async def test_a_sender_that_disconnects_is_logged_in_one_line(
     assert spool.kept == []
 
 
+async def test_the_inlet_knows_why_it_keeps_nothing_until_it_does_again(
+    http: aiohttp.ClientSession, inlet: Inlet, spool: Spool
+) -> None:
+    await inlet.check_problem()
+    assert inlet.problem == ""
+    spool.fault = QueueError("the disk is full")
+    assert (await post(http, inlet, lines(1)[0]))[0] == 503
+    spool.fault = QueueError("the disk is still full")
+    await inlet.check_problem()
+    assert inlet.problem == "the disk is still full"
+    spool.fault = None
+    await inlet.check_problem()
+    assert inlet.problem == ""
+    spool.fault = QueueError("the disk is full")
+    assert (await post(http, inlet, lines(2)[1]))[0] == 503
+    assert inlet.problem == "the disk is full"
+    spool.fault = None
+    assert (await post(http, inlet, lines(2)[1]))[0] == 202
+    assert inlet.problem == ""
+
+
 async def test_a_full_disk_is_reported_with_a_time_to_retry(
     http: aiohttp.ClientSession, inlet: Inlet, spool: Spool
 ) -> None:

@@ -141,6 +141,14 @@ def test_events_that_wait_for_long_are_not_called_delivering() -> None:
     assert (behind.word, behind.tone) == ("Catching up", "wait")
 
 
+def test_captures_that_are_refused_come_before_all_else() -> None:
+    queues = [QueueState("sqlite", Depth(0, None, 0))]
+    parked = _destination("AccessDeniedException", is_parked=True)
+    status = status_of([parked], queues, NOW, NOW, 1000.0, inlet_problem="the disk is full")
+    assert (status.word, status.tone, len(status.problems)) == ("Captures refused", "trouble", 1)
+    assert status.message.startswith("The inlet accepts no captures: the disk is full.")
+
+
 def test_events_that_are_retried_are_not_called_without_an_error() -> None:
     def status(age: float, last: float, events: int) -> BridgeStatus:
         queues = [QueueState("sqlite", Depth(6, NOW - age, 0))]

@@ -426,6 +426,13 @@ class Bridge:
         has_others = settings.outbox.enabled or settings.queues_of_queue_mode
         return settings.inlet.is_wanted or not has_others or _is_there(settings.spool.path)
 
+    async def inlet_problem(self) -> str:
+        """Return why the inlet keeps no captures now; empty: it keeps them, or there is none."""
+        if self._inlet is None:
+            return ""
+        await self._inlet.check_problem()
+        return self._inlet.problem
+
     async def _listen(self, stack: AsyncExitStack, spool: SqliteQueue) -> None:
         inlet = Inlet(self._inlet_options(), spool)
         await inlet.open()

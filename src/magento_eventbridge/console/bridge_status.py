@@ -127,9 +127,14 @@ def status_of(
     now: float,
     clock_offset: float = 0.0,
     retried: Retried | None = None,
+    inlet_problem: str = "",
 ) -> BridgeStatus:
     """Return the status of the bridge; times in seconds since the epoch."""
     problems = problems_of(destinations, clock_offset)
+    if inlet_problem:
+        message = f"The inlet accepts no captures: {inlet_problem}. Senders are asked to retry."
+        to_do = "Fix this soon: senders repeat their captures for a limited time only."
+        return BridgeStatus("Captures refused", message, to_do, "trouble", problems)
     broken = [queue for queue in queues if queue.error]
     if broken:
         message = f"The queue '{broken[0].name}' cannot be read: {broken[0].error}."

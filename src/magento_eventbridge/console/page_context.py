@@ -221,6 +221,7 @@ class PageContext:
             now,
             offset,
             await self._retried(),
+            await self.bridge.inlet_problem(),
         )
 
     async def _retried(self) -> Retried | None:

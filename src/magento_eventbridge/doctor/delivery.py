@@ -23,6 +23,7 @@ from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.provisioning import global_endpoints, iam
 from magento_eventbridge.queues.amqp.queue import AmqpQueue
 from magento_eventbridge.queues.mysql.queue import MysqlQueue
+from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.sinks.claim_check.objects import StorageError
@@ -81,8 +82,12 @@ async def _spool(settings: Settings) -> Finding:
         return Finding("spool", "FAIL", f"{path} cannot be created: {folder} cannot be written")
     try:
         queue = open_queue(settings, "sqlite")
-        depth = await queue.depth()
-        await queue.close()
+        try:
+            depth = await queue.depth()
+            if isinstance(queue, SqliteQueue):
+                await queue.check()
+        finally:
+            await queue.close()
     except QueueError as error:
         return Finding("spool", "FAIL", str(error))
     return Finding("spool", "ok", f"{depth.captures} captures wait, {depth.dead} dead letters")

@@ -96,6 +96,7 @@ class Inlet:
 
     def __init__(self, options: InletOptions, spool: Spool) -> None:
         self.counters = InletCounters()
+        self.problem = ""  # why the last captures were not kept; empty: they were
         self._options = options
         self._spool = spool
         self._waiting_bytes = 0
@@ -209,6 +210,15 @@ class Inlet:
             return refusal(503, reason, retry_after=_RETRY_LATER)
         return web.json_response(answer, status=202)
 
+    async def check_problem(self) -> None:
+        """Check whether captures can be kept again; do nothing while there is no problem."""
+        if self.problem:
+            try:
+                await self._spool.check()
+                self.problem = ""
+            except QueueError as error:
+                self.problem = str(error)
+
     async def _save_once(self, digest: bytes, captures: Sequence[tuple[Capture, bytes]]) -> None:
         """Save the captures of a body; requests with the same body wait for the same save."""
         if (saving := self._saving.get(digest)) is None:
@@ -223,7 +233,9 @@ class Inlet:
             await self._spool.put(captures)
         except QueueError as error:
             log.error("Cannot keep captures: %s. Senders are asked to retry.", error)
+            self.problem = str(error)
             raise
+        self.problem = ""
         self._saved[digest] = time.monotonic()
         self.counters.accepted += len(captures)
 
