@@ -26,13 +26,14 @@ from tests.support.waiting import PATIENCE
 NOTICES_WITHIN = 30.0
 
 
-def bare_environment() -> dict[str, str]:
-    """Return an environment without AWS's variables and without settings of the bridge."""
-    return {
+def bare_environment(shop: Shop) -> dict[str, str]:
+    """Return an environment without AWS's variables, and with the place of the bridge's files."""
+    kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("AWS_", "MAGENTO_EVENTBRIDGE_", "CONFIG__"))
     }
+    return {**kept, "MAGENTO_EVENTBRIDGE_SPOOL__PATH": str(shop.root / "spool.sqlite")}
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ async def serving(
     process = await asyncio.create_subprocess_exec(
         COMMAND,
         *("serve", "--magento-root", str(shop.root), *words),
-        env=bare_environment(),
+        env=bare_environment(shop),
         stderr=asyncio.subprocess.PIPE,
     )
     bridge = Serving(process, log, "")
@@ -74,7 +75,7 @@ async def ran(shop: Shop, *words: str) -> tuple[int, str, str]:
         COMMAND,
         *words,
         *("--magento-root", str(shop.root)),
-        env=bare_environment(),
+        env=bare_environment(shop),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -175,7 +176,7 @@ async def test_the_agents_secret_opens_the_inlet(shop: Shop, endpoint: PutEvents
     process = await asyncio.create_subprocess_exec(
         COMMAND,
         *("serve", "--magento-root", str(shop.root), *words),
-        env=bare_environment(),
+        env=bare_environment(shop),
     )
     try:
         log = shop.root / "var/log/aws-eventbridge.log"
