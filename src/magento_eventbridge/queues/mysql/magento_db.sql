@@ -109,8 +109,9 @@ WHERE o.claimed_by LIKE %(claim)s;
 
 -- name: bury
 -- A message becomes a dead letter, and is in error for Magento.
+SET @body = %(body)s;
 INSERT INTO {dead_letters} (status_id, store_id, body, reason, attempts)
-SELECT status_id, store_id, COALESCE(%(body)s, body), %(reason)s, attempts
+SELECT status_id, store_id, COALESCE(@body, body), %(reason)s, attempts
 FROM {captures} WHERE id = %(id)s AND claimed_by LIKE %(claim)s FOR UPDATE;
 UPDATE {statuses} SET status = 6
 WHERE id = (

@@ -16,10 +16,10 @@ STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
 WHERE o.claimed_by LIKE %(claim)s;
 
 -- name: bury
--- A capture becomes a dead letter.
+-- A capture becomes a dead letter. A new body is sent once: the server limits the size of a statement.
+SET @body = %(body)s;
 INSERT INTO {dead_letters} (store_id, subject, body, reason, attempts)
-SELECT store_id, IF(%(body)s IS NULL, subject, %(subject)s), COALESCE(%(body)s, body), %(reason)s,
-       attempts
+SELECT store_id, IF(@body IS NULL, subject, %(subject)s), COALESCE(@body, body), %(reason)s, attempts
 FROM {captures} WHERE id = %(id)s AND claimed_by LIKE %(claim)s FOR UPDATE;
 DELETE FROM {captures} WHERE id = %(id)s AND claimed_by LIKE %(claim)s;
 
