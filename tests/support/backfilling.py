@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -66,6 +67,8 @@ def here(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., Result]]:
     """Run a command in this process: a process of its own takes seconds to start."""
+    # Every later test of this process would have a lower priority, too.
+    monkeypatch.setattr(os, "nice", lambda _: 0)
     logger = logging.getLogger(ROOT)
     before = (logger.handlers[:], logger.level, logger.propagate)
 
