@@ -40,8 +40,8 @@ EXPLAINED: dict[str, Runs | NotRun] = {
     r"\S*pip install": _PACKAGES,
     r"composer (config|require)": Runs("tools/prove_distributions.py", '"composer", "install"'),
     r"(ln|install|useradd|userdel|touch|chown|chmod|rm|cd|cp|mv) ": _ROOT,
-    r"for name in |python3 -c|done$": NotRun(
-        "the backup, of which operating.md has the same command"
+    r"for name in |\[ -e |python3 -c|done\)?$|after=": Runs(
+        "tests/integration/test_maintenance_commands.py", "maintenance.md"
     ),
     r"(journalctl|systemctl) ": NotRun("needs systemd; test_deploy.py checks the unit"),
     r"bin/magento ": _MAGENTO,
@@ -56,14 +56,14 @@ EXPLAINED: dict[str, Runs | NotRun] = {
     r"sudo .*console login|magento-eventbridge console login": Runs(
         "tests/unit/test_cli.py", '"console", "login"'
     ),
-    r"(/opt/magento-eventbridge/bin/)?magento-eventbridge agent install": Runs(
+    r"(sudo |/opt/magento-eventbridge/bin/)?magento-eventbridge agent install": Runs(
         "tests/integration/test_agent_command.py", '"install"'
     ),
     r"magento-eventbridge agent check": Runs("tests/integration/test_agent_command.py", '"check"'),
     r"magento-eventbridge agent uninstall": Runs(
         "tests/integration/test_agent_command.py", '"uninstall"'
     ),
-    r"magento-eventbridge agent (enable|disable|status)": Runs(
+    r"(sudo )?magento-eventbridge agent (enable|disable|status)": Runs(
         "tests/integration/test_agent_command.py", '"enable"'
     ),
     r"magento-eventbridge backfill": Runs("tests/integration/test_backfill.py", '"backfill"'),
