@@ -1,4 +1,4 @@
-"""Destinations: what tells one from another, and how people read it."""
+"""Destinations: their names for people, and the kind of their bus."""
 
 import pytest
 
