@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pymysql
 import pytest
 
 from magento_eventbridge.magento.database import DatabaseOptions
@@ -198,14 +197,7 @@ async def test_rotated_passwords_in_the_settings_file_need_no_restart(
 ) -> None:
     server, user = magento_queue.server, "rotating-file"
     control = magento_broker.broker.control
-    if server.folder is None:
-        pytest.skip("the server's root is not ours")
-    socket = str(server.folder / "socket")
-
-    def ask(*statements: str) -> None:
-        with pymysql.connect(unix_socket=socket, user="root") as root, root.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
+    ask = server.as_root
 
     file = tmp_path / "bridge.toml"
 

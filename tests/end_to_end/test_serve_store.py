@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pymysql
 import pytest
 
 from magento_eventbridge.magento.installation import ORIGINAL
@@ -17,7 +16,7 @@ from tests.support import recorded
 from tests.support.magento_broker import MagentoBroker
 from tests.support.magento_queue import queue_tables
 from tests.support.mariadb import Server
-from tests.support.process import COMMAND, Serving
+from tests.support.process import COMMAND, Serving, started
 from tests.support.put_events import Behaviour, Json, PutEvents, Refuse, Take, put_events
 from tests.support.shop import CONFIG_PHP, Shop
 from tests.support.waiting import PATIENCE
@@ -50,24 +49,19 @@ async def serving(
     shop: Shop, *words: str, until: str = "Delivering what is in"
 ) -> AsyncIterator[Serving]:
     log = shop.root / "var/log/aws-eventbridge.log"
-    process = await asyncio.create_subprocess_exec(
+    async with started(
         COMMAND,
         *("serve", "--magento-root", str(shop.root), *words),
         env=bare_environment(shop),
         stderr=asyncio.subprocess.PIPE,
-    )
-    bridge = Serving(process, log, "")
-    try:
+    ) as process:
+        bridge = Serving(process, log, "")
         async with asyncio.timeout(PATIENCE):
             while not (log.exists() and until in bridge.log):
                 assert process.returncode is None, await process.communicate()
                 await asyncio.sleep(0.02)
         yield bridge
         assert await bridge.stop() == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 async def ran(shop: Shop, *words: str) -> tuple[int, str, str]:
@@ -240,17 +234,7 @@ async def test_a_rotated_database_password_needs_no_restart(
     shop: Shop, endpoint: PutEvents, tmp_path: Path, place: str
 ) -> None:
     server, user = shop.outbox.server, "rotating"
-
-    def ask(statement: str) -> list[tuple[object, ...]]:
-        assert server.folder
-        socket = str(server.folder / "socket")
-        with pymysql.connect(unix_socket=socket, user="root") as root, root.cursor() as cursor:
-            cursor.execute(statement)
-            return list(cursor.fetchall())
-
-    if server.folder is None:
-        pytest.skip("the server's root is not ours")
-
+    ask = server.as_root
     ask(f"CREATE OR REPLACE USER '{user}'@'%' IDENTIFIED BY 'old'")
     ask(f"GRANT ALL ON `{shop.outbox.options.database}`.* TO '{user}'@'%'")
     file = tmp_path / "bridge.toml"

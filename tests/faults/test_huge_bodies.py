@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from uuid import uuid4
 
-import pymysql
 import pytest
 
 from magento_eventbridge.captures import Capture, read_capture
@@ -65,11 +64,9 @@ def set_packet_limit(source: Source, megabytes: int) -> None:
     """Set `max_allowed_packet` of the queue's database for new connections."""
     if source.name == "amqp":
         return
-    if not isinstance(source.service, Server) or source.service.folder is None:
+    if not isinstance(source.service, Server):
         pytest.skip("the database's limit is not the tests' to change")
-    socket = str(source.service.folder / "socket")
-    with pymysql.connect(unix_socket=socket, user="root") as root:
-        root.cursor().execute(f"SET GLOBAL max_allowed_packet = {megabytes * 1024 * 1024}")
+    source.service.as_root(f"SET GLOBAL max_allowed_packet = {megabytes * 1024 * 1024}")
 
 
 def peak_memory(bridge: Bridge) -> int:

@@ -26,10 +26,9 @@ _BRIDGE = "killed"
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("source", ["outbox", "magento-db"], indirect=True)
 async def test_killed_statements_lose_and_reorder_nothing(source: Source, tmp_path: Path) -> None:
-    if not isinstance(source.service, Server) or source.service.folder is None:
+    if not isinstance(source.service, Server):
         pytest.skip("the connections of this database are not the tests' to kill")
-    socket = str(source.service.folder / "socket")
-    create_user(socket)
+    create_user(source.service)
     settings = {**source.settings, "OUTBOX__USER": _BRIDGE, "OUTBOX__PASSWORD": _BRIDGE}
     expected: defaultdict[str | None, list[str]] = defaultdict(list)
     async with (
@@ -38,7 +37,7 @@ async def test_killed_statements_lose_and_reorder_nothing(source: Source, tmp_pa
     ):
         await bridge.start()
         await bridge.until_written("Delivering what is in")
-        with killing(socket) as kills:
+        with killing(source.service) as kills:
             count = 0
             while count < _LEAST_EVENTS or len(kills) < _LEAST_KILLS:
                 captures = recorded.orders(_EVENTS)
@@ -58,20 +57,20 @@ async def test_killed_statements_lose_and_reorder_nothing(source: Source, tmp_pa
         assert [event for event in arrived if event in mine] == ids
 
 
-def create_user(socket: str) -> None:
+def create_user(server: Server) -> None:
     """Create a user for the bridge alone, whose connections are found by its name."""
-    with pymysql.connect(unix_socket=socket, user="root", autocommit=True) as root:
-        cursor = root.cursor()
-        cursor.execute(f"CREATE OR REPLACE USER {_BRIDGE}@'%' IDENTIFIED BY '{_BRIDGE}'")
-        cursor.execute(f"GRANT ALL ON *.* TO {_BRIDGE}@'%'")
+    server.as_root(
+        f"CREATE OR REPLACE USER {_BRIDGE}@'%' IDENTIFIED BY '{_BRIDGE}'",
+        f"GRANT ALL ON *.* TO {_BRIDGE}@'%'",
+    )
 
 
 @contextmanager
-def killing(socket: str) -> Iterator[list[str]]:
+def killing(server: Server) -> Iterator[list[str]]:
     """Kill statements and connections of the bridge in a thread; yield what was killed."""
     kills: list[str] = []
     ended = threading.Event()
-    thread = threading.Thread(target=kill, args=(socket, ended, kills))
+    thread = threading.Thread(target=kill, args=(server, ended, kills))
     thread.start()
     try:
         yield kills
@@ -80,11 +79,11 @@ def killing(socket: str) -> Iterator[list[str]]:
         thread.join()
 
 
-def kill(socket: str, ended: threading.Event, kills: list[str]) -> None:
+def kill(server: Server, ended: threading.Event, kills: list[str]) -> None:
     """Kill what runs when it is seen, mostly statements, and now and then an idle connection."""
     chance = random.Random(1)
     query = f"SELECT id, command FROM information_schema.processlist WHERE user = '{_BRIDGE}'"
-    with pymysql.connect(unix_socket=socket, user="root", autocommit=True) as root:
+    with server.root() as root:
         cursor = root.cursor()
         while not ended.wait(chance.uniform(0, 0.003)):
             cursor.execute(query)

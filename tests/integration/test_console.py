@@ -23,13 +23,13 @@ from magento_eventbridge.console.login_links import (
 )
 from magento_eventbridge.console.server import Console
 from magento_eventbridge.declarations import exported
-from magento_eventbridge.delivery.ports import Depth, QueueError
 from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.ledger.archive import LedgerArchive
 from magento_eventbridge.listener import ListenError
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import Layer, load
 from magento_eventbridge.settings.listeners import ConsoleSettings
+from tests.support.unavailable_queue import UnavailableQueue
 from tests.support.waiting import PATIENCE
 
 PASSWORD = "a long enough password"
@@ -528,7 +528,7 @@ async def test_errors_are_explained_on_a_page(tmp_path: Path) -> None:
                 assert (path, answer.status, result in text) == (path, status, True)
                 assert "Traceback" not in text
     bridge = _bridge(tmp_path, {})
-    bridge.queues.append(_Away())  # type: ignore[arg-type]
+    bridge.queues.append(UnavailableQueue())  # type: ignore[arg-type]
     async with _console(tmp_path, bridge) as http:
         async with http.get("/events") as answer:
             assert (answer.status, "no journal at" in await answer.text()) == (503, True)
@@ -538,20 +538,6 @@ async def test_errors_are_explained_on_a_page(tmp_path: Path) -> None:
             assert "the database is away" in text
         async with http.get("/dead-letters") as answer:
             assert (answer.status, "the database is away" in await answer.text()) == (503, True)
-
-
-class _Away:
-    name = "outbox"
-
-    async def depth(self) -> Depth:
-        raise QueueError("the database is away")
-
-    @property
-    def dead_letters(self) -> "_Away":
-        return self
-
-    async def page(self, *_: Any, **__: Any) -> Any:
-        raise QueueError("the database is away")
 
 
 async def test_a_fault_of_ours_shows_no_traceback(

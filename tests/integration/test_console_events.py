@@ -18,6 +18,7 @@ from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.settings.layers import Layer, load
 from tests.support import recorded
 from tests.support.put_events import PutEvents, Script, Take, put_events, takes_all
+from tests.support.unavailable_queue import UnavailableQueue
 from tests.support.waiting import PATIENCE
 
 
@@ -108,7 +109,7 @@ async def test_a_queue_that_cannot_be_read_hides_no_other_dead_letter(tmp_path: 
     async with _running(tmp_path) as (http, bridge, _):
         await bridge.send_again([_body({**placed, "event": "event_of_tomorrow"})])
         await _text(http, "/dead-letters", "1 dead letter<")
-        bridge.queues.append(_Unavailable())  # type: ignore[arg-type]
+        bridge.queues.append(UnavailableQueue())  # type: ignore[arg-type]
         text = await _text(http, "/dead-letters", "of outbox cannot be read now")
         assert "event_of_tomorrow" in text and "No dead letters." not in text
         order = placed["snapshot"]["increment_id"]
@@ -136,22 +137,8 @@ async def test_events_are_called_retried_as_long_as_the_journal_knows(
         text = await _text(http, "/", "The journal cannot be written: the disk is full")
         assert "1 event on the way" in text and "is retried" not in text
         assert "InternalFailure" not in text
-        bridge.queues.append(_Unavailable())  # type: ignore[arg-type]
+        bridge.queues.append(UnavailableQueue())  # type: ignore[arg-type]
         assert "without outbox" in await _text(http, "/", "Queue unavailable")
-
-
-class _Unavailable:
-    name = "outbox"
-
-    async def depth(self) -> None:
-        raise QueueError("the database is away")
-
-    @property
-    def dead_letters(self) -> "_Unavailable":
-        return self
-
-    async def page(self, *_: Any, **__: Any) -> None:
-        raise QueueError("the database is away")
 
 
 def _entity(placed: dict[str, Any]) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import pymysql
 import pytest
 
 from magento_eventbridge.delivery.ports import QueueError
@@ -32,16 +31,8 @@ def granted(page: str) -> dict[str, str]:
 
 @pytest.fixture
 def ask(outbox: Outbox) -> Iterator[Ask]:
-    """Run statements as the server's root."""
-    if outbox.server.folder is None:
-        pytest.skip("the server's root is not ours")
-    socket = str(outbox.server.folder / "socket")
-
-    def ask(*statements: str) -> None:
-        with pymysql.connect(unix_socket=socket, user="root") as root, root.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-
+    """Run statements as the server's root, and create the user."""
+    ask = outbox.server.as_root
     ask(f"CREATE OR REPLACE USER '{USER}'@'%' IDENTIFIED BY 'x'")
     yield ask
     ask("SET GLOBAL read_only = 0", f"DROP USER '{USER}'@'%'")

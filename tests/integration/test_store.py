@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pymysql
 import pytest
 
 from magento_eventbridge.bridge.queues import open_queue, renew_login, when_login_refused
@@ -184,11 +183,7 @@ async def test_a_wrong_prefix_is_reported(shop: Shop, store: LiveStore) -> None:
 
 
 async def test_a_login_plugin_whose_package_is_missing_is_reported(shop: Shop) -> None:
-    server = shop.outbox.server
-    if server.folder is None:
-        pytest.skip("the server's root is not ours")
-    socket = str(server.folder / "socket")
-    with pymysql.connect(unix_socket=socket, user="root") as root, root.cursor() as cursor:
+    with shop.outbox.server.root() as root, root.cursor() as cursor:
         cursor.execute("INSTALL SONAME 'auth_ed25519'")
         try:
             cursor.execute(
@@ -254,14 +249,7 @@ async def test_what_becomes_unreadable_is_reported_once_and_the_former_stays(
 async def test_a_refused_login_lets_the_store_be_read_again_at_once(shop: Shop) -> None:
     """Also where `env.php` itself did not change, but a variable that it reads."""
     server, user = shop.outbox.server, "refused"
-    if server.folder is None:
-        pytest.skip("the server's root is not ours")
-    socket = str(server.folder / "socket")
-
-    def ask(*statements: str) -> None:
-        with pymysql.connect(unix_socket=socket, user="root") as root, root.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
+    ask = server.as_root
 
     database = shop.outbox.options.database
     ask(

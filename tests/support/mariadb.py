@@ -51,6 +51,20 @@ class Server:
             ssl_disabled=self.folder is not None,
         )
 
+    def root(self) -> "pymysql.Connection[Cursor]":
+        """Connect as the server's root; skip the test if the server was given, and is not ours."""
+        if self.folder is None:
+            pytest.skip("the server's root is not ours")
+        return pymysql.connect(
+            unix_socket=str(self.folder / "socket"), user="root", autocommit=True
+        )
+
+    def as_root(self, *statements: str) -> None:
+        """Run statements as the server's root."""
+        with self.root() as root, root.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
     def start(self) -> None:
         assert self.folder
         command = [

@@ -84,23 +84,17 @@ async def serving(folder: Path, endpoint: str, **settings: str) -> AsyncIterator
     text_before = log.read_text() if log.exists() else ""
     # A file: nobody reads a pipe, and warnings would fill it.
     errors = folder / "stderr"
-    with errors.open("ab") as stderr:
-        process = await asyncio.create_subprocess_exec(
-            COMMAND, "serve", env=environment(folder, endpoint, **settings), stderr=stderr
-        )
+    env = environment(folder, endpoint, **settings)
     words = "Listening for captures at "
-    try:
-        async with asyncio.timeout(90):  # a machine that does other work takes long to start it
-            while True:
-                text = log.read_text().removeprefix(text_before) if log.exists() else ""
-                if words in text:
-                    break
-                assert process.returncode is None, errors.read_text()
-                await asyncio.sleep(0.02)
-        bridge = Serving(process, log, text.partition(words)[2].split()[0])
-        yield bridge
-        await bridge.stop()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    with errors.open("ab") as stderr:
+        async with started(COMMAND, "serve", env=env, stderr=stderr) as process:
+            async with asyncio.timeout(90):  # a machine that does other work takes long to start it
+                while True:
+                    text = log.read_text().removeprefix(text_before) if log.exists() else ""
+                    if words in text:
+                        break
+                    assert process.returncode is None, errors.read_text()
+                    await asyncio.sleep(0.02)
+            bridge = Serving(process, log, text.partition(words)[2].split()[0])
+            yield bridge
+            await bridge.stop()
