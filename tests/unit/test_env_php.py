@@ -580,6 +580,13 @@ def test_a_missing_file_is_reported(tmp_path):
         read_deployment(tmp_path, {})
 
 
+def test_a_config_php_that_cannot_be_opened_is_reported(tmp_path):
+    (tmp_path / "app/etc/config.php").mkdir(parents=True)
+    (tmp_path / "app/etc/env.php").write_text("<?php return [];")
+    with pytest.raises(PhpFileError, match=r"app/etc/config\.php: Is a directory"):
+        read_deployment(tmp_path, {})
+
+
 @pytest.mark.parametrize("program", [None, "/nowhere/php"])
 def test_a_wrong_folder_is_explained(tmp_path, monkeypatch, program):
     def message(root):
