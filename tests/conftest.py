@@ -32,7 +32,9 @@ def pytest_report_header() -> str:
 
 
 def pytest_sessionstart() -> None:
-    """Stop servers and remove their folders on SIGTERM, as on Ctrl-C."""
+    """Stop servers and remove their folders on SIGTERM, as on Ctrl-C, also in the background."""
+    # A shell lets what it starts in the background ignore Ctrl-C, and so would our commands.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Each session of botocore reads its descriptions of services again: a third of the time of
     # the tests that use it.

@@ -22,12 +22,11 @@ from tests.support import mariadb, recorded
 from tests.support.delivering import delivering
 from tests.support.magento_queue import MagentoQueue, queue_tables
 from tests.support.mariadb import Outbox
-from tests.support.programs import free_ports
+from tests.support.programs import free_ports, library
 from tests.support.put_events import Stall, put_events
 from tests.support.waiting import PATIENCE
 
 GALERA = Path("/usr/lib/galera/libgalera_smm.so")
-HAS_GALERA = GALERA.exists()
 NAMED_LOCKS = re.compile(r"(GET|RELEASE|IS_USED|IS_FREE)_LOCK", re.IGNORECASE)
 _CLIENT_SSL = 0x0800
 _QUERY = b"\x03"
@@ -144,14 +143,13 @@ async def test_what_is_claimed_is_read_in_the_same_transaction(
 
 
 async def test_two_bridges_share_an_outbox_on_a_galera_node() -> None:
-    if not HAS_GALERA:
-        pytest.skip("the package galera-4 is not installed")
+    provider = library(GALERA, "galera-4")
     [port] = free_ports(1)
     cluster = (
         "--binlog-format=ROW",
         "--innodb-autoinc-lock-mode=2",
         "--wsrep-on=ON",
-        f"--wsrep-provider={GALERA}",
+        f"--wsrep-provider={provider}",
         "--wsrep-cluster-address=gcomm://",
         "--wsrep-new-cluster",
         "--wsrep-node-address=127.0.0.1",

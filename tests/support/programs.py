@@ -15,6 +15,8 @@ import pytest
 
 _ADMINISTRATORS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 _POLICY = Path("/usr/sbin/policy-rc.d")
+_PHP_PACKAGES = {"pdo_mysql": "php-mysql"}
+"""Debian's packages of PHP's extensions that have another name than theirs."""
 _LOCK = Path(tempfile.gettempdir(), f"magento-eventbridge-tests-{os.geteuid()}.lock")
 
 
@@ -31,6 +33,15 @@ def program(name: str, package: str, *, folders: tuple[str, ...] = ()) -> str:
     return _installed(package, lambda: _find(name, folders), name)
 
 
+def library(path: Path, package: str) -> Path:
+    """Return the path of a library; install its package if it is missing and that is allowed."""
+
+    def look() -> str | None:
+        return str(path) if path.exists() else None
+
+    return Path(look() or _installed(package, look, path.name))
+
+
 def php(*extensions: str) -> str:
     """Return the path of PHP with these extensions; install missing ones if that is allowed."""
     path = program("php", "php-cli")
@@ -41,14 +52,13 @@ def php(*extensions: str) -> str:
 
     for extension in extensions:
         if not path_with(extension):
-            _installed(
-                f"php-{extension}", partial(path_with, extension), f"PHP's extension {extension}"
-            )
+            package = _PHP_PACKAGES.get(extension, f"php-{extension}")
+            _installed(package, partial(path_with, extension), f"PHP's extension {extension}")
     return path
 
 
 def _installed(package: str, look: Callable[[], str | None], what: str) -> str:
-    """Install a package, and return the result of `find` then."""
+    """Install a package, and return the result of `look` then."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         pytest.fail(f"{what} is missing: install the package {package} (on Debian), or its like")
     with _our_turn(), _services_stay_off():
