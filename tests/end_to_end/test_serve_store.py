@@ -21,7 +21,7 @@ from tests.support.put_events import Behaviour, Json, PutEvents, Refuse, Take, p
 from tests.support.shop import CONFIG_PHP, Shop
 from tests.support.waiting import PATIENCE
 
-# A running bridge reads the store's configuration every ten seconds.
+# A running bridge reads the store's configuration every five seconds.
 NOTICES_WITHIN = 30.0
 
 

@@ -48,7 +48,7 @@ async def instance_metadata() -> AsyncIterator[Instance]:
     app.router.add_put("/latest/api/token", instance.token)
     app.router.add_get(_ROLE, instance.metadata)
     app.router.add_get(_ROLE + "{role}", instance.metadata)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     instance.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"

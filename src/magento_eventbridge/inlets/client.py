@@ -79,7 +79,7 @@ async def _post(
     session: aiohttp.ClientSession, url: str, secret: str, body: bytes, options: HandOverOptions
 ) -> _Answer:
     message = ""
-    for _ in range(options.tries):
+    for tries_left in reversed(range(options.tries)):
         headers = {"Content-Type": "application/x-ndjson", **signed_headers(secret, body)}
         try:
             async with session.post(url, data=body, headers=headers) as response:
@@ -94,7 +94,8 @@ async def _post(
             raise HandOverError(f"cannot reach {url}: {error or 'no answer'}") from error
         except ValidationError as error:
             raise HandOverError(f"{url} does not answer like an inlet") from error
-        await asyncio.sleep(min(pause, options.longest_pause))
+        if tries_left:
+            await asyncio.sleep(min(pause, options.longest_pause))
     raise HandOverError(f"{url} has no room: {message}")
 
 

@@ -76,7 +76,7 @@ class LiveStoreOptions:
         php: the program that evaluates `env.php` where the bridge cannot; None: none is run.
     """
 
-    check_seconds: float = 10.0
+    check_seconds: float = 5.0
     rest_seconds: float = 1.0
     sockets: tuple[str, ...] = (
         "/run/mysqld/mysqld.sock",
