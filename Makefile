@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE =
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: install demo dist release screenshots test test-quick coverage soak lint bench bench-queues docs lock audit fuzz
+.PHONY: install demo dist release screenshots test test-quick coverage soak lint bench bench-queues docs lock upgrade audit fuzz
 
 install: $(VENV)/installed
 
@@ -122,6 +122,11 @@ lock: install
 	$(LOCK) --all-extras --output-file requirements.lock pyproject.toml
 	$(LOCK) --extra demo --group setup --constraint requirements.lock \
 		--output-file requirements-demo.lock pyproject.toml
+
+# The same with the newest versions that are a week old: those that were published by mistake or by
+# somebody else are usually withdrawn by then.
+upgrade: LOCK += --upgrade --exclude-newer '7 days'
+upgrade: lock
 
 # Known vulnerabilities in the locked versions, from PyPI or an OSV server: OSV_URL=http://…/v1/query
 audit: install
