@@ -23,14 +23,20 @@ class PublishedMetadata(MetadataHookInterface):
     def update(self, metadata: dict[str, Any]) -> None:
         """Add the fields."""
         root = Path(self.root)
-        repository = runpy.run_path(str(root / _PACKAGE / "install_hints.py"))["REPOSITORY"]
-        version = runpy.run_path(str(root / _PACKAGE / "__init__.py"))["__version__"]
+        repository, tag = published_at(root)
         text = (root / "README.md").read_text(encoding="utf-8")
         metadata["readme"] = {
             "content-type": "text/markdown",
-            "text": readme(text, repository, f"v{version}"),
+            "text": readme(text, repository, tag),
         }
-        metadata["urls"] = urls(repository, f"v{version}")
+        metadata["urls"] = urls(repository, tag)
+
+
+def published_at(project: Path) -> tuple[str, str]:
+    """Return the address of the public repository, or nothing, and the tag of this version."""
+    repository = runpy.run_path(str(project / _PACKAGE / "install_hints.py"))["REPOSITORY"]
+    version = runpy.run_path(str(project / _PACKAGE / "__init__.py"))["__version__"]
+    return repository, f"v{version}"
 
 
 def readme(text: str, repository: str, tag: str) -> str:

@@ -25,7 +25,9 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from magento_eventbridge import __version__
+from hatch_build import urls
+
+from magento_eventbridge import __version__, install_hints
 from magento_eventbridge.magento.agent.module import Module
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -86,6 +88,12 @@ def agent_package(at: int) -> bytes:
     agent = Module(PROJECT / "agent")
     described = json.loads((agent.folder / "composer.json").read_bytes())
     described = {"name": described.pop("name"), **described, "version": __version__}
+    if found := _addresses():
+        described["support"] = {
+            "docs": found["Documentation"],
+            "issues": found["Issues"],
+            "source": found["Source"],
+        }
     files = {str(place): (agent.folder / place).read_bytes() for place in agent.files()}
     files["composer.json"] = _json(described)
     files["LICENSE"] = (PROJECT / "LICENSE").read_bytes()
@@ -103,6 +111,10 @@ def types_package(at: int) -> bytes:
     """Return the TypeScript types as npm's tar file."""
     source = PROJECT / "packaging/typescript"
     described = json.loads((source / "package.json").read_bytes()) | {"version": __version__}
+    if found := _addresses():
+        # npm compares it with the repository whose workflow publishes the package.
+        described["repository"] = {"type": "git", "url": f"git+{found['Source']}.git"}
+        described |= {"homepage": found["Homepage"], "bugs": found["Issues"]}
     declarations = PROJECT / "src/magento_eventbridge/events/events.d.ts"
     files = {
         "package/LICENSE": (PROJECT / "LICENSE").read_bytes(),
@@ -118,6 +130,11 @@ def types_package(at: int) -> bytes:
         for member, content in _members(files, at):
             archive.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
+
+
+def _addresses() -> dict[str, str]:
+    """Return the addresses of this version in the public repository; none without one."""
+    return urls(install_hints.REPOSITORY, f"v{__version__}")
 
 
 def _members(files: Mapping[str, bytes], at: int) -> Iterator[tuple[tarfile.TarInfo, bytes]]:

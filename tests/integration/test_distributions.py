@@ -2,16 +2,18 @@
 
 import io
 import json
+import shutil
 import tarfile
 import zipfile
 from pathlib import Path
 
 from tools import distributions
 
-from magento_eventbridge import __version__
+from magento_eventbridge import __version__, install_hints
 
 PROJECT = Path(__file__).parents[2]
 AT = 1_600_000_000
+REPOSITORY = "https://github.example.com/shop/bridge"
 
 
 def _content(archive: tarfile.TarFile, name: str) -> bytes:
@@ -39,6 +41,32 @@ def test_the_types_package_has_the_declarations_and_the_bridges_version():
     assert described["types"] == "index.d.ts"
     assert b"OrderPlaced" in declarations
     assert {"package/README.md", "package/LICENSE"} <= set(names)
+
+
+def test_each_package_names_the_repository_that_it_comes_from(tmp_path, monkeypatch):
+    """npm refuses a package with provenance that names another repository, or none."""
+    monkeypatch.setattr(install_hints, "REPOSITORY", REPOSITORY)
+    with tarfile.open(fileobj=io.BytesIO(distributions.types_package(AT))) as archive:
+        types = json.loads(_content(archive, "package/package.json"))
+    assert types["repository"] == {"type": "git", "url": f"git+{REPOSITORY}.git"}
+    with zipfile.ZipFile(io.BytesIO(distributions.agent_package(AT))) as zipped:
+        agent = json.loads(zipped.read("composer.json"))
+    assert agent["support"]["source"] == REPOSITORY
+    # The build of a wheel reads the file.
+    for name in ("hatch_build.py", "src/magento_eventbridge/__init__.py", "LICENSE"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PROJECT / name, tmp_path / name)
+    for name in ("packaging/events", "src/magento_eventbridge/events"):
+        shutil.copytree(PROJECT / name, tmp_path / name)
+    (tmp_path / "src/magento_eventbridge/py.typed").touch()
+    (tmp_path / "src/magento_eventbridge/install_hints.py").write_text(
+        f'REPOSITORY = "{REPOSITORY}"\n'
+    )
+    distributions.build_python(tmp_path / "packaging/events", tmp_path, AT, "wheel")
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as built:
+        (metadata,) = (name for name in built.namelist() if name.endswith("/METADATA"))
+        assert f"Project-URL: Source, {REPOSITORY}\n" in built.read(metadata).decode()
 
 
 def test_the_packages_of_one_commit_are_the_same_bytes(tmp_path):
