@@ -142,7 +142,8 @@ def test_the_image_runs_what_there_is_as_somebody_harmless() -> None:
     assert command[0] == Path(COMMAND).name
     parses(command[1:])
     assert value("USER") not in ("0", "root")
-    assert Settings().spool.path.parent == Path(value("VOLUME"))
+    # The root file system cannot be written; a mounted volume keeps the mode of these folders.
+    assert json.loads(value("VOLUME")) == [str(Settings().spool.path.parent), "/tmp"]
     listening = Settings()
     assert [int(port) for port in value("EXPOSE").split()] == [
         listening.inlet.port,
