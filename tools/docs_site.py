@@ -3,8 +3,11 @@
 Pages are also read in the repository, where `../agent` is next to them; a site generator uses one
 folder only. So the pages are copied, with the project's files that they link to, and links are
 rewritten. A link to a folder becomes plain text. The generator's settings, `build/zensical.toml`,
-are those of the project with the folders and, if SITE_URL is set, the address of the site: other
-sites need it to show the picture of a link.
+are those of the project with the folders and, from the environment:
+
+- SITE_URL, the address of the site: other sites need it to show the picture of a link;
+- SITE_VERSION, the folder of this version below that address: pages then have a version switch,
+  for which tools/site_versions.py lays out all versions.
 
 python -m tools.docs_site
 """
@@ -22,6 +25,13 @@ PROJECT = Path(__file__).resolve().parent.parent
 BUILD = PROJECT / "build/docs"
 _OUTSIDE = "project"
 _THEME = PROJECT / "tools/site_theme"
+
+# The theme's switch, for the folders and the file that the program mike writes for MkDocs.
+_SWITCH = """
+[project.extra.version]
+provider = "mike"
+default = "latest"
+"""
 
 _LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<path>[^)\s:#]+)(?P<anchor>#[^)\s]*)?\)")
 _FENCE = re.compile(r"(^ *```.*?^ *```)", re.MULTILINE | re.DOTALL)
@@ -90,20 +100,22 @@ def main() -> int:
     shutil.copytree(_THEME, BUILD.parent / _THEME.name)
     settings = (PROJECT / "zensical.toml").read_text(encoding="utf-8")
     (BUILD.parent / "zensical.toml").write_text(
-        with_places(settings, os.environ.get("SITE_URL", "")), encoding="utf-8"
+        with_places(settings, os.environ.get("SITE_URL", ""), os.environ.get("SITE_VERSION", "")),
+        encoding="utf-8",
     )
     return 0
 
 
-def with_places(settings: str, address: str) -> str:
-    """Return the generator's settings with its folders and the address of the site."""
+def with_places(settings: str, address: str, version: str) -> str:
+    """Return the generator's settings with its folders, and the site's address and version."""
     places = {"docs_dir": BUILD.name, "site_dir": "site"}
     if address:
-        places["site_url"] = address.rstrip("/") + "/"
+        places["site_url"] = "/".join((address.rstrip("/"), *filter(None, [version]), ""))
     lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in places.items())
     settings = settings.replace("[project]\n", f"[project]\n{lines}", 1)
     theme = f"[project.theme]\ncustom_dir = {json.dumps(_THEME.name)}\n"
-    return settings.replace("[project.theme]\n", theme, 1)
+    settings = settings.replace("[project.theme]\n", theme, 1)
+    return settings + (_SWITCH if version else "")
 
 
 if __name__ == "__main__":

@@ -1,18 +1,25 @@
 """The site has no broken links, and the commands on its pages exist."""
 
+import asyncio
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
+import threading
 from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.async_api import Page, expect
 from tools import docs_site
+from tools.site_versions import lay_out
 
 from magento_eventbridge.cli import all_commands
+from tests.support.browser import chromium
 from tests.support.programs import program
 from tests.unit.test_cli import command, nothing_of_this_machine  # noqa: F401
 from tests.unit.test_docs import PAGES, PROJECT
@@ -25,6 +32,7 @@ def site(tmp_path: Path, monkeypatch) -> Path:
     """Create a site's input in a temporary folder."""
     monkeypatch.setattr(docs_site, "BUILD", tmp_path / "build/docs")
     monkeypatch.setenv("SITE_URL", "https://docs.example.com/bridge")
+    monkeypatch.setenv("SITE_VERSION", "main")
     assert docs_site.main() == 0
     return tmp_path
 
@@ -41,7 +49,7 @@ def build(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.external
-def test_the_site_is_built_strictly(site):
+async def test_the_site_is_built_strictly(site):
     built = build(site)
 
     assert built.returncode == 0, built.stdout + built.stderr
@@ -52,9 +60,73 @@ def test_the_site_is_built_strictly(site):
     assert not re.search(r'(?:src|href)="https?://[^"]*\.(?:js|css|woff2?)"', text)
     # What other sites show of a link to a page.
     (picture,) = re.findall(r'property="og:image" content="https://docs.example.com/([^"]*)"', text)
-    assert (site / "build/site" / picture.removeprefix("bridge/")).stat().st_size > 10_000
-    assert (site / "build/site/404.html").exists()
-    assert (site / "build/site/search.json").exists()
+    assert (site / "build/site" / picture.removeprefix("bridge/main/")).stat().st_size > 10_000
+    await _visit(site)
+
+
+def _with_former_releases(site: Path) -> Path:
+    for number in ("1.0.0", "1.0.1", "1.1.0"):
+        with tarfile.open(site / f"site-{number}.tar.gz", "w:gz") as archive:
+            archive.add(site / "build/site", ".")
+    pages = site / "server/bridge"
+    assert lay_out(site.glob("site-*"), site / "build/site", pages) == ["1.1", "1.0", "main"]
+    return pages
+
+
+async def _visit(site: Path) -> None:
+    """Visit the site as a reader does, at its address, with two former releases beside it."""
+    pages = _with_former_releases(site)
+
+    class Pages(SimpleHTTPRequestHandler):
+        """The site; an unknown path is answered as GitHub Pages does."""
+
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given, directory=str(site / "server"))
+
+        def send_error(self, code: int, message: Any = None, explain: Any = None) -> None:
+            self.send_response(code)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write((pages / "404.html").read_bytes())
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            async with chromium() as browser:
+                await _read(await browser.new_page(), f"http://127.0.0.1:{server.server_port}")
+        finally:
+            server.shutdown()
+
+
+async def _read(page: Page, host: str) -> None:
+    missing: list[str] = []
+    page.on("response", lambda got: missing.append(got.url) if got.status == 404 else None)
+    await page.goto(f"{host}/bridge/")
+    await page.wait_for_url("**/bridge/1.1/")
+    # The same page of another version.
+    await page.goto(f"{host}/bridge/1.1/operating.html")
+    await expect(page.locator(".md-version__current")).to_have_text("1.1.0")
+    await expect(page.locator(".md-version__link")).to_have_text(["1.1.0", "1.0.1", "main"])
+    await page.locator(".md-version__current").focus()
+    await page.locator(".md-version__link", has_text="main").click()
+    await page.wait_for_url("**/bridge/main/operating.html")
+    # The search finds a section of another page.
+    await page.goto(f"{host}/bridge/main/faq.html")
+    await page.get_by_role("button", name="Search").first.click()
+    await page.keyboard.type("a bus that does not exist", delay=10)
+    # The results are in a closed shadow tree: Enter opens the first one when there is one.
+    async with asyncio.timeout(20):
+        while not re.search(r"/main/operating\.html.*#a-bus-that-does-not-exist$", page.url):
+            await page.keyboard.press("Enter")
+            await page.wait_for_timeout(200)
+    # A page that does not exist leads back.
+    assert missing == []
+    await page.goto(f"{host}/bridge/1.0/no/such-page.html")
+    await page.locator(".md-logo").first.click()
+    await expect(page.locator("h1").first).to_contain_text("magento-eventbridge")
+    assert missing == [f"{host}/bridge/1.0/no/such-page.html"]
 
 
 @pytest.mark.external
