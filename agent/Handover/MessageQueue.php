@@ -4,7 +4,6 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Handover;
 
-use Magento\Framework\MessageQueue\PublisherInterface;
 use MagentoEventBridge\Agent\Capture\Capture;
 
 /**
@@ -13,11 +12,6 @@ use MagentoEventBridge\Agent\Capture\Capture;
 class MessageQueue implements TransportInterface
 {
     private const BROKER = 'message broker';
-
-    /**
-     * @var PublisherInterface
-     */
-    private $publisher;
 
     /**
      * @var QueueConnection
@@ -35,12 +29,10 @@ class MessageQueue implements TransportInterface
     private $encoder;
 
     public function __construct(
-        PublisherInterface $publisher,
         QueueConnection $connection,
         AfterResponse $afterResponse,
         CaptureEncoder $encoder
     ) {
-        $this->publisher = $publisher;
         $this->connection = $connection;
         $this->afterResponse = $afterResponse;
         $this->encoder = $encoder;
@@ -92,9 +84,6 @@ class MessageQueue implements TransportInterface
         foreach ($this->encoder->batches($captures, true) as $batch) {
             $bodies = array_merge($bodies, array_values($batch));
         }
-        $this->connection->requireRoomFor($bodies);
-        foreach ($bodies as $body) {
-            $this->publisher->publish(QueueConnection::TOPIC, $body);
-        }
+        $this->connection->write($bodies);
     }
 }

@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Handover;
 
 use Magento\Framework\App\ResourceConnection;
-use Magento\Framework\DB\Adapter\AdapterInterface;
 use MagentoEventBridge\Agent\Capture\Capture;
 use MagentoEventBridge\Agent\Fence;
 
@@ -16,13 +15,7 @@ class Outbox implements TransportInterface
 {
     public const TABLE = 'eventbridge_outbox';
 
-    /**
-     * A shopper waits 5 seconds at most for a lock on the table, of an ALTER for example; by default, MariaDB lets them
-     * wait a day, and MySQL a year. What MariaDB executes is a comment for MySQL, and the reverse.
-     */
-    private const INSERT = '/*M! SET STATEMENT lock_wait_timeout = 5, innodb_lock_wait_timeout = 5 FOR */'
-        . ' INSERT /*+ SET_VAR(lock_wait_timeout = 5) SET_VAR(innodb_lock_wait_timeout = 5) */'
-        . ' INTO %s (store_id, subject, body) VALUES %s';
+    private const INSERT = 'INSERT INTO %s (store_id, subject, body) VALUES %s';
 
     /**
      * The size of the column. Magento switches strict mode off, and then the database cuts off what is longer.
@@ -40,9 +33,14 @@ class Outbox implements TransportInterface
     private $encoder;
 
     /**
-     * @var StatementSize
+     * @var Statements
      */
     private $statements;
+
+    /**
+     * @var StatementSize
+     */
+    private $size;
 
     /**
      * @var Fence
@@ -52,12 +50,14 @@ class Outbox implements TransportInterface
     public function __construct(
         ResourceConnection $resource,
         CaptureEncoder $encoder,
-        StatementSize $statements,
+        Statements $statements,
+        StatementSize $size,
         Fence $fence
     ) {
         $this->resource = $resource;
         $this->encoder = $encoder;
         $this->statements = $statements;
+        $this->size = $size;
         $this->fence = $fence;
     }
 
@@ -100,14 +100,11 @@ class Outbox implements TransportInterface
     private function fits(array $bodies): bool
     {
         return max(array_map('strlen', $bodies)) <= self::MAX_BODY
-            && $this->statements->fits($this->resource->getConnection(), $bodies);
+            && $this->size->fits($this->resource->getConnection(), $bodies);
     }
 
     /**
      * Writes bodies by the keys of their captures.
-     *
-     * In a transaction, not by Magento's connection: if that is lost, it connects again and repeats the statement,
-     * which would then be committed without the transaction.
      *
      * @param Capture[] $captures
      * @param string[] $bodies
@@ -125,27 +122,12 @@ class Outbox implements TransportInterface
             $connection->quoteIdentifier($this->resource->getTableName(self::TABLE)),
             implode(', ', array_fill(0, count($bodies), '(?, ?, ?)'))
         );
-        $session = $this->session($connection);
-        if ($session !== null && $session->inTransaction()) {
-            $session->prepare($insert)->execute($values);
-        } else {
-            $connection->query($insert, $values);
-        }
-    }
-
-    /**
-     * Returns the session of the database; null if the connection does not show it.
-     */
-    private function session(AdapterInterface $connection): ?\PDO
-    {
-        $session = $connection instanceof \Zend_Db_Adapter_Abstract ? $connection->getConnection() : null;
-
-        return $session instanceof \PDO ? $session : null;
+        $this->statements->write($connection, [[$insert, $values]]);
     }
 
     private function logTooLarge(Capture $capture, int $bytes): void
     {
-        $limit = $this->statements->limit($this->resource->getConnection());
+        $limit = $this->size->limit($this->resource->getConnection());
         $this->fence->logLost(
             sprintf(
                 'it has %d bytes of JSON, and the database accepts %d bytes in a column and %d in a statement (%s)',

@@ -19,10 +19,12 @@ use PhpAmqpLib\Message\AMQPMessage;
  * The store's connection to its message queue.
  *
  * Magento's publisher does not say whether a message has reached a queue: without one the database keeps a
- * message that is never read, and a broker drops it. So this class publishes captures to a broker, and
- * waits for its confirmation. It does so over a connection of its own: an error closes the channel that it
- * happened on, which Magento's publishers and consumers share, and when a process ends whose connection was
- * lost, Magento's own class fails.
+ * message that is never read, and a broker drops it. It also writes to the database on a new connection when the former
+ * one was lost with its transaction, and waits for locks without limit. So this class publishes captures itself.
+ *
+ * It publishes them to a broker over a connection of its own, and waits for the broker's confirmation: an error closes the
+ * channel that it happened on, which Magento's publishers and consumers share, and when a process ends whose connection
+ * was lost, Magento's own class fails.
  */
 class QueueConnection
 {
@@ -33,7 +35,14 @@ class QueueConnection
 
     private const BROKER = 'amqp';
     private const DATABASE = 'db';
-    private const QUEUES = 'queue';
+
+    /**
+     * A message and its place in the queue, as Magento's publisher writes them; neither, if there is no such queue.
+     */
+    private const MESSAGE = 'INSERT INTO %s (topic_name, body) SELECT name, ? FROM %s WHERE name = ?';
+    private const PLACE = 'INSERT INTO %s (queue_id, message_id, status)'
+        . ' SELECT id, LAST_INSERT_ID(), 2 FROM %s WHERE name = ?';
+
     private const CONFIRM_SECONDS = 3;
     private const PERSISTENT = 2;
 
@@ -73,9 +82,14 @@ class QueueConnection
     private $encoder;
 
     /**
-     * @var StatementSize
+     * @var Statements
      */
     private $statements;
+
+    /**
+     * @var StatementSize
+     */
+    private $size;
 
     /**
      * @var \PhpAmqpLib\Channel\AMQPChannel|null
@@ -101,7 +115,8 @@ class QueueConnection
         Factory $connections,
         ResourceConnection $resource,
         MessageEncoder $encoder,
-        StatementSize $statements
+        Statements $statements,
+        StatementSize $size
     ) {
         $this->publishers = $publishers;
         $this->types = $types;
@@ -110,6 +125,7 @@ class QueueConnection
         $this->resource = $resource;
         $this->encoder = $encoder;
         $this->statements = $statements;
+        $this->size = $size;
     }
 
     /**
@@ -129,29 +145,36 @@ class QueueConnection
     }
 
     /**
-     * Checks that the database has the queue, and can hold each body as a message.
+     * Writes messages to the queue in the database: all of them, or none if the database cannot hold one.
      *
      * @param string[] $bodies
      * @return void
-     * @throws \RuntimeException if not
+     * @throws \Exception if there is no queue, or the database does not accept a message
      */
-    public function requireRoomFor(array $bodies): void
+    public function write(array $bodies): void
     {
         $connection = $this->resource->getConnection();
-        $select = $connection->select()
-            ->from($this->resource->getTableName(self::QUEUES), 'id')
-            ->where('name = ?', self::TOPIC);
-        if (!$connection->fetchOne($select)) {
-            throw new \RuntimeException(
-                'there is no message queue ' . self::TOPIC . '; bin/magento setup:upgrade creates it'
-            );
+        $tables = [];
+        foreach (['queue_message', 'queue_message_status', 'queue'] as $name) {
+            $tables[$name] = $connection->quoteIdentifier($this->resource->getTableName($name));
         }
+        $insertMessage = sprintf(self::MESSAGE, $tables['queue_message'], $tables['queue']);
+        $insertPlace = sprintf(self::PLACE, $tables['queue_message_status'], $tables['queue']);
+        $statements = [];
         foreach ($bodies as $body) {
-            if (!$this->statements->fits($connection, [$this->encoder->encode(self::TOPIC, $body)])) {
+            $message = $this->encoder->encode(self::TOPIC, $body);
+            if (!$this->size->fits($connection, [$message])) {
                 throw new \RuntimeException(
                     'a message is larger than the database accepts in a statement (' . StatementSize::SETTING . ')'
                 );
             }
+            $statements[] = [$insertMessage, [$message, self::TOPIC]];
+            $statements[] = [$insertPlace, [self::TOPIC]];
+        }
+        if (in_array(0, $this->statements->write($connection, $statements), true)) {
+            throw new \RuntimeException(
+                'there is no message queue ' . self::TOPIC . '; bin/magento setup:upgrade creates it'
+            );
         }
     }
 

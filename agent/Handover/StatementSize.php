@@ -27,6 +27,19 @@ class StatementSize
     private const ROW = 2048;
 
     /**
+     * @var Statements
+     */
+    private $statements;
+
+    /**
+     * @param Statements $statements
+     */
+    public function __construct(Statements $statements)
+    {
+        $this->statements = $statements;
+    }
+
+    /**
      * Returns whether the values, one for each row, fit.
      *
      * @param AdapterInterface $connection
@@ -55,6 +68,6 @@ class StatementSize
      */
     public function limit(AdapterInterface $connection): int
     {
-        return (int)$connection->fetchOne('SELECT @@' . self::SETTING) ?: PHP_INT_MAX;
+        return (int)$this->statements->read($connection, 'SELECT @@' . self::SETTING) ?: PHP_INT_MAX;
     }
 }

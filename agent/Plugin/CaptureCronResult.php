@@ -56,7 +56,7 @@ class CaptureCronResult
     public function afterTryLockJob(Schedule $schedule, $result)
     {
         $this->gate->run(self::NAME, CronRun::class, function (CronRun $cronRun): void {
-            $cronRun->givenUp($this->running);
+            $cronRun->restarted($this->running);
         });
         $this->running = [];
 

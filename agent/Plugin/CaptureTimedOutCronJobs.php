@@ -81,7 +81,7 @@ class CaptureTimedOutCronJobs
     public function afterExecute(ProcessCronQueueObserver $subject, $result)
     {
         $this->gate->run(self::NAME, CronRun::class, function (CronRun $cronRun): void {
-            $cronRun->givenUp($this->running);
+            $cronRun->timedOut($this->running);
         });
         $this->running = [];
 

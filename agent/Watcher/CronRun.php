@@ -6,7 +6,9 @@ namespace MagentoEventBridge\Agent\Watcher;
 
 use Magento\Cron\Model\ResourceModel\Schedule as ScheduleResource;
 use Magento\Cron\Model\Schedule;
+use Magento\Framework\App\CacheInterface;
 use Magento\Framework\DataObject;
+use Magento\Framework\Lock\LockManagerInterface;
 use MagentoEventBridge\Agent\Snapshot\CronJob;
 
 /**
@@ -18,6 +20,9 @@ class CronRun implements WatcherInterface
     private const FINISHED = 'plugin:cron_schedule.save';
     private const TIME_OUT = 'Time out';
     private const OVERDUE = 'scheduled_at < UTC_TIMESTAMP() - INTERVAL 1 DAY';
+    private const CLAIM = 'eventbridge_agent_cron_';
+    private const CLAIM_SECONDS = 86400;
+    private const LOCK_SECONDS = 5;
     private const ENDS = [Schedule::STATUS_SUCCESS, Schedule::STATUS_ERROR, Schedule::STATUS_MISSED];
 
     /**
@@ -36,6 +41,16 @@ class CronRun implements WatcherInterface
     private $schedules;
 
     /**
+     * @var LockManagerInterface
+     */
+    private $locks;
+
+    /**
+     * @var CacheInterface
+     */
+    private $cache;
+
+    /**
      * @var float
      */
     private $secondsToSave;
@@ -48,13 +63,6 @@ class CronRun implements WatcherInterface
     private $running = [];
 
     /**
-     * The codes of jobs that were started here, as keys.
-     *
-     * @var bool[]
-     */
-    private $started = [];
-
-    /**
      * The IDs of schedules whose end was captured here, as keys.
      *
      * @var bool[]
@@ -65,17 +73,23 @@ class CronRun implements WatcherInterface
      * @param CronJob $snapshots
      * @param CaptureRecorder $recorder
      * @param ScheduleResource $schedules
+     * @param LockManagerInterface $locks
+     * @param CacheInterface $cache
      * @param float $secondsToSave how long a process may take to save how its job ended
      */
     public function __construct(
         CronJob $snapshots,
         CaptureRecorder $recorder,
         ScheduleResource $schedules,
+        LockManagerInterface $locks,
+        CacheInterface $cache,
         float $secondsToSave = 1.0
     ) {
         $this->snapshots = $snapshots;
         $this->recorder = $recorder;
         $this->schedules = $schedules;
+        $this->locks = $locks;
+        $this->cache = $cache;
         $this->secondsToSave = $secondsToSave;
     }
 
@@ -147,62 +161,101 @@ class CronRun implements WatcherInterface
     }
 
     /**
-     * Captures those of the running jobs that Magento has given up: they were killed, or never ended.
+     * Captures those of the running jobs that Magento has given up as it starts them again: they were killed.
      *
-     * Magento marks them by SQL: as timed out, and then it deletes old ones; or without a message, when it starts the job
-     * again: several processes may have seen it running, and the one that starts it captures. A job that failed has
-     * its own message, and was captured where it ran. Magento also marks a job whose process has released the job's
-     * lock and is about to save how it ended: so they are read again after a moment.
+     * Magento marks them by SQL, without a message, while it has the job's lock: so one process captures. It also marks a
+     * job whose process has released the lock and is about to save how it ended: so they are read again after a moment.
      *
      * @param array[] $running
      * @return void
      */
-    public function givenUp(array $running): void
+    public function restarted(array $running): void
     {
-        $givenUp = $this->messagesOfGivenUp(array_diff_key($running, $this->ended));
+        $givenUp = $this->restartedNow(array_diff_key($running, $this->ended));
         if ($givenUp) {
             usleep((int)($this->secondsToSave * 1e6));
-            $givenUp = $this->messagesOfGivenUp(array_intersect_key($running, $givenUp));
+            $givenUp = $this->restartedNow($givenUp);
         }
-        foreach ($givenUp as $id => $messages) {
-            $this->ended[$id] = true;
-            $code = $running[$id]['job_code'];
-            $snapshot = $this->snapshots->of($code, null, Schedule::STATUS_ERROR, $messages, null);
-            $this->recorder->record(self::FINISHED, null, $snapshot);
+        foreach (array_keys($givenUp) as $id) {
+            $this->giveUp($id, $running[$id]['job_code'], null);
         }
     }
 
     /**
-     * Returns the messages of the jobs that are given up now, by the IDs of their schedules.
+     * Captures those of the running jobs that Magento has given up as they never ended.
+     *
+     * Magento marks them by SQL as timed out, and then it deletes old ones. All processes that run meanwhile have seen
+     * them running: the first one that comes here captures.
      *
      * @param array[] $running
-     * @return (string|null)[]
+     * @return void
      */
-    private function messagesOfGivenUp(array $running): array
+    public function timedOut(array $running): void
     {
-        if (!$running) {
+        $running = array_diff_key($running, $this->ended);
+        $now = $this->read(array_keys($running));
+        foreach ($running as $id => $schedule) {
+            $isTimedOut = isset($now[$id])
+                ? $now[$id]['status'] === Schedule::STATUS_ERROR && $now[$id]['messages'] === self::TIME_OUT
+                : (bool)$schedule['is_overdue'];
+            if ($isTimedOut && $this->locks->lock(self::CLAIM . $id, self::LOCK_SECONDS)) {
+                try {
+                    $this->giveUp($id, $schedule['job_code'], self::TIME_OUT);
+                } finally {
+                    $this->locks->unlock(self::CLAIM . $id);
+                }
+            }
+        }
+    }
+
+    /**
+     * Captures that Magento has given up a job, unless another process has done it.
+     */
+    private function giveUp(int $id, string $job, ?string $messages): void
+    {
+        $this->ended[$id] = true;
+        if ($this->cache->load(self::CLAIM . $id)) {
+            return;
+        }
+        $this->cache->save('1', self::CLAIM . $id, [], self::CLAIM_SECONDS);
+        $snapshot = $this->snapshots->of($job, null, Schedule::STATUS_ERROR, $messages, null);
+        $this->recorder->record(self::FINISHED, null, $snapshot);
+    }
+
+    /**
+     * Returns those of the running jobs that are marked as failed without a message.
+     *
+     * @param array[] $running
+     * @return array[]
+     */
+    private function restartedNow(array $running): array
+    {
+        $now = $this->read(array_keys($running));
+
+        return array_filter($running, function (int $id) use ($now): bool {
+            return isset($now[$id])
+                && $now[$id]['status'] === Schedule::STATUS_ERROR
+                && $now[$id]['messages'] === null;
+        }, ARRAY_FILTER_USE_KEY);
+    }
+
+    /**
+     * Returns status and messages of schedules that there are, by ID.
+     *
+     * @param int[] $ids
+     * @return array[]
+     */
+    private function read(array $ids): array
+    {
+        if (!$ids) {
             return [];
         }
         $connection = $this->schedules->getConnection();
         $select = $connection->select()
             ->from($this->schedules->getMainTable(), ['schedule_id', 'status', 'messages'])
-            ->where('schedule_id IN (?)', array_keys($running));
-        $now = array_column($connection->fetchAll($select), null, 'schedule_id');
-        $givenUp = [];
-        foreach ($running as $id => $schedule) {
-            $isDeleted = !isset($now[$id]);
-            $messages = $isDeleted ? self::TIME_OUT : $now[$id]['messages'];
-            $isGivenUp = $isDeleted
-                ? (bool)$schedule['is_overdue']
-                : $now[$id]['status'] === Schedule::STATUS_ERROR
-                    && ($messages === self::TIME_OUT
-                        || $messages === null && isset($this->started[$schedule['job_code']]));
-            if ($isGivenUp) {
-                $givenUp[$id] = $messages;
-            }
-        }
+            ->where('schedule_id IN (?)', $ids);
 
-        return $givenUp;
+        return array_column($connection->fetchAll($select), null, 'schedule_id');
     }
 
     /**
@@ -211,7 +264,6 @@ class CronRun implements WatcherInterface
     private function start(string $job, ?string $group): void
     {
         $this->running[$job] = [$group, microtime(true)];
-        $this->started[$job] = true;
         if ($this->recorder->isOn(self::STARTED, null)) {
             $snapshot = $this->snapshots->of($job, $group, Schedule::STATUS_RUNNING, null, null);
             $this->recorder->record(self::STARTED, null, $snapshot);

@@ -4,8 +4,11 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Test\Database;
 
+use Magento\Framework\Amqp\Connection\Factory;
 use MagentoEventBridge\Agent\Capture\Capture;
 use MagentoEventBridge\Agent\Handover\TransportInterface;
+use MagentoEventBridge\Agent\Test\Doubles\Broker;
+use MagentoEventBridge\Agent\Test\Doubles\Cache;
 use MagentoEventBridge\Agent\Test\Doubles\RealDatabase;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
 use PHPUnit\Framework\TestCase;
@@ -236,6 +239,110 @@ class FaultsTest extends TestCase
     }
 
     /**
+     * The server is asked for its limit only where a statement is large: Magento would ask it on a new connection.
+     */
+    public function testAConnectionLostBeforeCapturesAreWrittenInventsNoEvent(): void
+    {
+        $this->saveWithALostConnection(20000);
+
+        self::assertSame([], $this->written());
+    }
+
+    public function testTheQueueInTheDatabaseGetsMessagesAsMagentoWritesThem(): void
+    {
+        $this->useQueue();
+        foreach ([1, 0] as $level) {
+            $this->save(['a' => 10, 'b' => 20000], '"', $level);
+        }
+
+        self::assertSame(['a', 'b', 'a', 'b'], $this->queued());
+        self::assertSame([], $this->written());
+        self::assertSame([], $this->shop->log->lines);
+    }
+
+    public function testWithoutAQueueInTheDatabaseTheOutboxIsWritten(): void
+    {
+        $this->useQueue();
+        $this->admin->exec('DELETE FROM shop_queue');
+        foreach ([1, 0] as $level) {
+            $this->save(['a' => 10], 'x', $level);
+        }
+
+        self::assertSame(['a', 'a'], $this->written());
+        self::assertSame('0', (string)$this->admin->query('SELECT COUNT(*) FROM shop_queue_message')->fetchColumn());
+        self::assertStringContainsString('setup:upgrade', $this->shop->log->lines[0]);
+    }
+
+    /**
+     * @testWith [10]
+     *           [20000]
+     */
+    public function testAConnectionLostBeforeAMessageIsQueuedInventsNoEvent(int $size): void
+    {
+        $this->useQueue();
+        $this->saveWithALostConnection($size);
+
+        self::assertSame([], $this->queued());
+        self::assertSame([], $this->written());
+    }
+
+    /**
+     * @testWith ["shop_queue"]
+     *           ["shop_queue_message"]
+     *           ["shop_queue_message_status"]
+     */
+    public function testALockOnTheQueueHoldsUpNobodyForLong(string $table): void
+    {
+        $this->useQueue();
+        $this->admin->query("LOCK TABLES $table WRITE");
+        try {
+            $this->save(['a' => 10]);
+        } finally {
+            $this->admin->query('UNLOCK TABLES');
+        }
+
+        self::assertTrue($this->isSaved());
+        self::assertSame([], $this->queued());
+        self::assertSame(['a'], $this->written());
+        self::assertStringContainsString('1205', $this->shop->log->lines[0]);
+    }
+
+    /**
+     * MySQL has no hint for the time that a statement waits for rows.
+     *
+     * @dataProvider locks
+     */
+    public function testOnMySqlAShopperWaitsNoLongerForALock(string $lock, string $release): void
+    {
+        $database = $this->database('8.0.36');
+        $this->shop = new Shop([], $database);
+        $database->query('SET SESSION lock_wait_timeout = 77, SESSION innodb_lock_wait_timeout = 66');
+        $this->runAll($lock);
+        try {
+            foreach ([1, 0] as $level) {
+                $this->save(['a' => 10], 'x', $level);
+            }
+        } finally {
+            $this->runAll($release);
+        }
+        $this->save(['b' => 10]);
+
+        self::assertSame(['b'], $this->written());
+        self::assertSame(2, substr_count(implode($this->shop->log->lines), '1205'));
+        self::assertSame(
+            '77 66',
+            $database->fetchOne('SELECT CONCAT(@@SESSION.lock_wait_timeout, " ", @@SESSION.innodb_lock_wait_timeout)')
+        );
+    }
+
+    public function locks(): array
+    {
+        return array_map(function (array $fault): array {
+            return [$fault[0], $fault[2]];
+        }, array_intersect_key($this->faults(), ['table locked' => 0, 'rows locked' => 0]));
+    }
+
+    /**
      * Runs statements that are separated by semicolons.
      */
     private function runAll(string $statements): void
@@ -247,9 +354,12 @@ class FaultsTest extends TestCase
 
     private function shop(): Shop
     {
-        $database = new RealDatabase(getenv('AGENT_TEST_DSN'), 'shop', getenv('AGENT_TEST_PASSWORD'));
+        return new Shop([], $this->database());
+    }
 
-        return new Shop([], $database);
+    private function database(?string $version = null): RealDatabase
+    {
+        return new RealDatabase(getenv('AGENT_TEST_DSN'), 'shop', getenv('AGENT_TEST_PASSWORD'), $version);
     }
 
     /**
@@ -274,7 +384,88 @@ class FaultsTest extends TestCase
         }
     }
 
-    private function add(string $event, string $note): void
+    /**
+     * Hands over by Magento's queue in the database.
+     */
+    private function useQueue(): void
+    {
+        $this->admin->exec('DROP TABLE IF EXISTS shop_queue_message_status, shop_queue_message, shop_queue');
+        $this->admin->exec('CREATE TABLE shop_queue (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(255) UNIQUE)');
+        $this->admin->exec(
+            'CREATE TABLE shop_queue_message (id BIGINT PRIMARY KEY AUTO_INCREMENT, topic_name VARCHAR(255), body LONGTEXT)'
+        );
+        $this->admin->exec(
+            'CREATE TABLE shop_queue_message_status (id BIGINT PRIMARY KEY AUTO_INCREMENT, queue_id INT NOT NULL,'
+            . ' message_id BIGINT NOT NULL, status SMALLINT NOT NULL,'
+            . ' FOREIGN KEY (message_id) REFERENCES shop_queue_message (id),'
+            . ' FOREIGN KEY (queue_id) REFERENCES shop_queue (id))'
+        );
+        $this->admin->exec("INSERT INTO shop_queue VALUES (1, 'another'), (2, 'aws.eventbridge.events.send')");
+        $broker = new Broker();
+        $this->shop->handOverByQueue('db', $broker, new Cache(), new Factory($broker));
+    }
+
+    /**
+     * @return string[] the events of the messages that a consumer of the queue would find
+     */
+    private function queued(): array
+    {
+        $bodies = $this->admin->query(
+            'SELECT body FROM shop_queue_message_status s JOIN shop_queue_message m ON m.id = s.message_id'
+            . " WHERE s.queue_id = 2 AND s.status = 2 AND m.topic_name = 'aws.eventbridge.events.send' ORDER BY s.id"
+        );
+
+        return array_map(function (string $body): string {
+            return json_decode(json_decode($body))->event;
+        }, $bodies->fetchAll(\PDO::FETCH_COLUMN));
+    }
+
+    /**
+     * Saves an order with a capture that loses the connection when it is encoded: right after the savepoint.
+     */
+    private function saveWithALostConnection(int $size): void
+    {
+        $id = $this->shop->database->fetchOne('SELECT CONNECTION_ID()');
+        $note = new class ($this->admin, (int)$id, $size) implements \JsonSerializable {
+            private $admin;
+
+            private $id;
+
+            private $size;
+
+            public function __construct(\PDO $admin, int $id, int $size)
+            {
+                $this->admin = $admin;
+                $this->id = $id;
+                $this->size = $size;
+            }
+
+            #[\ReturnTypeWillChange]
+            public function jsonSerialize()
+            {
+                $this->admin->exec('KILL ' . $this->id);
+
+                return str_repeat('x', $this->size);
+            }
+        };
+        $this->shop->database->begin();
+        $this->shop->database->query('INSERT INTO shop_orders VALUES (?)', ['an order']);
+        $this->add('a', $note);
+        try {
+            $this->shop->database->commit();
+            $isCommitted = true;
+        } catch (\PDOException $failure) {
+            $isCommitted = false;
+        }
+        self::assertFalse($isCommitted);
+        self::assertFalse($this->isSaved());
+    }
+
+    /**
+     * @param string $event
+     * @param string|\JsonSerializable $note
+     */
+    private function add(string $event, $note): void
     {
         $capture = new Capture('id-' . $event, $event, 1.5, null, 1, 'order/000000012', null);
         $capture->show(['note' => $note]);

@@ -4,12 +4,10 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Test\Doubles;
 
-use Magento\Framework\MessageQueue\PublisherInterface;
-
 /**
- * A message broker: Magento's publisher, and the connection to it.
+ * A message broker, and the connection to it.
  */
-class Broker implements PublisherInterface
+class Broker
 {
     /**
      * What was published, as topic and data.
@@ -60,12 +58,6 @@ class Broker implements PublisherInterface
      * @var BrokerConnection[]
      */
     public $connections = [];
-
-    public function publish($topicName, $data)
-    {
-        $this->fail();
-        $this->published[] = [$topicName, $data];
-    }
 
     public function getChannel(): Channel
     {

@@ -66,12 +66,17 @@ class Database extends \Zend_Db_Adapter_Abstract implements AdapterInterface
     /**
      * @var array[]
      */
-    private $outbox = [];
+    private $committed = [];
 
     /**
      * @var array[]
      */
     private $pending = [];
+
+    /**
+     * @var int the number of pending rows before the savepoint
+     */
+    private $savepoint = 0;
 
     /**
      * @var int
@@ -104,7 +109,7 @@ class Database extends \Zend_Db_Adapter_Abstract implements AdapterInterface
             $beforeCommit();
         }
         if (--$this->level === 0) {
-            $this->outbox = array_merge($this->outbox, $this->pending);
+            $this->committed = array_merge($this->committed, $this->pending);
             $this->pending = [];
         }
         if (!$this->isCompiled) {
@@ -140,20 +145,50 @@ class Database extends \Zend_Db_Adapter_Abstract implements AdapterInterface
         return $this->level;
     }
 
-    public function query(string $sql, array $values = []): void
+    /**
+     * @param string $sql
+     * @param array $values
+     * @return \PDOStatement|object that has the number of rows written
+     */
+    public function query(string $sql, array $values = [])
     {
-        if ($values) {
-            preg_match('/ INTO (\S+) \((.+?)\)/', $sql, $match);
+        $rows = [];
+        if (preg_match('/ INTO (\S+) \((.+?)\) SELECT .* FROM (\S+) /', $sql, $match)) {
+            if (isset($this->things[$match[3]][end($values)])) {
+                $rows[] = ['message' => count($values) > 1 ? $values[0] : null];
+            }
+            $this->insert($match[1], $rows);
+        } elseif (preg_match('/ INTO (\S+) \((.+?)\)/', $sql, $match)) {
             $columns = explode(', ', $match[2]);
-            $this->insert($match[1], array_map(function (array $row) use ($columns): array {
-                return array_combine($columns, $row);
-            }, array_chunk($values, count($columns))));
-            return;
+            foreach (array_chunk($values, count($columns)) as $row) {
+                $rows[] = array_combine($columns, $row);
+            }
+            $this->insert($match[1], $rows);
+        } else {
+            $this->statements[] = $sql;
         }
-        $this->statements[] = $sql;
-        if (strpos($sql, 'ROLLBACK TO') === 0 && $this->losesTransaction) {
-            throw new \RuntimeException('SAVEPOINT does not exist');
+        if (strpos($sql, 'SAVEPOINT') === 0) {
+            $this->savepoint = count($this->pending);
+        } elseif (strpos($sql, 'ROLLBACK TO') === 0) {
+            if ($this->losesTransaction) {
+                throw new \RuntimeException('SAVEPOINT does not exist');
+            }
+            $this->pending = array_slice($this->pending, 0, $this->savepoint);
         }
+
+        return new class (count($rows)) {
+            private $count;
+
+            public function __construct(int $count)
+            {
+                $this->count = $count;
+            }
+
+            public function rowCount(): int
+            {
+                return $this->count;
+            }
+        };
     }
 
     private function insert(string $table, array $rows): void
@@ -170,8 +205,18 @@ class Database extends \Zend_Db_Adapter_Abstract implements AdapterInterface
         if ($this->level > 0) {
             $this->pending = array_merge($this->pending, $rows);
         } else {
-            $this->outbox = array_merge($this->outbox, $rows);
+            $this->committed = array_merge($this->committed, $rows);
         }
+    }
+
+    /**
+     * Returns the messages of Magento's queue that are committed.
+     *
+     * @return string[]
+     */
+    public function queued(): array
+    {
+        return array_values(array_filter(array_column($this->committed, 'message')));
     }
 
     /**
@@ -183,8 +228,12 @@ class Database extends \Zend_Db_Adapter_Abstract implements AdapterInterface
     {
         $captures = array_map(function (array $row): array {
             return json_decode($row['body'], true) + ['row' => array_diff_key($row, ['body' => 0])];
-        }, $this->outbox);
-        $this->outbox = [];
+        }, array_values(array_filter($this->committed, function (array $row): bool {
+            return isset($row['body']);
+        })));
+        $this->committed = array_filter($this->committed, function (array $row): bool {
+            return !isset($row['body']);
+        });
 
         return $captures;
     }

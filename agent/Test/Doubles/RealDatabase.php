@@ -24,9 +24,15 @@ class RealDatabase extends Database
      */
     private $level = 0;
 
-    public function __construct(string $dsn, string $user, string $password)
+    /**
+     * @var string|null the version that the server shows, if not its own
+     */
+    private $version;
+
+    public function __construct(string $dsn, string $user, string $password, ?string $version = null)
     {
         $this->options = [$dsn, $user, $password];
+        $this->version = $version;
         $this->connect();
     }
 
@@ -62,18 +68,18 @@ class RealDatabase extends Database
         return $this->level;
     }
 
-    public function query(string $sql, array $values = []): void
+    public function query(string $sql, array $values = [])
     {
-        $this->statement($sql, $values);
+        return $this->statement($sql, $values);
     }
 
     /**
-     * @param string|array $select
+     * @param string $select
      * @return mixed
      */
     public function fetchOne($select)
     {
-        return is_array($select) ? '1' : $this->statement($select, [])->fetchColumn();
+        return $this->statement($select, [])->fetchColumn();
     }
 
     public function quoteIdentifier(string $name): string
@@ -110,9 +116,25 @@ class RealDatabase extends Database
 
     private function connect(): void
     {
-        $this->pdo = new \PDO(...$this->options);
+        $this->pdo = $this->version === null ? new \PDO(...$this->options) : $this->sessionOfVersion($this->version);
         $this->pdo->setAttribute(\PDO::ATTR_ERRMODE, \PDO::ERRMODE_EXCEPTION);
         $this->pdo->setAttribute(\PDO::ATTR_EMULATE_PREPARES, true);
         $this->pdo->exec("SET SQL_MODE=''");
+    }
+
+    private function sessionOfVersion(string $version): \PDO
+    {
+        $session = new class (...$this->options) extends \PDO {
+            public $version;
+
+            #[\ReturnTypeWillChange]
+            public function getAttribute($attribute)
+            {
+                return $attribute === \PDO::ATTR_SERVER_VERSION ? $this->version : parent::getAttribute($attribute);
+            }
+        };
+        $session->version = $version;
+
+        return $session;
     }
 }

@@ -4,12 +4,18 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Test\Doubles;
 
+use Magento\Framework\Amqp\ConfigPool;
+use Magento\Framework\Amqp\Connection\Factory;
 use Magento\Framework\App\ProductMetadataInterface;
 use Magento\Framework\App\ResourceConnection;
 use Magento\Framework\App\State;
+use Magento\Framework\DataObject;
 use Magento\Framework\Event;
 use Magento\Framework\Event\Observer;
 use Magento\Framework\HTTP\Header;
+use Magento\Framework\MessageQueue\ConnectionTypeResolver;
+use Magento\Framework\MessageQueue\MessageEncoder;
+use Magento\Framework\MessageQueue\Publisher\ConfigInterface;
 use Magento\Framework\Model\AbstractModel;
 use Magento\Framework\HTTP\PhpEnvironment\RemoteAddress;
 use Magento\Store\Model\StoreManagerInterface;
@@ -23,9 +29,13 @@ use MagentoEventBridge\Agent\Fence;
 use MagentoEventBridge\Agent\Gate;
 use MagentoEventBridge\Agent\FullDetail\DetailLevel;
 use MagentoEventBridge\Agent\FullDetail\ViewCodes;
+use MagentoEventBridge\Agent\Handover\AfterResponse;
 use MagentoEventBridge\Agent\Handover\CaptureEncoder;
+use MagentoEventBridge\Agent\Handover\MessageQueue;
 use MagentoEventBridge\Agent\Handover\Outbox;
+use MagentoEventBridge\Agent\Handover\QueueConnection;
 use MagentoEventBridge\Agent\Handover\StatementSize;
+use MagentoEventBridge\Agent\Handover\Statements;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Handover\Transports;
 use MagentoEventBridge\Agent\State\ObjectStates;
@@ -76,6 +86,11 @@ class Shop
      * @var CaptureEncoder
      */
     public $encoder;
+
+    /**
+     * @var Statements
+     */
+    public $statements;
 
     /**
      * @var ObjectStates
@@ -144,6 +159,8 @@ class Shop
         $this->objects = new Objects();
         $this->fence = new Fence($this->log);
         $this->encoder = new CaptureEncoder($this->fence);
+        // The tests of locks wait as long.
+        $this->statements = new Statements(1);
         $this->states = new ObjectStates();
         $this->execution = new ExecutionContext($this->state, $this->stores());
         $this->toggles = new Toggles($this->settings, $this->stores(), Wiring::toggles());
@@ -171,7 +188,7 @@ class Shop
             $this->resource,
             new Transports(
                 $this->settings,
-                new Outbox($this->resource, $this->encoder, new StatementSize(), $this->fence),
+                $this->outbox(),
                 $otherTransports,
                 Wiring::neverQueued()
             ),
@@ -179,6 +196,53 @@ class Shop
             $this->database->plugin
         );
         $this->recorder = new CaptureRecorder($this->execution, $this->toggles, $this->captures, $this->buffer);
+    }
+
+    /**
+     * Hands over by Magento's queue, over a connection of this name, as its type.
+     */
+    public function handOverByQueue(string $connection, Broker $broker, Cache $cache, Factory $connections): void
+    {
+        $publishers = new class ($connection) implements ConfigInterface {
+            private $connection;
+
+            public function __construct(string $connection)
+            {
+                $this->connection = $connection;
+            }
+
+            public function getPublisher($topic)
+            {
+                return new DataObject(
+                    ['connection' => new DataObject(['name' => $this->connection, 'exchange' => 'magento'])]
+                );
+            }
+        };
+        $this->settings->values = ['aws_eventbridge/options/queue_mode' => '1'];
+        $this->handOverBy(['queue' => new MessageQueue(
+            new QueueConnection(
+                $publishers,
+                new ConnectionTypeResolver(),
+                new ConfigPool($broker),
+                $connections,
+                $this->resource,
+                new MessageEncoder(),
+                $this->statements,
+                new StatementSize($this->statements)
+            ),
+            new AfterResponse($cache, $this->outbox(), $this->encoder, $this->execution, $this->fence),
+            $this->encoder
+        )]);
+    }
+
+    /**
+     * Returns the outbox of the shop.
+     */
+    public function outbox(): Outbox
+    {
+        $size = new StatementSize($this->statements);
+
+        return new Outbox($this->resource, $this->encoder, $this->statements, $size, $this->fence);
     }
 
     /**
@@ -278,10 +342,10 @@ class Shop
 
             public function getStore($storeId = null)
             {
-                return new \Magento\Framework\DataObject([
+                return new DataObject([
                     'id' => 3,
                     'code' => 'default',
-                    'website' => new \Magento\Framework\DataObject(['code' => 'base']),
+                    'website' => new DataObject(['code' => 'base']),
                 ]);
             }
         };

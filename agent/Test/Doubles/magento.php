@@ -507,6 +507,15 @@ namespace Magento\Sales\Model\Order\Shipment {
     }
 }
 
+namespace Magento\Framework\Lock {
+    interface LockManagerInterface
+    {
+        public function lock(string $name, int $timeout = -1): bool;
+
+        public function unlock(string $name): bool;
+    }
+}
+
 namespace Magento\Cron\Model {
     interface ConfigInterface
     {
@@ -553,11 +562,6 @@ namespace Magento\Sales\Api {
 }
 
 namespace Magento\Framework\MessageQueue {
-    interface PublisherInterface
-    {
-        public function publish($topicName, $data);
-    }
-
     class MessageEncoder
     {
         public function encode($topic, $message, $requestType = true)

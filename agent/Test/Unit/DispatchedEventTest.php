@@ -12,7 +12,9 @@ use MagentoEventBridge\Agent\Snapshot\CronJob;
 use MagentoEventBridge\Agent\Snapshot\Customer;
 use MagentoEventBridge\Agent\Snapshot\NewCustomer;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
+use MagentoEventBridge\Agent\Test\Doubles\Cache;
 use MagentoEventBridge\Agent\Test\Doubles\CronSchedules;
+use MagentoEventBridge\Agent\Test\Doubles\Locks;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
 use MagentoEventBridge\Agent\Watcher\AdminToken;
 use MagentoEventBridge\Agent\Watcher\CronRun;
@@ -50,10 +52,22 @@ class DispatchedEventTest extends TestCase
      */
     private $session;
 
+    /**
+     * @var Locks
+     */
+    private $locks;
+
+    /**
+     * @var Cache
+     */
+    private $cache;
+
     protected function setUp(): void
     {
         $this->shop = (new Shop())->switchOn();
         $this->session = new Session();
+        $this->locks = new Locks();
+        $this->cache = new Cache();
     }
 
     public function testAFlushedCacheIsSentFromACommandToo(): void
@@ -291,7 +305,8 @@ class DispatchedEventTest extends TestCase
     }
 
     /**
-     * Magento marks killed jobs by SQL: without a message, or as timed out, and then deletes the oldest.
+     * Magento marks killed jobs by SQL: without a message, or as timed out, and then deletes the oldest. Several processes
+     * have seen them running.
      */
     public function testACronJobThatMagentoGivesUpIsSentOnce(): void
     {
@@ -303,18 +318,20 @@ class DispatchedEventTest extends TestCase
             4 => ['schedule_id' => '4', 'status' => 'running', 'messages' => null],
             5 => ['schedule_id' => '5', 'status' => 'success', 'messages' => null],
         ];
-        $runs = $this->cronRuns($rows);
-        $runs->on('cron_job_run', new DataObject(['job_name' => 'cron/default/clean']));
-        $this->shop->database->written();
+        $processes = [$this->cronRuns($rows), $this->cronRuns($rows), $this->cronRuns($rows)];
         $running = array_fill_keys([1, 2, 3, 4, 5, 7], ['job_code' => 'clean', 'is_overdue' => '0']);
         $running[6] = ['job_code' => 'clean', 'is_overdue' => '1'];
-        $runs->givenUp($running);
-        $runs->givenUp($running);
+        $processes[0]->restarted($running);
+        foreach ($processes as $runs) {
+            $runs->timedOut($running);
+        }
+        $processes[1]->restarted($running);
         $snapshots = array_column($this->shop->database->written(), 'snapshot');
 
-        self::assertSame(['Time out', null, 'Time out'], array_column($snapshots, 'messages'));
+        self::assertSame([null, 'Time out', 'Time out'], array_column($snapshots, 'messages'));
         self::assertSame(['error', 'error', 'error'], array_column($snapshots, 'status'));
         self::assertSame(['default', 'default', 'default'], array_column($snapshots, 'group_id'));
+        self::assertSame([], $this->locks->locked);
     }
 
     /**
@@ -328,21 +345,36 @@ class DispatchedEventTest extends TestCase
             [1 => ['schedule_id' => '1', 'status' => 'error', 'messages' => null]],
             [1 => ['schedule_id' => '1', 'status' => 'success', 'messages' => null]]
         );
-        $runs->on('cron_job_run', new DataObject(['job_name' => 'cron/default/clean']));
-        $this->shop->database->written();
-        $runs->givenUp([1 => ['job_code' => 'clean', 'is_overdue' => '0']]);
+        $runs->restarted([1 => ['job_code' => 'clean', 'is_overdue' => '0']]);
 
         self::assertSame([], $this->shop->database->written());
     }
 
     /**
-     * As on two machines whose crons start at the same time.
+     * A process that only saw the job running, and then runs it for its next schedule.
      */
-    public function testAProcessThatDidNotStartTheJobAgainDoesNotCaptureThatItWasGivenUp(): void
+    public function testOnlyTheProcessThatStartsAKilledJobAgainCapturesThatItWasGivenUp(): void
     {
         $this->shop->state->area = 'crontab';
-        $runs = $this->cronRuns([1 => ['schedule_id' => '1', 'status' => 'error', 'messages' => null]]);
-        $runs->givenUp([1 => ['job_code' => 'clean', 'is_overdue' => '0']]);
+        $rows = [1 => ['schedule_id' => '1', 'status' => 'error', 'messages' => null]];
+        $runs = $this->cronRuns($rows);
+        $runs->saved(new Schedule(['id' => 3, 'job_code' => 'clean', 'status' => 'running']));
+        $runs->saved(new Schedule(['id' => 3, 'job_code' => 'clean', 'status' => 'success']));
+        $this->shop->database->written();
+        $runs->timedOut([1 => ['job_code' => 'clean', 'is_overdue' => '0']]);
+
+        self::assertSame([], $this->shop->database->written());
+    }
+
+    /**
+     * Another process is capturing it.
+     */
+    public function testATimedOutCronJobWhoseLockIsTakenIsLeftToTheOther(): void
+    {
+        $this->shop->state->area = 'crontab';
+        $runs = $this->cronRuns([1 => ['schedule_id' => '1', 'status' => 'error', 'messages' => 'Time out']]);
+        $this->locks->isTaken = true;
+        $runs->timedOut([1 => ['job_code' => 'clean', 'is_overdue' => '0']]);
 
         self::assertSame([], $this->shop->database->written());
     }
@@ -427,7 +459,14 @@ class DispatchedEventTest extends TestCase
             }
         };
 
-        return new CronRun(new CronJob($config), $this->shop->recorder, $schedules, 0.0);
+        return new CronRun(
+            new CronJob($config),
+            $this->shop->recorder,
+            $schedules,
+            $this->locks,
+            $this->cache,
+            0.0
+        );
     }
 
     private function plugin(RefusedCustomer $watcher): CaptureRefusedCustomer

@@ -9,8 +9,6 @@ use Magento\Framework\HTTP\Client\CurlFactory;
 use MagentoEventBridge\Agent\Capture\Capture;
 use MagentoEventBridge\Agent\Handover\AfterResponse;
 use MagentoEventBridge\Agent\Handover\Http;
-use MagentoEventBridge\Agent\Handover\Outbox;
-use MagentoEventBridge\Agent\Handover\StatementSize;
 use MagentoEventBridge\Agent\Test\Doubles\Cache;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
 use MagentoEventBridge\Agent\Test\Doubles\Unencodable;
@@ -50,7 +48,7 @@ class HttpTest extends TestCase
             $clients,
             new AfterResponse(
                 new Cache(),
-                new Outbox($this->shop->resource, $this->shop->encoder, new StatementSize(), $this->shop->fence),
+                $this->shop->outbox(),
                 $this->shop->encoder,
                 $this->shop->execution,
                 $this->shop->fence

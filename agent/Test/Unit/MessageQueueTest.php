@@ -4,17 +4,7 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Test\Unit;
 
-use Magento\Framework\Amqp\ConfigPool;
 use Magento\Framework\Amqp\Connection\Factory;
-use Magento\Framework\DataObject;
-use Magento\Framework\MessageQueue\ConnectionTypeResolver;
-use Magento\Framework\MessageQueue\MessageEncoder;
-use Magento\Framework\MessageQueue\Publisher\ConfigInterface;
-use MagentoEventBridge\Agent\Handover\AfterResponse;
-use MagentoEventBridge\Agent\Handover\MessageQueue;
-use MagentoEventBridge\Agent\Handover\Outbox;
-use MagentoEventBridge\Agent\Handover\StatementSize;
-use MagentoEventBridge\Agent\Handover\QueueConnection;
 use MagentoEventBridge\Agent\Test\Doubles\Broker;
 use MagentoEventBridge\Agent\Test\Doubles\Cache;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
@@ -51,9 +41,7 @@ class MessageQueueTest extends TestCase
         $this->shopWithQueueOf('db');
         $this->add('a');
 
-        list($topic, $body) = $this->broker->published[0];
-        self::assertSame(self::QUEUE, $topic);
-        self::assertTrue(json_decode($body, true)['queued']);
+        self::assertTrue(json_decode(json_decode($this->shop->database->queued()[0]), true)['queued']);
         self::assertSame([], $this->shop->database->written());
     }
 
@@ -62,11 +50,14 @@ class MessageQueueTest extends TestCase
         $this->shopWithQueueOf('db');
         $this->shop->database->begin();
         $this->add('a');
-        self::assertSame([], $this->broker->published);
+        self::assertSame([], $this->shop->database->statements);
         $this->shop->database->commit();
 
         self::assertSame(['a'], $this->published());
-        self::assertSame(['SAVEPOINT eventbridge', 'SELECT shop_queue'], $this->shop->database->statements);
+        self::assertSame(
+            ['SAVEPOINT eventbridge', 'INSERT shop_queue_message 1', 'INSERT shop_queue_message_status 1'],
+            $this->shop->database->statements
+        );
     }
 
     public function testABrokerHearsNothingBeforeTheCommitAndNothingOfARollBack(): void
@@ -317,10 +308,11 @@ class MessageQueueTest extends TestCase
     public function testAFailureOfTheQueueInTheDatabaseLeavesTheOutbox(): void
     {
         $this->shopWithQueueOf('db');
-        $this->broker->failure = new \RuntimeException('no such table');
         $this->shop->database->begin();
         $this->add('a');
+        $this->shop->database->failure = new \RuntimeException('no such table');
         $this->shop->database->commit();
+        $this->shop->database->failure = new \RuntimeException('no such table');
         $this->add('b');
 
         self::assertSame(['a', 'b'], array_column($this->shop->database->written(), 'event'));
@@ -334,7 +326,7 @@ class MessageQueueTest extends TestCase
         $this->shop->database->things = ['shop_queue' => []];
         $this->add('a');
 
-        self::assertSame([], $this->broker->published);
+        self::assertSame([], $this->published());
         self::assertSame(['a'], array_column($this->shop->database->written(), 'event'));
         self::assertStringContainsString('setup:upgrade', $this->shop->log->lines[0]);
     }
@@ -380,38 +372,10 @@ class MessageQueueTest extends TestCase
     {
         $this->broker = new Broker();
         $this->shop = new Shop();
-        $this->shop->settings->values = ['aws_eventbridge/options/queue_mode' => '1'];
         $this->shop->database->things = ['shop_queue' => [self::QUEUE => ['id' => '1']]];
-        $this->shop->handOverBy(['queue' => new MessageQueue(
-            $this->broker,
-            new QueueConnection(
-                $this->publishers($connection),
-                new ConnectionTypeResolver(),
-                new ConfigPool($this->broker),
-                $this->connections = new Factory($this->broker),
-                $this->shop->resource,
-                new MessageEncoder(),
-                new StatementSize()
-            ),
-            new AfterResponse(
-                $this->cache = new Cache(),
-                new Outbox($this->shop->resource, $this->shop->encoder, new StatementSize(), $this->shop->fence),
-                $this->shop->encoder,
-                $this->shop->execution,
-                $this->shop->fence
-            ),
-            $this->shop->encoder
-        )]);
-    }
-
-    private function publishers(string $connection): ConfigInterface
-    {
-        $publishers = $this->createStub(ConfigInterface::class);
-        $publishers->method('getPublisher')->willReturn(
-            new DataObject(['connection' => new DataObject(['name' => $connection, 'exchange' => 'magento'])])
-        );
-
-        return $publishers;
+        $this->cache = new Cache();
+        $this->connections = new Factory($this->broker);
+        $this->shop->handOverByQueue($connection, $this->broker, $this->cache, $this->connections);
     }
 
     private function add(string $event, int $storeId = 1): void
@@ -428,9 +392,10 @@ class MessageQueueTest extends TestCase
 
     private function published(): array
     {
-        return array_map(function (array $message): string {
-            $text = json_decode($message[1], true);
-            return (is_string($text) ? json_decode($text, true) : $text)['event'];
-        }, $this->broker->published);
+        $messages = array_merge(array_column($this->broker->published, 1), $this->shop->database->queued());
+
+        return array_map(function (string $message): string {
+            return json_decode(json_decode($message), true)['event'];
+        }, $messages);
     }
 }

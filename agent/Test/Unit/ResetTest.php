@@ -11,8 +11,6 @@ use Magento\Framework\ObjectManager\ResetAfterRequestInterface;
 use MagentoEventBridge\Agent\Capture\Capture;
 use MagentoEventBridge\Agent\Capture\ExecutionContext;
 use MagentoEventBridge\Agent\Handover\AfterResponse;
-use MagentoEventBridge\Agent\Handover\Outbox;
-use MagentoEventBridge\Agent\Handover\StatementSize;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Test\Doubles\Cache;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
@@ -81,7 +79,7 @@ class ResetTest extends TestCase
         $shop = new Shop();
         $execution = $this->createStub(ExecutionContext::class);
         $execution->method('endsWithRequest')->willReturn(true);
-        $outbox = new Outbox($shop->resource, $shop->encoder, new StatementSize(), $shop->fence);
+        $outbox = $shop->outbox();
         $afterResponse = new AfterResponse(new Cache(), $outbox, $shop->encoder, $execution, $shop->fence);
         $delivered = [];
         $deliver = function (array $batch) use (&$delivered): array {
