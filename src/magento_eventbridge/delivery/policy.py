@@ -22,7 +22,7 @@ class Policy:
             its latency and what it accepts.
         linger_seconds: how long a call that is not full waits for more entries while another is in
             flight.
-        poll_seconds: how long to wait for a queue that cannot notify us.
+        poll_seconds: how long to wait for a queue before claiming again: for what it has not noticed.
         backoff: between tries of an entry or of a destination that failed.
         stop_seconds: how long calls in flight may take once we are asked to stop.
         reminder_seconds: how often a parked destination is reported again.
@@ -39,7 +39,7 @@ class Policy:
     calls_at_once: int = 128
     calls_per_second: float = 300.0
     linger_seconds: float = 0.005
-    poll_seconds: float = 0.25
+    poll_seconds: float = 1.0
     backoff: Backoff = field(default_factory=Backoff)
     stop_seconds: float = 20.0
     reminder_seconds: float = 300.0

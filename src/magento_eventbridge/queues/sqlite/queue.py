@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 # Where a claim stops: captures are small, but may be a megabyte each.
 _BYTES_PER_CLAIM = 16_000_000
+# In seconds, at rest: another process puts, or lets go of the lock, without our notice.
+_LOOKS_EVERY = 0.25
 
 
 class SqliteQueue:
@@ -132,6 +134,9 @@ class SqliteQueue:
 
     async def wait(self, seconds: float) -> None:
         """Return as soon as there may be something to claim, at the latest after `seconds`."""
+        seconds = min(seconds, _LOOKS_EVERY)
+        if self._postponed:
+            seconds = min(seconds, max(0.0, self._postponed[0][0] - time.monotonic()))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._news.wait(), seconds)
 
