@@ -217,7 +217,7 @@ async def test_a_subject_with_very_many_events_holds_up_no_other(subject: Subjec
     assert (await subject.queue.depth()).captures == 0
 
 
-async def test_what_is_given_back_for_later_comes_out_later_and_ends_the_wait(subject: Subject) -> None:
+async def test_what_is_given_back_for_later_ends_the_wait_later(subject: Subject) -> None:
     await subject.put(recorded.orders(2))
     first, second = await subject.queue.claim(2)
     await subject.queue.retry([first], delay=0.3)

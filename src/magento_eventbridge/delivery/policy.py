@@ -22,7 +22,7 @@ class Policy:
             its latency and what it accepts.
         linger_seconds: how long a call that is not full waits for more entries while another is in
             flight.
-        poll_seconds: how long to wait for a queue before claiming again: for what it has not noticed.
+        poll_seconds: how long to wait before claiming again, for what a queue has not noticed.
         backoff: between tries of an entry or of a destination that failed.
         stop_seconds: how long calls in flight may take once we are asked to stop.
         reminder_seconds: how often a parked destination is reported again.
