@@ -61,6 +61,9 @@ SCOPE_TITLES = {
 # Pages outside docs/ that say how to install the packages.
 _PAGES_OUTSIDE = ("README.md", "agent/README.md", "examples/README.md")
 
+_INSTALL_BRIDGE = re.compile(
+    r"pip install (?P<upgrade>--upgrade )?(?:magento-eventbridge|\.)$", re.MULTILINE
+)
 _INSTALL_EXTRA = re.compile(r"pip install '(?:magento-eventbridge|\.)\[(?P<extra>[\w,-]+)\]'")
 _INSTALL_EVENTS = re.compile(r"pip install (?:magento-eventbridge-events|\./packaging/events)\b")
 
@@ -91,6 +94,7 @@ def pages() -> dict[Path, str]:
 
 def with_install_hints(text: str) -> str:
     """Return a page with the present commands that install the packages."""
+    text = _INSTALL_BRIDGE.sub(lambda found: pip_install(upgrade=bool(found["upgrade"])), text)
     text = _INSTALL_EXTRA.sub(lambda found: pip_install(found["extra"]), text)
     return _INSTALL_EVENTS.sub(pip_install_events(), text)
 

@@ -20,13 +20,14 @@ AGENT_PACKAGE = "magento-eventbridge/module-agent"
 """The agent's name as a Composer package."""
 
 
-def pip_install(extra: str = "", *, published: bool = PUBLISHED) -> str:
-    """Return the command that installs the bridge, optionally with an extra.
+def pip_install(extra: str = "", *, upgrade: bool = False, published: bool = PUBLISHED) -> str:
+    """Return the command that installs or upgrades the bridge, optionally with an extra.
 
     An unpublished version is installed from a checkout's folder; a wheel file works in its place.
     """
     name = "magento-eventbridge" if published else "."
-    return f"pip install '{name}[{extra}]'" if extra else f"pip install {name}"
+    install = "pip install --upgrade" if upgrade else "pip install"
+    return f"{install} '{name}[{extra}]'" if extra else f"{install} {name}"
 
 
 def pip_install_events(*, published: bool = PUBLISHED) -> str:

@@ -35,12 +35,17 @@ def test_make_docs_changes_the_hints_of_every_page(monkeypatch):
     assert generate_docs.with_install_hints(page) == "Run `install otel`, then `install events`."
 
 
-def test_after_publishing_no_page_installs_an_extra_from_a_checkout(monkeypatch):
-    monkeypatch.setattr(generate_docs, "pip_install", partial(pip_install, published=True))
+def test_after_publishing_no_page_installs_from_a_checkout(monkeypatch):
+    for name, command in (("pip_install", pip_install), ("pip_install_events", pip_install_events)):
+        monkeypatch.setattr(generate_docs, name, partial(command, published=True))
     pages = [*PROJECT.glob("docs/*.md"), PROJECT / "README.md"]
     texts = [generate_docs.with_install_hints(page.read_text(encoding="utf-8")) for page in pages]
-    installed = set(re.findall(r"pip install '(.*?)\[[\w,-]+\]'", "\n".join(texts)))
-    assert installed == {"magento-eventbridge"}
+    commands = re.findall(r"(pip install (?:--upgrade )?(?:'.*?'|[\w.-]+))", "\n".join(texts))
+    assert {"pip install magento-eventbridge", "pip install 'magento-eventbridge[otel]'"} <= set(
+        commands
+    )
+    assert "pip install --upgrade magento-eventbridge" in commands
+    assert [command for command in commands if "." in command] == []
 
 
 def test_no_message_and_no_page_names_a_package_that_is_not_published():
