@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from magento_eventbridge import __version__
 from magento_eventbridge.magento.agent import copying
 from magento_eventbridge.magento.agent.module import AgentError, StoreFolder, shipped
 from magento_eventbridge.magento.installation import AGENT, ORIGINAL, TABLES
+from magento_eventbridge.magento.process_names import new_name
 from magento_eventbridge.magento.switches import switches
 from tests.support.process import COMMAND, environment
 from tests.support.programs import php
@@ -186,6 +188,19 @@ def test_dropping_the_tables_refuses_while_a_bridge_runs(disabled: Magento, shop
     assert ran.status == 1
     assert "a bridge uses the tables: stop it" in ran.err
     assert set(TABLES) <= tables_of(shop)
+
+
+def test_the_tables_are_dropped_as_soon_as_a_bridge_of_this_machine_is_stopped(
+    disabled: Magento, shop: Shop
+) -> None:
+    code = "from magento_eventbridge.magento.process_names import new_name; print(new_name())"
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    shop.beat(bridge=new_name())
+    assert disabled.agent("uninstall", "--drop-tables").status == 1, "this process runs"
+    shop.run("DELETE FROM {eventbridge_bridge}")
+    shop.beat(bridge=ran.stdout.strip())
+    assert disabled.agent("uninstall", "--drop-tables").status == 0
+    assert not set(TABLES) & tables_of(shop)
 
 
 def test_dropping_the_tables_refuses_while_the_module_is_enabled(

@@ -45,12 +45,12 @@ class Shop:
         """Add a store view to the website."""
         self.run("INSERT INTO {store} VALUES (%s, %s, 1, 1, %s, 0, 1)", (number, code, code))
 
-    def beat(self, seconds_ago: float = 0.0) -> None:
+    def beat(self, seconds_ago: float = 0.0, bridge: str = "a-bridge") -> None:
         """Write the row of a bridge whose last sign of life is so old."""
         self.run(
             "REPLACE INTO {eventbridge_bridge} (id, heartbeat_at) "
-            "VALUES ('a-bridge', UNIX_TIMESTAMP(NOW(6)) - %s)",
-            (seconds_ago,),
+            "VALUES (%s, UNIX_TIMESTAMP(NOW(6)) - %s)",
+            (bridge, seconds_ago),
         )
 
     def run(self, statement: str, values: tuple[object, ...] = ()) -> None:

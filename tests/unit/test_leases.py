@@ -7,9 +7,9 @@ import time
 
 import pytest
 
+from magento_eventbridge.magento.process_names import is_gone, is_running, new_name
 from magento_eventbridge.queues.mysql import lease as lease_module
 from magento_eventbridge.queues.mysql.lease import Lease, LeaseTiming, Peers, clocks
-from magento_eventbridge.queues.mysql.process_names import is_gone, is_running, new_name
 
 TIMING = LeaseTiming(hold_seconds=15, dead_seconds=20, watch_seconds=2)
 
@@ -116,7 +116,7 @@ def test_a_process_is_known_by_its_name_on_its_own_machine():
 
 def test_a_process_that_ended_is_gone_even_before_its_parent_knows():
     code = (
-        "from magento_eventbridge.queues.mysql.process_names import new_name\n"
+        "from magento_eventbridge.magento.process_names import new_name\n"
         "print(new_name(), flush=True); input()"
     )
     with subprocess.Popen(

@@ -40,7 +40,7 @@ EXPLAINED: dict[str, Runs | NotRun] = {
     r"\S*pip install": _PACKAGES,
     r"composer (config|require)": Runs("tools/prove_distributions.py", '"composer", "install"'),
     r"(ln|install|useradd|userdel|touch|chown|chmod|rm|cd|cp|mv) ": _ROOT,
-    r"for name in |\[ -e |python3 -c|done\)?$|after=": Runs(
+    r"for name in |name=|\[ -e |python3 -c|done\)?$|after=": Runs(
         "tests/integration/test_maintenance_commands.py", "maintenance.md"
     ),
     r"(journalctl|systemctl) ": NotRun("needs systemd; test_deploy.py checks the unit"),

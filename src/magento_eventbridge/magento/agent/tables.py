@@ -1,5 +1,7 @@
 """Remove the tables of a disabled agent, unless captures wait in them."""
 
+from typing import Any
+
 from pymysql.cursors import Cursor
 
 from magento_eventbridge.magento.agent.module import AgentError
@@ -9,6 +11,7 @@ from magento_eventbridge.magento.database import (
     named_queries,
 )
 from magento_eventbridge.magento.installation import BRIDGE_IS_LATE_AFTER
+from magento_eventbridge.magento.process_names import is_gone
 
 CAPTURES = ("eventbridge_outbox", "eventbridge_queue_message")
 DEAD_LETTERS = ("eventbridge_dead_letter", "eventbridge_queue_dead_letter")
@@ -52,18 +55,22 @@ def _drop(cursor: Cursor, prefix: str) -> list[str]:
 def _refuse_if_used(cursor: Cursor, prefix: str, existing: list[str]) -> None:
     """Raise if something would be lost; the connection is closed then, and the locks with it."""
 
-    def number(query: str, name: str) -> int:
+    def rows(query: str, name: str) -> list[Any]:
         if prefix + name not in existing:
-            return 0
+            return []
         text = _QUERIES[query].format(table=f"`{prefix}{name}`")
         cursor.execute(text, {"seconds": BRIDGE_IS_LATE_AFTER})
-        ((count,),) = cursor.fetchall()
-        return int(count)
+        return [value for (value,) in cursor.fetchall()]
 
-    if any(number("running", name) for name in BRIDGES):
-        raise AgentError("a bridge uses the tables: stop it, then run this again. Nothing changed")
-    waiting = sum(number("count", name) for name in CAPTURES)
-    dead = sum(number("count", name) for name in DEAD_LETTERS)
+    # Of a bridge on another machine only the heartbeat is known.
+    bridges = {name for table in BRIDGES for name in rows("running", table)}
+    if any(not is_gone(name) for name in bridges):
+        raise AgentError(
+            "a bridge uses the tables: stop it, then run this again, half a minute later if it ran "
+            "on another machine. Nothing changed"
+        )
+    waiting = sum(sum(rows("count", name)) for name in CAPTURES)
+    dead = sum(sum(rows("count", name)) for name in DEAD_LETTERS)
     if waiting or dead:
         raise AgentError(
             f"{waiting} captures wait and {dead} are dead letters: 'magento-eventbridge consume' "

@@ -14,8 +14,8 @@ LOCK TABLES {locks};
 SELECT COUNT(*) FROM {table};
 
 -- name: running
--- How many bridges wrote a heartbeat within some seconds, by the database's clock.
-SELECT COUNT(*) FROM {table} WHERE heartbeat_at > UNIX_TIMESTAMP(NOW(6)) - %(seconds)s;
+-- Which bridges wrote a heartbeat within some seconds, by the database's clock.
+SELECT id FROM {table} WHERE heartbeat_at > UNIX_TIMESTAMP(NOW(6)) - %(seconds)s;
 
 -- name: drop
 -- Remove them.

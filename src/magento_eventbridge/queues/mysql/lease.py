@@ -9,7 +9,7 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from magento_eventbridge.queues.mysql.process_names import is_gone, is_running
+from magento_eventbridge.magento.process_names import is_gone, is_running
 
 _NEVER = -1.0  # no lease has this value
 

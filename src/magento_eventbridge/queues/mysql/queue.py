@@ -14,10 +14,10 @@ from pymysql.cursors import Cursor
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.delivery.ports import Claim, Depth, QueueError
 from magento_eventbridge.magento.database import CREATED_BY_AGENT, DatabaseOptions, transaction
+from magento_eventbridge.magento.process_names import new_name
 from magento_eventbridge.queues.mysql.connection import QueueConnection
 from magento_eventbridge.queues.mysql.dead_letters import MysqlDeadLetters, TextOf
 from magento_eventbridge.queues.mysql.lease import Lease, LeaseTiming, Peers, clocks
-from magento_eventbridge.queues.mysql.process_names import new_name
 from magento_eventbridge.queues.mysql.search_window import SearchWindow
 from magento_eventbridge.queues.mysql.statements import Statements
 
