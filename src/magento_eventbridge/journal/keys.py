@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 # Fields of captures, also at the end of a declared path such as `order.increment_id`.
 _FIELD = re.compile(
-    r'"(?:[^"\\\s]*[./])?'
-    r"(increment_id|sku|email|customer_email|subscriber_email|username|track_number"
+    r'["./](increment_id|sku|email|customer_email|subscriber_email|username|track_number'
     r'|quote_id|customer_id)"\s*:\s*(?:"((?:[^"\\]|\\.){1,120})"|(\d{1,20}))'
 )
 # Numbers that are rarely unique in a shop are kept with the kind of thing that they name.
