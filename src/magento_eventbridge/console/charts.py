@@ -10,7 +10,7 @@ from math import ceil, inf, log
 from urllib.parse import urlencode
 
 from magento_eventbridge.console.words import VERDICTS, clock, count, duration, number
-from magento_eventbridge.journal.archive import Count, quantile
+from magento_eventbridge.journal.archive import QUARTER, Counts, quantiles
 
 WIDTH, HEIGHT = 1200, 200
 """The size of a chart's box; the browser stretches it to the available width."""
@@ -39,6 +39,11 @@ class Span:
     steps: int
     seconds: int
 
+    @property
+    def is_in_quarters(self) -> bool:
+        """Whether its steps are quarters of an hour, not minutes."""
+        return self.seconds == QUARTER
+
     def start(self, now: float) -> int:
         """Return the start of the first step, in seconds since the epoch."""
         return int(now) // self.seconds * self.seconds - (self.steps - 1) * self.seconds
@@ -46,7 +51,7 @@ class Span:
 
 SPANS = {
     "hour": Span("hour", "last hour", 60, 60),
-    "day": Span("day", "last 24 hours", 96, 900),
+    "day": Span("day", "last 24 hours", 96, QUARTER),
 }
 
 
@@ -99,7 +104,7 @@ class Chart:
     columns: list[Column]
     series: list[Series]
 
-    @property
+    @cached_property
     def paths(self) -> list[tuple[str, str]]:
         """The bars of each series as one SVG path, with the CSS class of its mark."""
         paths: list[list[str]] = [[] for _ in self.series]
@@ -143,7 +148,7 @@ class Step:
     start: int
     scopes: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
-    latencies: Counter[float] = field(default_factory=Counter)
+    latencies: Counter[str] = field(default_factory=Counter)
     waiting: int | None = None
 
     @cached_property
@@ -159,12 +164,16 @@ class Step:
     @cached_property
     def median(self) -> float | None:
         """The time within which half of the events were delivered."""
-        return quantile(list(self.latencies.items()), _MEDIAN)
+        return self._figures[0]
 
     @cached_property
     def most(self) -> float | None:
         """The time within which 95 % of the events were delivered."""
-        return quantile(list(self.latencies.items()), _MOST)
+        return self._figures[1]
+
+    @cached_property
+    def _figures(self) -> tuple[float | None, float | None]:
+        return _half_and_most(self.latencies)
 
 
 class _Links:
@@ -217,7 +226,7 @@ class Figures:
 
 
 def figures(
-    counts: Sequence[Count], span: Span, now: float, filter_: Filter | None = None
+    counts: Sequence[Counts], span: Span, now: float, filter_: Filter | None = None
 ) -> Figures:
     """Draw everything; `filter_` is what links to events ask for in addition."""
     steps = _steps(counts, span, now)
@@ -242,25 +251,36 @@ def figures(
     )
 
 
-def latency_of(counts: Sequence[Count]) -> tuple[float | None, float | None]:
+def latency_of(counts: Sequence[Counts]) -> tuple[float | None, float | None]:
     """Return within which time half of the events and 95 % were delivered; None without any."""
-    found: Counter[float] = Counter()
+    found: Counter[str] = Counter()
     for one in counts:
         if one.kind == "latency":
-            found[float(one.name)] += one.events
-    pairs = list(found.items())
-    return quantile(pairs, _MEDIAN), quantile(pairs, _MOST)
+            found.update(one.events)
+    return _half_and_most(found)
 
 
-def in_last_minute(counts: Sequence[Count], now: float) -> int:
+def _half_and_most(latencies: Mapping[str, int]) -> tuple[float | None, float | None]:
+    pairs = [(float(name), events) for name, events in latencies.items()]
+    half, most = quantiles(pairs, (_MEDIAN, _MOST))
+    return half, most
+
+
+def in_last_minute(counts: Sequence[Counts], now: float) -> int:
     """Return the deliveries of 60 s: those of this minute, and a share of the last one's."""
     begun = int(now) // 60 * 60
     still_counts = 1 - (now - begun) / 60
     shares = {begun: 1.0, begun - 60: still_counts}
-    return round(sum(c.events * shares.get(c.start, 0.0) for c in counts if c.kind == "scope"))
+    return round(
+        sum(
+            sum(one.events.values()) * shares.get(one.start, 0.0)
+            for one in counts
+            if one.kind == "scope"
+        )
+    )
 
 
-def _steps(counts: Sequence[Count], span: Span, now: float) -> list[Step]:
+def _steps(counts: Sequence[Counts], span: Span, now: float) -> list[Step]:
     start = span.start(now)
     steps = [Step(start + number_ * span.seconds) for number_ in range(span.steps)]
     for one in counts:
@@ -269,13 +289,15 @@ def _steps(counts: Sequence[Count], span: Span, now: float) -> list[Step]:
             continue
         step = steps[index]
         if one.kind == "scope":
-            step.scopes[one.name] += one.events
+            step.scopes.update(one.events)
         elif one.kind == "latency":
-            step.latencies[float(one.name)] += one.events
-        elif one.kind == "verdict" and one.name in _FAILED:
-            step.failed[one.name] += one.events
+            step.latencies.update(one.events)
+        elif one.kind == "verdict":
+            for verdict in _FAILED:
+                if events := one.events.get(verdict):
+                    step.failed[verdict] += events
         elif one.kind in ("queue", "memory"):
-            step.waiting = (step.waiting or 0) + one.events
+            step.waiting = (step.waiting or 0) + sum(one.events.values())
     return steps
 
 

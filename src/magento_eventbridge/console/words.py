@@ -1,6 +1,6 @@
 """Format times, durations and numbers for people."""
 
-from datetime import UTC, datetime
+import time
 
 NONE = "\N{EN DASH}"
 """Shown where there is no value."""
@@ -20,27 +20,29 @@ def when(at: float | None) -> str:
     """Format a time as logs and `dead-letters` do: UTC, to the second."""
     if at is None:
         return NONE
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at))
 
 
 def second(at: float) -> str:
     """Format hour, minute and second, UTC."""
-    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
+    return time.strftime("%H:%M:%S", time.gmtime(at))
 
 
 def clock(at: float) -> str:
     """Format hour and minute, UTC."""
-    return datetime.fromtimestamp(at, UTC).strftime("%H:%M")
+    hour, minute = divmod(int(at) // 60 % 1440, 60)
+    return f"{hour:02}:{minute:02}"
 
 
 def duration(seconds: float | None) -> str:
     """Format a duration with one or two units: `12 ms`, `3.5 s`, `2 h 5 min`."""
     if seconds is None:
         return NONE
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{max(seconds, 0) * 1000:.0f} ms"
-    if seconds < 60:
+    if seconds < 59.5:
         return f"{seconds:.1f}".removesuffix(".0") + " s" if seconds < 10 else f"{seconds:.0f} s"
+    seconds = max(seconds, 60.0)
     for name, length, next_name, next_length in (
         ("d", 86_400, "h", 3_600),
         ("h", 3_600, "min", 60),

@@ -4,9 +4,11 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -25,6 +27,10 @@ _SUMMARY = (
     "seq, id, detail_type, source, subject, store_id, destination, happened_at, told_at, verdict, "
     "reason, event_id, tries"
 )
+
+# What a search reads: the index of all that lists are filtered by, or the rows themselves.
+_LISTED = "events INDEXED BY events_listed"
+_ROWS = "events"
 
 # Whether the last try failed in a time, or one of several tries. The first line is the condition of
 # the index that finds them.
@@ -140,20 +146,20 @@ class Fault(NamedTuple):
     last_at: float
 
 
-class Count(NamedTuple):
-    """Events in one step of time, by kind: scope, latency, verdict or code.
+class Counts(NamedTuple):
+    """Events of one destination in one step of time, by kind: scope, latency, verdict or code.
 
     Of the kinds `queue` and `memory`: the most that waited at once, in a queue or for a
     destination.
 
     Attributes:
         start: of the step, in seconds since the epoch.
+        events: how many, by name: of the scope, latency, verdict, code or queue.
     """
 
     start: int
     kind: str
-    name: str
-    events: int
+    events: dict[str, int]
 
 
 class WaitingKind(NamedTuple):
@@ -176,12 +182,15 @@ class Archive:
         """Find events, newest first; with `before`, only those with a smaller `seq`."""
 
         def work(connection: sqlite3.Connection) -> list[Summary]:
-            condition, values = self._condition(connection, query)
+            condition, values, source = self._condition(connection, query)
             if before is not None:
                 condition, values = f"{condition} AND seq < ?", [*values, before]
-            return _summaries(
-                connection, f"{condition} ORDER BY {_order(query)} DESC LIMIT ?", [*values, limit]
+            found = connection.execute(
+                f"SELECT seq FROM {source} WHERE {condition} "  # noqa: S608
+                f"ORDER BY {_order(query)} DESC LIMIT ?",
+                [*values, limit],
             )
+            return _rows_of(connection, [seq for (seq,) in found])[::-1]
 
         return await self._read(work)
 
@@ -191,13 +200,14 @@ class Archive:
         def work(connection: sqlite3.Connection) -> list[Summary]:
             words = self._variants(connection, thing)
             marks = ", ".join("?" * len(words))
-            found = _summaries(
-                connection,
-                f"seq IN (SELECT seq FROM keys WHERE word IN ({marks})) "  # noqa: S608
-                "ORDER BY coalesce(happened_at, told_at) DESC, seq DESC LIMIT ?",
+            moment = "coalesce(happened_at, told_at)"
+            found = connection.execute(
+                f"SELECT seq FROM {_LISTED} "  # noqa: S608
+                f"WHERE seq IN (SELECT seq FROM keys WHERE word IN ({marks})) "
+                f"ORDER BY {moment} DESC, seq DESC LIMIT ?",
                 [*(as_key(word) for word in words), limit],
             )
-            return found[::-1]
+            return _rows_of(connection, [seq for (seq,) in found], f"{moment}, seq")
 
         return await self._read(work)
 
@@ -222,12 +232,12 @@ class Archive:
         """Count what matches, up to `limit`; None: counting would take too long."""
 
         def work(connection: sqlite3.Connection) -> int | None:
-            condition, values = self._condition(connection, query)
+            condition, values, source = self._condition(connection, query)
             stops_at = time.monotonic() + _COUNTS_FOR
             connection.set_progress_handler(lambda: int(time.monotonic() > stops_at), 10_000)
             try:
                 (found,) = connection.execute(
-                    f"SELECT count(*) FROM (SELECT 1 FROM events WHERE {condition} LIMIT ?)",  # noqa: S608
+                    f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE {condition} LIMIT ?)",  # noqa: S608
                     [*values, limit],
                 ).fetchone()
             except sqlite3.OperationalError as error:
@@ -251,7 +261,7 @@ class Archive:
             )
 
         def work(connection: sqlite3.Connection) -> list[bytes]:
-            condition, values = self._condition(connection, query)
+            condition, values, _ = self._condition(connection, query)
             rows = connection.execute(
                 f"SELECT capture FROM events WHERE {condition} AND verdict = 'delivered' "  # noqa: S608
                 "AND capture IS NOT NULL ORDER BY seq LIMIT ?",
@@ -265,7 +275,7 @@ class Archive:
         """Return events that match with their details, in the order of their first try."""
 
         def work(connection: sqlite3.Connection) -> list[Exported]:
-            condition, values = self._condition(connection, query)
+            condition, values, _ = self._condition(connection, query)
             rows = connection.execute(
                 f"SELECT {_SUMMARY}, detail FROM events "  # noqa: S608
                 f"WHERE {condition} AND seq > ? ORDER BY seq LIMIT ?",
@@ -280,7 +290,7 @@ class Archive:
 
         def work(connection: sqlite3.Connection) -> list[Summary]:
             # Few rows are new: each is searched in full, also for the words of the index.
-            condition, values = self._condition(connection, replace(query, everywhere=True))
+            condition, values, _ = self._condition(connection, replace(query, everywhere=True))
             found = _summaries(
                 connection,
                 f"told_at > ? AND {condition} ORDER BY told_at DESC LIMIT ?",
@@ -311,7 +321,8 @@ class Archive:
 
         def work(connection: sqlite3.Connection) -> list[str]:
             rows = connection.execute(
-                "SELECT detail FROM events WHERE detail_type = ? AND detail IS NOT NULL "
+                "SELECT detail FROM events WHERE detail IS NOT NULL "  # noqa: S608
+                f"AND seq IN (SELECT seq FROM {_LISTED} WHERE detail_type = ?) "
                 "ORDER BY seq DESC LIMIT ?",
                 (detail_type, limit),
             )
@@ -346,23 +357,27 @@ class Archive:
         return await self._read(work)
 
     async def counts(
-        self, since: float, *, step: int = 60, destination: str | None = None
-    ) -> list[Count]:
-        """Return the figures since a time, in steps of some minutes; None: of all destinations."""
+        self, since: float, *, in_quarters: bool = False, destination: str | None = None
+    ) -> list[Counts]:
+        """Return the figures of each minute or quarter of an hour since the start of one.
 
-        is_in_quarters = step % QUARTER == 0 and since % QUARTER == 0
-        table = "quarters" if is_in_quarters else "minutes"
+        Args:
+            since: in seconds since the epoch.
+            in_quarters: whether the steps are quarters of an hour.
+            destination: None: of each destination.
+        """
+        table = "quarters" if in_quarters else "minutes"
 
-        def work(connection: sqlite3.Connection) -> list[Count]:
+        def work(connection: sqlite3.Connection) -> list[Counts]:
+            # The groups are in the order of the table's key: nothing is sorted.
             rows = connection.execute(
-                "SELECT minute / :step * :step AS start, kind, name, "  # noqa: S608
-                "CASE WHEN kind IN ('queue', 'memory') THEN max(count) ELSE sum(count) END "
+                "SELECT minute, kind, json_group_object(name, count) "  # noqa: S608
                 f"FROM {table} WHERE minute >= :since "
                 "AND (:destination IS NULL OR destination = :destination) "
-                "GROUP BY start, kind, name ORDER BY start",
-                {"step": step, "since": since, "destination": destination},
+                "GROUP BY minute, destination, kind ORDER BY minute, destination, kind",
+                {"since": since, "destination": destination},
             )
-            return [Count(*row) for row in rows]
+            return [Counts(start, kind, json.loads(events)) for start, kind, events in rows]
 
         return await self._read(work)
 
@@ -425,8 +440,11 @@ class Archive:
                 raise JournalError(f"there is no journal at {self._path} yet") from None
             raise JournalError(f"{self._path}: {error}") from None
 
-    def _condition(self, connection: sqlite3.Connection, query: Query) -> tuple[str, list[Any]]:
-        conditions, values = ["true"], list[Any]()
+    def _condition(
+        self, connection: sqlite3.Connection, query: Query
+    ) -> tuple[str, list[Any], str]:
+        """Return the condition of a query, its values, and what to read: index or rows."""
+        conditions, values, source = ["true"], list[Any](), _LISTED
         for column, value in (
             ("detail_type = ?", query.detail_type),
             ("verdict = ?", query.verdict),
@@ -442,19 +460,19 @@ class Archive:
                 values.append(value)
         if not query.verdict:
             conditions.append("verdict != 'left_out'")
-        elif query.verdict != "delivered":
-            conditions.append("verdict != 'delivered'")  # the condition of the verdicts' index
         if query.failed_since is not None:
             until = query.failed_until if query.failed_until is not None else float("inf")
             conditions.append(_FAILED)
             values += [query.failed_since, query.failed_since, until, query.failed_since, until]
+            source = _ROWS
         for word in query.text.split():
             condition, patterns = self._has_key(connection, word)
             if query.everywhere or not condition:
                 condition, patterns = self._holds(connection, word)
+                source = _ROWS
             conditions.append(condition)
             values += patterns
-        return " AND ".join(conditions), values
+        return " AND ".join(conditions), values, source
 
     def _variants(self, connection: sqlite3.Connection, word: str) -> list[str]:
         """Return the word, and as it is stored where personal data is hashed."""
@@ -467,38 +485,35 @@ class Archive:
         """Return the condition for events with a key or id that begins so; empty: there is none."""
         for variant in map(as_key, self._variants(connection, word)):
             bounds = [variant, f"{variant}{_LAST}"]
-            for condition in (
-                "seq IN (SELECT seq FROM keys WHERE word >= ? AND word < ?)",
-                "(id >= ? AND id < ?)",
+            for found in (
+                "SELECT seq FROM keys WHERE word >= ? AND word < ?",
+                "SELECT seq FROM events WHERE id >= ? AND id < ?",
             ):
-                has_any = f"SELECT 1 FROM events WHERE {condition} LIMIT 1"  # noqa: S608
-                if connection.execute(has_any, bounds).fetchone():
-                    return condition, bounds
+                if connection.execute(f"{found} LIMIT 1", bounds).fetchone():
+                    return f"seq IN ({found})", bounds
         return "", []
 
     def _holds(self, connection: sqlite3.Connection, word: str) -> tuple[str, list[str]]:
         words = self._variants(connection, word)
-        places = ("id", "subject", "event_id", "detail", "capture")
+        # The capture, which comes first, has the event's id and its subject.
+        places = ("capture", "detail", "event_id")
         conditions = [f"{place} LIKE ? ESCAPE '\\'" for _ in words for place in places]
         patterns = [_pattern(word, place) for word in words for place in places]
         return f"({' OR '.join(conditions)})", patterns
 
 
-def quantile(counts: list[tuple[float, int]], share: float) -> float | None:
-    """Return the bound below which a share of the (upper bound, count) lies; None without any."""
-    total = sum(count for _, count in counts)
-    seen = 0
-    for upper, count in sorted(counts):
-        seen += count
-        if seen >= share * total and total:
-            return upper
-    return None
+def quantiles(counts: list[tuple[float, int]], shares: Sequence[float]) -> list[float | None]:
+    """Return the bounds below which shares of the (upper bound, count) lie; None without any."""
+    ordered = sorted(counts)
+    seen = list(accumulate(count for _, count in ordered))
+    if not seen or not seen[-1]:
+        return [None for _ in shares]
+    return [ordered[bisect_left(seen, share * seen[-1])][0] for share in shares]
 
 
 def _order(query: Query) -> str:
-    """Return the order of events; times of tries are found by their index, not in this order."""
-    is_by_time = query.tried_since is not None or query.failed_since is not None
-    return "+seq" if is_by_time else "seq"
+    """Return the order of events; tries that failed are found by their index, not in this order."""
+    return "seq" if query.failed_since is None else "+seq"
 
 
 def _pattern(word: str, place: str) -> str:
@@ -507,6 +522,12 @@ def _pattern(word: str, place: str) -> str:
     for special in ("\\", "%", "_"):
         word = word.replace(special, f"\\{special}")
     return f"%{word}%"
+
+
+def _rows_of(connection: sqlite3.Connection, seqs: list[int], order: str = "seq") -> list[Summary]:
+    """Return the events of these numbers."""
+    marks = ", ".join("?" * len(seqs))
+    return _summaries(connection, f"seq IN ({marks}) ORDER BY {order}", list(seqs))
 
 
 def _summaries(connection: sqlite3.Connection, rest: str, values: list[Any]) -> list[Summary]:

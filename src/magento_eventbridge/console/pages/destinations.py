@@ -13,7 +13,7 @@ from magento_eventbridge.console.bridge_status import problems_of
 from magento_eventbridge.console.page_context import PageContext
 from magento_eventbridge.delivery.reasons import Explanation, explain
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination
-from magento_eventbridge.journal.archive import Count, JournalError
+from magento_eventbridge.journal.archive import Counts, JournalError
 
 _FAILURES_SHOWN = 10
 _KINDS_SHOWN = 20
@@ -101,7 +101,9 @@ async def _values(context: PageContext, request: web.Request, name: str) -> dict
     }
     try:
         archive = context.archived()
-        counts = await archive.counts(span.start(now), step=span.seconds, destination=name)
+        counts = await archive.counts(
+            span.start(now), in_quarters=span.is_in_quarters, destination=name
+        )
         lately = await archive.counts(now - _LATELY, destination=name)
         failures = await archive.last_failures(name, _FAILURES_SHOWN)
         kinds = await archive.waiting_kinds(name, _KINDS_SHOWN)
@@ -130,13 +132,14 @@ def _credentials(context: PageContext, destinations: list[Destination]) -> list[
     return [Credentials(source, context.bridge.credentials.in_use(source)) for source in sources]
 
 
-def _codes(counts: list[Count]) -> list[FailureCode]:
+def _codes(counts: list[Counts]) -> list[FailureCode]:
     """Return the codes of failed tries, the most frequent first."""
     tries: dict[str, int] = {}
     last_at: dict[str, int] = {}
     for one in counts:
         if one.kind == "code":
-            tries[one.name] = tries.get(one.name, 0) + one.events
-            last_at[one.name] = max(last_at.get(one.name, 0), one.start)
+            for code, events in one.events.items():
+                tries[code] = tries.get(code, 0) + events
+                last_at[code] = max(last_at.get(code, 0), one.start)
     codes = [FailureCode(code, number, last_at[code]) for code, number in tries.items()]
     return sorted(codes, key=lambda one: -one.tries)[:_CODES_SHOWN]

@@ -58,7 +58,7 @@ async def _values(context: PageContext, request: web.Request) -> dict[str, Any]:
     }
     try:
         archive = context.archived()
-        counts = await archive.counts(span.start(now), step=span.seconds)
+        counts = await archive.counts(span.start(now), in_quarters=span.is_in_quarters)
         lately = await archive.counts(now - _LATELY)
         faults = [] if context.journal_problem else await archive.faults(_FAULTS_SHOWN)
         known = {problem.reason for problem in values["state"].problems}
