@@ -1,8 +1,11 @@
 """The console's lists over a running bridge: history, search, send again, dead letters."""
 
 import asyncio
+import html
 import json
 import re
+import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,9 +17,11 @@ from aiohttp import ClientSession, CookieJar
 from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.console.server import Console
 from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.doctor.delivery import check_delivery
 from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.settings.layers import Layer, load
 from tests.support import recorded
+from tests.support.mariadb import Outbox
 from tests.support.put_events import PutEvents, Script, Take, put_events, takes_all
 from tests.support.unavailable_queue import UnavailableQueue
 from tests.support.waiting import PATIENCE
@@ -117,6 +122,62 @@ async def test_a_queue_that_cannot_be_read_hides_no_other_dead_letter(tmp_path: 
         assert "event_of_tomorrow" in text
         assert "event_of_tomorrow" in await _text(http, f"/dead-letters?q={order}")
         assert "Queue unavailable" in await _text(http, "/")
+
+
+async def test_a_database_that_hangs_holds_up_no_page_and_no_other_queue(
+    tmp_path: Path, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = outbox.server.process
+    if server is None:
+        pytest.skip("the server is not ours")
+    monkeypatch.setattr("magento_eventbridge.console.queue_watch._SILENT_AFTER", 1.5)
+    monkeypatch.setattr("magento_eventbridge.doctor.delivery.DATABASE_ANSWERS_WITHIN", 1)
+    options = outbox.options
+    given = ("host", "port", "database", "user", "password", "table_prefix")
+    of_outbox = {name: getattr(options, name) for name in given}
+    placed = recorded.of("order-guest", "sales_order_place_after")
+    order = placed["snapshot"]["increment_id"]
+    async with _running(tmp_path, outbox={"enabled": True, **of_outbox}) as (
+        http,
+        bridge,
+        endpoint,
+    ):
+        await _text(http, "/", "Idle")
+        server.send_signal(signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            await bridge.send_again([_body(placed)])  # by the spool
+            await endpoint.until_taken(1)
+            await asyncio.sleep(1.6)
+            for path in ("/events", "/destinations", "/doctor", "/settings"):
+                await _text(http, path)
+            assert "Queue unavailable" in await _text(http, "/", "no answer for")
+            assert "dead letters of outbox cannot be read" in await _text(
+                http, f"/history?of={order}"
+            )
+            assert "No dead letters" not in await _text(http, "/dead-letters", "no answer for")
+            for path in ("/dead-letters/outbox/1", "/dead-letters?queue=outbox&q=1"):
+                async with http.get(path) as answer:
+                    assert answer.status == 503
+                    assert "the queue 'outbox' cannot be read now" in html.unescape(
+                        await answer.text()
+                    )
+            form = {"queue": "outbox", "act": "redrive-all"}
+            assert "the queue 'outbox' cannot" in html.unescape(
+                (await _post(http, "/dead-letters", form))[1]
+            )
+            (finding,) = [
+                one for one in await check_delivery(bridge.settings) if one.name == "outbox"
+            ]
+            assert finding.state == "FAIL"
+            assert "timed out" in finding.message
+            # Each page may wait for a second, and nothing for the database's own limit of 30.
+            assert time.monotonic() - began < 20
+        finally:
+            server.send_signal(signal.SIGCONT)
+        outbox.put([recorded.stored(recorded.again(placed))])
+        await endpoint.until_taken(2)
+        await _text(http, "/", "Delivering")
 
 
 async def test_events_are_called_retried_as_long_as_the_journal_knows(

@@ -20,7 +20,7 @@ from magento_eventbridge.delivery.apart import GroupStatus, Kind
 from magento_eventbridge.delivery.ports import Depth
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.status import DestinationStatus, LargeEventsStatus
-from magento_eventbridge.journal.archive import Count
+from magento_eventbridge.journal.archive import Counts
 from magento_eventbridge.journal.recorder import LATENCIES, bound
 from magento_eventbridge.ledger.archive import VERDICTS as LEDGER_VERDICTS
 
@@ -33,9 +33,11 @@ NOW = 1_795_453_984.0  # 2026-11-23 17:13:04
         (None, words.NONE),
         (-1, "0 ms"),
         (0.0123, "12 ms"),
+        (0.9996, "1 s"),
         (1, "1 s"),
         (1.26, "1.3 s"),
         (59, "59 s"),
+        (59.6, "1 min"),
         (60, "1 min"),
         (61.5, "1 min 1 s"),
         (7500, "2 h 5 min"),
@@ -115,6 +117,20 @@ def test_the_problem_with_the_most_events_comes_first_and_all_are_listed() -> No
     assert "CronStarted" in status.problems[2].place
 
 
+def test_problems_of_one_destination_with_several_queues_are_one() -> None:
+    of_outbox = _destination("no answer", bus="main", waiting=3)
+    of_spool = replace(of_outbox, waiting=4, since=NOW - 1090, next_try=None)
+    of_broker = replace(of_outbox, waiting=1, since=None, is_parked=True)
+    others = _destination("no answer", bus="side", waiting=5)
+    problems = _status([of_outbox, others, of_spool, of_broker]).problems
+    assert [(one.events, one.is_parked, "main" in one.destination) for one in problems] == [
+        (7, False, True),
+        (5, False, False),
+        (1, True, True),
+    ]
+    assert (problems[0].since, problems[0].next_try_at) == (NOW - 90, NOW + 5)
+
+
 def test_a_parked_bus_says_what_to_do() -> None:
     status = _status([_destination("AccessDeniedException", waiting=1, is_parked=True)])
     assert (status.word, status.tone) == ("Parked", "trouble")
@@ -189,11 +205,11 @@ def test_without_events_the_bridge_is_idle() -> None:
 def test_rates_are_stacked_with_the_largest_scopes_first() -> None:
     minute = int(NOW) // 60 * 60
     scopes = ("cart", "order", "cron", "user", "cache", "invoice", "shipment")
-    counts = [Count(minute, "scope", name, 70 - 10 * at) for at, name in enumerate(scopes)]
+    counts = [Counts(minute, "scope", {name: 70 - 10 * at}) for at, name in enumerate(scopes)]
     counts += [
-        Count(minute - 60, "scope", "order", 5),
-        Count(minute - 3600, "scope", "order", 900),  # before the hour
-        Count(minute, "latency", "0.1", 900),
+        Counts(minute - 60, "scope", {"order": 5}),
+        Counts(minute - 3600, "scope", {"order": 900}),  # before the hour
+        Counts(minute, "latency", {"0.1": 900}),
     ]
     figures = charts.figures(counts, charts.SPANS["hour"], NOW)
     rates = figures.rates
@@ -222,17 +238,17 @@ def test_rates_are_stacked_with_the_largest_scopes_first() -> None:
     assert charts.figures([], charts.SPANS["hour"], NOW).rates.columns == []
 
 
-def _latencies(*counts: Count) -> charts.Chart:
+def _latencies(*counts: Counts) -> charts.Chart:
     return charts.figures(counts, charts.SPANS["hour"], NOW).latencies
 
 
 def test_half_and_95_percent_stand_beside_each_other_with_gaps_between_steps() -> None:
     minute = int(NOW) // 60 * 60
     counts = [
-        Count(minute, "latency", "0.05", 90),
-        Count(minute, "latency", "inf", 10),
-        Count(minute - 3000, "latency", "3600.0", 1),
-        Count(minute - 9000, "latency", "1.0", 1),  # before the hour
+        Counts(minute, "latency", {"0.05": 90}),
+        Counts(minute, "latency", {"inf": 10}),
+        Counts(minute - 3000, "latency", {"3600.0": 1}),
+        Counts(minute - 9000, "latency", {"1.0": 1}),  # before the hour
     ]
     assert charts.latency_of(counts[:2]) == (0.05, float("inf"))
     assert charts.latency_of([]) == (None, None)
@@ -260,7 +276,7 @@ def test_half_and_95_percent_stand_beside_each_other_with_gaps_between_steps() -
     ],
 )
 def test_the_scale_of_latencies_holds_every_value(latency: str, scale: list[str]) -> None:
-    drawn = _latencies(Count(int(NOW), "latency", latency, 1))
+    drawn = _latencies(Counts(int(NOW), "latency", {latency: 1}))
     assert drawn.scale == scale
     ((_, median, _),) = (column.bars for column in drawn.columns)
     assert 0 <= median.y <= charts.HEIGHT - median.height
@@ -276,12 +292,12 @@ def test_latency_buckets_have_no_jumps() -> None:
 def test_failures_and_backlog_stand_beside_successes() -> None:
     minute = int(NOW) // 60 * 60
     counts = [
-        Count(minute, "verdict", "delivered", 100),
-        Count(minute, "verdict", "waiting", 30),
-        Count(minute, "verdict", "dead", 2),
-        Count(minute - 60, "queue", "outbox", 7),
-        Count(minute - 60, "queue", "sqlite", 3),
-        Count(minute, "queue", "outbox", 0),
+        Counts(minute, "verdict", {"delivered": 100}),
+        Counts(minute, "verdict", {"waiting": 30}),
+        Counts(minute, "verdict", {"dead": 2}),
+        Counts(minute - 60, "queue", {"outbox": 7}),
+        Counts(minute - 60, "queue", {"sqlite": 3}),
+        Counts(minute, "queue", {"outbox": 0}),
     ]
     figures = charts.figures(counts, charts.SPANS["hour"], NOW, {"destination": "bus 'a'"})
     (failed,) = figures.failures.columns
@@ -298,7 +314,7 @@ def test_failures_and_backlog_stand_beside_successes() -> None:
 
 def test_the_last_minute_is_this_one_and_a_share_of_the_one_before() -> None:
     minute = int(NOW) // 60 * 60
-    counts = [Count(minute, "scope", "order", 5), Count(minute - 60, "scope", "order", 60)]
+    counts = [Counts(minute, "scope", {"order": 5}), Counts(minute - 60, "scope", {"order": 60})]
     assert charts.in_last_minute(counts, minute + 15) == 5 + 45
     assert charts.in_last_minute([], NOW) == 0
 

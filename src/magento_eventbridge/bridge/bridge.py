@@ -52,6 +52,8 @@ log = logging.getLogger(__name__)
 # Seconds between two checks of the files that declare events.
 _DECLARATIONS_SECONDS = 10.0
 _PUT_AT_ONCE = 500
+# In seconds: for whoever asks whether the spool can be written again.
+_INLET_ANSWERS_WITHIN = 1.0
 # Seconds between a refused login and reading the settings again.
 _LOGINS_SECONDS = 1.0
 
@@ -430,7 +432,8 @@ class Bridge:
         """Return why the inlet keeps no captures now; empty: it keeps them, or there is none."""
         if self._inlet is None:
             return ""
-        await self._inlet.check_problem()
+        with contextlib.suppress(TimeoutError):  # then the known problem lasts
+            await asyncio.wait_for(self._inlet.check_problem(), _INLET_ANSWERS_WITHIN)
         return self._inlet.problem
 
     async def _listen(self, stack: AsyncExitStack, spool: SqliteQueue) -> None:

@@ -24,10 +24,16 @@ def open_queue(
     *,
     must_exist: bool = False,
     at_most: int | None = None,
+    silence_seconds: int | None = None,
 ) -> Queue:
     """Open a queue by its name; without one, the outbox if it is enabled, else the spool.
 
-    `at_most` is the number of captures that will be claimed: no more are fetched.
+    Args:
+        settings: say where it is.
+        name: of the queue.
+        must_exist: whether to refuse to create a spool.
+        at_most: the number of captures that will be claimed: no more are fetched.
+        silence_seconds: how long to wait for a database that does not answer.
 
     Raises:
         SettingsError: there is no queue of that name.
@@ -39,9 +45,9 @@ def open_queue(
                 raise QueueError(f"there is no spool at {settings.spool.path}; 'serve' creates one")
             return _sqlite(settings)
         case "outbox":
-            return _outbox(settings)
+            return _outbox(settings, silence_seconds)
         case "magento-db":
-            return _magento_db(settings)
+            return _magento_db(settings, silence_seconds)
         case "amqp":
             return _amqp(settings, at_most)
     raise SettingsError(f"there is no queue '{name}'; there are: {', '.join(_QUEUES)}")
@@ -87,18 +93,20 @@ def _sqlite(settings: Settings) -> Queue:
     return SqliteQueue(settings.spool.path)
 
 
-def _outbox(settings: Settings) -> Queue:
+def _outbox(settings: Settings, silence_seconds: int | None) -> Queue:
     from magento_eventbridge.magento.database import database_options
     from magento_eventbridge.queues.mysql.outbox import OutboxQueue
 
-    return OutboxQueue(database_options(settings.outbox))
+    return OutboxQueue(database_options(settings.outbox, silence_seconds))
 
 
-def _magento_db(settings: Settings) -> Queue:
+def _magento_db(settings: Settings, silence_seconds: int | None) -> Queue:
     from magento_eventbridge.magento.database import database_options
     from magento_eventbridge.queues.mysql.magento_db import MagentoDbQueue
 
-    return MagentoDbQueue(database_options(settings.outbox), settings.magento_db.queue)
+    return MagentoDbQueue(
+        database_options(settings.outbox, silence_seconds), settings.magento_db.queue
+    )
 
 
 def _amqp(settings: Settings, at_most: int | None) -> Queue:

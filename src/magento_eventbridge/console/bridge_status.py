@@ -1,7 +1,7 @@
 """Compute the status of the bridge: a word, a sentence and the present problems, worst first."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from magento_eventbridge.console.words import count, duration
@@ -117,7 +117,31 @@ def problems_of(
                     None,
                 )
             )
-    return tuple(sorted(problems, key=lambda problem: (-problem.events, not problem.is_parked)))
+    merged = _merged(problems)
+    return tuple(sorted(merged, key=lambda problem: (-problem.events, not problem.is_parked)))
+
+
+def _merged(problems: Sequence[Problem]) -> Iterable[Problem]:
+    """Merge the problems that a destination has with the events of several queues."""
+    merged: dict[tuple[str, str, bool], Problem] = {}
+    for problem in sorted(problems, key=lambda problem: -problem.events):
+        key = (problem.destination, problem.what, problem.is_parked)
+        first = merged.get(key)
+        merged[key] = problem if first is None else _together(first, problem)
+    return merged.values()
+
+
+def _together(one: Problem, other: Problem) -> Problem:
+    return replace(
+        one,
+        events=one.events + other.events,
+        since=_earlier(one.since, other.since),
+        next_try_at=_earlier(one.next_try_at, other.next_try_at),
+    )
+
+
+def _earlier(one: float | None, other: float | None) -> float | None:
+    return min((at for at in (one, other) if at is not None), default=None)
 
 
 def status_of(

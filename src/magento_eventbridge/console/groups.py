@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from magento_eventbridge.console.letters import LetterRow, letters_of
-from magento_eventbridge.delivery.ports import DeadLetter, Queue
+from magento_eventbridge.delivery.ports import DeadLetter, DeadLetters
 from magento_eventbridge.delivery.reasons import (
     Explanation,
     explain,
@@ -37,15 +37,15 @@ class DeadLetterGroup:
         return [LetterRow.of(letter) for letter in self.letters[:_SHOWN]]
 
 
-async def grouped(queue: Queue) -> list[DeadLetterGroup]:
+async def grouped(queue: str, dead: DeadLetters) -> list[DeadLetterGroup]:
     """Group the dead letters of a queue, the largest group first."""
     groups: dict[str, DeadLetterGroup] = {}
     read = 0
-    async for letter in letters_of(queue):
+    async for letter in letters_of(dead):
         kind = pattern_of(letter.reason)
         if kind not in groups:
             reason = without_event(letter.reason)
-            groups[kind] = DeadLetterGroup(queue.name, kind, reason, explain(letter.reason))
+            groups[kind] = DeadLetterGroup(queue, kind, reason, explain(letter.reason))
         groups[kind].letters.append(letter)
         read += 1
         if read == _READ_AT_MOST:

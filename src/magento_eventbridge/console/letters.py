@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.catalog import TranslationError, event_of
-from magento_eventbridge.delivery.ports import DeadLetter, Queue
+from magento_eventbridge.delivery.ports import DeadLetter, DeadLetters
 from magento_eventbridge.delivery.reasons import pattern_of
 
 _READ_AT_ONCE = 500
@@ -57,20 +57,20 @@ class LetterFilter:
         return all(word in text for word in self.text.lower().split())
 
 
-async def letters_of(queue: Queue, *, after: int = 0) -> AsyncIterator[DeadLetter]:
+async def letters_of(dead: DeadLetters, *, after: int = 0) -> AsyncIterator[DeadLetter]:
     """Read all dead letters of a queue, oldest first, those with a greater id than `after`."""
-    while letters := await queue.dead_letters.page(_READ_AT_ONCE, after=after):
+    while letters := await dead.page(_READ_AT_ONCE, after=after):
         for letter in letters:
             yield letter
         after = letters[-1].id
 
 
 async def matching(
-    queue: Queue, matches: Callable[[DeadLetter], bool], limit: int, *, after: int = 0
+    dead: DeadLetters, matches: Callable[[DeadLetter], bool], limit: int, *, after: int = 0
 ) -> list[DeadLetter]:
     """Return up to `limit` dead letters that match, oldest first."""
     found: list[DeadLetter] = []
-    async for letter in letters_of(queue, after=after):
+    async for letter in letters_of(dead, after=after):
         if matches(letter):
             found.append(letter)
             if len(found) == limit:
@@ -78,10 +78,12 @@ async def matching(
     return found
 
 
-async def count_matching(queue: Queue, matches: Callable[[DeadLetter], bool]) -> tuple[int, bool]:
+async def count_matching(
+    dead: DeadLetters, matches: Callable[[DeadLetter], bool]
+) -> tuple[int, bool]:
     """Count the dead letters that match; also return whether all were read."""
     read = count = 0
-    async for letter in letters_of(queue):
+    async for letter in letters_of(dead):
         count += matches(letter)
         read += 1
         if read == _COUNTED_AT_MOST:

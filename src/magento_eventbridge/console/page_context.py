@@ -1,5 +1,6 @@
 """What all pages share: the bridge, the user, and how a page is rendered."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -22,6 +23,7 @@ from magento_eventbridge.console.bridge_status import BridgeStatus, QueueState, 
 from magento_eventbridge.console.groups import DeadLetterGroup, grouped
 from magento_eventbridge.console.json_colours import json_colours
 from magento_eventbridge.console.line_breaks import breakable, code_marks
+from magento_eventbridge.console.queue_watch import PromptLetters, QueueWatch
 from magento_eventbridge.delivery.apart import GroupStatus
 from magento_eventbridge.delivery.ports import Queue, QueueError
 from magento_eventbridge.delivery.reasons import explain, without_event
@@ -33,11 +35,6 @@ log = logging.getLogger(__name__)
 
 SESSION = web.RequestKey("session", Session)
 
-# Depths are read again after this many seconds, or this many times as long as reading took:
-# counting a backlog of millions must not keep the queue busy.
-_DEPTHS_COUNT_FOR = 1.0
-_REST_AFTER_COUNTING = 20
-_LONGEST_REST = 30.0
 # Dead letters are read again when their number has changed, or after this many seconds.
 _FAULTS_COUNT_FOR = 60.0
 _FAULTS_READ = 10
@@ -102,7 +99,7 @@ class PageContext:
     findings: tuple[float, list[Finding]] | None = None
     notification_test: tuple[float, dict[str, str | None]] | None = None
     _depths: list[QueueState] = field(default_factory=list)
-    _depths_count_until: float = 0.0
+    _watches: list[QueueWatch] = field(default_factory=list)
     _faults: list[Fault] = field(default_factory=list)
     _faults_of: list[tuple[str, int]] = field(default_factory=list)
     _faults_count_until: float = 0.0
@@ -173,14 +170,35 @@ class PageContext:
         return self.archive
 
     async def depths(self, *, refresh: bool = False) -> list[QueueState]:
-        """Return what each queue holds."""
-        if refresh or time.monotonic() >= self._depths_count_until:
-            began = time.monotonic()
-            self._depths = [await _state_of(queue) for queue in self.bridge.queues]
-            took = time.monotonic() - began
-            rest = max(_DEPTHS_COUNT_FOR, took * _REST_AFTER_COUNTING)
-            self._depths_count_until = time.monotonic() + min(rest, _LONGEST_REST)
+        """Return what each queue holds; a page does not wait long for one that does not answer."""
+        watches = [self._watch_of(queue) for queue in self.bridge.queues]
+        self._depths = list(
+            await asyncio.gather(*(watch.state(refresh=refresh) for watch in watches))
+        )
         return self._depths
+
+    def _watch_of(self, queue: Queue) -> QueueWatch:
+        for watch in self._watches:
+            if watch.queue is queue:
+                return watch
+        watch = QueueWatch(queue)
+        present = [one for one in self._watches if one.queue in self.bridge.queues]
+        self._watches = [*present, watch]
+        return watch
+
+    async def letters(self, queue: Queue) -> PromptLetters:
+        """Return the dead letters of a queue.
+
+        Raises:
+            QueueError: the queue does not answer now.
+        """
+        return await self._watch_of(queue).letters()
+
+    async def close(self) -> None:
+        """End what the pages started."""
+        await self.audit_work.stop()
+        for watch in self._watches:
+            await watch.close()
 
     def statuses(self) -> list[DestinationStatus]:
         """Return the status of each destination that has had events, of all queues."""
@@ -242,7 +260,9 @@ class PageContext:
             groups: list[DeadLetterGroup] = []
             for name, dead in counted:
                 with suppress(QueueError):  # the list of queues shows the error
-                    groups += await grouped(self.queue(name)) if dead else []
+                    groups += (
+                        await grouped(name, await self.letters(self.queue(name))) if dead else []
+                    )
             self._faults = [
                 Fault("dead", group.reason, len(group.letters), group.last_at) for group in groups
             ]
@@ -292,11 +312,5 @@ def _time_element(format_: Callable[[float], str], name: str, at: float | None) 
         return words.NONE
     shown = format_(at)
     iso = datetime.fromtimestamp(at, UTC).isoformat()
-    return Markup('<time datetime="{}" data-format="{}">{}</time>').format(iso, name, shown)
-
-
-async def _state_of(queue: Queue) -> QueueState:
-    try:
-        return QueueState(queue.name, await queue.depth())
-    except QueueError as error:
-        return QueueState(queue.name, None, str(error))
+    # Nothing of it is foreign text, and a page has hundreds.
+    return Markup(f'<time datetime="{iso}" data-format="{name}">{shown}</time>')  # noqa: S704

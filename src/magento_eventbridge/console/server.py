@@ -132,10 +132,10 @@ class Console:
     async def close(self) -> None:
         """Stop listening."""
         self._links.close()
-        await self._context.audit_work.stop()
         if self._levels:
             self._levels.cancel()
             await asyncio.gather(self._levels, return_exceptions=True)
+        await self._context.close()
         await self._listener.close()
 
     @web.middleware
@@ -155,7 +155,8 @@ class Console:
                 # The browser keeps our cookie back when another site's link leads here.
                 return self._context.page(request, "continue.html", goal=request.path_qs)
             raise web.HTTPSeeOther(login.login_path_for(request))
-        await self._context.depths()  # every page shows the number of dead letters
+        if request[SESSION].user:
+            await self._context.depths()  # every page shows the number of dead letters
         response = await handler(request)
         if not response.prepared:
             _set_cookie(request, response)

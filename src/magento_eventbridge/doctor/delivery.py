@@ -20,6 +20,7 @@ from magento_eventbridge.delivery.routing import Route
 from magento_eventbridge.delivery.verdicts import Fate, judge
 from magento_eventbridge.doctor.declarations import declarations, unused_declarations
 from magento_eventbridge.doctor.findings import Finding
+from magento_eventbridge.doctor.store import DATABASE_ANSWERS_WITHIN
 from magento_eventbridge.provisioning import global_endpoints, iam
 from magento_eventbridge.queues.amqp.queue import AmqpQueue
 from magento_eventbridge.queues.mysql.queue import MysqlQueue
@@ -40,10 +41,8 @@ async def check_delivery(settings: Settings) -> list[Finding]:
     findings = [*declarations(settings), *await unused_declarations(settings), _inlet(settings)]
     if settings.inlet.secrets or not settings.outbox.enabled or settings.spool.path.exists():
         findings.append(await _spool(settings))
-    if settings.outbox.enabled:
-        findings.append(await _queue(settings, "outbox"))
-    for name in settings.queues_of_queue_mode:
-        findings.append(await _queue(settings, name))
+    names = [*(["outbox"] if settings.outbox.enabled else []), *settings.queues_of_queue_mode]
+    findings += await asyncio.gather(*(_queue(settings, name) for name in names))
     catalog = CurrentCatalog(settings).catalog
     sinks = Sinks(settings)
     try:
@@ -95,7 +94,7 @@ async def _spool(settings: Settings) -> Finding:
 
 async def _queue(settings: Settings, name: str) -> Finding:
     try:
-        queue = open_queue(settings, name)
+        queue = open_queue(settings, name, silence_seconds=DATABASE_ANSWERS_WITHIN)
     except SettingsError as error:
         return Finding(name, "FAIL", str(error))
     try:

@@ -1,5 +1,7 @@
 """The checks of a running bridge."""
 
+import asyncio
+
 from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.doctor.delivery import check_delivery
 from magento_eventbridge.doctor.findings import Finding
@@ -8,6 +10,9 @@ from magento_eventbridge.doctor.store import examine
 
 async def check_bridge(bridge: Bridge) -> list[Finding]:
     """Check everything that the bridge needs; its store is read again."""
-    store = bridge.store
-    findings = (await examine(store.again())).findings if store else []
-    return [*findings, *await check_delivery(bridge.settings)]
+    of_store, of_delivery = await asyncio.gather(_store(bridge), check_delivery(bridge.settings))
+    return [*of_store, *of_delivery]
+
+
+async def _store(bridge: Bridge) -> list[Finding]:
+    return (await examine(bridge.store)).findings if bridge.store else []

@@ -24,6 +24,9 @@ from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import Origins
 from magento_eventbridge.settings.model import Settings
 
+DATABASE_ANSWERS_WITHIN = 10
+"""Seconds that `doctor` waits for the store's database: people wait for it."""
+
 
 @dataclass
 class Examination:
@@ -36,8 +39,9 @@ class Examination:
 
 
 async def examine(store: LiveStore) -> Examination:
-    """Check a store; a check that needs something that failed is left out."""
+    """Check a store, by a connection of its own; what needs something that failed is left out."""
     examination = Examination()
+    store = store.again(DATABASE_ANSWERS_WITHIN)
     try:
         await _examine(store, examination)
     finally:

@@ -22,6 +22,8 @@ from magento_eventbridge.tls import TlsOptions, tls_context
 Result = TypeVar("Result")
 
 _TRIES = 3
+# In seconds: a busy server may need as long for delivery's statements.
+_LONGEST_SILENCE = 30
 # After these errors the connection is still usable, and the same work may be done again.
 _COLLISIONS = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT}
 
@@ -68,7 +70,7 @@ class DatabaseOptions:
     table_prefix: str = ""
     tls: TlsOptions = field(default_factory=TlsOptions)
     connect_seconds: int = 5
-    silence_seconds: int = 30
+    silence_seconds: int = _LONGEST_SILENCE
     lock_wait_seconds: int = 5
 
     @property
@@ -82,8 +84,8 @@ class DatabaseOptions:
         return f"{self.unix_socket or f'{self.host}:{self.port}'}/{self.database}"
 
 
-def database_options(outbox: OutboxSettings) -> DatabaseOptions:
-    """Convert the settings to the options of a connection."""
+def database_options(outbox: OutboxSettings, silence_seconds: int | None = None) -> DatabaseOptions:
+    """Convert the settings to the options of a connection; None: the default for delivery."""
     return DatabaseOptions(
         host=outbox.host,
         port=outbox.port,
@@ -93,6 +95,7 @@ def database_options(outbox: OutboxSettings) -> DatabaseOptions:
         password=outbox.password.get_secret_value() if outbox.password else "",
         table_prefix=outbox.table_prefix,
         tls=outbox.tls_options,
+        silence_seconds=silence_seconds or _LONGEST_SILENCE,
     )
 
 

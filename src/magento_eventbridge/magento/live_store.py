@@ -74,6 +74,7 @@ class LiveStoreOptions:
         rest_seconds: between a check and one that is asked for, such as after a refused login.
         sockets: of a database server on this machine, where PHP looks for them.
         php: the program that evaluates `env.php` where the bridge cannot; None: none is run.
+        silence_seconds: how long to wait for a database that does not answer; None: as delivery.
     """
 
     check_seconds: float = 5.0
@@ -84,6 +85,7 @@ class LiveStoreOptions:
         "/tmp/mysql.sock",  # noqa: S108
     )
     php: str | None = None
+    silence_seconds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -132,11 +134,10 @@ class LiveStore:
         self._last: tuple[Deployment, StoreRows] | None = None
         self._is_asked = asyncio.Event()
 
-    def again(self) -> "LiveStore":
+    def again(self, silence_seconds: int | None = None) -> "LiveStore":
         """Return the same store with a connection of its own."""
-        return LiveStore(
-            self.root, self._own, self._environment, self.options, read_own=self._read_own
-        )
+        options = replace(self.options, silence_seconds=silence_seconds)
+        return LiveStore(self.root, self._own, self._environment, options, read_own=self._read_own)
 
     def check_again(self) -> None:
         """Let `follow` check at once, and read files even if they seem unchanged.
@@ -254,7 +255,7 @@ class LiveStore:
             raise
 
     async def _opened(self) -> "StoreTables":
-        options = database_options(self.reach()[0].outbox)
+        options = database_options(self.reach()[0].outbox, self.options.silence_seconds)
         if self._tables is None or self._tables.options != options:
             await self.close()
             self._tables = StoreTables(options)

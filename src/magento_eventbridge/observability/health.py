@@ -32,18 +32,24 @@ class CachedCheck(Generic[Result]):
         self._ask = ask
         self._seconds = seconds
         self._lasts = lasts
-        self._checked_at = float("-inf")
+        self._asked_at = self._checked_at = float("-inf")
         self._running: asyncio.Future[Result] | None = None
 
     async def refresh(self) -> None:
-        """Check again, unless the last check was just now; stop waiting after `seconds`."""
+        """Check again, unless the last check was just now; stop waiting after `seconds`.
+
+        A check that has been waited for is not waited for again: everybody learns at once that it
+        is unanswered.
+        """
         if self._running is None:
             if time.monotonic() - self._checked_at < self._lasts:
                 return
             self._running = asyncio.ensure_future(self._ask())
+            self._asked_at = time.monotonic()
         running = self._running
+        patience = self._asked_at + self._seconds - time.monotonic()
         # Not cancelled: the thread or connection that it uses could not be.
-        await asyncio.wait([running], timeout=self._seconds)
+        await asyncio.wait([running], timeout=max(0.0, patience))
         if not running.done():
             self.result, self.fault = None, f"no answer within {self._seconds:.0f} s"
             return

@@ -1,5 +1,6 @@
 """Collect the figures of a bridge for Prometheus."""
 
+import asyncio
 import math
 import os
 import time
@@ -154,8 +155,7 @@ class Metrics(Collector):
 
     async def text(self) -> bytes:
         """Return all metrics in Prometheus's text format 0.0.4."""
-        for delivery in self._deliveries:
-            await delivery.depth.refresh()
+        await asyncio.gather(*(delivery.depth.refresh() for delivery in self._deliveries))
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:

@@ -40,7 +40,8 @@ def routes(context: PageContext) -> list[web.RouteDef]:
 
     async def one(request: web.Request) -> web.StreamResponse:
         queue = context.queue(request.match_info["queue"])
-        letter = await queue.dead_letters.find(int(request.match_info["id"]))
+        dead = await context.letters(queue)
+        letter = await dead.find(int(request.match_info["id"]))
         if letter is None:
             raise web.HTTPNotFound(text="This dead letter no longer exists.")
         route = context.bridge.settings.view(letter.view_id).route()
@@ -72,8 +73,9 @@ async def _page(context: PageContext, request: web.Request) -> web.Response:
     unread: list[tuple[str, QueueError]] = []
     for queue in context.bridge.queues:
         try:
-            groups += await grouped(queue)
-            totals[queue.name] = await queue.dead_letters.count()
+            dead = await context.letters(queue)
+            groups += await grouped(queue.name, dead)
+            totals[queue.name] = await dead.count()
         except QueueError as error:
             unread.append((queue.name, error))
     if unread and not totals:
@@ -109,9 +111,10 @@ async def _list(context: PageContext, request: web.Request) -> web.Response:
     found: list[LetterRow] = []
     count, is_all = 0, True
     if queue:
-        letters = await matching(queue, filter_.matches, _ON_A_PAGE + 1, after=after)
+        dead = await context.letters(queue)
+        letters = await matching(dead, filter_.matches, _ON_A_PAGE + 1, after=after)
         found = [LetterRow.of(letter) for letter in letters]
-        count, is_all = await count_matching(queue, filter_.matches)
+        count, is_all = await count_matching(dead, filter_.matches)
     given = {"queue": queue.name if queue else "", "kind": filter_.kind, "q": filter_.text}
     following = ""
     if len(found) > _ON_A_PAGE:
@@ -142,7 +145,7 @@ async def _chosen_queue(context: PageContext, name: str, filter_: LetterFilter) 
         return context.queue(name)
     for queue in context.bridge.queues:
         with suppress(QueueError):  # that queue's own page reports it
-            if await matching(queue, filter_.matches, 1):
+            if await matching(await context.letters(queue), filter_.matches, 1):
                 return queue
     return next(iter(context.bridge.queues), None)
 
@@ -155,6 +158,7 @@ async def _act(context: PageContext, request: web.Request) -> web.StreamResponse
         return form.get(name, [""])[0]
 
     queue = context.queue(field("queue"))
+    dead = await context.letters(queue)
     action, _, scope = field("act").partition("-")
     filter_ = LetterFilter(field("kind"), field("q"))
     letters: list[int] | None
@@ -163,7 +167,7 @@ async def _act(context: PageContext, request: web.Request) -> web.StreamResponse
             ids = (number(text, LARGEST_ROW) for text in form.get("letter", []))
             letters = [id_ for id_ in ids if id_ is not None]
         case "kind" | "match":
-            letters = [letter.id async for letter in letters_of(queue) if filter_.matches(letter)]
+            letters = [letter.id async for letter in letters_of(dead) if filter_.matches(letter)]
         case "all":
             letters = None
         case _:
@@ -172,13 +176,13 @@ async def _act(context: PageContext, request: web.Request) -> web.StreamResponse
     if letters == []:
         raise web.HTTPSeeOther(_back(back, "none"))
     if action == "redrive":
-        count = await _in_parts(queue.dead_letters.redrive, letters)
+        count = await _in_parts(dead.redrive, letters)
         context.record(request, "redrove %d of %s", count, queue.name)
         raise web.HTTPSeeOther(_back(back, f"{count}-redriven"))
     if action != "drop":
         raise web.HTTPBadRequest(text="Name the action: redrive or drop.")
     if field("confirmed") != "yes":
-        count = await queue.dead_letters.count() if letters is None else len(letters)
+        count = await dead.count() if letters is None else len(letters)
         return context.page(
             request,
             "confirm_drop.html",
@@ -191,7 +195,7 @@ async def _act(context: PageContext, request: web.Request) -> web.StreamResponse
             back=_back(back, ""),
             letters=letters if scope == "selected" else [],
         )
-    count = await _in_parts(queue.dead_letters.drop, letters)
+    count = await _in_parts(dead.drop, letters)
     context.record(request, "dropped %d of %s", count, queue.name)
     raise web.HTTPSeeOther(_back(back, f"{count}-dropped"))
 
@@ -217,6 +221,7 @@ async def _download(context: PageContext, request: web.Request) -> web.StreamRes
     """Send the captures, one a line, in the format of `replay`."""
     filter_ = LetterFilter(request.query.get("kind", ""), request.query.get("q", ""))
     queue = context.queue(request.query.get("queue", ""))
+    dead = await context.letters(queue)
     response = web.StreamResponse(
         headers={
             "Content-Type": "application/x-ndjson",
@@ -224,7 +229,7 @@ async def _download(context: PageContext, request: web.Request) -> web.StreamRes
         }
     )
     await response.prepare(request)
-    async for letter in letters_of(queue):
+    async for letter in letters_of(dead):
         if filter_.matches(letter):
             await response.write(letter.body.replace(b"\n", b" ") + b"\n")
     await response.write_eof()

@@ -50,7 +50,7 @@ async def _letters(
     unread: list[str] = []
     for queue in context.bridge.queues:
         try:
-            letters = await matching(queue, filter_.matches, _MOST_LETTERS)
+            letters = await matching(await context.letters(queue), filter_.matches, _MOST_LETTERS)
         except QueueError:
             unread.append(queue.name)
             continue
