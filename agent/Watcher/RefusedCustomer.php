@@ -53,6 +53,11 @@ class RefusedCustomer implements WatcherInterface, ResettableInterface
     private $recorder;
 
     /**
+     * @var ObservedEvents
+     */
+    private $events;
+
+    /**
      * Name of the form that is being handled; null if there is none.
      *
      * @var string|null
@@ -78,17 +83,20 @@ class RefusedCustomer implements WatcherInterface, ResettableInterface
      * @param Session $session
      * @param ExecutionContext $execution
      * @param CaptureRecorder $recorder
+     * @param ObservedEvents $events
      */
     public function __construct(
         MessageManager $messages,
         Session $session,
         ExecutionContext $execution,
-        CaptureRecorder $recorder
+        CaptureRecorder $recorder,
+        ObservedEvents $events
     ) {
         $this->messages = $messages;
         $this->session = $session;
         $this->execution = $execution;
         $this->recorder = $recorder;
+        $this->events = $events;
     }
 
     /**
@@ -163,6 +171,7 @@ class RefusedCustomer implements WatcherInterface, ResettableInterface
             $this->form = $action;
             $this->former = $this->messages->getMessages()->getErrors();
             $this->count = 0;
+            $this->events->add(self::RESPONSE);
         }
     }
 

@@ -50,24 +50,32 @@ class VanishedCart implements WatcherInterface
     private $buffer;
 
     /**
+     * @var ObservedEvents
+     */
+    private $events;
+
+    /**
      * @param SnapshotInterface $snapshots
      * @param ObjectStates $states
      * @param ExecutionContext $execution
      * @param CaptureRecorder $recorder
      * @param TransactionBuffer $buffer
+     * @param ObservedEvents $events
      */
     public function __construct(
         SnapshotInterface $snapshots,
         ObjectStates $states,
         ExecutionContext $execution,
         CaptureRecorder $recorder,
-        TransactionBuffer $buffer
+        TransactionBuffer $buffer,
+        ObservedEvents $events
     ) {
         $this->snapshots = $snapshots;
         $this->states = $states;
         $this->execution = $execution;
         $this->recorder = $recorder;
         $this->buffer = $buffer;
+        $this->events = $events;
     }
 
     /**
@@ -83,6 +91,7 @@ class VanishedCart implements WatcherInterface
         $state = $this->states->of($cart);
         if ($event === self::MERGED) {
             $state->isMerged = true;
+            $this->events->add(self::SAVED);
         } elseif ($event !== self::SAVED) {
             $this->removeItems($cart);
         } elseif ($state->isMerged && !$cart->getData('is_active')) {

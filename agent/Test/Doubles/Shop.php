@@ -11,6 +11,7 @@ use Magento\Framework\App\ResourceConnection;
 use Magento\Framework\App\State;
 use Magento\Framework\DataObject;
 use Magento\Framework\Event;
+use Magento\Framework\Event\Config\Data;
 use Magento\Framework\Event\Observer;
 use Magento\Framework\HTTP\Header;
 use Magento\Framework\MessageQueue\ConnectionTypeResolver;
@@ -123,6 +124,13 @@ class Shop
     public $captures;
 
     /**
+     * Magento's list of observers.
+     *
+     * @var Data
+     */
+    public $observers;
+
+    /**
      * @var TransactionBuffer
      */
     public $buffer;
@@ -157,6 +165,7 @@ class Shop
         $this->state = new State();
         $this->log = new Log();
         $this->objects = new Objects();
+        $this->observers = new Data();
         $this->fence = new Fence($this->log);
         $this->encoder = new CaptureEncoder($this->fence);
         // The tests of locks wait as long.
@@ -288,6 +297,9 @@ class Shop
      */
     public function dispatch(string $name, array $data = []): void
     {
+        if (!in_array($name, Wiring::events(), true) && !isset($this->observers->merged[$name])) {
+            return;
+        }
         $names = array_map('spl_object_hash', $this->watchers);
         $watchers = new Watchers($this->objects, $this->toggles, $names, Wiring::prepares());
         $gate = $this->gateTo(array_combine($names, $this->watchers) + [Watchers::class => $watchers]);

@@ -507,6 +507,21 @@ namespace Magento\Sales\Model\Order\Shipment {
     }
 }
 
+namespace Magento\Framework\Event\Config {
+    class Data
+    {
+        /**
+         * @var array[]
+         */
+        public $merged = [];
+
+        public function merge(array $config)
+        {
+            $this->merged = array_replace_recursive($this->merged, $config);
+        }
+    }
+}
+
 namespace Magento\Framework\Lock {
     interface LockManagerInterface
     {

@@ -19,6 +19,7 @@ use MagentoEventBridge\Agent\Test\Doubles\Shop;
 use MagentoEventBridge\Agent\Watcher\AdminToken;
 use MagentoEventBridge\Agent\Watcher\CronRun;
 use MagentoEventBridge\Agent\Watcher\DispatchedEvent;
+use MagentoEventBridge\Agent\Watcher\ObservedEvents;
 use MagentoEventBridge\Agent\Watcher\RefusedCustomer;
 use MagentoEventBridge\Agent\Watcher\RevokedToken;
 use MagentoEventBridge\Agent\Watcher\SignUp;
@@ -440,7 +441,13 @@ class DispatchedEventTest extends TestCase
 
     private function refusedCustomer(ManagerInterface $messages): RefusedCustomer
     {
-        $watcher = new RefusedCustomer($messages, $this->session, $this->shop->execution, $this->shop->recorder);
+        $watcher = new RefusedCustomer(
+            $messages,
+            $this->session,
+            $this->shop->execution,
+            $this->shop->recorder,
+            new ObservedEvents($this->shop->observers)
+        );
         $this->shop->watchers[self::ROUTE] = $watcher;
         $this->shop->watchers[self::LOGIN] = $watcher;
         $this->shop->watchers[self::RESPONSE] = $watcher;

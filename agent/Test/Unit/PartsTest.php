@@ -16,6 +16,7 @@ use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
 use MagentoEventBridge\Agent\State\StoredRow;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
 use MagentoEventBridge\Agent\Test\Doubles\StoredModel;
+use MagentoEventBridge\Agent\Watcher\ObservedEvents;
 use MagentoEventBridge\Agent\Watcher\OrderAddress;
 use MagentoEventBridge\Agent\Watcher\ShipmentComment;
 use MagentoEventBridge\Agent\Watcher\VanishedCart;
@@ -181,7 +182,8 @@ class PartsTest extends TestCase
             $this->shop->states,
             $this->shop->execution,
             $this->shop->recorder,
-            $this->shop->buffer
+            $this->shop->buffer,
+            new ObservedEvents($this->shop->observers)
         );
         foreach (['sales_quote_merge_after', 'sales_quote_save_after', 'sales_quote_delete_before'] as $event) {
             $this->shop->watchers[$event] = $watcher;

@@ -14,6 +14,7 @@ use MagentoEventBridge\Agent\Handover\AfterResponse;
 use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Test\Doubles\Cache;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
+use MagentoEventBridge\Agent\Watcher\ObservedEvents;
 use MagentoEventBridge\Agent\Watcher\RefusedCustomer;
 use PHPUnit\Framework\TestCase;
 
@@ -49,7 +50,13 @@ class ResetTest extends TestCase
         $shop->state->area = 'frontend';
         $messages = $this->createMock(ManagerInterface::class);
         $messages->method('getMessages')->willReturn(new DataObject(['errors' => []]));
-        $refused = new RefusedCustomer($messages, new Session(), $shop->execution, $shop->recorder);
+        $refused = new RefusedCustomer(
+            $messages,
+            new Session(),
+            $shop->execution,
+            $shop->recorder,
+            new ObservedEvents($shop->observers)
+        );
         $request = new DataObject(['full_action_name' => 'customer_ajax_login', 'content' => '{}']);
         $refused->on('controller_action_predispatch_customer', new DataObject(['request' => $request]));
         $refused->_resetState();

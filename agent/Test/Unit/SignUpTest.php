@@ -13,6 +13,7 @@ use MagentoEventBridge\Agent\Snapshot\Customer;
 use MagentoEventBridge\Agent\Snapshot\NewCustomer;
 use MagentoEventBridge\Agent\Test\Doubles\CustomerModel;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
+use MagentoEventBridge\Agent\Watcher\ObservedEvents;
 use MagentoEventBridge\Agent\Watcher\RefusedCustomer;
 use MagentoEventBridge\Agent\Watcher\SignUp;
 use PHPUnit\Framework\TestCase;
@@ -42,7 +43,13 @@ class SignUpTest extends TestCase
         $this->shop->watchers['customer_save_before'] = $signUps;
         $this->shop->watchers['customer_save_after'] = $signUps;
         $messages = $this->createMock(ManagerInterface::class);
-        $refused = new RefusedCustomer($messages, new Session(), $this->shop->execution, $this->shop->recorder);
+        $refused = new RefusedCustomer(
+            $messages,
+            new Session(),
+            $this->shop->execution,
+            $this->shop->recorder,
+            new ObservedEvents($this->shop->observers)
+        );
         $gate = $this->shop->gateTo([RefusedCustomer::class => $refused, SignUp::class => $signUps]);
         $this->plugin = new CaptureRefusedCustomer($gate);
     }
