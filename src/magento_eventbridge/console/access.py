@@ -4,13 +4,13 @@ import asyncio
 import hashlib
 import hmac
 import logging
+import re
 import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from pydantic import SecretStr
@@ -25,6 +25,8 @@ CSRF_FIELD = "csrf"
 PROXY_SECRET_HEADER = "X-Console-Secret"  # noqa: S105  a name
 
 _LONGEST_USER = 100
+# The Host header: an IPv6 address in brackets, or a name or IPv4 address; and perhaps a port.
+_HOST = re.compile(r"(\[[\w:.%]+\]|[\w.-]+)(?::\d{1,5})?", re.ASCII)
 
 
 class AccessError(Exception):
@@ -160,7 +162,7 @@ class Access:
             AccessError: another site may have sent it.
         """
         origin = request.headers.get("Origin")
-        is_ours = origin in (None, "null") or urlsplit(origin or "").netloc == request.host
+        is_ours = origin in (None, "null") or str(origin).partition("://")[2] == request.host
         if not is_ours or not hmac.compare_digest(token.encode(), session.csrf.encode()):
             raise AccessError(
                 "The form is no longer valid: the page was open for long, or the bridge has been "
@@ -187,10 +189,10 @@ class Access:
 
     def _check_host(self, request: web.Request) -> None:
         """Refuse unknown host names: another site may have pointed its own name here."""
-        try:
-            name = (urlsplit(f"//{request.host}").hostname or "").rstrip(".")
-        except ValueError:
-            name = request.host
+        parts = _HOST.fullmatch(request.host)
+        if parts is None:
+            raise web.HTTPBadRequest(text="The request names no server: its Host header is wrong.")
+        name = parts[1].strip("[]").lower().rstrip(".")
         if name == "localhost" or name in {known.lower() for known in self._settings.hosts}:
             return
         try:

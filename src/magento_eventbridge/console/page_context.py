@@ -134,7 +134,9 @@ class PageContext:
     ) -> web.Response:
         """Render a template as a response."""
         text = self.part(template, request=request, **context)
-        return web.Response(text=text, status=status, content_type="text/html")
+        # Addresses and headers may hold bytes that are no text.
+        body = text.encode(errors="replace")
+        return web.Response(body=body, status=status, content_type="text/html", charset="utf-8")
 
     def part(self, template: str, request: web.Request | None = None, **context: Any) -> str:
         """Render a template as text."""

@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from magento_eventbridge.bridge.bridge import Bridge
@@ -70,7 +71,7 @@ class Console:
         access = Access(self._options, self._links)
         self._context = PageContext(bridge, access, examine, archive)
         app = web.Application(
-            middlewares=[self._guard, self._explain_errors], client_max_size=1_000_000
+            middlewares=[self._explain_errors, self._guard], client_max_size=1_000_000
         )
         app.router.add_static("/static", _STATIC)
         for page in (
@@ -167,13 +168,14 @@ class Console:
 
         Raises:
             AccessError: the request must be refused.
+            web.HTTPBadRequest: its Host header or its form cannot be read.
         """
         access = self._context.access
         session = access.session_of(request)
         request[SESSION] = session
         is_reading = request.method in ("GET", "HEAD")
         if not is_reading:
-            form = await request.post()
+            form = await _posted(request)
             access.check_form(request, session, str(form.get(CSRF_FIELD, "")))
         if session.user or request.path in _OPEN_PATHS:
             if not is_reading and not session.may_act and request.path not in _READERS_FORMS:
@@ -200,7 +202,8 @@ class Console:
             if message == f"{error.status}: {error.reason}":
                 message = _UNEXPLAINED.get(error.status, message)
         except (QueueError, JournalError) as error:
-            message = f"{error}."
+            message = str(error)
+            message = f"{message[:1].upper()}{message[1:]}."
         except ConnectionResetError:
             raise  # the browser has disconnected
         except Exception as error:
@@ -213,6 +216,15 @@ class Console:
 
     async def _end_tails(self, _: web.Application) -> None:
         self._context.is_closing = True
+
+
+async def _posted(request: web.Request) -> Mapping[str, object]:
+    try:
+        return await request.post()
+    except web.HTTPException:
+        raise  # it is too large
+    except (ValueError, LookupError, HttpProcessingError):
+        raise web.HTTPBadRequest(text="The form cannot be read.") from None
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
