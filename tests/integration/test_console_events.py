@@ -159,9 +159,7 @@ async def test_a_database_that_hangs_holds_up_no_page_and_no_other_queue(
             for path in ("/dead-letters/outbox/1", "/dead-letters?queue=outbox&q=1"):
                 async with http.get(path) as answer:
                     assert answer.status == 503
-                    assert "cannot be read now" in html.unescape(
-                        await answer.text()
-                    )
+                    assert "cannot be read now" in html.unescape(await answer.text())
             form = {"queue": "outbox", "act": "redrive-all"}
             assert "The queue 'outbox' cannot" in html.unescape(
                 (await _post(http, "/dead-letters", form))[1]

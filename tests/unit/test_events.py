@@ -26,7 +26,7 @@ from magento_eventbridge.events import (
     parse,
 )
 from magento_eventbridge.events.order import Order
-from tests.support.programs import program
+from tests.support.typescript import compiler_says
 
 PROJECT = Path(__file__).parents[2]
 Json = dict[str, Any]
@@ -304,16 +304,7 @@ export const sample: OrderPlaced = %s;
 
 def _tsc(folder: Path, text: str) -> str:
     (folder / "use.ts").write_text(text)
-    ran = subprocess.run(
-        [program("tsc", "node-typescript"), "--strict", "--noEmit", "--target", "es2020", "use.ts"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
-    assert (ran.returncode == 0) == (not ran.stdout)
-    return ran.stdout
+    return compiler_says(folder / "use.ts")
 
 
 @pytest.mark.external
