@@ -4,6 +4,9 @@ Until the packages are published, anyone may register their names at a package i
 a checkout. A release that publishes them sets `PUBLISHED` and runs `make docs`.
 """
 
+import sys
+from pathlib import Path
+
 PUBLISHED = False
 """Whether the packages are at PyPI and npm, published by this project: a release sets it."""
 
@@ -28,6 +31,15 @@ def pip_install(extra: str = "", *, upgrade: bool = False, published: bool = PUB
     name = "magento-eventbridge" if published else "."
     install = "pip install --upgrade" if upgrade else "pip install"
     return f"{install} '{name}[{extra}]'" if extra else f"{install} {name}"
+
+
+def add_extra(extra: str, *, published: bool = PUBLISHED) -> str:
+    """Return how to add an extra to the environment that runs this program, for messages."""
+    pip = Path(sys.executable).with_name("pip")
+    command = pip_install(extra, published=published)
+    if pip.exists():
+        command = str(pip) + command.removeprefix("pip")
+    return command if published else f"{command}, in the checkout's folder"
 
 
 def pip_install_events(*, published: bool = PUBLISHED) -> str:

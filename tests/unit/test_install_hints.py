@@ -2,13 +2,19 @@
 
 import re
 import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
 from tools import generate_docs
 
 from magento_eventbridge import install_hints
-from magento_eventbridge.install_hints import agent_install, pip_install, pip_install_events
+from magento_eventbridge.install_hints import (
+    add_extra,
+    agent_install,
+    pip_install,
+    pip_install_events,
+)
 
 PROJECT = Path(__file__).parents[2]
 
@@ -26,6 +32,14 @@ def test_published_packages_are_installed_by_name():
     assert "composer require magento-eventbridge/module-agent" in agent_install(
         "/shop", published=True
     )
+
+
+def test_a_message_names_the_pip_of_the_environment_that_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert add_extra("otel", published=False) == "pip install '.[otel]', in the checkout's folder"
+    (tmp_path / "pip").touch()
+    wanted = f"{tmp_path}/pip install 'magento-eventbridge[otel]'"
+    assert add_extra("otel", published=True) == wanted
 
 
 def test_make_docs_changes_the_hints_of_every_page(monkeypatch):

@@ -7,7 +7,7 @@ from typing import Any
 
 from magento_eventbridge.aws.arns import RegionError, partition, region_of
 from magento_eventbridge.errors import BridgeError
-from magento_eventbridge.install_hints import pip_install
+from magento_eventbridge.install_hints import add_extra
 
 
 class EndpointError(BridgeError):
@@ -52,7 +52,7 @@ def global_endpoint(endpoint_id: str, region: str, profile: str | None = None) -
     except ImportError:
         raise EndpointError(
             f"options.endpoint_id needs awscrt, which signs for several regions: "
-            f"{pip_install('global-endpoints')}"
+            f"{add_extra('global-endpoints')}"
         ) from None
     import botocore.session
     from botocore.exceptions import BotoCoreError

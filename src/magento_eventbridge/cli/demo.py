@@ -23,7 +23,7 @@ from magento_eventbridge.cli.output import out
 from magento_eventbridge.demo import store_day
 from magento_eventbridge.demo.custom_bus import CustomBus, ScriptedReply, custom_bus_in_thread
 from magento_eventbridge.inlets.client import HandOverError, hand_over
-from magento_eventbridge.install_hints import pip_install
+from magento_eventbridge.install_hints import add_extra
 
 NAME = "demo"
 EXAMPLE = "magento-eventbridge demo"
@@ -260,7 +260,7 @@ def _local_aws() -> Iterator[str]:
     try:
         from moto.server import ThreadedMotoServer
     except ImportError:
-        raise typer.BadParameter(f"the demo needs moto: {pip_install('demo')}") from None
+        raise typer.BadParameter(f"the demo needs moto: {add_extra('demo')}") from None
     # The stand-in logs each request, between the lines of the demo.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

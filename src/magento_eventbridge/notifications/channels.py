@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from magento_eventbridge.errors import BridgeError
-from magento_eventbridge.install_hints import pip_install
+from magento_eventbridge.install_hints import add_extra
 from magento_eventbridge.notifications.apart import run_apart
 from magento_eventbridge.notifications.message import Message
 
@@ -228,7 +228,7 @@ class Apprise:
             from apprise import Apprise as Library  # noqa: PLC0415
         except ImportError:
             raise NotificationError(
-                f"notifications.apprise_urls needs the extra 'apprise': {pip_install('apprise')}"
+                f"notifications.apprise_urls needs the extra 'apprise': {add_extra('apprise')}"
             ) from None
         # Its log contains addresses, which are secrets.
         logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from magento_eventbridge import __version__
 from magento_eventbridge.delivery.observer import Call, Settlement
 from magento_eventbridge.delivery.verdicts import Fate
-from magento_eventbridge.install_hints import pip_install
+from magento_eventbridge.install_hints import add_extra
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
@@ -106,4 +106,4 @@ class Tracing:
 
 
 def _missing() -> TracingError:
-    return TracingError(f"needs the extra 'otel': {pip_install('otel')}")
+    return TracingError(f"needs the extra 'otel': {add_extra('otel')}")

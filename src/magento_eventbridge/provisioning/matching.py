@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from magento_eventbridge.aws.clients import AwsError, Clients
-from magento_eventbridge.install_hints import pip_install
+from magento_eventbridge.install_hints import add_extra
 
 Json = dict[str, Any]
 
@@ -43,7 +43,7 @@ def matches_here(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
         from moto.events.models import EventPattern
     except ImportError:
         raise MatcherMissingError(
-            f"matching on this machine needs moto: {pip_install('rules')}"
+            f"matching on this machine needs moto: {add_extra('rules')}"
         ) from None
     matcher = EventPattern.load(json.dumps(pattern))
     return any(matcher.matches_event(plain) for plain in _laid_out(event))
