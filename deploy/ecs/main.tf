@@ -201,7 +201,7 @@ resource "aws_ecs_task_definition" "bridge" {
     readonlyRootFilesystem = true
     stopTimeout            = 60
     environment = [for name, value in merge({
-      MAGENTO_EVENTBRIDGE_OPTIONS__REGION    = data.aws_region.here.name
+      MAGENTO_EVENTBRIDGE_OPTIONS__REGION    = data.aws_region.here.id
       MAGENTO_EVENTBRIDGE_OPTIONS__SOURCE    = var.event_source
       MAGENTO_EVENTBRIDGE_OPTIONS__EVENT_BUS = var.bus_arn
       MAGENTO_EVENTBRIDGE_OUTBOX__ENABLED    = "true"
@@ -233,7 +233,7 @@ resource "aws_ecs_task_definition" "bridge" {
       logDriver = "awslogs"
       options = {
         awslogs-group         = aws_cloudwatch_log_group.bridge.name
-        awslogs-region        = data.aws_region.here.name
+        awslogs-region        = data.aws_region.here.id
         awslogs-stream-prefix = "bridge"
       }
     }
