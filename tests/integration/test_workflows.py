@@ -33,6 +33,17 @@ def test_workflows_are_valid_by_githubs_schema():
     )
 
 
+def test_the_forms_for_issues_are_valid_by_githubs_schema():
+    config, *forms = sorted((PROJECT / ".github/ISSUE_TEMPLATE").iterdir(), key=_is_form)
+    schema = ("--builtin-schema", "vendor.github-issue-config")
+    _run(BIN / "check-jsonschema", *schema, config)
+    _run(BIN / "check-jsonschema", "--builtin-schema", "vendor.github-issue-forms", *forms)
+
+
+def _is_form(path: Path) -> bool:
+    return path.name != "config.yml"
+
+
 def test_zizmor_finds_nothing():
     _run(BIN / "zizmor", "--offline", "--persona=pedantic", ".github")
 
