@@ -66,9 +66,12 @@ def test_the_tests_find_each_program_that_they_need():
     installed = set(packages.split())
     tests = "\n".join(path.read_text() for path in (PROJECT / "tests").rglob("*.py"))
     needed = set(re.findall(r'program\(\s*"[\w-]+", "([\w-]+)"', tests))
+    needed |= set(re.findall(r'library\(\w+, "([\w-]+)"', tests))
     needed |= set(re.findall(r'^_PACKAGE = "([\w-]+)"$', tests, re.MULTILINE))
-    assert {"faketime", "mariadb-server", "rabbitmq-server"} <= needed
+    assert {"faketime", "galera-4", "mariadb-server", "rabbitmq-server"} <= needed
     assert needed - installed - OF_THE_RUNNER - OF_SETUP_PHP == {"erlang-base"}  # with RabbitMQ
+    (extensions,) = re.findall(r"extensions: (.*)\n", text)
+    assert set(re.findall(r'php\("(\w+)"', tests)) <= set(extensions.split(", "))
 
 
 def _dependencies(folder: Path, *, open_requests: str) -> str:
