@@ -303,8 +303,10 @@ class TransactionBufferTest extends TestCase
 
             return true;
         });
+        $statement->method('rowCount')->willReturn(1);
         $this->shop->database->pdo = $this->createStub(\PDO::class);
         $this->shop->database->pdo->method('inTransaction')->willReturn(true);
+        $this->shop->database->pdo->method('getAttribute')->willReturn('10.11.6-MariaDB');
         $this->shop->database->pdo->method('prepare')->willReturn($statement);
         $this->shop->database->begin();
         $this->add('a');
