@@ -27,14 +27,8 @@ class Statements
     private const SHORTEN = 'SET @eventbridge_table_wait = @@SESSION.lock_wait_timeout,'
         . ' @eventbridge_row_wait = @@SESSION.innodb_lock_wait_timeout,'
         . ' SESSION lock_wait_timeout = %1$d, SESSION innodb_lock_wait_timeout = %1$d';
-
-    /**
-     * A new session, after the former one was lost, has no such values.
-     */
-    private const RESTORE = 'SET SESSION lock_wait_timeout'
-        . ' = IFNULL(CAST(@eventbridge_table_wait AS UNSIGNED), @@GLOBAL.lock_wait_timeout),'
-        . ' SESSION innodb_lock_wait_timeout'
-        . ' = IFNULL(CAST(@eventbridge_row_wait AS UNSIGNED), @@GLOBAL.innodb_lock_wait_timeout)';
+    private const RESTORE = 'SET SESSION lock_wait_timeout = @eventbridge_table_wait,'
+        . ' SESSION innodb_lock_wait_timeout = @eventbridge_row_wait';
 
     /**
      * @var int
@@ -60,32 +54,60 @@ class Statements
     {
         $session = $this->session($connection);
         $isInTransaction = $session !== null && $session->inTransaction();
-        $execute = function (string $sql, array $values = []) use ($connection, $session, $isInTransaction): int {
-            if (!$isInTransaction) {
-                return $connection->query($sql, $values)->rowCount();
-            }
-            $statement = $session->prepare($sql);
-            $statement->execute($values);
+        if ($session !== null && !$this->isMariaDb($session)) {
+            return $this->writeToMySql($connection, $session, $isInTransaction, $statements);
+        }
+        $counts = [];
+        foreach ($statements as list($sql, $values)) {
+            $bounded = sprintf(self::MARIADB, $this->lockSeconds, $sql);
+            $counts[] = $isInTransaction
+                ? $this->execute($session, $bounded, $values)
+                : $connection->query($bounded, $values)->rowCount();
+        }
 
-            return $statement->rowCount();
-        };
-        $isMySql = $session !== null && !$this->isMariaDb($session);
-        if ($isMySql) {
-            $execute(sprintf(self::SHORTEN, $this->lockSeconds));
+        return $counts;
+    }
+
+    /**
+     * Executes statements that write, with the settings of their session changed.
+     *
+     * @param AdapterInterface $connection
+     * @param \PDO $session
+     * @param bool $isInTransaction otherwise Magento may connect again for the first statement
+     * @param array[] $statements
+     * @return int[]
+     */
+    private function writeToMySql(
+        AdapterInterface $connection,
+        \PDO $session,
+        bool $isInTransaction,
+        array $statements
+    ): array {
+        $shorten = sprintf(self::SHORTEN, $this->lockSeconds);
+        if ($isInTransaction) {
+            $this->execute($session, $shorten);
+        } else {
+            $connection->query($shorten);
+            $session = $this->session($connection);
         }
         try {
             $counts = [];
             foreach ($statements as list($sql, $values)) {
-                $bounded = $isMySql ? $sql : sprintf(self::MARIADB, $this->lockSeconds, $sql);
-                $counts[] = $execute($bounded, $values);
+                $counts[] = $this->execute($session, $sql, $values);
             }
 
             return $counts;
         } finally {
-            if ($isMySql) {
-                $execute(self::RESTORE);
-            }
+            $this->execute($session, self::RESTORE);
         }
+    }
+
+    private function execute(\PDO $session, string $sql, array $values = []): int
+    {
+        $statement = $session->prepare($sql);
+        $statement->execute($values);
+
+        return $statement->rowCount();
     }
 
     /**

@@ -284,6 +284,7 @@ class TransactionBufferTest extends TestCase
         $this->add('lost');
         $this->shop->database->pdo = $this->createStub(\PDO::class);
         $this->shop->database->pdo->method('inTransaction')->willReturn(false);
+        $this->shop->database->pdo->method('getAttribute')->willReturn('10.11.6-MariaDB');
         $this->shop->database->begin();
         $this->add('committed at once');
         $this->shop->database->commit();
