@@ -139,7 +139,7 @@ async def test_redrive_brings_dead_letters_to_the_bus(tmp_path: Path) -> None:
         await groups.locator("tbody th a").click()
         await expect(main).to_contain_text("Unknown Magento event")
         await page.get_by_role("button", name="Drop…").click()
-        await expect(page.locator("h1")).to_have_text("Drop 1 dead letter?")
+        await expect(page.locator("h1")).to_have_text("Drop 1 dead letter of sqlite?")
         await page.click("text=Keep them")
         await expect(groups).to_have_count(1)
         await groups.get_by_role("button", name="Redrive selected").click()

@@ -100,6 +100,39 @@ async def test_destinations_and_views_are_linked_wherever_they_are_named(tmp_pat
             assert "/views/2" in await _text(http, path, "/views/2"), path
 
 
+async def test_a_dry_run_and_a_bus_that_refuses_a_type_are_called_by_what_they_are(
+    tmp_path: Path,
+) -> None:
+    def script(_: int, entries: list[dict[str, Any]]) -> Behaviour:
+        denied = (at for at, one in enumerate(entries) if one["DetailType"] == "CartProductAdded")
+        return Take(dict.fromkeys(denied, "AccessDeniedException"))
+
+    spared = {"options": {"event_bus": BUS, "dry_run_mode": True}}
+    settings = {"stores": {"1": {"options": {"event_bus": BUS}}, "2": spared}}
+    added = recorded.of("cart-add", "sales_quote_item_save_after")
+    placed, dry = (recorded.again(_orders(1)[0], store_id=view) for view in (1, 2))
+    async with _running(tmp_path, script, **settings) as (http, bridge, endpoint):
+        names = {str(one): one.dry_run for one in bridge.destinations if one.event_bus == BUS}
+        real, dry_run = sorted(names, key=names.__getitem__)
+        assert dry_run == f"{real} (dry run)"
+        page = f"/destinations?name={quote(real)}"
+        await bridge.send_again([_body(dry)])
+        assert f">{dry_run}</a>" in _plain(await _text(http, f"/events/{dry['id']}", "delivered"))
+        text = await _text(http, page)
+        assert "none since the start" in text and "Dry run" not in text
+        assert "nothing is sent" in await _text(http, f"/destinations?name={quote(dry_run)}")
+        await bridge.send_again([_body(recorded.again(added, store_id=1)), _body(placed)])
+        await endpoint.until_taken(1)
+        assert "Partly parked" in await _text(http, page, "1 event parked")
+        assert '"verdict parked">partly parked' in await _text(http, "/destinations")
+    assert [entry["DetailType"] for entry in endpoint.taken] == ["OrderPlaced"]
+
+
+def _plain(page: str) -> str:
+    """Return a page without its marks for line breaks."""
+    return re.sub("<wbr>|</?span[^>]*>", "", html.unescape(page))
+
+
 async def test_a_views_page_shows_settings_switches_and_events(tmp_path: Path) -> None:
     placed = recorded.again(_orders(1)[0], store_id=2)
     async with _running(tmp_path, **_settings()) as (http, bridge, endpoint):

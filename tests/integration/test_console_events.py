@@ -292,7 +292,8 @@ async def test_dead_letters_are_listed_by_page_and_acted_on_by_filter(tmp_path: 
             assert json.loads(await answer.text())["id"] == special["id"]
         form = {"queue": "sqlite", "q": "event_of_tomorrow", "list": "yes"}
         _, page = await _post(http, "/dead-letters", {**form, "act": "drop-match"})
-        assert "Drop 60 dead letters?" in page
+        assert "Drop 60 dead letters of sqlite?" in page
+        assert "/dead-letters.ndjson?queue=sqlite&amp;kind=&amp;q=event_of_tomorrow" in page
         confirmed = {**form, "act": "drop-match", "confirmed": "yes"}
         where, _ = await _post(http, "/dead-letters", confirmed)
         assert where == "/dead-letters?queue=sqlite&kind=&q=event_of_tomorrow&done=60-dropped"

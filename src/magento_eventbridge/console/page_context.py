@@ -39,6 +39,9 @@ SESSION = web.RequestKey("session", Session)
 _FAULTS_COUNT_FOR = 60.0
 _FAULTS_READ = 10
 
+PARTLY_PARKED = "partly parked"
+"""The state of a destination that refuses a kind of events, and takes all others."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -47,7 +50,6 @@ class DestinationRow:
     """A destination in a list, with what all queues report of it."""
 
     name: str
-    is_dry_run: bool
     waiting: int = 0
     problem: str | None = None
     is_parked: bool = False
@@ -68,7 +70,7 @@ class DestinationRow:
     @property
     def verdict(self) -> str:
         """The verdict whose mark stands for the state."""
-        if self.is_parked:
+        if self.is_parked or (self.refused and not self.problem):
             return "parked"
         if self.problem:
             return "waiting"
@@ -77,6 +79,8 @@ class DestinationRow:
     @property
     def state(self) -> str:
         """The state in words."""
+        if self.refused and not self.problem:
+            return PARTLY_PARKED
         words = {"delivered": "takes events", "off": "no events since the start"}
         return words.get(self.verdict, self.verdict)
 
@@ -209,12 +213,11 @@ class PageContext:
     def destination_rows(self) -> list[DestinationRow]:
         """Return every destination once: those that have had events, and those of the settings."""
         rows = {
-            str(one): DestinationRow(str(one), one.dry_run)
-            for one in sorted(self.bridge.destinations, key=str)
+            str(one): DestinationRow(str(one)) for one in sorted(self.bridge.destinations, key=str)
         }
         for status in self.statuses():
             name = str(status.destination)
-            row = rows.get(name) or DestinationRow(name, status.destination.dry_run)
+            row = rows.get(name) or DestinationRow(name)
             rows[name] = row.with_status(status)
         return list(rows.values())
 

@@ -62,7 +62,9 @@ class Destination:
         where = f"bus '{self.event_bus or 'default'}' in {self.region}"
         if self.endpoint_id:
             where += f" by global endpoint {self.endpoint_id}"
-        return f"{where} at {self.endpoint_url}" if self.endpoint_url else where
+        if self.endpoint_url:
+            where += f" at {self.endpoint_url}"
+        return f"{where} (dry run)" if self.dry_run else where
 
 
 @dataclass(frozen=True)

@@ -117,8 +117,6 @@ def _views(reading: Reading) -> Iterator[Finding]:
         on = len(EVENTS) - len(route.switched_off)
         source = f"source {route.source} ({_source_origin(reading, view.id)})"
         message = f"{source}, {route.destination}, {on} of {len(EVENTS)} events on"
-        if route.destination.dry_run:
-            message += ", dry run"
         yield Finding(f"store view {view.id} '{view.code}'", "ok" if on else "warn", message)
 
 

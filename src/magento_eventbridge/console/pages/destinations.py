@@ -10,7 +10,7 @@ from aiohttp import web
 from magento_eventbridge.aws.credentials import CredentialsInUse
 from magento_eventbridge.console import charts
 from magento_eventbridge.console.bridge_status import problems_of
-from magento_eventbridge.console.page_context import PageContext
+from magento_eventbridge.console.page_context import PARTLY_PARKED, PageContext
 from magento_eventbridge.delivery.reasons import Explanation, explain
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination
 from magento_eventbridge.journal.archive import Counts, JournalError
@@ -95,6 +95,7 @@ async def _values(context: PageContext, request: web.Request, name: str) -> dict
         "refused": [refused for status in statuses for refused in status.refused],
         "offset": now - time.monotonic(),
         "credentials": _credentials(context, known),
+        "partly_parked": PARTLY_PARKED,
         "journal_fault": "",
         "width": charts.WIDTH,
         "height": charts.HEIGHT,
