@@ -252,6 +252,17 @@ async def test_a_test_event_really_goes_to_the_bus(tmp_path: Path) -> None:
         assert watched.complaints == []
 
 
+async def test_the_button_of_a_form_that_takes_a_while_says_what_to_do(tmp_path: Path) -> None:
+    unreachable = {"OUTBOX__ENABLED": "1", "OUTBOX__PORT": "9"}
+    async with _opened(tmp_path, **unreachable) as (watched, bridge, _):
+        page = watched.page
+        await page.goto("/audit")
+        await page.get_by_role("button", name="Audit now").click()
+        await expect(page.get_by_role("status")).to_contain_text("Comparing the store with what was")
+        await expect(page.get_by_role("status")).to_contain_text("failed: ")
+        assert "Console: this machine audits the store" in bridge.log
+
+
 async def test_settings_show_their_origin_and_no_secret(tmp_path: Path) -> None:
     settings = {
         "CONSOLE__PASSWORD": PASSWORD,

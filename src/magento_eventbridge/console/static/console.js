@@ -169,10 +169,12 @@ for (const table of document.querySelectorAll("[data-tail]")) {
 
 // A form that takes a while says so, and is not sent twice.
 for (const form of document.querySelectorAll("form[data-busy]")) {
-  form.addEventListener("submit", () => {
-    const button = form.querySelector("button");
-    button.disabled = true;
-    button.textContent = form.dataset.busy;
+  form.addEventListener("submit", ({ submitter }) => {
+    // Later: a browser leaves the name of a disabled button out of what it sends.
+    setTimeout(() => {
+      for (const button of form.querySelectorAll("button")) button.disabled = true;
+      submitter.textContent = submitter.dataset.busy ?? form.dataset.busy;
+    });
   });
 }
 
