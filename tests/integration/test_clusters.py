@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,11 @@ async def proxy(
             await writer.drain()
         writer.close()
 
+    connections: set[asyncio.Task[Any]] = set()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if task := asyncio.current_task():
+            connections.add(task)
         database, to_database = await asyncio.open_connection("127.0.0.1", port)
         answers = asyncio.create_task(from_database(database, writer))
         is_open = False
@@ -90,6 +95,8 @@ async def proxy(
         yield result
     finally:
         server.close()
+        # A connection that is still ending when the test's loop ends is an error of its own.
+        await asyncio.gather(*connections, return_exceptions=True)
 
 
 async def test_no_queue_uses_named_locks(outbox: Outbox, magento_queue: MagentoQueue) -> None:
