@@ -253,13 +253,16 @@ async def test_a_test_event_really_goes_to_the_bus(tmp_path: Path) -> None:
 
 
 async def test_the_button_of_a_form_that_takes_a_while_says_what_to_do(tmp_path: Path) -> None:
-    unreachable = {"OUTBOX__ENABLED": "1", "OUTBOX__PORT": "9"}
+    unreachable: Any = {"OUTBOX__ENABLED": "1", "OUTBOX__PORT": "9"}
     async with _opened(tmp_path, **unreachable) as (watched, bridge, _):
         page = watched.page
         await page.goto("/audit")
         await page.get_by_role("button", name="Audit now").click()
-        await expect(page.get_by_role("status")).to_contain_text("Comparing the store with what was")
+        await expect(page.get_by_role("status")).to_contain_text(
+            "Comparing the store with what was"
+        )
         await expect(page.get_by_role("status")).to_contain_text("failed: ")
+        await expect(page.get_by_role("button", name="Audit now")).to_be_enabled()
         assert "Console: this machine audits the store" in bridge.log
 
 

@@ -571,8 +571,15 @@ async def test_errors_are_explained_on_a_page(tmp_path: Path) -> None:
             text = await answer.text()
             assert "Queue unavailable" in text
             assert "the database is away" in text
-        async with http.get("/dead-letters") as answer:
-            assert (answer.status, "the database is away" in await answer.text()) == (503, True)
+        async with http.get("/dead-letters?done=4-redriven") as answer:
+            text = await answer.text()
+            assert (answer.status, "the database is away" in text) == (200, True)
+            assert "4 redriven." in text and "No dead letters" not in text
+        async with http.get("/dead-letters?done=Call+555-1234") as answer:
+            assert "555" not in await answer.text()
+        for path in ("/dead-letters?queue=outbox&q=1", "/dead-letters/outbox/1"):
+            async with http.get(path) as answer:
+                assert (answer.status, "the database is away" in await answer.text()) == (503, True)
 
 
 async def test_a_fault_of_ours_shows_no_traceback(

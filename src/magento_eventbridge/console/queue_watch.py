@@ -70,7 +70,7 @@ class QueueWatch:
         """
         state = await self.state()
         if state.error:
-            raise QueueError(f"the queue '{self.queue.name}' cannot be read now: {state.error}")
+            raise _unread(self.queue.name, state.error)
         return PromptLetters(self.queue)
 
     async def close(self) -> None:
@@ -111,12 +111,17 @@ class PromptLetters:
         # Not cancelled: the thread or connection that it uses could not be.
         reading = asyncio.ensure_future(work)
         await asyncio.wait([reading], timeout=_LETTERS_WITHIN)
-        if reading.done():
+        if not reading.done():
+            reading.add_done_callback(_forget)
+            raise _unread(self._name, f"no answer for {_LETTERS_WITHIN:.0f} s")
+        try:
             return reading.result()
-        reading.add_done_callback(_forget)
-        raise QueueError(
-            f"the queue '{self._name}' cannot be read now: no answer for {_LETTERS_WITHIN:.0f} s"
-        )
+        except QueueError as error:
+            raise _unread(self._name, error) from error
+
+
+def _unread(queue: str, reason: object) -> QueueError:
+    return QueueError(f"The queue '{queue}' cannot be read now: {reason}")
 
 
 def _forget(reading: "asyncio.Future[Any]") -> None:

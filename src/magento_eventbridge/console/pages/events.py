@@ -75,7 +75,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
             chips=_chips(given),
             matches=matches,
             most_counted=_MOST_COUNTED,
-            done=request.query.get("done", ""),
+            done=request.query.get("done", "")[:9],
             filter=urlencode(given),
             since=since,
             is_first=not before,

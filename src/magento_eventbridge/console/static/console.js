@@ -168,15 +168,14 @@ for (const table of document.querySelectorAll("[data-tail]")) {
 }
 
 // A form that takes a while says so, and is not sent twice.
-for (const form of document.querySelectorAll("form[data-busy]")) {
-  form.addEventListener("submit", ({ submitter }) => {
-    // Later: a browser leaves the name of a disabled button out of what it sends.
-    setTimeout(() => {
-      for (const button of form.querySelectorAll("button")) button.disabled = true;
-      submitter.textContent = submitter.dataset.busy ?? form.dataset.busy;
-    });
+document.addEventListener("submit", ({ target, submitter }) => {
+  if (!submitter?.dataset.busy) return;
+  // Later: a browser leaves the name of a disabled button out of what it sends.
+  setTimeout(() => {
+    for (const button of target.querySelectorAll("button")) button.disabled = true;
+    submitter.textContent = submitter.dataset.busy;
   });
-}
+});
 
 // "Select all" of a table; without a script each row has its own box.
 for (const all of document.querySelectorAll("[data-all]")) {
