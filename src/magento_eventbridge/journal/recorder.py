@@ -174,6 +174,8 @@ class WriteOptions:
         every: seconds between writes: the delay of a live tail.
         events_at_once: events per write. 1,000 make 4,000 a second, more than the default quota
             of PutEvents; more would take processor time from delivery.
+        bytes_at_once: bytes of events after which a write takes no more: they are copied several
+            times on the way.
         most_waiting: bytes that may wait to be written. Beyond it events delivered at the first
             try are left out of the journal; beyond the double, everything is.
         leaves_free: bytes of the disk that stay free, or a quarter of a small disk.
@@ -181,6 +183,7 @@ class WriteOptions:
 
     every: float = 0.25
     events_at_once: int = 1_000
+    bytes_at_once: int = 16_000_000
     most_waiting: int = 32_000_000
     leaves_free: int = 64_000_000
 
@@ -230,7 +233,8 @@ class Recorder:
 
     def ended(self, end: Settlement) -> None:
         """Note a capture that was settled without a call."""
-        self._take(_Note(len(end.claim.body), 1, end))
+        # The capture is the body once more, in parts.
+        self._take(_Note(len(end.claim.body) * (2 if end.capture else 1), 1, end))
 
     def waits(self, levels: Iterable[Level]) -> None:
         """Note how much waits now; of each minute the most is kept."""
@@ -300,10 +304,12 @@ class Recorder:
     def _next(self) -> list["_Note"]:
         """Return the notes to write next."""
         notes: list[_Note] = []
-        events = 0
-        while self._waiting and events < self._options.events_at_once:
+        events = size = 0
+        options = self._options
+        while self._waiting and events < options.events_at_once and size < options.bytes_at_once:
             notes.append(note := self._waiting.popleft())
             events += note.events
+            size += note.size
         return notes
 
     def _write(self, connection: sqlite3.Connection, notes: list["_Note"]) -> None:
