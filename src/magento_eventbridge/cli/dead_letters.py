@@ -46,11 +46,21 @@ def list_letters(
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, oldest first, each with its reason."""
-    letters: list[DeadLetter] = _with(
-        config, overrides, magento_root, queue, lambda dead: dead.page(limit, after=after)
-    )
+
+    async def first(dead: DeadLetters) -> list[dict[str, Any]]:
+        """Read them in parts, without keeping their bodies."""
+        found: list[dict[str, Any]] = []
+        last = after
+        while len(found) < limit and (
+            page := await dead.page(limit - len(found), after=last, with_bodies=False)
+        ):
+            found += [_summary(letter) for letter in page]
+            last = page[-1].id
+        return found
+
+    letters: list[dict[str, Any]] = _with(config, overrides, magento_root, queue, first)
     if as_json:
-        show_json([_summary(letter) for letter in letters])
+        show_json(letters)
         return
     if not letters:
         out.print("No dead letters.")
@@ -58,7 +68,11 @@ def list_letters(
     rows = table("id", "buried", "Magento event", "store view", "reason")
     for letter in letters:
         rows.add_row(
-            str(letter.id), _time(letter), letter.event, str(letter.view_id), letter.reason
+            str(letter["id"]),
+            letter["buriedAt"],
+            letter["event"],
+            str(letter["storeId"]),
+            letter["reason"],
         )
     out.print(rows, soft_wrap=False)
 

@@ -1,6 +1,6 @@
 """Group dead letters by the kind of their reason."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from magento_eventbridge.console.letters import LetterRow, letters_of
 from magento_eventbridge.delivery.ports import DeadLetter, DeadLetters
@@ -24,17 +24,19 @@ class DeadLetterGroup:
     kind: str
     reason: str
     explanation: Explanation
-    letters: list[DeadLetter] = field(default_factory=list)
+    count: int = 0
+    last_at: float = 0.0
+    """The time of the latest dead letter, in seconds since the epoch."""
+    shown: list[LetterRow] = field(default_factory=list)
+    """The letters that the page shows: the first ones."""
 
-    @property
-    def last_at(self) -> float:
-        """The time of the latest dead letter, in seconds since the epoch."""
-        return max(letter.buried_at for letter in self.letters)
-
-    @property
-    def shown(self) -> list[LetterRow]:
-        """The letters that the page shows: the first ones."""
-        return [LetterRow.of(letter) for letter in self.letters[:_SHOWN]]
+    def add(self, letter: DeadLetter) -> None:
+        """Count a dead letter of the group; its body is not kept."""
+        self.count += 1
+        self.last_at = max(self.last_at, letter.buried_at)
+        if len(self.shown) < _SHOWN:
+            row = LetterRow.of(letter)
+            self.shown.append(replace(row, letter=replace(letter, body=b"")))
 
 
 async def grouped(queue: str, dead: DeadLetters) -> list[DeadLetterGroup]:
@@ -46,8 +48,8 @@ async def grouped(queue: str, dead: DeadLetters) -> list[DeadLetterGroup]:
         if kind not in groups:
             reason = without_event(letter.reason)
             groups[kind] = DeadLetterGroup(queue, kind, reason, explain(letter.reason))
-        groups[kind].letters.append(letter)
+        groups[kind].add(letter)
         read += 1
         if read == _READ_AT_MOST:
             break
-    return sorted(groups.values(), key=lambda group: -len(group.letters))
+    return sorted(groups.values(), key=lambda group: -group.count)

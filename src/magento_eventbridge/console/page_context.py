@@ -269,7 +269,7 @@ class PageContext:
                         await grouped(name, await self.letters(self.queue(name))) if dead else []
                     )
             self._faults = [
-                Fault("dead", group.reason, len(group.letters), group.last_at) for group in groups
+                Fault("dead", group.reason, group.count, group.last_at) for group in groups
             ]
             self._faults_of = counted
             self._faults_count_until = time.monotonic() + _FAULTS_COUNT_FOR

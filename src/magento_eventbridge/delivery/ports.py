@@ -1,6 +1,6 @@
 """The ports of delivery: what the dispatcher needs of a queue and of a sink."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -10,6 +10,9 @@ from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Answer, ResultCodes
 from magento_eventbridge.errors import BridgeError
+
+BYTES_PER_PAGE = 16_000_000
+"""A page of dead letters ends with the letter that reaches this size: each may have megabytes."""
 
 
 class QueueError(BridgeError):
@@ -57,6 +60,18 @@ class DeadLetter:
         return cls(number, capture.id, capture.event, view_id, reason, buried_at, body)
 
 
+def that_fit_a_page(letters: Iterable[DeadLetter]) -> list[DeadLetter]:
+    """Return the first of some dead letters, read no further than a page is large."""
+    page: list[DeadLetter] = []
+    size = 0
+    for letter in letters:
+        page.append(letter)
+        size += len(letter.body)
+        if size >= BYTES_PER_PAGE:
+            break
+    return page
+
+
 class DeadLetters(Protocol):
     """The captures of a queue that can never be delivered as they are."""
 
@@ -64,8 +79,14 @@ class DeadLetters(Protocol):
         """Return how many there are."""
         ...
 
-    async def page(self, limit: int, *, after: int = 0) -> list[DeadLetter]:
-        """Read up to `limit`, oldest first, those with a greater id than `after`."""
+    async def page(
+        self, limit: int, *, after: int = 0, with_bodies: bool = True
+    ) -> list[DeadLetter]:
+        """Read up to `limit`, oldest first, those with a greater id than `after`.
+
+        Fewer, but at least one, where they are large: `BYTES_PER_PAGE`. Without `with_bodies` a
+        queue may leave the bodies out, and return more.
+        """
         ...
 
     async def find(self, letter: int) -> DeadLetter | None:

@@ -165,7 +165,7 @@ class Settler:
         letters, after = self._queue.dead_letters, 0
         found: list[int] = []
         while len(found) < len(event_ids) and (
-            page := await letters.page(_READ_AT_ONCE, after=after)
+            page := await letters.page(_READ_AT_ONCE, after=after, with_bodies=False)
         ):
             found += [letter.id for letter in page if letter.capture_id in event_ids]
             after = page[-1].id

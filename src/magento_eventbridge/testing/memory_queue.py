@@ -1,12 +1,13 @@
 """The `memory` queue: captures in this process only, for tests."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from magento_eventbridge.captures import Capture, read_capture
-from magento_eventbridge.delivery.ports import Claim, DeadLetter, Depth
+from magento_eventbridge.delivery.ports import Claim, DeadLetter, Depth, that_fit_a_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +167,12 @@ class MemoryDeadLetters:
         """Return how many there are."""
         return len(self._letters)
 
-    async def page(self, limit: int, *, after: int = 0) -> list[DeadLetter]:
+    async def page(
+        self, limit: int, *, after: int = 0, with_bodies: bool = True
+    ) -> list[DeadLetter]:
         """Read up to `limit`, oldest first, those with a greater id than `after`."""
-        return [letter for number, letter in self._letters.items() if number > after][:limit]
+        letters = (letter for number, letter in self._letters.items() if number > after)
+        return that_fit_a_page(itertools.islice(letters, limit))
 
     async def find(self, letter: int) -> DeadLetter | None:
         """Read one by its id."""

@@ -81,7 +81,7 @@ async def _page(context: PageContext, request: web.Request) -> web.Response:
             totals[queue.name] = await dead.count()
         except QueueError as error:
             unread.append(error)
-    read = sum(len(group.letters) for group in groups)
+    read = sum(group.count for group in groups)
     try:
         faults = [] if context.journal_problem else await context.archived().faults(_FAULTS_SHOWN)
     except JournalError:

@@ -2,26 +2,24 @@
 
 import asyncio
 import bisect
-import contextlib
 import hashlib
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from aiormq import spec
 from aiormq.abc import AbstractChannel, DeliveredMessage
 from aiormq.exceptions import ChannelInvalidStateError, ChannelNotFoundEntity, PublishError
 
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.catalog.messages import capture_text
-from magento_eventbridge.delivery.ports import DeadLetter
+from magento_eventbridge.delivery.ports import BYTES_PER_PAGE, DeadLetter
 from magento_eventbridge.queues.amqp.connection import OURS, AmqpConnection, publish
 
 _REASON = f"{OURS}reason"
 _BURIED_AT = f"{OURS}buried-at"  # in microseconds since the epoch; also its ID
 _MICROSECONDS = 1_000_000
-# How many letters to read together, and how long to wait for each, in seconds.
-_AT_ONCE = 200
-_FOLLOWS_WITHIN = 1.0
 
 
 class AmqpDeadLetters:
@@ -79,15 +77,23 @@ class AmqpDeadLetters:
         """Return how many there are."""
         return await self._connection.count(self.name) or 0
 
-    async def page(self, limit: int, *, after: int = 0) -> list[DeadLetter]:
+    async def page(
+        self, limit: int, *, after: int = 0, with_bodies: bool = True
+    ) -> list[DeadLetter]:
         """Read up to `limit`, oldest first, those with a greater id than `after`."""
         letters: list[DeadLetter] = []
+        size = 0
         async with self._connection.asking() as channel:
             # Each bridge uses its own clock: an older letter may lie behind a newer one.
             async for letter, _ in self._all(channel):
-                if letter.id > after:
-                    bisect.insort(letters, letter, key=lambda other: other.id)
-                    del letters[limit:]
+                if letter.id <= after:
+                    continue
+                if not with_bodies:
+                    letter = replace(letter, body=b"")  # noqa: PLW2901
+                bisect.insort(letters, letter, key=lambda other: other.id)
+                size += len(letter.body)
+                while len(letters) > limit or size - len(letters[-1].body) >= BYTES_PER_PAGE:
+                    size -= len(letters.pop().body)
         return letters
 
     async def find(self, letter: int) -> DeadLetter | None:
@@ -120,29 +126,15 @@ class AmqpDeadLetters:
     async def _all(
         self, channel: AbstractChannel
     ) -> AsyncIterator[tuple[DeadLetter, DeliveredMessage]]:
-        """Iterate over all present letters; unacknowledged ones go back when the channel closes."""
-        left = await self.count()
-        while left > 0:
-            some = await self._some(channel, min(left, _AT_ONCE))
-            for delivered in some:
-                yield _letter(delivered), delivered
-            left -= _AT_ONCE
-            if len(some) < _AT_ONCE:
-                return  # all were read, or another command holds the rest
+        """Iterate over all present letters; unacknowledged ones go back when the channel closes.
 
-    async def _some(self, channel: AbstractChannel, count: int) -> list[DeliveredMessage]:
-        """Fetch the next letters; none is acknowledged meanwhile, so that no more arrive."""
-        arrived: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
-        await channel.basic_qos(prefetch_count=count)
-        consumer = await channel.basic_consume(self.name, arrived.put)
-        some: list[DeliveredMessage] = []
-        with contextlib.suppress(TimeoutError):
-            while len(some) < count:
-                some.append(await asyncio.wait_for(arrived.get(), _FOLLOWS_WITHIN))
-        await channel.basic_cancel(consumer.consumer_tag or "")
-        while not arrived.empty():
-            some.append(arrived.get_nowait())
-        return some
+        One is fetched at a time: their bodies may be large.
+        """
+        for _ in range(await self.count()):
+            delivered = await channel.basic_get(self.name)
+            if not isinstance(delivered.delivery, spec.Basic.GetOk):
+                return  # another command holds the rest
+            yield _letter(delivered), delivered
 
 
 def _letter(delivered: DeliveredMessage) -> DeadLetter:

@@ -1,12 +1,13 @@
 """The dead letters of a queue in Magento's database."""
 
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pymysql.cursors import Cursor
 
-from magento_eventbridge.delivery.ports import DeadLetter
+from magento_eventbridge.delivery.ports import BYTES_PER_PAGE, DeadLetter
 from magento_eventbridge.magento.database import transaction
 from magento_eventbridge.queues.mysql.connection import QueueConnection
 from magento_eventbridge.queues.mysql.statements import Statements
@@ -34,14 +35,27 @@ class MysqlDeadLetters:
 
         return await self._connection.run(work)
 
-    async def page(self, limit: int, *, after: int = 0) -> list[DeadLetter]:
+    async def page(
+        self, limit: int, *, after: int = 0, with_bodies: bool = True
+    ) -> list[DeadLetter]:
         """Read up to `limit`, oldest first, those with a greater id than `after`."""
-        return await self._read("dead_page", {"after": after, "limit": limit})
+
+        def work(cursor: Cursor) -> list[DeadLetter]:
+            sizes = self._statements.rows(cursor, "dead_sizes", {"after": after, "limit": limit})
+            before = itertools.accumulate((size for (size,) in sizes), initial=0)
+            count = sum(size < BYTES_PER_PAGE for size in itertools.islice(before, len(sizes)))
+            return self._read(cursor, "dead_page", {"after": after, "limit": count})
+
+        return await self._connection.run(work)
 
     async def find(self, letter: int) -> DeadLetter | None:
         """Read one by its id."""
-        letters = await self._read("dead_one", {"id": letter})
-        return letters[0] if letters else None
+
+        def work(cursor: Cursor) -> DeadLetter | None:
+            letters = self._read(cursor, "dead_one", {"id": letter})
+            return letters[0] if letters else None
+
+        return await self._connection.run(work)
 
     async def redrive(self, letters: Sequence[int] | None) -> int:
         """Put letters (None: all) back into the queue; return how many there were."""
@@ -68,13 +82,10 @@ class MysqlDeadLetters:
 
         return await self._connection.run(work)
 
-    async def _read(self, query: str, values: Mapping[str, Any]) -> list[DeadLetter]:
-        def work(cursor: Cursor) -> list[DeadLetter]:
-            return [
-                DeadLetter.of(number, view_id, reason, buried_at, self._text_of(*body))
-                for number, view_id, reason, buried_at, *body in self._statements.rows(
-                    cursor, query, values
-                )
-            ]
-
-        return await self._connection.run(work)
+    def _read(self, cursor: Cursor, query: str, values: Mapping[str, Any]) -> list[DeadLetter]:
+        return [
+            DeadLetter.of(number, view_id, reason, buried_at, self._text_of(*body))
+            for number, view_id, reason, buried_at, *body in self._statements.rows(
+                cursor, query, values
+            )
+        ]

@@ -97,6 +97,10 @@ DELETE FROM {bridges} WHERE id = %(bridge)s AND status IS NULL;
 -- How many dead letters there are.
 SELECT COUNT(*) FROM {dead_letters};
 
+-- name: dead_sizes
+-- The sizes of some dead letters, oldest first: they tell how many fit a page.
+SELECT LENGTH(body) FROM {dead_letters} WHERE id > %(after)s ORDER BY id LIMIT %(limit)s;
+
 -- name: dead_lock_all
 -- All dead letters of now, locked until the transaction ends.
 SELECT id FROM {dead_letters} ORDER BY id FOR UPDATE;

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from magento_eventbridge.captures import Capture
-from magento_eventbridge.delivery.ports import Claim, DeadLetter, Depth, QueueError
+from magento_eventbridge.delivery.ports import Claim, DeadLetter, Depth, QueueError, that_fit_a_page
 from magento_eventbridge.queues.sqlite.file import SqliteFile
 from magento_eventbridge.queues.sqlite.watch import FileWatch
 from magento_eventbridge.sqlite_files import FILE_MODE, schema_steps
@@ -255,7 +255,9 @@ class SqliteDeadLetters:
         count: int = await self._file.run(work)
         return count
 
-    async def page(self, limit: int, *, after: int = 0) -> list[DeadLetter]:
+    async def page(
+        self, limit: int, *, after: int = 0, with_bodies: bool = True
+    ) -> list[DeadLetter]:
         """Read up to `limit`, oldest first, those with a greater id than `after`."""
         return await self._read("id > ? ORDER BY id LIMIT ?", (after, limit))
 
@@ -299,10 +301,10 @@ class SqliteDeadLetters:
                 f"FROM dead_letters WHERE {condition}",
                 values,
             )
-            return [
+            return that_fit_a_page(
                 DeadLetter.of(number, view_id, reason, buried_at, body)
                 for number, view_id, reason, buried_at, body in rows
-            ]
+            )
 
         letters: list[DeadLetter] = await self._file.run(work)
         return letters
