@@ -45,8 +45,7 @@ async def test_huge_captures_become_dead_letters(source: Source, tmp_path: Path)
     letters = json.loads(listed)
     assert len(letters) == _HUGE
     assert all("too large: 100" in letter["reason"] for letter in letters)
-    if source.name != "amqp":  # RabbitMQ sends `amqp.prefetch` messages, whatever their size
-        assert memory < _MOST_MEMORY
+    assert memory < _MOST_MEMORY
     set_packet_limit(source, 16)
 
 

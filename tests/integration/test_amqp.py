@@ -1,6 +1,7 @@
 """Magento's queue on a real RabbitMQ: acknowledgements, restarts, quorum queues, dead letters."""
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections import Counter
@@ -151,6 +152,88 @@ async def test_a_restart_of_the_broker_loses_and_repeats_nothing(
     await queue.close()
     assert Counter(endpoint.ids) == Counter(capture.id for capture, _ in captures)
     await until(magento_broker, 0)
+
+
+async def test_a_crash_of_the_broker_ends_acknowledgements_that_are_being_sent(
+    magento_broker: MagentoBroker,
+) -> None:
+    """The client's short line of frames is full when the connection ends."""
+    await magento_broker.put(recorded.orders(400))
+    queue = AmqpQueue(magento_broker.options)
+    claims = await claimed(queue, 400)
+    magento_broker.broker.kill()  # here: the event loop must not learn of it before
+    try:
+        async with asyncio.timeout(30):
+            await queue.ack(claims[1::2])
+    finally:
+        await asyncio.to_thread(magento_broker.broker.start)
+    # What was not acknowledged by then is acknowledged when it is redelivered.
+    await queue.ack(claims[::2])
+    async with asyncio.timeout(PATIENCE):
+        while (await queue.depth()).captures:
+            with contextlib.suppress(QueueError):
+                assert await queue.claim(10) == []
+            await queue.wait(0.1)
+    await queue.close()
+    await until(magento_broker, 0)
+
+
+async def test_a_broker_that_does_not_answer_is_unavailable(
+    magento_broker: MagentoBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client cancels what waits for an answer, which must not end the bridge's tasks."""
+    monkeypatch.setattr("magento_eventbridge.queues.amqp.connection._HEARTBEAT_SECONDS", 1)
+    await magento_broker.put(recorded.orders(2))
+    queue = AmqpQueue(magento_broker.options)
+    claims = await claimed(queue, 2)
+    magento_broker.broker.freeze()
+    try:
+        with pytest.raises(QueueError, match="was closed"):
+            async with asyncio.timeout(30):
+                await queue.claim(10)
+    finally:
+        magento_broker.broker.thaw()
+    await queue.ack(claims)
+    async with asyncio.timeout(PATIENCE):
+        while (await queue.depth()).captures:
+            assert await queue.claim(10) == []
+            await queue.wait(0.1)
+    await queue.close()
+
+
+async def test_acknowledgements_are_sent_though_the_bridge_stops_meanwhile(
+    magento_broker: MagentoBroker,
+) -> None:
+    await magento_broker.put(recorded.orders(5))
+    queue = AmqpQueue(magento_broker.options)
+    claims = await claimed(queue, 5)
+    async with queue._acknowledging:  # as if others were being sent
+        acknowledging = asyncio.create_task(queue.ack(claims))
+        await asyncio.sleep(0.1)
+        acknowledging.cancel()
+        await asyncio.gather(acknowledging, return_exceptions=True)
+    await queue.close()
+    assert await magento_broker.count() == 0
+
+
+async def test_fewer_large_messages_are_held_at_once(magento_broker: MagentoBroker) -> None:
+    small = recorded.orders(200)
+    large = [json.dumps({"id": f"{number}", "x": "x" * 4_000_000}) for number in range(12)]
+    await magento_broker.publish([json.dumps(text) for text in large])
+    await magento_broker.put(small)
+    queue = AmqpQueue(magento_broker.options, AmqpTiming(stuck_after=0.2))
+    claims = await queue.claim(100)
+    assert await magento_broker.count() >= 206
+    # While all of them wait, others arrive all the same, in order; and then many at once.
+    claims += await claimed(queue, 16 - len(claims))
+    await queue.ack(claims)
+    claims += await claimed(queue, 196)
+    texts = [text.encode() for text in large] + [body for _, body in small]
+    assert [claim.body for claim in claims] == texts
+    await magento_broker.put(recorded.orders(300))
+    await claimed(queue, 200)
+    assert await magento_broker.count() == 0
+    await queue.close()
 
 
 async def test_an_unavailable_broker_is_reported(

@@ -61,6 +61,14 @@ class Broker:
         """Kill it, as a crash of the machine would."""
         self._own.kill()
 
+    def freeze(self) -> None:
+        """Suspend it: connections stay, and nobody answers."""
+        self._own.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on after `freeze`."""
+        self._own.signal(signal.SIGCONT)
+
     def control(self, *words: str) -> str:
         """Run `rabbitmqctl` with these arguments and return its output."""
         return self._own.control(*words)
@@ -125,6 +133,10 @@ class Node:
         until = time.monotonic() + _STOPS_WITHIN
         while self._answers() and time.monotonic() < until:
             time.sleep(0.05)
+
+    def signal(self, number: int) -> None:
+        assert self._server
+        os.killpg(self._server.pid, number)
 
     def close(self) -> None:
         self.stop()

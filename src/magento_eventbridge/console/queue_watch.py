@@ -91,9 +91,12 @@ class PromptLetters:
         """Return how many there are."""
         return await self._in_time(self._letters.count())
 
-    async def page(self, limit: int, *, after: int = 0) -> list[DeadLetter]:
+    async def page(
+        self, limit: int, *, after: int = 0, with_bodies: bool = True
+    ) -> list[DeadLetter]:
         """Read up to `limit`, oldest first, those with a greater id than `after`."""
-        return await self._in_time(self._letters.page(limit, after=after))
+        page = self._letters.page(limit, after=after, with_bodies=with_bodies)
+        return await self._in_time(page)
 
     async def find(self, letter: int) -> DeadLetter | None:
         """Read one by its id."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -146,6 +146,11 @@ class AmqpConnection:
         """Raise errors of the connection as a `QueueError` with an explanation."""
         try:
             yield
+        except asyncio.CancelledError as error:
+            # The client cancels calls of a connection that it gives up, as after a long pause.
+            if (task := asyncio.current_task()) and not task.cancelling():
+                raise QueueError(f"{self._options}: the connection was closed") from error
+            raise
         except (AMQPError, ChannelInvalidStateError, OSError, TimeoutError) as error:
             if isinstance(error, (ProbableAuthenticationError, AuthenticationError)):
                 self.on_refused_login()
@@ -186,6 +191,24 @@ class AmqpConnection:
             case _:
                 reason = str(error) or type(error).__name__
         return f"{self._options}: {reason}"
+
+
+async def while_open(channel: AbstractChannel, work: Coroutine[Any, Any, None]) -> None:
+    """Do what sends on a channel, unless the channel closes meanwhile.
+
+    The client sends through a short line of frames, which nobody empties once the connection has
+    ended: who finds it full then would wait forever.
+    """
+    working = asyncio.ensure_future(work)
+    closing = channel.closing
+    try:
+        await asyncio.wait((working, closing), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ChannelInvalidStateError("the channel was closed")
+        await working
+    finally:
+        working.cancel()
+        closing.cancel()
 
 
 class Publisher:

@@ -15,7 +15,6 @@ from typing import Any, cast
 
 import msgspec
 from aiormq.abc import AbstractChannel, DeliveredMessage
-from aiormq.exceptions import ChannelNotFoundEntity
 
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.catalog.messages import capture_text
@@ -26,11 +25,14 @@ from magento_eventbridge.queues.amqp.connection import (
     Publisher,
     is_copy,
     is_renewal,
+    while_open,
 )
+from magento_eventbridge.queues.amqp.consumers import Consumers, Room
 from magento_eventbridge.queues.amqp.dead_letters import AmqpDeadLetters
 from magento_eventbridge.queues.amqp.returns import (
     Returns,
     check_returns,
+    is_classic,
     is_test,
     proves_kept,
     returns_of,
@@ -65,6 +67,8 @@ class AmqpTiming:
         pause_allowed: until claims must be confirmed, when the process did not run; shorter than
             the broker's patience with a silent client.
         closes_within: for messages that are being published when the queue closes.
+        stuck_after: how long messages in hand may wait, when their size leaves room for a few only,
+            until more are received.
         redelivers_within: for a new channel to redeliver messages settled while no channel was
             open.
     """
@@ -79,6 +83,7 @@ class AmqpTiming:
     aside_retry: float = 5.0
     pause_allowed: float = 15.0
     closes_within: float = 5.0
+    stuck_after: float = 2.0
     redelivers_within: float = 60.0
 
 
@@ -86,8 +91,6 @@ class AmqpTiming:
 _REMEMBERS = 20_000
 # How many messages to move at once, unless the queue is known to keep what comes back often.
 _MOVED_AT_ONCE = 10
-# Consumers of the queue beside the first, while many messages are deferred.
-_MOST_MORE_CONSUMERS = 9
 
 
 @dataclass(eq=False)
@@ -133,8 +136,10 @@ class AmqpQueue:
         self._aside = f"{options.queue}{_ASIDE}"
         self._returned = f"{options.queue}{_RETURNED}"
         self._channel: AbstractChannel | None = None
-        self._consumed: set[str] = set()  # queues that the channel consumes
-        self._more_consumers = 0  # of the queue, beside the first
+        self._room = Room(options.prefetch)
+        self._held = 0  # messages, after the last claim
+        self._stuck_since = 0.0  # since when none was claimed or settled
+        self._consumers: Consumers | None = None  # of the channel
         self._is_cancelled = False
         self._checks_at = 0.0
         self._finds_returned_at = 0.0
@@ -142,8 +147,7 @@ class AmqpQueue:
         self._returns = Returns.UNKNOWN
         self._checks_returns_at = 0.0
         self._checking: asyncio.Task[None] | None = None
-        self._consumer_tags: list[str] = []  # of the consumers of the queue itself
-        self._is_moving = False  # whether they move what they receive
+        self._is_moving = False  # whether what arrives from the queue itself is moved
         self._aside_at = 0.0
         self._has_logged_aside = False
         self._has_logged_copy = False
@@ -210,6 +214,11 @@ class AmqpQueue:
             await self._set_aside()
         if self._returns is Returns.DROPPED and not claims:
             raise QueueError(self._dropped)
+        held = len(self._known)
+        if claims or self._buffer or held < self._held:
+            self._stuck_since = time.monotonic()
+        self._held = held
+        self._adapt_room(is_stuck=await self._holds_others_up(channel))
         return claims
 
     async def wait(self, seconds: float) -> None:
@@ -241,24 +250,17 @@ class AmqpQueue:
         """Keep messages claimed; another consumer receives those behind them.
 
         Each consumer may hold as many messages as `prefetch`. Deferred ones stay with the bridge,
-        unacknowledged, up to ten times that; from then on the queue waits for them.
+        unacknowledged, up to ten times that, or up to `prefetch` if they are large; from then on
+        the queue waits for them.
         """
         for message in self._claimed(claims):
             message.is_deferred = True
         deferred = sum(message.is_deferred for message in self._known.values())
-        prefetch = self._options.prefetch
-        channel = self._channel
-        queue = self._returned if self._is_moving else self._options.queue
-        if channel is None or channel.is_closed or queue not in self._consumed:
-            return
-        while deferred > (self._more_consumers + 0.5) * prefetch and (
-            self._more_consumers < _MOST_MORE_CONSUMERS
-        ):
-            self._more_consumers += 1
-            with self._connection.explained():
-                consumer = await channel.basic_consume(queue, self._arrive)
-            if not self._is_moving:
-                self._consumer_tags.append(consumer.consumer_tag or "")
+        channel, consumers = self._channel, self._consumers
+        if channel is not None and consumers is not None and not channel.is_closed:
+            await consumers.add(
+                self._returned if self._is_moving else self._options.queue, deferred
+            )
 
     async def recall(self, claims: Sequence[Claim]) -> list[Claim]:
         """Return claimed messages with their bodies, which are still held here."""
@@ -356,7 +358,8 @@ class AmqpQueue:
 
     @property
     def _is_full(self) -> bool:
-        return len(self._known) >= self._options.prefetch * (1 + self._more_consumers)
+        prefetch = self._consumers.prefetch if self._consumers else 0
+        return prefetch > 0 and len(self._known) >= prefetch
 
     @property
     def _moves(self) -> bool:
@@ -386,19 +389,29 @@ class AmqpQueue:
                 return None
             self._has_logged_absence = False
             await self._open_channel()
-        if self._channel is not None:
-            await self._find_returned(self._channel)
-            await self._consume(self._channel)
-        return self._channel
+        channel, consumers = self._channel, self._consumers
+        if channel is not None and consumers is not None:
+            await self._find_returned(channel, consumers)
+            await self._consume(channel, consumers)
+            self._adapt_room()
+            while await consumers.follow(len(self._known)):
+                only_returned = self._options.queue not in consumers
+                await self._let_arrive(channel, self._returned if only_returned else None)
+                self._adapt_room()
+        return channel
+
+    def _adapt_room(self, *, is_stuck: bool = False) -> None:
+        held, now = len(self._known), time.monotonic()
+        self._room.adapt(held, now, is_full=self._is_full, is_stuck=is_stuck)
 
     async def _open_channel(self) -> None:
         channel = await self._connection.channel()
         channel.closing.add_done_callback(lambda _: self._news.set())
         channel.on_consumer_cancel_callbacks.add(self._cancel)
-        with self._connection.explained():
-            await channel.basic_qos(prefetch_count=self._options.prefetch)
-        self._channel, self._consumed, self._more_consumers = channel, set(), 0
-        self._consumer_tags, self._is_moving = [], False
+        most = self._options.prefetch
+        self._channel = channel
+        self._consumers = Consumers(self._connection, channel, most, self._room)
+        self._is_moving = False
         if self._clock is None:
             self._ran_at = time.monotonic()
             self._clock = asyncio.create_task(self._keep_time(), name="clock of the amqp queue")
@@ -407,19 +420,19 @@ class AmqpQueue:
         if self._returns is not Returns.DROPPED:
             self._returns = Returns.UNKNOWN  # a policy may have changed
 
-    async def _find_returned(self, channel: AbstractChannel) -> None:
+    async def _find_returned(self, channel: AbstractChannel, consumers: Consumers) -> None:
         """Consume returned messages, which another bridge may have left behind."""
-        if self._returned in self._consumed or time.monotonic() < self._finds_returned_at:
+        if self._returned in consumers or time.monotonic() < self._finds_returned_at:
             return
         self._finds_returned_at = time.monotonic() + self._timing.finds_returned_every
         if await self._connection.count(self._returned) is not None:
             await self._consume_returned(channel)
             await self._let_arrive(channel, self._returned)
 
-    async def _consume(self, channel: AbstractChannel) -> None:
+    async def _consume(self, channel: AbstractChannel, consumers: Consumers) -> None:
         """Consume the queue, as soon as the older messages, which were returned, are all held."""
         queue = self._options.queue
-        is_consumed = queue in self._consumed
+        is_consumed = queue in consumers
         is_right = self._is_moving == self._moves and self._returns is not Returns.DROPPED
         if is_consumed and is_right and not self._moves:
             self._check_again()
@@ -427,46 +440,33 @@ class AmqpQueue:
             return
         if is_consumed and is_right and self._buffer:
             return
-        try:
-            if is_consumed:
-                if is_right and await self._ready(channel, queue):
-                    return
-                await self._stop_consuming(channel)
-            if self._returns is not Returns.KEPT:
-                await self._check_returns()
-            if self._returns is Returns.DROPPED:
+        if is_consumed:
+            if is_right and await self._ready(channel, queue):
                 return
-            older = self._returned in self._consumed and not self._moves
-            if older and await self._ready(channel, self._returned):
-                return
-            await self._start_consuming(channel)
-        except ChannelNotFoundEntity:
-            self._report_absence()
+            await self._stop_consuming(consumers)
+        if self._returns is not Returns.KEPT:
+            await self._check_returns()
+        if self._returns is Returns.DROPPED:
             return
+        older = self._returned in consumers and not self._moves
+        if older and await self._ready(channel, self._returned):
+            return
+        await self._start_consuming(channel, consumers)
         self._forgets_at = time.monotonic() + self._timing.redelivers_within
         await self._let_arrive(channel)
 
-    async def _start_consuming(self, channel: AbstractChannel) -> None:
-        queue, prefetch = self._options.queue, self._options.prefetch
+    async def _start_consuming(self, channel: AbstractChannel, consumers: Consumers) -> None:
         if self._moves:
             await self._consume_returned(channel)
-            prefetch = min(prefetch, _MOVED_AT_ONCE)
-        arrive = self._move if self._moves else self._arrive
-        with self._connection.explained():
-            await channel.basic_qos(prefetch_count=prefetch)
-            consumer = await channel.basic_consume(queue, arrive)
-            await channel.basic_qos(prefetch_count=self._options.prefetch)
-        self._consumer_tags, self._is_moving = [consumer.consumer_tag or ""], self._moves
-        self._consumed.add(queue)
+            await consumers.start_passing_on(self._options.queue, self._move, _MOVED_AT_ONCE)
+        else:
+            follows = await is_classic(self._connection, self._options.queue)
+            await consumers.start(self._options.queue, self._arrive, follows_room=follows)
+        self._is_moving = self._moves
 
-    async def _stop_consuming(self, channel: AbstractChannel) -> None:
-        """Stop receiving messages from the queue itself; those that arrived are still moved."""
-        with self._connection.explained():
-            for tag in self._consumer_tags:
-                await channel.basic_cancel(tag)
-        if not self._is_moving:
-            self._more_consumers = 0
-        self._consumed.discard(self._options.queue)
+    async def _stop_consuming(self, consumers: Consumers) -> None:
+        """Receive nothing more from the queue itself; what has arrived is still moved."""
+        await consumers.stop(self._options.queue)
         if self._renewing:
             await asyncio.wait(self._renewing, timeout=self._timing.closes_within)
 
@@ -519,12 +519,20 @@ class AmqpQueue:
     async def _consume_returned(self, channel: AbstractChannel) -> None:
         """Consume the returned messages; their queue is created where necessary."""
         async with self._opening_returned:
-            if self._returned in self._consumed or channel is not self._channel:
+            consumers = self._consumers
+            if consumers is None or self._returned in consumers or channel is not self._channel:
                 return
             await self._publishing.declare(self._returned, _OF_RETURNED)
-            with self._connection.explained():
-                await channel.basic_consume(self._returned, self._arrive)
-            self._consumed.add(self._returned)
+            await consumers.start(self._returned, self._arrive, follows_room=True)
+
+    async def _holds_others_up(self, channel: AbstractChannel) -> bool:
+        """Return whether messages wait for room, which those in hand have filled for a while."""
+        if not self._is_full or self._held >= self._options.prefetch:
+            return False
+        if time.monotonic() - self._stuck_since < self._timing.stuck_after:
+            return False
+        self._stuck_since = time.monotonic()
+        return bool(await self._ready(channel, self._options.queue))
 
     async def _ready(self, channel: AbstractChannel, queue: str) -> int:
         with self._connection.explained():
@@ -533,7 +541,8 @@ class AmqpQueue:
 
     def _forget_channel(self) -> None:
         """Drop messages that nobody claimed, which are redelivered; claims stay."""
-        self._channel, self._is_cancelled = None, False
+        self._channel = self._consumers = None
+        self._is_cancelled = False
         self._unacknowledged.clear()
         for message in self._buffer:
             self._known.pop(message.key, None)
@@ -565,6 +574,7 @@ class AmqpQueue:
             await self._return_test(delivered, tag)
             return
         key, view_id, text = _read(delivered)
+        self._room.arrived(len(delivered.body))
         if message := self._known.get(key):
             if message.delivered.channel is not delivered.channel:
                 message.tags = []
@@ -605,10 +615,12 @@ class AmqpQueue:
         except QueueError as error:
             log.info("Other bridges cannot see that the queue was tested: %s", error)
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start work that a closing queue waits for."""
         task = asyncio.create_task(work)
         self._renewing.add(task)
         task.add_done_callback(self._renewing.discard)
+        return task
 
     def _is_settled(self, key: str, delivered: DeliveredMessage) -> bool:
         """Whether a message was settled before it arrived again."""
@@ -648,10 +660,8 @@ class AmqpQueue:
         while not self._is_full:
             self._news.clear()  # before the questions: with the answers all may have arrived
             ready = sum([await self._ready(channel, name) for name in queues])
-            with self._connection.explained():
-                # The broker's answer may overtake messages that it has sent, but not the answer to
-                # a second question.
-                await channel.basic_qos(prefetch_count=self._options.prefetch)
+            if self._consumers:
+                await self._consumers.pass_on()
             if not ready and not (moves and self._renewing):
                 return
             with contextlib.suppress(TimeoutError):
@@ -747,6 +757,10 @@ class AmqpQueue:
                 del self._acknowledged[key]
 
     async def _acknowledge(self, channel: AbstractChannel, tags: list[int]) -> None:
+        """Acknowledge messages, also if the caller is cancelled: it would not do so again."""
+        await asyncio.shield(self._in_background(self._send_acknowledgements(channel, tags)))
+
+    async def _send_acknowledgements(self, channel: AbstractChannel, tags: list[int]) -> None:
         """Acknowledge all up to the first unacknowledged one together, the others one by one."""
         # One call after the other: of two that overtake each other, the second would name messages
         # that the broker no longer knows, for which it closes the channel.
@@ -758,10 +772,14 @@ class AmqpQueue:
             tags.sort()
             together = [tag for tag in tags if tag < first_left]
             with self._connection.explained():
-                if together:
-                    await channel.basic_ack(together[-1], multiple=True)
-                for tag in tags[len(together) :]:
-                    await channel.basic_ack(tag, wait=tag == tags[-1])
+                await while_open(channel, _acknowledge(channel, together, tags[len(together) :]))
+
+
+async def _acknowledge(channel: AbstractChannel, together: list[int], singly: list[int]) -> None:
+    if together:
+        await channel.basic_ack(together[-1], multiple=True)
+    for tag in singly:
+        await channel.basic_ack(tag, wait=tag == singly[-1])
 
 
 def _read(delivered: DeliveredMessage) -> tuple[str, int, bytes]:

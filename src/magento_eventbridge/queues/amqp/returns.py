@@ -66,7 +66,7 @@ async def check_returns(connection: AmqpConnection, queue: str, rescue: Rescue) 
     Raises:
         QueueError: the broker is unavailable, or accepts no message.
     """
-    kind = await _argument(connection, queue, {"x-queue-type": "classic"})
+    kind = await _kind(connection, queue)
     if kind is None:
         return Returns.KEPT  # only quorum queues have a delivery limit
     argument = Returns.KEPT
@@ -89,6 +89,11 @@ async def check_returns(connection: AmqpConnection, queue: str, rescue: Rescue) 
     found = {argument, policy, itself}
     by_risk = (Returns.DROPPED, Returns.UNKNOWN, Returns.SELDOM)
     return next((returns for returns in by_risk if returns in found), Returns.KEPT)
+
+
+async def is_classic(connection: AmqpConnection, queue: str) -> bool:
+    """Return whether a queue is surely a classic one."""
+    return await _kind(connection, queue) is None
 
 
 async def send_test(connection: AmqpConnection, queue: str) -> None:
@@ -116,6 +121,11 @@ def returns_of(delivered: DeliveredMessage) -> int:
     """Return how often a message of a quorum queue was returned unacknowledged."""
     count = (delivered.header.properties.headers or {}).get("x-delivery-count", 0)
     return count if isinstance(count, int) else 0
+
+
+async def _kind(connection: AmqpConnection, queue: str) -> str | None:
+    """Return the type of a queue that is no classic one; empty if this user may not ask."""
+    return await _argument(connection, queue, {"x-queue-type": "classic"})
 
 
 async def _argument(
