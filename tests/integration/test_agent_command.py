@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -523,7 +524,7 @@ def switch(shop: Shop, *words: str) -> Ran:
         text=True,
         check=False,
         cwd=shop.root,
-        env=environment(Path("/nonexistent"), "http://127.0.0.1:1"),
+        env=environment(shop.root / "var", "http://127.0.0.1:1"),
     )
     return Ran(ran.returncode, ran.stdout, ran.stderr)
 
@@ -540,6 +541,10 @@ def test_events_are_switched_off_and_on_in_one_step(set_up: Magento, shop: Shop)
     assert (ran.status, ran.out) == (0, "4 events are switched on in the store.\n"), ran.err
     cart = {"cart/product_added", "cart/product_updated", "cart/product_removed"}
     assert on(shop) == cart | {"order/placed"}
+    log = (shop.root / "var/bridge.log").read_text()
+    assert re.search(
+        r"Command: \S.* switched on in the store: cart/product_added, .*order/placed", log
+    )
     # A running shop reads its configuration from the cache.
     assert set_up.ran[-2:] == ["cache:clean config"] * 2
 

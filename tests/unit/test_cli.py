@@ -568,6 +568,13 @@ def test_nothing_is_dropped_by_somebody_who_is_not_sure(letters):
     assert depth(letters) == (0, 3)
 
 
+def test_what_a_command_without_a_log_reports_is_one_line(command) -> None:
+    command("version")
+    record = logging.LogRecord("x", logging.WARNING, "", 0, "%s", ("a\n\x1b[31mb\u2028c",), None)
+    assert logging.lastResort
+    assert logging.lastResort.format(record) == ("magento-eventbridge: a\\n\\x1b[31mb\\u2028c")
+
+
 # In a dry run
 
 

@@ -114,8 +114,18 @@ def options(
     """Deliver a Magento 2 shop's events to Amazon EventBridge."""
 
 
+class _OneLine(logging.Formatter):
+    """Format what is logged by commands that start no log as the messages of commands."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a record as one line: it may quote foreign text."""
+        return f"magento-eventbridge: {visible(super().format(record))}"
+
+
 def main() -> None:
     """Run the command; report a failure in one sentence and by the exit status."""
+    if logging.lastResort:
+        logging.lastResort.setFormatter(_OneLine())
     try:
         status = app(standalone_mode=False)
     except BridgeError as error:

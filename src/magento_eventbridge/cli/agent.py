@@ -2,14 +2,15 @@
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from magento_eventbridge.bridge.startup import start_log
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, sources_of
-from magento_eventbridge.cli.output import AsJson, out, show_json, table
+from magento_eventbridge.cli.output import AsJson, note, out, show_json, table
 from magento_eventbridge.doctor.agent import bridge, files, installed
 from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.install_hints import AGENT_PACKAGE
@@ -29,7 +30,10 @@ from magento_eventbridge.magento.switches import (
     select,
     switches,
 )
+from magento_eventbridge.observability.log import LogFileError
+from magento_eventbridge.observability.operators import record_action
 from magento_eventbridge.settings.errors import SettingsError
+from magento_eventbridge.settings.model import Settings
 
 _TRANSPORT = "aws_eventbridge/agent/transport"
 
@@ -271,6 +275,7 @@ def _switch(
         raise SettingsError("name the events, or give --all: agent enable cart order")
     chosen = switches() if every else select(names or [])
     reading = asyncio.run(_save(store, chosen, on, view))
+    _record(reading.settings, on, chosen, view)
     views = [found.id for found in reading.rows.stores if found.id and view in (None, found.code)]
     left = differing(reading.config, chosen, on, views)
     retry = "The values are saved. The shop reads them after that command."
@@ -315,6 +320,18 @@ async def _save(store: LiveStore, chosen: Iterable[Switch], on: bool, view: str 
         return await store.read()
     finally:
         await store.close()
+
+
+def _record(settings: Settings, on: bool, chosen: Sequence[Switch], view: str | None) -> None:
+    """Log who switched events; the values are saved, also if the log cannot be written."""
+    try:
+        start_log(settings)
+    except LogFileError as error:
+        note(str(error))
+        return
+    names = ", ".join(switch.name for switch in chosen)
+    place = f"store view {view}" if view else "the store"
+    record_action("switched %s in %s: %s", "on" if on else "off", place, names)
 
 
 async def _look(store: LiveStore) -> list[Finding]:
