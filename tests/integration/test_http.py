@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import os
 import ssl
 import subprocess
+import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -213,6 +215,16 @@ async def test_silence_is_waited_for_so_long_and_the_connection_dropped() -> Non
             await ask(f"http://127.0.0.1:{port}", answer_seconds=0.1)
         async with asyncio.timeout(2):
             await closed.wait()
+
+
+async def test_an_answer_that_came_while_the_process_was_paused_counts() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request(reader)
+        os.write(writer.get_extra_info("socket").fileno(), OK)
+        time.sleep(0.3)  # noqa: ASYNC251  the whole process, beyond the time for the answer
+
+    async with server(talk) as port:
+        assert (await ask(f"http://127.0.0.1:{port}", answer_seconds=0.1)).status == 200
 
 
 async def test_a_closed_port_is_reported() -> None:

@@ -28,6 +28,8 @@ _USED_HEADERS = frozenset(
 _FRAMING_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 _COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+# In seconds: what has come is read at once, but after the timers.
+_READS_WITHIN = 0.02
 
 
 @dataclass(frozen=True)
@@ -141,11 +143,7 @@ class Endpoint:
 
     async def _ask(self, connection: "_Connection", request: bytes) -> Reply:
         try:
-            async with asyncio.timeout(self._options.answer_seconds):
-                reply = await connection.ask(request)
-        except TimeoutError:
-            connection.close()
-            raise CallError(f"no answer in {self._options.answer_seconds:g} s") from None
+            reply = await connection.ask(request, self._options.answer_seconds)
         except BaseException:
             connection.close()
             raise
@@ -216,7 +214,8 @@ class Endpoint:
     async def _tunnel(self, connection: "_Connection", proxy: SplitResult) -> None:
         origin = _authority(self._url)
         head = f"CONNECT {origin} HTTP/1.1\r\nhost: {origin}\r\n{_authorization(proxy)}\r\n"
-        reply = await connection.ask(head.encode(), has_body=False)
+        # The time to connect includes this answer.
+        reply = await connection.ask(head.encode(), self._options.connect_seconds, has_body=False)
         if reply.status == _PROXY_AUTHENTICATION:
             variable = f"{self._url.scheme.upper()}_PROXY"
             raise CallError(
@@ -248,10 +247,14 @@ class _Connection(asyncio.Protocol):
         self.opened_at = self._loop.time()
         self._longest_answer = longest_answer
         self._waiter: asyncio.Future[Reply] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
 
-    def ask(self, request: bytes, *, has_body: bool = True) -> asyncio.Future[Reply]:
-        """Send a request; `has_body` says whether its answer may have one."""
+    def ask(
+        self, request: bytes, seconds: float, *, has_body: bool = True
+    ) -> asyncio.Future[Reply]:
+        """Send a request, and wait so long; `has_body` says whether its answer may have one."""
         self._waiter = self._loop.create_future()
+        self._deadline = self._loop.call_later(seconds, self._on_deadline, seconds)
         self._has_body = has_body
         self._is_answering = False
         self._expect()
@@ -271,6 +274,13 @@ class _Connection(asyncio.Protocol):
         self._transport = transport
         self._parser = httptools.HttpResponseParser(self)
         self.is_open = True
+
+    def _on_deadline(self, seconds: float) -> None:
+        """Give up when what has come is read: after a pause, the loop runs its timers first."""
+        self._deadline = self._loop.call_later(_READS_WITHIN, self._give_up, seconds)
+
+    def _give_up(self, seconds: float) -> None:
+        self._fail(CallError(f"no answer in {seconds:g} s"))
 
     # Called by the transport
 
@@ -349,16 +359,22 @@ class _Connection(asyncio.Protocol):
         self._ends_with_connection = False
 
     def _complete(self) -> None:
-        waiter, self._waiter = self._waiter, None
+        waiter = self._take_waiter()
         self.used_at = self._loop.time()
         if waiter and not waiter.done():
             status = self._parser.get_status_code()
             waiter.set_result(Reply(status, b"".join(self._body), self._headers))
 
     def _fail(self, error: CallError) -> None:
-        waiter, self._waiter = self._waiter, None
+        waiter = self._take_waiter()
         if waiter and not waiter.done():
             waiter.set_exception(error)
+
+    def _take_waiter(self) -> "asyncio.Future[Reply] | None":
+        waiter, self._waiter = self._waiter, None
+        if self._deadline:
+            self._deadline.cancel()
+        return waiter
 
 
 _CLOSED = "the connection was closed without an answer"
