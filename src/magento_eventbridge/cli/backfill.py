@@ -150,7 +150,7 @@ def run(
     settings, _ = settings_of(config, overrides, magento_root)
     start_log(settings)
     if not dry_run:
-        record_action("began a backfill of %s", request.kind)
+        record_action("began a backfill of %s", request.kind.name)
     yield_the_processor()
     code = run_loop(_run(settings, request, replica, dry_run, restart, as_json))
     if code:

@@ -27,9 +27,13 @@ QueueName = Annotated[
         show_default=False,
     ),
 ]
-Number = Annotated[int, typer.Argument(metavar="ID", help="The id that 'list' shows.")]
+_LARGEST_ID = 2**63 - 1
+Number = Annotated[
+    int, typer.Argument(metavar="ID", min=0, max=_LARGEST_ID, help="The id that 'list' shows.")
+]
 Numbers = Annotated[
-    list[int] | None, typer.Argument(metavar="[ID]...", help="The ids that 'list' shows.")
+    list[int] | None,
+    typer.Argument(metavar="[ID]...", min=0, max=_LARGEST_ID, help="The ids that 'list' shows."),
 ]
 All = Annotated[bool, typer.Option("--all", help="All of them.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -37,8 +41,10 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 @app.command("list", epilog="Example: magento-eventbridge dead-letters list --limit 20")
 def list_letters(
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many.")] = 50,
-    after: Annotated[int, typer.Option("--after", min=0, help="Only ids greater than this.")] = 0,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=_LARGEST_ID, help="How many.")] = 50,
+    after: Annotated[
+        int, typer.Option("--after", min=0, max=_LARGEST_ID, help="Only ids greater than this.")
+    ] = 0,
     queue: QueueName = None,
     config: Config = None,
     overrides: Overrides = None,
