@@ -287,7 +287,10 @@ async def test_dead_letters_are_listed_by_page_and_acted_on_by_filter(tmp_path: 
         assert "First page" in second
         text = await _text(http, "/dead-letters?q=special-1", "1 dead letter that matches")
         assert "/history?of=order/SPECIAL-1" in text
-        assert "No dead letter matches" in await _text(http, "/dead-letters?q=nothing-has-this")
+        for word in ("nothing-has-this", "gr%C3%BC%C3%9Fe"):
+            assert "No dead letter matches" in await _text(http, f"/dead-letters?q={word}")
+        for words in ("SPECIAL-1", "Special-1+malformeddetail"):
+            assert "1 dead letter that matches" in await _text(http, f"/dead-letters?q={words}")
         async with http.get("/dead-letters.ndjson?queue=sqlite&q=special-1") as answer:
             assert json.loads(await answer.text())["id"] == special["id"]
         form = {"queue": "sqlite", "q": "event_of_tomorrow", "list": "yes"}

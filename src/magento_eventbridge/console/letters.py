@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.catalog import TranslationError, event_of
@@ -51,10 +52,18 @@ class LetterFilter:
         """Return whether a dead letter meets all conditions."""
         if self.kind and pattern_of(letter.reason) != self.kind:
             return False
-        if not self.text:
+        if not self._words:
             return True
-        text = f"{letter.body.decode(errors='replace')} {letter.reason} {letter.id}".lower()
-        return all(word in text for word in self.text.lower().split())
+        about = f"{letter.reason} {letter.id}".lower()
+        if self.text.isascii():  # thousands of letters are searched: their bytes, not their texts
+            body = letter.body.lower()
+            return all(word.encode() in body or word in about for word in self._words)
+        text = f"{letter.body.decode(errors='replace').lower()} {about}"
+        return all(word in text for word in self._words)
+
+    @cached_property
+    def _words(self) -> list[str]:
+        return self.text.lower().split()
 
 
 async def letters_of(dead: DeadLetters, *, after: int = 0) -> AsyncIterator[DeadLetter]:
@@ -78,14 +87,21 @@ async def matching(
     return found
 
 
-async def count_matching(
-    dead: DeadLetters, matches: Callable[[DeadLetter], bool]
-) -> tuple[int, bool]:
-    """Count the dead letters that match; also return whether all were read."""
+async def page_matching(
+    dead: DeadLetters, matches: Callable[[DeadLetter], bool], limit: int, *, after: int = 0
+) -> tuple[list[DeadLetter], int, bool]:
+    """Return a page of the dead letters that match, how many match, and whether all were counted.
+
+    The page has up to `limit` letters with a greater id than `after`, oldest first.
+    """
+    found: list[DeadLetter] = []
     read = count = 0
     async for letter in letters_of(dead):
-        count += matches(letter)
         read += 1
-        if read == _COUNTED_AT_MOST:
-            return count, False
-    return count, True
+        if matches(letter):
+            count += read <= _COUNTED_AT_MOST
+            if letter.id > after and len(found) < limit:
+                found.append(letter)
+        if read >= _COUNTED_AT_MOST and len(found) == limit:
+            return found, count, False
+    return found, count, read <= _COUNTED_AT_MOST

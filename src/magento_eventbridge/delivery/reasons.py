@@ -7,6 +7,7 @@ error code, or the name of an event whose detail could not be created.
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, MAGENTO_EVENTS
 
@@ -185,6 +186,7 @@ def without_event(reason: str) -> str:
     return _EVENT.sub("", reason)
 
 
+@lru_cache(maxsize=1_000)  # thousands of dead letters have few reasons
 def pattern_of(reason: str) -> str:
     """Return what reasons of one kind have in common: without ids and numbers."""
     return _NUMBER.sub("#", _UUID.sub("#", without_event(reason)))

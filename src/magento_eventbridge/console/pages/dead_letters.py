@@ -13,9 +13,9 @@ from magento_eventbridge.console.groups import DeadLetterGroup, grouped
 from magento_eventbridge.console.letters import (
     LetterFilter,
     LetterRow,
-    count_matching,
     letters_of,
     matching,
+    page_matching,
 )
 from magento_eventbridge.console.page_context import PageContext, form_of
 from magento_eventbridge.console.queries import LARGEST_ROW, number
@@ -113,9 +113,10 @@ async def _list(context: PageContext, request: web.Request) -> web.Response:
     count, is_all = 0, True
     if queue:
         dead = await context.letters(queue)
-        letters = await matching(dead, filter_.matches, _ON_A_PAGE + 1, after=after)
+        letters, count, is_all = await page_matching(
+            dead, filter_.matches, _ON_A_PAGE + 1, after=after
+        )
         found = [LetterRow.of(letter) for letter in letters]
-        count, is_all = await count_matching(dead, filter_.matches)
     given = {"queue": queue.name if queue else "", "kind": filter_.kind, "q": filter_.text}
     following = ""
     if len(found) > _ON_A_PAGE:
