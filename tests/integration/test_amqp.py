@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 from collections import Counter
@@ -198,6 +199,27 @@ async def test_a_broker_that_does_not_answer_is_unavailable(
         while (await queue.depth()).captures:
             assert await queue.claim(10) == []
             await queue.wait(0.1)
+    await queue.close()
+
+
+async def test_an_acknowledgement_that_fails_after_its_caller_is_gone_leaves_no_traceback(
+    magento_broker: MagentoBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    await magento_broker.put(recorded.orders(3))
+    queue = AmqpQueue(magento_broker.options)
+    claims = await claimed(queue, 3)
+    async with queue._acknowledging:  # as if others were being sent
+        acknowledging = asyncio.create_task(queue.ack(claims))
+        await asyncio.sleep(0)
+        acknowledging.cancel()  # as the client does with consumers of a lost connection
+        await asyncio.gather(acknowledging, return_exceptions=True)
+        await queue._connection.close()
+    del acknowledging
+    async with asyncio.timeout(PATIENCE):
+        while queue._renewing:
+            await asyncio.sleep(0.01)
+    gc.collect()
+    assert "never retrieved" not in caplog.text
     await queue.close()
 
 

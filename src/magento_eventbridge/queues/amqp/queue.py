@@ -758,7 +758,9 @@ class AmqpQueue:
 
     async def _acknowledge(self, channel: AbstractChannel, tags: list[int]) -> None:
         """Acknowledge messages, also if the caller is cancelled: it would not do so again."""
-        await asyncio.shield(self._in_background(self._send_acknowledgements(channel, tags)))
+        sending = self._in_background(self._send_acknowledgements(channel, tags))
+        sending.add_done_callback(_note_failure)
+        await asyncio.shield(sending)
 
     async def _send_acknowledgements(self, channel: AbstractChannel, tags: list[int]) -> None:
         """Acknowledge all up to the first unacknowledged one together, the others one by one."""
@@ -773,6 +775,12 @@ class AmqpQueue:
             together = [tag for tag in tags if tag < first_left]
             with self._connection.explained():
                 await while_open(channel, _acknowledge(channel, together, tags[len(together) :]))
+
+
+def _note_failure(sending: asyncio.Task[None]) -> None:
+    """Read a failure of which the caller may not hear: it is cancelled with its connection."""
+    if not sending.cancelled() and (error := sending.exception()):
+        log.debug("Not acknowledged: %s", error)
 
 
 async def _acknowledge(channel: AbstractChannel, together: list[int], singly: list[int]) -> None:
