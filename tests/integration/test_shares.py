@@ -42,7 +42,7 @@ def settings_of(broker: MagentoBroker, refusing: PutEvents, **stores: Any) -> Se
     return Settings.model_validate({**view_settings(refusing.url), "amqp": amqp, "stores": stores})
 
 
-async def test_a_destination_added_while_another_holds_all_of_the_prefetch_gets_its_share(
+async def test_a_destination_added_while_another_holds_the_prefetch_gets_its_share(
     magento_broker: MagentoBroker,
 ) -> None:
     sink = EventBridgeSink(CredentialsFinder(), answer_seconds=2)
@@ -59,8 +59,9 @@ async def test_a_destination_added_while_another_holds_all_of_the_prefetch_gets_
         running = asyncio.create_task(dispatcher.run())
         try:
             await magento_broker.put(recorded.orders(150, view_id=1))
+            # Nearly all: a consumer is not replaced for the last messages that there is room for.
             async with asyncio.timeout(PATIENCE):
-                while not (dispatcher.parked and dispatcher.destinations[0].waiting == 60):
+                while not (dispatcher.parked and dispatcher.destinations[0].waiting > 50):
                     await asyncio.sleep(0.02)
             await magento_broker.put(recorded.orders(30, view_id=2))
 

@@ -33,7 +33,7 @@ class Room:
 
     def __init__(self, most: int) -> None:
         """Prepare; no more than `most` may be held, however small they are."""
-        self._most = most
+        self.most = most
         self._first = self.size = most if most <= _FEW else _FIRST
         self._least = self._first  # for messages that wait so long that others must pass
         self._bytes = 0.0  # of a message, lately
@@ -43,7 +43,7 @@ class Room:
     @property
     def are_small(self) -> bool:
         """Whether messages are so small that all the room may be used."""
-        return self._bytes * self._most <= _BYTES
+        return self._bytes * self.most <= _BYTES
 
     def arrived(self, size: int) -> None:
         """Take a message's size in bytes into account."""
@@ -61,11 +61,11 @@ class Room:
                 what exceeds these stays in the buffer; then the bridge is not stuck.
         """
         if is_stuck:
-            self._least = min(self._most, 2 * max(held, self.size))
+            self._least = min(self.most, 2 * max(held, self.size))
         elif 4 * held < self._least:
             self._least = self._first
-        fitting = self._most if self.are_small else int(_BYTES / self._bytes)
-        largest = min(self._most, max(fitting, self._least))
+        fitting = self.most if self.are_small else int(_BYTES / self._bytes)
+        largest = min(self.most, max(fitting, self._least))
         self._peak = max(self._peak, held)
         if self.size >= 2 * largest or (self.size > largest == self._first):
             self.size = largest

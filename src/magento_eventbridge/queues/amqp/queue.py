@@ -409,6 +409,8 @@ class AmqpQueue:
         channel.closing.add_done_callback(lambda _: self._news.set())
         channel.on_consumer_cancel_callbacks.add(self._cancel)
         most = self._options.prefetch
+        if self._room.most != most:  # read again with the login
+            self._room = Room(most)
         self._channel = channel
         self._consumers = Consumers(self._connection, channel, most, self._room)
         self._is_moving = False
