@@ -8,16 +8,21 @@ first and the last event; connecting, and learning how many calls may be in flig
 """
 
 import json
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.backlog import Place, place
-from benchmarks.processes import ask, cpu_seconds, endpoint, environment, measure
+from benchmarks.processes import (
+    SECRET,
+    ask,
+    cpu_seconds,
+    endpoint,
+    environment,
+    measure,
+    running_bridge,
+    until_taken,
+)
 
 LATENCY = 50
 _LONGEST = 600.0
@@ -31,49 +36,30 @@ def drained(queue: str, calls_per_second: int, count: int) -> dict[str, float]:
         place(queue, Path(folder)) as (where, _),
     ):
         measure("benchmarks.backlog", "fill", queue, json.dumps(where), url, str(count))
-        given = {"DELIVERY__CALLS_PER_SECOND": str(calls_per_second), **_settings(queue, where)}
-        with _serving(url, Path(folder), given) as bridge:
-            began, before = _until(url, 1)
-            ended, _ = _until(url, count)
-            worked = cpu_seconds(bridge.pid)
+        given = {
+            "CONSOLE__PORT": "0",
+            "DELIVERY__CALLS_PER_SECOND": str(calls_per_second),
+            **_settings(queue, where),
+        }
+        with running_bridge(environment(url, Path(folder), given)) as process:
+            until_taken(url, 1)
+            first = ask(url, "/taken")
+            ended = until_taken(url, count, _LONGEST)
+            worked = cpu_seconds(process.pid)
     return {
-        "events_per_second": (count - before) / (ended - began),
+        "events_per_second": (count - first["entries"]) / (ended - first["last"]),
         "cpu_us_per_event": worked / count * 1e6,
     }
 
 
 def _settings(queue: str, where: Place) -> dict[str, str]:
     if queue == "sqlite":
-        return {"INLET__SECRETS": "a-secret-for-the-benchmarks", "INLET__PORT": "0"}
+        return {"INLET__SECRETS": SECRET, "INLET__PORT": "0"}
     return {
         "INLET__ENABLED": "0",
         "OUTBOX__ENABLED": "1",
         **{f"OUTBOX__{name.upper()}": str(value) for name, value in where.items()},
     }
-
-
-@contextmanager
-def _serving(
-    url: str, folder: Path, given: Mapping[str, str]
-) -> Iterator["subprocess.Popen[bytes]"]:
-    settings = environment(url, folder, {"CONSOLE__PORT": "0", **given})
-    command = [sys.executable, "-m", "magento_eventbridge", "serve"]
-    process = subprocess.Popen(command, env=settings)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def _until(url: str, count: int) -> tuple[float, int]:
-    """Wait for so many events; return when they had come, and how many there were then."""
-    until = time.monotonic() + _LONGEST
-    while (taken := ask(url, "/taken"))["entries"] < count:
-        if time.monotonic() > until:
-            raise RuntimeError(f"{taken['entries']} of {count} events came in {_LONGEST:.0f} s")
-        time.sleep(0.1)
-    return float(taken["last"]), int(taken["entries"])
 
 
 if __name__ == "__main__":

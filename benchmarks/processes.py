@@ -56,6 +56,20 @@ def environment(url: str, folder: Path, given: Mapping[str, str]) -> dict[str, s
 
 
 @contextmanager
+def running_bridge(
+    settings: Mapping[str, str], *, cores: Sequence[str] = ()
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run `magento-eventbridge serve` with an environment while the context lasts."""
+    command = [*cores, sys.executable, "-m", "magento_eventbridge", "serve"]
+    process = subprocess.Popen(command, env=settings)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+@contextmanager
 def serving(url: str, folder: Path, *, console: bool) -> Iterator[str]:
     """Run `magento-eventbridge serve` on one core, as an operator does; yields its inlet's URL.
 
@@ -69,19 +83,14 @@ def serving(url: str, folder: Path, *, console: bool) -> Iterator[str]:
         "CONSOLE__ENABLED": str(console),
         "CONSOLE__PORT": "0",
     }
-    command = [*on_one_core(), sys.executable, "-m", "magento_eventbridge", "serve"]
-    process = subprocess.Popen(command, env=environment(url, folder, given))
     words = "Listening for captures at "
-    try:
+    with running_bridge(environment(url, folder, given), cores=on_one_core()) as process:
         until = time.monotonic() + 30
         while not (log.exists() and words in log.read_text()):
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError("the bridge does not start")
             time.sleep(0.05)
         yield log.read_text().partition(words)[2].split()[0]
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def on_one_core() -> list[str]:

@@ -25,7 +25,14 @@ from tests.support.rabbitmq import Broker, running
 
 from benchmarks import load
 from benchmarks.broker import publish
-from benchmarks.processes import ask, endpoint, environment, measure, until_taken
+from benchmarks.processes import (
+    ask,
+    endpoint,
+    environment,
+    measure,
+    running_bridge,
+    until_taken,
+)
 
 LATENCY = 50
 MESSAGES = 20_000
@@ -55,15 +62,8 @@ def bridge(broker: Broker, queue: str, url: str, folder: Path) -> Iterator[subpr
         "AMQP__QUEUE": queue,
         "AMQP__PREFETCH": str(PREFETCH),
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "magento_eventbridge", "serve"],
-        env=environment(url, folder, given),
-    )
-    try:
+    with running_bridge(environment(url, folder, given)) as process:
         yield process
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def first_taken(url: str) -> float:
