@@ -776,7 +776,7 @@ class AmqpQueue:
             tags.sort()
             together = [tag for tag in tags if tag < first_left]
             with self._connection.explained():
-                await while_open(channel, _acknowledge(channel, together, tags[len(together) :]))
+                await while_open(channel, _send(channel, together, tags[len(together) :]))
 
 
 def _note_failure(sending: asyncio.Task[None]) -> None:
@@ -785,7 +785,8 @@ def _note_failure(sending: asyncio.Task[None]) -> None:
         log.debug("Not acknowledged: %s", error)
 
 
-async def _acknowledge(channel: AbstractChannel, together: list[int], singly: list[int]) -> None:
+async def _send(channel: AbstractChannel, together: list[int], singly: list[int]) -> None:
+    """Acknowledge all messages up to one, and others."""
     if together:
         await channel.basic_ack(together[-1], multiple=True)
     for tag in singly:

@@ -98,7 +98,7 @@ DELETE FROM {bridges} WHERE id = %(bridge)s AND status IS NULL;
 SELECT COUNT(*) FROM {dead_letters};
 
 -- name: dead_sizes
--- The sizes of some dead letters, oldest first: they tell how many fit a page.
+-- The sizes of some dead letters, oldest first, which decide how many are on a page.
 SELECT LENGTH(body) FROM {dead_letters} WHERE id > %(after)s ORDER BY id LIMIT %(limit)s;
 
 -- name: dead_lock_all
