@@ -202,6 +202,14 @@ async def test_a_broker_that_does_not_answer_is_unavailable(
     await queue.close()
 
 
+async def cancelled_acknowledgement(queue: AmqpQueue, claims: list[Claim]) -> None:
+    """Acknowledge, and cancel that while it waits for its turn."""
+    acknowledging = asyncio.create_task(queue.ack(claims))
+    await asyncio.sleep(0.1)
+    acknowledging.cancel()
+    await asyncio.gather(acknowledging, return_exceptions=True)
+
+
 async def test_an_acknowledgement_that_fails_after_its_caller_is_gone_leaves_no_traceback(
     magento_broker: MagentoBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -209,12 +217,8 @@ async def test_an_acknowledgement_that_fails_after_its_caller_is_gone_leaves_no_
     queue = AmqpQueue(magento_broker.options)
     claims = await claimed(queue, 3)
     async with queue._acknowledging:  # as if others were being sent
-        acknowledging = asyncio.create_task(queue.ack(claims))
-        await asyncio.sleep(0)
-        acknowledging.cancel()  # as the client does with consumers of a lost connection
-        await asyncio.gather(acknowledging, return_exceptions=True)
+        await cancelled_acknowledgement(queue, claims)  # as of consumers of a lost connection
         await queue._connection.close()
-    del acknowledging
     async with asyncio.timeout(PATIENCE):
         while queue._renewing:
             await asyncio.sleep(0.01)
@@ -230,10 +234,7 @@ async def test_acknowledgements_are_sent_though_the_bridge_stops_meanwhile(
     queue = AmqpQueue(magento_broker.options)
     claims = await claimed(queue, 5)
     async with queue._acknowledging:  # as if others were being sent
-        acknowledging = asyncio.create_task(queue.ack(claims))
-        await asyncio.sleep(0.1)
-        acknowledging.cancel()
-        await asyncio.gather(acknowledging, return_exceptions=True)
+        await cancelled_acknowledgement(queue, claims)
     await queue.close()
     assert await magento_broker.count() == 0
 

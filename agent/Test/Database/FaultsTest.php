@@ -199,12 +199,7 @@ class FaultsTest extends TestCase
         $this->shop->database->query('INSERT INTO shop_orders VALUES (?)', ['an order']);
         $this->add('a', 'x');
         $this->admin->exec('KILL ' . $this->shop->database->fetchOne('SELECT CONNECTION_ID()'));
-        try {
-            $this->shop->database->commit();
-            $isCommitted = true;
-        } catch (\PDOException $failure) {
-            $isCommitted = false;
-        }
+        $isCommitted = $this->commits();
 
         self::assertFalse($isCommitted);
         self::assertFalse($this->isSaved());
@@ -225,12 +220,7 @@ class FaultsTest extends TestCase
         $this->add('a', 'x');
         $id = $this->shop->database->fetchOne('SELECT CONNECTION_ID()');
         $killer = popen(escapeshellarg(PHP_BINARY) . ' -r ' . escapeshellarg(sprintf($kill, $id)), 'r');
-        try {
-            $this->shop->database->commit();
-            $isCommitted = true;
-        } catch (\PDOException $failure) {
-            $isCommitted = false;
-        }
+        $isCommitted = $this->commits();
         pclose($killer);
 
         self::assertFalse($isCommitted);
@@ -451,12 +441,7 @@ class FaultsTest extends TestCase
         $this->shop->database->begin();
         $this->shop->database->query('INSERT INTO shop_orders VALUES (?)', ['an order']);
         $this->add('a', $note);
-        try {
-            $this->shop->database->commit();
-            $isCommitted = true;
-        } catch (\PDOException $failure) {
-            $isCommitted = false;
-        }
+        $isCommitted = $this->commits();
         self::assertFalse($isCommitted);
         self::assertFalse($this->isSaved());
     }
@@ -470,6 +455,19 @@ class FaultsTest extends TestCase
         $capture = new Capture('id-' . $event, $event, 1.5, null, 1, 'order/000000012', null);
         $capture->show(['note' => $note]);
         $this->shop->buffer->add($capture);
+    }
+
+    /**
+     * Commits the shop's transaction, and returns whether that succeeded.
+     */
+    private function commits(): bool
+    {
+        try {
+            $this->shop->database->commit();
+        } catch (\PDOException $failure) {
+            return false;
+        }
+        return true;
     }
 
     private function isSaved(): bool
