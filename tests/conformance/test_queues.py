@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -347,6 +348,19 @@ async def test_waiting_ends_when_something_comes(subject: Subject) -> None:
 
 async def test_waiting_ends_when_nothing_comes(subject: Subject) -> None:
     await subject.queue.wait(0.01)
+
+
+async def test_a_closed_queue_refuses_at_once_and_opens_nothing_again(subject: Subject) -> None:
+    if isinstance(subject.queue, MemoryQueue):
+        pytest.skip("it holds nothing open")
+    await subject.put(recorded.orders(1))
+    assert len(await subject.queue.claim(1)) == 1
+    await subject.queue.close()
+    letters = subject.queue.dead_letters
+    for late in (subject.queue.depth, partial(subject.queue.claim, 1), letters.count):
+        with pytest.raises(QueueError, match="closed"):
+            await asyncio.wait_for(late(), PATIENCE)
+    await subject.queue.close()
 
 
 # Bodies that no store should send, and that must not block other messages

@@ -127,6 +127,7 @@ class DatabaseConnection:
         self._if_absent = if_absent
         self._prepare = prepare
         self._connection: pymysql.Connection[Cursor] | None = None
+        self._is_closed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mysql")
 
     @property
@@ -144,12 +145,17 @@ class DatabaseConnection:
         It is run again after a deadlock or a lost connection, so it must be repeatable.
 
         Raises:
-            DatabaseError: the database is unavailable, or cannot do this now.
+            DatabaseError: the database is unavailable, or cannot do this now; or this is closed.
         """
+        if self._is_closed:
+            raise DatabaseError(f"{self._options}: the connection was closed")
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
 
     async def close(self) -> None:
-        """Finish the work that was requested, then disconnect."""
+        """Finish the work that was requested, then disconnect for good."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
         self._thread.shutdown()
 

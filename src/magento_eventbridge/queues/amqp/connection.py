@@ -78,6 +78,7 @@ class AmqpConnection:
         self._options = options
         self._connection: aiormq.Connection | None = None
         self._connecting = asyncio.Lock()
+        self._is_closed = False
         self.on_refused_login: Callable[[], None] = lambda: None
 
     def use(self, options: AmqpOptions) -> None:
@@ -137,7 +138,8 @@ class AmqpConnection:
                 await channel.queue_declare(queue, durable=True, arguments={**arguments})
 
     async def close(self) -> None:
-        """Disconnect: the broker takes back unacknowledged messages."""
+        """Disconnect for good: the broker takes back unacknowledged messages."""
+        self._is_closed = True
         if self._connection is not None and not self._connection.is_closed:
             await self._connection.close()
 
@@ -158,6 +160,8 @@ class AmqpConnection:
 
     async def _opened(self) -> aiormq.Connection:
         async with self._connecting:
+            if self._is_closed:
+                raise QueueError(f"{self._options}: the connection was closed")
             if self._connection is None or not self._connection.is_opened:
                 tls = tls_context(self._options.tls)
                 scheme = "amqps" if tls else "amqp"

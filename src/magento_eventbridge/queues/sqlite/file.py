@@ -94,6 +94,7 @@ class SqliteFile:
         self._options = options or SqliteFileOptions()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._problem: str | None = None
+        self._is_closed = False
         self._connection = self._open(path, schema)
         self._thread = threading.Thread(target=self._work, name=f"sqlite {path.name}", daemon=True)
         self._thread.start()
@@ -162,15 +163,23 @@ class SqliteFile:
 
         Raises:
             QueueError: the disk is full, the file is locked, damaged or removed. Work that was
-                done nevertheless, in the moment in which that happened, is not confirmed.
+                done nevertheless, in the moment in which that happened, is not confirmed. Or this
+                is closed.
         """
+        if self._is_closed:
+            raise QueueError(f"{self._path}: the file was closed")
         job = _Job(work, durable, needs_room, asyncio.get_running_loop().create_future())
         self._jobs.put(job)
         return await job.future
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Finish the jobs in hand, then close the file."""
-        self._jobs.put(None)
+        if not self._is_closed:
+            self._is_closed = True
+            self._jobs.put(None)
+            await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
         self._thread.join()
         if self._index.is_shorter:
             self._index.restore_length()  # of zeros SQLite creates the index again

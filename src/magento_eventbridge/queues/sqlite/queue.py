@@ -223,7 +223,7 @@ class SqliteQueue:
 
     async def close(self) -> None:
         """Return what is still claimed to the queue; close the file."""
-        await asyncio.to_thread(self._file.close)
+        await self._file.close()
         self._lock.release()
 
     def _forget(self, claims: Sequence[Claim]) -> None:
