@@ -61,8 +61,6 @@ async def test_kills_while_aws_is_unavailable_lose_nothing(
             else:
                 await _until_delivered(endpoint, {capture.id for capture, _ in captures})
             await bridge.stop()
-    if by_policy:
-        magento_broker.broker.control("clear_policy", name)
 
 
 @pytest.mark.timeout(600)
@@ -98,7 +96,6 @@ async def test_kills_of_several_bridges_at_any_moment_lose_nothing(
             await asyncio.gather(first.start(), second.start())
             await _until_delivered(endpoint, expected)
             await asyncio.gather(first.stop(), second.stop())
-    magento_broker.broker.control("clear_policy", name)
 
 
 async def _until_consumed(broker: MagentoBroker) -> None:

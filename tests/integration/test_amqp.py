@@ -408,7 +408,10 @@ async def with_limit(magento_broker: MagentoBroker, limit: int, by_policy: bool)
 
 
 def set_limit(magento_broker: MagentoBroker, limit: int, *, is_exact: bool = False) -> None:
-    """Set the delivery limit by a policy: of all queues of that name, or of the queue alone."""
+    """Set the delivery limit by a policy: of all queues of that name, or of the queue alone.
+
+    The policy stays: no other test has queues of that name, and each `rabbitmqctl` takes seconds.
+    """
     name = magento_broker.options.queue
     pattern = f"^{name.replace('.', '[.]')}{'$' if is_exact else ''}"
     policy = json.dumps({"delivery-limit": limit})
@@ -445,8 +448,6 @@ async def test_no_delivery_limit_drops_what_waits_for_aws(
     await queue.close()
     await asyncio.sleep(0.5)
     assert await magento_broker.count() + await magento_broker.count(".returned") == 0
-    if by_policy:
-        magento_broker.broker.control("clear_policy", magento_broker.options.queue)
 
 
 @pytest.mark.parametrize("by_policy", [True, False], ids=["policy", "argument"])
@@ -473,7 +474,6 @@ async def test_a_queue_that_drops_what_comes_back_is_not_consumed(
         queue = AmqpQueue(magento_broker.options)
         assert [claim.body for claim in await claimed(queue, 3)] == [body for _, body in captures]
         await queue.close()
-        magento_broker.broker.control("clear_policy", magento_broker.options.queue)
 
 
 async def test_a_limit_of_the_queue_alone_is_found_when_the_queue_is_empty(
@@ -498,7 +498,6 @@ async def test_a_limit_of_the_queue_alone_is_found_when_the_queue_is_empty(
         await queue.claim(10)
     await queue.close()
     await until(magento_broker, 0, ".returned")
-    magento_broker.broker.control("clear_policy", magento_broker.options.queue)
 
 
 async def settled(magento_broker: MagentoBroker, queue: AmqpQueue) -> None:
@@ -524,7 +523,6 @@ async def test_messages_wait_in_a_queue_without_limit_when_theirs_is_low(
     queue = AmqpQueue(magento_broker.options)
     assert [claim.body for claim in await claimed(queue, 30)] == [claim.body for claim in claims]
     await queue.close()
-    magento_broker.broker.control("clear_policy", magento_broker.options.queue)
 
 
 async def test_a_consumer_that_tested_nothing_is_not_trusted(
@@ -548,7 +546,6 @@ async def test_a_consumer_that_tested_nothing_is_not_trusted(
         assert [claim.body for claim in again] == [claim.body for claim in claims]
         await queue.ack(again)
         await queue.close()
-    magento_broker.broker.control("clear_policy", magento_broker.options.queue)
 
 
 async def ignore(_: object) -> None:
@@ -606,7 +603,6 @@ async def test_a_limit_that_is_lowered_while_bridges_consume_is_noticed(
     again = await claimed(queue, 23)
     assert [claim.body for claim in again[:20]] == [claim.body for claim in claims]
     await queue.close()
-    magento_broker.broker.control("clear_policy", magento_broker.options.queue)
 
 
 async def test_messages_that_cannot_be_moved_are_tried_again_with_one_warning(

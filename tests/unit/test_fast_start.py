@@ -40,6 +40,12 @@ def test_an_empty_queue_costs_no_import_of_what_is_not_used(tmp_path: Path) -> N
     assert modules.isdisjoint({*LIGHT, "magento_eventbridge.console"} - needed)
 
 
+def test_the_bridge_imports_botocore_only_when_it_needs_it() -> None:
+    code = "import sys, magento_eventbridge.cli.serve; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()).isdisjoint({"botocore", "boto3"})
+
+
 def test_the_help_that_is_repeated_is_each_commands_own():
     for name, command in cli.all_commands().commands.items():
         own = " ".join((command.help or "").partition("\n\n")[0].split())

@@ -1,24 +1,17 @@
-"""botocore's clients for commands: what no event waits for may use botocore."""
+"""botocore's clients for commands: what no event waits for may use botocore.
+
+It is imported with the first call: it would be a third of the bridge's start, and most bridges need
+no client.
+"""
 
 import asyncio
+from functools import cached_property
 from typing import Any
-
-import botocore.session
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
 from magento_eventbridge import __version__
 from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.errors import BridgeError
-
-_CONFIG = Config(
-    connect_timeout=5,
-    read_timeout=15,
-    retries={"mode": "standard", "max_attempts": 3},
-    user_agent_extra=f"magento-eventbridge/{__version__}",
-)
 
 # The services of event buses: `options.endpoint_url` is theirs.
 _BUSES = ("events", "eventbridgev2")
@@ -33,7 +26,6 @@ class Clients:
 
     def __init__(self, destination: Destination) -> None:
         self._destination = destination
-        self._session = botocore.session.Session()
         self._clients: dict[str, Any] = {}
 
     @property
@@ -51,6 +43,9 @@ class Clients:
             CredentialsError: there are none.
             AwsError: there is no such region.
         """
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
+
         if service not in self._clients:
             credentials = asyncio.run(
                 CredentialsFinder().current(self._destination.credentials, self.region)
@@ -63,11 +58,22 @@ class Clients:
                     aws_access_key_id=credentials.access_key,
                     aws_secret_access_key=credentials.secret_key,
                     aws_session_token=credentials.token,
-                    config=_CONFIG,
+                    config=Config(
+                        connect_timeout=5,
+                        read_timeout=15,
+                        retries={"mode": "standard", "max_attempts": 3},
+                        user_agent_extra=f"magento-eventbridge/{__version__}",
+                    ),
                 )
             except (BotoCoreError, ValueError) as error:
                 raise AwsError(f"{service} in {self.region}: {error}") from error
         return self._clients[service]
+
+    @cached_property
+    def _session(self) -> Any:
+        import botocore.session
+
+        return botocore.session.Session()
 
     def account(self) -> str:
         """Ask AWS whose credentials these are; return the account's number.
@@ -85,6 +91,9 @@ class Clients:
             CredentialsError: there are none.
             AwsError: it failed.
         """
+        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
+
         try:
             answer: dict[str, Any] = getattr(self(service), operation)(**arguments)
         except (BotoCoreError, ClientError, ResponseParserError) as error:
