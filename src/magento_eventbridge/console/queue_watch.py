@@ -113,9 +113,9 @@ class PromptLetters:
     async def _in_time(self, work: Coroutine[Any, Any, Result]) -> Result:
         # Not cancelled: the thread or connection that it uses could not be.
         reading = asyncio.ensure_future(work)
+        reading.add_done_callback(_forget)  # the page may end before it
         await asyncio.wait([reading], timeout=_LETTERS_WITHIN)
         if not reading.done():
-            reading.add_done_callback(_forget)
             raise _unread(self._name, f"no answer for {_LETTERS_WITHIN:.0f} s")
         try:
             return reading.result()

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.ports import QueueError
@@ -45,6 +45,7 @@ class CachedCheck(Generic[Result]):
             if time.monotonic() - self._checked_at < self._lasts:
                 return
             self._running = asyncio.ensure_future(self._ask())
+            self._running.add_done_callback(_forget)  # who waits may end before it
             self._asked_at = time.monotonic()
         running = self._running
         patience = self._asked_at + self._seconds - time.monotonic()
@@ -63,6 +64,12 @@ class CachedCheck(Generic[Result]):
             self.result, self.fault = running.result(), None
         except QueueError as error:
             self.result, self.fault = None, str(error)
+
+
+def _forget(check: "asyncio.Future[Any]") -> None:
+    """Take the error of a check that nobody may wait for any more."""
+    if not check.cancelled():
+        check.exception()
 
 
 class Health:
