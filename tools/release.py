@@ -17,7 +17,7 @@ from pathlib import Path
 
 from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.catalog.schema import detail_schema
-from tools.check_release import CHANGELOGS, PROJECT, VERSIONS
+from tools.check_release import CHANGELOGS, PROJECT, VERSIONS, step_problems
 
 SCHEMAS = PROJECT / "tests/fixtures/schemas"
 _HINTS = PROJECT / "src/magento_eventbridge/install_hints.py"
@@ -42,6 +42,14 @@ def released(changelog: str, version: str, today: datetime.date) -> str:
         return changelog
     heading = f"## Unreleased\n\n## {version} - {today.isoformat()}\n"
     return changelog.replace("## Unreleased\n", heading, 1)
+
+
+def refusals(version: str, today: datetime.date) -> list[str]:
+    """Return why a version cannot be released, before anything is written."""
+    if _run("git", "tag", "--list", f"v{version}"):
+        return [f"v{version} is tagged already"]
+    changelog = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
+    return step_problems(version, released(changelog, version, today))
 
 
 def schemas() -> str:
@@ -74,7 +82,11 @@ def main(version: str, repository: str) -> int:
     if _run("git", "status", "--porcelain"):
         print("the working tree has changes: commit them first")
         return 1
-    prepare(version, repository, datetime.datetime.now(tz=datetime.UTC).date())
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    if found := refusals(version, today):
+        print("\n".join(found))
+        return 1
+    prepare(version, repository, today)
     _run(sys.executable, "-m", "tools.generate_docs")
     # A new process: this one has imported the former version.
     checked = [sys.executable, "-m", "tools.check_release", f"v{version}"]

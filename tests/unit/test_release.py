@@ -3,16 +3,18 @@
 import datetime
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 from tools import check_release, release
-from tools.check_release import problems, versions
+from tools.check_release import problems, step_problems, versions
 
 from magento_eventbridge import __version__
 
 REPOSITORY = "https://github.example.com/shop/bridge"
 CHANGELOG = "# Changelog\n\n## Unreleased\n\n## 1.2.0 - 2026-11-27\n\n### Added\n\n- Something.\n"
+FIXED = "### Fixed\n\n- A bug.\n"
 TODAY = datetime.date(2026, 11, 27)
 
 
@@ -37,11 +39,36 @@ def test_a_prepared_release_has_no_problem():
         ),
         ({"published": False}, "PUBLISHED must be True"),
         ({"address": ""}, "REPOSITORY must be"),
+        ({"address": f"{REPOSITORY}.git"}, "is not of the form https://github.com/OWNER/NAME"),
+        ({"address": "git@github.com:shop/bridge"}, "is not of the form"),
     ],
 )
 def test_what_does_not_agree_is_named(given, problem):
     (one,) = found(**given)
     assert problem in one
+
+
+@pytest.mark.parametrize(
+    ("version", "section", "problem"),
+    [
+        ("1.2.1", FIXED, None),
+        ("1.3.0", "### Added\n\n- A thing.\n", None),
+        ("2.0.0", "### Removed\n\n- A thing.\n", None),
+        ("1.2.1", f"{FIXED}\n### Added\n\n- A thing.\n", "'Added', which needs 1.3.0"),
+        ("1.2.1", "### Deprecated\n\n- A thing.\n", "'Deprecated', which needs 1.3.0"),
+        ("1.3.0", "### Removed\n\n- A thing.\n", "'Removed', which needs 2.0.0"),
+        ("1.2.2", FIXED, "1.2.2 does not follow 1.2.0: the next version is 1.2.1"),
+        ("1.1.0", FIXED, "1.1.0 does not follow 1.2.0"),
+        ("3.0.0", FIXED, "3.0.0 does not follow 1.2.0"),
+        ("1.2.1", "", "CHANGELOG.md lists no change of 1.2.1"),
+        ("1.2.0", FIXED, None),  # again, after a release that was refused
+    ],
+)  # fmt: skip
+def test_a_version_is_one_step_and_its_changes_fit_it(version, section, problem):
+    unreleased = CHANGELOG.replace("## Unreleased\n\n", f"## Unreleased\n\n{section}\n")
+    found = step_problems(version, release.released(unreleased, version, TODAY))
+    assert [one for one in found if problem is None or problem not in one] == []
+    assert bool(found) == bool(problem)
 
 
 def test_the_version_is_the_same_everywhere():
@@ -88,6 +115,22 @@ def test_one_command_prepares_a_release_and_changes_nothing_the_second_time(proj
         assert (hints["PUBLISHED"], hints["REPOSITORY"]) == (True, REPOSITORY)
         assert "OrderPlaced" in json.loads(text("schemas/7.8.9.json"))
         assert problems("v7.8.9", "7.8.9", changelogs, published=True, repository=REPOSITORY) == []
+
+
+def test_a_version_that_cannot_be_next_changes_nothing(project, monkeypatch, capsys):
+    git = ("git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+    subprocess.run((*git, "init", "--quiet"), cwd=project, check=True)
+    subprocess.run((*git, "add", "--all"), cwd=project, check=True)
+    subprocess.run((*git, "commit", "--quiet", "--message", "Begin"), cwd=project, check=True)
+    subprocess.run((*git, "tag", "v7.8.9"), cwd=project, check=True)
+    assert release.main("7.8.9", REPOSITORY) == 1
+    assert "v7.8.9 is tagged already" in capsys.readouterr().out
+    assert release.main("0.0.7", REPOSITORY) == 1
+    assert "0.0.7 does not follow" in capsys.readouterr().out
+    changed = subprocess.run(
+        (*git, "status", "--short"), cwd=project, check=True, capture_output=True
+    )
+    assert changed.stdout == b""
 
 
 @pytest.mark.parametrize("version", ["1.2", "v1.2.3", "1.2.3rc1", ""])
