@@ -5,7 +5,8 @@
 Writes the version everywhere, dates the changelog's section, keeps the schemas of this version for
 the next one's tests, says that the packages are published, and generates the documentation. With
 the public repository's address, `https://github.com/OWNER/NAME`, the packages link to it; a release
-needs it once. Then everything must agree (tools/check_release.py), or nothing is committed.
+needs it once. What tools/check_release.py refuses is refused before anything is written; it checks
+again before the commit.
 """
 
 import datetime
@@ -15,9 +16,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from magento_eventbridge import install_hints
 from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.catalog.schema import detail_schema
-from tools.check_release import CHANGELOGS, PROJECT, VERSIONS, step_problems
+from tools.check_release import CHANGELOGS, PROJECT, VERSIONS, problems, step_problems
 
 SCHEMAS = PROJECT / "tests/fixtures/schemas"
 _HINTS = PROJECT / "src/magento_eventbridge/install_hints.py"
@@ -44,12 +46,19 @@ def released(changelog: str, version: str, today: datetime.date) -> str:
     return changelog.replace("## Unreleased\n", heading, 1)
 
 
-def refusals(version: str, today: datetime.date) -> list[str]:
+def refusals(version: str, repository: str, today: datetime.date) -> list[str]:
     """Return why a version cannot be released, before anything is written."""
     if _run("git", "tag", "--list", f"v{version}"):
         return [f"v{version} is tagged already"]
-    changelog = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
-    return step_problems(version, released(changelog, version, today))
+    changelogs = {
+        name: released((PROJECT / name).read_text(encoding="utf-8"), version, today)
+        for name in CHANGELOGS
+    }
+    repository = repository.rstrip("/") or install_hints.REPOSITORY
+    return [
+        *problems(f"v{version}", version, changelogs, published=True, repository=repository),
+        *step_problems(version, changelogs["CHANGELOG.md"]),
+    ]
 
 
 def schemas() -> str:
@@ -83,7 +92,7 @@ def main(version: str, repository: str) -> int:
         print("the working tree has changes: commit them first")
         return 1
     today = datetime.datetime.now(tz=datetime.UTC).date()
-    if found := refusals(version, today):
+    if found := refusals(version, repository, today):
         print("\n".join(found))
         return 1
     prepare(version, repository, today)

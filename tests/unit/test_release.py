@@ -10,7 +10,7 @@ import pytest
 from tools import check_release, release
 from tools.check_release import problems, step_problems, versions
 
-from magento_eventbridge import __version__
+from magento_eventbridge import __version__, install_hints
 
 REPOSITORY = "https://github.example.com/shop/bridge"
 CHANGELOG = "# Changelog\n\n## Unreleased\n\n## 1.2.0 - 2026-11-27\n\n### Added\n\n- Something.\n"
@@ -118,19 +118,29 @@ def test_one_command_prepares_a_release_and_changes_nothing_the_second_time(proj
 
 
 def test_a_version_that_cannot_be_next_changes_nothing(project, monkeypatch, capsys):
-    git = ("git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com")
-    subprocess.run((*git, "init", "--quiet"), cwd=project, check=True)
-    subprocess.run((*git, "add", "--all"), cwd=project, check=True)
-    subprocess.run((*git, "commit", "--quiet", "--message", "Begin"), cwd=project, check=True)
-    subprocess.run((*git, "tag", "v7.8.9"), cwd=project, check=True)
-    assert release.main("7.8.9", REPOSITORY) == 1
-    assert "v7.8.9 is tagged already" in capsys.readouterr().out
-    assert release.main("0.0.7", REPOSITORY) == 1
-    assert "0.0.7 does not follow" in capsys.readouterr().out
-    changed = subprocess.run(
-        (*git, "status", "--short"), cwd=project, check=True, capture_output=True
-    )
-    assert changed.stdout == b""
+    monkeypatch.setattr(install_hints, "REPOSITORY", "")
+    for name in check_release.CHANGELOGS:
+        changed = CHANGELOG.replace("## Unreleased\n\n", f"## Unreleased\n\n{FIXED}\n")
+        (project / name).write_text(changed)
+
+    def git(*words: str) -> str:
+        command = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com", *words]
+        return subprocess.run(
+            command, cwd=project, check=True, stdout=subprocess.PIPE, text=True
+        ).stdout
+
+    git("init", "--quiet")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "Begin")
+    git("tag", "v1.2.1")
+    for version, repository, refusal in [
+        ("1.2.1", REPOSITORY, "v1.2.1 is tagged already"),
+        ("1.2.2", REPOSITORY, "1.2.2 does not follow 1.2.0"),
+        ("1.3.0", "", "REPOSITORY must be"),
+    ]:
+        assert release.main(version, repository) == 1
+        assert refusal in capsys.readouterr().out
+        assert git("status", "--short") == ""
 
 
 @pytest.mark.parametrize("version", ["1.2", "v1.2.3", "1.2.3rc1", ""])
