@@ -886,6 +886,26 @@ async def test_two_messages_with_one_id_are_two_captures(
     await again.close()
 
 
+async def test_copies_with_one_id_that_no_queue_takes_are_all_reported(
+    magento_broker: MagentoBroker, queue: AmqpQueue
+) -> None:
+    properties = spec.Basic.Properties(message_id="one for all", delivery_mode=2)
+    async with magento_broker.channel() as channel:
+        for body in (b"{}", b"[]", b"null"):
+            await channel.basic_publish(
+                body, routing_key=magento_broker.options.queue, properties=properties
+            )
+    claims = await claimed(queue, 3)
+    results = await asyncio.gather(
+        *(
+            queue._publisher.copy("missing", message.delivered)
+            for message in queue._claimed(claims)
+        ),
+        return_exceptions=True,
+    )
+    assert ["NO_ROUTE" in str(result) for result in results] == [True] * 3
+
+
 POISON: list[tuple[bytes, dict[str, Any]]] = [
     (b"", {}),
     (b"\xff\xfe\x00", {}),

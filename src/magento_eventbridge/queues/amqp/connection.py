@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import aiormq
 from aiormq import spec
@@ -249,6 +250,31 @@ class Publisher:
             return self._channel
 
 
+# The messages of each channel that wait for their confirmation, by their IDs.
+_unconfirmed: WeakKeyDictionary[AbstractChannel, dict[str, asyncio.Event]] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def _only_one_of(channel: AbstractChannel, message_id: str | None) -> AsyncIterator[None]:
+    """Wait until no other message with this ID is being published on the channel.
+
+    The broker returns what no queue takes, and then confirms it. The client finds out by the ID
+    which message came back: of two with one ID, it would take one for safe that is in no queue.
+    """
+    unconfirmed = _unconfirmed.setdefault(channel, {})
+    if not message_id:  # the client gives it a unique one
+        yield
+        return
+    while other := unconfirmed.get(message_id):
+        await other.wait()
+    confirmed = unconfirmed[message_id] = asyncio.Event()
+    try:
+        yield
+    finally:
+        del unconfirmed[message_id]
+        confirmed.set()
+
+
 async def publish(
     channel: AbstractChannel,
     exchange: str,
@@ -269,19 +295,20 @@ async def publish(
         for name, value in (properties.headers or {}).items()
         if not name.startswith(_HEADERS_NOT_COPIED)
     }
-    await channel.basic_publish(
-        delivered.body if body is None else body,
-        exchange=exchange,
-        routing_key=routing_key,
-        properties=spec.Basic.Properties(
-            headers={**headers, _COPY: 1, **(added or {})},
-            message_id=properties.message_id,
-            content_type=properties.content_type,
-            delivery_mode=_PERSISTENT,
-        ),
-        mandatory=True,
-        timeout=_ANSWER_SECONDS,
-    )
+    async with _only_one_of(channel, properties.message_id):
+        await channel.basic_publish(
+            delivered.body if body is None else body,
+            exchange=exchange,
+            routing_key=routing_key,
+            properties=spec.Basic.Properties(
+                headers={**headers, _COPY: 1, **(added or {})},
+                message_id=properties.message_id,
+                content_type=properties.content_type,
+                delivery_mode=_PERSISTENT,
+            ),
+            mandatory=True,
+            timeout=_ANSWER_SECONDS,
+        )
 
 
 def _encodable(value: Any) -> Any:
