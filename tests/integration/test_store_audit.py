@@ -178,6 +178,8 @@ async def test_switched_off_unknown_and_broken_are_counted(sales: Shop, tmp_path
         (["--kind", "carts"], "there are orders, invoices"),
         (["--since", "2026-11-28", "--until", "2026-11-27"], "the range is empty"),
         (["--ledger", "/no/such/file"], "there is no such file"),
+        (["--since", "30s"], "an audit ends a minute ago"),
+        (["--until", ""], "should be a date"),
     ],
 )
 def test_a_wrong_option_exits_2(

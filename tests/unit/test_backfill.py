@@ -21,7 +21,14 @@ from magento_eventbridge.backfill.snapshots import (
     capture_of,
     options,
 )
-from magento_eventbridge.backfill.window import WindowError, has_no_zone, moment, window, zone_of
+from magento_eventbridge.backfill.window import (
+    WindowError,
+    check_times,
+    has_no_zone,
+    moment,
+    window,
+    zone_of,
+)
 from magento_eventbridge.captures import Capture, read_capture
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, event_of
 from magento_eventbridge.delivery.envelope import build_entry
@@ -159,6 +166,11 @@ def test_options_of_an_item(column, expected):
         ("1970-01-02T01:00", 86_400),
         ("1970-01-02T00:00:00Z", 86_400),
         ("1970-01-02T02:00:00+01:00", 90_000),
+        ("0001-01-01", 0),
+        ("999999w", 0),
+        ("9999-12-31T23:59:59-05:00", 253_402_300_799),
+        ("2026-03-29T02:30", 1_774_747_800),  # in the gap: as 03:30
+        ("2026-10-25T02:30", 1_792_888_200),  # twice: the first
     ],
 )
 def test_times_are_read_in_the_stores_zone(text, expected):
@@ -175,6 +187,16 @@ def test_a_range_must_begin_before_it_ends():
     assert window(None, None, UTC, 0) == (None, None)
     with pytest.raises(WindowError, match="is empty"):
         window("2026-11-02", "2026-11-02", UTC, 0)
+    with pytest.raises(WindowError, match="is empty"):
+        window("1970-01-01", "1970-01-01", UTC, 0)
+
+
+@pytest.mark.parametrize(("since", "until"), [("", None), (None, "")])
+def test_an_empty_bound_is_not_everything(since: str | None, until: str | None):
+    with pytest.raises(WindowError, match="should be a date"):
+        check_times(since, until)
+    with pytest.raises(WindowError, match="should be a date"):
+        window(since, until, UTC, 0)
 
 
 def test_a_range_begins_in_the_past():
@@ -197,6 +219,7 @@ def test_an_unknown_zone_is_utc_and_a_zone_is_recognised():
         (Selection(since=100.0, until=101.0), True),
         (Selection(until=100.0), False),
         (Selection(since=100.5), False),
+        (Selection(until=0.0), False),
         (Selection(view_id=0), False),
         (Selection(view_id=1, status="2"), True),
         (Selection(status="1"), False),

@@ -62,9 +62,9 @@ class Selection:
             return False
         if self.since is None and self.until is None:
             return True
-        if key.happened is None:
+        if key.happened is None or (self.until is not None and key.happened >= self.until):
             return False
-        return (self.since or 0.0) <= key.happened < (self.until or float("inf"))
+        return self.since is None or key.happened >= self.since
 
 
 class Key(NamedTuple):

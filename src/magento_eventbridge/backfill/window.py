@@ -7,6 +7,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from magento_eventbridge.errors import BridgeError
 
 _AGE = re.compile(r"(\d{1,6})\s*([smhdw])")
+# In seconds since the epoch. No entity of a store is older than the first; the last is as far as
+# databases and calendars go.
+_FIRST, _LAST = 0.0, 253_402_300_799.0
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -29,10 +32,11 @@ def moment(option: str, text: str, zone: tzinfo, now: float) -> float:
         WindowError: it is none of these.
     """
     if match := _AGE.fullmatch(text.strip()):
-        return now - timedelta(**{_UNITS[match[2]]: int(match[1])}).total_seconds()
+        return max(now - timedelta(**{_UNITS[match[2]]: int(match[1])}).total_seconds(), _FIRST)
     try:
         found = datetime.fromisoformat(text.strip())
-        return (found if found.tzinfo else found.replace(tzinfo=zone)).timestamp()
+        at = (found if found.tzinfo else found.replace(tzinfo=zone)).timestamp()
+        return min(max(at, _FIRST), _LAST)
     except (ValueError, OverflowError):
         raise WindowError(
             f"{option} {text}: should be a date (2026-11-23), a time (2026-11-23T08:00, "
@@ -48,12 +52,18 @@ def has_no_zone(text: str) -> bool:
         return False
 
 
+def is_known_zone(name: str) -> bool:
+    """Return whether this system knows a time zone."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
 def zone_of(name: str) -> tzinfo:
     """Return a time zone by its name, or UTC if this system does not know it."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return UTC
+    return ZoneInfo(name) if is_known_zone(name) else UTC
 
 
 def check_times(since: str | None, until: str | None) -> None:
@@ -63,7 +73,7 @@ def check_times(since: str | None, until: str | None) -> None:
         WindowError: one of them is no time.
     """
     for option, text in (("--since", since), ("--until", until)):
-        if text:
+        if text is not None:
             moment(option, text, UTC, 0)
 
 
@@ -75,8 +85,8 @@ def window(
     Raises:
         WindowError: a bound cannot be read, or the range ends before it begins.
     """
-    first = moment("--since", since, zone, now) if since else None
-    last = moment("--until", until, zone, now) if until else None
+    first = moment("--since", since, zone, now) if since is not None else None
+    last = moment("--until", until, zone, now) if until is not None else None
     if first is not None and last is None and first > now:
         raise WindowError(f"--since {since} is in the future: nothing has happened since")
     if first is not None and last is not None and first >= last:

@@ -1,5 +1,6 @@
 """`audit`: compare the store's tables with what was delivered."""
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ from magento_eventbridge.audit.auditor import AUDITED
 from magento_eventbridge.audit.findings import VERDICTS, Finding, Report
 from magento_eventbridge.backfill.rows import StoreTables
 from magento_eventbridge.backfill.window import WindowError, check_times
-from magento_eventbridge.bridge.auditing import ledgers_of, repair, run_audit
+from magento_eventbridge.bridge.auditing import GRACE_SECONDS, ledgers_of, repair, run_audit
 from magento_eventbridge.bridge.startup import run_loop, start_log
 from magento_eventbridge.cli.backfill import Rate, Replica, read_window, replica_options
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
@@ -94,6 +95,11 @@ async def _run(
         first, last = await read_window(tables, since, until)
     finally:
         await tables.close()
+    if first is not None and last is None and first > time.time() - GRACE_SECONDS:
+        raise WindowError(
+            f"--since {since} is less than a minute ago: an audit ends a minute ago, as younger "
+            "events may be on their way"
+        )
     report = await run_audit(
         settings,
         first or 0.0,

@@ -24,6 +24,7 @@ from magento_eventbridge.backfill.window import (
     WindowError,
     check_times,
     has_no_zone,
+    is_known_zone,
     window,
     zone_of,
 )
@@ -176,9 +177,9 @@ def _request(
     found = KINDS.get(kind)
     if found is None:
         raise WindowError(f"there is nothing to backfill of '{kind}'; there are {', '.join(KINDS)}")
-    if status and not found.status:
+    if status is not None and not found.status:
         raise WindowError(f"--status {status}: {kind} have no status")
-    sent_as = detail_type or found.created
+    sent_as = found.created if detail_type is None else detail_type
     if sent_as not in found.detail_types:
         raise WindowError(f"--as {sent_as}: {kind} are sent as {' or '.join(found.detail_types)}")
     if not math.isfinite(rate):  # NaN passes the option's own limits
@@ -230,7 +231,7 @@ async def select(tables: StoreTables, request: Request) -> Selection:
     since, until = await read_window(tables, request.since, request.until)
     view_id = await find_view(tables, request.store)
     status = ""
-    if request.status:
+    if request.status is not None:
         statuses = await tables.statuses(request.kind)
         by_name = {name.lower(): value for value, name in statuses.items()}
         if request.status.lower() not in by_name:
@@ -252,7 +253,10 @@ async def read_window(
     """
     name = await tables.time_zone()
     if any(text and has_no_zone(text) for text in (since, until)):
-        note(f"times without a zone are in the store's: {name}")
+        if is_known_zone(name):
+            note(f"times without a zone are in the store's: {name}")
+        else:
+            note(f"times without a zone are in UTC: this system has no data of the store's, {name}")
     return window(since, until, zone_of(name), time.time())
 
 
