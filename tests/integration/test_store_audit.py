@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from aiohttp import ClientSession, CookieJar
 from pydantic import SecretStr
@@ -21,9 +22,13 @@ from magento_eventbridge.backfill.window import zone_of
 from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.bridge.scheduled_audit import ScheduledAudit, next_time
 from magento_eventbridge.captures import Capture
+from magento_eventbridge.catalog import DOCUMENTED
+from magento_eventbridge.catalog.declared import Declaration, DeclaredField, ShopCatalog
 from magento_eventbridge.cli.audit import _run as audit_store
 from magento_eventbridge.cli.backfill import replica_options
 from magento_eventbridge.console.server import Console
+from magento_eventbridge.declarations import exported
+from magento_eventbridge.declarations.catalogs import catalog_of
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
@@ -50,7 +55,13 @@ KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="
 WINDOW = ("--since", "2026-11-27T00:00Z", "--until", "2026-11-28T00:00Z")
 
 
-async def deliver(shop: Shop, folder: Path, captures: list[Capture], refused: str = "") -> None:
+async def deliver(
+    shop: Shop,
+    folder: Path,
+    captures: list[Capture],
+    refused: str = "",
+    catalog: ShopCatalog = DOCUMENTED,
+) -> None:
     """Deliver captures from the outbox, with a ledger that began before them."""
     shop.outbox.put([(capture, body_of(capture)) for capture in captures])
     ledger = Ledger(folder / "ledger.sqlite")
@@ -68,7 +79,7 @@ async def deliver(shop: Shop, folder: Path, captures: list[Capture], refused: st
         credentials = CredentialsFinder()
         sink = EventBridgeSink(credentials, EventBuses(credentials))
         place = Destination("eu-west-1", endpoint_url=endpoint.url, credentials=KEYS)
-        route = Route(place, "shop.example.com")
+        route = Route(place, "shop.example.com", catalog=catalog)
         dispatcher = Dispatcher(queue, lambda _: route, lambda _: sink, Policy(), ledger)
         await dispatcher.run(until_empty=True)
         await sink.close()
@@ -139,6 +150,38 @@ async def test_what_waits_or_is_a_dead_letter_is_not_missing(sales: Shop, tmp_pa
     assert found.json["counts"]["waiting"] == 1
     assert [one["name"] for one in found.json["dead_letters"]] == ["order 000000167 (id 161)"]
     assert found.json["missing"] == []
+
+
+async def test_fields_that_the_shop_adds_are_not_compared_and_come_from_the_row_where_it_has_them(
+    sales: Shop, tmp_path: Path
+):
+    declared = (
+        DeclaredField("quote", "quote_id", "integer"),
+        DeclaredField("skus", "items[].sku", "string"),
+    )
+    events = tuple(
+        Declaration(name, "shop:1", fields=declared) for name in ("OrderCreated", "OrderUpdated")
+    )
+    file = tmp_path / "declarations.json"
+    exported.write(file, events)
+    captures = [
+        msgspec.structs.replace(of, paths={"quote_id": "17", "items[].sku": ["A", "B"]})
+        for of in captures_of_the_day()
+    ]
+    await deliver(sales, tmp_path, captures, catalog=catalog_of(events))
+    async with put_events() as endpoint:
+        commands = Commands(sales, tmp_path, endpoint.url, DECLARATIONS_FILE=str(file))
+        found = await commands.run("audit", *WINDOW, "--json")
+        assert (found.status, found.json["missing"]) == (0, []), found.err
+        change = "status = 'holded', updated_at = '2026-11-27 20:00:00'"
+        run(sales, f"UPDATE `{{prefix}}sales_order` SET {change} WHERE entity_id = 161")
+        changed = await commands.run("audit", *WINDOW, "--json")
+        assert [one["name"] for one in changed.json["missing"]] == ["order 000000167 (id 161)"]
+        sent = await commands.run("backfill", "orders", "--limit", "1")
+        assert (sent.status, sent.err) == (0, "")
+        quotes = run(sales, "SELECT quote_id FROM `{prefix}sales_order` WHERE entity_id = 159")
+        [detail] = endpoint.details
+        assert ([(detail["quote"],)], detail["skus"]) == (quotes, None)
 
 
 async def test_a_newer_updated_at_alone_is_listed_apart(sales: Shop, tmp_path: Path):

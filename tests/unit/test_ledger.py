@@ -236,6 +236,12 @@ def test_a_detail_without_metadata_has_the_state_of_its_fields():
     assert state_of(detail) != state_of('{"id":"1","status":"done"}')
 
 
+def test_fields_that_the_shop_adds_are_no_part_of_the_state():
+    added = '{"id":"1","note":"x","status":"new","metadata":{"id":"7"}}'
+    assert state_of(added, frozenset({"note"})) == state_of('{"id":"1","status":"new"}')
+    assert state_of(added) != state_of('{"id":"1","status":"new"}')
+
+
 def test_a_line_feed_in_a_subject_keeps_the_other_events(tmp_path):
     odd = pending(7)
     odd.order_key = "1/order/a\nb"

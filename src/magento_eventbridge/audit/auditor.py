@@ -192,12 +192,12 @@ class Auditor:
             was_sent = any(one.at >= since for one in same)
             verdict: Verdict = "delivered" if was_sent else "touched"
             return _finding(kind, rows, detail_type, changed_at, verdict)
-        state = _name_of(state_of(_detail(created, route)))
+        state = _name_of(_state(created, route))
         return _finding(kind, rows, detail_type, changed_at, "missing", state)
 
     def _states(self, capture: Capture, route: Route) -> set[int]:
         """Return what the present state may be in the ledger, whatever `options.detail` was."""
-        return {state_of(_detail(capture, replace(route, detail=level))) for level in _LEVELS}
+        return {_state(capture, replace(route, detail=level)) for level in _LEVELS}
 
     async def _judge_again(
         self,
@@ -319,11 +319,11 @@ def _name_of(state: int) -> str:
     return f"{state:08x}"
 
 
-def _detail(capture: Capture, route: Route) -> str:
+def _state(capture: Capture, route: Route) -> int:
     event = route.catalog.event_of(capture)
     if event is None:
         raise TranslationError("it means no event")
-    return build_entry(capture, event, route).detail
+    return state_of(build_entry(capture, event, route).detail, event.own_fields)
 
 
 def _note(into: dict[_About, set[str]], capture: Capture, wanted: set[_About]) -> None:

@@ -95,10 +95,16 @@ class View(NamedTuple):
 class StoreTables:
     """The tables that backfill and audit read; nothing is ever written to them."""
 
-    def __init__(self, options: DatabaseOptions) -> None:
-        """Prepare to connect."""
+    def __init__(self, options: DatabaseOptions, own_columns: frozenset[str] = frozenset()) -> None:
+        """Prepare to connect.
+
+        Args:
+            options: how to reach the database.
+            own_columns: columns of the entities' own tables that the shop adds to its events.
+        """
         self.options = options
         self._connection = DatabaseConnection(options, if_absent=_IF_ABSENT, prepare=_read_texts)
+        self._own_columns = own_columns
         self._facts: dict[int, StoreView] = {}
         self._columns: dict[str, frozenset[str]] = {}  # by table, as the store has them
 
@@ -175,9 +181,13 @@ class StoreTables:
         return await self._run(lambda cursor: self._read(cursor, kind, keys))
 
     def _read(self, cursor: Cursor, kind: Kind, keys: Sequence[int]) -> list[Rows]:
-        mains = self._by(cursor, kind.table, kind.key, keys)
+        mains = self._by(cursor, kind.table, kind.key, keys, own=self._own_columns)
         found = [
-            Rows(row, view=self._facts.get(int(row.get("store_id") or 0), StoreView()))
+            Rows(
+                row,
+                view=self._facts.get(int(row.get("store_id") or 0), StoreView()),
+                own={name: row[name] for name in self._own_columns if name in row},
+            )
             for key in keys
             for row in mains.get(str(key), [])
         ]
@@ -219,16 +229,23 @@ class StoreTables:
         ]
 
     def _by(
-        self, cursor: Cursor, table: str, column: str, ids: Sequence[int], order: str = ""
+        self,
+        cursor: Cursor,
+        table: str,
+        column: str,
+        ids: Sequence[int],
+        order: str = "",
+        own: frozenset[str] = frozenset(),
     ) -> dict[str, list[dict[str, Any]]]:
         """Read the rows of a table by a column, in lists by its values."""
         if not ids:
             return {}
         key = order or ("subscriber_id" if column == "subscriber_id" else "entity_id")
         known = self._columns_of(cursor, table)
-        columns = [name for name in COLUMNS[table] if name in known]
+        wanted = dict.fromkeys((*COLUMNS[table], *sorted(own)))
+        columns = [name for name in wanted if name in known]
         names = {
-            "columns": ", ".join(columns),
+            "columns": ", ".join(f"`{name}`" for name in columns),
             "table": self._table(table),
             "column": column,
             "order": key,

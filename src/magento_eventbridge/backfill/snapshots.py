@@ -37,6 +37,8 @@ class Rows:
         main: the entity's own row.
         items, tracks, comments: the rows that belong to it.
         order, order_items, addresses, payment: of the entity's order.
+        view: the entity's store view.
+        own: the values of the shop's own fields that are columns of `main`, by their paths.
     """
 
     main: Row
@@ -48,6 +50,7 @@ class Rows:
     addresses: Sequence[Row] = ()
     payment: Row | None = None
     view: StoreView = field(default_factory=StoreView)
+    own: Row = field(default_factory=dict)
 
 
 _ORDER = (
@@ -137,6 +140,7 @@ def capture_of(
         original={} if is_new else {"row": None},
         snapshot=snapshot,
         view=ViewCodes(rows.view.code, rows.view.website_code),
+        paths=dict(rows.own),
         origin=origin,
     )
 

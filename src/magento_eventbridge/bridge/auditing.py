@@ -61,13 +61,14 @@ async def run_audit(
     archive = ledgers_of(settings, ledgers)
     end = until if until is not None else time.time() - GRACE_SECONDS
     options = database or database_options(settings.outbox)
-    tables = StoreTables(options)
+    catalog = CurrentCatalog(settings).catalog
+    tables = StoreTables(options, catalog.columns)
     waiting = WaitingCaptures(
         database_options(settings.outbox), settings.magento_db.queue, settings.spool.path
     )
     try:
         async with _queues(settings) as (letters, cannot_repair):
-            routes = Routes(settings, CurrentCatalog(settings).catalog)
+            routes = Routes(settings, catalog)
             sources = Sources(tables, routes, archive, waiting, letters)
             report = await Auditor(sources).audit(since, end, kinds)
             if report.missing and cannot_repair:
@@ -93,7 +94,8 @@ async def repair(
     Raises:
         QueueError: the store's database cannot be used.
     """
-    tables = StoreTables(database_options(settings.outbox))
+    columns = CurrentCatalog(settings).catalog.columns
+    tables = StoreTables(database_options(settings.outbox), columns)
     source = Missing(tables, report.of("missing"))
     try:
         outcome = await send(

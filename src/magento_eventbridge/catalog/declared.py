@@ -267,6 +267,11 @@ class ShopCatalog:
         self.events = tuple(self.by_name.values())
 
     @property
+    def columns(self) -> frozenset[str]:
+        """The paths of the shop's own fields that can be a column of the entity's own row."""
+        return frozenset(field.path for field in self.fields if field.path.isidentifier())
+
+    @property
     def fields(self) -> tuple[DeclaredField, ...]:
         """The shop's own fields, of all events."""
         return tuple(field for of in self.declarations for field in of.fields)
@@ -312,6 +317,7 @@ class ShopCatalog:
             else event.detail,
             translate=translate,
             sample={**event.sample, **_sample(fields)},
+            own_fields=frozenset(field.name for field in fields),
         )
 
     def _own_event(self, declaration: Declaration) -> EventDefinition:
@@ -357,7 +363,8 @@ class ShopCatalog:
         )
 
     def _values(self, event: str, fields: tuple[DeclaredField, ...], capture: Capture) -> Json:
-        self._null_fields.check(event, fields, capture)
+        if capture.origin is None:  # rows have few of the values that paths lead to
+            self._null_fields.check(event, fields, capture)
         return {field.name: _value_of(field, capture.paths) for field in fields}
 
 

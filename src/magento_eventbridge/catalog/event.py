@@ -54,6 +54,7 @@ class EventDefinition:
         sample: a detail as consumers see it, without metadata.
         add_full: returns what a full detail has beside, or in the place of, documented fields.
         full_sample: the same of the sample.
+        own_fields: the names of the fields that the shop adds to it.
         unordered: why it needs no place among the events of its subject; empty: it keeps its place.
     """
 
@@ -67,6 +68,7 @@ class EventDefinition:
     applies: Callable[[Capture], bool] = always
     add_full: Callable[[Capture], Json] = nothing
     full_sample: Mapping[str, Any] = field(default_factory=dict)
+    own_fields: frozenset[str] = frozenset()
     unordered: str = ""
 
     @cached_property

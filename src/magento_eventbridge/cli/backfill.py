@@ -195,7 +195,8 @@ async def _run(
     restart: bool,
     as_json: bool,
 ) -> int:
-    tables = StoreTables(replica_options(database_options(settings.outbox), replica))
+    options = replica_options(database_options(settings.outbox), replica)
+    tables = StoreTables(options, CurrentCatalog(settings).catalog.columns)
     try:
         selection = await select(tables, request)
         job = Job(request.kind, request.detail_type, request.rate, request.limit)

@@ -365,6 +365,7 @@ class Dispatcher:
                 number,
                 event.detail_type,
                 event.entity_of(capture),
+                event.own_fields,
             )
             self._send(pending, capture, sender)
 

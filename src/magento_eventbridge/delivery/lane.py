@@ -24,6 +24,7 @@ class Pending(Struct, eq=False):
     number: int = 0  # its place in the order in which captures were claimed
     event: str = ""  # its documented detail-type
     entity: str = ""  # the key of the row that it is about; empty: it is about none
+    own_fields: frozenset[str] = frozenset()  # the fields that the shop adds to its detail
     failures: int = 0
     alone: bool = False  # a call with other entries was refused: it is sent alone
     settings_proven: bool = False  # it was held, and then an event of its view was accepted

@@ -247,7 +247,7 @@ def _delivered(batch: Sequence[Pending], at: int) -> list[Fields]:
             pending.event,
             pending.event_id,
             pending.entity,
-            state_of(pending.entry.detail),
+            state_of(pending.entry.detail, pending.own_fields),
             at,
             DELIVERED,
         )

@@ -18,19 +18,23 @@ _LATER_FIELDS = re.compile(
 _decoder = msgspec.json.Decoder(dict)
 
 
-def state_of(detail: str) -> int:
-    """Return the digest of a detail's fields, without those of the event itself; never 0.
+def state_of(detail: str, own_fields: frozenset[str] = frozenset()) -> int:
+    """Return the digest of a detail's documented fields; never 0.
+
+    Those of the event itself are left out, and those that the shop adds: not all of them are in
+    the rows that an audit compares.
 
     It is a checksum, as a cryptographic digest would cost three times as much: two states that
     follow each other are the same to it once in four thousand million times.
 
     Args:
         detail: as JSON text, with its metadata after the fields of the event.
+        own_fields: the names of the fields that the shop adds.
     """
     fields, found, rest = detail.rpartition(_METADATA)
-    if not found:  # what follows the fields is not known
+    if own_fields or not found:  # what follows the fields is not known
         content = _decoder.decode(detail)
-        for name in _OF_THE_EVENT:
+        for name in (*_OF_THE_EVENT, *own_fields):
             content.pop(name, None)
         fields = msgspec.json.encode(content)[:-1].decode()
     elif _OF_FULL in rest:
