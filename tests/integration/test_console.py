@@ -29,7 +29,7 @@ from magento_eventbridge.listener import ListenError
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import Layer, load
 from magento_eventbridge.settings.listeners import ConsoleSettings
-from tests.support.unavailable_queue import UnavailableQueue
+from tests.support.unavailable_queue import add_unavailable_queue
 from tests.support.waiting import PATIENCE
 
 PASSWORD = "a long enough password"
@@ -563,7 +563,7 @@ async def test_errors_are_explained_on_a_page(tmp_path: Path) -> None:
                 assert (path, answer.status, result in text) == (path, status, True)
                 assert "Traceback" not in text
     bridge = _bridge(tmp_path, {})
-    bridge.queues.append(UnavailableQueue())  # type: ignore[arg-type]
+    add_unavailable_queue(bridge)
     async with _console(tmp_path, bridge) as http:
         async with http.get("/events") as answer:
             assert (answer.status, "no journal at" in await answer.text()) == (503, True)
@@ -586,7 +586,7 @@ async def test_a_fault_of_ours_shows_no_traceback(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     bridge = _bridge(tmp_path, {})
-    bridge.dispatchers.append(None)  # type: ignore[arg-type]
+    bridge.deliveries.present.append(None)  # type: ignore[arg-type]
     async with _console(tmp_path, bridge) as http:
         async with http.get("/") as answer:
             text = await answer.text()

@@ -23,7 +23,7 @@ from magento_eventbridge.settings.layers import Layer, load
 from tests.support import recorded
 from tests.support.mariadb import Outbox
 from tests.support.put_events import PutEvents, Script, Take, put_events, takes_all
-from tests.support.unavailable_queue import UnavailableQueue
+from tests.support.unavailable_queue import add_unavailable_queue
 from tests.support.waiting import PATIENCE
 
 
@@ -114,7 +114,7 @@ async def test_a_queue_that_cannot_be_read_hides_no_other_dead_letter(tmp_path: 
     async with _running(tmp_path) as (http, bridge, _):
         await bridge.send_again([_body({**placed, "event": "event_of_tomorrow"})])
         await _text(http, "/dead-letters", "1 dead letter<")
-        bridge.queues.append(UnavailableQueue())  # type: ignore[arg-type]
+        add_unavailable_queue(bridge)
         text = await _text(http, "/dead-letters", "outbox&#39; cannot be read now")
         assert "event_of_tomorrow" in text and "No dead letters." not in text
         order = placed["snapshot"]["increment_id"]
@@ -196,7 +196,7 @@ async def test_events_are_called_retried_as_long_as_the_journal_knows(
         text = await _text(http, "/", "The journal cannot be written: the disk is full")
         assert "1 event on the way" in text and "is retried" not in text
         assert "InternalFailure" not in text
-        bridge.queues.append(UnavailableQueue())  # type: ignore[arg-type]
+        add_unavailable_queue(bridge)
         assert "without outbox" in await _text(http, "/", "Queue unavailable")
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.bridge.background import background_task
 from magento_eventbridge.bridge.bus_watch import watch_buses
-from magento_eventbridge.bridge.dispatching import delivery_policy, dispatching
+from magento_eventbridge.bridge.deliveries import Deliveries
 from magento_eventbridge.bridge.heartbeat import heartbeat
+from magento_eventbridge.bridge.inlets import check_inlet, inlet_options, why_off
 from magento_eventbridge.bridge.notifying import Notifier
-from magento_eventbridge.bridge.queues import open_queue, renew_login, when_login_refused
+from magento_eventbridge.bridge.queues import open_queue
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.bridge.scheduled_audit import ScheduledAudit
 from magento_eventbridge.bridge.service_manager import ServiceManager
@@ -24,11 +25,10 @@ from magento_eventbridge.captures import read_capture
 from magento_eventbridge.catalog.declared import ShopCatalog
 from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.delivery.dispatcher import Dispatcher
-from magento_eventbridge.delivery.observer import Observer, Observers
 from magento_eventbridge.delivery.outage import Outage
 from magento_eventbridge.delivery.ports import Queue, QueueError
 from magento_eventbridge.delivery.routing import Destination
-from magento_eventbridge.inlets.http import Inlet, InletOptions
+from magento_eventbridge.inlets.http import Inlet
 from magento_eventbridge.journal.recorder import Recorder
 from magento_eventbridge.ledger.recorder import Ledger
 from magento_eventbridge.listener import ListenerOptions, ListenError
@@ -36,13 +36,11 @@ from magento_eventbridge.magento.database import DatabaseError, database_options
 from magento_eventbridge.magento.live_store import LiveStore, Reading, follow
 from magento_eventbridge.observability.metrics import AuditFigures
 from magento_eventbridge.observability.monitoring_server import MonitoringServer
-from magento_eventbridge.queues.amqp.queue import AmqpQueue
 from magento_eventbridge.queues.mysql.heartbeat import Heartbeat
 from magento_eventbridge.queues.mysql.outbox import OutboxQueue
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import CONNECTIONS, Origins
-from magento_eventbridge.settings.listeners import InletSettings
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.sinks.eventbridge.buses import EventBuses
 
@@ -74,7 +72,7 @@ class Bridge:
     Attributes:
         settings, origins: in force now; a store's configuration may change them.
         views: the names of the store's views by their ids, as far as they are known.
-        queues, dispatchers: what delivers, once `serve` has begun.
+        deliveries: what delivers, once `serve` has begun.
         journal: the events that the console shows; None: no journal is kept.
         ledger: what was delivered, for the audit; None: none is kept.
         notifier: notifies people of problems.
@@ -100,17 +98,11 @@ class Bridge:
         Raises:
             SettingsError: the inlet would accept captures from everybody.
         """
-        if store is None and settings.inlet.enabled and not settings.inlet.secrets:
-            raise SettingsError(
-                "inlet.secrets: the HTTP inlet needs a secret that it shares with the shop: set "
-                "MAGENTO_EVENTBRIDGE_INLET__SECRETS to at least 16 random characters (`openssl "
-                "rand -hex 32` creates some), or set inlet.enabled = false"
-            )
+        if store is None:
+            check_inlet(settings.inlet)
         self.settings = settings
         self.origins = origins or Origins()
         self.views: dict[int, str] = {}
-        self.queues: list[Queue] = []
-        self.dispatchers: list[Dispatcher] = []
         self.journal: Recorder | None = None
         if file := settings.journal_file:
             self.journal = Recorder(file, settings.journal.retention())
@@ -136,18 +128,33 @@ class Bridge:
             )
         self.credentials = CredentialsFinder()
         self._buses = EventBuses(self.credentials)
-        # By the queue's name; what a queue opened is closed with its stack.
-        self._deliveries: dict[str, asyncio.Task[None]] = {}
-        self._stacks: dict[str, AsyncExitStack] = {}
-        self._former_dispatchers: list[Dispatcher] = []
         self._heartbeats: list[Heartbeat] = []
         self._stack: AsyncExitStack | None = None  # while it runs
         self._spool: SqliteQueue | None = None
         self._inlet: Inlet | None = None
         self._read_own = read_own
         self._login_refused = asyncio.Event()
+        self.deliveries = Deliveries(
+            self._routes,
+            self._buses,
+            self.credentials,
+            [observer for observer in (self.journal, self.ledger, self._tracing) if observer],
+            self.monitoring,
+            when_refused=store.check_again if store else self._login_refused.set,
+            when_one_ends=self.stop,
+        )
         self._stopping = asyncio.Event()
         self._service_manager = ServiceManager(os.environ)
+
+    @property
+    def queues(self) -> list[Queue]:
+        """The queues that it delivers from."""
+        return self.deliveries.queues
+
+    @property
+    def dispatchers(self) -> list[Dispatcher]:
+        """What moves captures from each queue to the event buses."""
+        return self.deliveries.dispatchers
 
     @property
     def destinations(self) -> set[Destination]:
@@ -164,8 +171,7 @@ class Bridge:
         if not self._stopping.is_set():
             self._service_manager.stopping()
         self._stopping.set()
-        for dispatcher in self.dispatchers:
-            dispatcher.stop()
+        self.deliveries.stop()
 
     async def serve(self) -> None:
         """Take captures and deliver them until asked to stop.
@@ -210,7 +216,7 @@ class Bridge:
             )
         if self._spool is None:
             self._spool = SqliteQueue(self.settings.spool.path)
-            await self._deliver(self._stack, self._spool)
+            await self.deliveries.begin(self._stack, self._spool, self.settings)
             log.info("Delivering what is in %s", self.settings.spool.path)
         for start in range(0, len(captures), _PUT_AT_ONCE):
             await self._spool.put(captures[start : start + _PUT_AT_ONCE])
@@ -268,7 +274,7 @@ class Bridge:
             await stack.enter_async_context(background_task(watch, "event buses"))
             await self._open(stack)
             if not self._inlet:
-                log.info("No HTTP inlet: %s", _why_off(self.settings.inlet))
+                log.info("No HTTP inlet: %s", why_off(self.settings.inlet))
             watch = self._follow_declarations()
             await stack.enter_async_context(background_task(watch, "declarations"))
             figures = self.monitoring.audit if self.monitoring else AuditFigures()
@@ -287,31 +293,22 @@ class Bridge:
             await self._stopping.wait()
         finally:
             self.stop()
-            await asyncio.gather(*self._deliveries.values())
-            all_dispatchers = [*self._former_dispatchers, *self.dispatchers]
-            totals = [dispatcher.totals for dispatcher in all_dispatchers]
-            log.info(
-                "Stopped: %d delivered, %d buried",
-                sum(totals.delivered for totals in totals),
-                sum(totals.buried for totals in totals),
-            )
+            await self.deliveries.until_ended()
 
     async def _apply(self, stack: AsyncExitStack, reading: Reading) -> None:
         """Apply the store's new configuration."""
         settings = reading.settings
         self._keep(reading)
         changed = self._routes.renew(settings)
-        for dispatcher in self.dispatchers:
-            dispatcher.reroute(changed)
+        self.deliveries.reroute(changed)
         for heartbeat_writer in self._heartbeats:
             heartbeat_writer.check_credentials_again()
         start_log(settings)
         log.info("The store's configuration has changed and is used from now on")
-        await self._renew_logins(settings)
-        for queue, dispatcher in zip(self.queues, self.dispatchers, strict=True):
-            dispatcher.use(delivery_policy(settings, queue, self._routes))
+        await self.deliveries.renew_logins(settings)
+        self.deliveries.use(settings)
         if self._inlet and settings.inlet.secrets:
-            self._inlet.trust(self._inlet_options().secrets)
+            self._inlet.trust(inlet_options(settings.inlet).secrets)
         elif self._inlet:
             log.warning(
                 "The HTTP inlet has no secret any more; this takes effect at the next start"
@@ -322,27 +319,6 @@ class Bridge:
             await self._open(stack)
         except (ListenError, QueueError, SettingsError) as error:
             log.error("Not everything in the store's new configuration can be opened: %s", error)
-
-    async def _renew_logins(self, settings: Settings) -> None:
-        """Let the queues use the present logins; end RabbitMQ's where it is no longer wanted."""
-        for queue in list(self.queues):
-            if isinstance(queue, AmqpQueue) and settings.amqp.host is None:
-                log.warning(
-                    "The settings no longer name a broker: delivery from RabbitMQ ends. Messages "
-                    "that are still there stay there."
-                )
-                await self._end(queue)
-            elif renew_login(queue, settings):
-                continue
-            elif isinstance(queue, AmqpQueue):
-                log.warning("The settings name another broker: delivery from the former ends")
-                await self._end(queue)
-            else:
-                log.warning(
-                    "The settings name another database: the queue '%s' uses it from the next "
-                    "start on",
-                    queue.name,
-                )
 
     async def _follow_logins(self, read: Callable[[], Settings]) -> None:
         """Read again how to log in whenever a login is refused: a password may be new."""
@@ -360,25 +336,7 @@ class Bridge:
             if any(value != getattr(self.settings, name) for name, value in changed.items()):
                 self.settings = self.settings.model_copy(update=changed)
                 log.info("A login was refused; the settings name another one, which is used now")
-                await self._renew_logins(self.settings)
-
-    async def _end(self, queue: Queue) -> None:
-        """End delivery from one queue: calls in flight finish, the rest stays in the queue."""
-        index = self.queues.index(queue)
-        dispatcher = self.dispatchers[index]
-        delivery = self._deliveries.pop(queue.name)
-        delivery.remove_done_callback(self._delivery_ended)
-        dispatcher.stop()
-        await delivery
-        del self.queues[index], self.dispatchers[index]
-        self._former_dispatchers.append(dispatcher)
-        if self.monitoring:
-            self.monitoring.forget_delivery(queue)
-        await self._stacks.pop(queue.name).aclose()
-
-    def _delivery_ended(self, _: "asyncio.Task[None]") -> None:
-        """Stop everything: a delivery ends when asked to, or by a bug."""
-        self.stop()
+                await self.deliveries.renew_logins(self.settings)
 
     async def _follow_declarations(self) -> None:
         """Use the shop's declarations when they change."""
@@ -386,8 +344,7 @@ class Bridge:
             await asyncio.sleep(_DECLARATIONS_SECONDS)
             if await asyncio.to_thread(self._declarations.refresh):
                 changed = self._routes.use(self._declarations.catalog)
-                for dispatcher in self.dispatchers:
-                    dispatcher.reroute(changed)
+                self.deliveries.reroute(changed)
                 log.info("The shop's declarations have changed and are used from now on")
 
     async def _open(self, stack: AsyncExitStack) -> None:
@@ -400,18 +357,18 @@ class Bridge:
             self._spool = SqliteQueue(settings.spool.path)
             if self.monitoring:
                 self.monitoring.watch_file("spool", settings.spool.path)
-            await self._deliver(stack, self._spool)
+            await self.deliveries.begin(stack, self._spool, settings)
             log.info("Delivering what is in %s", settings.spool.path)
-        if settings.outbox.enabled and OutboxQueue.name not in self._deliveries:
+        if settings.outbox.enabled and OutboxQueue.name not in self.deliveries:
             options = database_options(settings.outbox)
             outbox = OutboxQueue(options)
-            dispatcher = await self._deliver(stack, outbox)
+            dispatcher = await self.deliveries.begin(stack, outbox, settings)
             heartbeat_writer = heartbeat(self._routes, outbox, dispatcher)
             self._heartbeats.append(await stack.enter_async_context(heartbeat_writer))
             log.info("Delivering what is in the outbox of %s", options)
         for name in settings.queues_of_queue_mode:
-            if name not in self._deliveries:
-                await self._deliver(stack, open_queue(settings, name))
+            if name not in self.deliveries:
+                await self.deliveries.begin(stack, open_queue(settings, name), settings)
                 log.info("Delivering what is in Magento's queue (%s)", name)
         if (
             self._spool
@@ -437,7 +394,7 @@ class Bridge:
         return self._inlet.problem
 
     async def _listen(self, stack: AsyncExitStack, spool: SqliteQueue) -> None:
-        inlet = Inlet(self._inlet_options(), spool)
+        inlet = Inlet(inlet_options(self.settings.inlet), spool)
         await inlet.open()
         stack.push_async_callback(inlet.close)
         self._inlet = inlet
@@ -445,61 +402,9 @@ class Bridge:
             self.monitoring.watch_inlet("http", inlet.counters)
         log.info("Listening for captures at %s", inlet.url)
 
-    async def _deliver(self, stack: AsyncExitStack, queue: Queue) -> Dispatcher:
-        """Deliver from a queue until the bridge is to stop; the queue is closed at the end."""
-        own = await stack.enter_async_context(AsyncExitStack())
-        own.push_async_callback(queue.close)
-        refused = self.store.check_again if self.store else self._login_refused.set
-        when_login_refused(queue, refused)
-        dispatcher = await own.enter_async_context(
-            dispatching(
-                self.settings,
-                queue,
-                self._routes,
-                self._observers_of(queue),
-                self._buses,
-                self.credentials,
-            )
-        )
-        if self.monitoring:
-            self.monitoring.watch_delivery(queue, dispatcher)
-        self.queues.append(queue)
-        self.dispatchers.append(dispatcher)
-        delivery = asyncio.create_task(dispatcher.run(), name=f"delivery from {queue.name}")
-        delivery.add_done_callback(self._delivery_ended)
-        self._deliveries[queue.name] = delivery
-        self._stacks[queue.name] = own
-        return dispatcher
-
-    def _observers_of(self, queue: Queue) -> Observer | None:
-        """Return the queue's observers, or None."""
-        counts = self.monitoring.counts(queue) if self.monitoring else None
-        observers = [one for one in (self.journal, self.ledger, counts, self._tracing) if one]
-        return Observers(observers) if len(observers) > 1 else next(iter(observers), None)
-
-    def _inlet_options(self) -> InletOptions:
-        inlet = self.settings.inlet
-        return InletOptions(
-            host=inlet.host,
-            port=inlet.port,
-            secrets=tuple(secret.get_secret_value() for secret in inlet.secrets),
-            max_body_bytes=inlet.max_body_bytes,
-            max_waiting_bytes=inlet.max_waiting_bytes,
-            max_connections=inlet.max_connections,
-            replay_window=inlet.replay_window,
-            tls_certificate=inlet.tls_certificate,
-            tls_key=inlet.tls_key,
-        )
-
 
 def _is_there(path: Path) -> bool:
     try:
         return path.exists()
     except PermissionError:
         return True  # opening it will report what is wrong
-
-
-def _why_off(inlet: InletSettings) -> str:
-    if not inlet.enabled:
-        return "inlet.enabled is off"
-    return "neither inlet.secrets nor the store has a secret for it"
