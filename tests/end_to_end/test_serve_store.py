@@ -354,6 +354,7 @@ async def test_commands_go_by_the_store(shop: Shop, endpoint: PutEvents) -> None
 async def test_doctor_looks_at_everything(shop: Shop, endpoint: PutEvents) -> None:
     shop.add_view(2, "german")
     shop.save("options/event_bus", "german-bus", "stores", 2)
+    shop.save("events_order/saved", "0", "stores", 2)  # OrderCreated and OrderUpdated
     code, out, _ = await ran(shop, "doctor")
     lines = {line[6:].partition(":")[0]: line for line in out.splitlines()}
     assert code == 0, out
@@ -366,6 +367,7 @@ async def test_doctor_looks_at_everything(shop: Shop, endpoint: PutEvents) -> No
         f"ok    original module: {ORIGINAL} 1.0.0 was set up, is not enabled"
     )
     assert "german-bus" in lines["store view 2 'german'"]
+    assert "35 of 37 events on" in lines["store view 2 'german'"]
     assert "37 of 37 events on" in lines["store view 1 'default'"]
     assert "source store.example.com (core_config_data, default), bus" in out
     assert lines["credentials of all store views"].startswith("ok")

@@ -16,7 +16,7 @@ BUS = "outlet"
 
 def _settings() -> dict[str, Any]:
     outlet = {"options": {"event_bus": BUS, "source": "outlet.example.com"}}
-    return {"stores": {"2": {**outlet, "events": {"cart/product_added": False}}}}
+    return {"stores": {"2": {**outlet, "events": {"order/saved": False}}}}
 
 
 def _name(bridge: Any, bus: str) -> str:
@@ -88,7 +88,7 @@ async def test_destinations_and_views_are_linked_wherever_they_are_named(tmp_pat
         await bridge.send_again([_body(placed)])
         await endpoint.until_taken(1)
         list_ = await _text(http, "/destinations")
-        assert link in list_ and "/views/2" in list_ and "36 of 37" in list_
+        assert link in list_ and "/views/2" in list_ and "35 of 37" in list_
         for path, words in (
             ("/", ""),
             (f"/events/{placed['id']}", "delivered"),
@@ -140,8 +140,8 @@ async def test_a_views_page_shows_settings_switches_and_events(tmp_path: Path) -
         await endpoint.until_taken(1)
         text = await _text(http, "/views/2", f"/events/{placed['id']}")
         off = text[text.index("Switched off</h2>") : text.index("Settings in force")]
-        assert "CartProductAdded" in off and "OrderPlaced" not in off
-        assert "outlet.example.com" in text and "36 on, 1 off" in text
+        assert "OrderUpdated" in off and "OrderPlaced" not in off
+        assert "outlet.example.com" in text and "35 on, 2 off" in text
         assert placed["id"] not in await _text(http, "/views/0")
         assert "Neither the store nor the settings name" in await _text(http, "/views/77")
         async with http.get(f"/views/{2**40}") as answer:
@@ -169,7 +169,7 @@ async def test_settings_are_searched_and_filtered(tmp_path: Path) -> None:
         assert "OrderPlaced" not in main
         assert "No setting matches" in await _text(http, "/settings?q=no-such-setting")
         text = await _text(http, "/settings?view=2&changed=1")
-        assert "CartProductAdded" in text and "OrderPlaced" not in text
+        assert "OrderUpdated" in text and "OrderPlaced" not in text
 
 
 async def test_events_that_match_are_downloaded(tmp_path: Path) -> None:

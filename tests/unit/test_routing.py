@@ -1,8 +1,9 @@
-"""Destinations: their names for people, and the kind of their bus."""
+"""Destinations: their names for people, and the kind of their bus; which events a route sends."""
 
 import pytest
 
-from magento_eventbridge.delivery.routing import Destination
+from magento_eventbridge.catalog import EVENTS
+from magento_eventbridge.delivery.routing import Destination, Route
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,13 @@ def test_a_destination_is_named_by_everything_that_leads_to_it(destination, expe
 )
 def test_the_arn_says_whether_a_bus_is_a_custom_event_bus(bus, expected):
     assert Destination("eu-west-1", bus).is_custom_bus is expected
+
+
+def test_one_switch_can_be_that_of_several_events():
+    route = Route(
+        Destination("eu-west-1"),
+        "shop",
+        switched_off=frozenset({"aws_eventbridge/events_order/saved"}),
+    )
+    off = [event.detail_type for event in EVENTS if not route.is_on(event)]
+    assert off == ["OrderCreated", "OrderUpdated"]

@@ -160,7 +160,7 @@ class Auditor:
         route = self._sources.routes(int(rows.main.get("store_id") or 0))
         candidates = (kind.created, "OrderPlaced") if kind.name == "orders" else (kind.created,)
         for detail_type in candidates:
-            if BY_DETAIL_TYPE[detail_type].config_path not in route.switched_off:
+            if route.is_on(BY_DETAIL_TYPE[detail_type]):
                 return detail_type
         return None
 
@@ -181,7 +181,7 @@ class Auditor:
             return None  # its creation is judged, or it is left out
         delivered = [one for one in entries if one.verdict == "delivered" and one.state]
         is_new = created.time >= since
-        if BY_DETAIL_TYPE[detail_type].config_path in route.switched_off:
+        if not route.is_on(BY_DETAIL_TYPE[detail_type]):
             return None
         if not delivered:
             # Its creation is judged; of an older one nothing is known.

@@ -299,7 +299,7 @@ async def _show_dry_run(
                 capture = job.capture(rows)
                 route = routes(capture.view_id)
                 event = route.catalog.event_of(capture)
-                if event is None or event.config_path in route.switched_off:
+                if event is None or not route.is_on(event):
                     switched_off += 1
                     continue
                 entry = build_entry(capture, event, route)

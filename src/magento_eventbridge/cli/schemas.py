@@ -96,11 +96,7 @@ def publish(
     """Create the schemas of events that are on in a registry, or update those that differ."""
     settings, _ = settings_of(config, overrides, magento_root)
     route = _route(settings, store)
-    subjects = [
-        subject
-        for subject in _subjects(route)
-        if subject.event.config_path not in route.switched_off
-    ]
+    subjects = [subject for subject in _subjects(route) if route.is_on(subject.event)]
     count = 0
     for change in registry.changes(Clients(route.destination), name, subjects, _TYPES[style]):
         count += 1

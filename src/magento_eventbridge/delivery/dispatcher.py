@@ -322,7 +322,7 @@ class Dispatcher:
             capture = read_capture(claim.body)
             route = self._routes(capture.view_id)
             event = route.catalog.event_of(capture)
-            if event is None or event.config_path in route.switched_off:
+            if event is None or not route.is_on(event):
                 self.totals.passed_over += 1
                 self._settler.ack([claim])
                 if event:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from magento_eventbridge.catalog import DOCUMENTED
 from magento_eventbridge.catalog.declared import ShopCatalog
-from magento_eventbridge.catalog.event import DetailLevel
+from magento_eventbridge.catalog.event import DetailLevel, EventDefinition
 from magento_eventbridge.delivery.privacy import Privacy
 
 CredentialsType = Literal["keys", "env", "ec2", "default"]
@@ -92,6 +92,10 @@ class Route:
     detail: DetailLevel = "documented"
     catalog: ShopCatalog = DOCUMENTED
     privacy: Privacy = NO_PRIVACY
+
+    def is_on(self, event: EventDefinition) -> bool:
+        """Return whether an event is sent; several can have one switch."""
+        return event.config_path not in self.switched_off
 
     def detail_type(self, documented: str) -> str:
         """Return the name under which an event is sent, by its documented one."""

@@ -238,9 +238,7 @@ async def _bus(sinks: Sinks, name: str, route: Route) -> Finding:
 async def _denied(sink: Sink, route: Route) -> dict[str, str]:
     """Return the detail-types that are switched on and not permitted, each with AWS's words."""
     types = [
-        route.detail_type(event.detail_type)
-        for event in route.catalog.events
-        if event.config_path not in route.switched_off
+        route.detail_type(event.detail_type) for event in route.catalog.events if route.is_on(event)
     ]
     denied = {}
     # A malformed entry would spoil a whole call of a Custom Event Bus.

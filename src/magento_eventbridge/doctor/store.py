@@ -114,7 +114,7 @@ def _views(reading: Reading) -> Iterator[Finding]:
         if view.id == 0:
             continue
         route = reading.settings.view(view.id).route()
-        on = len(EVENTS) - len(route.switched_off)
+        on = sum(map(route.is_on, EVENTS))
         source = f"source {route.source} ({_source_origin(reading, view.id)})"
         message = f"{source}, {route.destination}, {on} of {len(EVENTS)} events on"
         yield Finding(f"store view {view.id} '{view.code}'", "ok" if on else "warn", message)

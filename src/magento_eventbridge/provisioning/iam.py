@@ -109,9 +109,7 @@ def _in_region(arn: str, region: str) -> str:
 
 def _sent(route: Route) -> set[str]:
     return {
-        route.detail_type(event.detail_type)
-        for event in route.catalog.events
-        if event.config_path not in route.switched_off
+        route.detail_type(event.detail_type) for event in route.catalog.events if route.is_on(event)
     }
 
 

@@ -45,7 +45,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
             request,
             "catalog.html",
             scopes=[(scope, list(of)) for scope, of in groupby(events, lambda e: e.scope)],
-            switched_off=route.switched_off,
+            route=route,
         )
 
     async def one(request: web.Request) -> web.StreamResponse:
@@ -100,7 +100,7 @@ def _page(
         sample=_json({**event.sample_at(route.detail), "metadata": about}),
         schema=_json(detail_schema(event, route.detail)),
         pattern=_json({"source": [route.source], "detail-type": [name]}),
-        is_on=event.config_path not in route.switched_off,
+        is_on=route.is_on(event),
         trial=trial,
         view_id=view_id,
         views=context.views(),

@@ -61,15 +61,12 @@ def routes(context: PageContext) -> list[web.RouteDef]:
 
 
 def _overview(context: PageContext) -> dict[str, Any]:
-    views = context.views()
-    return {
-        "rows": context.destination_rows(),
-        "views": [
-            (view_id, title, context.bridge.settings.view(view_id).route())
-            for view_id, title in views.items()
-        ],
-        "events": len(context.bridge.catalog.events),
-    }
+    events = context.bridge.catalog.events
+    views = []
+    for view_id, title in context.views().items():
+        route = context.bridge.settings.view(view_id).route()
+        views.append((view_id, title, route, sum(map(route.is_on, events))))
+    return {"rows": context.destination_rows(), "views": views, "events": len(events)}
 
 
 async def _values(context: PageContext, request: web.Request, name: str) -> dict[str, Any]:

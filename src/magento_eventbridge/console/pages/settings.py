@@ -76,7 +76,7 @@ def switches(context: PageContext, route: Route, view: int | None) -> list[Switc
     return [
         Switch(
             event,
-            event.config_path not in route.switched_off,
+            route.is_on(event),
             context.bridge.origins.of(_switch(event.config_path, view)),
         )
         for event in context.bridge.catalog.events
