@@ -45,7 +45,7 @@ class Machine:
         script = script.replace("-o magento-eventbridge", f"-o {getpass.getuser()}")
         script = script.replace("-g www-data", f"-g {grp.getgrgid(os.getgid()).gr_name}")
         ran = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", script],
+            ["bash", "-euo", "pipefail", "-c", f"umask 077\n{script}"],
             env=os.environ | {"PATH": f"{self.root}/programs:{os.environ['PATH']}"},
             cwd=self.root,
             capture_output=True,
@@ -106,6 +106,7 @@ def test_a_rollback_after_the_second_upgrade_restores_the_first(machine: Machine
         machine.keep("spool.sqlite", f"before {number}")
         machine.run("Upgrade")
         assert machine.installed() == number
+        assert (machine.root / _PROGRAM / "version").stat().st_mode & 0o777 == 0o644
     machine.run("Rollback")
     assert machine.installed() == "1.1"
     assert machine.captures("spool.sqlite") == ["before 1.0", "before 1.1", "before 1.2"]
