@@ -15,6 +15,7 @@ import pytest
 from aiohttp import ClientSession, CookieJar
 
 from magento_eventbridge.bridge.bridge import Bridge
+from magento_eventbridge.cli.dead_letters import list_letters
 from magento_eventbridge.console.server import Console
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.doctor.delivery import check_delivery
@@ -125,13 +126,18 @@ async def test_a_queue_that_cannot_be_read_hides_no_other_dead_letter(tmp_path: 
 
 
 async def test_a_database_that_hangs_holds_up_no_page_and_no_other_queue(
-    tmp_path: Path, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    outbox: Outbox,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     server = outbox.server.process
     if server is None:
         pytest.skip("the server is not ours")
     monkeypatch.setattr("magento_eventbridge.console.queue_watch._SILENT_AFTER", 1.5)
     monkeypatch.setattr("magento_eventbridge.doctor.delivery.DATABASE_ANSWERS_WITHIN", 1)
+    monkeypatch.setattr("magento_eventbridge.cli.dead_letters._READ_SECONDS", 1)
+    monkeypatch.setattr("magento_eventbridge.delivery.outage._SILENT_AFTER", 1.5)
     options = outbox.options
     given = ("host", "port", "database", "user", "password", "table_prefix")
     of_outbox = {name: getattr(options, name) for name in given}
@@ -168,7 +174,11 @@ async def test_a_database_that_hangs_holds_up_no_page_and_no_other_queue(
                 one for one in await check_delivery(bridge.settings) if one.name == "outbox"
             ]
             assert finding.state == "FAIL"
-            assert "timed out" in finding.message
+            assert "no answer within 1 s" in finding.message
+            overrides = [f"outbox.{name}={value}" for name, value in of_outbox.items()]
+            with pytest.raises(QueueError, match="no answer within 1 s"):
+                await asyncio.to_thread(list_letters, queue="outbox", overrides=overrides)
+            assert "Cannot read the queue 'outbox': no answer for 2 s" in caplog.text
             # Each page may wait for a second, and nothing for the database's own limit of 30.
             assert time.monotonic() - began < 20
         finally:
@@ -176,6 +186,7 @@ async def test_a_database_that_hangs_holds_up_no_page_and_no_other_queue(
         outbox.put([recorded.stored(recorded.again(placed))])
         await endpoint.until_taken(2)
         await _text(http, "/", "Delivering")
+        assert "The queue 'outbox' can be read again" in caplog.text
 
 
 async def test_events_are_called_retried_as_long_as_the_journal_knows(

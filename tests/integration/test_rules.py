@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -422,13 +423,19 @@ def test_targets_that_are_not_named_are_removed_on_demand(command, targets):
     assert again.out == "rule orders is up to date\n"
 
 
-def test_a_rule_is_deleted_with_its_targets_and_permissions(command, targets):
+def test_a_rule_is_deleted_with_its_targets_and_permissions(
+    command, targets, monkeypatch, tmp_path
+):
     command(*PUT, *with_targets(*ALL))
+    log = tmp_path / "bridge.log"
+    monkeypatch.setenv("MAGENTO_EVENTBRIDGE_LOG__FILE", str(log))
     assert command("rules", "delete", "orders", "--dry-run").status == 0
     assert len(client("events", targets).list_rules()["Rules"]) == 1
     done = command("rules", "delete", "orders")
-    assert (done.status, done.err) == (0, "")
+    assert (done.status, done.err) == (0, log.read_text())
     assert done.out.splitlines()[-1] == "delete rule orders on bus default"
+    logged = re.findall(r"WARNING: Command: \S+ changed AWS: (.+?) \[\]", log.read_text())
+    assert logged == done.out.splitlines()
     assert client("events", targets).list_rules()["Rules"] == []
     sqs = client("sqs", targets)
     url = sqs.get_queue_url(QueueName="orders")["QueueUrl"]

@@ -205,11 +205,18 @@ def test_schemas_are_published_once(command, registry):
     assert again.out == "registry shop has all 37 schemas; nothing to do\n"
 
 
-def test_only_what_differs_is_updated(command, registry):
+def test_only_what_differs_is_updated_and_logged(command, registry, monkeypatch, tmp_path):
     command("schemas", "publish", "shop", *SETTINGS)
     registry.schemas["shop.example.com@OrderPlaced"]["Content"] = "{}"
+    log = tmp_path / "bridge.log"
+    monkeypatch.setenv("MAGENTO_EVENTBRIDGE_LOG__FILE", str(log))
+    dry_run = command("schemas", "publish", "shop", "--dry-run", *SETTINGS)
+    assert (dry_run.status, log.exists()) == (0, False)
     ran = command("schemas", "publish", "shop", *SETTINGS)
     assert ran.out == "update schema shop.example.com@OrderPlaced, now version 1\n"
+    assert ran.err == ""
+    [line] = log.read_text().splitlines()
+    assert re.search(r"report.INFO: Command: .+ changed AWS: update schema \S+@OrderPlaced,", line)
     assert registry.schemas["shop.example.com@OrderPlaced"]["SchemaVersion"] == "2"
     other = command("schemas", "publish", "shop", "--format", "jsonschema-draft4", *SETTINGS)
     assert len(other.out.splitlines()) == 37

@@ -1,5 +1,6 @@
 """An outage is logged once, then each minute, and when it is over."""
 
+import asyncio
 import logging
 
 from magento_eventbridge.delivery.backoff import Backoff
@@ -52,3 +53,17 @@ def test_a_bridge_renews_its_lease_before_others_end_it():
 def test_an_uninterrupted_service_is_not_logged(caplog):
     Outage("lost", "found").is_over()
     assert caplog.records == []
+
+
+async def test_work_without_an_answer_is_logged_while_it_lasts(caplog, monkeypatch):
+    monkeypatch.setattr("magento_eventbridge.delivery.outage._SILENT_AFTER", 0.05)
+    outage = Outage("Cannot read", "Can be read again")
+    with outage.reports_silence():
+        pass
+    await asyncio.sleep(0.1)
+    assert caplog.messages == []
+    with outage.reports_silence():
+        await asyncio.sleep(0.1)
+        assert caplog.messages == ["Cannot read: no answer for 0 s. Retrying until it works."]
+    outage.is_over()
+    assert caplog.messages[1:] == ["Can be read again."]

@@ -312,6 +312,17 @@ def test_a_file_that_is_no_toml_is_named_with_the_place(tmp_path, text):
         file_layer(toml(tmp_path, text), {})
 
 
+def test_a_file_of_a_windows_editor_is_read(tmp_path):
+    config = tmp_path / "bridge.toml"
+    config.write_bytes(b'\xef\xbb\xbf[options]\r\nregion = "eu-west-1"\r\n')
+    assert file_layer(config, {}).values == {"options": {"region": "eu-west-1"}}
+
+
+def test_a_file_that_never_ends_is_refused():
+    with pytest.raises(SettingsError, match="/dev/zero cannot be read: it is longer than"):
+        file_layer(Path("/dev/zero"), {})
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(SettingsError, match=str(tmp_path)):
         file_layer(tmp_path, {})
@@ -340,7 +351,17 @@ def test_a_custom_event_bus_is_a_destination_of_its_own_kind():
     [
         ({"options": {"region": ""}}, "options.region", "must not be empty"),
         ({"options": {"source": "aws.shop"}}, "options.source", "reserved for AWS"),
+        ({"options": {"region": "eu west"}}, "options.region", "name of an AWS region"),
         ({"options": {"endpoint_url": "ftp://x"}}, "options.endpoint_url", "http://"),
+        ({"options": {"endpoint_url": "http://"}}, "options.endpoint_url", "and a host name"),
+        ({"console": {"url": "javascript:alert(1)"}}, "console.url", "http://"),
+        ({"console": {"magento_admin_url": "/admin"}}, "console.magento_admin_url", "http://"),
+        ({"console": {"proxies": "10.0.0.0/8"}}, "console.proxies", "'10.0.0.0/8' is no IP"),
+        ({"console": {"host": ""}}, "console.host", "must not be empty"),
+        ({"inlet": {"host": ""}}, "inlet.host", "must not be empty"),
+        ({"metrics": {"host": ""}}, "metrics.host", "must not be empty"),
+        ({"spool": {"path": ""}}, "spool.path", "must not be empty"),
+        ({"stores": {"-1": {}}}, "stores.-1", "must be at least 0"),
         ({"options": {"event_bus": CUSTOM_BUS[:-1]}}, "options", "whole ARN of a Custom Event Bus"),
         (
             {"options": {"endpoint_id": "abcde"}},

@@ -28,6 +28,7 @@ QueueName = Annotated[
     ),
 ]
 _LARGEST_ID = 2**63 - 1
+_READ_SECONDS = 5
 Number = Annotated[
     int, typer.Argument(metavar="ID", min=0, max=_LARGEST_ID, help="The id that 'list' shows.")
 ]
@@ -163,7 +164,9 @@ def _with(
         start_log(settings)
 
     async def asking() -> Any:
-        queue = open_queue(settings, name, must_exist=True)
+        # A deletion of many may take long; who only reads should soon see that the database hangs.
+        silence_seconds = None if act else _READ_SECONDS
+        queue = open_queue(settings, name, must_exist=True, silence_seconds=silence_seconds)
         try:
             answer = await ask(queue.dead_letters)
             if act:

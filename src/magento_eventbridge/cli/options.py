@@ -19,6 +19,9 @@ from magento_eventbridge.settings.view import ViewSettings
 if TYPE_CHECKING:
     from magento_eventbridge.magento.live_store import LiveStore, Reading
 
+# In seconds: who waits at a terminal should soon see that the database hangs.
+_STORE_ANSWERS_WITHIN = 10
+
 Config = Annotated[
     Path | None,
     typer.Option(
@@ -83,7 +86,7 @@ def settings_of(
     own, store = sources_of(config, overrides, magento_root)
     if store is None:
         return load(own)
-    reading = asyncio.run(_read(store))
+    reading = asyncio.run(_read(store.again(_STORE_ANSWERS_WITHIN)))
     return reading.settings, reading.origins
 
 

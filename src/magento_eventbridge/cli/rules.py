@@ -13,6 +13,7 @@ from magento_eventbridge.aws.clients import AwsError, Clients
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.catalog.declared import ShopCatalog
 from magento_eventbridge.catalog.event import DetailLevel
+from magento_eventbridge.cli.aws_changes import make
 from magento_eventbridge.cli.options import (
     Config,
     MagentoRoot,
@@ -33,7 +34,6 @@ from magento_eventbridge.provisioning.matching import (
 )
 from magento_eventbridge.provisioning.patterns import Known, PatternError
 from magento_eventbridge.provisioning.rules import (
-    AwsChange,
     ExistingRule,
     Rule,
     changes,
@@ -324,7 +324,7 @@ def put(
             planned = list(changes(Clients(destination), rule, prune=prune))
     except TargetError as error:
         raise typer.BadParameter(str(error)) from None
-    _make(planned, dry_run)
+    make(planned, settings, dry_run=dry_run)
     if not planned:
         out.print(f"rule {name} is up to date")
     _note_secondary(destination)
@@ -394,7 +394,7 @@ def delete(
             planned = list(deletion(Clients(destination), name, destination.event_bus))
     except TargetError as error:
         raise typer.BadParameter(str(error)) from None
-    _make(planned, dry_run)
+    make(planned, settings, dry_run=dry_run)
     if not planned:
         out.print(f"there is no rule {name}")
     _note_secondary(destination)
@@ -547,10 +547,3 @@ def _name_and_path(text: str) -> tuple[str, str]:
     if not name or not equals:
         raise typer.BadParameter(f"--input-value {text}: must be NAME=PATH")
     return name, path
-
-
-def _make(planned: list[AwsChange], dry_run: bool) -> None:
-    for change in planned:
-        if not dry_run:
-            change.make()
-        out.print(f"{'would ' if dry_run else ''}{change.action}")

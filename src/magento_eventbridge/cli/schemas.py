@@ -12,6 +12,7 @@ import typer
 
 from magento_eventbridge.aws.clients import Clients
 from magento_eventbridge.aws.endpoints import eventbridge_endpoint
+from magento_eventbridge.cli.aws_changes import make
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of, view_of
 from magento_eventbridge.cli.output import out
 from magento_eventbridge.cli.samples import sample_event
@@ -97,13 +98,8 @@ def publish(
     settings, _ = settings_of(config, overrides, magento_root)
     route = _route(settings, store)
     subjects = [subject for subject in _subjects(route) if route.is_on(subject.event)]
-    count = 0
-    for change in registry.changes(Clients(route.destination), name, subjects, _TYPES[style]):
-        count += 1
-        if not dry_run:
-            change.make()
-        out.print(f"{'would ' if dry_run else ''}{change.action}")
-    if not count:
+    planned = registry.changes(Clients(route.destination), name, subjects, _TYPES[style])
+    if not make(planned, settings, dry_run=dry_run):
         out.print(f"registry {name} has all {len(subjects)} schemas; nothing to do")
 
 

@@ -77,6 +77,11 @@ class Dispatcher:
         self._deferred: list[Claim] = []  # the queue does not know of these yet
         self._has_room = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._outage = Outage(
+            f"Cannot read the queue '{queue.name}'",
+            f"The queue '{queue.name}' can be read again",
+            policy.backoff,
+        )
         self._is_in_doubt = False  # whether the claims may have been lost
         self._declarations_missing = False
         self._rerouted: set[int] = set()  # store views whose route has changed
@@ -159,11 +164,7 @@ class Dispatcher:
 
     async def _keep_claiming(self, until_empty: bool, at_most: int | None) -> None:
         claimed = 0
-        outage = Outage(
-            f"Cannot read the queue '{self._queue.name}'",
-            f"The queue '{self._queue.name}' can be read again",
-            self._policy.backoff,
-        )
+        outage = self._outage
         while not self._stopping.is_set():
             self._has_room.clear()
             if self._new_policy:
@@ -231,7 +232,10 @@ class Dispatcher:
         }
 
     async def _claim(self, limit: int, without_views: set[int]) -> list[Claim]:
-        return await self._queue.claim(limit, without_views=without_views) if limit > 0 else []
+        if limit <= 0:
+            return []
+        with self._outage.reports_silence():
+            return await self._queue.claim(limit, without_views=without_views)
 
     def _may_send(self) -> bool:
         if not self._is_in_doubt and not self._queue.holds_claims():
@@ -241,7 +245,9 @@ class Dispatcher:
 
     async def _confirm(self) -> None:
         """Confirm the claims after a pause; forget them if others may have them now."""
-        if not await self._queue.confirm():
+        with self._outage.reports_silence():
+            are_held = await self._queue.confirm()
+        if not are_held:
             left = await self._stop_senders(self._senders.values())
             left += self._unplaced
             self._senders.clear()
@@ -311,7 +317,8 @@ class Dispatcher:
             asyncio.ensure_future(self._queue.wait(self._policy.poll_seconds)),
             asyncio.ensure_future(self._has_room.wait()),
         ]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        with self._outage.reports_silence():
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
         await asyncio.gather(*waits, return_exceptions=True)

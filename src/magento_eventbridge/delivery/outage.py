@@ -1,15 +1,19 @@
 """Report an outage to people: once, again at most each minute, and when it is over."""
 
+import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from magento_eventbridge.delivery.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
 _REMINDS_EVERY = 60.0  # seconds
+# In seconds: most connections wait longer for an answer before they fail.
+_SILENT_AFTER = 10.0
 # Short, so that a bridge notices the end before others hand out what it had claimed.
 _LONGEST_PAUSE = 2.0
 
@@ -41,6 +45,17 @@ class Outage:
             log.error("%s: %s. Retrying until it works.", self._lost, reason)
         pause = self._backoff.delay(self._failures, random.random())  # noqa: S311
         return min(pause, _LONGEST_PAUSE)
+
+    @contextmanager
+    def reports_silence(self) -> Iterator[None]:
+        """Record a failure while the work in this context still has no answer."""
+        timer = asyncio.get_running_loop().call_later(
+            _SILENT_AFTER, self.goes_on, f"no answer for {_SILENT_AFTER:.0f} s"
+        )
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def is_over(self) -> None:
         """Record a success."""

@@ -172,7 +172,7 @@ class DatabaseConnection:
                 else:
                     # A new connection has no state left from the failed one.
                     self._disconnect()
-                    if is_new or _is_refusal(error):
+                    if is_new or _is_refusal(error) or _is_silence(error):
                         raise self._explained(error) from error
                 if not tries_left:
                     raise self._explained(error) from error
@@ -237,6 +237,8 @@ class DatabaseConnection:
         code = error.args[0] if error.args else None
         message = f"{self._options}: {error.args[1] if len(error.args) > 1 else error}"
         kind: type[DatabaseError] = DatabaseError
+        if _is_silence(error):
+            message = f"{self._options}: no answer within {self._options.silence_seconds} s"
         match code:
             case ER.NO_SUCH_TABLE | ER.BAD_FIELD_ERROR:
                 message += f"; {self._if_absent}"
@@ -283,6 +285,15 @@ def transaction(cursor: Cursor) -> Iterator[None]:
     yield
     # After an exception the connection is rolled back or closed.
     cursor.execute("COMMIT")
+
+
+def _is_silence(error: Exception) -> bool:
+    """Return whether the server was connected and did not answer in time."""
+    return (
+        isinstance(error, pymysql.OperationalError)
+        and error.args[0] == CR.CR_SERVER_LOST
+        and isinstance(error.__context__, TimeoutError)
+    )
 
 
 def _is_refusal(error: Exception) -> bool:

@@ -109,6 +109,7 @@ class AwsChange:
 
     action: str
     make: Callable[[], Any]
+    is_deletion: bool = False
 
 
 def changes(clients: Clients, rule: Rule, *, prune: bool = False) -> Iterator[AwsChange]:
@@ -151,6 +152,7 @@ def deletion(clients: Clients, name: str, bus: str | None) -> Iterator[AwsChange
     yield AwsChange(
         f"delete rule {name} on bus {bus or 'default'}",
         lambda: clients.call("events", "delete_rule", Name=name, **_of(rule)),
+        is_deletion=True,
     )
 
 
@@ -241,6 +243,7 @@ def _prune_changes(clients: Clients, rule: Rule, arn: str) -> Iterator[AwsChange
         yield AwsChange(
             f"remove target {target['Arn']} of rule {rule.name}",
             lambda target=target: _remove_target(clients, rule, target),  # type: ignore[misc]
+            is_deletion=True,
         )
         yield from _revocation(clients, rule, target["Arn"], arn)
     still_used = {_dead_letters(target) for target in kept} | wanted
@@ -327,6 +330,7 @@ def _revoke_queue(clients: Clients, rule: Rule, queue: str, arn: str) -> Iterato
         yield AwsChange(
             f"no longer let rule {rule.name} send to queue {name_of(queue)}",
             lambda: _set_queue_policy(clients, url, changed),
+            is_deletion=True,
         )
 
 
@@ -369,6 +373,7 @@ def _revoke_topic(clients: Clients, rule: Rule, topic: str, arn: str) -> Iterato
         yield AwsChange(
             f"no longer let rule {rule.name} publish to topic {name_of(topic)}",
             lambda: _set_topic_policy(clients, topic, changed),
+            is_deletion=True,
         )
 
 
@@ -412,6 +417,7 @@ def _revoke_function(clients: Clients, rule: Rule, function: str, arn: str) -> I
                 lambda sid=known["Sid"]: clients.call(  # type: ignore[misc]
                     "lambda", "remove_permission", FunctionName=function, StatementId=sid
                 ),
+                is_deletion=True,
             )
 
 
@@ -455,6 +461,7 @@ def _revoke_logs(clients: Clients, rule: Rule, group: str, arn: str) -> Iterator
                 lambda name=known["policyName"]: clients.call(  # type: ignore[misc]
                     "logs", "delete_resource_policy", policyName=name
                 ),
+                is_deletion=True,
             )
 
 

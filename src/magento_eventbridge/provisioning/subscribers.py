@@ -341,4 +341,5 @@ def _delete(clients: Clients, one: Json) -> AwsChange:
     return AwsChange(
         f"delete subscriber {one['Name']} for {one['TargetArn']}",
         lambda: clients.call(_API, "delete_subscriber", SubscriberArn=one["SubscriberArn"]),
+        is_deletion=True,
     )

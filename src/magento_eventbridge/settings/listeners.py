@@ -12,9 +12,11 @@ from pydantic import (
 )
 
 from magento_eventbridge.settings.fields import (
+    ListenAddress,
     OptionalPath,
     OptionalSecret,
     OptionalText,
+    OptionalWebAddress,
     SettingsGroup,
     split_words,
 )
@@ -34,7 +36,7 @@ class InletSettings(SettingsGroup):
     """The HTTP inlet."""
 
     enabled: bool = Field(True, description="whether to listen")
-    host: str = Field("127.0.0.1", description="address to listen on")
+    host: ListenAddress = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8471, ge=0, le=65535, description="port to listen on; 0: any free one")
     secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(split_words)] = Field(
         (), description="shared secrets, each of them valid"
@@ -77,19 +79,19 @@ class ConsoleSettings(SettingsGroup):
     """The console, web pages for people."""
 
     enabled: bool = Field(True, description="whether to listen")
-    host: str = Field("127.0.0.1", description="address to listen on")
+    host: ListenAddress = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8472, ge=0, le=65535, description="port to listen on; 0: any free one")
     hosts: Annotated[tuple[str, ...], BeforeValidator(split_words)] = Field(
         (),
         description="names at which people reach the console, such as console.example.com; the "
         "loopback names and the address it listens on need not be listed",
     )
-    url: OptionalText = Field(
+    url: OptionalWebAddress = Field(
         None,
         description="the console's address for links, such as https://console.example.com; empty: "
         "the address it listens on",
     )
-    magento_admin_url: OptionalText = Field(
+    magento_admin_url: OptionalWebAddress = Field(
         None,
         description="address of Magento's admin, such as https://shop.example.com/admin_1a2b3c: an "
         "order's history links to the order",
@@ -121,6 +123,16 @@ class ConsoleSettings(SettingsGroup):
     session_hours: float = Field(
         12, gt=0, description="how many hours a login lasts without a request"
     )
+
+    @field_validator("proxies")
+    @classmethod
+    def _are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ip_address(proxy)
+            except ValueError:
+                raise ValueError(f"'{proxy}' is no IP address, as 10.0.0.7") from None
+        return proxies
 
     @field_validator("password", "read_only_password")
     @classmethod
@@ -165,5 +177,5 @@ class MetricsSettings(SettingsGroup):
     """The monitoring server: /metrics for Prometheus, /health for probes."""
 
     enabled: bool = Field(False, description="whether to listen")
-    host: str = Field("127.0.0.1", description="address to listen on; there is no login")
+    host: ListenAddress = Field("127.0.0.1", description="address to listen on; there is no login")
     port: int = Field(8473, ge=0, le=65535, description="port to listen on; 0: any free one")

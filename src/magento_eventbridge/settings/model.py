@@ -1,6 +1,7 @@
 """The whole of the settings, as one typed model."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import (
     Field,
@@ -31,7 +32,9 @@ from magento_eventbridge.settings.view import ViewSettings
 class Settings(ViewSettings):
     """All settings; those of `ViewSettings` are the defaults of all store views."""
 
-    stores: dict[int, ViewSettings] = Field({}, description="by store view id")
+    stores: dict[Annotated[int, Field(ge=0)], ViewSettings] = Field(
+        {}, description="by store view id"
+    )
     inlet: InletSettings = InletSettings()
     spool: SpoolSettings = SpoolSettings()
     outbox: OutboxSettings = OutboxSettings()

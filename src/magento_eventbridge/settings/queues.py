@@ -14,6 +14,7 @@ from magento_eventbridge.settings.fields import (
     OptionalPath,
     OptionalSecret,
     OptionalText,
+    RequiredPath,
     SettingsGroup,
     empty_as_none,
     split_words,
@@ -27,7 +28,7 @@ QUEUE = "aws.eventbridge.events.send"
 class SpoolSettings(SettingsGroup):
     """The embedded queue."""
 
-    path: Path = Field(
+    path: RequiredPath = Field(
         Path("/var/lib/magento-eventbridge/spool.sqlite"), description="the spool's file"
     )
 

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from magento_eventbridge.journal.personal import PersonalData
 from magento_eventbridge.journal.recorder import Retention
 from magento_eventbridge.observability.log import LogFormat
-from magento_eventbridge.settings.fields import OptionalPath, OptionalText, SettingsGroup
+from magento_eventbridge.settings.fields import OptionalPath, OptionalWebAddress, SettingsGroup
 
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
@@ -71,7 +71,7 @@ class TracingSettings(SettingsGroup):
     """A span of OpenTelemetry for each PutEvents call; needs the extra `otel`."""
 
     enabled: bool = Field(False, description="whether to send spans")
-    endpoint: OptionalText = Field(
+    endpoint: OptionalWebAddress = Field(
         None,
         description="URL of an OTLP/HTTP collector, such as http://127.0.0.1:4318/v1/traces; "
         "empty: OpenTelemetry's own variables apply",

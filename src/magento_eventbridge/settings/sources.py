@@ -1,5 +1,6 @@
 """Read the bridge's own layers: TOML file, environment, command line."""
 
+import errno
 import os
 import re
 import tomllib
@@ -13,6 +14,7 @@ from magento_eventbridge.settings.layers import Layer
 ENVIRONMENT_PREFIX = "MAGENTO_EVENTBRIDGE_"
 CONFIG_FILE_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
 DEFAULT_CONFIG_FILE = Path("/etc/magento-eventbridge.toml")
+_LONGEST_FILE = 1_000_000  # in bytes
 # Kubernetes sets such variables in each pod, for each service of the namespace: those of a service
 # named `magento-eventbridge` begin with the prefix.
 _SERVICE_LINK = re.compile(
@@ -65,7 +67,7 @@ def file_layer(path: Path | None, environment: Mapping[str, str]) -> Layer:
     )
     file = named or DEFAULT_CONFIG_FILE
     try:
-        return Layer(str(file), tomllib.loads(file.read_text(encoding="utf-8")))
+        return Layer(str(file), tomllib.loads(_text(file)))
     except FileNotFoundError:
         if named is None:
             return Layer(str(file), {})
@@ -78,6 +80,15 @@ def file_layer(path: Path | None, environment: Mapping[str, str]) -> Layer:
         raise SettingsError(f"{file} is not TOML: {error}") from None
     except RecursionError:
         raise SettingsError(f"{file} is nested too deep") from None
+
+
+def _text(file: Path) -> str:
+    """Read a file, which may be a pipe, and may begin with the mark that Windows' editors write."""
+    with file.open("rb") as opened:
+        text = opened.read(_LONGEST_FILE + 1)
+    if len(text) > _LONGEST_FILE:
+        raise OSError(errno.EFBIG, f"it is longer than {_LONGEST_FILE} bytes")
+    return text.decode("utf-8-sig")
 
 
 def own_layers(

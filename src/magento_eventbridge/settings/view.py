@@ -24,6 +24,7 @@ from magento_eventbridge.delivery.routing import (
 from magento_eventbridge.settings.fields import (
     OptionalSecret,
     OptionalText,
+    OptionalWebAddress,
     SettingsGroup,
     did_you_mean,
     reveal,
@@ -45,6 +46,8 @@ _ENDPOINT_ID = re.compile(rf"(?=.{{1,50}}\Z){_LABEL}\.{_LABEL}")
 _ENDPOINT_URL = re.compile(
     rf"(https?://)?(?P<id>{_LABEL}\.{_LABEL})\.endpoint\.events\.[a-z0-9.-]+/?", re.IGNORECASE
 )
+# Each region is a label of host names.
+_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _Resource = Annotated[str, StringConstraints(max_length=2048)]
 
 _SCOPES = sorted({event.scope for event in EVENTS})
@@ -94,7 +97,9 @@ class OptionsSettings(SettingsGroup):
         None,
         description="bus name or ARN; empty: the default bus; a Custom Event Bus by its ARN",
     )
-    endpoint_url: OptionalText = Field(None, description="endpoint to use instead of AWS's own")
+    endpoint_url: OptionalWebAddress = Field(
+        None, description="endpoint to use instead of AWS's own"
+    )
     endpoint_id: OptionalText = Field(
         None,
         description="ID of a global endpoint, as abcde.veo: events go to the bus in its secondary "
@@ -119,6 +124,13 @@ class OptionsSettings(SettingsGroup):
     resources: Annotated[tuple[_Resource, ...], BeforeValidator(split_words)] = Field(
         (), description="ARNs for `resources` of every event"
     )
+
+    @field_validator("region")
+    @classmethod
+    def _is_region(cls, region: str) -> str:
+        if not _REGION.fullmatch(region):
+            raise ValueError("must be the name of an AWS region, as eu-west-1")
+        return region
 
     @field_validator("source")
     @classmethod
@@ -172,13 +184,6 @@ class OptionsSettings(SettingsGroup):
             f"'{name}' is no ID of a global endpoint, as abcde.veo: the first two parts of the "
             f"host in its URL, not its name, ARN or URL{advice}"
         )
-
-    @field_validator("endpoint_url")
-    @classmethod
-    def _is_url(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
-        return url
 
 
 _FIELD_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
