@@ -101,7 +101,7 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[str]) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = _version(connection)  # another process may have migrated it meanwhile
-        _refuse_newer(version, len(steps))
+        refuse_newer(version, len(steps))
         for number, step in enumerate(steps[version:], start=version + 1):
             for statement in _statements(step):
                 connection.execute(statement)
@@ -112,7 +112,12 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[str]) -> None:
         raise
 
 
-def _refuse_newer(version: int, known: int) -> None:
+def refuse_newer(version: int, known: int) -> None:
+    """Refuse a file whose schema is newer than the one that is known.
+
+    Raises:
+        NewerSchemaError: it is.
+    """
     if version > known:
         raise NewerSchemaError(
             f"written by a newer version of magento-eventbridge (schema {version}; this version "

@@ -19,8 +19,9 @@ from magento_eventbridge.backfill.kinds import Kind
 from magento_eventbridge.backfill.rows import StoreTables
 from magento_eventbridge.backfill.snapshots import Rows, body_of
 from magento_eventbridge.backfill.window import zone_of
+from magento_eventbridge.bridge.background import background_task
 from magento_eventbridge.bridge.bridge import Bridge
-from magento_eventbridge.bridge.scheduled_audit import ScheduledAudit, next_time
+from magento_eventbridge.bridge.scheduled_audit import ScheduledAudit, last_time, next_time
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.catalog import DOCUMENTED
 from magento_eventbridge.catalog.declared import Declaration, DeclaredField, ShopCatalog
@@ -33,7 +34,8 @@ from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
 from magento_eventbridge.doctor.findings import Finding
-from magento_eventbridge.ledger.recorder import Ledger
+from magento_eventbridge.ledger.archive import LedgerArchive
+from magento_eventbridge.ledger.recorder import Ledger, connect
 from magento_eventbridge.magento.database import database_options
 from magento_eventbridge.observability.metrics import AuditFigures
 from magento_eventbridge.queues.mysql.outbox import OutboxQueue
@@ -208,11 +210,26 @@ async def test_switched_off_unknown_and_broken_are_counted(sales: Shop, tmp_path
     assert found.status == 1, found.err
     counts = found.json["counts"]
     assert (counts["switched off"], counts["broken"], counts["missing"]) == (2, 1, 8)
+    status = '{"hostname": "web-2", "ledger": 7}'
+    run(sales, f"INSERT INTO `{{prefix}}eventbridge_bridge` VALUES ('b', 1795800000, '{status}')")
+    of_two = await commands.run("audit", *WINDOW, "--json")
+    assert (of_two.status, of_two.json["counts"]["unknown"]) == (0, 8)
+    assert "other bridges delivered, too (web-2)" in of_two.json["notes"][0]
+    other = tmp_path / "other.sqlite"
+    with closing(connect(other)) as connection:
+        connection.execute("PRAGMA application_id = 7")
+        connection.execute("UPDATE began SET at = 0")
+    of_both = await commands.run("audit", *WINDOW, "--ledger", str(other), "--json")
+    assert (of_both.status, of_both.json["counts"]["missing"]) == (1, 8)
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)) as connection:
         connection.execute("UPDATE began SET at = ?", (time.time() + 1e8,))
+        connection.execute("DROP TABLE audits")
+    run(sales, "DELETE FROM `{prefix}eventbridge_bridge`")
     later = await commands.run("audit", *WINDOW, "--json")
     assert (later.status, later.json["counts"]["unknown"]) == (0, 8)
     assert "the ledger began later" in later.json["notes"][0]
+    shown = await commands.run("audit", *WINDOW)
+    assert (shown.status, "note: this result was not kept: " in shown.out) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -264,6 +281,23 @@ async def test_the_scheduled_audit_reports_what_is_missing(
     assert figures.failures == 1
     assert "The audit could not be done" in caplog.text
 
+    # The bridge does not run for three nights: the next start audits all of them.
+    long_ago, archive = time.time() - 3 * 86400, LedgerArchive([tmp_path / "ledger.sqlite"])
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)) as connection:
+        connection.execute("UPDATE audits SET at = ? - rowid", (long_ago,))
+    former = {"scheduled": True, "until": long_ago, "counts": {"missing": 2}}
+    archive.keep_audit(long_ago, former)
+    figures = AuditFigures()
+    for audits_now in (True, False):
+        kept = len(archive.audits())
+        async with background_task(ScheduledAudit(lambda: settings, figures).run(), "audit"):
+            async with asyncio.timeout(PATIENCE):
+                while figures.missing is None or (audits_now and len(archive.audits()) == kept):
+                    await asyncio.sleep(0.05)
+            assert len(archive.audits()) == kept + audits_now
+    assert archive.audits()[0][1]["since"] == pytest.approx(long_ago, abs=1)
+    figures = AuditFigures()
+
 
 @pytest.mark.parametrize(
     ("now", "due"),
@@ -276,6 +310,14 @@ async def test_the_scheduled_audit_reports_what_is_missing(
 def test_the_next_audit_is_at_its_time_of_day(now: str, due: str):
     moment = next_time("03:30", zone_of("Europe/Rome"), datetime.fromisoformat(now).timestamp())
     assert moment == datetime.fromisoformat(due).timestamp()
+
+
+@pytest.mark.parametrize("due", ["2026-10-25T02:30+02:00", "2026-03-29T03:30+02:00"])
+def test_a_day_with_two_such_times_or_none_has_one_audit(due: str):
+    rome, audited = zone_of("Europe/Rome"), int(datetime.fromisoformat(due).timestamp())
+    for now in range(audited - 20 * 3600, audited + 20 * 3600, 600):
+        before, after = last_time("02:30", rome, now), next_time("02:30", rome, now)
+        assert (after, before)[now >= audited] == audited
 
 
 def loaded(store: Shop, folder: Path, url: str) -> tuple[Settings, Origins]:

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.delivery.envelope import Entry
@@ -17,7 +18,7 @@ from magento_eventbridge.delivery.observer import Call, Settlement
 from magento_eventbridge.delivery.ports import Claim
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Answer, Fate, Verdict
-from magento_eventbridge.ledger.archive import LedgerArchive
+from magento_eventbridge.ledger.archive import LedgerArchive, LedgerError
 from magento_eventbridge.ledger.blocks import pack
 from magento_eventbridge.ledger.recorder import Ledger, clear, connect
 from magento_eventbridge.ledger.states import state_of
@@ -193,6 +194,24 @@ def test_a_file_that_cannot_be_opened_stops_nothing(tmp_path):
     ledger.called(call([pending(1)]))
     ledger.close()
     assert ledger.problem
+
+
+def test_a_file_of_a_newer_version_is_refused_by_its_name(tmp_path):
+    archive = written(tmp_path / "ledger.sqlite", call([pending(7)]))
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(LedgerError, match=r"ledger\.sqlite: written by a newer version"):
+        archive.of_order("000000007")
+    with pytest.raises(LedgerError, match=r"ledger\.sqlite: written by a newer version"):
+        archive.keep_audit(1.0, {})
+
+
+def test_a_ledger_keeps_the_number_by_which_it_is_known(tmp_path):
+    archive = written(tmp_path / "ledger.sqlite", call([pending(7)]))
+    (number,) = archive.numbers()
+    assert number
+    written(tmp_path / "ledger.sqlite", call([pending(8)]))
+    assert archive.numbers() == {number}
 
 
 def test_audits_are_kept(tmp_path):

@@ -93,6 +93,12 @@ class Auditor:
             report.notes.append("there is no ledger: what was delivered is not known")
         elif began > since:
             report.notes.append("the ledger began later than the window: see 'unknown'")
+        if unread := await self._unread(since):
+            report.notes.append(
+                f"other bridges delivered, too ({', '.join(unread)}), and their ledgers were not "
+                "read: what is missing here may be in them, see 'unknown'. Name them with --ledger "
+                "or audit.ledgers"
+            )
         open_findings: list[Finding] = []
         for name in kinds:
             kind = KINDS[name]
@@ -104,8 +110,15 @@ class Auditor:
                     report.add(one for one in findings if one.verdict != "missing")
                     open_findings += [one for one in findings if one.verdict == "missing"]
         if open_findings:
-            report.add(await self._judge_again(open_findings, began, gaps))
+            judged = await self._judge_again(open_findings, began, gaps)
+            report.add(_unknown(one) if unread else one for one in judged)
         return report
+
+    async def _unread(self, since: float) -> list[str]:
+        """Return the hosts of bridges whose events are in other ledgers, or in none."""
+        ledgers = await self._sources.waiting.ledgers(since)
+        known = await asyncio.to_thread(self._sources.ledger.numbers)
+        return sorted({host for number, host in ledgers.items() if number not in known - {0}})
 
     async def _created(
         self, kind: Kind, since: float, until: float
@@ -340,9 +353,11 @@ def _limited(finding: Finding, began: float | None, gaps: Iterable[tuple[float, 
     at = finding.happened_at
     is_blind = began is None or at < began
     in_gap = any(start - _BEFORE_A_GAP <= at <= end for start, end in gaps)
-    if finding.verdict == "missing" and (is_blind or in_gap):
-        return finding._replace(verdict="unknown")
-    return finding
+    return _unknown(finding) if is_blind or in_gap else finding
+
+
+def _unknown(finding: Finding) -> Finding:
+    return finding._replace(verdict="unknown") if finding.verdict == "missing" else finding
 
 
 def _finding(

@@ -1,8 +1,9 @@
-"""The captures that wait for their delivery: in the store's database and in the spool."""
+"""The captures that wait in the store's database and in the spool, and the bridges that ran."""
 
 import asyncio
+import json
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ class WaitingCaptures:
             "queues": "queue",
             "messages": "queue_message",
             "statuses": "queue_message_status",
+            "bridges": "eventbridge_bridge",
         }
         self._names = {name: f"`{options.table_prefix}{of}`" for name, of in names.items()}
 
@@ -63,6 +65,21 @@ class WaitingCaptures:
             if capture := _capture(key, body):
                 yield capture
 
+    async def ledgers(self, since: float) -> dict[int, str]:
+        """Return the numbers of the ledgers of all bridges that ran since a time, with their hosts.
+
+        0 stands for a bridge that keeps none. Bridges that do not say it are left out.
+
+        Raises:
+            DatabaseError: the database is unavailable.
+        """
+        found: dict[int, str] = {}
+        for bridge, text in await self._rows("bridges", {"since": since}):
+            status = json.loads(text)
+            if (number := status.get("ledger")) is not None:
+                found[int(number)] = str(status.get("hostname") or bridge)
+        return found
+
     async def _texts(self, query: str) -> AsyncIterator[tuple[int, bytes | str]]:
         after = 0
         while rows := await self._page(query, after):
@@ -71,15 +88,18 @@ class WaitingCaptures:
             after = rows[-1][0]
 
     async def _page(self, query: str, after: int) -> Sequence[tuple[int, bytes | str]]:
-        statement = _QUERIES[query].format(**self._names)
         values = {"after": after, "limit": _AT_ONCE, "queue": self._queue}
+        return [(int(key), body) for key, body in await self._rows(query, values)]
+
+    async def _rows(self, query: str, values: Mapping[str, object]) -> Sequence[tuple[Any, ...]]:
+        statement = _QUERIES[query].format(**self._names)
 
         def work(cursor: Cursor) -> Sequence[tuple[Any, ...]]:
             cursor.execute(statement, values)
             return cursor.fetchall()
 
         try:
-            return [(int(key), body) for key, body in await self._connection.run(work)]
+            return await self._connection.run(work)
         except DatabaseError as error:
             if "doesn't exist" in str(error):
                 return []  # the store has no such queue

@@ -16,3 +16,7 @@ JOIN {queues} AS q ON q.id = s.queue_id
 JOIN {messages} AS m ON m.id = s.message_id
 WHERE q.name = %(queue)s AND s.status IN (2, 5) AND s.id > %(after)s
 ORDER BY s.id LIMIT %(limit)s;
+
+-- name: bridges
+-- What bridges reported of themselves that ran since a time.
+SELECT id, status FROM {bridges} WHERE heartbeat_at >= %(since)s AND status IS NOT NULL;

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from magento_eventbridge.backfill.rows import Selection
 from magento_eventbridge.errors import BridgeError
-from magento_eventbridge.sqlite_files import make_private, migrate, schema_steps
+from magento_eventbridge.sqlite_files import NewerSchemaError, make_private, migrate, schema_steps
 
 # Entities that are listed at the end; the others are in the file.
 _MOST_LISTED = 1_000
@@ -59,7 +59,7 @@ class Progress:
             found = self._find(key)
             self.is_resumed = found is not None
             self._id, kept, self.position, self.passed = found or self._begin(key, selection)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, NewerSchemaError) as error:
             raise ProgressError(f"{path}: {error}") from None
         self.selection = replace(selection, **json.loads(kept))
 

@@ -28,7 +28,7 @@ def ledgers_of(settings: Settings, others: Sequence[Path] = ()) -> LedgerArchive
     """Return the reader of this bridge's ledger and of others.
 
     Raises:
-        LedgerError: this bridge keeps none.
+        LedgerError: this bridge keeps none, or another's is not there.
     """
     file = settings.ledger_file
     if file is None:
@@ -36,7 +36,10 @@ def ledgers_of(settings: Settings, others: Sequence[Path] = ()) -> LedgerArchive
             "no ledger is kept: the audit needs the store's database (--magento-root or [outbox]) "
             "and ledger.enabled"
         )
-    return LedgerArchive([file, *others])
+    others = [*settings.audit.ledgers, *others]
+    if lacking := next((one for one in others if not one.exists()), None):
+        raise LedgerError(f"the ledger {lacking} of another bridge is not there")
+    return LedgerArchive([file, *dict.fromkeys(others)])
 
 
 def window_begins(settings: Settings) -> float:
@@ -52,8 +55,9 @@ async def run_audit(
     kinds: Collection[str] = AUDITED,
     ledgers: Sequence[Path] = (),
     database: DatabaseOptions | None = None,
+    is_scheduled: bool = False,
 ) -> Report:
-    """Audit a window, and keep the result in the ledger.
+    """Audit a window, and keep the result in the ledger; where that fails, the report says so.
 
     Raises:
         BridgeError: the store's tables, a queue or the ledger cannot be read.
@@ -74,7 +78,11 @@ async def run_audit(
             if report.missing and cannot_repair:
                 report.cannot_repair = cannot_repair
                 report.notes.append(cannot_repair)
-            archive.keep_audit(time.time(), report.as_json())
+            try:
+                result = report.as_json() | {"scheduled": is_scheduled}
+                archive.keep_audit(time.time(), result)
+            except LedgerError as error:
+                report.notes.append(f"this result was not kept: {error}")
             return report
     finally:
         await tables.close()

@@ -363,7 +363,7 @@ class Bridge:
             options = database_options(settings.outbox)
             outbox = OutboxQueue(options)
             dispatcher = await self.deliveries.begin(stack, outbox, settings)
-            heartbeat_writer = heartbeat(self._routes, outbox, dispatcher)
+            heartbeat_writer = heartbeat(self._routes, outbox, dispatcher, self.ledger)
             self._heartbeats.append(await stack.enter_async_context(heartbeat_writer))
             log.info("Delivering what is in the outbox of %s", options)
         for name in settings.queues_of_queue_mode:

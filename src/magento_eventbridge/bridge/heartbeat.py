@@ -7,13 +7,14 @@ from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFin
 from magento_eventbridge.bridge.background import background_task
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.delivery.dispatcher import Dispatcher
+from magento_eventbridge.ledger.recorder import Ledger
 from magento_eventbridge.queues.mysql.heartbeat import Heartbeat
 from magento_eventbridge.queues.mysql.outbox import OutboxQueue
 
 
 @asynccontextmanager
 async def heartbeat(
-    routes: Routes, queue: OutboxQueue, dispatcher: Dispatcher
+    routes: Routes, queue: OutboxQueue, dispatcher: Dispatcher, ledger: Ledger | None
 ) -> AsyncIterator[Heartbeat]:
     """Write the heartbeat to the store while the context lasts."""
     finder = CredentialsFinder()
@@ -30,6 +31,9 @@ async def heartbeat(
                 results.add(str(error))
         return "; ".join(sorted(results))
 
-    heartbeat_writer = Heartbeat(queue, dispatcher, check)
+    def number() -> int | None:
+        return (ledger.number or None) if ledger else 0
+
+    heartbeat_writer = Heartbeat(queue, dispatcher, check, number)
     async with background_task(heartbeat_writer.beat(), "heartbeat"):
         yield heartbeat_writer

@@ -380,11 +380,11 @@ def find(
     file = settings.ledger_file
     if file is None:
         raise LedgerError("no ledger is kept: see the settings ledger.enabled and outbox.enabled")
-    archive = LedgerArchive([file])
+    archive = LedgerArchive([file, *settings.audit.ledgers])
     if order is not None:
         entries = archive.of_order(order)
     else:
-        entries = archive.between(first or 0.0, last or time.time())
+        entries = archive.between(first or 0.0, time.time() if last is None else last)
     found = sorted(entries, key=lambda one: one.id)
     lines = [
         {

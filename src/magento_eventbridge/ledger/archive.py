@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from magento_eventbridge.errors import BridgeError
 from magento_eventbridge.ledger.blocks import Block, Record, pack, unpack
-from magento_eventbridge.ledger.recorder import DELIVERED, connect
+from magento_eventbridge.ledger.recorder import DELIVERED, SCHEMA_VERSION, connect
 from magento_eventbridge.ledger.tail import records_of, tails_of
+from magento_eventbridge.sqlite_files import NewerSchemaError, refuse_newer
 
 VERDICTS = ("delivered", "dead letter", "switched off")
 """The words for what became of an event, by the number in the file."""
@@ -24,6 +25,11 @@ SELECT first, last, subjects, names, records FROM blocks WHERE instr(subjects, ?
 
 _BLOCKS_BETWEEN = """
 SELECT first, last, subjects, names, records FROM blocks WHERE last >= ? AND first < ? ORDER BY id
+"""
+
+
+_LAST_SCHEDULED = """
+SELECT at, result FROM audits WHERE json_extract(result, '$.scheduled') ORDER BY at DESC LIMIT 1
 """
 
 
@@ -116,14 +122,32 @@ class LedgerArchive:
         """
         return [(began, ended) for began, ended in self._all("SELECT began, ended FROM gaps")]
 
-    def audits(self, limit: int = 30) -> list[tuple[float, dict[str, Any]]]:
-        """Return the last audits, newest first.
+    def numbers(self) -> set[int]:
+        """Return the numbers of the files.
 
         Raises:
             LedgerError: a file cannot be read.
         """
-        rows = self._all("SELECT at, result FROM audits ORDER BY at DESC LIMIT ?", [limit])
+        return {number for (number,) in self._all("PRAGMA application_id")}
+
+    def audits(self, limit: int = 30) -> list[tuple[float, dict[str, Any]]]:
+        """Return the last audits of the first file, newest first.
+
+        Raises:
+            LedgerError: it cannot be read.
+        """
+        query = "SELECT at, result FROM audits ORDER BY at DESC LIMIT ?"
+        rows = self._read(self._paths[0], query, [limit])
         return [(at, json.loads(result)) for at, result in rows]
+
+    def last_scheduled_audit(self) -> tuple[float, dict[str, Any]] | None:
+        """Return the last audit of the schedule.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        row = next(self._read(self._paths[0], _LAST_SCHEDULED), None)
+        return row and (row[0], json.loads(row[1]))
 
     def keep_audit(self, at: float, result: dict[str, Any]) -> None:
         """Keep the result of an audit.
@@ -136,7 +160,7 @@ class LedgerArchive:
                 connection.execute(
                     "INSERT OR REPLACE INTO audits VALUES (?, ?)", (at, json.dumps(result))
                 )
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, NewerSchemaError) as error:
             raise LedgerError(f"{self._paths[0]}: {error}") from None
 
     def _all(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -150,7 +174,11 @@ class LedgerArchive:
         try:
             uri = f"{path.absolute().as_uri()}?mode=ro"
             with closing(sqlite3.connect(uri, uri=True, timeout=5.0)) as connection:
+                ((version,),) = connection.execute("PRAGMA user_version")
+                refuse_newer(version, SCHEMA_VERSION)
                 yield from connection.execute(query, values)
+        except NewerSchemaError as error:
+            raise LedgerError(f"{path}: {error}") from None
         except sqlite3.Error as error:
             if "no such table" in str(error):  # it is being created, or has a former format
                 return

@@ -1,6 +1,7 @@
 """Write the ledger: note what is settled in delivery's loop, and write it in a thread."""
 
 import logging
+import secrets
 import sqlite3
 import threading
 import time
@@ -29,6 +30,10 @@ log = logging.getLogger(__name__)
 
 DELIVERED, DEAD, OFF = range(3)
 
+_SCHEMA = schema_steps(__package__)
+SCHEMA_VERSION = len(_SCHEMA)
+"""The version of the files that this bridge writes."""
+
 _EVERY = 0.5
 _AT_ONCE = 2_000
 # Beyond this, in events, new ones are not recorded: the audit knows of the gap.
@@ -39,6 +44,7 @@ _WARNS_EVERY = 60.0
 _CLEARS_EVERY = 3600.0
 _DELETED_AT_ONCE = 500
 _AFTER_ALL = 2**62
+_MOST_LEDGERS = 2**31 - 1
 # An enum's members are looked up slowly in the class.
 _ACCEPTED = Fate.DELIVERED
 _DAY = 86_400.0
@@ -56,6 +62,7 @@ class Ledger:
 
     def __init__(self, path: Path, days: float = 90.0) -> None:
         self.path = path
+        self.number = 0  # of the file, once it is open
         self.problem: str | None = None
         self._days = days
         self._notes: deque[Sequence[Fields]] = deque()
@@ -136,6 +143,7 @@ class Ledger:
     def _opened(self) -> sqlite3.Connection:
         connection = connect(self.path)
         try:
+            self.number = number_of(connection)
             self._write_left_behind(connection)
         except BaseException:
             connection.close()
@@ -203,11 +211,20 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        migrate(connection, schema_steps(__package__))
+        migrate(connection, _SCHEMA)
+        if not number_of(connection):
+            # Kept in the file's header, by which a bridge says in which ledger its events are.
+            connection.execute(f"PRAGMA application_id = {secrets.randbelow(_MOST_LEDGERS) + 1}")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def number_of(connection: sqlite3.Connection) -> int:
+    """Return the number by which a ledger is known, wherever its file is; 0: it has none yet."""
+    ((number,),) = connection.execute("PRAGMA application_id")
+    return int(number)
 
 
 def clear(connection: sqlite3.Connection, before: float, stopping: threading.Event) -> None:

@@ -1,14 +1,20 @@
 """Settings of what the bridge records: log, journal, traces."""
 
 import re
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from magento_eventbridge.journal.personal import PersonalData
 from magento_eventbridge.journal.recorder import Retention
 from magento_eventbridge.observability.log import LogFormat
-from magento_eventbridge.settings.fields import OptionalPath, OptionalWebAddress, SettingsGroup
+from magento_eventbridge.settings.fields import (
+    OptionalPath,
+    OptionalWebAddress,
+    SettingsGroup,
+    split_words,
+)
 
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
@@ -56,6 +62,9 @@ class AuditSettings(SettingsGroup):
 
     at: str = Field(
         "", description="time of day, such as 03:30, in the store's time zone; empty: never"
+    )
+    ledgers: Annotated[tuple[Path, ...], BeforeValidator(split_words)] = Field(
+        (), description="the ledgers of other bridges on the same store"
     )
     hours: float = Field(26, gt=0, le=24 * 90, description="how many hours back it checks")
 

@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 _BEATS_EVERY = 5.0
 _CHECKS_CREDENTIALS_EVERY = 60.0
 
+LedgerNumber = Callable[[], int | None]
+"""Returns the number of the bridge's ledger; 0: it keeps none, None: the file is not open yet."""
+
 CredentialsCheck = Callable[[], Awaitable[str]]
 """Returns which credentials were found, in words."""
 
@@ -26,9 +29,14 @@ class Heartbeat:
     """Writes the status of a bridge to its row in the store's database; admin pages show it."""
 
     def __init__(
-        self, queue: OutboxQueue, dispatcher: Dispatcher, credentials: CredentialsCheck
+        self,
+        queue: OutboxQueue,
+        dispatcher: Dispatcher,
+        credentials: CredentialsCheck,
+        ledger: LedgerNumber,
     ) -> None:
         self._queue = queue
+        self._ledger = ledger
         self._dispatcher = dispatcher
         self._check_credentials = credentials
         self._credentials = ""
@@ -64,4 +72,5 @@ class Heartbeat:
             "parked": self._dispatcher.parked,
             "dead": dead,
             "credentials": self._credentials,
+            "ledger": self._ledger(),
         }
