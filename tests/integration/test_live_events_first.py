@@ -7,9 +7,9 @@ import pytest
 from pydantic import SecretStr
 
 from magento_eventbridge.backfill.live_events import (
+    BusRefusals,
     DatabaseQueues,
     LiveEvents,
-    Refusals,
     SpoolFile,
 )
 from magento_eventbridge.backfill.snapshots import body_of
@@ -134,7 +134,7 @@ async def test_a_queue_that_cannot_be_asked_holds_nothing_up():
 
 @pytest.mark.parametrize("fate", [Fate.THROTTLE, Fate.RETRY, Fate.REST])
 def test_a_throttled_call_leaves_the_bus_to_live_events(fate, monkeypatch):
-    refusals = Refusals()
+    refusals = BusRefusals()
     place = Destination("eu-west-1")
 
     def call(fate: Fate) -> Call:

@@ -2,17 +2,17 @@
 
 import pytest
 
-from magento_eventbridge.delivery.apart import Apart, Kind, Refusals, View
+from magento_eventbridge.delivery.apart import Apart, Refusals, TypeGroup, ViewGroup
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.lane import Lane, Pending
 from magento_eventbridge.delivery.ports import Claim, Limits
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
 
-CARTS = Kind("shop", "Cart")
-ORDERS = Kind("shop", "Order")
+CARTS = TypeGroup("shop", "Cart")
+ORDERS = TypeGroup("shop", "Order")
 
 
-def pending(name: str, kind: Kind = CARTS, key: str = "", view: int = 1) -> Pending:
+def pending(name: str, kind: TypeGroup = CARTS, key: str = "", view: int = 1) -> Pending:
     entry = Entry.of(
         source=kind.source,
         detail_type=kind.detail_type,
@@ -53,7 +53,7 @@ def test_a_subjects_other_events_do_not_wait_for_a_refused_kind():
 
 
 def test_another_source_of_the_same_detail_type_is_another_kind():
-    lane = lane_of(pending("c1"), pending("c2", Kind("other", "Cart")))
+    lane = lane_of(pending("c1"), pending("c2", TypeGroup("other", "Cart")))
     lane.apart.refuse(CARTS, "denied", now=0.0, next_probe=9.0)
     assert names(lane.take(1.0)) == ["c2"]
 
@@ -108,7 +108,7 @@ def test_a_probe_that_was_not_answered_keeps_its_place():
 
 def test_a_store_view_waits_as_a_whole():
     lane = lane_of(pending("c1", view=1), pending("o1", ORDERS, view=1), pending("c2", view=2))
-    lane.apart.refuse(View(1), "refused", now=0.0, next_probe=9.0)
+    lane.apart.refuse(ViewGroup(1), "refused", now=0.0, next_probe=9.0)
     assert names(lane.take(1.0)) == ["c2"]
     assert str(lane.apart.groups[0].group) == "all events of store view 1"
 

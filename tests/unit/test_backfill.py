@@ -16,7 +16,7 @@ from magento_eventbridge.backfill.rows import Key, Selection
 from magento_eventbridge.backfill.snapshots import (
     RowError,
     Rows,
-    StoreView,
+    ViewDescription,
     body_of,
     capture_of,
     options,
@@ -129,7 +129,7 @@ def test_a_link_needs_the_address_of_the_shop():
     kind = KINDS["newsletter"]
     without = capture_of(kind, Rows(row), kind.created, "backfill")
     assert without.snapshot["unsubscription_link"] is None
-    view = StoreView(link_base="https://shop.example.com/")
+    view = ViewDescription(link_base="https://shop.example.com/")
     known = capture_of(kind, Rows(row, view=view), kind.created, "backfill")
     link = "https://shop.example.com/newsletter/subscriber/unsubscribe/id/3/code//"
     assert known.snapshot["unsubscription_link"] == link

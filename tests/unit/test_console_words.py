@@ -16,7 +16,7 @@ from magento_eventbridge.console import bridge_status, charts, words
 from magento_eventbridge.console.bridge_status import BridgeStatus, QueueState, Retried, status_of
 from magento_eventbridge.console.json_colours import json_colours
 from magento_eventbridge.console.line_breaks import breakable, code_marks
-from magento_eventbridge.delivery.apart import GroupStatus, Kind
+from magento_eventbridge.delivery.apart import GroupStatus, TypeGroup
 from magento_eventbridge.delivery.ports import Depth
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.status import DestinationStatus, LargeEventsStatus
@@ -99,7 +99,7 @@ def test_large_events_that_wait_for_s3_are_a_problem_of_their_own() -> None:
 def test_the_problem_with_the_most_events_comes_first_and_all_are_listed() -> None:
     main = _destination("no answer", bus="main", waiting=293)
     side = _destination("AccessDeniedException", bus="side", waiting=16, is_parked=True)
-    refused = GroupStatus(Kind("shop", "CronStarted"), "AccessDenied: no", 5, NOW - 1300, NOW)
+    refused = GroupStatus(TypeGroup("shop", "CronStarted"), "AccessDenied: no", 5, NOW - 1300, NOW)
     partly = replace(_destination(None, bus="other"), refused=(refused,))
     status = _status([side, partly, _destination(None), main])
     assert (status.word, status.tone) == ("Waiting for AWS", "trouble")

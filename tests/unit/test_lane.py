@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 from msgspec.structs import replace
 
-from magento_eventbridge.delivery.apart import Kind
+from magento_eventbridge.delivery.apart import TypeGroup
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.lane import Lane, Pending
 from magento_eventbridge.delivery.ports import Claim, Limits
@@ -82,7 +82,7 @@ def test_large_entries_that_are_passed_over_keep_their_order():
 
 
 def test_the_probe_of_a_group_is_an_entry_that_does_not_wait_for_s3():
-    group = Kind("s", "d")
+    group = TypeGroup("s", "d")
     entries = [pending("a", 1001), pending("a"), pending("b"), pending("c")]
     lane = lane_of(*entries)
     lane.apart.refuse(group, "not allowed", 0.0, 0.0)
@@ -94,7 +94,7 @@ def test_the_probe_of_a_group_is_an_entry_that_does_not_wait_for_s3():
 
 
 def test_a_large_entry_is_the_probe_if_there_is_no_other():
-    group = Kind("s", "d")
+    group = TypeGroup("s", "d")
     entries = [pending("a", 1001), pending("a"), pending("b", 1002)]
     lane = lane_of(*entries)
     lane.apart.refuse(group, "not allowed", 0.0, 0.0)
@@ -363,7 +363,7 @@ def test_what_is_left_comes_in_the_order_of_the_queue_wherever_it_waited():
     lane = lane_of(first, second, third, fourth)
     lane.take(0)
     lane.postpone(first, 100.0)
-    group = Kind("s", "d")
+    group = TypeGroup("s", "d")
     lane.apart.refuse(group, "not allowed", 0.0, 100.0)
     lane.move_apart(group, second)
     assert lane.clear() == [first, second, third, fourth]
@@ -391,7 +391,7 @@ def test_a_lane_within_its_share_keeps_everything():
 def test_released_entries_go_before_later_ones_of_their_subject_that_came_meanwhile():
     entries = numbered("a", "a", "b", "a", "a", "c")
     lane = lane_of(*entries[:3])
-    group = Kind("s", "d")
+    group = TypeGroup("s", "d")
     (first, other) = lane.take(0)
     lane.apart.refuse(group, "not allowed", 0.0, 0.0)
     lane.move_apart(group, first)
@@ -413,7 +413,7 @@ def test_released_entries_stay_in_order_behind_one_of_their_subject_in_flight():
     first, in_flight, third, fourth = numbered("a", "a", "a", "a")
     in_flight.entry = replace(in_flight.entry, detail_type="another")
     lane = lane_of(first, in_flight)
-    group = Kind("s", "d")
+    group = TypeGroup("s", "d")
     lane.take(0)
     lane.apart.refuse(group, "not allowed", 0.0, 0.0)
     lane.move_apart(group, first)

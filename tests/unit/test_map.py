@@ -1,4 +1,4 @@
-"""The maps of the source, in CONTRIBUTING and above the import contracts, match the folders."""
+"""The maps of the source match the folders, and no two classes have one name."""
 
 import re
 import tomllib
@@ -73,3 +73,12 @@ def test_the_page_of_dependencies_names_each_of_them():
     named = set(re.findall(r"\*\*([a-z0-9-]+)\*\*", page))
     # atheris has no wheel for each Python: `make fuzz` installs it where there is one.
     assert named - {"atheris"} == needed
+
+
+def test_no_two_classes_have_one_name():
+    found: dict[str, list[str]] = {}
+    for file in SOURCE.rglob("*.py"):
+        for name in re.findall(r"^class ([A-Z]\w*)", file.read_text(), re.MULTILINE):
+            found.setdefault(name, []).append(str(file.relative_to(SOURCE)))
+    assert len(found) > 300
+    assert {name: files for name, files in found.items() if len(files) > 1} == {}

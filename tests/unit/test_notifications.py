@@ -2,12 +2,12 @@
 
 import pytest
 
-from magento_eventbridge.notifications.digest import Digest, Pace
+from magento_eventbridge.notifications.digest import Digest, DigestTimes
 from magento_eventbridge.notifications.message import Message, Problem
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import Layer, load
 
-PACE = Pace(group=30, pause=300, settle=60, repeat=86_400)
+PACE = DigestTimes(group=30, pause=300, settle=60, repeat=86_400)
 
 
 def parked(name: str = "shop", text: str = "refuses") -> Problem:

@@ -13,7 +13,7 @@ from magento_eventbridge.magento.encryption import CryptKeys
 from magento_eventbridge.magento.env_php import Deployment, read_deployment
 from magento_eventbridge.magento.php_values import Computed, Constant, PhpFileError
 from magento_eventbridge.magento.store_config import (
-    Row,
+    ConfigRow,
     StoreConfigError,
     StoreRows,
     StoreView,
@@ -54,7 +54,7 @@ BASE_URL = "web/unsecure/base_url"
 
 
 def rows(*config: tuple[str, int, str, str | None]) -> StoreRows:
-    return StoreRows([Row(*row) for row in config], WEBSITES, STORES)
+    return StoreRows([ConfigRow(*row) for row in config], WEBSITES, STORES)
 
 
 def layers(
@@ -86,7 +86,7 @@ def of(path: str, value: Any) -> dict[str, Any]:
 def test_the_recorded_store_gives_what_was_saved_in_it():
     recorded = json.loads((STORE / "store-rows.json").read_text("utf-8"))
     saved = StoreRows(
-        [Row(**row) for row in recorded["config"]],
+        [ConfigRow(**row) for row in recorded["config"]],
         [Website(**site) for site in recorded["websites"]],
         [StoreView(**store) for store in recorded["stores"]],
     )
@@ -141,7 +141,10 @@ def test_a_store_view_has_its_own_else_its_websites_else_the_default():
 
 def test_the_admin_is_a_store_view_even_where_no_table_names_it():
     saved = StoreRows(
-        [Row("websites", 0, REGION, "eu-west-2"), Row("stores", 7, REGION, "eu-west-3")],
+        [
+            ConfigRow("websites", 0, REGION, "eu-west-2"),
+            ConfigRow("stores", 7, REGION, "eu-west-3"),
+        ],
         [],
         [StoreView(7, "lonely", 9)],
     )

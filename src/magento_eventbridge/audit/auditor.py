@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Seque
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from magento_eventbridge.audit.findings import Finding, Report, Verdict
+from magento_eventbridge.audit.findings import AuditFinding, Report, Verdict
 from magento_eventbridge.audit.waiting import WaitingCaptures
 from magento_eventbridge.backfill.kinds import KINDS, Kind
 from magento_eventbridge.backfill.queue import Entity, capture_of_rows, name_of
@@ -99,7 +99,7 @@ class Auditor:
                 "read: what is missing here may be in them, see 'unknown'. Name them with --ledger "
                 "or audit.ledgers"
             )
-        open_findings: list[Finding] = []
+        open_findings: list[AuditFinding] = []
         for name in kinds:
             kind = KINDS[name]
             async for findings in self._created(kind, since, until):
@@ -122,14 +122,14 @@ class Auditor:
 
     async def _created(
         self, kind: Kind, since: float, until: float
-    ) -> AsyncIterator[list[Finding]]:
+    ) -> AsyncIterator[list[AuditFinding]]:
         async for keys in self._sources.tables.keys(kind, Selection(since, until)):
             async for rows, entries in self._with_entries(kind, keys):
                 yield [self._judge_creation(kind, rows, entries)]
 
     async def _changed(
         self, kind: Kind, since: float, until: float
-    ) -> AsyncIterator[list[Finding]]:
+    ) -> AsyncIterator[list[AuditFinding]]:
         async for found in self._sources.tables.changed(kind, since, until):
             changed_at = {str(one.id): one.changed for one in found}
             async for rows, entries in self._with_entries(kind, [one.id for one in found]):
@@ -151,7 +151,9 @@ class Auditor:
             for rows in await self._sources.tables.entities(kind, some):
                 yield rows, by_key.get(int(rows.main[kind.key]), [])
 
-    def _judge_creation(self, kind: Kind, rows: Rows, entries: Sequence[LedgerEntry]) -> Finding:
+    def _judge_creation(
+        self, kind: Kind, rows: Rows, entries: Sequence[LedgerEntry]
+    ) -> AuditFinding:
         expected = self._expected(kind, rows)
         try:
             capture = capture_of_rows(kind, rows, expected or kind.created, "repair")
@@ -184,7 +186,7 @@ class Auditor:
         entries: Sequence[LedgerEntry],
         since: float,
         changed_at: float,
-    ) -> Finding | None:
+    ) -> AuditFinding | None:
         detail_type = kind.updated or kind.created
         route = self._sources.routes(int(rows.main.get("store_id") or 0))
         try:
@@ -214,15 +216,15 @@ class Auditor:
 
     async def _judge_again(
         self,
-        findings: Sequence[Finding],
+        findings: Sequence[AuditFinding],
         began: float | None,
         gaps: Sequence[tuple[float, float]],
-    ) -> list[Finding]:
+    ) -> list[AuditFinding]:
         """Search queues and dead letters for what the ledger lacks, then the ledger once more."""
         about = {_About(KINDS[one.kind].scope, str(one.key)) for one in findings}
         known = await self._search(about)
         await asyncio.sleep(self._ledger_delay)
-        judged: list[Finding] = []
+        judged: list[AuditFinding] = []
         for name in dict.fromkeys(one.kind for one in findings):
             kind = KINDS[name]
             of_kind = [one for one in findings if one.kind == name]
@@ -242,7 +244,7 @@ class Auditor:
 
     def _last_word(
         self,
-        finding: Finding,
+        finding: AuditFinding,
         kind: Kind,
         entries: Sequence[LedgerEntry],
         known: _Waiting,
@@ -283,7 +285,7 @@ class Auditor:
 class Missing:
     """The missing events of an audit as entities to send."""
 
-    def __init__(self, tables: StoreTables, findings: Sequence[Finding]) -> None:
+    def __init__(self, tables: StoreTables, findings: Sequence[AuditFinding]) -> None:
         self.position = self.passed = 0
         self.left_out: list[tuple[str, str]] = []
         self._tables = tables
@@ -315,7 +317,7 @@ class Missing:
         self.left_out.append((entity, reason))
 
 
-def _capturing(finding: Finding, rows: Rows | None) -> Callable[[], Capture]:
+def _capturing(finding: AuditFinding, rows: Rows | None) -> Callable[[], Capture]:
     def capture() -> Capture:
         if rows is None:
             raise RowError("it was deleted")
@@ -348,7 +350,9 @@ def _note(into: dict[_About, set[str]], capture: Capture, wanted: set[_About]) -
         into.setdefault(about, set()).add(event.detail_type)
 
 
-def _limited(finding: Finding, began: float | None, gaps: Iterable[tuple[float, float]]) -> Finding:
+def _limited(
+    finding: AuditFinding, began: float | None, gaps: Iterable[tuple[float, float]]
+) -> AuditFinding:
     """Return what can be said of an event that the ledger lacks."""
     at = finding.happened_at
     is_blind = began is None or at < began
@@ -356,12 +360,12 @@ def _limited(finding: Finding, began: float | None, gaps: Iterable[tuple[float, 
     return _unknown(finding) if is_blind or in_gap else finding
 
 
-def _unknown(finding: Finding) -> Finding:
+def _unknown(finding: AuditFinding) -> AuditFinding:
     return finding._replace(verdict="unknown") if finding.verdict == "missing" else finding
 
 
 def _finding(
     kind: Kind, rows: Rows, detail_type: str, at: float, verdict: Verdict, state: str = ""
-) -> Finding:
+) -> AuditFinding:
     key = int(rows.main[kind.key])
-    return Finding(kind.name, key, name_of(kind, rows), detail_type, at, verdict, state)
+    return AuditFinding(kind.name, key, name_of(kind, rows), detail_type, at, verdict, state)

@@ -24,7 +24,7 @@ VERDICTS: tuple[Verdict, ...] = (
 )
 
 
-class Finding(NamedTuple):
+class AuditFinding(NamedTuple):
     """An entity of the store and what became of its event.
 
     Attributes:
@@ -60,18 +60,18 @@ class Report:
     since: float
     until: float
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    listed: list[Finding] = field(default_factory=list)
+    listed: list[AuditFinding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     cannot_repair: str = ""
 
-    def add(self, findings: Iterable[Finding]) -> None:
+    def add(self, findings: Iterable[AuditFinding]) -> None:
         """Count findings; keep those that people must see."""
         for finding in findings:
             self.counts[finding.kind, finding.verdict] += 1
             if finding.verdict in ("missing", "dead letter", "touched", "broken"):
                 self.listed.append(finding)
 
-    def of(self, verdict: Verdict) -> list[Finding]:
+    def of(self, verdict: Verdict) -> list[AuditFinding]:
         """Return the listed findings with a verdict."""
         return [finding for finding in self.listed if finding.verdict == verdict]
 

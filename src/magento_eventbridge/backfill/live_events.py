@@ -150,7 +150,7 @@ async def _has_waiting(queue: LiveQueue) -> bool:
         return False
 
 
-class Refusals:
+class BusRefusals:
     """Observes whether the bus has just throttled calls, or failed."""
 
     def __init__(self) -> None:

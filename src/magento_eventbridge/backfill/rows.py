@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from pymysql.cursors import Cursor
 
 from magento_eventbridge.backfill.kinds import Kind
-from magento_eventbridge.backfill.snapshots import COLUMNS, Rows, StoreView
+from magento_eventbridge.backfill.snapshots import COLUMNS, Rows, ViewDescription
 from magento_eventbridge.magento.database import (
     DatabaseConnection,
     DatabaseError,
@@ -84,12 +84,12 @@ class Changed(NamedTuple):
     happened: float | None
 
 
-class View(NamedTuple):
+class NamedView(NamedTuple):
     """A store view, with what details say of it."""
 
     id: int
     code: str
-    facts: StoreView
+    facts: ViewDescription
 
 
 class StoreTables:
@@ -105,23 +105,23 @@ class StoreTables:
         self.options = options
         self._connection = DatabaseConnection(options, if_absent=_IF_ABSENT, prepare=_read_texts)
         self._own_columns = own_columns
-        self._facts: dict[int, StoreView] = {}
+        self._facts: dict[int, ViewDescription] = {}
         self._columns: dict[str, frozenset[str]] = {}  # by table, as the store has them
 
     async def close(self) -> None:
         """Disconnect."""
         await self._connection.close()
 
-    async def views(self) -> list[View]:
+    async def views(self) -> list[NamedView]:
         """Read the store's views."""
         names = {"store": self._table("store"), "website": self._table("store_website")}
         rows = await self._rows("views", names, {})
         config = await self._config()
         found = [
-            View(
+            NamedView(
                 int(number),
                 code or "",
-                StoreView(code, website, _link_base(config, int(number), int(of or 0), code)),
+                ViewDescription(code, website, _link_base(config, int(number), int(of or 0), code)),
             )
             for number, code, of, website in rows
         ]
@@ -185,7 +185,7 @@ class StoreTables:
         found = [
             Rows(
                 row,
-                view=self._facts.get(int(row.get("store_id") or 0), StoreView()),
+                view=self._facts.get(int(row.get("store_id") or 0), ViewDescription()),
                 own={name: row[name] for name in self._own_columns if name in row},
             )
             for key in keys

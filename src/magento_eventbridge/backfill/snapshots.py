@@ -21,7 +21,7 @@ class RowError(ValueError):
 
 
 @dataclass(frozen=True)
-class StoreView:
+class ViewDescription:
     """What the rows do not say of a store view: its codes, and the start of its links."""
 
     code: str | None = None
@@ -49,7 +49,7 @@ class Rows:
     order_items: Sequence[Row] = ()
     addresses: Sequence[Row] = ()
     payment: Row | None = None
-    view: StoreView = field(default_factory=StoreView)
+    view: ViewDescription = field(default_factory=ViewDescription)
     own: Row = field(default_factory=dict)
 
 

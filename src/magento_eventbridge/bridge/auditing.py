@@ -11,7 +11,7 @@ from magento_eventbridge.audit.findings import Report
 from magento_eventbridge.audit.waiting import WaitingCaptures
 from magento_eventbridge.backfill.progress import LeftOut
 from magento_eventbridge.backfill.rows import StoreTables
-from magento_eventbridge.bridge.backfilling import Outcome, RunState, send
+from magento_eventbridge.bridge.backfilling import BackfillOutcome, RunState, send
 from magento_eventbridge.bridge.queues import open_queue
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.declarations.current import CurrentCatalog
@@ -96,7 +96,7 @@ async def repair(
     rate: float,
     on_progress: Callable[[RunState], None],
     is_stopped_by_signals: bool = True,
-) -> Outcome:
+) -> BackfillOutcome:
     """Send the events that an audit found missing.
 
     Raises:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from magento_eventbridge.backfill.live_events import (
+    BusRefusals,
     DatabaseQueues,
     LiveEvents,
     LiveQueue,
     QueueName,
-    Refusals,
     SpoolFile,
 )
 from magento_eventbridge.backfill.progress import LeftOut, Progress
@@ -43,7 +43,7 @@ class RunState:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class BackfillOutcome:
     """What became of a run.
 
     Attributes:
@@ -72,7 +72,7 @@ async def run_job(
     job: Job,
     progress: Progress,
     report: Callable[[RunState], None],
-) -> Outcome:
+) -> BackfillOutcome:
     """Send a job's entities until all are settled, or until SIGTERM or SIGINT.
 
     Raises:
@@ -94,13 +94,13 @@ async def send(
     rate: float,
     limit: int | None = None,
     is_stopped_by_signals: bool = True,
-) -> Outcome:
+) -> BackfillOutcome:
     """Send entities until all are settled.
 
     Raises:
         QueueError: the database or the progress file cannot be used.
     """
-    live_events, refusals = LiveEvents(live_queues(settings)), Refusals()
+    live_events, refusals = LiveEvents(live_queues(settings)), BusRefusals()
 
     async def must_wait() -> bool:
         return refusals.are_recent or await live_events()
@@ -136,7 +136,7 @@ async def send(
                 await asyncio.gather(reporter, return_exceptions=True)
             report(state())
             totals = dispatcher.totals
-            return Outcome(
+            return BackfillOutcome(
                 sent=totals.delivered,
                 switched_off=totals.passed_over + totals.left_out,
                 passed=source.passed,
@@ -185,5 +185,5 @@ class ReadyMessages(Protocol):
         ...
 
 
-def _observers(refusals: Refusals, ledger: Observer | None) -> Observers:
+def _observers(refusals: BusRefusals, ledger: Observer | None) -> Observers:
     return Observers((refusals, ledger) if ledger else (refusals,))

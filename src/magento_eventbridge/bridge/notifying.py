@@ -22,7 +22,7 @@ from magento_eventbridge.notifications.channels import (
     Sns,
     Webhook,
 )
-from magento_eventbridge.notifications.digest import Digest, Pace
+from magento_eventbridge.notifications.digest import Digest, DigestTimes
 from magento_eventbridge.notifications.message import Message, Problem
 from magento_eventbridge.notifications.sending import ChannelSender
 from magento_eventbridge.observability.health import CachedCheck
@@ -99,13 +99,13 @@ class Notifier:
         """
         self.senders = [ChannelSender(channel) for channel in channels_of(settings)]
         given = settings.notifications
-        pace = Pace(
+        times = DigestTimes(
             group=given.group_seconds,
             pause=given.pause_minutes * 60,
             settle=min(60.0, given.pause_minutes * 60),
             repeat=given.repeat_hours * 3600,
         )
-        self._digest = Digest(bridge_name(settings), pace)
+        self._digest = Digest(bridge_name(settings), times)
         self._patience = given.nothing_delivered_minutes * 60
         self._deliveries = deliveries
         self._started_at = time.time()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from magento_eventbridge.audit.auditor import AUDITED
-from magento_eventbridge.audit.findings import VERDICTS, Finding, Report
+from magento_eventbridge.audit.findings import VERDICTS, AuditFinding, Report
 from magento_eventbridge.backfill.rows import StoreTables
 from magento_eventbridge.backfill.window import WindowError, check_times
 from magento_eventbridge.bridge.auditing import GRACE_SECONDS, ledgers_of, repair, run_audit
@@ -151,7 +151,7 @@ def _show(report: Report, sent: int, left_out: list[str]) -> None:
         out.print(f"could not be sent: {line}")
 
 
-def _line(finding: Finding) -> str:
+def _line(finding: AuditFinding) -> str:
     return f"{finding.detail_type} of {finding.name}, {_time(finding.happened_at)}"
 
 

@@ -28,7 +28,7 @@ from magento_eventbridge.backfill.window import (
     window,
     zone_of,
 )
-from magento_eventbridge.bridge.backfilling import Outcome, RunState, run_job
+from magento_eventbridge.bridge.backfilling import BackfillOutcome, RunState, run_job
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.bridge.startup import run_loop, start_log
 from magento_eventbridge.catalog import TranslationError
@@ -430,7 +430,7 @@ class _Lines:
         note(f"{_description(state)}: {state.passed} of {self._total}, {rate:.0f}/s{left}")
 
 
-def _show(outcome: Outcome, job: Job, total: int, as_json: bool) -> int:
+def _show(outcome: BackfillOutcome, job: Job, total: int, as_json: bool) -> int:
     if as_json:
         show_json(
             {

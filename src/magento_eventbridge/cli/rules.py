@@ -40,7 +40,7 @@ from magento_eventbridge.provisioning.rules import (
     deletion,
     rules_of,
 )
-from magento_eventbridge.provisioning.subscribers import Subscription
+from magento_eventbridge.provisioning.subscribers import BusSubscription
 from magento_eventbridge.provisioning.targets import Target, TargetError, TargetOptions
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.settings.view import ViewSettings
@@ -302,7 +302,7 @@ def put(
             **_retries(retry),
         )
         if destination.is_custom_bus:
-            subscription = Subscription(
+            subscription = BusSubscription(
                 name,
                 destination.event_bus or "",
                 wanted,

@@ -35,7 +35,7 @@ class Retried:
 
 
 @dataclass(frozen=True)
-class Problem:
+class DeliveryProblem:
     """Events that a destination does not take; times in seconds since the epoch.
 
     Attributes:
@@ -71,12 +71,12 @@ class BridgeStatus:
     message: str
     to_do: str
     tone: Tone
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[DeliveryProblem, ...] = ()
 
 
 def problems_of(
     destinations: Sequence[DestinationStatus], clock_offset: float
-) -> tuple[Problem, ...]:
+) -> tuple[DeliveryProblem, ...]:
     """Return the problems of destinations, those with the most events first.
 
     `clock_offset` is what to add to a monotonic time to get seconds since the epoch.
@@ -91,10 +91,12 @@ def problems_of(
         if status.problem:
             since, next_try = at(status.since), at(status.next_try)
             problems.append(
-                Problem(name, "", status.is_parked, status.problem, status.waiting, since, next_try)
+                DeliveryProblem(
+                    name, "", status.is_parked, status.problem, status.waiting, since, next_try
+                )
             )
         problems += [
-            Problem(
+            DeliveryProblem(
                 name,
                 str(group.group),
                 True,
@@ -107,7 +109,7 @@ def problems_of(
         ]
         if large := status.large_events:
             problems.append(
-                Problem(
+                DeliveryProblem(
                     name,
                     "large events",
                     False,
@@ -121,9 +123,9 @@ def problems_of(
     return tuple(sorted(merged, key=lambda problem: (-problem.events, not problem.is_parked)))
 
 
-def _merged(problems: Sequence[Problem]) -> Iterable[Problem]:
+def _merged(problems: Sequence[DeliveryProblem]) -> Iterable[DeliveryProblem]:
     """Merge the problems that a destination has with the events of several queues."""
-    merged: dict[tuple[str, str, bool], Problem] = {}
+    merged: dict[tuple[str, str, bool], DeliveryProblem] = {}
     for problem in sorted(problems, key=lambda problem: -problem.events):
         key = (problem.destination, problem.what, problem.is_parked)
         first = merged.get(key)
@@ -131,7 +133,7 @@ def _merged(problems: Sequence[Problem]) -> Iterable[Problem]:
     return merged.values()
 
 
-def _together(one: Problem, other: Problem) -> Problem:
+def _together(one: DeliveryProblem, other: DeliveryProblem) -> DeliveryProblem:
     return replace(
         one,
         events=one.events + other.events,
@@ -172,7 +174,7 @@ def status_of(
     return _without_problems(queues, last_delivery_at, now, retried)
 
 
-def _of_problems(problems: tuple[Problem, ...]) -> BridgeStatus:
+def _of_problems(problems: tuple[DeliveryProblem, ...]) -> BridgeStatus:
     worst = problems[0]
     is_any_parked = any(problem.is_parked for problem in problems)
     message = f"{worst.explanation.title}: {_wait(worst)}."
@@ -233,7 +235,7 @@ def _idle(last_delivery_at: float | None, now: float) -> BridgeStatus:
     return BridgeStatus("Idle", message, "", "calm")
 
 
-def _wait(problem: Problem) -> str:
+def _wait(problem: DeliveryProblem) -> str:
     verb = "waits" if problem.events == 1 else "wait"
     return f"{count(problem.events, 'event')} for {problem.place} {verb}"
 

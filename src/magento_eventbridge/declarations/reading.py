@@ -53,7 +53,7 @@ _DOCUMENTED = {event.detail_type: event for event in EVENTS}
 
 
 @dataclass(frozen=True)
-class Fault:
+class DeclarationFault:
     """Why a declaration is refused."""
 
     file: str
@@ -69,7 +69,7 @@ class Declarations:
     """What the files declare, and what of it was refused."""
 
     events: tuple[Declaration, ...] = ()
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[DeclarationFault, ...] = ()
 
     def catalog(self) -> ShopCatalog:
         """Return the shop's catalog."""
@@ -105,11 +105,11 @@ def read_store(root: Path) -> Declarations:
 def read_files(files: Iterable[Path], root: Path | None = None) -> Declarations:
     """Read and merge declarations from files, later ones over former ones."""
     merged: dict[str, Declaration] = {}
-    faults: list[Fault] = []
+    faults: list[DeclarationFault] = []
     for file in files:
         shown = str(file.relative_to(root)) if root and file.is_relative_to(root) else str(file)
         for part in _read(file, shown):
-            if isinstance(part, Fault):
+            if isinstance(part, DeclarationFault):
                 faults.append(part)
             else:
                 former = merged.get(part.name)
@@ -119,7 +119,9 @@ def read_files(files: Iterable[Path], root: Path | None = None) -> Declarations:
         reason = _fault_of(declaration)
         if reason:
             file_name, _, line = declaration.place.rpartition(":")
-            faults.append(Fault(file_name, int(line), f"event '{declaration.name}': {reason}"))
+            faults.append(
+                DeclarationFault(file_name, int(line), f"event '{declaration.name}': {reason}")
+            )
         else:
             events.append(declaration)
     return Declarations(tuple(events), tuple(faults))
@@ -141,17 +143,19 @@ def _schema() -> Any:
     return etree.XMLSchema(etree.parse(str(shipped().folder / "etc/eventbridge_events.xsd")))
 
 
-def _read(file: Path, shown: str) -> Iterator[Declaration | Fault]:
+def _read(file: Path, shown: str) -> Iterator[Declaration | DeclarationFault]:
     try:
         root = _parse(file.read_bytes())
     except OSError as error:
-        yield Fault(shown, 0, f"cannot be read: {error.strerror}")
+        yield DeclarationFault(shown, 0, f"cannot be read: {error.strerror}")
         return
     except etree.XMLSyntaxError as error:
-        yield Fault(shown, error.lineno or 0, f"not well-formed: {_syntax(error)}")
+        yield DeclarationFault(shown, error.lineno or 0, f"not well-formed: {_syntax(error)}")
         return
     if root.tag != "config":
-        yield Fault(shown, root.sourceline, f"the root must be <config>, not <{root.tag}>")
+        yield DeclarationFault(
+            shown, root.sourceline, f"the root must be <config>, not <{root.tag}>"
+        )
         return
     schema = _schema()
     for element in root:
@@ -162,12 +166,12 @@ def _read(file: Path, shown: str) -> Iterator[Declaration | Fault]:
         line = element.sourceline
         alone.append(element)
         if misfit := _schema_error(schema, alone):
-            yield Fault(shown, *misfit)
+            yield DeclarationFault(shown, *misfit)
             continue
         try:
             yield _declaration(element, f"{shown}:{line}")
         except ValueError as error:
-            yield Fault(shown, line, f"event '{element.get('name')}': {error}")
+            yield DeclarationFault(shown, line, f"event '{element.get('name')}': {error}")
 
 
 def _syntax(error: etree.XMLSyntaxError) -> str:

@@ -23,7 +23,7 @@ _MOST_REFUSALS = 10
 _MOST_RECOVERED = 1000
 
 
-class Kind(NamedTuple):
+class TypeGroup(NamedTuple):
     """The events that one permission of AWS is about."""
 
     source: str
@@ -33,7 +33,7 @@ class Kind(NamedTuple):
         return f"{self.detail_type} of source '{self.source}'"
 
 
-class View(NamedTuple):
+class ViewGroup(NamedTuple):
     """The events of one store view."""
 
     id: int
@@ -42,7 +42,7 @@ class View(NamedTuple):
         return f"all events of store view {self.id}"
 
 
-Group = Kind | View
+Group = TypeGroup | ViewGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,10 @@ class Apart:
         """Return the group with which an entry has to wait, if there is one."""
         if not self._groups:  # nearly always
             return None
-        for group in (View(pending.view_id), Kind(pending.entry.source, pending.entry.detail_type)):
+        for group in (
+            ViewGroup(pending.view_id),
+            TypeGroup(pending.entry.source, pending.entry.detail_type),
+        ):
             if group in self._groups:
                 return group
         return None

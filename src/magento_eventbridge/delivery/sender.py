@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from magento_eventbridge.delivery.apart import Group, Kind, Refusals, View
+from magento_eventbridge.delivery.apart import Group, Refusals, TypeGroup, ViewGroup
 from magento_eventbridge.delivery.condition import Change, Condition
 from magento_eventbridge.delivery.lane import Lane, Pending
 from magento_eventbridge.delivery.observer import Call, Observer
@@ -377,7 +377,7 @@ class Sender:
         released = self._release(group)
         if verdict.fate is Fate.DELIVERED:
             for other in released:
-                other.settings_proven = isinstance(group, View)
+                other.settings_proven = isinstance(group, ViewGroup)
             delivered.append(pending)
         elif verdict.fate is Fate.BURY:
             self._callbacks.buried(pending, verdict.reason)
@@ -395,13 +395,13 @@ class Sender:
         released = self._lane.release(group)
         self._reminded_at.pop(group, None)
         self._given_back = 0
-        if isinstance(group, View):
+        if isinstance(group, ViewGroup):
             self._refusals.forget(group.id)
         log.warning("Delivery of %s to %s resumes.", group, self.destination)
         return released
 
     def _probe_delay(self, group: Group) -> float:
-        if isinstance(group, View):
+        if isinstance(group, ViewGroup):
             return self._policy.probe_seconds
         return self._policy.backoff.delay(self._lane.apart.failures(group) + 1, _chance())
 
@@ -457,8 +457,8 @@ class Sender:
 def _group_of(pending: Pending, verdict: Verdict) -> Group:
     """Return the group that a verdict lets wait apart."""
     if verdict.fate is Fate.HOLD:
-        return View(pending.view_id)
-    return Kind(pending.entry.source, pending.entry.detail_type)
+        return ViewGroup(pending.view_id)
+    return TypeGroup(pending.entry.source, pending.entry.detail_type)
 
 
 def _chance() -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from magento_eventbridge.errors import BridgeError
-from magento_eventbridge.ledger.blocks import Block, Record, pack, unpack
+from magento_eventbridge.ledger.blocks import Block, LedgerRecord, pack, unpack
 from magento_eventbridge.ledger.recorder import DELIVERED, SCHEMA_VERSION, connect
 from magento_eventbridge.ledger.tail import records_of, tails_of
 from magento_eventbridge.sqlite_files import NewerSchemaError, refuse_newer
@@ -185,7 +185,7 @@ class LedgerArchive:
             raise LedgerError(f"{path}: {error}") from None
 
 
-def _entry(record: Record) -> LedgerEntry:
+def _entry(record: LedgerRecord) -> LedgerEntry:
     view, _, subject = record.subject.partition("/")
     return LedgerEntry(
         subject,

@@ -12,7 +12,7 @@ _ID, _KEY, _NUMBER = 16, 8, 4
 _RECORD = _ID + _KEY + 2 * _NUMBER + 2
 
 
-class Record(NamedTuple):
+class LedgerRecord(NamedTuple):
     """What is kept of an event.
 
     Attributes:
@@ -67,7 +67,7 @@ def pack(records: Sequence[Fields]) -> Block:
     return Block(min(times), max(times), f"{lines}\n".encode(), "\n".join(names), b"".join(columns))
 
 
-def unpack(block: Block, wanted: Container[int] | None = None) -> Iterator[Record]:
+def unpack(block: Block, wanted: Container[int] | None = None) -> Iterator[LedgerRecord]:
     """Yield the records about some entities, or all."""
     count = len(block.records) // _RECORD
     end = _ID * count
@@ -81,7 +81,7 @@ def unpack(block: Block, wanted: Container[int] | None = None) -> Iterator[Recor
     verdicts = block.records[end:]
     subjects, names = block.subjects.decode().split("\n"), block.names.split("\n")
     for n in found:
-        yield Record(
+        yield LedgerRecord(
             subjects[n],
             names[types[n]],
             block.records[_ID * n : _ID * (n + 1)].hex(),

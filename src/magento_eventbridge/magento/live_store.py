@@ -37,7 +37,7 @@ from magento_eventbridge.magento.installation import (
 from magento_eventbridge.magento.php_values import PhpFileError
 from magento_eventbridge.magento.store_config import (
     PATHS,
-    Row,
+    ConfigRow,
     StoreConfig,
     StoreConfigError,
     StoreRows,
@@ -130,7 +130,7 @@ class LiveStore:
         self._environment = environment
         self._stamps: dict[Path, Stamp] = {}
         self._deployment: Deployment | None = None
-        self._tables: StoreTables | None = None
+        self._tables: ConfigTables | None = None
         self._last: tuple[Deployment, StoreRows] | None = None
         self._is_asked = asyncio.Event()
 
@@ -254,11 +254,11 @@ class LiveStore:
             self._forget_logins()
             raise
 
-    async def _opened(self) -> "StoreTables":
+    async def _opened(self) -> "ConfigTables":
         options = database_options(self.reach()[0].outbox, self.options.silence_seconds)
         if self._tables is None or self._tables.options != options:
             await self.close()
-            self._tables = StoreTables(options)
+            self._tables = ConfigTables(options)
         return self._tables
 
     def _made(self, deployment: Deployment, rows: StoreRows) -> Reading:
@@ -274,7 +274,7 @@ class LiveStore:
         return Reading(settings, origins, config, rows)
 
 
-class StoreTables:
+class ConfigTables:
     """Reads the tables of a store."""
 
     def __init__(self, options: DatabaseOptions) -> None:
@@ -297,7 +297,7 @@ class StoreTables:
 
         def work(cursor: Cursor) -> StoreRows:
             cursor.execute(self._texts["config"], PATHS)
-            config = [Row(*row) for row in cursor.fetchall()]
+            config = [ConfigRow(*row) for row in cursor.fetchall()]
             cursor.execute(self._texts["websites"])
             websites = [Website(number, code or "") for number, code in cursor.fetchall()]
             cursor.execute(self._texts["stores"])

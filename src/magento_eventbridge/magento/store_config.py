@@ -27,7 +27,7 @@ class StoreConfigError(ValueError):
 
 
 @dataclass(frozen=True)
-class Row:
+class ConfigRow:
     """A row of `core_config_data`."""
 
     scope: str
@@ -57,7 +57,7 @@ class StoreView:
 class StoreRows:
     """The rows of the store's database that determine its configuration."""
 
-    config: Sequence[Row] = ()
+    config: Sequence[ConfigRow] = ()
     websites: Sequence[Website] = ()
     stores: Sequence[StoreView] = ()
 
@@ -150,11 +150,11 @@ class _Sources:
     """The places where a scope's values are saved; later ones override."""
 
     def __init__(
-        self, deployment: Deployment, rows: Iterable[Row], environment: Mapping[str, str]
+        self, deployment: Deployment, rows: Iterable[ConfigRow], environment: Mapping[str, str]
     ) -> None:
         self._files = {"config.php": deployment.config, "env.php": deployment.env}
         self._environment = environment
-        self._rows: dict[tuple[str, int], list[Row]] = {}
+        self._rows: dict[tuple[str, int], list[ConfigRow]] = {}
         for row in rows:
             self._rows.setdefault((row.scope, row.scope_id), []).append(row)
 

@@ -16,7 +16,7 @@ import aiohttp
 
 from magento_eventbridge.errors import BridgeError
 from magento_eventbridge.install_hints import add_extra
-from magento_eventbridge.notifications.apart import run_apart
+from magento_eventbridge.notifications.detached import run_detached
 from magento_eventbridge.notifications.message import Message
 
 _SECONDS = 15.0
@@ -76,7 +76,7 @@ class Email:
     async def send(self, message: Message) -> None:
         """Send a message."""
         try:
-            await run_apart(lambda: self._send(message), _SECONDS_IN_ALL)
+            await run_detached(lambda: self._send(message), _SECONDS_IN_ALL)
         except TimeoutError:
             raise NotificationError(
                 f"{self.host}:{self.port}: the mail server does not answer in time"
@@ -203,7 +203,7 @@ class Sns:
         """Send a message."""
         subject = message.subject.encode("ascii", "replace").decode()[:_LONGEST_SNS_SUBJECT]
         try:
-            await run_apart(
+            await run_detached(
                 lambda: self._publish(TopicArn=self._topic, Subject=subject, Message=message.text),
                 _SECONDS_IN_ALL,
             )
@@ -249,7 +249,7 @@ class Apprise:
         """Send a message."""
         notify: Callable[..., object] = self._library.notify
         try:
-            is_sent = await run_apart(
+            is_sent = await run_detached(
                 lambda: notify(title=message.subject, body=message.text), _SECONDS_IN_ALL
             )
         except TimeoutError:

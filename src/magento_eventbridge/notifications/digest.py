@@ -11,7 +11,7 @@ from magento_eventbridge.notifications.message import Message, Problem
 
 
 @dataclass(frozen=True)
-class Pace:
+class DigestTimes:
     """How soon and how often, in seconds.
 
     Attributes:
@@ -30,9 +30,9 @@ class Pace:
 class Digest:
     """What was reported, and what is still to be reported."""
 
-    def __init__(self, bridge: str, pace: Pace | None = None) -> None:
+    def __init__(self, bridge: str, times: DigestTimes | None = None) -> None:
         self._bridge = bridge
-        self._pace = pace or Pace()
+        self._times = times or DigestTimes()
         self._waiting: dict[str, Problem] = {}
         self._reported: dict[str, Problem] = {}
         self._over_since: dict[str, float] = {}
@@ -49,10 +49,10 @@ class Digest:
         current = {problem.key: problem for problem in present}
         self._add(current, now)
         recovered = self._recovered(current, now)
-        if now - self._sent_at < self._pace.pause:
+        if now - self._sent_at < self._times.pause:
             return None
-        is_due = self._first_at is not None and now - self._first_at >= self._pace.group
-        is_repeated = bool(self._reported) and now - self._sent_at >= self._pace.repeat
+        is_due = self._first_at is not None and now - self._first_at >= self._times.group
+        is_repeated = bool(self._reported) and now - self._sent_at >= self._times.repeat
         if not (is_due or is_repeated or recovered):
             return None
         for problem in recovered:
@@ -88,5 +88,5 @@ class Digest:
         return [
             self._reported[key]
             for key, since in self._over_since.items()
-            if now - since >= self._pace.settle
+            if now - since >= self._times.settle
         ]

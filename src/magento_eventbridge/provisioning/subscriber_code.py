@@ -10,7 +10,7 @@ from magento_eventbridge.provisioning.infrastructure import (
     terraform_resource,
     terraform_text,
 )
-from magento_eventbridge.provisioning.subscribers import Subscription
+from magento_eventbridge.provisioning.subscribers import BusSubscription
 from magento_eventbridge.provisioning.targets import Target
 
 Json = dict[str, Any]
@@ -18,24 +18,24 @@ Json = dict[str, Any]
 _DESCRIPTION = "Events of a Magento shop"
 
 
-def as_cloudformation(subscription: Subscription) -> str:
+def as_cloudformation(subscription: BusSubscription) -> str:
     """Write them as a CloudFormation template, in JSON."""
     return cloudformation(_DESCRIPTION, _resources(subscription))
 
 
-def as_sam(subscription: Subscription) -> str:
+def as_sam(subscription: BusSubscription) -> str:
     """Write them as a template of the Serverless Application Model, in JSON."""
     return cloudformation(
         _DESCRIPTION, _resources(subscription), Transform="AWS::Serverless-2016-10-31"
     )
 
 
-def as_cdk(subscription: Subscription) -> str:
+def as_cdk(subscription: BusSubscription) -> str:
     """Write them as a stack of the CDK, in Python."""
     return cdk(subscription.name, _DESCRIPTION, _resources(subscription))
 
 
-def _resources(subscription: Subscription) -> Json:
+def _resources(subscription: BusSubscription) -> Json:
     resources: Json = {}
     for number, (name, target) in enumerate(_named(subscription), 1):
         properties = subscription.request(name, target)
@@ -60,7 +60,7 @@ def _resources(subscription: Subscription) -> Json:
     return resources
 
 
-def as_terraform(subscription: Subscription) -> str:
+def as_terraform(subscription: BusSubscription) -> str:
     """Write them in Terraform's language.
 
     The provider hashicorp/aws has no subscribers; hashicorp/awscc has them from 1.104 on.
@@ -144,6 +144,6 @@ def _in_snake_case(value: Any) -> Any:
             return value
 
 
-def _named(subscription: Subscription) -> list[tuple[str, Target]]:
+def _named(subscription: BusSubscription) -> list[tuple[str, Target]]:
     names = subscription.names()
     return [(names[target.bare_arn], target) for target in subscription.targets]

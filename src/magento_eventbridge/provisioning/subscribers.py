@@ -41,7 +41,7 @@ _OTHER_BUS = "event-busv2"
 
 
 @dataclass(frozen=True)
-class Subscription:
+class BusSubscription:
     """The events that some targets get from a Custom Event Bus.
 
     Attributes:
@@ -191,7 +191,7 @@ def _parameters(target: Target) -> Json:
 
 
 def changes(
-    clients: Clients, subscription: Subscription, *, prune: bool = False
+    clients: Clients, subscription: BusSubscription, *, prune: bool = False
 ) -> Iterator[AwsChange]:
     """Return what must be changed at AWS for the subscribers to exist, if anything.
 

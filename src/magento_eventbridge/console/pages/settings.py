@@ -17,7 +17,7 @@ _MAY_DIFFER = tuple(ViewSettings.model_fields)
 Groups = dict[str, list[SettingValue]]
 
 
-class Switch(NamedTuple):
+class EventSwitch(NamedTuple):
     """Whether an event is sent, and where that was set."""
 
     event: EventDefinition
@@ -71,10 +71,10 @@ def view_groups(context: PageContext, view: int) -> Groups:
     )
 
 
-def switches(context: PageContext, route: Route, view: int | None) -> list[Switch]:
+def switches(context: PageContext, route: Route, view: int | None) -> list[EventSwitch]:
     """Return the switch of each event, for a store view or for all of them."""
     return [
-        Switch(
+        EventSwitch(
             event,
             route.is_on(event),
             context.bridge.origins.of(_switch(event.config_path, view)),

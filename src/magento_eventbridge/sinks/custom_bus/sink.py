@@ -15,7 +15,7 @@ from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Answer, EntryResult, ResultCodes
 from magento_eventbridge.sinks.custom_bus.wire import HEADERS, PATH, encode_call, read_answer
 from magento_eventbridge.sinks.eventbridge.codes import THROTTLING, UNAUTHORIZED, UNAVAILABLE
-from magento_eventbridge.sinks.eventbridge.signed_calls import Address, SignedCalls
+from magento_eventbridge.sinks.eventbridge.signed_calls import CallAddress, SignedCalls
 
 # API reference of the Custom Event Bus, PutEvents, and what any AWS service may answer.
 CODES = ResultCodes(
@@ -82,10 +82,10 @@ class CustomBusSink:
         return answer
 
 
-def _address_of(destination: Destination) -> Address:
+def _address_of(destination: Destination) -> CallAddress:
     bus = destination.event_bus or ""
     host = destination.endpoint_url or custom_bus_endpoint(bus, destination.credentials.profile)
-    return Address(host.rstrip("/") + PATH, region_of(bus))
+    return CallAddress(host.rstrip("/") + PATH, region_of(bus))
 
 
 def _parts(answer: Answer, entries: Sequence[Entry]) -> list[list[int]]:

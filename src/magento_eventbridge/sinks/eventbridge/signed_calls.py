@@ -25,7 +25,7 @@ SERVICE = "events"
 _GLOBAL_USE_SECONDS = 60.0
 
 
-class Address(NamedTuple):
+class CallAddress(NamedTuple):
     """Where calls to a destination go, and the region that they are signed for.
 
     Attributes:
@@ -54,7 +54,7 @@ class SignedCalls:
     def __init__(
         self,
         credentials: CredentialsFinder,
-        address_of: Callable[[Destination], Address],
+        address_of: Callable[[Destination], CallAddress],
         headers: Mapping[str, str],
         *,
         connect_seconds: float,
@@ -116,7 +116,7 @@ class SignedCalls:
         line = self._lines[destination] = _Line(endpoint, self._signer(address))
         return line
 
-    def _signer(self, address: Address) -> _Signer:
+    def _signer(self, address: CallAddress) -> _Signer:
         if not address.is_global:
             return Signer(address.url, SERVICE, address.region, self._headers)
         # awscrt is an optional dependency.

@@ -19,7 +19,7 @@ from magento_eventbridge.sinks.eventbridge.buses import (
 )
 from magento_eventbridge.sinks.eventbridge.codes import CLASSIC
 from magento_eventbridge.sinks.eventbridge.http_client import Reply
-from magento_eventbridge.sinks.eventbridge.signed_calls import Address, SignedCalls
+from magento_eventbridge.sinks.eventbridge.signed_calls import CallAddress, SignedCalls
 
 MAX_ENTRIES = 10
 MAX_BYTES = 1_000_000
@@ -113,13 +113,13 @@ class EventBridgeSink:
         self._calls.close()
 
 
-def _address_of(destination: Destination) -> Address:
+def _address_of(destination: Destination) -> CallAddress:
     region, profile = destination.region, destination.credentials.profile
     if destination.endpoint_id is None:
         url = destination.endpoint_url or eventbridge_endpoint(region, profile)
-        return Address(url, region)
+        return CallAddress(url, region)
     of_id = global_endpoint(destination.endpoint_id, region, profile)
-    return Address(destination.endpoint_url or of_id, region, is_global=True)
+    return CallAddress(destination.endpoint_url or of_id, region, is_global=True)
 
 
 def encode(entries: Sequence[Entry], endpoint_id: str | None = None) -> bytes:

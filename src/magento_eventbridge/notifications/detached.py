@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-async def run_apart(call: Callable[[], T], seconds: float) -> T:
+async def run_detached(call: Callable[[], T], seconds: float) -> T:
     """Return what a call returns, from a thread of its own; the program can end while it hangs.
 
     asyncio waits for its own threads when the loop ends: a server that hangs would delay the stop.
