@@ -4,6 +4,7 @@ import asyncio
 import errno
 import logging
 import ssl
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _BACKLOG = 512
 _LONGEST_MESSAGE = 300
+_REPORTS_EVERY = 60.0  # seconds
 
 _TOO_MANY = b'{"error": "too many connections"}'
 _FULL = (
@@ -77,6 +79,7 @@ class Listener:
         )
         self._server: asyncio.Server | None = None
         self._address: tuple[str, int] = (options.host, options.port)
+        self._reported_at = float("-inf")
 
     async def open(self) -> None:
         """Start to listen.
@@ -113,8 +116,22 @@ class Listener:
         """Return the protocol for a client that has just connected."""
         server = self._runner.server
         if server is None or len(server.connections) >= self._options.max_connections:
+            self._report_refusal()
             return _TooManyConnections()
         return server()
+
+    def _report_refusal(self) -> None:
+        now = time.monotonic()
+        if now - self._reported_at < _REPORTS_EVERY:
+            return
+        self._reported_at = now
+        log.warning(
+            "%s refuses connections: %d are open, as many as it accepts. Idle ones are closed "
+            "after %g s.",
+            self.url,
+            self._options.max_connections,
+            self._options.idle_seconds,
+        )
 
 
 async def check_free(options: ListenerOptions) -> None:

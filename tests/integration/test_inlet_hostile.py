@@ -297,7 +297,9 @@ async def narrow(spool: Spool) -> AsyncIterator[Inlet]:
     await inlet.close()
 
 
-async def test_connections_beyond_the_limit_are_asked_to_retry(narrow: Inlet) -> None:
+async def test_connections_beyond_the_limit_are_asked_to_retry(
+    narrow: Inlet, caplog: pytest.LogCaptureFixture
+) -> None:
     held = [await connect(narrow) for _ in range(20)]
     for reader, writer in [await connect(narrow) for _ in range(100)]:
         answer = await asyncio.wait_for(reader.read(), 5)
@@ -305,6 +307,10 @@ async def test_connections_beyond_the_limit_are_asked_to_retry(narrow: Inlet) ->
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nRetry-After: 1\r\n" in answer
         assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"error": "too many connections"}
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{narrow.url} refuses connections: 20 are open, as many as it accepts. Idle ones are "
+        "closed after 60 s."
+    ]
     # The first connections are served, and closed ones make room for new ones.
     reader, writer = held[0]
     writer.write(HEALTH)
