@@ -10,6 +10,7 @@ use Magento\Framework\Exception\LocalizedException;
 use Magento\Framework\HTTP\Header;
 use Magento\Framework\HTTP\PhpEnvironment\RemoteAddress;
 use Magento\Store\Model\ScopeInterface;
+use MagentoEventBridge\Agent\Fence;
 use MagentoEventBridge\Agent\FullDetail\DetailLevel;
 
 /**
@@ -60,6 +61,11 @@ class Context
     private $level;
 
     /**
+     * @var Fence
+     */
+    private $fence;
+
+    /**
      * @var array|null
      */
     private $unchanging;
@@ -72,6 +78,7 @@ class Context
      * @param RemoteAddress $remoteAddress
      * @param Header $header
      * @param DetailLevel $level
+     * @param Fence $fence
      */
     public function __construct(
         ScopeConfigInterface $config,
@@ -80,7 +87,8 @@ class Context
         ProductMetadataInterface $magento,
         RemoteAddress $remoteAddress,
         Header $header,
-        DetailLevel $level
+        DetailLevel $level,
+        Fence $fence
     ) {
         $this->config = $config;
         $this->execution = $execution;
@@ -89,6 +97,7 @@ class Context
         $this->remoteAddress = $remoteAddress;
         $this->header = $header;
         $this->level = $level;
+        $this->fence = $fence;
     }
 
     /**
@@ -112,10 +121,10 @@ class Context
         $context = $this->unchanging + [
             'time' => (int)($time * 1000),
             'store_id' => $this->execution->getStoreId(),
-            'user' => $this->currentUser(),
+            'user' => $this->ofUser([$this->user, 'get']),
         ];
         if ($this->level->isFull($storeId)) {
-            $context['impersonated_by'] = $this->user->impersonatedBy();
+            $context['impersonated_by'] = $this->ofUser([$this->user, 'impersonatedBy']);
         }
         if ($this->execution->isShell()) {
             return ['transport' => 'SHELL'] + $context;
@@ -128,13 +137,21 @@ class Context
     }
 
     /**
-     * Returns the user; null if it is unknown, as for an account that was deleted meanwhile.
+     * Returns what is asked about the user; null if it is unknown, as for an account that was deleted meanwhile or a
+     * session that does not start.
+     *
+     * @param callable $ask
+     * @return mixed
      */
-    private function currentUser(): ?array
+    private function ofUser(callable $ask)
     {
         try {
-            return $this->user->get();
+            return $ask();
         } catch (LocalizedException $exception) {
+            return null;
+        } catch (\Throwable $failure) {
+            $this->fence->log('reading the current user, who is null now', $failure);
+
             return null;
         }
     }

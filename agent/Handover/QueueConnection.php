@@ -12,7 +12,9 @@ use Magento\Framework\App\ResourceConnection;
 use Magento\Framework\MessageQueue\ConnectionTypeResolver;
 use Magento\Framework\MessageQueue\MessageEncoder;
 use Magento\Framework\MessageQueue\Publisher\ConfigInterface;
+use PhpAmqpLib\Channel\AMQPChannel;
 use PhpAmqpLib\Exception\AMQPProtocolChannelException;
+use PhpAmqpLib\Exception\AMQPTimeoutException;
 use PhpAmqpLib\Message\AMQPMessage;
 
 /**
@@ -43,7 +45,11 @@ class QueueConnection
     private const PLACE = 'INSERT INTO %s (queue_id, message_id, status)'
         . ' SELECT id, LAST_INSERT_ID(), 2 FROM %s WHERE name = ?';
 
-    private const CONFIRM_SECONDS = 3;
+    /**
+     * How long the broker has for each answer. php-amqplib waits without limit by default, also for a broker that is
+     * suspended and keeps its connections.
+     */
+    private const ANSWER_SECONDS = 3;
     private const PERSISTENT = 2;
 
     /**
@@ -92,7 +98,7 @@ class QueueConnection
     private $size;
 
     /**
-     * @var \PhpAmqpLib\Channel\AMQPChannel|null
+     * @var AMQPChannel|null
      */
     private $channel;
 
@@ -193,12 +199,12 @@ class QueueConnection
             foreach ($batch as $id => $body) {
                 $channel->basic_publish($this->message($id, $body), $this->publisher()->getExchange(), self::TOPIC);
             }
-            $channel->wait_for_pending_acks(self::CONFIRM_SECONDS);
+            $channel->wait_for_pending_acks(self::ANSWER_SECONDS);
             if ($this->refused > 0) {
                 throw new \RuntimeException('the broker refuses ' . $this->refused . ' messages');
             }
         } catch (\Throwable $failure) {
-            $this->disconnect();
+            $this->disconnectAfter($failure);
             if (count($batch) === 1 && $this->isTooLarge($failure)) {
                 return array_keys($batch);
             }
@@ -217,18 +223,17 @@ class QueueConnection
     /**
      * Returns a channel to the queue, over a new connection if the former one was lost.
      *
-     * A process can run longer than its connection: the broker restarts, or a firewall closes what is idle.
-     *
-     * @return \PhpAmqpLib\Channel\AMQPChannel
+     * A process can run longer than its connection: the broker restarts, or a firewall closes what is idle. A broker that
+     * does not answer is not tried again.
      */
-    private function openQueue()
+    private function openQueue(): AMQPChannel
     {
         $isUsed = $this->channel !== null;
         try {
             return $this->checkedChannel();
         } catch (\Throwable $failure) {
-            $this->disconnect();
-            if (!$isUsed) {
+            $this->disconnectAfter($failure);
+            if (!$isUsed || $failure instanceof AMQPTimeoutException) {
                 throw $failure;
             }
         }
@@ -238,10 +243,8 @@ class QueueConnection
 
     /**
      * Returns a channel after the broker has said that the queue is there.
-     *
-     * @return \PhpAmqpLib\Channel\AMQPChannel
      */
-    private function checkedChannel()
+    private function checkedChannel(): AMQPChannel
     {
         $channel = $this->channel();
         $channel->queue_declare(self::TOPIC, true);
@@ -262,14 +265,12 @@ class QueueConnection
 
     /**
      * Returns a channel in confirm mode, which is selected once for each channel.
-     *
-     * @return \PhpAmqpLib\Channel\AMQPChannel
      */
-    private function channel()
+    private function channel(): AMQPChannel
     {
         if ($this->channel === null || !$this->channel->is_open()) {
             $this->connection = $this->connect();
-            $channel = $this->connection->channel();
+            $channel = new AMQPChannel($this->connection, null, true, self::ANSWER_SECONDS);
             $channel->confirm_select();
             $channel->set_nack_handler(function (): void {
                 $this->refused++;
@@ -304,15 +305,21 @@ class QueueConnection
     }
 
     /**
-     * Disconnects after a failure: answers to old messages must not reach later ones.
+     * Disconnects after a failure: answers to old messages must not reach later ones. A broker that does not answer is
+     * not asked to close the connection.
      */
-    private function disconnect(): void
+    private function disconnectAfter(\Throwable $reason): void
     {
         $connection = $this->connection;
         $this->connection = null;
         $this->channel = null;
         try {
-            if ($connection !== null) {
+            if ($connection === null) {
+                return;
+            }
+            if ($reason instanceof AMQPTimeoutException) {
+                $connection->set_close_on_destruct(false);
+            } else {
                 $connection->close();
             }
         } catch (\Throwable $failure) {

@@ -52,11 +52,17 @@ class HandOverAtCommit
     }
 
     /**
-     * Magento never commits a transaction if an inner one was rolled back.
+     * Magento never commits a transaction if an inner one was rolled back. Without an open transaction, there was a commit:
+     * another plugin failed after it, and whoever saved tries to roll back.
      */
     public function beforeRollBack(AdapterInterface $connection): void
     {
-        if ($this->buffer !== null && !$this->buffer->isEmpty()) {
+        if ($this->buffer === null || $this->buffer->isEmpty()) {
+            return;
+        }
+        if ($connection->getTransactionLevel() === 0) {
+            $this->buffer->afterCommit($connection);
+        } else {
             $this->buffer->forget($connection);
         }
     }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Snapshot;
 
 use Magento\Framework\DataObject;
+use MagentoEventBridge\Agent\Fence;
 
 /**
  * A subscriber of the newsletter.
@@ -27,11 +28,18 @@ class Subscriber implements SnapshotInterface
     private $fields;
 
     /**
-     * @param Fields $fields
+     * @var Fence
      */
-    public function __construct(Fields $fields)
+    private $fence;
+
+    /**
+     * @param Fields $fields
+     * @param Fence $fence
+     */
+    public function __construct(Fields $fields, Fence $fence)
     {
         $this->fields = $fields;
+        $this->fence = $fence;
     }
 
     /**
@@ -43,7 +51,8 @@ class Subscriber implements SnapshotInterface
     }
 
     /**
-     * Takes the snapshot of a subscriber.
+     * Takes the snapshot of a subscriber; if Magento cannot create the link, as without a version of the static files, it
+     * is null.
      *
      * @param DataObject|\Magento\Newsletter\Model\Subscriber $object
      * @param array $stored
@@ -51,8 +60,13 @@ class Subscriber implements SnapshotInterface
      */
     public function of(DataObject $object, array $stored = []): ?Snapshot
     {
+        $link = null;
+        $this->fence->run('reading the unsubscription link', function () use ($object, &$link): void {
+            $link = $object->getUnsubscriptionLink();
+        });
+
         return new Snapshot('subscriber/' . $object->getId(), $this->fields->of($object, self::FIELDS, $stored) + [
-            'unsubscription_link' => $object->getUnsubscriptionLink(),
+            'unsubscription_link' => $link,
         ]);
     }
 }

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace MagentoEventBridge\Agent\Test\Doubles;
 
+use PhpAmqpLib\Exception\AMQPTimeoutException;
+
 /**
  * A message broker, and the connection to it.
  */
@@ -34,6 +36,20 @@ class Broker
     public $maxMessage = PHP_INT_MAX;
 
     /**
+     * Whether it keeps its connections and answers nothing, as a suspended process does.
+     *
+     * @var bool
+     */
+    public $isFrozen = false;
+
+    /**
+     * The seconds that others have waited for its answers.
+     *
+     * @var float
+     */
+    public $waited = 0.0;
+
+    /**
      * What the agent's channels were asked for.
      *
      * @var string[]
@@ -61,7 +77,7 @@ class Broker
 
     public function getChannel(): Channel
     {
-        return $this->shared = $this->shared ?? new Channel($this, $this->connect());
+        return $this->shared = $this->shared ?? new Channel($this->connect());
     }
 
     /**
@@ -78,8 +94,23 @@ class Broker
     public function connect(): BrokerConnection
     {
         $this->fail();
+        $this->answer(BrokerConnection::CONNECT_SECONDS);
 
         return $this->connections[] = new BrokerConnection($this);
+    }
+
+    /**
+     * Answers, unless it is frozen.
+     *
+     * @param int $seconds how long the client waits; 0: without end, as php-amqplib does by default
+     * @return void
+     */
+    public function answer(int $seconds): void
+    {
+        if ($this->isFrozen) {
+            $this->waited += $seconds ?: INF;
+            throw new AMQPTimeoutException('The connection timed out');
+        }
     }
 
     private function fail(): void

@@ -9,6 +9,8 @@ namespace MagentoEventBridge\Agent\Test\Doubles;
  */
 class BrokerConnection
 {
+    public const CONNECT_SECONDS = 3;
+
     /**
      * @var bool
      */
@@ -22,23 +24,27 @@ class BrokerConnection
     /**
      * @var Broker
      */
-    private $broker;
+    public $broker;
+
+    /**
+     * @var bool
+     */
+    public $isClosedAtItsEnd = true;
 
     public function __construct(Broker $broker)
     {
         $this->broker = $broker;
     }
 
-    public function channel(): Channel
+    public function set_close_on_destruct(bool $close): void
     {
-        $this->check();
-
-        return $this->channels[] = new Channel($this->broker, $this);
+        $this->isClosedAtItsEnd = $close;
     }
 
     public function close(): void
     {
         $this->check();
+        $this->broker->answer(self::CONNECT_SECONDS);
         foreach ($this->channels as $channel) {
             $channel->close();
         }

@@ -26,6 +26,11 @@ class Channel
     private $connection;
 
     /**
+     * @var int
+     */
+    private $seconds;
+
+    /**
      * @var bool
      */
     private $isOpen = true;
@@ -57,10 +62,21 @@ class Channel
      */
     private $onRefusal;
 
-    public function __construct(Broker $broker, BrokerConnection $connection)
+    /**
+     * The parameters of php-amqplib's channel, which opens itself.
+     *
+     * @param BrokerConnection $connection
+     * @param int|null $id
+     * @param bool $isDecoding
+     * @param int $seconds how long it waits for an answer; 0: without end
+     */
+    public function __construct(BrokerConnection $connection, $id = null, $isDecoding = true, $seconds = 0)
     {
-        $this->broker = $broker;
+        $this->broker = $connection->broker;
         $this->connection = $connection;
+        $this->seconds = $seconds;
+        $this->ask();
+        $connection->channels[] = $this;
     }
 
     public function is_open(): bool
@@ -75,6 +91,7 @@ class Channel
 
     public function confirm_select(): void
     {
+        $this->ask();
         $this->broker->asked[] = 'confirm';
         $this->isConfirming = true;
         $this->counted = 0;
@@ -82,7 +99,7 @@ class Channel
 
     public function queue_declare(string $queue, bool $isPassive): void
     {
-        $this->connection->check();
+        $this->ask();
         $this->broker->asked[] = ($isPassive ? 'is there ' : 'make ') . $queue;
         if (!$this->broker->hasQueue) {
             $this->isOpen = false;
@@ -114,6 +131,7 @@ class Channel
     public function wait_for_pending_acks(int $seconds): void
     {
         $this->broker->asked[] = 'wait';
+        $this->broker->answer($seconds);
         if ($this->broker->refuses) {
             ($this->onRefusal)();
         }
@@ -123,5 +141,11 @@ class Channel
         if ($this->counted !== $this->countedByBroker || $this->pending) {
             throw new \RuntimeException('no confirmation within ' . $seconds . ' s');
         }
+    }
+
+    private function ask(): void
+    {
+        $this->connection->check();
+        $this->broker->answer($this->seconds);
     }
 }

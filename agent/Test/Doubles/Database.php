@@ -57,6 +57,13 @@ class Database extends \Zend_Db_Adapter_Abstract implements AdapterInterface
     public $beforeCommit;
 
     /**
+     * Run right after the commit, before the agent's plugin: the plugin of another module, which may fail.
+     *
+     * @var callable|null
+     */
+    public $afterCommit;
+
+    /**
      * The longest statement, in bytes.
      *
      * @var int
@@ -112,6 +119,11 @@ class Database extends \Zend_Db_Adapter_Abstract implements AdapterInterface
             $this->committed = array_merge($this->committed, $this->pending);
             $this->pending = [];
         }
+        $afterCommit = $this->afterCommit;
+        $this->afterCommit = null;
+        if ($afterCommit !== null) {
+            $afterCommit();
+        }
         if (!$this->isCompiled) {
             $this->plugin->afterCommit($this, $this);
         }
@@ -134,6 +146,9 @@ class Database extends \Zend_Db_Adapter_Abstract implements AdapterInterface
     public function rollBack(): void
     {
         $this->plugin->beforeRollBack($this);
+        if ($this->level === 0) {
+            throw new \LogicException('Asymmetric transaction rollback.');
+        }
         $this->level--;
         $this->pending = [];
         CallbackPool::clear(spl_object_hash($this));

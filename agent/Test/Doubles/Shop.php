@@ -54,6 +54,13 @@ use MagentoEventBridge\Agent\Watcher\Watchers;
 class Shop
 {
     /**
+     * Thrown when the session is read.
+     *
+     * @var \Throwable|null
+     */
+    public $sessionFailure;
+
+    /**
      * @var Database
      */
     public $database;
@@ -376,14 +383,33 @@ class Shop
                 return 'Community';
             }
         };
-        $user = new class extends CurrentUser {
-            public function __construct()
+        $user = new class ($this) extends CurrentUser {
+            private $shop;
+
+            public function __construct(Shop $shop)
             {
+                $this->shop = $shop;
             }
 
             public function get(): ?array
             {
+                $this->startSession();
+
                 return null;
+            }
+
+            public function impersonatedBy(): ?int
+            {
+                $this->startSession();
+
+                return null;
+            }
+
+            private function startSession(): void
+            {
+                if ($this->shop->sessionFailure !== null) {
+                    throw $this->shop->sessionFailure;
+                }
             }
         };
 
@@ -394,7 +420,8 @@ class Shop
             $magento,
             new RemoteAddress(),
             new Header(),
-            $this->level
+            $this->level,
+            $this->fence
         );
     }
 }

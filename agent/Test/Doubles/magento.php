@@ -608,6 +608,16 @@ namespace PhpAmqpLib\Exception {
     class AMQPProtocolChannelException extends \Exception
     {
     }
+
+    class AMQPTimeoutException extends \RuntimeException
+    {
+    }
+}
+
+namespace PhpAmqpLib\Channel {
+    class AMQPChannel extends \MagentoEventBridge\Agent\Test\Doubles\Channel
+    {
+    }
 }
 
 namespace PhpAmqpLib\Message {

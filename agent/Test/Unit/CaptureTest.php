@@ -70,4 +70,17 @@ class CaptureTest extends TestCase
         self::assertSame(PHP_VERSION, $tracked['context']['version']['php']);
         self::assertNull($untracked['context']);
     }
+
+    public function testASessionThatDoesNotStartCostsTheUserOnly(): void
+    {
+        $shop = new Shop();
+        $shop->settings->values['aws_eventbridge/options/tracking'] = '1';
+        $shop->settings->values['aws_eventbridge/options/detail'] = 'full';
+        $shop->sessionFailure = new \RuntimeException('session_start() failed');
+        $shop->buffer->add($shop->captures->make('e', 1, null));
+        $context = $shop->database->written()[0]['context'];
+
+        self::assertSame([null, null], [$context['user'], $context['impersonated_by']]);
+        self::assertStringContainsString('session_start() failed', $shop->log->lines[0]);
+    }
 }

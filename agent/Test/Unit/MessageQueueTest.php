@@ -209,6 +209,24 @@ class MessageQueueTest extends TestCase
         self::assertCount(1, $this->shop->log->lines);
     }
 
+    /**
+     * @testWith [false]
+     *           [true]
+     */
+    public function testABrokerThatIsFrozenHoldsUpAProcessForThreeSeconds(bool $isConnected): void
+    {
+        $this->shopWithQueueOf('amqp');
+        if ($isConnected) {
+            $this->add('a');
+        }
+        $this->broker->isFrozen = true;
+        $this->add('b');
+        $this->add('c');
+
+        self::assertSame(['b', 'c'], array_column($this->shop->database->written(), 'event'));
+        self::assertSame(3.0, $this->broker->waited);
+    }
+
     public function testItConnectsAsMagentoDoes(): void
     {
         $this->shopWithQueueOf('amqp');

@@ -7,12 +7,14 @@ namespace MagentoEventBridge\Agent\Test\Unit;
 use Magento\Framework\DataObject;
 use Magento\Sales\Model\ResourceModel\Order\Shipment\Comment\CollectionFactory as Comments;
 use Magento\Sales\Model\ResourceModel\Order\Shipment\Track\CollectionFactory as Tracks;
+use MagentoEventBridge\Agent\Fence;
 use MagentoEventBridge\Agent\Snapshot\CartItem;
 use MagentoEventBridge\Agent\Snapshot\Creditmemo;
 use MagentoEventBridge\Agent\Snapshot\Fields;
 use MagentoEventBridge\Agent\Snapshot\Order;
 use MagentoEventBridge\Agent\Snapshot\OrderDocument;
 use MagentoEventBridge\Agent\Snapshot\Shipment;
+use MagentoEventBridge\Agent\Snapshot\Subscriber;
 use MagentoEventBridge\Agent\Test\Doubles\Orders;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
 use MagentoEventBridge\Agent\Test\Doubles\StoredModel;
@@ -363,5 +365,23 @@ class StoredEntityTest extends TestCase
     private function saveLine(StoredModel $line): void
     {
         $this->shop->save($line, 'sales_quote_item', 'item', 'quote_item');
+    }
+
+    public function testALinkThatMagentoCannotCreateCostsTheLinkOnly(): void
+    {
+        $shop = (new Shop())->switchOn();
+        $shop->watch(new Subscriber(new Fields(), new Fence($shop->log)), 'newsletter_subscriber', 'subscriber');
+        $subscriber = new class ($shop->database, 'newsletter_subscriber', ['store_id' => 1]) extends StoredModel {
+            public function getUnsubscriptionLink(): string
+            {
+                throw new \UnexpectedValueException('no version of static files');
+            }
+        };
+        $shop->save($subscriber, 'newsletter_subscriber', 'subscriber', 'newsletter_subscriber');
+
+        list($capture) = $shop->database->written();
+        self::assertSame('newsletter_subscriber_save_after', $capture['event']);
+        self::assertNull($capture['snapshot']['unsubscription_link']);
+        self::assertStringContainsString('no version of static files', $shop->log->lines[0]);
     }
 }

@@ -171,6 +171,37 @@ class TransactionBufferTest extends TestCase
     }
 
     /**
+     * Another module fails after the commit. Whoever saves then tries to roll back, as Magento does, which fails too.
+     *
+     * @dataProvider transports
+     */
+    public function testWhatWasCommittedIsSentAlsoIfItIsRolledBackTooLate(bool $isTransactional): void
+    {
+        $sent = $this->handOverTo($isTransactional);
+        $this->shop->database->begin();
+        $this->add('committed');
+        $this->shop->database->afterCommit = function (): void {
+            throw new \RuntimeException('another plugin fails');
+        };
+        try {
+            $this->shop->database->commit();
+        } catch (\RuntimeException $failure) {
+            try {
+                $this->shop->database->rollBack();
+                self::fail('There is nothing to roll back.');
+            } catch (\LogicException $asymmetric) {
+                self::assertTrue($this->shop->buffer->isEmpty());
+            }
+        }
+
+        self::assertSame(['committed'], (array)$sent->events);
+        $this->shop->database->begin();
+        $this->add('later');
+        $this->shop->database->commit();
+        self::assertSame(['committed', 'later'], (array)$sent->events);
+    }
+
+    /**
      * @dataProvider transports
      */
     public function testWhatAnotherPluginSavesJustBeforeTheCommitIsSentToo(bool $isTransactional): void
