@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 
 from magento_eventbridge.delivery.backoff import Backoff
 from magento_eventbridge.delivery.outage import Outage
@@ -55,15 +56,24 @@ def test_an_uninterrupted_service_is_not_logged(caplog):
     assert caplog.records == []
 
 
-async def test_work_without_an_answer_is_logged_while_it_lasts(caplog, monkeypatch):
-    monkeypatch.setattr("magento_eventbridge.delivery.outage._SILENT_AFTER", 0.05)
+async def test_work_without_an_answer_is_logged_while_it_lasts(caplog):
     outage = Outage("Cannot read", "Can be read again")
-    with outage.reports_silence():
+    with outage.reports_silence(0.05):
         pass
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.6)
     assert caplog.messages == []
-    with outage.reports_silence():
-        await asyncio.sleep(0.1)
+    with outage.reports_silence(0.05):
+        await asyncio.sleep(0.6)
         assert caplog.messages == ["Cannot read: no answer for 0 s. Retrying until it works."]
     outage.is_over()
     assert caplog.messages[1:] == ["Can be read again."]
+
+
+async def test_an_answer_that_came_during_a_pause_is_no_silence(caplog):
+    loop = asyncio.get_running_loop()
+    answer = loop.create_future()
+    with Outage("Cannot read", "Can be read again").reports_silence(0.05):
+        time.sleep(0.2)  # noqa: ASYNC251 # as a process that is suspended
+        loop.call_soon(answer.set_result, None)
+        await answer
+    assert caplog.messages == []

@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 _REMINDS_EVERY = 60.0  # seconds
 # In seconds: most connections wait longer for an answer before they fail.
 _SILENT_AFTER = 10.0
+_READS_WITHIN = 0.5
 # Short, so that a bridge notices the end before others hand out what it had claimed.
 _LONGEST_PAUSE = 2.0
 
@@ -47,15 +48,20 @@ class Outage:
         return min(pause, _LONGEST_PAUSE)
 
     @contextmanager
-    def reports_silence(self) -> Iterator[None]:
-        """Record a failure while the work in this context still has no answer."""
-        timer = asyncio.get_running_loop().call_later(
-            _SILENT_AFTER, self.goes_on, f"no answer for {_SILENT_AFTER:.0f} s"
-        )
+    def reports_silence(self, seconds: float = _SILENT_AFTER) -> Iterator[None]:
+        """Record a failure if the work in this context has no answer after so many seconds."""
+
+        async def wait() -> None:
+            await asyncio.sleep(seconds)
+            # A process that was paused first reads the answers that came meanwhile.
+            await asyncio.sleep(_READS_WITHIN)
+            self.goes_on(f"no answer for {seconds:.0f} s")
+
+        waiting = asyncio.create_task(wait(), name="silence")
         try:
             yield
         finally:
-            timer.cancel()
+            waiting.cancel()
 
     def is_over(self) -> None:
         """Record a success."""
