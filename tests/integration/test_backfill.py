@@ -130,6 +130,22 @@ def test_a_dry_run_shows_the_price_and_samples(sales: Shop, tmp_path: Path, here
     assert "times without a zone are in the store's: UTC" in result.err
 
 
+def test_the_stores_zone_is_magentos_own_where_none_is_saved_and_that_of_its_files(
+    sales: Shop, tmp_path: Path, here: Here
+):
+    commands = Commands(sales, tmp_path, "http://127.0.0.1:9")
+    sales.run("DELETE FROM {core_config_data} WHERE path = 'general/locale/timezone'")
+    result = here(commands, "backfill", "orders", "--since", "2026-11-27T11:16", "--dry-run")
+    assert "times without a zone are in the store's: America/Los_Angeles" in result.err
+    assert "3 orders would be sent" in result.out
+    system = "['default' => ['general' => ['locale' => ['timezone' => 'Europe/Rome']]]]"
+    sales.config_php.write_text(f"<?php return ['modules' => [], 'system' => {system}];")
+    day = ("--since", "2026-11-27T20:16", "--magento-root", str(sales.root))
+    result = here(commands, "backfill", "orders", *day, "--dry-run")
+    assert "times without a zone are in the store's: Europe/Rome" in result.err
+    assert "3 orders would be sent" in result.out
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

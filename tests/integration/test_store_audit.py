@@ -368,6 +368,11 @@ async def test_the_consoles_button_sends_what_is_missing_and_the_log_says_who_di
                 await until_shown(http, ": 2 sent.")
             await http.post("/audit", data=form)
             await until_shown(http, ": 0 sent.")
+            status = '{"hostname": "web-2", "ledger": 7}'
+            bridge = f"'b', UNIX_TIMESTAMP(), '{status}'"
+            run(sales, f"INSERT INTO `{{prefix}}eventbridge_bridge` VALUES ({bridge})")
+            await http.post("/audit", data=form | {"act": "audit"})
+            await until_shown(http, "other bridges delivered, too (web-2)")
         assert {detail["id"] for detail in endpoint.details} == {"000000166", "000000167"}
         assert all(detail["metadata"]["repaired"] for detail in endpoint.details)
     (line,) = {one.getMessage() for one in caplog.records if "audit finds" in one.getMessage()}

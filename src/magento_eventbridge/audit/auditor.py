@@ -9,7 +9,7 @@ from magento_eventbridge.audit.findings import AuditFinding, Report, Verdict
 from magento_eventbridge.audit.waiting import WaitingCaptures
 from magento_eventbridge.backfill.kinds import KINDS, Kind
 from magento_eventbridge.backfill.queue import Entity, capture_of_rows, name_of
-from magento_eventbridge.backfill.rows import CHUNK, Selection, StoreTables
+from magento_eventbridge.backfill.rows import CHUNK, Selection, StoreTables, seconds
 from magento_eventbridge.backfill.snapshots import RowError, Rows
 from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
 from magento_eventbridge.catalog import BY_DETAIL_TYPE, TranslationError, event_of
@@ -158,7 +158,8 @@ class Auditor:
         try:
             capture = capture_of_rows(kind, rows, expected or kind.created, "repair")
         except RowError:
-            return _finding(kind, rows, kind.created, 0.0, "broken")
+            at = seconds(rows.main.get(kind.happened)) or 0.0
+            return _finding(kind, rows, kind.created, at, "broken")
         verdict: Verdict = "missing"
         if expected is None:
             verdict = "switched off"

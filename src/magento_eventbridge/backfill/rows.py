@@ -35,6 +35,8 @@ _PATHS = (
 _KEYS = 5000
 CHUNK = 200
 _NULL = "NULL"
+# Of a store that has not saved one: it was installed without `--timezone`.
+_MAGENTOS_ZONE = "America/Los_Angeles"
 _FIRST = "1970-01-01 00:00:00"
 _LAST = "9999-12-31 23:59:59"
 
@@ -129,8 +131,9 @@ class StoreTables:
         return found
 
     async def time_zone(self) -> str:
-        """Return the name of the store's time zone."""
-        return (await self._config()).get(("default", 0, "general/locale/timezone")) or "UTC"
+        """Return the name of the store's time zone, as far as the database says it."""
+        saved = ("default", 0, "general/locale/timezone")
+        return (await self._config()).get(saved, _MAGENTOS_ZONE) or "UTC"
 
     async def statuses(self, kind: Kind) -> dict[str, str]:
         """Return the names of a kind's statuses by the column's values."""
@@ -154,7 +157,7 @@ class StoreTables:
             rows = await self._rows("page", names, values)
             if not rows:
                 return
-            keys = [Key(int(row[0]), _seconds(row[1]), _number(row[2]), row[3]) for row in rows]
+            keys = [Key(int(row[0]), seconds(row[1]), _number(row[2]), row[3]) for row in rows]
             after = keys[-1].id
             yield [key.id for key in keys if selection.wants(key)]
 
@@ -169,7 +172,7 @@ class StoreTables:
             rows = await self._rows("changed", names, values)
             if not rows:
                 return
-            yield [Changed(int(row[0]), _seconds(row[1]) or 0.0, _seconds(row[2])) for row in rows]
+            yield [Changed(int(row[0]), seconds(row[1]) or 0.0, seconds(row[2])) for row in rows]
             after, start = int(rows[-1][0]), rows[-1][1]
 
     async def entities(self, kind: Kind, keys: Sequence[int]) -> list[Rows]:
@@ -371,7 +374,7 @@ def _number(value: str | None) -> int | None:
     return None if value is None else int(value)
 
 
-def _seconds(value: str | None) -> float | None:
+def seconds(value: str | None) -> float | None:
     """Return a time of the database, which is in UTC, in seconds; None where it is no time."""
     try:
         return datetime.fromisoformat(value).replace(tzinfo=UTC).timestamp() if value else None

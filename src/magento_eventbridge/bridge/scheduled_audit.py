@@ -11,6 +11,7 @@ from magento_eventbridge.audit.findings import Report
 from magento_eventbridge.backfill.rows import StoreTables
 from magento_eventbridge.backfill.window import zone_of
 from magento_eventbridge.bridge.auditing import ledgers_of, run_audit, window_begins
+from magento_eventbridge.bridge.store_zone import store_zone
 from magento_eventbridge.errors import BridgeError
 from magento_eventbridge.magento.database import database_options
 from magento_eventbridge.observability.metrics import AuditFigures
@@ -136,7 +137,7 @@ async def _zone(settings: Settings) -> tzinfo | None:
     """Return the store's time zone; None while the database cannot be read."""
     tables = StoreTables(database_options(settings.outbox))
     try:
-        return zone_of(await tables.time_zone())
+        return zone_of(await store_zone(settings, tables))
     except BridgeError:
         return None
     finally:

@@ -92,7 +92,7 @@ async def _run(
 ) -> int:
     tables = StoreTables(database)
     try:
-        first, last = await read_window(tables, since, until)
+        first, last = await read_window(settings, tables, since, until)
     finally:
         await tables.close()
     if first is not None and last is None and first > time.time() - GRACE_SECONDS:

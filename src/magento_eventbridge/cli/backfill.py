@@ -31,6 +31,7 @@ from magento_eventbridge.backfill.window import (
 from magento_eventbridge.bridge.backfilling import BackfillOutcome, RunState, run_job
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.bridge.startup import run_loop, start_log
+from magento_eventbridge.bridge.store_zone import store_zone
 from magento_eventbridge.catalog import TranslationError
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
 from magento_eventbridge.cli.output import AsJson, note, out, show_json
@@ -198,7 +199,7 @@ async def _run(
     options = replica_options(database_options(settings.outbox), replica)
     tables = StoreTables(options, CurrentCatalog(settings).catalog.columns)
     try:
-        selection = await select(tables, request)
+        selection = await select(settings, tables, request)
         job = Job(request.kind, request.detail_type, request.rate, request.limit)
         if dry_run:
             await _show_dry_run(settings, tables, job, selection, as_json)
@@ -222,14 +223,14 @@ def replica_options(options: DatabaseOptions, replica: str | None) -> DatabaseOp
     return replace(options, host=host.strip("[]"), port=int(port), unix_socket=None)
 
 
-async def select(tables: StoreTables, request: Request) -> Selection:
+async def select(settings: Settings, tables: StoreTables, request: Request) -> Selection:
     """Compare the options with the store.
 
     Raises:
         WindowError: there is no such view or status, or the range is empty.
         DatabaseError: the store's tables cannot be read.
     """
-    since, until = await read_window(tables, request.since, request.until)
+    since, until = await read_window(settings, tables, request.since, request.until)
     view_id = await find_view(tables, request.store)
     status = ""
     if request.status is not None:
@@ -245,14 +246,14 @@ async def select(tables: StoreTables, request: Request) -> Selection:
 
 
 async def read_window(
-    tables: StoreTables, since: str | None, until: str | None
+    settings: Settings, tables: StoreTables, since: str | None, until: str | None
 ) -> tuple[float | None, float | None]:
     """Read a time range; without a zone the store's is used, and named.
 
     Raises:
         WindowError: a bound cannot be read, or the range is empty.
     """
-    name = await tables.time_zone()
+    name = await store_zone(settings, tables)
     if any(text and has_no_zone(text) for text in (since, until)):
         if is_known_zone(name):
             note(f"times without a zone are in the store's: {name}")

@@ -28,6 +28,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
         return {
             "audits": audits,
             "missing": audits[0][1]["missing"][:_MISSING_SHOWN] if audits else [],
+            "notes": audits[0][1]["notes"] if audits else [],
             "problem": problem,
             "work": work,
         }
