@@ -10,12 +10,11 @@ def _flush(_: Capture) -> Json:
     return {}
 
 
-def _event(detail_type: str, setting: str, magento_event: str, when: str) -> EventDefinition:
+def _event(detail_type: str, setting: str, magento_event: str) -> EventDefinition:
     return EventDefinition(
         detail_type=detail_type,
         config_path=f"aws_eventbridge/events_cache/{setting}",
         magento_events=(magento_event,),
-        when=when,
         detail=Flush,
         translate=_flush,
         sample={},
@@ -24,34 +23,9 @@ def _event(detail_type: str, setting: str, magento_event: str, when: str) -> Eve
 
 
 EVENTS = (
-    _event(
-        "CacheFlushAll",
-        "flush_all",
-        "adminhtml_cache_flush_all",
-        "The cache storage was flushed, by an admin user or by `bin/magento cache:flush`.",
-    ),
-    _event(
-        "CacheFlushSystem",
-        "flush_system",
-        "adminhtml_cache_flush_system",
-        "The Magento cache was flushed, by an admin user or by `bin/magento cache:clean`.",
-    ),
-    _event(
-        "CacheFlushCatalogImages",
-        "flush_catalog_images",
-        "clean_catalog_images_cache_after",
-        "An admin user flushed the catalog images cache.",
-    ),
-    _event(
-        "CacheFlushMedia",
-        "flush_media",
-        "clean_media_cache_after",
-        "An admin user flushed the JavaScript/CSS cache.",
-    ),
-    _event(
-        "CacheFlushStaticFiles",
-        "flush_static_files",
-        "clean_static_files_cache_after",
-        "An admin user flushed the static files cache.",
-    ),
+    _event("CacheFlushAll", "flush_all", "adminhtml_cache_flush_all"),
+    _event("CacheFlushSystem", "flush_system", "adminhtml_cache_flush_system"),
+    _event("CacheFlushCatalogImages", "flush_catalog_images", "clean_catalog_images_cache_after"),
+    _event("CacheFlushMedia", "flush_media", "clean_media_cache_after"),
+    _event("CacheFlushStaticFiles", "flush_static_files", "clean_static_files_cache_after"),
 )

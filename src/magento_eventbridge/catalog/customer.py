@@ -75,7 +75,6 @@ EVENTS = (
         detail_type="CustomerLoggedIn",
         config_path="aws_eventbridge/events_customer/logged_in",
         magento_events=("customer_login",),
-        when="A customer logged in: on the storefront, by a token, or by signing up.",
         detail=Customer,
         translate=_customer,
         add_full=_full,
@@ -86,7 +85,6 @@ EVENTS = (
         detail_type="CustomerLoggedOut",
         config_path="aws_eventbridge/events_customer/logged_out",
         magento_events=("customer_logout", "plugin:customer_token.revoke"),
-        when="A customer logged out: on the storefront, or by revoking the token.",
         detail=Customer,
         translate=_customer,
         add_full=_full,
@@ -101,8 +99,6 @@ EVENTS = (
             # No Magento event reports a refused token: the agent sees the call fail.
             "plugin:customer_account.authenticate",
         ),
-        when="A customer's login failed: on the storefront, or by a REST or GraphQL token; "
-        "`messages` is what the shop answered.",
         detail=FailedCustomerLogin,
         translate=_failed_login,
         add_full=full.view,
@@ -122,7 +118,6 @@ EVENTS = (
         config_path="aws_eventbridge/events_customer/signed_up",
         # The second is what former agents captured.
         magento_events=("customer_save_after", "customer_save_after_data_object"),
-        when="A customer signed up: on the storefront, at checkout, by REST, GraphQL or a module.",
         detail=Customer,
         translate=_customer,
         add_full=_full,
@@ -137,7 +132,6 @@ EVENTS = (
             "controller_action_postdispatch_customer_account_createpost",
             "plugin:customer_account.create",
         ),
-        when="A sign-up failed; `messages` are the shop's answers or their identifiers.",
         detail=FailedSignUp,
         translate=_failed_sign_up,
         add_full=full.view,

@@ -356,7 +356,7 @@ class ShopCatalog:
             detail_type=name,
             config_path=f"{SWITCHES}{name}",
             magento_events=tuple(trigger.event for trigger in declaration.triggers),
-            when=when,
+            description=when,
             detail=model,
             translate=translate,
             sample=sample,

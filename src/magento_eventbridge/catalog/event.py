@@ -8,6 +8,7 @@ from typing import Any, Literal
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.catalog.snapshot import Json
 from magento_eventbridge.events.detail import Detail
+from magento_eventbridge.events.union import CLASSES
 
 DetailLevel = Literal["documented", "full"]
 """How much a detail says: the fields of the reference documentation, or more beside them."""
@@ -47,7 +48,6 @@ class EventDefinition:
         detail_type: its name on the bus, as the reference documentation has it.
         config_path: the store's setting that switches it on.
         magento_events: the captured Magento events that can mean it.
-        when: one sentence: when it is sent.
         detail: the model of its detail.
         translate: returns the detail of a capture.
         applies: returns whether a capture of one of its Magento events means it.
@@ -56,12 +56,12 @@ class EventDefinition:
         full_sample: the same of the sample.
         own_fields: the names of the fields that the shop adds to it.
         unordered: why it needs no place among the events of its subject; empty: it keeps its place.
+        description: of an own event: when it is sent; empty: its class says so.
     """
 
     detail_type: str
     config_path: str
     magento_events: tuple[str, ...]
-    when: str
     detail: type[Detail]
     translate: Callable[[Capture], Json]
     sample: Mapping[str, Any]
@@ -70,6 +70,12 @@ class EventDefinition:
     full_sample: Mapping[str, Any] = field(default_factory=dict)
     own_fields: frozenset[str] = frozenset()
     unordered: str = ""
+    description: str = ""
+
+    @cached_property
+    def when(self) -> str:
+        """One sentence: when it is sent."""
+        return self.description or " ".join((CLASSES[self.detail_type].__doc__ or "").split())
 
     @cached_property
     def is_ordered(self) -> bool:

@@ -27,7 +27,6 @@ EVENTS = (
         detail_type="StateSaved",
         config_path="aws_eventbridge/events_indexer/state_saved",
         magento_events=("indexer_state_save_after",),
-        when="An index changed its state; once for each change.",
         detail=IndexerState,
         translate=_state,
         add_full=_full,

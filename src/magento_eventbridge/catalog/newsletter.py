@@ -60,7 +60,6 @@ EVENTS = (
         detail_type="NewsletterSubscriptionChanged",
         config_path="aws_eventbridge/events_newsletter/subscription_changed",
         magento_events=("newsletter_subscriber_save_after",),
-        when="Somebody subscribed to the newsletter or unsubscribed; once for each real change.",
         detail=Subscription,
         translate=_subscription,
         add_full=_full,

@@ -85,8 +85,6 @@ EVENTS = (
             # No Magento event reports a comment: the agent sees its model being saved.
             "plugin:shipment_comment.save",
         ),
-        when="A shipment was saved, or a track or a comment was added to it or deleted later; "
-        "once for each transaction.",
         detail=Shipment,
         translate=_shipment,
         add_full=_full,
@@ -97,7 +95,6 @@ EVENTS = (
         detail_type="ShipmentDeleted",
         config_path="aws_eventbridge/events_shipment/deleted",
         magento_events=("sales_order_shipment_delete_after",),
-        when="A shipment was deleted; the detail is what it was.",
         detail=Shipment,
         translate=_shipment,
         add_full=_full,
