@@ -6,8 +6,8 @@ namespace MagentoEventBridge\Agent\Watcher;
 
 use Magento\Cron\Model\ResourceModel\Schedule as ScheduleResource;
 use Magento\Cron\Model\Schedule;
-use Magento\Framework\App\CacheInterface;
 use Magento\Framework\DataObject;
+use Magento\Framework\FlagManager;
 use Magento\Framework\Lock\LockManagerInterface;
 use MagentoEventBridge\Agent\Snapshot\CronJob;
 
@@ -20,8 +20,8 @@ class CronRun implements WatcherInterface
     private const FINISHED = 'plugin:cron_schedule.save';
     private const TIME_OUT = 'Time out';
     private const OVERDUE = 'scheduled_at < UTC_TIMESTAMP() - INTERVAL 1 DAY';
-    private const CLAIM = 'eventbridge_agent_cron_';
-    private const CLAIM_SECONDS = 86400;
+    private const GIVEN_UP = 'eventbridge_agent_cron';
+    private const REMEMBERED_SECONDS = 604800;
     private const LOCK_SECONDS = 5;
     private const ENDS = [Schedule::STATUS_SUCCESS, Schedule::STATUS_ERROR, Schedule::STATUS_MISSED];
 
@@ -46,9 +46,9 @@ class CronRun implements WatcherInterface
     private $locks;
 
     /**
-     * @var CacheInterface
+     * @var FlagManager
      */
-    private $cache;
+    private $flags;
 
     /**
      * @var float
@@ -74,7 +74,7 @@ class CronRun implements WatcherInterface
      * @param CaptureRecorder $recorder
      * @param ScheduleResource $schedules
      * @param LockManagerInterface $locks
-     * @param CacheInterface $cache
+     * @param FlagManager $flags
      * @param float $secondsToSave how long a process may take to save how its job ended
      */
     public function __construct(
@@ -82,14 +82,14 @@ class CronRun implements WatcherInterface
         CaptureRecorder $recorder,
         ScheduleResource $schedules,
         LockManagerInterface $locks,
-        CacheInterface $cache,
+        FlagManager $flags,
         float $secondsToSave = 1.0
     ) {
         $this->snapshots = $snapshots;
         $this->recorder = $recorder;
         $this->schedules = $schedules;
         $this->locks = $locks;
-        $this->cache = $cache;
+        $this->flags = $flags;
         $this->secondsToSave = $secondsToSave;
     }
 
@@ -176,9 +176,7 @@ class CronRun implements WatcherInterface
             usleep((int)($this->secondsToSave * 1e6));
             $givenUp = $this->restartedNow($givenUp);
         }
-        foreach (array_keys($givenUp) as $id) {
-            $this->giveUp($id, $running[$id]['job_code'], null);
-        }
+        $this->giveUp($givenUp, null);
     }
 
     /**
@@ -194,32 +192,48 @@ class CronRun implements WatcherInterface
     {
         $running = array_diff_key($running, $this->ended);
         $now = $this->read(array_keys($running));
-        foreach ($running as $id => $schedule) {
-            $isTimedOut = isset($now[$id])
+        $timedOut = array_filter($running, function (array $schedule, int $id) use ($now): bool {
+            return isset($now[$id])
                 ? $now[$id]['status'] === Schedule::STATUS_ERROR && $now[$id]['messages'] === self::TIME_OUT
                 : (bool)$schedule['is_overdue'];
-            if ($isTimedOut && $this->locks->lock(self::CLAIM . $id, self::LOCK_SECONDS)) {
-                try {
-                    $this->giveUp($id, $schedule['job_code'], self::TIME_OUT);
-                } finally {
-                    $this->locks->unlock(self::CLAIM . $id);
-                }
-            }
-        }
+        }, ARRAY_FILTER_USE_BOTH);
+        $this->giveUp($timedOut, self::TIME_OUT);
     }
 
     /**
-     * Captures that Magento has given up a job, unless another process has done it.
+     * Captures that Magento has given up jobs, except those that another process has captured. They are remembered in the
+     * database, as caches are flushed.
+     *
+     * Without the lock, both may capture: twice is better than not at all.
+     *
+     * @param array[] $schedules
+     * @param string|null $messages
+     * @return void
      */
-    private function giveUp(int $id, string $job, ?string $messages): void
+    private function giveUp(array $schedules, ?string $messages): void
     {
-        $this->ended[$id] = true;
-        if ($this->cache->load(self::CLAIM . $id)) {
+        if (!$schedules) {
             return;
         }
-        $this->cache->save('1', self::CLAIM . $id, [], self::CLAIM_SECONDS);
-        $snapshot = $this->snapshots->of($job, null, Schedule::STATUS_ERROR, $messages, null);
-        $this->recorder->record(self::FINISHED, null, $snapshot);
+        $isLocked = $this->locks->lock(self::GIVEN_UP, self::LOCK_SECONDS);
+        try {
+            $now = time();
+            $captured = array_filter((array)$this->flags->getFlagData(self::GIVEN_UP), function ($time) use ($now): bool {
+                return (int)$time > $now - self::REMEMBERED_SECONDS;
+            });
+            $this->ended += array_fill_keys(array_keys($schedules), true);
+            foreach (array_diff_key($schedules, $captured) as $id => $schedule) {
+                $job = $schedule['job_code'];
+                $snapshot = $this->snapshots->of($job, null, Schedule::STATUS_ERROR, $messages, null);
+                $this->recorder->record(self::FINISHED, null, $snapshot);
+                $captured[$id] = $now;
+            }
+            $this->flags->saveFlag(self::GIVEN_UP, $captured);
+        } finally {
+            if ($isLocked) {
+                $this->locks->unlock(self::GIVEN_UP);
+            }
+        }
     }
 
     /**

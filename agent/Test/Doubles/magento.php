@@ -604,6 +604,28 @@ namespace Magento\Framework\MessageQueue\Publisher {
     }
 }
 
+namespace Magento\Framework {
+    /**
+     * Values in the database by their codes, encoded as JSON.
+     */
+    class FlagManager
+    {
+        public $saved = [];
+
+        public function getFlagData($code)
+        {
+            return isset($this->saved[$code]) ? json_decode(json_encode($this->saved[$code]), true) : null;
+        }
+
+        public function saveFlag($code, $value)
+        {
+            $this->saved[$code] = $value;
+
+            return true;
+        }
+    }
+}
+
 namespace PhpAmqpLib\Exception {
     class AMQPProtocolChannelException extends \Exception
     {

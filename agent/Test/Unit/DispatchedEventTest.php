@@ -12,7 +12,6 @@ use MagentoEventBridge\Agent\Snapshot\CronJob;
 use MagentoEventBridge\Agent\Snapshot\Customer;
 use MagentoEventBridge\Agent\Snapshot\NewCustomer;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
-use MagentoEventBridge\Agent\Test\Doubles\Cache;
 use MagentoEventBridge\Agent\Test\Doubles\CronSchedules;
 use MagentoEventBridge\Agent\Test\Doubles\Locks;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
@@ -31,6 +30,7 @@ use Magento\Customer\Api\CustomerRepositoryInterface;
 use Magento\Customer\Model\Session;
 use Magento\Framework\DataObject;
 use Magento\Framework\Exception\LocalizedException;
+use Magento\Framework\FlagManager;
 use Magento\Framework\Message\ManagerInterface;
 use Magento\Integration\Api\CustomerTokenServiceInterface;
 use Magento\TwoFactorAuth\Api\AdminTokenServiceInterface;
@@ -59,16 +59,16 @@ class DispatchedEventTest extends TestCase
     private $locks;
 
     /**
-     * @var Cache
+     * @var FlagManager
      */
-    private $cache;
+    private $flags;
 
     protected function setUp(): void
     {
         $this->shop = (new Shop())->switchOn();
         $this->session = new Session();
         $this->locks = new Locks();
-        $this->cache = new Cache();
+        $this->flags = new FlagManager();
     }
 
     public function testAFlushedCacheIsSentFromACommandToo(): void
@@ -333,6 +333,27 @@ class DispatchedEventTest extends TestCase
         self::assertSame(['error', 'error', 'error'], array_column($snapshots, 'status'));
         self::assertSame(['default', 'default', 'default'], array_column($snapshots, 'group_id'));
         self::assertSame([], $this->locks->locked);
+        self::assertSame([1, 2, 6], $this->givenUp());
+    }
+
+    public function testWhichCronJobsWereGivenUpIsRememberedForAWeek(): void
+    {
+        $this->shop->state->area = 'crontab';
+        $this->flags->saved['eventbridge_agent_cron'] = [1 => time() - 60, 8 => time() - 700000];
+        $timedOut = ['status' => 'error', 'messages' => 'Time out'];
+        $runs = $this->cronRuns([1 => ['schedule_id' => '1'] + $timedOut, 2 => ['schedule_id' => '2'] + $timedOut]);
+        $runs->timedOut(array_fill_keys([1, 2], ['job_code' => 'clean', 'is_overdue' => '0']));
+
+        self::assertCount(1, $this->shop->database->written());
+        self::assertSame([1, 2], $this->givenUp());
+    }
+
+    private function givenUp(): array
+    {
+        $ids = array_keys($this->flags->saved['eventbridge_agent_cron']);
+        sort($ids);
+
+        return $ids;
     }
 
     /**
@@ -368,16 +389,16 @@ class DispatchedEventTest extends TestCase
     }
 
     /**
-     * Another process is capturing it.
+     * The process that has the lock may hang.
      */
-    public function testATimedOutCronJobWhoseLockIsTakenIsLeftToTheOther(): void
+    public function testATimedOutCronJobIsSentThoughTheLockIsTaken(): void
     {
         $this->shop->state->area = 'crontab';
         $runs = $this->cronRuns([1 => ['schedule_id' => '1', 'status' => 'error', 'messages' => 'Time out']]);
         $this->locks->isTaken = true;
         $runs->timedOut([1 => ['job_code' => 'clean', 'is_overdue' => '0']]);
 
-        self::assertSame([], $this->shop->database->written());
+        self::assertCount(1, $this->shop->database->written());
     }
 
     public function testARefusedTokenIsSentAndTheExceptionGoesOn(): void
@@ -471,7 +492,7 @@ class DispatchedEventTest extends TestCase
             $this->shop->recorder,
             $schedules,
             $this->locks,
-            $this->cache,
+            $this->flags,
             0.0
         );
     }
