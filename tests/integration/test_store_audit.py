@@ -141,6 +141,16 @@ def endpoint_pairs(endpoint):
     return zip(endpoint.taken, endpoint.details, strict=True)
 
 
+def test_a_repair_says_how_far_it_is(
+    sales: Shop, tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("magento_eventbridge.cli.backfill._REPORTS_EVERY", 0)
+    asyncio.run(deliver(sales, tmp_path, []))
+    commands = Commands(sales, tmp_path, "http://127.0.0.1:9", OPTIONS__DRY_RUN_MODE="true")
+    repaired = here(commands, "audit", *WINDOW, "--kind", "shipments", "--repair")
+    assert (repaired.status, "sending: 1 of 1" in repaired.err) == (0, True)
+
+
 async def test_what_waits_or_is_a_dead_letter_is_not_missing(sales: Shop, tmp_path: Path):
     captures = captures_of_the_day()
     later = [one for one in captures if one.subject == "order/000000168"]

@@ -13,7 +13,7 @@ from magento_eventbridge.backfill.rows import StoreTables
 from magento_eventbridge.backfill.window import WindowError, check_times
 from magento_eventbridge.bridge.auditing import GRACE_SECONDS, ledgers_of, repair, run_audit
 from magento_eventbridge.bridge.startup import run_loop, start_log
-from magento_eventbridge.cli.backfill import Rate, Replica, read_window, replica_options
+from magento_eventbridge.cli.backfill import Rate, Replica, read_window, replica_options, shown
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
 from magento_eventbridge.cli.output import AsJson, out, show_json, table
 from magento_eventbridge.magento.database import DatabaseOptions, database_options
@@ -112,7 +112,8 @@ async def _run(
     left_out: list[str] = []
     is_repaired = False
     if send_missing and report.missing and not report.cannot_repair:
-        outcome = await repair(settings, report, rate=rate, on_progress=lambda _: None)
+        with shown(report.missing) as on_progress:
+            outcome = await repair(settings, report, rate=rate, on_progress=on_progress)
         sent = outcome.sent
         record_action("sent %d events that the audit found missing", sent)
         left_out = [f"{entity}: {reason}" for entity, reason in outcome.left_out]

@@ -364,7 +364,7 @@ async def _send(
         if progress.is_resumed:
             note(f"resuming an interrupted run: {progress.passed} {job.kind.name} were settled")
         total = await _count(tables, job, progress.selection)
-        with _shown(total) as report:
+        with shown(total) as report:
             outcome = await run_job(settings, tables, job, progress, report)
     finally:
         progress.close()
@@ -377,8 +377,8 @@ def backfill_file(settings: Settings) -> Any:
 
 
 @contextmanager
-def _shown(total: int) -> Iterator[Any]:
-    """Yield what reports the progress: a bar on a terminal, else a line now and then."""
+def shown(total: int) -> Iterator[Any]:
+    """Yield what reports the progress of so many: a bar on a terminal, else a line at times."""
     if not sys.stderr.isatty():
         yield _Lines(total)
         return
