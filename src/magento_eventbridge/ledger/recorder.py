@@ -229,6 +229,7 @@ def number_of(connection: sqlite3.Connection) -> int:
 
 def clear(connection: sqlite3.Connection, before: float, stopping: threading.Event) -> None:
     """Delete what was settled before a time (seconds since the epoch), some blocks at a time."""
+    connection.execute("UPDATE began SET at = max(at, ?)", (before,))
     row = connection.execute(_FIRST_TO_KEEP, (before,)).fetchone()
     end = row[0] if row else _AFTER_ALL
     query = (
