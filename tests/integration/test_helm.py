@@ -37,7 +37,15 @@ def test_the_chart_has_the_bridges_version() -> None:
     assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
 
 
-@pytest.mark.parametrize("values", [{}, DATABASE, {"networkPolicy": {"enabled": False}}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        DATABASE,
+        {"networkPolicy": {"enabled": False}},
+        DATABASE | {"networkPolicy": {"monitoring": []}},
+    ],
+)
 def test_what_it_renders_is_valid_by_kubernetes_schema(tmp_path: Path, values) -> None:
     rendered = tmp_path / "rendered.yaml"
     rendered.write_text(yaml.safe_dump_all(objects(values).values()))
@@ -71,6 +79,19 @@ def test_by_default_it_is_the_plain_manifests() -> None:
     assert containers[0] == containers[1]
     claims = [one["StatefulSet"]["spec"]["volumeClaimTemplates"] for one in (chart, plain)]
     assert claims[0][0]["spec"] == claims[1][0]["spec"]
+
+
+def test_an_empty_list_lets_nobody_in() -> None:
+    """In Kubernetes a rule without a source would let everybody in."""
+    for values, ports in (
+        ({}, ["inlet", "monitoring"]),
+        ({"shop": []}, ["monitoring"]),
+        ({"monitoring": []}, ["inlet"]),
+        ({"shop": [], "monitoring": []}, []),
+    ):
+        rules = objects({"networkPolicy": values})["NetworkPolicy"]["spec"]["ingress"]
+        assert [rule["ports"][0]["port"] for rule in rules] == ports
+        assert all(rule["from"] for rule in rules)
 
 
 def test_bridges_of_the_database_share_the_work_without_a_volume() -> None:
