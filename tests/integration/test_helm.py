@@ -83,12 +83,13 @@ def test_by_default_it_is_the_plain_manifests() -> None:
 
 def test_an_empty_list_lets_nobody_in() -> None:
     """In Kubernetes a rule without a source would let everybody in."""
-    for values, ports in (
+    lists: list[tuple[dict[str, Any], list[str]]] = [
         ({}, ["inlet", "monitoring"]),
         ({"shop": []}, ["monitoring"]),
         ({"monitoring": []}, ["inlet"]),
         ({"shop": [], "monitoring": []}, []),
-    ):
+    ]
+    for values, ports in lists:
         rules = objects({"networkPolicy": values})["NetworkPolicy"]["spec"]["ingress"]
         assert [rule["ports"][0]["port"] for rule in rules] == ports
         assert all(rule["from"] for rule in rules)

@@ -75,6 +75,16 @@ def test_the_page_of_dependencies_names_each_of_them():
     assert named - {"atheris"} == needed
 
 
+def test_contributing_names_places_that_exist():
+    """In its text: `events/order.py` is in the package, `docs/captures.md` in the project."""
+    text = re.sub(r"```.*?```", "", (PROJECT / "CONTRIBUTING.md").read_text(), flags=re.DOTALL)
+    places = set(re.findall(r"`(\.?[\w-]+(?:/[\w.-]+)*/?)`", text))
+    named = {place for place in places if "/" in place}
+    assert {"sinks/eventbridge/codes.py", "catalog/order.py"} <= named
+    lost = {name for name in named if not any((at / name).exists() for at in (SOURCE, PROJECT))}
+    assert lost == set()
+
+
 def test_no_two_classes_have_one_name():
     found: dict[str, list[str]] = {}
     for file in SOURCE.rglob("*.py"):

@@ -2,10 +2,12 @@
 
 import pytest
 
+from magento_eventbridge.bridge.notifying import channels_of
 from magento_eventbridge.notifications.digest import Digest, DigestTimes
 from magento_eventbridge.notifications.message import Message, Problem
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import Layer, load
+from magento_eventbridge.settings.notifications import CHANNELS
 
 PACE = DigestTimes(group=30, pause=300, settle=60, repeat=86_400)
 
@@ -20,6 +22,21 @@ def buried(count: int) -> Problem:
 
 def sent(digest: Digest, at: float, *problems: Problem) -> Message | None:
     return digest.next_message(problems, at)
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
+def test_each_channel_is_switched_on_by_one_setting():
+    values = {
+        "email_to": "ada@example.com",
+        "slack_url": "https://hooks.example.com/x",
+        "webhook_url": "https://example.com/x",
+        "sns_topic": "arn:aws:sns:eu-west-1:123456789012:on-call",
+        "apprise_urls": "json://127.0.0.1:1",
+    }
+    assert set(values) == set(CHANNELS.values())
+    for name, setting in CHANNELS.items():
+        settings, _ = load([Layer("a file", {"notifications": {setting: values[setting]}})])
+        assert [channel.name for channel in channels_of(settings)] == [name]
 
 
 # When

@@ -15,8 +15,6 @@ from magento_eventbridge.settings.model import Settings
 if TYPE_CHECKING:
     from magento_eventbridge.queues.amqp.connection import AmqpOptions
 
-_QUEUES = ("sqlite", "outbox", "magento-db", "amqp")
-
 
 def open_queue(
     settings: Settings,
@@ -39,18 +37,16 @@ def open_queue(
         SettingsError: there is no queue of that name.
         QueueError: it cannot be opened, or is not there though it must be.
     """
-    match name or ("outbox" if settings.outbox.enabled else "sqlite"):
-        case "sqlite":
-            if must_exist and not settings.spool.path.exists():
-                raise QueueError(f"there is no spool at {settings.spool.path}; 'serve' creates one")
-            return _sqlite(settings)
-        case "outbox":
-            return _outbox(settings, silence_seconds)
-        case "magento-db":
-            return _magento_db(settings, silence_seconds)
-        case "amqp":
-            return _amqp(settings, at_most)
-    raise SettingsError(f"there is no queue '{name}'; there are: {', '.join(_QUEUES)}")
+    queues: dict[str, Callable[[], Queue]] = {
+        "sqlite": lambda: _sqlite(settings, must_exist),
+        "outbox": lambda: _outbox(settings, silence_seconds),
+        "magento-db": lambda: _magento_db(settings, silence_seconds),
+        "amqp": lambda: _amqp(settings, at_most),
+    }
+    open_it = queues.get(name or ("outbox" if settings.outbox.enabled else "sqlite"))
+    if open_it is None:
+        raise SettingsError(f"there is no queue '{name}'; there are: {', '.join(queues)}")
+    return open_it()
 
 
 def renew_login(queue: Queue, settings: Settings) -> bool:
@@ -87,9 +83,11 @@ def when_login_refused(queue: Queue, call: Callable[[], None]) -> None:
         queue.when_login_refused(call)
 
 
-def _sqlite(settings: Settings) -> Queue:
+def _sqlite(settings: Settings, must_exist: bool) -> Queue:
     from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 
+    if must_exist and not settings.spool.path.exists():
+        raise QueueError(f"there is no spool at {settings.spool.path}; 'serve' creates one")
     return SqliteQueue(settings.spool.path)
 
 

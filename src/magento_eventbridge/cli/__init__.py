@@ -31,7 +31,7 @@ COMMANDS = {
     "audit": "Compare the store's tables with what was delivered; exit 1 when something is "
     "missing.",
     "version": "Print the version.",
-    "events": "Show the events that reach the bus.",
+    "events": "Show the events, declare own ones, find what was delivered.",
     "iam": "Show the permissions that the bridge needs.",
     "rules": "Create, test, put and list rules.",
     "schemas": "Export and publish schemas of the events.",

@@ -1,4 +1,4 @@
-"""`agent`: install the Magento module into a store, and check it there."""
+"""`agent`: install the Magento module into a store, check it there, switch events on and off."""
 
 import asyncio
 import os

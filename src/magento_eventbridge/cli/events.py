@@ -1,4 +1,4 @@
-"""`events`: list and show the events of the catalog."""
+"""`events`: show the catalog, declare own events and fields, find what was delivered."""
 
 import asyncio
 import json
@@ -33,7 +33,9 @@ from magento_eventbridge.magento.agent.module import StoreFolder
 from magento_eventbridge.settings.layers import load
 from magento_eventbridge.settings.model import Settings
 
-app = typer.Typer(help="Show the events that reach the bus.", no_args_is_help=True)
+app = typer.Typer(
+    help="Show the events, declare own ones, find what was delivered.", no_args_is_help=True
+)
 
 
 Detail = Annotated[DetailLevel, typer.Option("--detail", help="As the setting options.detail.")]

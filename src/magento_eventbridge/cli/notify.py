@@ -13,6 +13,7 @@ from magento_eventbridge.notifications.sending import ChannelSender
 from magento_eventbridge.observability.operators import record_action
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.model import Settings
+from magento_eventbridge.settings.notifications import CHANNELS
 
 app = typer.Typer(help="Test the notifications of problems.", no_args_is_help=True)
 
@@ -28,7 +29,7 @@ def test(
         str | None,
         typer.Option(
             "--channel",
-            help="Only through this one: email, slack, webhook, sns or apprise.",
+            help=f"Only through this one: {', '.join(CHANNELS)}.",
             show_default=False,
         ),
     ] = None,
@@ -44,8 +45,7 @@ def test(
     names = [sender.channel.name for sender in senders]
     if not senders:
         raise SettingsError(
-            "no notifications are set up: set notifications.email_to, slack_url, webhook_url, "
-            "sns_topic or apprise_urls"
+            f"no notifications are set up: set one of notifications.{', '.join(CHANNELS.values())}"
         )
     if channel is not None and channel not in names:
         raise typer.BadParameter(f"--channel {channel}: there is {', '.join(names)}")

@@ -1,1 +1,1 @@
-"""Queues: durable places that hand out captures. Each is one module and keeps the same promises."""
+"""Queues: durable places that hand out captures. Each has a folder and keeps the same promises."""

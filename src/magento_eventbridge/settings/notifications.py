@@ -15,6 +15,15 @@ from magento_eventbridge.settings.fields import (
 _TOPIC = re.compile(r"arn:aws[\w-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}", re.ASCII)
 _ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
 
+CHANNELS = {
+    "email": "email_to",
+    "slack": "slack_url",
+    "webhook": "webhook_url",
+    "sns": "sns_topic",
+    "apprise": "apprise_urls",
+}
+"""The channels, each with the setting that switches it on."""
+
 
 class NotificationSettings(SettingsGroup):
     """Notifications of problems to people; each channel that is set is used."""

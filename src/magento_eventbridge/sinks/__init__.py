@@ -1,1 +1,1 @@
-"""Sinks: where entries go. Each is one module."""
+"""Sinks: where entries go. Each is a module or has a folder."""

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from magento_eventbridge.bridge.notifying import message_of_test
 from magento_eventbridge.console.page_context import PageContext
+from magento_eventbridge.settings.notifications import CHANNELS
 
 
 def routes(context: PageContext) -> list[web.RouteDef]:
@@ -22,6 +23,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
             checked_at=checked_at,
             is_well=all(finding.is_well for finding in findings),
             senders=context.bridge.notifier.senders,
+            channel_settings=CHANNELS.values(),
             tested_at=tested_at,
             results=results,
         )
