@@ -203,18 +203,25 @@ async def test_a_parked_bus_is_tried_at_once_on_request(tmp_path: Path) -> None:
 async def test_a_page_without_answers_says_so_until_the_bridge_answers_again(
     tmp_path: Path,
 ) -> None:
-    async with _opened(tmp_path, takes_all) as (watched, _, __):
+    async with _opened(tmp_path, lambda *_: Refuse("AccessDeniedException")) as opened:
+        watched, bridge, _ = opened
         page = watched.page
+        await give_captures(bridge, an_order())
         await page.goto("/")
+        await expect(page).to_have_title(re.compile("^Parked · "))
         await page.route("**/overview/live*", lambda route: route.abort())
         alert = page.get_by_role("alert")
         await expect(alert).to_contain_text("No answer since")
         await expect(page).to_have_title(re.compile("^No answer · "))
         await expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("lost"))
         await expect(page.locator("[data-refresh]")).to_have_css("opacity", "0.45")
+        # A form that was sent now would replace the page by the browser's own error.
+        await page.route("**/destinations/try", lambda route: route.abort())
+        await page.get_by_role("button", name="Try now").click()
+        await expect(alert).to_contain_text("nothing can be done here until the bridge answers")
         await page.unroute("**/overview/live*")
         await expect(alert).to_be_hidden()
-        await expect(page).to_have_title(re.compile("^Idle · "))
+        await expect(page).to_have_title(re.compile("^Parked · "))
         await expect(page.locator("[data-refresh]")).to_have_css("opacity", "1")
 
 

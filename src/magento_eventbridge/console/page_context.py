@@ -307,8 +307,9 @@ async def form_of(request: web.Request) -> dict[str, list[str]]:
 
 
 def _unbroken(text: str) -> str:
-    """Return a duration whose number and unit stay in one line."""
-    return text.replace(" ", "\N{NO-BREAK SPACE}")
+    """Return a duration whose numbers and units stay in one line, apart from words before them."""
+    words_before, more_than, figures = text.rpartition("than ")
+    return words_before + more_than + figures.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _time_element(format_: Callable[[float], str], name: str, at: float | None) -> str:

@@ -179,7 +179,7 @@ async def _act(context: PageContext, request: web.Request) -> web.StreamResponse
         raise web.HTTPSeeOther(_back(back, "none"))
     if action == "redrive":
         count = await _in_parts(dead.redrive, letters)
-        context.record(request, "redrove %d of %s", count, queue.name)
+        context.record(request, "redrove %d dead letters of %s", count, queue.name)
         raise web.HTTPSeeOther(_back(back, f"{count}-redriven"))
     if action != "drop":
         raise web.HTTPBadRequest(text="Name the action: redrive or drop.")
@@ -198,7 +198,7 @@ async def _act(context: PageContext, request: web.Request) -> web.StreamResponse
             letters=letters if scope == "selected" else [],
         )
     count = await _in_parts(dead.drop, letters)
-    context.record(request, "dropped %d of %s", count, queue.name)
+    context.record(request, "dropped %d dead letters of %s", count, queue.name)
     raise web.HTTPSeeOther(_back(back, f"{count}-dropped"))
 
 

@@ -64,7 +64,7 @@ function answered() {
 
 function unanswered() {
   if (!lost.hidden) return;
-  lost.textContent = `No answer since ${time(known.at)}. The figures below are not current. Trying again every few seconds.`;
+  lost.textContent = `No answer since ${time(known.at)}. The figures below are not current, and nothing can be done here until the bridge answers. Trying again every few seconds.`;
   lost.hidden = false;
   document.body.classList.add("is-lost");
   document.title = `No answer · ${known.title}`;
@@ -167,8 +167,14 @@ for (const table of document.querySelectorAll("[data-tail]")) {
   begin();
 }
 
-// A form that takes a while says so, and is not sent twice.
-document.addEventListener("submit", ({ target, submitter }) => {
+// A form that takes a while says so, and is not sent twice. Without a bridge nothing is sent: the
+// browser's own error would replace the page, which shows when the bridge answers again.
+document.addEventListener("submit", (event) => {
+  const { target, submitter } = event;
+  if (document.body.classList.contains("is-lost") && target.method === "post") {
+    event.preventDefault();
+    return;
+  }
   if (!submitter?.dataset.busy) return;
   // Later: a browser leaves the name of a disabled button out of what it sends.
   setTimeout(() => {
