@@ -55,7 +55,9 @@ def routes(context: PageContext) -> list[web.RouteDef]:
         event = _event(context, request)
         store = (await form_of(request)).get("store", ["0"])[0]
         view_id = number(store, LARGEST_VIEW) or 0
-        context.record(request, "sends a test event, %s of store view %d", event.detail_type, view_id)
+        context.record(
+            request, "sends a test event, %s of store view %d", event.detail_type, view_id
+        )
         return _page(context, request, event, await _try(context, event, view_id), view_id)
 
     return [
