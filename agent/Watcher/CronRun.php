@@ -20,6 +20,7 @@ class CronRun implements WatcherInterface
     private const FINISHED = 'plugin:cron_schedule.save';
     private const TIME_OUT = 'Time out';
     private const OVERDUE = 'scheduled_at < UTC_TIMESTAMP() - INTERVAL 1 DAY';
+    private const STARTED_OR_KILLED = 'executed_at IS NOT NULL OR messages IS NULL';
     private const GIVEN_UP = 'eventbridge_agent_cron';
     private const REMEMBERED_SECONDS = 604800;
     private const LOCK_SECONDS = 5;
@@ -111,13 +112,19 @@ class CronRun implements WatcherInterface
 
     /**
      * Magento has saved a job's place in the schedule: just before the job runs, and when it has ended.
+     *
+     * If Magento cannot create the job's object, it saves the job as running with the reason, and leaves it so.
      */
     public function saved(Schedule $schedule): void
     {
         $status = (string)$schedule->getStatus();
         $job = (string)$schedule->getJobCode();
         if ($status === Schedule::STATUS_RUNNING && !isset($this->running[$job])) {
-            $this->start($job, null);
+            if ((string)$schedule->getMessages() === '') {
+                $this->start($job, null);
+            } else {
+                $status = Schedule::STATUS_ERROR;
+            }
         }
         if (!in_array($status, self::ENDS, true)) {
             return;
@@ -141,7 +148,8 @@ class CronRun implements WatcherInterface
     }
 
     /**
-     * Returns the schedules of these jobs that are marked as running; none if the events are switched off.
+     * Returns the schedules of these jobs that are marked as running; none if the events are switched off. Those that
+     * could not start were captured when Magento saved the reason.
      *
      * @param string[] $jobs
      * @return array[] by ID: `job_code`, and whether it `is_overdue`: Magento then marks it as timed out
@@ -155,7 +163,8 @@ class CronRun implements WatcherInterface
         $select = $connection->select()
             ->from($this->schedules->getMainTable(), ['schedule_id', 'job_code', 'is_overdue' => new \Zend_Db_Expr(self::OVERDUE)])
             ->where('status = ?', Schedule::STATUS_RUNNING)
-            ->where('job_code IN (?)', $jobs);
+            ->where('job_code IN (?)', $jobs)
+            ->where(self::STARTED_OR_KILLED);
 
         return array_column($connection->fetchAll($select), null, 'schedule_id');
     }

@@ -373,6 +373,36 @@ class DispatchedEventTest extends TestCase
     }
 
     /**
+     * Its class is missing, for example. Magento saves it as running, with the reason.
+     */
+    public function testACronJobThatCannotStartHasFailed(): void
+    {
+        $this->shop->state->area = 'crontab';
+        $schedule = ['id' => 1, 'job_code' => 'clean', 'status' => 'running', 'messages' => 'Class does not exist'];
+        $this->cronRuns()->saved(new Schedule($schedule));
+        $written = $this->shop->database->written();
+
+        self::assertSame(['plugin:cron_schedule.save'], array_column($written, 'event'));
+        self::assertSame(['error', 'Class does not exist'], [
+            $written[0]['snapshot']['status'],
+            $written[0]['snapshot']['messages'],
+        ]);
+    }
+
+    public function testACronJobThatSavesItsProgressGoesOn(): void
+    {
+        $this->shop->state->area = 'crontab';
+        $runs = $this->cronRuns();
+        $schedule = ['id' => 1, 'job_code' => 'clean', 'status' => 'running'];
+        $runs->saved(new Schedule($schedule));
+        $runs->saved(new Schedule($schedule + ['messages' => 'half of it']));
+        $runs->saved(new Schedule(['status' => 'success', 'messages' => 'all of it'] + $schedule));
+
+        $statuses = array_column(array_column($this->shop->database->written(), 'snapshot'), 'status');
+        self::assertSame(['running', 'success'], $statuses);
+    }
+
+    /**
      * A process that only saw the job running, and then runs it for its next schedule.
      */
     public function testOnlyTheProcessThatStartsAKilledJobAgainCapturesThatItWasGivenUp(): void
