@@ -224,7 +224,7 @@ async def test_switched_off_unknown_and_broken_are_counted(sales: Shop, tmp_path
     run(sales, f"INSERT INTO `{{prefix}}eventbridge_bridge` VALUES ('b', 1795800000, '{status}')")
     of_two = await commands.run("audit", *WINDOW, "--json")
     assert (of_two.status, of_two.json["counts"]["unknown"]) == (0, 8)
-    assert "other bridges delivered, too (web-2)" in of_two.json["notes"][0]
+    assert "bridges that delivered (web-2)" in of_two.json["notes"][0]
     other = tmp_path / "other.sqlite"
     with closing(connect(other)) as connection:
         connection.execute("PRAGMA application_id = 7")
@@ -382,7 +382,7 @@ async def test_the_consoles_button_sends_what_is_missing_and_the_log_says_who_di
             bridge = f"'b', UNIX_TIMESTAMP(), '{status}'"
             run(sales, f"INSERT INTO `{{prefix}}eventbridge_bridge` VALUES ({bridge})")
             await http.post("/audit", data=form | {"act": "audit"})
-            await until_shown(http, "other bridges delivered, too (web-2)")
+            await until_shown(http, "bridges that delivered (web-2)")
         assert {detail["id"] for detail in endpoint.details} == {"000000166", "000000167"}
         assert all(detail["metadata"]["repaired"] for detail in endpoint.details)
     (line,) = {one.getMessage() for one in caplog.records if "audit finds" in one.getMessage()}

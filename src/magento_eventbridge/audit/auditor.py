@@ -95,9 +95,9 @@ class Auditor:
             report.notes.append("the ledger began later than the window: see 'unknown'")
         if unread := await self._unread(since):
             report.notes.append(
-                f"other bridges delivered, too ({', '.join(unread)}), and their ledgers were not "
-                "read: what is missing here may be in them, see 'unknown'. Name them with --ledger "
-                "or audit.ledgers"
+                f"the ledgers of some bridges that delivered ({', '.join(unread)}) were not read, "
+                "or could not be written: what is missing may have been delivered by them, see "
+                "'unknown'. Name the ledgers of other bridges with --ledger or audit.ledgers"
             )
         open_findings: list[AuditFinding] = []
         for name in kinds:

@@ -68,7 +68,7 @@ class WaitingCaptures:
     async def ledgers(self, since: float) -> dict[int, str]:
         """Return the numbers of the ledgers of all bridges that ran since a time, with their hosts.
 
-        0 stands for a bridge that keeps none. Bridges that do not say it are left out.
+        0 stands for a bridge that writes none. Bridges that do not say it are left out.
 
         Raises:
             DatabaseError: the database is unavailable.

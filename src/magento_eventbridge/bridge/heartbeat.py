@@ -32,7 +32,7 @@ async def heartbeat(
         return "; ".join(sorted(results))
 
     def number() -> int | None:
-        return (ledger.number or None) if ledger else 0
+        return ledger.number if ledger else 0
 
     heartbeat_writer = Heartbeat(queue, dispatcher, check, number)
     async with background_task(heartbeat_writer.beat(), "heartbeat"):

@@ -62,7 +62,7 @@ class Ledger:
 
     def __init__(self, path: Path, days: float = 90.0) -> None:
         self.path = path
-        self.number = 0  # of the file, once it is open
+        self._number = 0
         self.problem: str | None = None
         self._days = days
         self._notes: deque[Sequence[Fields]] = deque()
@@ -73,6 +73,11 @@ class Ledger:
         self._warned_at = float("-inf")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
+
+    @property
+    def number(self) -> int | None:
+        """The number of its file; 0 while it cannot be written, None while it is not open yet."""
+        return 0 if self.problem else self._number or None
 
     def open(self) -> None:
         """Start writing."""
@@ -143,7 +148,7 @@ class Ledger:
     def _opened(self) -> sqlite3.Connection:
         connection = connect(self.path)
         try:
-            self.number = number_of(connection)
+            self._number = number_of(connection)
             self._write_left_behind(connection)
         except BaseException:
             connection.close()

@@ -19,7 +19,7 @@ _BEATS_EVERY = 5.0
 _CHECKS_CREDENTIALS_EVERY = 60.0
 
 LedgerNumber = Callable[[], int | None]
-"""Returns the number of the bridge's ledger; 0: it keeps none, None: the file is not open yet."""
+"""Returns the number of the bridge's ledger; 0: none is written now, None: it is not open yet."""
 
 CredentialsCheck = Callable[[], Awaitable[str]]
 """Returns which credentials were found, in words."""
