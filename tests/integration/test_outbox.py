@@ -184,7 +184,7 @@ async def test_a_claim_that_was_cut_off_leaves_nothing_behind(
     captures = recorded.orders(3)
     outbox.put(captures)
     statements = queue._statements._statements
-    monkeypatch.setitem(statements, "read", ["SELECT no_such_function(%(ids)s)"])
+    monkeypatch.setitem(statements, "mark_claimed", ["SELECT no_such_function(%(ids)s)"])
     with pytest.raises(QueueError, match="no_such_function"):
         await queue.claim(3)
     monkeypatch.undo()
@@ -193,6 +193,21 @@ async def test_a_claim_that_was_cut_off_leaves_nothing_behind(
     (name,) = queue._unfinished
     outbox.ask(f"UPDATE {{outbox}} SET claimed_by = '{name}' WHERE id < 3")
     assert [claim.body for claim in await queue.claim(10)] == [body for _, body in captures]
+
+
+async def test_a_claim_that_not_all_servers_agree_on_takes_nothing(
+    outbox: Outbox, queue: OutboxQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if one server had locked the captures, and another one were to mark them."""
+    outbox.put(recorded.orders(3))
+    statements = queue._statements._statements
+    (mark,) = statements["mark_claimed"]
+    monkeypatch.setitem(statements, "mark_claimed", [f"{mark} ORDER BY id LIMIT 2"])
+    with pytest.raises(QueueError, match="only 2 of 3 captures"):
+        await queue.claim(3)
+    monkeypatch.undo()
+    assert outbox.ask("SELECT COUNT(claimed_by) FROM {outbox}") == ((0,),)
+    assert len(await queue.claim(3)) == 3
 
 
 async def test_a_claim_stops_at_many_bytes(outbox: Outbox, queue: OutboxQueue) -> None:

@@ -1,15 +1,20 @@
 """The dispatcher sends, passes over or buries a capture; tested without a server."""
 
+import asyncio
 import json
 from collections.abc import Collection
 
 import pytest
 
+from magento_eventbridge.captures import read_capture
+from magento_eventbridge.delivery.dispatcher import Dispatcher
+from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.delivery.verdicts import Answer, EntryResult
 from magento_eventbridge.testing import MemoryQueue, RecordingSink, deliver
 from tests.support import recorded
+from tests.support.waiting import until
 
 BUS = Destination(region="eu-west-1")
 
@@ -76,3 +81,69 @@ class UnreadableQueue(MemoryQueue):
 async def test_a_queue_that_cannot_be_read_ends_a_delivery_until_empty():
     with pytest.raises(QueueError):
         await deliver(UnreadableQueue(), RecordingSink())
+
+
+# Claims ahead
+
+
+class WatchedQueue(MemoryQueue):
+    """A queue whose claims take a while, and are lost during the second one if a test wants."""
+
+    def __init__(self, *, loses: bool = False) -> None:
+        super().__init__()
+        self.claims = 0
+        self.ended = 0
+        self.losses = 0
+        self._loses = loses
+        self._is_lost = False
+
+    async def claim(self, limit: int, *, without_views: Collection[int] = ()) -> list[Claim]:
+        self.claims += 1
+        claims = await super().claim(limit, without_views=without_views)
+        if self._loses and self.claims == 2:
+            self._is_lost = True
+        await asyncio.sleep(0.05)
+        self.ended += 1
+        return claims
+
+    def holds_claims(self) -> bool:
+        return not self._is_lost
+
+    async def confirm(self) -> bool:
+        if not self._is_lost:
+            return True
+        self._is_lost = False
+        self._claimed.clear()
+        self.losses += 1
+        return False
+
+
+async def test_more_is_claimed_while_claims_are_placed_and_goes_back_in_its_order_at_the_end():
+    queue, sink = WatchedQueue(), RecordingSink()
+    captures = recorded.orders(600)
+    await queue.put(captures)
+    sink.answer_next(*[Answer(status=400, error_code="AccessDeniedException")] * 100)
+    route = Route(BUS, "shop")
+    policy = Policy(claim_size=200, entries_per_destination=500)
+    dispatcher = Dispatcher(queue, lambda _: route, lambda _: sink, policy)
+    running = asyncio.create_task(dispatcher.run())
+    await until(lambda: queue.claims == 3)
+    assert queue.ended == 2
+    assert dispatcher.destinations[0].waiting == 400
+    dispatcher.stop()
+    await running
+    assert not sink.accepted
+    left = await queue.claim(1000)
+    assert [read_capture(claim.body).id for claim in left] == [each.id for each, _ in captures]
+
+
+async def test_what_was_claimed_ahead_is_lost_with_the_other_claims_and_sent_once():
+    queue, sink = WatchedQueue(loses=True), RecordingSink()
+    captures = recorded.orders(900)
+    await queue.put(captures)
+    route = Route(BUS, "shop")
+    dispatcher = Dispatcher(queue, lambda _: route, lambda _: sink, Policy(claim_size=300))
+    async with asyncio.timeout(10):
+        await dispatcher.run(until_empty=True)
+    assert queue.losses == 1
+    assert sorted(entry.id for entry in sink.accepted) == sorted(each.id for each, _ in captures)

@@ -73,6 +73,7 @@ class Dispatcher:
             observer=observer,
         )
         self._unplaced: deque[Claim] = deque()  # in order; those without a body were deferred
+        self._claiming: asyncio.Task[list[Claim]] | None = None  # ahead, while others are placed
         self._numbers = itertools.count()
         self._deferred: list[Claim] = []  # the queue does not know of these yet
         self._has_room = asyncio.Event()
@@ -156,6 +157,9 @@ class Dispatcher:
             await self._keep_claiming(until_empty, at_most)
         finally:
             left = await self._stop_senders(self._senders.values())
+            if self._claiming:
+                with contextlib.suppress(QueueError):  # then nothing was claimed
+                    self._unplaced.extend(await self._claimed_ahead())
             settling.cancel()
             await asyncio.gather(settling, return_exceptions=True)
             await self._settler.settle_last([*left, *self._unplaced])
@@ -163,7 +167,7 @@ class Dispatcher:
     # From the queue to a sender
 
     async def _keep_claiming(self, until_empty: bool, at_most: int | None) -> None:
-        claimed = 0
+        last = None if at_most is None else self.totals.claimed + at_most
         outage = self._outage
         while not self._stopping.is_set():
             self._has_room.clear()
@@ -171,26 +175,26 @@ class Dispatcher:
                 self._follow_policy(self._new_policy)
             if self._rerouted:
                 await self._follow_routes()
-            limit = self._policy.claim_size
-            if at_most is not None:
-                limit = min(limit, at_most - claimed)
             try:
                 if not self._may_send():
+                    self._unplaced.extend(await self._claimed_ahead())
                     await self._confirm()
                 await self._place()
                 if self._unplaced:
                     continue  # the routes have changed meanwhile
-                full = self._full_views
-                claims = await self._claim(limit, full)
+                claims = await self._claimed_ahead()
+                limit, full = self._limit(last), self._full_views()
+                if not claims:
+                    claims = await self._claim(limit, full)
                 outage.is_over()
             except QueueError as error:
                 if until_empty and not any(self._senders.values()):
                     raise
                 await self._pause(outage.goes_on(error))
                 continue
-            claimed += len(claims)
-            self.totals.claimed += len(claims)
             self._unplaced.extend(claims)
+            if len(claims) == self._policy.claim_size:
+                self._claim_ahead(self._limit(last))
             await self._place()
             await self._defer()
             await self._recall()
@@ -224,18 +228,43 @@ class Dispatcher:
                 unplaced.popleft()
             unplaced.extendleft(reversed(recalled))
 
-    @property
-    def _full_views(self) -> set[int]:
-        """The store views of which no more should be claimed."""
+    def _full_views(self, claims: Collection[Claim] = ()) -> set[int]:
+        """Return the store views with no room for more once some claims are placed."""
+        size = sum(len(claim.body) for claim in claims)
         return {
-            view for sender in self._senders.values() if sender.is_full for view in sender.views
+            view
+            for sender in self._senders.values()
+            if not sender.has_room_beside(len(claims), size)
+            for view in sender.views
         }
+
+    def _limit(self, last: int | None) -> int:
+        """Return how many captures to claim at once; `last` is how many to claim in all."""
+        most = self._policy.claim_size
+        return most if last is None else min(most, last - self.totals.claimed)
 
     async def _claim(self, limit: int, without_views: set[int]) -> list[Claim]:
         if limit <= 0:
             return []
         with self._outage.reports_silence():
-            return await self._queue.claim(limit, without_views=without_views)
+            claims = await self._queue.claim(limit, without_views=without_views)
+        self.totals.claimed += len(claims)
+        return claims
+
+    def _claim_ahead(self, limit: int) -> None:
+        """Claim more while the claims at hand are placed, if there will be room for more."""
+        full = self._full_views(self._unplaced)
+        if any(not full.issuperset(sender.views) for sender in self._senders.values()):
+            self._claiming = asyncio.create_task(self._claim(limit, full), name="claim ahead")
+
+    async def _claimed_ahead(self) -> list[Claim]:
+        """Return what was claimed ahead.
+
+        Raises:
+            QueueError: the queue could not be read; nothing was claimed.
+        """
+        claiming, self._claiming = self._claiming, None
+        return await claiming if claiming else []
 
     def _may_send(self) -> bool:
         if not self._is_in_doubt and not self._queue.holds_claims():

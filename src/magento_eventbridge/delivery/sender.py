@@ -95,13 +95,12 @@ class Sender:
         """Return how many entries wait or are in flight, without those that wait apart."""
         return len(self._lane) + self._lane.deferred
 
-    @property
-    def is_full(self) -> bool:
-        """Whether no more should be claimed for this destination."""
+    def has_room_beside(self, entries: int, size: int) -> bool:
+        """Return whether more may be claimed for this destination, once so much is added."""
         return (
-            len(self._lane) >= self._policy.entries_per_destination
-            or self._lane.bytes >= self._policy.bytes_per_destination
-            or self._lane.deferred >= self._policy.claims_deferred
+            len(self._lane) + entries < self._policy.entries_per_destination
+            and self._lane.bytes + size < self._policy.bytes_per_destination
+            and self._lane.deferred < self._policy.claims_deferred
         )
 
     @property

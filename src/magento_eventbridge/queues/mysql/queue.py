@@ -30,8 +30,6 @@ _EAGER_PAUSE = 0.01
 _IDLE_PAUSE = 0.1
 # A search that takes longer than this, in seconds, reads many deleted rows.
 _SLOW_SEARCH = 0.01
-# In seconds: how long a row that could not be read stays in the queue.
-_UNREAD_DELAY = 2.0
 
 
 class Handle(NamedTuple):
@@ -202,9 +200,9 @@ class MysqlQueue:
         def work(cursor: Cursor) -> list[Claim]:
             with transaction(cursor):
                 recalled = [
-                    claim
+                    Claim(Handle(number, name), text)
                     for name, ids in _by_claim(handles)
-                    for claim in self._read(cursor, name, ids)
+                    for number, text in self._texts(cursor, "read", ids, name)
                 ]
             return sorted(recalled, key=_handle)
 
@@ -311,29 +309,25 @@ class MysqlQueue:
         """Claim what waits in the queue's table; called in a transaction."""
         candidates = self._candidates(cursor, limit)
         ids = within_bytes(candidates)
-        locked = self._lock(cursor, "lock", ids)
+        locked = dict(self._texts(cursor, "lock", ids)) if ids else {}
         claimed = [number for number in ids if number in locked]
         self._has_left = len(candidates) == limit or len(claimed) < len(candidates)
         if len(claimed) < len(ids) and not self._peers.are_alive:
-            texts = dict(self._texts(cursor, "%", ids))
+            texts = dict(self._texts(cursor, "read", ids, "%"))
             claimed = in_order(ids, locked, {number: order_key(texts[number]) for number in texts})
-        self._statements.run(cursor, "mark_claimed", ids=claimed, claim=name)
+        marked = self._statements.run(cursor, "mark_claimed", ids=claimed, claim=name)
+        if marked != len(claimed):
+            raise QueueError(
+                f"only {marked} of {len(claimed)} captures that were locked in the queue "
+                f"'{self.name}' could be claimed, as if another database server had been asked; "
+                "a proxy must send all statements of a transaction to the same server"
+            )
         if self._without_views == [-1]:
             taken = set(claimed)
             left = next((number for number, _ in candidates if number not in taken), None)
             last = candidates[-1][0] if candidates else None
             self._window.searched(left=left, last=last, is_all=len(candidates) < limit)
-        claims = self._read(cursor, name, claimed)
-        if unread := set(claimed) - {_handle(claim).id for claim in claims}:
-            log.error(
-                "%d captures were claimed in the queue '%s' and could not be read then, as if "
-                "another database server had been asked. They go back to the queue.",
-                len(unread),
-                self.name,
-            )
-            self._statements.run(cursor, "give_back", ids=unread, claim=name, delay=_UNREAD_DELAY)
-            self._window.returned(min(unread), time.monotonic() + _UNREAD_DELAY)
-        return claims
+        return [Claim(Handle(number, name), locked[number]) for number in claimed]
 
     def _forget_search(self) -> None:
         """Search everything next: what was found was not claimed after all."""
@@ -358,14 +352,11 @@ class MysqlQueue:
         rows = self._statements.rows(cursor, statement, {"ids": json.dumps(ids)})
         return {number for (number,) in rows}
 
-    def _read(self, cursor: Cursor, name: str, ids: Iterable[int]) -> list[Claim]:
-        return [
-            Claim(Handle(number, name), text) for number, text in self._texts(cursor, name, ids)
-        ]
-
-    def _texts(self, cursor: Cursor, name: str, ids: Iterable[int]) -> Iterator[tuple[int, bytes]]:
-        values = {"ids": json.dumps(list(ids)), "claim": name}
-        for number, *body in self._statements.rows(cursor, "read", values):
+    def _texts(
+        self, cursor: Cursor, statement: str, ids: Sequence[int], claim: str | None = None
+    ) -> Iterator[tuple[int, bytes]]:
+        values = {"ids": json.dumps(ids), "claim": claim}
+        for number, *body in self._statements.rows(cursor, statement, values):
             yield number, self._text_of(*body)
 
     def _is_waiting(self, cursor: Cursor) -> bool:

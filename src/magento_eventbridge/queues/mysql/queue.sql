@@ -25,28 +25,17 @@ WHERE claimed_by IS NULL
 ORDER BY id
 LIMIT %(limit)s;
 
--- name: lock
--- Those of the candidates that still wait, without those that another session has locked.
--- MySQL cannot lock beside JSON_TABLE itself; DISTINCT keeps the inner query from becoming a join.
-SELECT o.id
-FROM (
-  SELECT DISTINCT id
-  FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS numbers
-) AS listed
-STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
-WHERE o.claimed_by IS NULL AND o.available_at <= UNIX_TIMESTAMP(NOW(6))
-FOR UPDATE SKIP LOCKED;
-
 -- name: next_id
 -- The id that the next capture gets, or a lower one.
 SELECT AUTO_INCREMENT FROM information_schema.tables
 WHERE table_schema = DATABASE() AND table_name = %(captures_name)s;
 
 -- name: mark_claimed
--- Write down whose they are, so that no lock is needed while they are delivered.
-UPDATE JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
-STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
-SET o.claimed_by = %(claim)s, o.attempts = o.attempts + 1;
+-- Write down whose they are, so that no lock is needed while they are delivered. They are locked by
+-- now, so nothing waits here; an UPDATE with a join would collect them in a temporary table first.
+UPDATE {captures} FORCE INDEX (PRIMARY)
+SET claimed_by = %(claim)s, attempts = attempts + 1
+WHERE id IN %(numbers)s AND claimed_by IS NULL;
 
 -- name: claimed_by
 -- What was claimed under a name, or under all names of a pattern.

@@ -8,6 +8,8 @@ from pymysql.cursors import Cursor
 
 from magento_eventbridge.magento.database import named_queries
 
+_NUMBERS = "%(numbers)s"
+
 
 class Statements:
     """The statements of a queue, by their names."""
@@ -36,14 +38,18 @@ class Statements:
     def run(self, cursor: Cursor, name: str, **values: Any) -> int:
         """Run statements, and return how many rows the last one found.
 
-        Ids are passed as a JSON array; without any nothing is run.
+        Ids are passed as a JSON array, and as a list where a statement asks for `numbers`; without
+        any nothing is run.
         """
         ids = values.get("ids")
+        numbers: list[int] = []
         if ids is not None:
             if not ids:
                 return 0
-            values["ids"] = json.dumps(sorted(ids))
+            numbers = sorted(ids)
+            values["ids"] = json.dumps(numbers)
         rows = 0
         for statement in self._statements[name]:
-            rows = cursor.execute(statement, {**self._values, **values})
+            asked = {"numbers": numbers} if _NUMBERS in statement else {}
+            rows = cursor.execute(statement, {**self._values, **values, **asked})
         return rows
