@@ -14,6 +14,8 @@ install: $(VENV)/installed
 
 # Both are repeated when the dependencies change. Versions and hashes are those of the lock files.
 # uv takes seconds where pip takes minutes; pip is the fallback where uv cannot reach an index.
+# Like other programs, it trusts the system's certificates, also that of a company's proxy.
+export UV_SYSTEM_CERTS ?= true
 INSTALL = $(BIN)/uv pip install --python $(BIN)/python
 EDITABLE = --no-deps --no-build-isolation --editable .
 LOCKED = --require-hashes --requirement
