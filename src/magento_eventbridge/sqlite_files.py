@@ -26,10 +26,11 @@ class DiskFullError(OSError):
 def make_private(path: Path) -> None:
     """Create a file and its folders for this user alone, whatever the umask.
 
-    A file that exists loses the rights of others; a folder that exists keeps its mode.
+    A folder that exists keeps its mode, and so does a file until `migrate` knows that it is ours:
+    a wrong path may name a file of the system.
 
     Raises:
-        OSError: it cannot be created.
+        OSError: it cannot be created, or is no file.
     """
     for folder in reversed(path.parents):
         if not folder.exists():
@@ -39,13 +40,21 @@ def make_private(path: Path) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
     except FileExistsError:
         # Not opened here: closing it would release the locks of this process's other connections.
-        for existing in (path, *(Path(f"{path}{suffix}") for suffix in COMPANIONS)):
-            _restrict(existing)
+        if not path.is_file():
+            raise OSError(f"{path} is not a regular file") from None
         return
     try:
         os.fchmod(descriptor, FILE_MODE)
     finally:
         os.close(descriptor)
+
+
+def _restrict_files(connection: sqlite3.Connection) -> None:
+    """Take the rights of others from a database and its companions."""
+    for _, _, name in connection.execute("PRAGMA database_list"):
+        if name:  # one in memory has none
+            for suffix in ("", *COMPANIONS):
+                _restrict(Path(f"{name}{suffix}"))
 
 
 def _restrict(path: Path) -> None:
@@ -66,7 +75,7 @@ def check_free_space(path: Path, leaves_free: int) -> None:
     Raises:
         DiskFullError: the disk has less than `leaves_free` bytes left.
     """
-    disk = shutil.disk_usage(next(folder for folder in path.parents if folder.exists()))
+    disk = shutil.disk_usage(next(at for at in (*path.parents, path) if at.exists()))
     if disk.free < min(leaves_free, disk.total // 4):
         raise DiskFullError(f"its disk has {disk.free // 1_000_000} MB left, which are not for it")
 
@@ -91,12 +100,16 @@ def schema_steps(package: str, folder: str = "schema") -> list[str]:
 def migrate(connection: sqlite3.Connection, steps: Sequence[str]) -> None:
     """Bring a file to the newest schema, in one transaction; a new file runs all steps.
 
-    Files of version 0.1.0 have no number: the first step also accepts their tables.
+    Files of version 0.1.0 have no number: the first step also accepts their tables. Other users
+    lose their rights to the file.
 
     Raises:
         NewerSchemaError: the file has a newer schema; nothing was changed.
+        sqlite3.Error: it is no database, or cannot be written.
     """
-    if _version(connection) == len(steps):
+    version = _version(connection)
+    _restrict_files(connection)
+    if version == len(steps):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -108,7 +121,8 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[str]) -> None:
             connection.execute(f"PRAGMA user_version = {number}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # SQLite ends it itself, for example on a full disk
+            connection.execute("ROLLBACK")
         raise
 
 

@@ -144,6 +144,33 @@ async def test_a_spool_that_others_could_read_is_restricted(tmp_path: Path) -> N
     await queue.close()
 
 
+def test_a_file_that_is_no_spool_keeps_its_content_and_its_mode(tmp_path: Path) -> None:
+    """As root, a wrong path made a file of the system unreadable for everybody else."""
+    path = tmp_path / "passwd"
+    path.write_text("root:x:0:0:root:/root:/bin/bash\n" * 50)
+    path.chmod(0o644)
+    with pytest.raises(QueueError, match="not a database"):
+        SqliteQueue(path)
+    assert (mode(path), path.read_text().count("root:x:")) == (0o644, 50)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o644)
+    pipe.chmod(0o644)
+    with pytest.raises(QueueError, match="pipe is not a regular file"):
+        SqliteQueue(pipe)
+    assert mode(pipe) == 0o644
+    with pytest.raises(QueueError, match="is not a regular file"):
+        SqliteQueue(tmp_path)
+
+
+def test_an_error_that_ends_the_transaction_by_itself_is_named(tmp_path: Path) -> None:
+    """SQLite does so on a full disk; the error was said to be that nothing can be rolled back."""
+    steps = ["CREATE TABLE a (b UNIQUE);\nINSERT INTO a VALUES (1);\n"]
+    steps[0] += "INSERT OR ROLLBACK INTO a VALUES (1);"
+    connection = sqlite3.connect(tmp_path / "spool.sqlite", isolation_level=None)
+    with closing(connection), pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        migrate(connection, steps)
+
+
 def remove(path: Path) -> None:
     path.unlink()
 
