@@ -63,15 +63,15 @@ COVERING := $(patsubst %,tests/unit/test_%.py,backfill backoff captures catalog 
 	lane log matching menu messages pace print_r privacy queue_settings rerouting routing \
 	store_config switches verdicts view_options)
 
-# Then all others, which wait a lot for servers, browsers and processes: the slow ones first, three
-# at a time on two cores. Both run, whatever fails.
+# Then all others, which wait a lot for servers, browsers and processes: the slow ones first, four at a
+# time on two cores. Both run, whatever fails.
 test: install
 	@failed=0; \
 	$(BIN)/coverage erase; \
 	$(BIN)/coverage run -m pytest $(COVERING) --numprocesses=2 --dist=worksteal || failed=1; \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report --fail-under=100 || failed=1; \
 	$(BIN)/pytest tests/faults tests/end_to_end tests/integration tests/conformance tests/unit \
-		$(COVERING:%=--ignore=%) --numprocesses=3 --dist=worksteal --durations=25 || failed=1; \
+		$(COVERING:%=--ignore=%) --numprocesses=4 --dist=worksteal --durations=25 || failed=1; \
 	exit $$failed
 
 # Branch coverage of everything by all tests, processes that they start included; takes twice as long.
