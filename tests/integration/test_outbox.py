@@ -178,6 +178,32 @@ async def test_a_bridge_that_lost_its_connection_keeps_its_claims(
     await other.close()
 
 
+async def test_other_work_does_not_wait_for_a_look_and_does_not_put_it_off(
+    outbox: Outbox, queue: OutboxQueue
+) -> None:
+    looks: list[Cursor] = []
+
+    def look(cursor: Cursor) -> bool:
+        looks.append(cursor)
+        return True
+
+    async with asyncio.timeout(PATIENCE):
+        looking = asyncio.create_task(queue._connection.look(look, 600.0, lambda: 600.0))
+        await asyncio.sleep(0.05)
+        assert (await queue.depth()).captures == 0
+        assert not await looking
+    assert not looks
+    # Deliveries are recorded more often than an idle bridge looks.
+    queue._pause = 0.1
+    waiting = asyncio.create_task(queue.wait(600.0))
+    await asyncio.sleep(0.02)
+    outbox.put(recorded.orders(1))
+    async with asyncio.timeout(PATIENCE):
+        while not waiting.done():
+            await queue.ack([])
+            await asyncio.sleep(0.02)
+
+
 async def test_a_claim_that_was_cut_off_leaves_nothing_behind(
     outbox: Outbox, queue: OutboxQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import re
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -106,6 +108,25 @@ CREATED_BY_AGENT = (
 """What to do about a missing table of the agent."""
 
 
+class _Count:
+    """A number that one thread changes while another waits for it to grow."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._changed = threading.Condition()
+
+    def add(self, number: int) -> None:
+        """Change it."""
+        with self._changed:
+            self._number += number
+            self._changed.notify_all()
+
+    def exceed(self, number: int, seconds: float) -> bool:
+        """Wait until it is greater than a number; return whether it is after so many seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._number > number, seconds)
+
+
 class DatabaseConnection:
     """Runs work on one connection, one piece after another."""
 
@@ -129,6 +150,7 @@ class DatabaseConnection:
         self._connection: pymysql.Connection[Cursor] | None = None
         self._is_closed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mysql")
+        self._requested = _Count()  # pieces of work that were requested and have not ended
 
     @property
     def place(self) -> tuple[object, ...]:
@@ -147,17 +169,49 @@ class DatabaseConnection:
         Raises:
             DatabaseError: the database is unavailable, or cannot do this now; or this is closed.
         """
-        if self._is_closed:
-            raise DatabaseError(f"{self._options}: the connection was closed")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
+        return await self._request(lambda: self._run(work))
+
+    async def look(
+        self, work: Callable[[Cursor], bool], seconds: float, pause: Callable[[], float]
+    ) -> bool:
+        """Run work after each pause until it returns True; return whether it did.
+
+        It ends after `seconds`, or when other work is requested. Between its looks only the
+        connection's thread wakes up: to pass each one there and back took as long as the look.
+
+        Raises:
+            DatabaseError: as `run`.
+        """
+
+        def looks() -> bool:
+            until = time.monotonic() + seconds
+            while (left := until - time.monotonic()) > 0:
+                if self._requested.exceed(1, min(left, pause())):
+                    return False
+                # At the end of the time the caller looks.
+                if time.monotonic() < until and self._run(work):
+                    return True
+            return False
+
+        return await self._request(looks)
 
     async def close(self) -> None:
         """Finish the work that was requested, then disconnect for good."""
         if self._is_closed:
             return
+        closing = self._request(self._disconnect)
         self._is_closed = True
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+        await closing
         self._thread.shutdown()
+
+    def _request(self, work: Callable[[], Result]) -> "asyncio.Future[Result]":
+        """Let the thread do some work after what was requested before."""
+        if self._is_closed:
+            raise DatabaseError(f"{self._options}: the connection was closed")
+        self._requested.add(1)
+        future = self._thread.submit(work)
+        future.add_done_callback(lambda _: self._requested.add(-1))  # cancelled, or done
+        return asyncio.wrap_future(future)
 
     def _run(self, work: Callable[[Cursor], Result]) -> Result:
         for tries_left in reversed(range(_TRIES)):

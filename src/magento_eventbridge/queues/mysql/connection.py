@@ -1,6 +1,7 @@
 """A queue's connection to the store's database, whose failures are those of a queue."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from pymysql.cursors import Cursor
@@ -43,8 +44,24 @@ class QueueConnection(DatabaseConnection):
         Raises:
             QueueError: the database is unavailable, or cannot do this now.
         """
-        try:
+        with self._errors_of_a_queue():
             return await super().run(work)
+
+    async def look(
+        self, work: Callable[[Cursor], bool], seconds: float, pause: Callable[[], float]
+    ) -> bool:
+        """Run work after each pause until it returns True; return whether it did.
+
+        Raises:
+            QueueError: as `run`.
+        """
+        with self._errors_of_a_queue():
+            return await super().look(work, seconds, pause)
+
+    @contextmanager
+    def _errors_of_a_queue(self) -> Iterator[None]:
+        try:
+            yield
         except DatabaseError as error:
             if isinstance(error, LoginRefusedError):
                 self.on_refused_login()

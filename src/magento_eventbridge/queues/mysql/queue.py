@@ -88,6 +88,7 @@ class MysqlQueue:
         self._has_left = False  # the last claim left captures that wait in the table
         self._window = SearchWindow()
         self._pause = _EAGER_PAUSE
+        self._looks_at = 0.0  # when to query for waiting captures again, on the monotonic clock
 
     @property
     def place(self) -> tuple[object, ...]:
@@ -156,13 +157,19 @@ class MysqlQueue:
 
     async def wait(self, seconds: float) -> None:
         """Return as soon as there may be something to claim, at the latest after `seconds`."""
-        until = time.monotonic() + seconds
+        now = time.monotonic()
+        until, self._looks_at = now + seconds, now + self._pause
         while (left := until - time.monotonic()) > 0:
-            await asyncio.sleep(min(left, self._pause))
-            self._pause = min(self._pause * 1.2, _IDLE_PAUSE)
-            # At the end of the time the caller claims, which queries as well.
-            if time.monotonic() < until and await self._connection.run(self._is_waiting):
+            if await self._connection.look(self._look, left, self._until_look):
                 return
+
+    def _until_look(self) -> float:
+        return max(0.0, self._looks_at - time.monotonic())
+
+    def _look(self, cursor: Cursor) -> bool:
+        self._pause = min(self._pause * 1.2, _IDLE_PAUSE)
+        self._looks_at = time.monotonic() + self._pause
+        return self._is_waiting(cursor)
 
     async def ack(self, claims: Sequence[Claim]) -> None:
         """Remove captures that were delivered, or that mean no event."""
