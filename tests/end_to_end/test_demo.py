@@ -50,7 +50,7 @@ def test_the_demo_delivers_the_store_day() -> None:
     assert any("OrderPlaced" in line and '"id": "000000' in line for line in lines)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_kept_demo_shows_the_day_in_the_console_and_stops_cleanly(number: int) -> None:
     demo = subprocess.Popen(
         [COMMAND, "demo", "--keep"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

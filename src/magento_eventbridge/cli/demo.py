@@ -73,6 +73,9 @@ def run(
     The last line says what arrived; the exit status is 1 if it is not everything.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A terminal that is closed; `nohup` ignores it.
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
         _run(keep=keep, quiet=quiet, detail=detail, kind=bus)
     except KeyboardInterrupt:
