@@ -259,7 +259,8 @@ def test_the_typescript_of_the_consumers_guide_compiles(tmp_path):
     (code,) = re.findall(r"^```ts\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     (tmp_path / "handler.ts").write_text(code)
     declarations = "src/magento_eventbridge/events/events.d.ts"
-    shutil.copyfile(PROJECT / declarations, tmp_path / "events.d.ts")
+    (tmp_path / "schemas").mkdir()  # where the guide exports them to
+    shutil.copyfile(PROJECT / declarations, tmp_path / "schemas/events.d.ts")
     options = ["--strict", "--noEmit", "--target", "es2020", "--moduleResolution", "node"]
     ran = subprocess.run(
         [program("tsc", "node-typescript"), *options, "handler.ts"],
