@@ -318,6 +318,11 @@ def test_a_file_of_a_windows_editor_is_read(tmp_path):
     assert file_layer(config, {}).values == {"options": {"region": "eu-west-1"}}
 
 
+def test_a_region_that_was_pasted_with_a_space_is_used():
+    settings, _ = load([Layer("store", {"options": {"region": " eu-west-1 "}})])
+    assert settings.options.region == "eu-west-1"
+
+
 def test_a_file_that_never_ends_is_refused():
     with pytest.raises(SettingsError, match="/dev/zero cannot be read: it is longer than"):
         file_layer(Path("/dev/zero"), {})

@@ -128,6 +128,7 @@ class OptionsSettings(SettingsGroup):
     @field_validator("region")
     @classmethod
     def _is_region(cls, region: str) -> str:
+        region = region.strip()  # Magento keeps a space that somebody pasted
         if not _REGION.fullmatch(region):
             raise ValueError("must be the name of an AWS region, as eu-west-1")
         return region
