@@ -227,6 +227,31 @@ async def test_an_acknowledgement_that_fails_after_its_caller_is_gone_leaves_no_
     await queue.close()
 
 
+async def test_questions_about_queues_do_not_disturb_acknowledgements(
+    magento_broker: MagentoBroker,
+) -> None:
+    await magento_broker.put(recorded.orders(2000))
+    queue = AmqpQueue(magento_broker.options)
+    first, *claims = await claimed(queue, 500)  # the first is kept: others are settled one by one
+    channel = queue._channel
+
+    async def ask() -> None:
+        while True:  # most of the queues asked for do not exist
+            await queue.depth()
+
+    asking = [asyncio.create_task(ask()) for _ in range(4)]
+    for _ in range(3):
+        await queue.ack(claims)
+        claims = await claimed(queue, 500)
+    assert not any(task.done() for task in asking)
+    for task in asking:
+        task.cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+    assert queue._channel is channel
+    await queue.ack([first, *claims])
+    await queue.close()
+
+
 async def test_acknowledgements_are_sent_though_the_bridge_stops_meanwhile(
     magento_broker: MagentoBroker,
 ) -> None:
@@ -476,7 +501,7 @@ async def test_a_queue_that_drops_what_comes_back_is_not_consumed(
         await queue.close()
 
 
-async def test_a_limit_of_the_queue_alone_is_found_when_the_queue_is_empty(
+async def test_a_limit_of_the_queue_alone_is_found_by_the_first_message_that_waits(
     magento_broker: MagentoBroker,
 ) -> None:
     await magento_broker.delete()
@@ -484,20 +509,22 @@ async def test_a_limit_of_the_queue_alone_is_found_when_the_queue_is_empty(
     await magento_broker.declare({"x-queue-type": "quorum"})
     captures = recorded.orders(40)
     await magento_broker.put(captures)
-    for _ in range(3):  # what waits is moved, and safe afterwards
+    bodies = [body for _, body in captures]
+    for _ in range(3):
         queue = AmqpQueue(magento_broker.options)
-        claims = await claimed(queue, 40)
-        assert [claim.body for claim in claims] == [body for _, body in captures]
-        async with asyncio.timeout(PATIENCE):
-            while queue._renewing:
-                await asyncio.sleep(0.05)
+        assert await queue.problem() is None  # who only asks takes nothing
+        claims = await queue.claim(40)
+        assert 1 <= len(claims) <= 9
+        with pytest.raises(QueueError, match="has a delivery limit of 0"):
+            await queue.claim(40)
         await queue.close()
+    assert [claim.body for claim in claims] == bodies[: len(claims)]
+    assert await magento_broker.count() == len(captures) - len(claims)
+
+    set_limit(magento_broker, 20, is_exact=True)
     queue = AmqpQueue(magento_broker.options)
-    await queue.ack(await claimed(queue, 40))
-    with pytest.raises(QueueError, match="has a delivery limit of 0"):
-        await queue.claim(10)
+    assert [claim.body for claim in await claimed(queue, 40)] == bodies
     await queue.close()
-    await until(magento_broker, 0, ".returned")
 
 
 async def settled(magento_broker: MagentoBroker, queue: AmqpQueue) -> None:
@@ -608,8 +635,7 @@ async def test_a_limit_that_is_lowered_while_bridges_consume_is_noticed(
 async def test_messages_that_cannot_be_moved_are_tried_again_with_one_warning(
     magento_broker: MagentoBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await magento_broker.delete()
-    await magento_broker.declare({"x-queue-type": "quorum"})
+    await with_limit(magento_broker, 1, by_policy=False)
     first, more = recorded.orders(5), recorded.orders(5)
     await magento_broker.put(first)
     queue = AmqpQueue(magento_broker.options, AmqpTiming(aside_retry=0.2))

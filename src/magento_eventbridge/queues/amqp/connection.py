@@ -79,6 +79,7 @@ class AmqpConnection:
         self._options = options
         self._connection: aiormq.Connection | None = None
         self._connecting = asyncio.Lock()
+        self._inspecting = asyncio.Lock()
         self._is_closed = False
         self.on_refused_login: Callable[[], None] = lambda: None
 
@@ -115,6 +116,16 @@ class AmqpConnection:
                         async with asyncio.timeout(_CLOSE_SECONDS):
                             await channel.close()
 
+    @asynccontextmanager
+    async def inspecting(self) -> AsyncIterator[AbstractChannel]:
+        """Yield a channel, as `asking` does, that the broker may close as its answer.
+
+        One at a time: the client gives the number of a closed channel to the next one before it
+        has confirmed the end to the broker, which then closes the connection.
+        """
+        async with self._inspecting, self.asking() as channel:
+            yield channel
+
     async def count(self, queue: str) -> int | None:
         """Return how many messages of a queue are ready; None when there is no such queue."""
         declared = await self._inspect(queue)
@@ -126,7 +137,7 @@ class AmqpConnection:
         return 0 if declared is None else declared.consumer_count or 0
 
     async def _inspect(self, queue: str) -> spec.Queue.DeclareOk | None:
-        async with self.asking() as channel:
+        async with self.inspecting() as channel:
             try:
                 return await channel.queue_declare(queue, passive=True)
             except ChannelNotFoundEntity:

@@ -31,6 +31,7 @@ from magento_eventbridge.queues.amqp.consumers import Consumers, Room
 from magento_eventbridge.queues.amqp.dead_letters import AmqpDeadLetters
 from magento_eventbridge.queues.amqp.returns import (
     Returns,
+    alone,
     check_returns,
     is_classic,
     is_test,
@@ -62,6 +63,7 @@ class AmqpTiming:
         checks_returns_every: between two checks of what the queue does with returned messages,
             while that is unknown, or while it drops them.
         checks_again_every: between two such checks afterwards: a policy may change.
+        others_test_for: for another bridge that checks, before this one consumes.
         aside_for: how long moved messages stay out of the way.
         aside_retry: until the next try, when messages could not be moved out of the way.
         pause_allowed: until claims must be confirmed, when the process did not run; shorter than
@@ -79,6 +81,7 @@ class AmqpTiming:
     finds_returned_every: float = 10.0
     checks_returns_every: float = 5.0
     checks_again_every: float = 60.0
+    others_test_for: float = 5.0
     aside_for: float = 60.0
     aside_retry: float = 5.0
     pause_allowed: float = 15.0
@@ -131,6 +134,9 @@ class AmqpQueue:
         # A connection of its own: a broker that is short of memory or disk stops reading from
         # connections that publish, and acknowledgements must still reach it.
         self._publishing = AmqpConnection(options)
+        # For questions that the broker may answer by closing a channel: a client that is busy with
+        # acknowledgements does not confirm that, and the broker then closes the connection.
+        self._asking = AmqpConnection(options)
         self._publisher = Publisher(self._publishing)
         self.dead_letters = AmqpDeadLetters(self._publishing, options.queue)
         self._aside = f"{options.queue}{_ASIDE}"
@@ -147,6 +153,7 @@ class AmqpQueue:
         self._returns = Returns.UNKNOWN
         self._checks_returns_at = 0.0
         self._checking: asyncio.Task[None] | None = None
+        self._has_rescued = False  # whether a test saved a message of the shop
         self._is_moving = False  # whether what arrives from the queue itself is moved
         self._aside_at = 0.0
         self._has_logged_aside = False
@@ -184,10 +191,12 @@ class AmqpQueue:
         self._options = options
         self._connection.use(options)
         self._publishing.use(options)
+        self._asking.use(options)
 
     def when_login_refused(self, call: Callable[[], None]) -> None:
         """Call this whenever the broker refuses the login, which may have been changed."""
-        self._connection.on_refused_login = self._publishing.on_refused_login = call
+        for connection in (self._connection, self._publishing, self._asking):
+            connection.on_refused_login = call
 
     async def claim(self, limit: int, *, without_views: Collection[int] = ()) -> list[Claim]:
         """Claim up to `limit` waiting captures, except those of the store views named."""
@@ -213,6 +222,8 @@ class AmqpQueue:
         if passed_over and not claims and self._options.sets_aside and self._is_full:
             await self._set_aside()
         if self._returns is Returns.DROPPED and not claims:
+            if self._consumers and self._options.queue in self._consumers:
+                await self._stop_consuming(self._consumers)
             raise QueueError(self._dropped)
         held = len(self._known)
         if claims or self._buffer or held < self._held:
@@ -318,19 +329,18 @@ class AmqpQueue:
     async def depth(self) -> Depth:
         """Return how much there is to deliver; the age is that of the oldest message held."""
         names = (self._options.queue, self._aside, self._returned)
-        waiting = sum([await self._connection.count(name) or 0 for name in names])
-        # Not by the connection that publishes: a broker with an alarm does not read that.
-        dead = await self._connection.count(self.dead_letters.name) or 0
+        waiting = sum([await self._asking.count(name) or 0 for name in names])
+        dead = await self._asking.count(self.dead_letters.name) or 0
         ours = min(self._known.values(), key=lambda message: message.number, default=None)
         return Depth(waiting + len(self._known), _time(ours.text) if ours else None, dead)
 
     async def ready(self) -> int:
         """Return how many messages of Magento's queue no consumer holds."""
-        return await self._connection.count(self._options.queue) or 0
+        return await self._asking.count(self._options.queue) or 0
 
     async def consumers(self) -> int:
         """Return how many consumers the queue has, this bridge included while it consumes."""
-        return await self._connection.consumers(self._options.queue)
+        return await self._asking.consumers(self._options.queue)
 
     async def problem(self) -> str | None:
         """Return why the queue cannot be consumed without losing messages; None: as far as known,
@@ -339,9 +349,13 @@ class AmqpQueue:
         Raises:
             QueueError: the broker is unavailable.
         """
-        if await self._connection.count(self._options.queue) is None:
+        if await self._asking.count(self._options.queue) is None:
             return None
-        returns = await check_returns(self._publishing, self._options.queue, self._rescue)
+        queue = self._options.queue
+        async with alone(self._publishing, queue) as is_alone:
+            returns = await check_returns(
+                self._publishing, queue, self._rescue, is_alone=is_alone, may_take=False
+            )
         return self._dropped if returns is Returns.DROPPED else None
 
     async def close(self) -> None:
@@ -353,6 +367,7 @@ class AmqpQueue:
             await asyncio.wait(self._renewing, timeout=self._timing.closes_within)
         await self._connection.close()
         await self._publishing.close()
+        await self._asking.close()
 
     # From the broker to the buffer
 
@@ -384,7 +399,7 @@ class AmqpQueue:
             self._forget_channel()
             if time.monotonic() < self._checks_at:
                 return None
-            if await self._connection.count(self._options.queue) is None:
+            if await self._asking.count(self._options.queue) is None:
                 self._report_absence()
                 return None
             self._has_logged_absence = False
@@ -427,7 +442,7 @@ class AmqpQueue:
         if self._returned in consumers or time.monotonic() < self._finds_returned_at:
             return
         self._finds_returned_at = time.monotonic() + self._timing.finds_returned_every
-        if await self._connection.count(self._returned) is not None:
+        if await self._asking.count(self._returned) is not None:
             await self._consume_returned(channel)
             await self._let_arrive(channel, self._returned)
 
@@ -446,23 +461,32 @@ class AmqpQueue:
             if is_right and await self._ready(channel, queue):
                 return
             await self._stop_consuming(consumers)
-        if self._returns is not Returns.KEPT:
-            await self._check_returns()
+        if self._returns is Returns.KEPT or not self._is_check_due:
+            await self._start_consuming(channel, consumers)
+        else:
+            waits = self._timing.others_test_for
+            async with alone(self._publishing, queue, wait_seconds=waits) as is_alone:
+                self._has_rescued = False
+                await self._check_returns(is_alone=is_alone)
+                if self._has_rescued:  # what was rescued comes before all that waits
+                    await self._find_returned(channel, consumers)
+                await self._start_consuming(channel, consumers)
+        if queue in consumers:
+            self._forgets_at = time.monotonic() + self._timing.redelivers_within
+            await self._let_arrive(channel)
+
+    async def _start_consuming(self, channel: AbstractChannel, consumers: Consumers) -> None:
+        """Consume the queue, unless it drops messages, or older ones have not arrived yet."""
         if self._returns is Returns.DROPPED:
             return
         older = self._returned in consumers and not self._moves
         if older and await self._ready(channel, self._returned):
             return
-        await self._start_consuming(channel, consumers)
-        self._forgets_at = time.monotonic() + self._timing.redelivers_within
-        await self._let_arrive(channel)
-
-    async def _start_consuming(self, channel: AbstractChannel, consumers: Consumers) -> None:
         if self._moves:
             await self._consume_returned(channel)
             await consumers.start_passing_on(self._options.queue, self._move, _MOVED_AT_ONCE)
         else:
-            follows = await is_classic(self._connection, self._options.queue)
+            follows = await is_classic(self._asking, self._options.queue)
             await consumers.start(self._options.queue, self._arrive, follows_room=follows)
         self._is_moving = self._moves
 
@@ -479,25 +503,33 @@ class AmqpQueue:
     def _check_again(self) -> None:
         """Check in the background whether the queue still keeps what is returned."""
         if self._is_check_due and (self._checking is None or self._checking.done()):
-            self._checking = asyncio.create_task(self._check_returns())
+            self._checking = asyncio.create_task(self._check_in_background())
 
-    async def _check_returns(self) -> None:
+    async def _check_in_background(self) -> None:
+        async with alone(self._publishing, self._options.queue) as is_alone:
+            await self._check_returns(is_alone=is_alone)
+
+    async def _check_returns(self, *, is_alone: bool) -> None:
         """Find out how often the queue keeps a message that is returned."""
-        if not self._is_check_due:
-            return
         queue, was = self._options.queue, self._returns
         self._checks_returns_at = time.monotonic() + self._timing.checks_returns_every
         try:
-            returns = await check_returns(self._publishing, queue, self._rescue)
+            others = await self._asking.consumers(self._returned)
+            if self._consumers and self._returned in self._consumers:
+                others -= 1
+            # Another bridge that stops consuming for a moment would receive what is returned.
+            returns = await check_returns(
+                self._publishing, queue, self._rescue, is_alone=is_alone, may_take=others <= 0
+            )
             if returns is Returns.UNKNOWN and was is not Returns.KEPT:
-                if not await self._connection.consumers(queue):
+                if not await self._asking.consumers(queue):
                     return
                 # Nobody can test alone: every bridge returns this message, until one knows enough.
                 await send_test(self._publishing, queue)
         except QueueError as error:
             log.info("What becomes of returned messages could not be checked: %s", error)
             return
-        if returns is not Returns.DROPPED:
+        if returns is not Returns.DROPPED or self._has_rescued:
             self._checks_returns_at = time.monotonic() + self._timing.checks_again_every
         if returns is Returns.UNKNOWN or self._returns is not was:
             return
@@ -515,6 +547,8 @@ class AmqpQueue:
 
     async def _rescue(self, delivered: DeliveredMessage) -> None:
         """Copy a message to the queue of returned ones."""
+        self._has_rescued = True
+        self._finds_returned_at = 0.0
         await self._publishing.declare(self._returned, _OF_RETURNED)
         await self._publisher.renew(self._returned, delivered)
 
@@ -592,7 +626,8 @@ class AmqpQueue:
             self._known[key] = message
             self._buffer.append(message)
             self._news.set()
-        if is_moved or returns_of(delivered):
+        is_unsafe = self._returns is Returns.DROPPED and not is_renewal(delivered)
+        if is_moved or is_unsafe or returns_of(delivered):
             self._in_background(self._renew(delivered, tag))
 
     async def _return_test(self, delivered: DeliveredMessage, tag: int) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import enum
+import logging
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import cast
 
 from aiormq import spec
@@ -16,7 +18,10 @@ from aiormq.exceptions import (
     ChannelPreconditionFailed,
 )
 
+from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.queues.amqp.connection import OURS, AmqpConnection
+
+log = logging.getLogger(__name__)
 
 _TEST = f"{OURS}test"
 # The ending of the name of the queue for the test; it disappears when it is not used.
@@ -28,6 +33,7 @@ _TESTED = ".tested"
 _OF_TESTED: dict[str, str | int] = {"x-queue-type": "classic", "x-expires": 150_000}
 # The ending of the name of a lock, an exclusive queue: one bridge tests at a time.
 _LOCK = ".testing"
+_LOCK_PAUSE = 0.1  # in seconds, between two tries
 # In milliseconds: a test message that was left behind disappears by itself.
 _TEST_EXPIRES = "60000"
 # A queue that keeps a message this often is consumed directly: what came back once is copied, and
@@ -35,6 +41,8 @@ _TEST_EXPIRES = "60000"
 _OFTEN = 5
 # In seconds: when to ask for a message that was returned; after the last pause it was dropped.
 _PAUSES = (0.0, 0.1, 0.3)
+# The same for a message that is returned to a backlog: the request may overtake the return.
+_PAUSES_IN_BACKLOG = (0.2, 1.0)
 # In seconds: a broker with an alarm does not answer those who publish.
 _ANSWERS_WITHIN = 10.0
 # The broker compares the arguments of a declaration with those of the queue, and names the latter.
@@ -55,13 +63,23 @@ Rescue = Callable[[DeliveredMessage], Awaitable[None]]
 """Saves a message that must not come back: it is safe elsewhere when this returns."""
 
 
-async def check_returns(connection: AmqpConnection, queue: str, rescue: Rescue) -> Returns:
+async def check_returns(
+    connection: AmqpConnection, queue: str, rescue: Rescue, *, is_alone: bool, may_take: bool
+) -> Returns:
     """Find out how often a queue keeps a message that comes back.
 
     An argument of the queue can be read without touching it. A policy cannot be seen: a test
     message of our own is returned, first to a new queue of a similar name, which most policies also
-    match, then to the queue itself, if it is empty. With a consumer it is not tested: the consumer
-    would receive the message. Then it counts whether a bridge has tested it.
+    match, then to the queue itself, if it is empty. If messages wait there, the first of them is
+    returned instead, once it is rescued, to see whether it is dropped. With a consumer the queue is
+    not tested: it would receive the message. Then it counts whether a bridge has tested the queue.
+
+    Args:
+        connection: for the test.
+        queue: its name.
+        rescue: saves a message of the shop that the test receives.
+        is_alone: whether no other bridge tests meanwhile: see `alone`.
+        may_take: whether the first waiting message may be taken for the test.
 
     Raises:
         QueueError: the broker is unavailable, or accepts no message.
@@ -75,20 +93,61 @@ async def check_returns(connection: AmqpConnection, queue: str, rescue: Rescue) 
         argument = _of_limit(await _argument(connection, queue, wanted))
     if argument is Returns.DROPPED:
         return argument
+    if not is_alone:
+        return Returns.UNKNOWN
     with connection.explained():
-        async with asyncio.timeout(_ANSWERS_WITHIN), _alone(connection, queue) as is_alone:
-            if not is_alone:
-                return Returns.UNKNOWN
+        async with asyncio.timeout(_ANSWERS_WITHIN):
             async with connection.asking() as channel:
                 policy = await _test_similar(channel, queue, rescue)
                 if policy is Returns.DROPPED:
                     return policy
-                itself = await _test_itself(connection, channel, queue, rescue)
+                itself = await _test_itself(connection, channel, queue, rescue, may_take)
             if itself is Returns.KEPT:
                 await show_tested(connection, queue)
     found = {argument, policy, itself}
     by_risk = (Returns.DROPPED, Returns.UNKNOWN, Returns.SELDOM)
     return next((returns for returns in by_risk if returns in found), Returns.KEPT)
+
+
+@asynccontextmanager
+async def alone(
+    connection: AmqpConnection, queue: str, *, wait_seconds: float = 0.0
+) -> AsyncIterator[bool]:
+    """Yield whether no other bridge tests a queue, or begins to consume it, while this lasts.
+
+    It would receive our test message.
+    """
+    async with AsyncExitStack() as stack:
+        is_alone = False
+        try:
+            async with asyncio.timeout(wait_seconds + _ANSWERS_WITHIN):
+                is_alone = await stack.enter_async_context(_lock(connection, queue, wait_seconds))
+        except (QueueError, TimeoutError) as error:
+            log.debug("No lock for the test of the queue '%s': %s", queue, error)
+        yield is_alone
+
+
+@asynccontextmanager
+async def _lock(connection: AmqpConnection, queue: str, wait_seconds: float) -> AsyncIterator[bool]:
+    lock = f"{queue}{_LOCK}"
+    until = time.monotonic() + wait_seconds
+    while True:
+        async with connection.asking() as channel:
+            try:
+                await channel.queue_declare(lock, exclusive=True)
+            except ChannelLockedResource:
+                pass
+            else:
+                try:
+                    yield True
+                finally:
+                    if not channel.is_closed:
+                        await channel.queue_delete(lock)
+                return
+        if time.monotonic() > until:
+            yield False
+            return
+        await asyncio.sleep(_LOCK_PAUSE)
 
 
 async def is_classic(connection: AmqpConnection, queue: str) -> bool:
@@ -135,7 +194,7 @@ async def _argument(
 
     None if the queue has none; empty if this user may not ask.
     """
-    async with connection.asking() as channel:
+    async with connection.inspecting() as channel:
         try:
             await channel.queue_declare(queue, passive=True)
             await channel.queue_declare(queue, durable=True, arguments={**wanted})
@@ -160,23 +219,6 @@ def _after(limit: int) -> Returns:
     return Returns.SELDOM if limit else Returns.DROPPED
 
 
-@asynccontextmanager
-async def _alone(connection: AmqpConnection, queue: str) -> AsyncIterator[bool]:
-    """Yield whether no other bridge tests meanwhile: it would receive our message."""
-    lock = f"{queue}{_LOCK}"
-    async with connection.asking() as channel:
-        try:
-            await channel.queue_declare(lock, exclusive=True)
-        except ChannelLockedResource:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            if not channel.is_closed:
-                await channel.queue_delete(lock)
-
-
 async def _test_similar(channel: AbstractChannel, queue: str, rescue: Rescue) -> Returns:
     similar = f"{queue}{_SIMILAR}"
     await channel.queue_declare(similar, durable=True, arguments={**_OF_SIMILAR})
@@ -184,7 +226,11 @@ async def _test_similar(channel: AbstractChannel, queue: str, rescue: Rescue) ->
 
 
 async def _test_itself(
-    connection: AmqpConnection, channel: AbstractChannel, queue: str, rescue: Rescue
+    connection: AmqpConnection,
+    channel: AbstractChannel,
+    queue: str,
+    rescue: Rescue,
+    may_take: bool,
 ) -> Returns:
     try:
         declared = await channel.queue_declare(queue, passive=True)
@@ -193,10 +239,57 @@ async def _test_itself(
     if declared.consumer_count:
         is_tested = await connection.count(f"{queue}{_TESTED}") is not None
         return Returns.KEPT if is_tested else Returns.UNKNOWN
-    if declared.message_count:
+    if declared.message_count and not may_take:
         return Returns.UNKNOWN
     # Quorum queues count, as the other one has just shown: without a count it is a classic one.
+    if declared.message_count:
+        return await _test_first(connection, channel, queue, rescue, declared.message_count)
     return await _test(channel, queue, rescue, uncounted=Returns.KEPT)
+
+
+async def _test_first(
+    connection: AmqpConnection,
+    channel: AbstractChannel,
+    queue: str,
+    rescue: Rescue,
+    waiting: int,
+) -> Returns:
+    """Return the first of so many waiting messages once, after it was rescued: is it dropped?
+
+    A few messages are unsafe during the test, each until its copy is confirmed.
+    """
+    async with connection.asking() as other:
+        first = await _arrived(other, queue)
+        if first is None or is_test(first):
+            return Returns.UNKNOWN
+        await rescue(first)
+        if returns_of(first):  # it was kept before
+            await other.basic_ack(first.delivery_tag or 0)
+            return Returns.UNKNOWN
+    # With its channel's end it came back before all others; rejected, it would be the last.
+    for pause in _PAUSES_IN_BACKLOG:
+        await asyncio.sleep(pause)
+        message = await channel.basic_get(queue)
+        if not isinstance(message.delivery, spec.Basic.GetOk):
+            continue
+        is_kept = _is_again(message, first)
+        if not is_kept:
+            await rescue(message)
+            waiting -= 1
+        await channel.basic_ack(message.delivery_tag or 0)
+        if is_kept:
+            return Returns.UNKNOWN  # for how long is not worth more tests: all are moved
+    for pause in _PAUSES:  # our own requests count as consumers for a moment
+        await asyncio.sleep(pause)
+        declared = await channel.queue_declare(queue, passive=True)
+        if not declared.consumer_count and (declared.message_count or 0) < waiting:
+            return Returns.DROPPED
+    return Returns.UNKNOWN
+
+
+def _is_again(message: DeliveredMessage, first: DeliveredMessage) -> bool:
+    ids = [each.header.properties.message_id for each in (message, first)]
+    return message.body == first.body and ids[0] == ids[1]
 
 
 async def _test(
