@@ -153,6 +153,20 @@ def test_a_path_that_leads_nowhere_is_null_and_reported_once(tmp_path, caplog):
     assert "'order_currency_code' leads nowhere" in message
 
 
+def test_a_capture_from_the_stores_tables_may_lack_a_declared_path(tmp_path, caplog):
+    catalog = read(tmp_path, CURRENCY).catalog()
+    _, detail = sent(catalog, varied(PLACED, origin="backfill"))
+    assert (detail["currencyCode"], caplog.messages) == (None, [])
+
+
+def test_paths_that_lead_to_a_column_of_the_entity_itself_are_known(tmp_path):
+    with_path = (
+        '<event name="OrderUpdated"><field name="street" path="address.street" type="string"/>'
+        "</event>"
+    )
+    assert read(tmp_path, CURRENCY, with_path).catalog().columns == {"order_currency_code"}
+
+
 @pytest.mark.parametrize(("value", "is_reported"), [("gold", True), ("", False), (None, False)])
 def test_a_value_of_another_type_is_null_and_reported_once(tmp_path, caplog, value, is_reported):
     catalog = read(
