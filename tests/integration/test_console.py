@@ -607,8 +607,8 @@ async def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
 async def test_the_audit_page_shows_the_last_audits_and_what_is_missing(tmp_path: Path) -> None:
     bridge = _bridge(tmp_path, {}, outbox={"enabled": True, "port": 9, "unix_socket": ""})
     finding = {"detail_type": "OrderCreated", "name": "order 000000172", "happened_at": 1.0}
-    counts = {"delivered": 12, "waiting": 0, "dead letter": 0, "missing": 1}
-    result = {"since": 0.0, "counts": counts, "missing": [finding]}
+    counts = {"delivered": 12, "waiting": 0, "dead letter": 0, "missing": 1, "unknown": 0}
+    result = {"since": 0.0, "counts": counts, "missing": [finding], "notes": ["by one bridge"]}
     assert bridge.settings.ledger_file
     LedgerArchive([bridge.settings.ledger_file]).keep_audit(2.0, result)
     async with _console(tmp_path, bridge) as http:
@@ -616,6 +616,7 @@ async def test_the_audit_page_shows_the_last_audits_and_what_is_missing(tmp_path
             text = await answer.text()
         assert answer.status == 200
         assert "order 000000172" in text and "Send what is missing" in text
+        assert "by one bridge" in text
         token = await _csrf(http, "/audit")
         assert (await _post(http, "/audit", {"csrf": token, "act": "x"}))[0] == 400
         for act in ("audit", "repair"):

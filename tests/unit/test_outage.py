@@ -77,3 +77,9 @@ async def test_an_answer_that_came_during_a_pause_is_no_silence(caplog):
         loop.call_soon(answer.set_result, None)
         await answer
     assert caplog.messages == []
+
+
+async def test_work_that_waits_for_something_else_is_no_silence(caplog):
+    with Outage("Cannot read", "Can be read again").reports_silence(0.05, unless=lambda: True):
+        await asyncio.sleep(0.6)
+    assert caplog.messages == []

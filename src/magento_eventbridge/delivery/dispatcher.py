@@ -18,7 +18,7 @@ from magento_eventbridge.delivery.lane import Pending
 from magento_eventbridge.delivery.observer import Observer, Settlement
 from magento_eventbridge.delivery.outage import Outage
 from magento_eventbridge.delivery.policy import Policy
-from magento_eventbridge.delivery.ports import Claim, Queue, QueueError, Sink
+from magento_eventbridge.delivery.ports import Claim, Queue, QueueError, SharedQueue, Sink
 from magento_eventbridge.delivery.reasons import ReasonKind
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.delivery.sender import Sender, SenderCallbacks
@@ -246,10 +246,13 @@ class Dispatcher:
     async def _claim(self, limit: int, without_views: set[int]) -> list[Claim]:
         if limit <= 0:
             return []
-        with self._outage.reports_silence():
+        with self._outage.reports_silence(unless=self._waits_for_others):
             claims = await self._queue.claim(limit, without_views=without_views)
         self.totals.claimed += len(claims)
         return claims
+
+    def _waits_for_others(self) -> bool:
+        return isinstance(self._queue, SharedQueue) and self._queue.waits_for_others
 
     def _claim_ahead(self, limit: int) -> None:
         """Claim more while the claims at hand are placed, if there will be room for more."""

@@ -48,14 +48,23 @@ class Outage:
         return min(pause, _LONGEST_PAUSE)
 
     @contextmanager
-    def reports_silence(self, seconds: float = _SILENT_AFTER) -> Iterator[None]:
-        """Record a failure if the work in this context has no answer after so many seconds."""
+    def reports_silence(
+        self, seconds: float | None = None, *, unless: Callable[[], bool] = lambda: False
+    ) -> Iterator[None]:
+        """Record a failure while the work in this context has no answer.
+
+        Args:
+            seconds: after which there should be one.
+            unless: whether the work then waits for something else.
+        """
+        after = _SILENT_AFTER if seconds is None else seconds
 
         async def wait() -> None:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(after)
             # A process that was paused first reads the answers that came meanwhile.
             await asyncio.sleep(_READS_WITHIN)
-            self.goes_on(f"no answer for {seconds:.0f} s")
+            if not unless():
+                self.goes_on(f"no answer for {after:.0f} s")
 
         waiting = asyncio.create_task(wait(), name="silence")
         try:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.delivery.claim_check import ClaimCheck
@@ -204,6 +204,16 @@ class Limits:
     max_entries: int
     max_bytes: int
     claim_check: ClaimCheck | None = None
+
+
+@runtime_checkable
+class SharedQueue(Protocol):
+    """A queue whose claims wait for other bridges: for longer than for an answer."""
+
+    @property
+    def waits_for_others(self) -> bool:
+        """Whether it does not claim before it knows which other bridges are alive."""
+        ...
 
 
 class Sink(Protocol):

@@ -95,6 +95,11 @@ class MysqlQueue:
         """Where the tables are."""
         return self._connection.place
 
+    @property
+    def waits_for_others(self) -> bool:
+        """Whether it does not claim before it knows which other bridges are alive."""
+        return bool(self._peers.doubtful)
+
     def use(self, options: DatabaseOptions) -> None:
         """Log in with other options from the next connection on; the place stays."""
         self._connection.use(options)
