@@ -235,18 +235,18 @@ async def test_questions_about_queues_do_not_disturb_acknowledgements(
     first, *claims = await claimed(queue, 500)  # the first is kept: others are settled one by one
     channel = queue._channel
 
+    has_settled = asyncio.Event()
+
     async def ask() -> None:
-        while True:  # most of the queues asked for do not exist
+        while not has_settled.is_set():  # most of the queues asked for do not exist
             await queue.depth()
 
     asking = [asyncio.create_task(ask()) for _ in range(4)]
     for _ in range(3):
         await queue.ack(claims)
         claims = await claimed(queue, 500)
-    assert not any(task.done() for task in asking)
-    for task in asking:
-        task.cancel()
-    await asyncio.gather(*asking, return_exceptions=True)
+    has_settled.set()
+    await asyncio.gather(*asking)
     assert queue._channel is channel
     await queue.ack([first, *claims])
     await queue.close()
