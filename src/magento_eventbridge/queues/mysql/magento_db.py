@@ -67,9 +67,10 @@ class MagentoDbQueue(MysqlQueue):
             "messages": f"{prefix}queue_message",
             "statuses": f"{prefix}queue_message_status",
         }
-        tables = {name: f"`{table}`" for name, table in {**ours, **magentos}.items()}
+        words = {name: f"`{table}`" for name, table in {**ours, **magentos}.items()}
+        words["columns"] = "o.id, o.body, o.status_id"
         names = {f"{name}_name": table for name, table in ours.items()}
-        statements = Statements(["queue.sql", "magento_db.sql"], tables, queue=queue, **names)
+        statements = Statements(["queue.sql", "magento_db.sql"], words, queue=queue, **names)
         super().__init__(
             options,
             statements,

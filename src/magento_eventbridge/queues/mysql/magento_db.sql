@@ -87,27 +87,6 @@ STRAIGHT_JOIN {captures} AS o FORCE INDEX (status_id) ON o.status_id = listed.id
 WHERE o.claimed_by = %(claim)s
 ORDER BY o.id;
 
--- name: lock
--- Those of the candidates that still wait, without those that another session has locked: captures, as
--- `read` returns them.
--- MySQL cannot lock beside JSON_TABLE itself; DISTINCT keeps the inner query from becoming a join.
-SELECT o.id, o.body, o.status_id
-FROM (
-  SELECT DISTINCT id
-  FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS numbers
-) AS listed
-STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
-WHERE o.claimed_by IS NULL AND o.available_at <= UNIX_TIMESTAMP(NOW(6))
-FOR UPDATE SKIP LOCKED;
-
--- name: read
--- The messages themselves; `%` as the claim: claimed by any bridge, or by none.
-SELECT o.id, o.body, o.status_id
-FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
-STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
-WHERE COALESCE(o.claimed_by, '') LIKE %(claim)s
-ORDER BY o.id;
-
 -- name: delivered
 -- Delivered, or no event: complete. Magento's clean-up deletes them in time.
 UPDATE JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed

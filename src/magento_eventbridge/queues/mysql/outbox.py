@@ -25,10 +25,9 @@ class OutboxQueue(MysqlQueue):
             "dead_letters": f"{prefix}eventbridge_dead_letter",
             "bridges": f"{prefix}eventbridge_bridge",
         }
-        tables = {name: f"`{table}`" for name, table in names.items()}
-        statements = Statements(
-            ["queue.sql", "outbox.sql"], tables, captures_name=names["captures"]
-        )
+        words = {name: f"`{table}`" for name, table in names.items()}
+        words["columns"] = "o.id, o.body"
+        statements = Statements(["queue.sql", "outbox.sql"], words, captures_name=names["captures"])
         super().__init__(options, statements, timing=timing)
 
     async def figures(self) -> tuple[int, int]:

@@ -25,6 +25,27 @@ WHERE claimed_by IS NULL
 ORDER BY id
 LIMIT %(limit)s;
 
+-- name: lock
+-- Those of the candidates that still wait, without those that another session has locked: captures, as
+-- `read` returns them.
+-- MySQL cannot lock beside JSON_TABLE itself; DISTINCT keeps the inner query from becoming a join.
+SELECT {columns}
+FROM (
+  SELECT DISTINCT id
+  FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS numbers
+) AS listed
+STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
+WHERE o.claimed_by IS NULL AND o.available_at <= UNIX_TIMESTAMP(NOW(6))
+FOR UPDATE SKIP LOCKED;
+
+-- name: read
+-- The captures themselves; `%` as the claim: claimed by any bridge, or by none.
+SELECT {columns}
+FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
+WHERE COALESCE(o.claimed_by, '') LIKE %(claim)s
+ORDER BY o.id;
+
 -- name: next_id
 -- The id that the next capture gets, or a lower one.
 SELECT AUTO_INCREMENT FROM information_schema.tables

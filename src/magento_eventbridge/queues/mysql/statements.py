@@ -1,4 +1,4 @@
-"""Named statements of SQL files, over tables whose names have the store's prefix."""
+"""Named statements of SQL files, over the tables and columns of one queue."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,21 @@ class Statements:
     """The statements of a queue, by their names."""
 
     def __init__(
-        self, sources: Sequence[str], tables: Mapping[str, str], **values: str | int
+        self, sources: Sequence[str], words: Mapping[str, str], **values: str | int
     ) -> None:
-        """Read files, a later one overriding an earlier; every statement is given `values`."""
+        """Read files, a later one overriding an earlier.
+
+        Args:
+            sources: the files.
+            words: what stands in statements for `{captures}` and its like: tables with the store's
+                prefix, and the columns of a capture.
+            values: are given to every statement.
+        """
         texts: dict[str, str] = {}
         for source in sources:
             texts |= named_queries(__package__, source)
         self._statements = {
-            name: [part for part in text.format(**tables).split(";") if part.strip()]
+            name: [part for part in text.format(**words).split(";") if part.strip()]
             for name, text in texts.items()
         }
         self._values = values
