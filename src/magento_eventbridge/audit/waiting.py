@@ -16,6 +16,7 @@ from magento_eventbridge.magento.database import (
     DatabaseConnection,
     DatabaseError,
     DatabaseOptions,
+    lacks_table,
     named_queries,
 )
 
@@ -101,7 +102,7 @@ class WaitingCaptures:
         try:
             return await self._connection.run(work)
         except DatabaseError as error:
-            if "doesn't exist" in str(error):
+            if lacks_table(error):
                 return []  # the store has no such queue
             raise
 

@@ -44,11 +44,20 @@ _PASSING = {0, 1040, 1053, 1205, 1213, 1317, 1927, 1969, 3024}
 
 def may_pass(error: DatabaseError) -> bool:
     """Return whether the same work may succeed later: the server is unavailable or busy."""
-    cause = error.__cause__
-    code = cause.args[0] if cause and cause.args else None
-    if isinstance(cause, pymysql.MySQLError):
+    if isinstance(error.__cause__, pymysql.MySQLError):
+        code = _code(error)
         return isinstance(code, int) and (code in _PASSING or 2000 <= code < 3000)
-    return isinstance(cause, OSError)
+    return isinstance(error.__cause__, OSError)
+
+
+def lacks_table(error: DatabaseError) -> bool:
+    """Return whether a table is missing."""
+    return _code(error) == ER.NO_SUCH_TABLE
+
+
+def _code(error: DatabaseError) -> object:
+    cause = error.__cause__
+    return cause.args[0] if cause and cause.args else None
 
 
 @dataclass(frozen=True)
