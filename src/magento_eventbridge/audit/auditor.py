@@ -37,7 +37,7 @@ _LEDGER_DELAY = 1.5
 _BEFORE_A_GAP = 3600.0
 
 
-class _About(NamedTuple):
+class _EntityKey(NamedTuple):
     """What an event is about: the scope and the key of the row."""
 
     scope: str
@@ -45,11 +45,11 @@ class _About(NamedTuple):
 
 
 @dataclass
-class _Waiting:
+class _Undelivered:
     """The events that wait, or that are dead letters, by what they are about."""
 
-    waiting: dict[_About, set[str]]
-    dead: dict[_About, set[str]]
+    waiting: dict[_EntityKey, set[str]]
+    dead: dict[_EntityKey, set[str]]
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ class Auditor:
         gaps: Sequence[tuple[float, float]],
     ) -> list[AuditFinding]:
         """Search queues and dead letters for what the ledger lacks, then the ledger once more."""
-        about = {_About(KINDS[one.kind].scope, str(one.key)) for one in findings}
+        about = {_EntityKey(KINDS[one.kind].scope, str(one.key)) for one in findings}
         known = await self._search(about)
         await asyncio.sleep(self._ledger_delay)
         judged: list[AuditFinding] = []
@@ -248,9 +248,9 @@ class Auditor:
         finding: AuditFinding,
         kind: Kind,
         entries: Sequence[LedgerEntry],
-        known: _Waiting,
+        known: _Undelivered,
     ) -> Verdict:
-        about = _About(kind.scope, str(finding.key))
+        about = _EntityKey(kind.scope, str(finding.key))
         if finding.state:
             if any(_name_of(one.state) == finding.state for one in entries):
                 return "delivered"
@@ -267,8 +267,8 @@ class Auditor:
             return "waiting"
         return "dead letter" if of_dead else "missing"
 
-    async def _search(self, wanted: set[_About]) -> _Waiting:
-        found = _Waiting({}, {})
+    async def _search(self, wanted: set[_EntityKey]) -> _Undelivered:
+        found = _Undelivered({}, {})
         async for capture in self._sources.waiting.all():
             _note(found.waiting, capture, wanted)
         for letters in self._sources.dead_letters:
@@ -342,12 +342,12 @@ def _state(capture: Capture, route: Route) -> int:
     return state_of(build_entry(capture, event, route).detail, event.own_fields)
 
 
-def _note(into: dict[_About, set[str]], capture: Capture, wanted: set[_About]) -> None:
+def _note(into: dict[_EntityKey, set[str]], capture: Capture, wanted: set[_EntityKey]) -> None:
     try:
         event = event_of(capture)
     except TranslationError:
         return
-    if event and (about := _About(event.scope, event.entity_of(capture))) in wanted:
+    if event and (about := _EntityKey(event.scope, event.entity_of(capture))) in wanted:
         into.setdefault(about, set()).add(event.detail_type)
 
 

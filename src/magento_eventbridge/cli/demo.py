@@ -89,9 +89,9 @@ def _run(
         folder = Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="magento-eventbridge-"))
         )
-        bus: _ClassicBus | _CustomBus
+        bus: _ClassicBus | _DemoCustomBus
         if kind == "custom":
-            bus = _CustomBus(stack.enter_context(custom_bus_in_thread(_late)))
+            bus = _DemoCustomBus(stack.enter_context(custom_bus_in_thread(_late)))
         else:
             bus = _ClassicBus(stack.enter_context(_local_aws()))
         endpoint = bus.endpoint
@@ -210,7 +210,7 @@ class _ClassicBus:
             time.sleep(0.2)
 
 
-class _CustomBus:
+class _DemoCustomBus:
     """A local Custom Event Bus, which drops duplicates and keeps the order of groups."""
 
     settings: Mapping[str, str] = {
@@ -277,7 +277,7 @@ def _local_aws() -> Iterator[str]:
 
 @contextmanager
 def _bridge(
-    folder: Path, bus: "_ClassicBus | _CustomBus", secret: str, detail: DetailLevel
+    folder: Path, bus: "_ClassicBus | _DemoCustomBus", secret: str, detail: DetailLevel
 ) -> Iterator[tuple[str, str]]:
     """Run the installed command, as an operator would; yield the URLs of inlet and console."""
     log = folder / "bridge.log"

@@ -49,6 +49,14 @@ _EXTENSIBLE = (
     "CustomerSignedUp",
 )
 _EXCEPT = ("CustomerSignedUpFailed",)
+_ENCODING_ERRORS = frozenset(
+    {
+        etree.ErrorTypes.ERR_UNKNOWN_ENCODING,
+        etree.ErrorTypes.ERR_UNSUPPORTED_ENCODING,
+        etree.ErrorTypes.ERR_ENCODING_NAME,
+        etree.ErrorTypes.ERR_INVALID_ENCODING,
+    }
+)
 _DOCUMENTED = {event.detail_type: event for event in EVENTS}
 
 
@@ -176,7 +184,7 @@ def _read(file: Path, shown: str) -> Iterator[Declaration | DeclarationFault]:
 
 def _syntax(error: etree.XMLSyntaxError) -> str:
     message = re.sub(r", line \d+, column \d+$", "", error.msg or "")
-    if "encoding" in message:
+    if error.code in _ENCODING_ERRORS:
         return f"{message}; save the file in UTF-8, or name its encoding in the first line"
     return message
 

@@ -64,7 +64,7 @@ class GroupStatus:
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _WaitingGroup:
     reason: str
     since: float
     next_probe: float
@@ -77,7 +77,7 @@ class Apart:
     """The groups that wait apart, each with its events in order."""
 
     def __init__(self) -> None:
-        self._groups: dict[Group, _Waiting] = {}
+        self._groups: dict[Group, _WaitingGroup] = {}
         self._size = 0
         self._bytes = 0
 
@@ -127,7 +127,7 @@ class Apart:
         """
         if group in self._groups:
             return False
-        self._groups[group] = _Waiting(reason, now, next_probe)
+        self._groups[group] = _WaitingGroup(reason, now, next_probe)
         return True
 
     def add(self, group: Group, pending: "Pending") -> None:
@@ -241,7 +241,7 @@ def _probed(pending: "Pending") -> Group:
 
 
 @dataclass(slots=True)
-class _Row:
+class _RefusedInARow:
     code: str
     subjects: set[str] = field(default_factory=set)
     buried: deque[str] = field(default_factory=lambda: deque(maxlen=_MOST_RECOVERED))  # event IDs
@@ -255,7 +255,7 @@ class Refusals:
     """
 
     def __init__(self) -> None:
-        self._rows: dict[int, _Row] = {}
+        self._rows: dict[int, _RefusedInARow] = {}
 
     def weigh(
         self, batch: Sequence["Pending"], verdicts: list[Verdict]
@@ -293,7 +293,7 @@ class Refusals:
         code = verdict.reason.partition(":")[0]
         row = self._rows.get(pending.view_id)
         if row is None or row.code != code:
-            row = self._rows[pending.view_id] = _Row(code)
+            row = self._rows[pending.view_id] = _RefusedInARow(code)
         if len(row.subjects) < _MOST_REFUSALS:
             row.subjects.add(pending.order_key)
         if len(row.subjects) == _MOST_REFUSALS:

@@ -43,7 +43,7 @@ class _RejectedLine(BaseModel):
     error: str
 
 
-class _Answer(BaseModel):
+class _InletAnswer(BaseModel):
     accepted: int
     rejected: list[_RejectedLine]
 
@@ -77,7 +77,7 @@ async def hand_over(
 
 async def _post(
     session: aiohttp.ClientSession, url: str, secret: str, body: bytes, options: HandOverOptions
-) -> _Answer:
+) -> _InletAnswer:
     message = ""
     for tries_left in reversed(range(options.tries)):
         headers = {"Content-Type": "application/x-ndjson", **signed_headers(secret, body)}
@@ -85,7 +85,7 @@ async def _post(
             async with session.post(url, data=body, headers=headers) as response:
                 text = await response.read()
                 if response.status in (202, 422):
-                    return _Answer.model_validate_json(text)
+                    return _InletAnswer.model_validate_json(text)
                 message = f"{response.status} {text.decode(errors='replace')[:200]}"
                 if response.status not in (429, 503):
                     raise HandOverError(f"{url} answered {message}")

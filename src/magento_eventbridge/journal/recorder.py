@@ -429,11 +429,11 @@ def _rows(
             body = note.claim.body.decode(errors="replace")
             subject = note.capture.subject if note.capture else None
             if note.capture and (shown := shown_capture(note.capture.view_id, body)) != body:
-                body, subject = shown, msgspec.json.decode(shown, type=_About).subject
+                body, subject = shown, msgspec.json.decode(shown, type=_SubjectOf).subject
             yield _row_of_end(note, redaction, body, subject)
 
 
-class _About(msgspec.Struct):
+class _SubjectOf(msgspec.Struct):
     subject: str | None = None
 
 

@@ -125,7 +125,7 @@ def read_store_config(
     """
     websites = {_ADMIN_WEBSITE.id: _ADMIN_WEBSITE, **{site.id: site for site in rows.websites}}
     stores = {_ADMIN_STORE.id: _ADMIN_STORE, **{store.id: store for store in rows.stores}}
-    sources = _Sources(deployment, rows.config, environment)
+    sources = _ScopeSources(deployment, rows.config, environment)
     default = {
         **{path: StoreValue(text, "default of the module") for path, text in _DEFAULTS.items()},
         **sources.at(_DEFAULT_SCOPE),
@@ -146,7 +146,7 @@ def read_store_config(
     )
 
 
-class _Sources:
+class _ScopeSources:
     """The places where a scope's values are saved; later ones override."""
 
     def __init__(

@@ -107,7 +107,7 @@ class AuditFigures:
     failures: int = 0
 
 
-class _Delivery(NamedTuple):
+class _QueueDelivery(NamedTuple):
     queue: str
     counts: DeliveryCounts
     dispatcher: Dispatcher
@@ -121,7 +121,7 @@ class Metrics(Collector):
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
-        self._deliveries: list[_Delivery] = []
+        self._deliveries: list[_QueueDelivery] = []
         self._inlet_counters: dict[str, InletFigures] = {}
         self._journal: JournalWriter | None = None
         self._files: dict[str, Path] = {}
@@ -131,7 +131,7 @@ class Metrics(Collector):
     def watch_delivery(self, queue: Queue, dispatcher: Dispatcher, counts: DeliveryCounts) -> None:
         """Include a queue and its dispatcher; `counts` is one of the dispatcher's observers."""
         depth = CachedCheck(queue.depth, seconds=_DEPTH_SECONDS, lasts=_COUNTS_EVERY)
-        self._deliveries.append(_Delivery(queue.name, counts, dispatcher, depth))
+        self._deliveries.append(_QueueDelivery(queue.name, counts, dispatcher, depth))
 
     def forget_delivery(self, queue: Queue) -> None:
         """Stop reporting a queue."""

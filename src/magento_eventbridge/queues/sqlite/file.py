@@ -52,7 +52,7 @@ class SqliteFileOptions:
 
 
 @dataclass(slots=True)
-class _Job:
+class _QueuedWork:
     work: Work
     durable: bool
     needs_room: bool
@@ -92,7 +92,7 @@ class SqliteFile:
         self._path = path
         self._also = also
         self._options = options or SqliteFileOptions()
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_QueuedWork | None] = queue.SimpleQueue()
         self._problem: str | None = None
         self._is_closed = False
         self._connection = self._open(path, schema)
@@ -168,7 +168,7 @@ class SqliteFile:
         """
         if self._is_closed:
             raise QueueError(f"{self._path}: the file was closed")
-        job = _Job(work, durable, needs_room, asyncio.get_running_loop().create_future())
+        job = _QueuedWork(work, durable, needs_room, asyncio.get_running_loop().create_future())
         self._jobs.put(job)
         return await job.future
 
@@ -219,7 +219,7 @@ class SqliteFile:
         self._problem = problem
         return problem
 
-    def _commit(self, jobs: list[_Job], *, has_made_room: bool = False) -> None:
+    def _commit(self, jobs: list[_QueuedWork], *, has_made_room: bool = False) -> None:
         try:
             needs_room = any(job.needs_room for job in jobs)
             self._ensure_mapped()
@@ -281,7 +281,7 @@ class SqliteFile:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
-    def _finish(self, jobs: list[_Job], results: list[Any]) -> None:
+    def _finish(self, jobs: list[_QueuedWork], results: list[Any]) -> None:
         def finish() -> None:
             for job, result in zip(jobs, results, strict=True):
                 if job.future.done():

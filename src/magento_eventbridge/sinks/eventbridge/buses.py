@@ -78,7 +78,7 @@ class _Error(Struct):
 
 
 @dataclass
-class _Known:
+class _CheckedBus:
     check: BusCheck
     due_at: float
     must_wait: bool  # for the next check before the next call: nothing was ever answered
@@ -92,7 +92,7 @@ class EventBuses:
     ) -> None:
         self.timing = timing or BusCheckTiming()
         self._credentials = credentials
-        self._known: dict[Destination, _Known] = {}
+        self._known: dict[Destination, _CheckedBus] = {}
         self._checks: dict[Destination, asyncio.Task[BusCheck]] = {}
 
     async def known(self, destination: Destination) -> BusCheck:
@@ -150,7 +150,7 @@ class EventBuses:
             must_wait, pause = True, self.timing.unanswered_interval
             if known is not None:  # what was known before still holds
                 check, must_wait = known.check, known.must_wait
-        self._known[destination] = _Known(check, time.monotonic() + pause, must_wait)
+        self._known[destination] = _CheckedBus(check, time.monotonic() + pause, must_wait)
         return check
 
     async def _describe(self, destination: Destination) -> BusCheck:
