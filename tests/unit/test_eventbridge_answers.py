@@ -1,6 +1,7 @@
 """What EventBridge answers, or a stand-in for it, read as the result of each entry."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -9,11 +10,13 @@ from magento_eventbridge.sinks.eventbridge.codes import CLASSIC
 from magento_eventbridge.sinks.eventbridge.http_client import Reply
 from magento_eventbridge.sinks.eventbridge.sink import read_answer
 
+Result = dict[str, Any] | None
 
-def fate_of(result: dict[str, str | None]) -> Fate:
-    body = json.dumps({"FailedEntryCount": 0, "Entries": [result]}).encode()
-    (verdict,) = judge(1, read_answer(Reply(200, body, {})), CLASSIC)
-    return verdict.fate
+
+def fates_of(results: list[Result]) -> list[Fate]:
+    body = json.dumps({"FailedEntryCount": 0, "Entries": results}).encode()
+    answer = read_answer(Reply(200, body, {}))
+    return [verdict.fate for verdict in judge(len(results), answer, CLASSIC)]
 
 
 @pytest.mark.parametrize(
@@ -29,7 +32,58 @@ def fate_of(result: dict[str, str | None]) -> Fate:
         ({"EventId": "  "}, Fate.WAIT),
         ({"ErrorCode": " "}, Fate.WAIT),
         ({}, Fate.WAIT),
+        (None, Fate.WAIT),
+        ({"ErrorCode": 500}, Fate.WAIT),
+        ({"ErrorCode": "InternalFailure", "ErrorMessage": {"en": "later"}}, Fate.RETRY),
+        ({"ErrorCode": " internalfailure "}, Fate.RETRY),
+        ({"ErrorCode": "com.amazonaws.events#ThrottlingException"}, Fate.RETRY),
+        # Only what AWS documents, as AWS writes it, buries an event.
+        ({"ErrorCode": "malformeddetail"}, Fate.WAIT),
     ],
 )
-def test_an_empty_id_or_code_is_none(result: dict[str, str | None], fate: Fate) -> None:
-    assert fate_of(result) is fate
+def test_each_result_is_read_by_itself(result: Result, fate: Fate) -> None:
+    # Otherwise the event beside it would be sent again and again.
+    assert fates_of([result, {"EventId": "2"}]) == [fate, Fate.DELIVERED]
+
+
+DEEP = b'{"x":' * 100_000
+
+
+@pytest.mark.parametrize(
+    ("body", "header", "code"),
+    [
+        (b'{"__type":"ThrottlingException"}', "", "ThrottlingException"),
+        (b'{"__type":"com.amazonaws.events#SlowDown"}', "", "SlowDown"),
+        (b'{"__type":"SlowDown:http://internal.amazon.com/coral/#x"}', "", "SlowDown"),
+        (b'{"__type":"com.amazonaws.events#SlowDown:http://a/b#c"}', "", "SlowDown"),
+        (b'{"__type":" throttlingEXCEPTION"}', "", "ThrottlingException"),
+        (b"", "aws.coral#SlowDown:http://internal.amazon.com/coral/#x", "SlowDown"),
+        (b'{"__type":null}', "SlowDown", "SlowDown"),
+        (b'{"__type":7}', "SlowDown", "SlowDown"),
+        (b"[]", "SlowDown", "SlowDown"),
+        (DEEP, "SlowDown", "SlowDown"),
+        (DEEP, "", None),
+        (b'{"__type":"SlowDown","message":null}', "", "SlowDown"),
+        (b'{"__type":"SlowDown","message":{}}', "", "SlowDown"),
+        (b'{"__type":"SlowDown","message":"r\xe9essayer"}', "", "SlowDown"),
+        ('{"__type":"SlowDown"}'.encode("utf-8-sig"), "", "SlowDown"),
+        ('{"__type":"SlowDown"}'.encode("utf-16"), "", "SlowDown"),
+        # Not AWS's way of saying it.
+        (b'{"code":"AccessDenied","message":"no"}', "", None),
+        (b"<Code>SlowDown</Code>", "", None),
+    ],
+)
+def test_a_refusals_code_is_found(body: bytes, header: str, code: str | None) -> None:
+    answer = read_answer(Reply(400, body, {"x-amzn-errortype": header} if header else {}))
+    assert answer.error_code == code
+    assert (answer.answered_by is None) == (code is not None)
+
+
+def test_a_redirect_is_named_with_where_it_leads() -> None:
+    headers = {"server": "portal", "location": "https://hotel.example/login"}
+    answer = read_answer(Reply(302, b"", headers))
+    (verdict,) = judge(1, answer, CLASSIC)
+    assert verdict.reason == (
+        "unexpected answer: HTTP 302: portal, no content type, "
+        "redirects to https://hotel.example/login, empty"
+    )

@@ -73,7 +73,7 @@ class Answer:
     def error(self) -> str:
         """The error in one line."""
         code = self.error_code or (f"HTTP {self.status}" if self.status else "no answer")
-        text = self.error_message or self.answered_by
+        text = self.answered_by or self.error_message
         return f"{code}: {text}" if text else code
 
 

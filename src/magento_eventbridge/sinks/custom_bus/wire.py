@@ -10,12 +10,12 @@ from typing import Any
 
 import cbor2
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.verdicts import Answer, EntryResult
+from magento_eventbridge.sinks.eventbridge.answers import code_in, describe, refusal
 from magento_eventbridge.sinks.eventbridge.http_client import Reply
-from magento_eventbridge.sinks.eventbridge.sink import describe
 
 PATH = "/service/AWSEventsV2/operation/PutEvents"
 HEADERS = {
@@ -34,16 +34,6 @@ class _Result(Struct, rename="pascal"):
     event_id: str | None = None
     error_code: str | None = None
     error_message: str | None = None
-
-
-class _Response(Struct, rename="pascal"):
-    entries: list[_Result]
-
-
-class _Error(Struct):
-    type: str = field(default="", name="__type")
-    message: str = ""
-    capital_message: str = field(default="", name="Message")
 
 
 def group_of(entry: Entry) -> str:
@@ -83,29 +73,21 @@ def read_answer(reply: Reply) -> Answer:
     content: Any = None
     with contextlib.suppress(cbor2.CBORDecodeError, UnicodeError, RecursionError):
         content = cbor2.loads(reply.body)
+    if reply.status != 200:
+        return refusal(reply, content)
+    entries = content.get("Entries") if isinstance(content, dict) else None
+    if not isinstance(entries, list):
+        return Answer(status=200, answered_by=describe(reply))
+    return Answer(status=200, results=[_result_of(entry) for entry in entries])
+
+
+def _result_of(entry: Any) -> EntryResult:
     try:
-        if reply.status == 200:
-            results = msgspec.convert(content, _Response).entries
-            return Answer(status=200, results=[_result_of(result) for result in results])
-        error = msgspec.convert(content, _Error)
+        result = msgspec.convert(entry, _Result)
     except msgspec.ValidationError:
-        if reply.status == 200:
-            return Answer(status=200, answered_by=describe(reply))
-        error = _Error()
-    # "com.amazonaws.eventbridgev2#ThrottlingException" is a ThrottlingException.
-    code = (error.type or reply.error_type).rpartition("#")[2].partition(":")[0]
-    return Answer(
-        status=reply.status,
-        error_code=code or None,
-        error_message=error.message or error.capital_message or None,
-        retry_after=reply.pause,
-        answered_by=None if code else describe(reply),
-    )
-
-
-def _result_of(result: _Result) -> EntryResult:
-    if result.error_code is not None:
-        return EntryResult(error_code=result.error_code, error_message=result.error_message)
+        return EntryResult()
+    if code := code_in(result.error_code):
+        return EntryResult(error_code=code, error_message=result.error_message)
     if result.success_code not in _SUCCESSES:
         return EntryResult()
     # Deduplicated: the bus has it from a call whose answer did not reach us.

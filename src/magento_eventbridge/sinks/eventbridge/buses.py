@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from enum import Enum
 
 import msgspec
-from msgspec import Struct, field
 
 from magento_eventbridge.aws.arns import RegionError
 from magento_eventbridge.aws.credentials import CredentialsError, CredentialsFinder
 from magento_eventbridge.aws.endpoints import ca_bundle, eventbridge_endpoint
 from magento_eventbridge.delivery.routing import Destination
+from magento_eventbridge.delivery.verdicts import is_throttled
+from magento_eventbridge.sinks.eventbridge.answers import read_json, refusal
+from magento_eventbridge.sinks.eventbridge.codes import CLASSIC
 from magento_eventbridge.sinks.eventbridge.http_client import (
     CallError,
     Endpoint,
@@ -29,7 +31,6 @@ _HEADERS = {
     "X-Amz-Target": "AWSEvents.DescribeEventBus",
 }
 DEFAULT_BUS = "default"
-_TOO_MANY_REQUESTS = 429
 
 
 class BusState(Enum):
@@ -69,12 +70,6 @@ class BusCheckTiming:
     missing_interval: float = 1.0
     unanswered_interval: float = 30.0
     answer: float = 5.0
-
-
-class _Error(Struct):
-    type: str = field(default="", name="__type")
-    message: str = ""
-    capital_message: str = field(default="", name="Message")
 
 
 @dataclass
@@ -185,25 +180,16 @@ class EventBuses:
 
 def read_check(destination: Destination, reply: Reply) -> BusCheck:
     """Read the answer to DescribeEventBus."""
-    status, body = reply.status, reply.body
-    if status == 200:
-        try:
-            content = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            content = None
+    content = read_json(reply.body)
+    if reply.status == 200:
         if isinstance(content, dict) and ("Arn" in content or "Name" in content):
             return _EXISTS
         return BusCheck(BusState.UNKNOWN, "the answer is not one of DescribeEventBus")
-    try:
-        error = msgspec.json.decode(body, type=_Error)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        error = _Error()
-    code = (error.type or reply.error_type).rpartition("#")[2].partition(":")[0]
-    if code == MISSING_BUS:
+    answer = refusal(reply, content)
+    if answer.error_code == MISSING_BUS:
         return BusCheck(BusState.MISSING, f"{destination} does not exist (DescribeEventBus)")
-    reason = f"{code or f'HTTP {status}'}: {error.message or error.capital_message or 'no reason'}"
-    is_temporary = status >= 500 or status == _TOO_MANY_REQUESTS or "Throttl" in code
-    return BusCheck(BusState.UNKNOWN, reason, is_answered=not is_temporary)
+    is_temporary = reply.status >= 500 or is_throttled(answer, CLASSIC)
+    return BusCheck(BusState.UNKNOWN, answer.error, is_answered=not is_temporary)
 
 
 _EXISTS = BusCheck(BusState.EXISTS)

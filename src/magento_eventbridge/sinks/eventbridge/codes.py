@@ -96,3 +96,6 @@ CLASSIC = ResultCodes(
     unavailable=UNAVAILABLE,
     unauthorized=UNAUTHORIZED,
 )
+
+# Those that let an event wait. What buries one must be written as AWS documents it.
+CODES_BY_LOWERCASE = {code.lower(): code for code in THROTTLING | UNAVAILABLE | UNAUTHORIZED}

@@ -23,7 +23,14 @@ from magento_eventbridge import __version__
 
 _PORTS = {"http": 80, "https": 443}
 _USED_HEADERS = frozenset(
-    {b"content-encoding", b"content-type", b"retry-after", b"server", b"x-amzn-errortype"}
+    {
+        b"content-encoding",
+        b"content-type",
+        b"location",
+        b"retry-after",
+        b"server",
+        b"x-amzn-errortype",
+    }
 )
 _FRAMING_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 _COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
 from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.aws.endpoints import eventbridge_endpoint, global_endpoint
@@ -11,6 +11,7 @@ from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import Limits
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.verdicts import Answer, EntryResult
+from magento_eventbridge.sinks.eventbridge.answers import code_in, describe, read_json, refusal
 from magento_eventbridge.sinks.eventbridge.buses import (
     DEFAULT_BUS,
     MISSING_BUS,
@@ -23,8 +24,6 @@ from magento_eventbridge.sinks.eventbridge.signed_calls import CallAddress, Sign
 
 MAX_ENTRIES = 10
 MAX_BYTES = 1_000_000
-
-_SHOWN = 120  # bytes of an answer that is not AWS's
 
 _HEADERS = {
     "Content-Type": "application/x-amz-json-1.1",
@@ -57,14 +56,7 @@ class _Result(Struct, rename="pascal"):
     entries: list[_EntryResult]
 
 
-class _Error(Struct):
-    type: str = field(default="", name="__type")
-    message: str = ""
-    capital_message: str = field(default="", name="Message")
-
-
 _result_decoder = msgspec.json.Decoder(_Result)
-_error_decoder = msgspec.json.Decoder(_Error)
 
 
 class EventBridgeSink:
@@ -149,43 +141,33 @@ def encode(entries: Sequence[Entry], endpoint_id: str | None = None) -> bytes:
 
 def read_answer(reply: Reply) -> Answer:
     """Read what EventBridge, or something on the way to it, answered."""
-    if reply.status == 200:
-        try:
-            result = _result_decoder.decode(reply.body)
-        except (msgspec.DecodeError, UnicodeError):
-            return Answer(status=200, answered_by=describe(reply))
-        return Answer(status=200, results=[_without_blanks(entry) for entry in result.entries])
+    if reply.status != 200:
+        return refusal(reply, read_json(reply.body))
     try:
-        error = _error_decoder.decode(reply.body)
-    except (msgspec.DecodeError, UnicodeError):
-        error = _Error()
-    # "com.amazonaws.events#ThrottlingException:http://…" is a ThrottlingException.
-    code = (error.type or reply.error_type).rpartition("#")[2].partition(":")[0]
-    return Answer(
-        status=reply.status,
-        error_code=code or None,
-        error_message=error.message or error.capital_message or None,
-        retry_after=reply.pause,
-        answered_by=None if code else describe(reply),
-    )
+        results: list[_EntryResult] = _result_decoder.decode(reply.body).entries
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        # Each result by itself: what is wrong with one must not let the others be sent again.
+        content = read_json(reply.body)
+        entries = content.get("Entries") if isinstance(content, dict) else None
+        if not isinstance(entries, list):
+            return Answer(status=200, answered_by=describe(reply))
+        results = [_result_in(entry) for entry in entries]
+    return Answer(status=200, results=[_cleaned(result) for result in results])
 
 
-def describe(reply: Reply) -> str:
-    """Describe an answer that is not AWS's: its server, its type, its first characters."""
-    server = reply.headers.get("server", "an unnamed server")
-    kind = reply.headers.get("content-type", "no content type")
-    text = reply.body[:_SHOWN].decode(errors="replace")
-    shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return f"{server}, {kind}" + (f": '{shown}'" if shown else ", empty")
+def _result_in(entry: object) -> _EntryResult:
+    fields = entry if isinstance(entry, dict) else {}
+    texts = (fields.get(name) for name in ("EventId", "ErrorCode", "ErrorMessage"))
+    return _EntryResult(*(None if text is None else str(text) for text in texts))
 
 
-def _without_blanks(result: _EntryResult) -> _EntryResult:
+def _cleaned(result: _EntryResult) -> _EntryResult:
     """Return a result in which an empty id or code is none: stand-ins for AWS send all fields."""
-    identifier, code = result.event_id, result.error_code
-    if (identifier is None or identifier.strip()) and (code is None or code.strip()):
+    identifier = result.event_id
+    if result.error_code is None and identifier and identifier.strip():
         return result
     return _EntryResult(
         event_id=identifier if identifier and identifier.strip() else None,
-        error_code=code if code and code.strip() else None,
+        error_code=code_in(result.error_code),
         error_message=result.error_message,
     )
