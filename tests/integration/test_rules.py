@@ -207,6 +207,13 @@ def test_every_page_of_rules_and_targets_is_read(command, stub):
     assert all(rule["targets"] == ["arn0", "arn1", "arn2"] for rule in listed)
 
 
+def test_a_refusal_whose_text_names_another_error_is_reported(command, stub):
+    stub.answer = lambda _: Refusal("AccessDeniedException", "no ResourceNotFoundException", 400)
+    ran = command("rules", "delete", "orders")
+    assert ran.status == 1
+    assert "AccessDeniedException" in ran.err
+
+
 def test_a_target_that_aws_does_not_take_is_reported(command, stub):
     failed = {"ErrorCode": "ManagedRuleException", "ErrorMessage": "not yours", "TargetId": "x"}
 

@@ -187,6 +187,13 @@ def registry(monkeypatch, nothing_of_this_machine):
         yield kept
 
 
+def test_a_refusal_whose_text_names_another_error_is_reported(command, registry):
+    registry.absent = Refusal("AccessDeniedException", "to hide a NotFoundException", 403)
+    refused = command("schemas", "publish", "shop", "--dry-run", *SETTINGS)
+    assert (refused.status, refused.out) == (1, "")
+    assert "AccessDeniedException" in refused.err
+
+
 def test_schemas_are_published_once(command, registry):
     dry_run = command("schemas", "publish", "shop", "--dry-run", *SETTINGS)
     assert (dry_run.status, registry.names, registry.schemas) == (0, set(), {})

@@ -18,7 +18,15 @@ _BUSES = ("events", "eventbridgev2")
 
 
 class AwsError(BridgeError):
-    """AWS refused a request or could not be reached; the message has its answer."""
+    """AWS refused a request or could not be reached; the message has its answer.
+
+    Attributes:
+        code: AWS's code, as ResourceNotFoundException; empty if the answer has none.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Clients:
@@ -96,6 +104,9 @@ class Clients:
 
         try:
             answer: dict[str, Any] = getattr(self(service), operation)(**arguments)
-        except (BotoCoreError, ClientError, ResponseParserError) as error:
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            raise AwsError(f"{service} in {self.region}: {error}", code) from error
+        except (BotoCoreError, ResponseParserError) as error:
             raise AwsError(f"{service} in {self.region}: {error}") from error
         return answer

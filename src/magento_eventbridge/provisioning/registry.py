@@ -53,6 +53,6 @@ def _asked(clients: Clients, operation: str, **about: str) -> dict[str, Any] | N
     try:
         return clients.call("schemas", operation, **about)
     except AwsError as error:
-        if "NotFoundException" in str(error):
+        if error.code == "NotFoundException":
             return None
         raise

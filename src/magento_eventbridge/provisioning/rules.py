@@ -146,7 +146,7 @@ def deletion(clients: Clients, name: str, bus: str | None) -> Iterator[AwsChange
         AwsError, CredentialsError: AWS could not be asked.
     """
     rule = Rule(name, bus, {}, ())
-    if not _asked(clients, _ABSENT, "events", "describe_rule", Name=name, **_of(rule)):
+    if not _asked(clients, "events", "describe_rule", Name=name, **_of(rule)):
         return
     yield from _prune_changes(clients, rule, rule.arn(clients.region, clients.account()))
     yield AwsChange(
@@ -160,18 +160,25 @@ def _of(rule: Rule) -> Json:
     return {"EventBusName": rule.bus} if rule.bus else {}
 
 
-# How each service says that a thing does not exist.
-_ABSENT = "ResourceNotFoundException"
-_NO_QUEUE = re.compile("NonExistentQueue|QueueDoesNotExist")
-_NO_TOPIC = "(NotFound"
+# The codes with which services say that a thing does not exist; those of SQS and SNS depend on the
+# protocol.
+_ABSENT = frozenset(
+    {
+        "ResourceNotFoundException",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "QueueDoesNotExist",
+        "NotFound",
+        "NotFoundException",
+    }
+)
 
 
-def _asked(clients: Clients, absent: str, service: str, operation: str, **about: Any) -> Json:
+def _asked(clients: Clients, service: str, operation: str, **about: Any) -> Json:
     """Ask for a thing that may not exist yet: nothing then."""
     try:
         return clients.call(service, operation, **about)
     except AwsError as error:
-        if absent in str(error):
+        if error.code in _ABSENT:
             return {}
         raise
 
@@ -181,7 +188,7 @@ _KEPT = ("Description", "RoleArn", "ScheduleExpression")
 
 
 def _rule_changes(clients: Clients, rule: Rule) -> Iterator[AwsChange]:
-    present = _asked(clients, _ABSENT, "events", "describe_rule", Name=rule.name, **_of(rule))
+    present = _asked(clients, "events", "describe_rule", Name=rule.name, **_of(rule))
     if (
         present
         and present.get("State") == "ENABLED"
@@ -295,7 +302,7 @@ def _targets(clients: Clients, name: str, of: Json) -> list[Json]:
     targets: list[Json] = []
     more: Json = {}
     while True:
-        answer = _asked(clients, _ABSENT, "events", "list_targets_by_rule", Rule=name, **of, **more)
+        answer = _asked(clients, "events", "list_targets_by_rule", Rule=name, **of, **more)
         targets += answer.get("Targets", [])
         if not answer.get("NextToken"):
             return targets
@@ -322,7 +329,7 @@ def _revoke_queue(clients: Clients, rule: Rule, queue: str, arn: str) -> Iterato
     try:
         url, document = _queue_policy(clients, queue)
     except AwsError as error:
-        if _NO_QUEUE.search(str(error)):
+        if error.code in _ABSENT:
             return  # a queue that is gone lets nobody in
         raise
     changed = _without(document, arn)
@@ -365,7 +372,7 @@ def _revoke_topic(clients: Clients, rule: Rule, topic: str, arn: str) -> Iterato
     try:
         document = _topic_policy(clients, topic)
     except AwsError as error:
-        if _NO_TOPIC in str(error):
+        if error.code in _ABSENT:
             return  # a topic that is gone lets nobody in
         raise
     changed = _without(document, arn)
@@ -422,7 +429,7 @@ def _revoke_function(clients: Clients, rule: Rule, function: str, arn: str) -> I
 
 
 def _function_statements(clients: Clients, function: str) -> list[Json]:
-    policy = _asked(clients, _ABSENT, "lambda", "get_policy", FunctionName=function)
+    policy = _asked(clients, "lambda", "get_policy", FunctionName=function)
     return _statements(_json(policy.get("Policy")))
 
 
