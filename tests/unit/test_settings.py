@@ -318,9 +318,10 @@ def test_a_file_of_a_windows_editor_is_read(tmp_path):
     assert file_layer(config, {}).values == {"options": {"region": "eu-west-1"}}
 
 
-def test_a_region_that_was_pasted_with_a_space_is_used():
-    settings, _ = load([Layer("store", {"options": {"region": " eu-west-1 "}})])
-    assert settings.options.region == "eu-west-1"
+def test_a_region_and_a_bus_that_were_pasted_with_a_space_are_used():
+    pasted = {"region": " eu-west-1 ", "event_bus": " shop\n"}
+    settings, _ = load([Layer("store", {"options": pasted})])
+    assert (settings.options.region, settings.options.event_bus) == ("eu-west-1", "shop")
 
 
 def test_a_file_that_never_ends_is_refused():
@@ -401,6 +402,10 @@ def test_a_custom_event_bus_is_a_destination_of_its_own_kind():
         ({"options": {"source": "x" * 257}}, "options.source", "at most 256 characters"),
         ({"options": {"event_bus": "a shop"}}, "options", "no name of an event bus"),
         ({"options": {"event_bus": "x" * 257}}, "options", "no name of an event bus"),
+        ({"options": {"event_bus": "aws.partner/shop.example/1"}}, "options", "its partner only"),
+        ({"options": {"source": " "}}, "options.source", "visible characters"),
+        ({"options": {"source": "shop\n"}}, "options.source", "no line end"),
+        ({"detail_types": {"OrderPlaced": "Order\0"}}, "detail_types", "no line end"),
         ({"options": {"event_bus": "arn:aws:sqs:eu-west-1:123456789012:q"}}, "options", "no ARN"),
         ({"options": {"resources": ["x" * 2049]}}, "options.resources.0", "at most 2048"),
         ({"options": {"event_bus": "shop:event-busv2"}}, "options", "whole ARN"),

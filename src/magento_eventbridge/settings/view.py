@@ -38,7 +38,7 @@ _CUSTOM_BUS_ARN = re.compile(
 
 # EventBridge API reference, PutEventsRequestEntry: EventBusName and Resources.
 _BUS = re.compile(
-    r"(arn:aws[\w-]*:events:[a-z]+-[a-z]+-[\w-]+:[0-9]{12}:event-bus/)?[/.\-_A-Za-z0-9]{1,256}"
+    r"(arn:aws[\w-]*:events:[a-z]+-[a-z]+-[\w-]+:[0-9]{12}:event-bus/)?[.\-_A-Za-z0-9]{1,256}"
 )
 # API reference, PutEvents, EndpointId; each part is a label of the endpoint's host name.
 _LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
@@ -54,6 +54,16 @@ _SCOPES = sorted({event.scope for event in EVENTS})
 _OWN = "declared/"
 _SHORTEST_PRIVACY_SECRET = 16
 _TOGGLES = {event.config_path.removeprefix("aws_eventbridge/events_") for event in EVENTS}
+
+
+def _check_text(text: str) -> None:
+    """Check a text that consumers' rules compare with.
+
+    Raises:
+        ValueError: it is blank, or has characters that nobody sees.
+    """
+    if not text.strip() or not text.isprintable():
+        raise ValueError(f"{text!r} must have visible characters, and no line end or alike")
 
 
 def _known_events(name: str) -> str:
@@ -133,9 +143,15 @@ class OptionsSettings(SettingsGroup):
             raise ValueError("must be the name of an AWS region, as eu-west-1")
         return region
 
+    @field_validator("event_bus")
+    @classmethod
+    def _without_blanks(cls, bus: str | None) -> str | None:
+        return bus and (bus.strip() or None)
+
     @field_validator("source")
     @classmethod
-    def _not_awss(cls, source: str) -> str:
+    def _is_source(cls, source: str) -> str:
+        _check_text(source)
         if source.startswith("aws."):
             raise ValueError("may not begin with 'aws.': that is reserved for AWS")
         return source
@@ -149,8 +165,9 @@ class OptionsSettings(SettingsGroup):
         if "event-busv2" not in bus:
             if not _BUS.fullmatch(bus):
                 raise ValueError(
-                    f"event_bus '{bus}' is no name of an event bus (letters, digits, '/', '.', "
-                    "'-' and '_', at most 256) and no ARN of one"
+                    f"event_bus '{bus}' is no name of an event bus (letters, digits, '.', '-' and "
+                    "'_', at most 256) and no ARN of one; a partner's bus, which has '/' in its "
+                    "name, accepts events from its partner only"
                 )
             return self
         arn = _CUSTOM_BUS_ARN.fullmatch(bus)
@@ -270,6 +287,7 @@ class ViewSettings(SettingsGroup):
                 )
             if not 0 < len(other) <= 128:
                 raise ValueError(f"the other name of {name} must have 1 to 128 characters")
+            _check_text(other)
         return names
 
     def route(self) -> Route:
