@@ -211,6 +211,21 @@ def test_a_file_of_a_newer_version_is_refused_by_its_name(tmp_path):
         archive.keep_audit(1.0, {})
 
 
+def test_a_former_format_has_no_entries_and_a_damaged_file_is_reported(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    archive = written(path, call([pending(7)]))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE blocks")
+    with pytest.raises(LedgerError, match=r"ledger\.sqlite: no such table"):
+        archive.of_order("000000007")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    assert archive.of_order("000000007") == []
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(LedgerError, match=r"ledger\.sqlite: file is not a database"):
+        archive.of_order("000000007")
+
+
 def test_a_ledger_keeps_the_number_by_which_it_is_known(tmp_path):
     archive = written(tmp_path / "ledger.sqlite", call([pending(7)]))
     (number,) = archive.numbers()

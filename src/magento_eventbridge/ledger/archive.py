@@ -176,12 +176,14 @@ class LedgerArchive:
             with closing(sqlite3.connect(uri, uri=True, timeout=5.0)) as connection:
                 ((version,),) = connection.execute("PRAGMA user_version")
                 refuse_newer(version, SCHEMA_VERSION)
-                yield from connection.execute(query, values)
-        except NewerSchemaError as error:
-            raise LedgerError(f"{path}: {error}") from None
-        except sqlite3.Error as error:
-            if "no such table" in str(error):  # it is being created, or has a former format
-                return
+                try:
+                    yield from connection.execute(query, values)
+                except sqlite3.OperationalError as error:
+                    # A file that is being created, or that has a former format, lacks tables.
+                    is_older = version < SCHEMA_VERSION
+                    if not (is_older and error.sqlite_errorcode == sqlite3.SQLITE_ERROR):
+                        raise
+        except (NewerSchemaError, sqlite3.Error) as error:
             raise LedgerError(f"{path}: {error}") from None
 
 
