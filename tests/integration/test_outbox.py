@@ -439,6 +439,50 @@ async def test_rows_with_the_ids_of_former_claims_are_not_touched(
     assert (await queue.depth()).captures == 5
 
 
+async def test_rows_that_come_back_with_claims_that_were_settled_are_handed_out_again(
+    outbox: Outbox,
+) -> None:
+    """A restored backup has them, and a server that had not yet received the last statements."""
+    outbox.put(recorded.orders(3))
+    queue = OutboxQueue(outbox.options, HASTY)
+    claims = await queue.claim(3)
+    backup = outbox.ask("SELECT id, store_id, body, claimed_by FROM {outbox} ORDER BY id")
+    await queue.ack(claims[:2])
+    with outbox.server.connect() as connection:
+        connection.cursor().executemany(
+            f"INSERT INTO {outbox.table} (id, store_id, body, claimed_by) VALUES (%s, %s, %s, %s)",
+            backup[:2],
+        )
+        connection.commit()
+    async with asyncio.timeout(PATIENCE):
+        while not (again := await queue.claim(10)):
+            await asyncio.sleep(0.05)
+    assert [claim.body for claim in again] == [claim.body for claim in claims[:2]]
+    await queue.ack(claims[2:])
+    await queue.ack(again)
+    assert (await queue.depth()).captures == 0
+    await queue.close()
+
+
+@pytest.mark.parametrize("odd", ["", "%", "v"])
+async def test_an_odd_name_of_a_claim_releases_no_other_claims(outbox: Outbox, odd: str) -> None:
+    """As if a person had written it there."""
+    outbox.put(recorded.orders(3))
+    queue, other = OutboxQueue(outbox.options, HASTY), OutboxQueue(outbox.options, HASTY)
+    claims = await queue.claim(2)
+    outbox.ask(f"UPDATE {{outbox}} SET claimed_by = '{odd}' WHERE claimed_by IS NULL")
+    async with asyncio.timeout(PATIENCE):
+        while not (found := await other.claim(10)):
+            await asyncio.sleep(0.05)
+    assert len(found) == 1
+    assert await other.claim(10) == []
+    await queue.ack(claims)
+    await other.ack(found)
+    assert (await queue.depth()).captures == 0
+    await queue.close()
+    await other.close()
+
+
 async def test_claims_of_a_former_version_are_released(outbox: Outbox) -> None:
     outbox.put(recorded.orders(2))
     outbox.ask("UPDATE {outbox} SET claimed_by = 'shop-12-0a1b2c3d' WHERE id = 1")
@@ -478,6 +522,25 @@ async def test_a_locked_capture_is_not_overtaken_by_a_newer_one_of_its_subject(
         assert await queue.claim(10) == []
         session.rollback()
     assert [claim.body for claim in await queue.claim(10)] == [order[1], later[1]]
+
+
+async def test_a_locked_table_is_reported_soon_and_no_statement_keeps_waiting(
+    outbox: Outbox,
+) -> None:
+    """A backup may lock tables for hours: each statement that was given up would wait as long."""
+    outbox.put(recorded.orders(1))
+    queue = OutboxQueue(replace(outbox.options, lock_wait_seconds=1))
+    with outbox.server.connect() as backup, backup.cursor() as cursor:
+        cursor.execute(f"LOCK TABLES {outbox.table} READ")
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(QueueError, match="Lock wait timeout"):
+                await queue.claim(10)
+        cursor.execute(
+            "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE '%lock%'"
+        )
+        assert cursor.fetchall() == ((0,),)
+    assert len(await queue.claim(10)) == 1
+    await queue.close()
 
 
 async def test_captures_come_in_the_order_of_the_commits(

@@ -69,7 +69,8 @@ class DatabaseOptions:
         connect_seconds: how long to wait for a connection.
         silence_seconds: a server that is silent for longer counts as unavailable; the server closes
             a connection that was idle for twice as long.
-        lock_wait_seconds: how long a statement waits for a row that another session has locked.
+        lock_wait_seconds: how long a statement waits for a row or a table that another session has
+            locked.
     """
 
     host: str = "127.0.0.1"
@@ -323,6 +324,7 @@ def _session(options: DatabaseOptions) -> tuple[str, ...]:
     return (
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         f"SET SESSION innodb_lock_wait_timeout = {options.lock_wait_seconds}",
+        f"SET SESSION lock_wait_timeout = {options.lock_wait_seconds}",
         f"SET SESSION wait_timeout = {2 * options.silence_seconds}",
         "SET SESSION time_zone = '+00:00'",
     )

@@ -152,8 +152,8 @@ class MysqlQueue:
         except QueueError:
             self._forget_search()  # what this claim saw may wait again
             raise
-        self._unfinished.clear()
         self._claimed.update(_handle(claim) for claim in claims)
+        self._unfinished.clear()
         if self._renewing is None:
             self._renewing = asyncio.create_task(self._keep_renewing(), name="lease")
         if claims:
@@ -231,7 +231,7 @@ class MysqlQueue:
 
         def work(cursor: Cursor) -> None:
             with transaction(cursor):
-                self._give_back_all(cursor, f"{self.bridge}/%")
+                self._give_back_all(cursor, self.bridge)
 
         await self._connection.run(work)
         self._claimed.clear()
@@ -283,7 +283,7 @@ class MysqlQueue:
         def work(cursor: Cursor) -> None:
             with transaction(cursor):
                 if self._claimed or self._unfinished:
-                    self._give_back_all(cursor, f"{self.bridge}/%")
+                    self._give_back_all(cursor, self.bridge)
                 self._statements.run(cursor, "give_up_lease", bridge=self.bridge)
 
         try:
@@ -384,13 +384,44 @@ class MysqlQueue:
                 self._window.searched(left=None, last=(next_id or 1) - 1, is_all=True)
         return bool(is_waiting)
 
-    def _give_back_all(self, cursor: Cursor, pattern: str) -> int:
-        """Return all rows whose claim's name matches to the queue; return how many there were."""
-        rows = self._statements.rows(cursor, "claimed_by", {"claim": pattern})
-        ids = [number for (number,) in rows]
-        self._statements.run(cursor, "give_back", ids=ids, claim=pattern, delay=0.0)
+    def _give_back_all(self, cursor: Cursor, name: str) -> int:
+        """Return all rows of a claim, or of a bridge, to the queue; return how many there were."""
+        handles = self._claims_in_table(cursor, name)
+        self._give_back(cursor, handles)
+        return len(handles)
+
+    def _claims_in_table(self, cursor: Cursor, name: str) -> list[Handle]:
+        """Read the rows of a claim, or of a bridge."""
+        rows = self._statements.rows(cursor, "claimed_by", {"claim": f"{name}%"})
+        handles = (Handle(number, claim) for number, claim in rows)
+        # A pattern also matches longer names, and anything if the name is empty.
+        return [handle for handle in handles if name in {handle.claim, handle.claim.split("/")[0]}]
+
+    def _give_back(self, cursor: Cursor, handles: Iterable[Handle]) -> None:
+        for name, ids in _by_claim(handles):
+            self._statements.run(cursor, "give_back", ids=ids, claim=name, delay=0.0)
         self._window.search_everything()
-        return len(ids)
+
+    def _give_back_unknown(self, cursor: Cursor) -> None:
+        """Return rows to the queue that bear our name although they were settled.
+
+        A backup that was restored contains them, and so does a server that took over from another
+        before it had our last statements. Nobody else releases them while this bridge is alive.
+        """
+        with transaction(cursor):
+            unknown = [
+                handle
+                for handle in self._claims_in_table(cursor, self.bridge)
+                if handle not in self._claimed and handle.claim not in self._unfinished
+            ]
+            self._give_back(cursor, unknown)
+        if unknown:
+            log.warning(
+                "%d captures in the queue '%s' bear claims that this bridge has settled, as in a "
+                "restored backup or after a failover of the database. They are handed out again.",
+                len(unknown),
+                self.name,
+            )
 
     # Leases
 
@@ -458,6 +489,8 @@ class MysqlQueue:
             rows = self._statements.rows(cursor, "claimants")
             claimants = {name for (name,) in rows} - {self.bridge}
             self._orphaned = claimants - leases.keys()
+            if self._has_lease and not self._is_lost:
+                self._give_back_unknown(cursor)
             seconds = time.monotonic() - now
             self._searches_orphans_at = now + max(self._timing.orphans_seconds, 50 * seconds)
         leases |= dict.fromkeys(self._orphaned - leases.keys())
@@ -472,7 +505,7 @@ class MysqlQueue:
             rows = self._statements.rows(cursor, "lock_lease", {"bridge": name})
             if (rows[0][0] if rows else None) != lease:
                 return
-            count = self._give_back_all(cursor, f"{name}%")
+            count = self._give_back_all(cursor, name)
             if count:
                 self._statements.run(cursor, "end_lease", bridge=name)
         self._peers.released(name)

@@ -59,12 +59,8 @@ SET claimed_by = %(claim)s, attempts = attempts + 1
 WHERE id IN %(numbers)s AND claimed_by IS NULL;
 
 -- name: claimed_by
--- What was claimed under a name, or under all names of a pattern.
-SELECT id FROM {captures} WHERE claimed_by LIKE %(claim)s;
-
--- name: has_claims
--- Has a bridge claims?
-SELECT EXISTS (SELECT 1 FROM {captures} WHERE claimed_by LIKE %(claim)s);
+-- What was claimed under the names of a pattern.
+SELECT id, claimed_by FROM {captures} WHERE claimed_by LIKE %(claim)s;
 
 -- name: claimants
 -- The bridges that have claims, with a lease or without.
