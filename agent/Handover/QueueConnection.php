@@ -9,6 +9,7 @@ use Magento\Framework\Amqp\ConfigPool;
 use Magento\Framework\Amqp\Connection\Factory;
 use Magento\Framework\Amqp\Connection\FactoryOptions;
 use Magento\Framework\App\ResourceConnection;
+use Magento\Framework\Exception\LocalizedException;
 use Magento\Framework\MessageQueue\ConnectionTypeResolver;
 use Magento\Framework\MessageQueue\MessageEncoder;
 use Magento\Framework\MessageQueue\Publisher\ConfigInterface;
@@ -27,6 +28,9 @@ use PhpAmqpLib\Message\AMQPMessage;
  * It publishes them to a broker over a connection of its own, and waits for the broker's confirmation: an error closes the
  * channel that it happened on, which Magento's publishers and consumers share, and when a process ends whose connection
  * was lost, Magento's own class fails.
+ *
+ * A broker confirms also what it drops because an exchange leads to no queue. So the messages go to the queue itself, by
+ * the exchange without a name.
  */
 class QueueConnection
 {
@@ -35,8 +39,12 @@ class QueueConnection
      */
     public const TOPIC = 'aws.eventbridge.events.send';
 
+    /**
+     * The connection's name and its type. env.php may name other brokers, which the bridge does not read.
+     */
     private const BROKER = 'amqp';
     private const DATABASE = 'db';
+    private const TO_QUEUE = '';
 
     /**
      * A message and its place in the queue, as Magento's publisher writes them; neither, if there is no such queue.
@@ -135,11 +143,11 @@ class QueueConnection
     }
 
     /**
-     * Returns whether the queue is in RabbitMQ.
+     * Returns whether the queue is in the RabbitMQ that the bridge reads.
      */
     public function isBroker(): bool
     {
-        return $this->type() === self::BROKER;
+        return $this->type() === self::BROKER && $this->name() === self::BROKER;
     }
 
     /**
@@ -197,7 +205,7 @@ class QueueConnection
             $channel = $this->openQueue();
             $this->refused = 0;
             foreach ($batch as $id => $body) {
-                $channel->basic_publish($this->message($id, $body), $this->publisher()->getExchange(), self::TOPIC);
+                $channel->basic_publish($this->message($id, $body), self::TO_QUEUE, self::TOPIC);
             }
             $channel->wait_for_pending_acks(self::ANSWER_SECONDS);
             if ($this->refused > 0) {
@@ -288,7 +296,7 @@ class QueueConnection
      */
     private function connect()
     {
-        $config = $this->brokers->get($this->publisher()->getName());
+        $config = $this->brokers->get(self::BROKER);
         $options = new FactoryOptions();
         $options->setHost((string)$config->getValue(Config::HOST));
         $options->setPort((string)$config->getValue(Config::PORT));
@@ -329,24 +337,25 @@ class QueueConnection
     }
 
     /**
-     * Returns the type of the connection; null if Magento does not know its name.
+     * Returns the type of the connection; null if there is none, or Magento does not know its name.
      */
     private function type(): ?string
     {
         try {
-            return $this->types->getConnectionType($this->publisher()->getName());
+            return $this->types->getConnectionType($this->name());
+        } catch (LocalizedException $exception) {
+            // The shop has disabled the publisher.
+            return null;
         } catch (\LogicException $exception) {
             return null;
         }
     }
 
     /**
-     * Returns the connection that publishers of the topic use, with its name and its exchange.
-     *
-     * @return \Magento\Framework\MessageQueue\Publisher\Config\PublisherConnectionInterface
+     * Returns the name of the connection that publishers of the topic use.
      */
-    private function publisher()
+    private function name(): string
     {
-        return $this->publishers->getPublisher(self::TOPIC)->getConnection();
+        return $this->publishers->getPublisher(self::TOPIC)->getConnection()->getName();
     }
 }

@@ -177,15 +177,6 @@ def test_computed_keys_are_reported_when_a_value_must_be_decrypted():
         keys.reveal("0:3:YWJj")
 
 
-def test_a_broker_of_another_name_is_found():
-    env = deployment(queue={"connections": {"second": {"host": "mq2", "user": "u"}}})
-    found = amqp_of(env, "second")
-    assert found
-    assert (found.host, found.port, found.user) == ("mq2", 5672, "u")
-    assert amqp_of(env) is None
-    assert amqp_of(env, "third") is None
-
-
 @pytest.mark.parametrize(("value", "verify"), [(False, False), ("0", False), (1, True), ([], True)])
 def test_whether_the_brokers_certificate_is_checked(value, verify):
     given = {"host": "mq", "ssl": "true", "ssl_options": {"verify_peer": value, "capath": "/cas"}}
@@ -205,7 +196,7 @@ def test_whether_the_brokers_certificate_is_checked(value, verify):
         ({"stomp": {"host": "artemis"}, "default_connection": "amqp"}, None),
         ({"default_connection": "db", "amqp": {"host": "mq"}}, None),
         ({"default_connection": "stomp"}, "stomp"),
-        ({"default_connection": "mine", "connections": {"mine": {"host": "mq"}}}, None),
+        ({"default_connection": "mine", "connections": {"mine": {"host": "mq"}}}, "mine"),
         ({"default_connection": "sqs"}, "sqs"),
     ],
 )

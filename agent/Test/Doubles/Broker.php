@@ -62,6 +62,11 @@ class Broker
     public $hasQueue = true;
 
     /**
+     * @var bool whether Magento's exchange leads to the queue
+     */
+    public $isBound = true;
+
+    /**
      * The channel that Magento's publishers and consumers share: the agent does not open it.
      *
      * @var Channel|null

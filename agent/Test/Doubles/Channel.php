@@ -125,6 +125,10 @@ class Channel
             $this->pending[++$this->counted] = true;
             $this->countedByBroker++;
         }
+        if ($exchange !== '' && !$this->broker->isBound) {
+            // As RabbitMQ does: it confirms the message, and drops it.
+            return;
+        }
         $this->broker->published[] = [$topic, $message->body, $exchange, $message->properties];
     }
 

@@ -13,6 +13,7 @@ use Magento\Framework\DataObject;
 use Magento\Framework\Event;
 use Magento\Framework\Event\Config\Data;
 use Magento\Framework\Event\Observer;
+use Magento\Framework\Exception\LocalizedException;
 use Magento\Framework\HTTP\Header;
 use Magento\Framework\MessageQueue\ConnectionTypeResolver;
 use Magento\Framework\MessageQueue\MessageEncoder;
@@ -229,6 +230,9 @@ class Shop
 
             public function getPublisher($topic)
             {
+                if ($this->connection === 'disabled') {
+                    throw new LocalizedException("Publisher '$topic' is not declared.");
+                }
                 return new DataObject(
                     ['connection' => new DataObject(['name' => $this->connection, 'exchange' => 'magento'])]
                 );

@@ -592,7 +592,8 @@ namespace Magento\Framework\MessageQueue {
             if ($connectionName === 'unknown') {
                 throw new \LogicException('Unknown connection name ' . $connectionName);
             }
-            return $connectionName;
+            // Each other name that env.php has under queue/connections.
+            return in_array($connectionName, ['db', 'amqp', 'stomp'], true) ? $connectionName : 'amqp';
         }
     }
 }

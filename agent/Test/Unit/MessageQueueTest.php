@@ -253,15 +253,24 @@ class MessageQueueTest extends TestCase
         self::assertSame(['a'], array_column($this->shop->database->written(), 'event'));
     }
 
-    public function testAMessageIsTheOneThatMagentosPublisherWouldSend(): void
+    public function testAMessageIsEncodedAsMagentosPublisherDoesAndGoesToTheQueueItself(): void
     {
         $this->shopWithQueueOf('amqp');
         $this->add('a');
 
         list($topic, $body, $exchange, $properties) = $this->broker->published[0];
         $capture = json_decode(json_decode($body), true);
-        self::assertSame([self::QUEUE, 'magento', true], [$topic, $exchange, $capture['queued']]);
+        self::assertSame([self::QUEUE, '', true], [$topic, $exchange, $capture['queued']]);
         self::assertSame(['delivery_mode' => 2, 'message_id' => $capture['id']], $properties);
+    }
+
+    public function testAQueueThatMagentosExchangeDoesNotLeadToGetsEachMessage(): void
+    {
+        $this->shopWithQueueOf('amqp');
+        $this->broker->isBound = false;
+        $this->add('a');
+
+        self::assertSame(['a'], $this->published());
     }
 
     public function testAProcessMayHandOverToABrokerManyTimes(): void
@@ -307,6 +316,8 @@ class MessageQueueTest extends TestCase
     /**
      * @testWith ["stomp"]
      *           ["unknown"]
+     *           ["another RabbitMQ"]
+     *           ["disabled"]
      */
     public function testAQueueOfAnotherKindIsNotUsedAndThatIsNoFailure(string $connection): void
     {

@@ -109,18 +109,15 @@ def database_of(deployment: Deployment, said: Collection[str] = ()) -> Database:
     )
 
 
-def amqp_of(deployment: Deployment, connection: str = "amqp") -> Amqp | None:
-    """Read the connection to a broker by its name; None when the store has none of that name.
-
-    Magento keeps its own broker under `queue/amqp`, others under `queue/connections`.
+def amqp_of(deployment: Deployment) -> Amqp | None:
+    """Read the connection to the store's broker, `queue/amqp`; None when it has none.
 
     Raises:
         ConnectionSettingsError: it is there, and cannot be used.
         PhpFileError: something of it is computed.
     """
-    place = ("queue", "amqp") if connection == "amqp" else ("queue", "connections", connection)
-    at = "/".join(place)
-    given = section(deployment.env, *place)
+    at = "queue/amqp"
+    given = section(deployment.env, "queue", "amqp")
     host = _text(given, "host", at)
     if not host:
         return None
@@ -139,14 +136,13 @@ def amqp_of(deployment: Deployment, connection: str = "amqp") -> Amqp | None:
 def queue_connection_not_read(deployment: Deployment) -> str | None:
     """Return the name of the connection of the store's message queue, if the bridge cannot read it.
 
-    The bridge reads queues in the database and in RabbitMQ. `stomp` is ActiveMQ Artemis. Magento
-    chooses in this order: `queue/default_connection`, `queue/stomp`, `queue/amqp`, the database.
+    The bridge reads queues in the database and in the RabbitMQ of `queue/amqp`. `stomp` is ActiveMQ
+    Artemis; other names stand for brokers under `queue/connections`. Magento chooses in this order:
+    `queue/default_connection`, `queue/stomp`, `queue/amqp`, the database.
     """
     given = section(deployment.env, "queue")
     name = given.get("default_connection") or ("stomp" if given.get("stomp") else "db")
-    if name in {"db", "amqp"} or name in section(given, "connections"):
-        return None
-    return str(name)
+    return None if name in {"db", "amqp"} else str(name)
 
 
 def crypt_keys_of(deployment: Deployment) -> CryptKeys:
