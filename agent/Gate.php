@@ -5,17 +5,21 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent;
 
 use Magento\Framework\App\Config\ScopeConfigInterface;
+use Magento\Framework\DB\Adapter\AdapterInterface;
 use Magento\Framework\Event\Observer;
 use Magento\Framework\Event\ObserverInterface;
 use Magento\Framework\ObjectManagerInterface;
+use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Watcher\Watchers;
 
 /**
- * Observes all events of etc/events.xml, and passes on calls of plugins, while an event is switched on.
+ * Observes all events of etc/events.xml, passes on calls of plugins while an event is switched on, and reports commits
+ * and rollbacks to the buffer that holds captures.
  *
- * It creates the part of the agent that handles the call. Plugins depend on this class alone, and it is the observer
- * itself: with everything off, nothing else of the agent is loaded. A failure, also one of creating the part, is logged,
- * and the shop goes on.
+ * It creates the part of the agent that handles the call. Plugins depend on this class alone, it is the observer itself
+ * and the plugin of database connections: with everything off, a request loads no other class of the agent. Magento
+ * creates it with its first transaction or event, so that it depends on the object manager alone. A failure, also one of
+ * creating the part, is logged, and the shop goes on.
  */
 class Gate implements ObserverInterface
 {
@@ -32,9 +36,16 @@ class Gate implements ObserverInterface
     private $objects;
 
     /**
-     * @var ScopeConfigInterface
+     * @var ScopeConfigInterface|null
      */
     private $config;
+
+    /**
+     * The buffer connects itself when there is something to capture.
+     *
+     * @var TransactionBuffer|null
+     */
+    private $buffer;
 
     /**
      * @var float
@@ -43,12 +54,10 @@ class Gate implements ObserverInterface
 
     /**
      * @param ObjectManagerInterface $objects
-     * @param ScopeConfigInterface $config
      */
-    public function __construct(ObjectManagerInterface $objects, ScopeConfigInterface $config)
+    public function __construct(ObjectManagerInterface $objects)
     {
         $this->objects = $objects;
-        $this->config = $config;
     }
 
     /**
@@ -91,6 +100,69 @@ class Gate implements ObserverInterface
     }
 
     /**
+     * Connects the buffer that holds the captures.
+     */
+    public function connect(TransactionBuffer $buffer): void
+    {
+        $this->buffer = $buffer;
+    }
+
+    public function beforeCommit(AdapterInterface $connection): void
+    {
+        if ($this->buffer !== null && !$this->buffer->isEmpty() && $connection->getTransactionLevel() === 1) {
+            $this->buffer->beforeCommit($connection);
+        }
+    }
+
+    /**
+     * After the commit, sends what waited for it.
+     *
+     * @param AdapterInterface $connection
+     * @param AdapterInterface $result
+     * @return AdapterInterface
+     */
+    public function afterCommit(AdapterInterface $connection, $result)
+    {
+        if ($this->buffer !== null && !$this->buffer->isEmpty() && $connection->getTransactionLevel() === 0) {
+            $this->buffer->afterCommit($connection);
+        }
+
+        return $result;
+    }
+
+    /**
+     * Magento never commits a transaction if an inner one was rolled back. Without an open transaction, there was a commit:
+     * another plugin failed after it, and whoever saved tries to roll back.
+     */
+    public function beforeRollBack(AdapterInterface $connection): void
+    {
+        if ($this->buffer === null || $this->buffer->isEmpty()) {
+            return;
+        }
+        if ($connection->getTransactionLevel() === 0) {
+            $this->buffer->afterCommit($connection);
+        } else {
+            $this->buffer->forget($connection);
+        }
+    }
+
+    /**
+     * After the rollback, sends what another connection has committed.
+     *
+     * @param AdapterInterface $connection
+     * @param AdapterInterface $result
+     * @return AdapterInterface
+     */
+    public function afterRollBack(AdapterInterface $connection, $result)
+    {
+        if ($this->buffer !== null && !$this->buffer->isEmpty() && $connection->getTransactionLevel() === 0) {
+            $this->buffer->afterRollBack($connection);
+        }
+
+        return $result;
+    }
+
+    /**
      * Returns whether an event may be on. That none is on is remembered for a second.
      */
     private function isOpen(): bool
@@ -99,6 +171,7 @@ class Gate implements ObserverInterface
         if ($now < $this->closedUntil) {
             return false;
         }
+        $this->config = $this->config ?? $this->objects->get(ScopeConfigInterface::class);
         // Null, if the list is missing: then the parts look at the settings themselves.
         if ($this->config->getValue(self::SWITCHED_ON) !== '') {
             return true;

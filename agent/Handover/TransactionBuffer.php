@@ -10,7 +10,7 @@ use Magento\Framework\Model\AbstractModel;
 use Magento\Framework\Model\CallbackPool;
 use MagentoEventBridge\Agent\Capture\Capture;
 use MagentoEventBridge\Agent\Fence;
-use MagentoEventBridge\Agent\Plugin\HandOverAtCommit;
+use MagentoEventBridge\Agent\Gate;
 use MagentoEventBridge\Agent\ResettableInterface;
 use MagentoEventBridge\Agent\State\ObjectState;
 
@@ -65,12 +65,12 @@ class TransactionBuffer implements ResettableInterface
         ResourceConnection $resource,
         Transports $transports,
         Fence $fence,
-        HandOverAtCommit $transactionEnds
+        Gate $gate
     ) {
         $this->resource = $resource;
         $this->transports = $transports;
         $this->fence = $fence;
-        $transactionEnds->connect($this);
+        $gate->connect($this);
     }
 
     /**

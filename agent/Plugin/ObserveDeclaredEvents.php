@@ -15,7 +15,7 @@ use MagentoEventBridge\Agent\Observer\CaptureDeclaredEvent;
  */
 class ObserveDeclaredEvents
 {
-    private const OBSERVER = 'magento_eventbridge_declared';
+    private const OBSERVER = 'eventbridge_declared';
 
     /**
      * @var Declarations

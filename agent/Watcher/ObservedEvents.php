@@ -16,7 +16,7 @@ class ObservedEvents
 {
     public const AFTER_OTHERS = ['controller_front_send_response_before', 'sales_quote_save_after'];
 
-    private const OBSERVER = 'magento_eventbridge_agent';
+    private const OBSERVER = 'eventbridge';
 
     /**
      * @var Data

@@ -90,7 +90,7 @@ def test_each_event_has_a_setting_in_the_admin_that_is_off_by_default(event) -> 
         f".//section[@id='{section}']/group[@id='{group}']/field[@id='{field}']"
     )
     assert len(list(fields)) == 1
-    assert wiring("config.xml").findtext(f"default/{section}/{group}/{field}") == "0"
+    assert wiring("config.xml").find(f"default/{section}/{group}/{field}") is None
 
 
 def test_the_agent_writes_no_secret() -> None:

@@ -49,6 +49,9 @@ class Meter
     {
         if (self::$clock !== null) {
             self::account(self::now());
+            // The shop's code has taken the caches of the processor: what the meter itself runs is brought back first.
+            self::$labels[] = null;
+            self::leave();
             self::$labels[] = $label;
             self::$calls[(string)$label] = (self::$calls[(string)$label] ?? 0) + 1;
             self::$since = self::now();

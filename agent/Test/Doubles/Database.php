@@ -6,7 +6,7 @@ namespace MagentoEventBridge\Agent\Test\Doubles;
 
 use Magento\Framework\DB\Adapter\AdapterInterface;
 use Magento\Framework\Model\CallbackPool;
-use MagentoEventBridge\Agent\Plugin\HandOverAtCommit;
+use MagentoEventBridge\Agent\Gate;
 
 /**
  * A database of one transaction at a time: what is written in it is gone if it is rolled back.
@@ -14,7 +14,7 @@ use MagentoEventBridge\Agent\Plugin\HandOverAtCommit;
 class Database extends \Zend_Db_Adapter_Abstract implements AdapterInterface
 {
     /**
-     * @var HandOverAtCommit
+     * @var Gate
      */
     public $plugin;
 

@@ -6,6 +6,7 @@ namespace MagentoEventBridge\Agent\Test\Doubles;
 
 use Magento\Framework\Amqp\ConfigPool;
 use Magento\Framework\Amqp\Connection\Factory;
+use Magento\Framework\App\Config\ScopeConfigInterface;
 use Magento\Framework\App\ProductMetadataInterface;
 use Magento\Framework\App\ResourceConnection;
 use Magento\Framework\App\State;
@@ -42,7 +43,6 @@ use MagentoEventBridge\Agent\Handover\TransactionBuffer;
 use MagentoEventBridge\Agent\Handover\Transports;
 use MagentoEventBridge\Agent\State\ObjectStates;
 use MagentoEventBridge\Agent\State\StoredRow;
-use MagentoEventBridge\Agent\Plugin\HandOverAtCommit;
 use MagentoEventBridge\Agent\Snapshot\SnapshotInterface;
 use MagentoEventBridge\Agent\Watcher\StoredEntity;
 use MagentoEventBridge\Agent\Watcher\CaptureRecorder;
@@ -173,6 +173,7 @@ class Shop
         $this->state = new State();
         $this->log = new Log();
         $this->objects = new Objects();
+        $this->objects->objects[ScopeConfigInterface::class] = $this->settings;
         $this->observers = new Data();
         $this->fence = new Fence($this->log);
         $this->encoder = new CaptureEncoder($this->fence);
@@ -200,7 +201,7 @@ class Shop
      */
     public function handOverBy(array $otherTransports): void
     {
-        $this->database->plugin = new HandOverAtCommit();
+        $this->database->plugin = new Gate($this->objects);
         $this->buffer = new TransactionBuffer(
             $this->resource,
             new Transports(
@@ -328,7 +329,7 @@ class Shop
         $always = [Fence::class => $this->fence, ExecutionContext::class => $this->execution];
         $this->objects->objects = $parts + $always + $this->objects->objects;
 
-        return new Gate($this->objects, $this->settings);
+        return new Gate($this->objects);
     }
 
     /**

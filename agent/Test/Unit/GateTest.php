@@ -8,9 +8,9 @@ use Magento\Config\App\Config\Type\System\Reader;
 use Magento\Framework\App\Config\ScopeConfigInterface;
 use Magento\Framework\Event;
 use Magento\Framework\Event\Observer;
+use Magento\Framework\ObjectManagerInterface;
 use MagentoEventBridge\Agent\Fence;
 use MagentoEventBridge\Agent\Gate;
-use MagentoEventBridge\Agent\Plugin\HandOverAtCommit;
 use MagentoEventBridge\Agent\Plugin\ListSwitchedOnEvents;
 use MagentoEventBridge\Agent\Test\Doubles\Shop;
 use MagentoEventBridge\Agent\Test\Doubles\Wiring;
@@ -36,7 +36,7 @@ class GateTest extends TestCase
         $gate = $this->shop->gateTo(['part' => new \stdClass()]);
 
         self::assertSame(0, $this->calls($gate));
-        self::assertSame([], $this->shop->objects->asked);
+        self::assertSame([ScopeConfigInterface::class], $this->shop->objects->asked);
     }
 
     /**
@@ -77,11 +77,9 @@ class GateTest extends TestCase
 
     public function testAConfigurationThatCannotBeReadCostsNothingButALogLine(): void
     {
-        $objects = $this->shop->objects;
-        $this->shop->gateTo([]);
         $config = $this->createStub(ScopeConfigInterface::class);
         $config->method('getValue')->willThrowException(new \RuntimeException('no configuration'));
-        $gate = new Gate($objects, $config);
+        $gate = $this->shop->gateTo([ScopeConfigInterface::class => $config]);
         $gate->execute(new Observer(['event' => new Event('sales_order_save_after', [])]));
 
         self::assertSame(0, $this->calls($gate));
@@ -99,13 +97,16 @@ class GateTest extends TestCase
     }
 
     /**
-     * What Magento creates in each request must load nothing else of the agent.
+     * What Magento creates in each request must load nothing else of the agent: it creates the plugin of database
+     * connections with the first transaction, before the configuration may be read.
      */
-    public function testTheGateDependsOnNothingOfTheAgentAndPluginsOnTheGateAlone(): void
+    public function testTheGateDependsOnTheObjectManagerAloneAndPluginsOfTheAgentOnTheGateAlone(): void
     {
+        $parameters = (new \ReflectionClass(Gate::class))->getConstructor()->getParameters();
+        self::assertCount(1, $parameters);
+        self::assertSame(ObjectManagerInterface::class, $parameters[0]->getType()->getName());
         $plugins = array_map('strval', Wiring::xml('di.xml')->xpath('//plugin/@type'));
-        self::assertContains(HandOverAtCommit::class, $plugins);
-        foreach (array_unique(array_merge([Gate::class], $plugins)) as $class) {
+        foreach (array_unique($plugins) as $class) {
             $constructor = (new \ReflectionClass($class))->getConstructor();
             foreach ($constructor === null ? [] : $constructor->getParameters() as $parameter) {
                 $type = $parameter->getType()->getName();
