@@ -16,6 +16,7 @@ from magento_eventbridge.aws.credentials import (
     CredentialsFinder,
     CredentialsTiming,
 )
+from magento_eventbridge.aws.credentials_lookup import in_one_sentence
 from magento_eventbridge.delivery.routing import CredentialsSource
 from tests.support.instance import instance_metadata
 
@@ -277,6 +278,24 @@ PROVIDERS = {
         {},
         "no luck",
     ),
+    "a process that prints a list": (
+        "[default]\ncredential_process = /bin/echo []\n",
+        {},
+        "not what AWS documents (AttributeError",
+    ),
+    "a process that prints a number as the key": (
+        "[default]\ncredential_process = /bin/echo "
+        """'{"Version":1,"AccessKeyId":"A","SecretAccessKey":5}'\n""",
+        {},
+        "the secret key found by custom-process is not a text",
+    ),
+    "a process that prints expired credentials": (
+        "[default]\ncredential_process = /bin/echo '{"
+        """"Version":1,"AccessKeyId":"A","SecretAccessKey":"s","Expiration":"2001-01-01T00:00:00Z"}'\n""",
+        {},
+        "cannot be loaded: Credentials were refreshed, but the refreshed credentials are still "
+        "expired",
+    ),
     "a process of another version": (
         "[default]\ncredential_process = /bin/echo '{\"Version\":9}'\n",
         {},
@@ -348,6 +367,10 @@ async def test_whatever_a_provider_raises_is_one_sentence(
     assert words in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert not any(record.exc_info for record in caplog.records if record.levelno > logging.INFO)
+
+
+def test_a_code_that_nobody_can_type_is_explained() -> None:
+    assert "nobody can type one here" in in_one_sentence(EOFError())
 
 
 async def test_a_provider_that_hangs_is_not_waited_for_without_end(

@@ -14,7 +14,7 @@ from botocore.credentials import (
     EnvProvider,
     InstanceMetadataProvider,
 )
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.utils import InstanceMetadataFetcher
 
 from magento_eventbridge.aws.credentials import CredentialsError
@@ -29,6 +29,11 @@ _STS = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts":
 _ROLE_SESSION = "magento-eventbridge"
 _NO_ROLE = "credentials of type 'ec2', but this machine's metadata service has no instance role"
 _LONGEST_REASON = 300
+
+# The text of these says enough; botocore raises a RuntimeError for credentials that have expired.
+_EXPLAINED = (BotoCoreError, ClientError, CredentialsError, ValueError, RuntimeError)
+# botocore reads answers without a check.
+_OF_CONTENT = (LookupError, AttributeError, TypeError)
 
 _FIELDS = ("access_key", "secret_key", "token")
 # The names of the fields where each of botocore's methods reads them.
@@ -86,7 +91,9 @@ def check_characters(values: "ReadOnlyCredentials", method: str) -> None:
         f"the {field.replace('_', ' ')} found by {method}" for field in _FIELDS
     )
     for field, name in zip(_FIELDS, names, strict=True):
-        value = str(getattr(values, field) or "")
+        value = getattr(values, field) or ""
+        if not isinstance(value, str):
+            raise CredentialsError(f"{name or field} is not a text")
         for position, character in enumerate(value):
             if not "!" <= character <= "~":
                 kind = _kind_of(character)
@@ -100,10 +107,15 @@ def in_one_sentence(error: Exception) -> str:
         return "the credentials provider's answer is not JSON"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    text = " ".join(str(error).split())[:_LONGEST_REASON]
-    if isinstance(error, (BotoCoreError, CredentialsError, ValueError)) and text:
+    if isinstance(error, EOFError):
+        return "it asks for a code, as of an MFA device, and nobody can type one here"
+    text = " ".join(str(error).split())[:_LONGEST_REASON].rstrip(": ")
+    if isinstance(error, _EXPLAINED) and text:
         return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if isinstance(error, _OF_CONTENT):
+        return f"what it answers, or keeps in a file, is not what AWS documents ({reason})"
+    return reason
 
 
 def _kind_of(character: str) -> str:
