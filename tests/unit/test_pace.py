@@ -23,9 +23,10 @@ class Simulation:
     in_flight: int = 0
     calls: list[tuple[float, bool]] = field(default_factory=list)  # answered at, accepted
     most_in_flight: int = 0
+    pending: list[tuple[float, float, int, bool]] = field(default_factory=list)
 
     def run(self, until: float) -> None:
-        pending: list[tuple[float, float, int, bool]] = []
+        pending = self.pending
         while self.now < until:
             while self.in_flight < self.pace.calls and self.pace.wait(self.now) <= 0:
                 self.pace.spend(self.now)
@@ -165,8 +166,11 @@ def test_calls_that_only_wait_elsewhere_are_not_made_more():
     assert pace.calls == calls
 
 
-def test_the_shortest_latency_is_forgotten_after_a_minute():
-    pace = Pace(128, 1e6)
-    pace.accepted(0.0, 0.001, 1)
-    pace.accepted(100.0, 100.1, 8)
-    assert pace.calls == 9
+def test_an_endpoint_that_becomes_slower_gets_its_rate_again_within_half_a_minute():
+    simulation = simulate(latency=0.02, seconds=15)
+    simulation.latency = 0.4
+    simulation.run(60)
+    assert simulation.accepted(45, 60) >= 270
+    simulation.latency = 0.02
+    simulation.run(65)
+    assert simulation.accepted(62, 65) >= 270

@@ -17,7 +17,7 @@ _MEASURED_OVER = 1.0  # seconds over which the accepted rate is measured
 # Answers that take longer than this mean that more calls only wait elsewhere.
 _SLOWER = 2.0  # times the shortest latency
 _SLOWER_BY = 0.005  # and seconds
-_FORGETS_LATENCY = 60.0  # seconds after which the shortest latency is measured again
+_FORGETS_LATENCY = 20.0  # seconds; then the shortest latency is measured again
 
 
 class Pace:
