@@ -1,8 +1,10 @@
 """The demo, as a newcomer runs it: moto's EventBridge, a rule, a log group."""
 
+import os
 import re
 import signal
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
 
@@ -78,6 +80,21 @@ def test_a_kept_demo_shows_the_day_in_the_console_and_stops_cleanly(number: int)
             raise
     assert (demo.returncode, errors) == (130, "")  # the recorded day had not ended
     assert not [pid for pid in bridges if Path(f"/proc/{pid}").exists()]
+
+
+def test_a_demo_that_is_killed_leaves_no_bridge() -> None:
+    demo = subprocess.Popen([COMMAND, "demo", "--keep"], stdout=subprocess.PIPE, text=True)
+    assert demo.stdout
+    next(line for line in demo.stdout if line.startswith("Its console is at"))
+    (bridge,) = _children(demo.pid)
+    demo.kill()
+    demo.communicate(timeout=10)
+    until = time.monotonic() + 40
+    while Path(f"/proc/{bridge}").exists():
+        if time.monotonic() > until:
+            os.kill(bridge, signal.SIGKILL)
+            pytest.fail("the bridge is still there")
+        time.sleep(0.1)
 
 
 def _children(pid: int) -> list[int]:

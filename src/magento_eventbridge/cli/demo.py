@@ -20,7 +20,7 @@ import typer
 
 from magento_eventbridge.catalog.event import DetailLevel
 from magento_eventbridge.cli.output import out
-from magento_eventbridge.demo import store_day
+from magento_eventbridge.demo import attached_bridge, store_day
 from magento_eventbridge.demo.custom_bus import CustomBus, ScriptedReply, custom_bus_in_thread
 from magento_eventbridge.inlets.client import HandOverError, hand_over
 from magento_eventbridge.install_hints import add_extra
@@ -279,7 +279,7 @@ def _local_aws() -> Iterator[str]:
 def _bridge(
     folder: Path, bus: "_ClassicBus | _DemoCustomBus", secret: str, detail: DetailLevel
 ) -> Iterator[tuple[str, str]]:
-    """Run the installed command, as an operator would; yield the URLs of inlet and console."""
+    """Run `serve`, as an operator would; yield the URLs of inlet and console."""
     log = folder / "bridge.log"
     environment = {
         name: value
@@ -303,8 +303,9 @@ def _bridge(
         **bus.settings,
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "magento_eventbridge", "serve"],
+        [sys.executable, "-m", attached_bridge.__name__],
         env=environment,
+        stdin=subprocess.PIPE,  # closed when the demo ends, however it ends
         # Ctrl-C in a terminal reaches the demo only, which then ends the bridge.
         start_new_session=True,
     )
