@@ -21,7 +21,6 @@ ALLOWED = {
     "answer_next": "magento_eventbridge.testing: for users",
     "asctime": "logging.LogRecord",
     "collect": "prometheus_client calls it",
-    "connection_made": "asyncio.Protocol",
     "connection_lost": "asyncio.Protocol",
     "converter": "logging.Formatter",
     "data_received": "asyncio.Protocol",

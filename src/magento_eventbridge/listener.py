@@ -5,6 +5,7 @@ import errno
 import logging
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -36,6 +37,8 @@ class ListenerOptions:
     Attributes:
         tls_certificate, tls_key: PEM files; HTTPS when given.
         idle_seconds: how long a connection may idle, or take to send the head of a request.
+        replaceable_seconds: after how long without a request a connection may be closed for a new
+            one when all are taken.
     """
 
     host: str
@@ -44,6 +47,7 @@ class ListenerOptions:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     idle_seconds: float = 75.0
+    replaceable_seconds: float = 1.0
 
 
 class ListenError(BridgeError):
@@ -68,6 +72,11 @@ class Listener:
         self, app: web.Application, options: ListenerOptions, *, stop_seconds: float = 10
     ) -> None:
         self._options = options
+        self._busy: set[asyncio.BaseProtocol] = set()
+        # Since when each connection without a request has been known.
+        self._idle: dict[web.RequestHandler, float] = {}
+        self._leaving: set[web.RequestHandler] = set()
+        app.middlewares.insert(0, self._note_request)
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -79,7 +88,7 @@ class Listener:
         )
         self._server: asyncio.Server | None = None
         self._address: tuple[str, int] = (options.host, options.port)
-        self._reported_at = float("-inf")
+        self._reported_at: dict[str, float] = {}
 
     async def open(self) -> None:
         """Start to listen.
@@ -92,7 +101,11 @@ class Listener:
         await self._runner.setup()
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                self._protocol, options.host, options.port, ssl=tls, backlog=_BACKLOG
+                lambda: _Admission(self._admit),
+                options.host,
+                options.port,
+                ssl=tls,
+                backlog=_BACKLOG,
             )
         except OSError as error:
             await self._runner.cleanup()
@@ -112,25 +125,54 @@ class Listener:
             self._server.close()
         await self._runner.cleanup()
 
-    def _protocol(self) -> asyncio.Protocol:
-        """Return the protocol for a client that has just connected."""
+    def _admit(self) -> asyncio.Protocol | None:
+        """Return the protocol for a client that has just connected; None if it is one too many."""
         server = self._runner.server
-        if server is None or len(server.connections) >= self._options.max_connections:
-            self._report_refusal()
-            return _TooManyConnections()
+        if server is None:
+            return None
+        now = time.monotonic()
+        connections = server.connections
+        self._leaving.intersection_update(connections)
+        self._idle = {
+            connection: self._idle.get(connection, now)
+            for connection in connections
+            if connection not in self._busy and connection not in self._leaving
+        }
+        if len(connections) - len(self._leaving) >= self._options.max_connections:
+            oldest = min(self._idle, key=self._idle.__getitem__, default=None)
+            if oldest is None or now - self._idle[oldest] < self._options.replaceable_seconds:
+                seconds = self._options.replaceable_seconds
+                self._report(
+                    "refuses connections", f"None of them has been idle for {seconds:g} s."
+                )
+                return None
+            oldest.force_close()
+            self._leaving.add(oldest)
+            self._report("closes idle connections", "New ones get their places.")
         return server()
 
-    def _report_refusal(self) -> None:
+    @web.middleware
+    async def _note_request(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Remember that the connection is not idle while its request is answered."""
+        connection = request.protocol
+        self._busy.add(connection)
+        self._idle.pop(connection, None)
+        try:
+            return await handler(request)
+        finally:
+            self._busy.discard(connection)
+
+    def _report(self, what: str, consequence: str) -> None:
         now = time.monotonic()
-        if now - self._reported_at < _REPORTS_EVERY:
+        if now - self._reported_at.get(what, float("-inf")) < _REPORTS_EVERY:
             return
-        self._reported_at = now
+        self._reported_at[what] = now
         log.warning(
-            "%s refuses connections: %d are open, as many as it accepts. Idle ones are closed "
-            "after %g s.",
+            "%s %s: %d are open, as many as it accepts. %s",
             self.url,
+            what,
             self._options.max_connections,
-            self._options.idle_seconds,
+            consequence,
         )
 
 
@@ -160,12 +202,24 @@ def _cannot_listen(options: ListenerOptions, error: OSError) -> ListenError:
     return ListenError(f"cannot listen on {address}: {error.strerror or error}")
 
 
-class _TooManyConnections(asyncio.Protocol):
-    """Answers a client that there are too many connections, and disconnects."""
+class _Admission(asyncio.Protocol):
+    """Hands a new connection to its protocol, or answers that there are too many.
+
+    The protocol is asked for only here, when all earlier connections have been counted.
+    """
+
+    def __init__(self, admit: Callable[[], asyncio.Protocol | None]) -> None:
+        self._admit = admit
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast("asyncio.Transport", transport).write(_FULL)
-        transport.close()
+        connection = cast("asyncio.Transport", transport)
+        protocol = self._admit()
+        if protocol is None:
+            connection.write(_FULL)
+            connection.close()
+        else:
+            connection.set_protocol(protocol)
+            protocol.connection_made(connection)
 
 
 @web.middleware

@@ -280,7 +280,8 @@ async def test_strangers_do_not_flood_the_log(
 async def test_a_head_that_comes_byte_by_byte_is_given_up(inlet: Inlet) -> None:
     _, writer = await connect(inlet)
     began = time.monotonic()
-    with pytest.raises(ConnectionError):
+    # uvloop raises RuntimeError if it has noticed the closing before the write.
+    with pytest.raises((ConnectionError, RuntimeError)):
         for byte in HEALTH * 10:
             writer.write(bytes([byte]))
             await writer.drain()
@@ -308,8 +309,8 @@ async def test_connections_beyond_the_limit_are_asked_to_retry(
         assert b"\r\nRetry-After: 1\r\n" in answer
         assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"error": "too many connections"}
     assert [record.getMessage() for record in caplog.records] == [
-        f"{narrow.url} refuses connections: 20 are open, as many as it accepts. Idle ones are "
-        "closed after 60 s."
+        f"{narrow.url} refuses connections: 20 are open, as many as it accepts. None of "
+        "them has been idle for 1 s."
     ]
     # The first connections are served, and closed ones make room for new ones.
     reader, writer = held[0]

@@ -48,7 +48,9 @@ class InletSettings(SettingsGroup):
         description="the most bytes of bodies in memory; more are answered with 429",
     )
     max_connections: int = Field(
-        512, ge=1, description="the most open connections; more are answered with 503"
+        512,
+        ge=1,
+        description="the most open connections; more are answered with 503 while none is idle",
     )
     replay_window: float = Field(300, gt=0, description="how old a signature may be, in seconds")
     tls_certificate: OptionalPath = Field(
