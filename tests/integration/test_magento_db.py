@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from magento_eventbridge.delivery.ports import Claim, QueueError
+from magento_eventbridge.queues.mysql import magento_db
 from magento_eventbridge.queues.mysql.magento_db import MagentoDbQueue
 from magento_eventbridge.settings.queues import QUEUE
 from tests.support import recorded
@@ -148,6 +149,24 @@ async def test_what_is_committed_late_comes_before_what_came_after_it(
     magento_queue.put(captures[2:])
     claims = await queue.claim(10)
     assert [claim.body for claim in claims] == [body for _, body in captures[1:]]
+
+
+async def test_what_a_long_transaction_commits_comes_before_what_came_after_it(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So long that newer messages were delivered and are not looked for any more."""
+    monkeypatch.setattr(magento_db, "_SEEN_BEFORE", 0.1)
+    captures = recorded.orders(6)
+    with magento_queue.server.connect() as shop:
+        magento_queue.publish([json.dumps(captures[0][1].decode())], shop)
+        for capture in captures[2:]:
+            magento_queue.put([capture])
+            assert len(await queue.claim(10)) == 1
+            await asyncio.sleep(0.15)
+        shop.commit()
+    magento_queue.put(captures[1:2])
+    claims = await queue.claim(10)
+    assert [claim.body for claim in claims] == [body for _, body in captures[:2]]
 
 
 async def test_a_rolled_back_transaction_emits_nothing(

@@ -34,10 +34,12 @@ _IF_ABSENT = (
 _SCHEMA = re.compile(r"\(schema (\d+)\)")
 _KNOWN_SCHEMA = 2
 
-# A search of all waiting messages is done this often, in seconds, or, if it is slow, so many times
-# its duration apart. In between, only messages after those already seen are searched.
-_FULL_SEARCH_EVERY = 2.0
+# In a backlog, or if they take longer than this, in seconds, searches of all waiting messages are so
+# many times their duration apart. In between, only messages after those that were there so many
+# seconds ago are searched: transactions that last longer commit lower numbers than those seen.
+_SLOW_SEARCH = 0.05
 _FULL_SEARCH_SHARE = 50.0
+_SEEN_BEFORE = 2.0
 # In seconds: Magento's clean-up deletes new messages after 7 days by default.
 _LONG_WAIT = 86_400
 
@@ -83,9 +85,9 @@ class MagentoDbQueue(MysqlQueue):
         self._full_search_at = 0.0
         # No message up to this one waits; None: unknown.
         self._beyond: int | None = None
-        # The newest message at the last full search. The next one makes it `_beyond`: messages that
-        # are committed after others with a higher number are then still found.
+        # The newest message at a former full search, which becomes `_beyond` later.
         self._newest: int | None = None
+        self._moves_beyond_at = 0.0
         self._is_backlog = False
         self._has_reported_absence = False
         self._has_reported_age = False
@@ -202,17 +204,18 @@ class MagentoDbQueue(MysqlQueue):
     def _next_beyond(self, search: "_Search", limit: int) -> int | None:
         """Return after which message to search next, once those that were found are taken."""
         now = time.monotonic()
-        if len(search.messages) == limit:
+        is_backlog = len(search.messages) == limit
+        if search.newest is not None:
+            is_often = not is_backlog and search.seconds < _SLOW_SEARCH
+            self._full_search_at = now + (0.0 if is_often else _FULL_SEARCH_SHARE * search.seconds)
+        if is_backlog:
             self._is_backlog = True
-            if search.newest is not None:
-                pause = max(_FULL_SEARCH_EVERY, _FULL_SEARCH_SHARE * search.seconds)
-                self._full_search_at = now + pause
             return search.messages[-1][1]
         beyond = self._beyond
-        if search.newest is not None and (self._is_backlog or now >= self._full_search_at):
+        if search.newest is not None and (self._is_backlog or now >= self._moves_beyond_at):
             beyond = None if self._is_backlog else self._newest
             self._is_backlog, self._newest = False, search.newest
-            self._full_search_at = now + _FULL_SEARCH_EVERY
+            self._moves_beyond_at = now + _SEEN_BEFORE
         return beyond
 
     def _is_known(self, cursor: Cursor) -> bool:
