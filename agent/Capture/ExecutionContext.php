@@ -16,6 +16,7 @@ use Magento\Store\Model\StoreManagerInterface;
 class ExecutionContext
 {
     private const SERVER_COMMAND = 'server:run';
+    private const WORKER_FUNCTION = 'frankenphp_handle_request';
 
     /**
      * @var State
@@ -26,6 +27,13 @@ class ExecutionContext
      * @var StoreManagerInterface
      */
     private $stores;
+
+    /**
+     * A worker remains one until its process ends.
+     *
+     * @var bool
+     */
+    private $isWorker = false;
 
     /**
      * @param State $state
@@ -58,7 +66,7 @@ class ExecutionContext
      */
     private function isApplicationServer(): bool
     {
-        if (isset($_SERVER['FRANKENPHP_WORKER']) || getenv('RR_MODE') === 'http') {
+        if ($this->isFrankenPhpWorker() || getenv('RR_MODE') === 'http') {
             return true;
         }
         if (PHP_SAPI === 'cli' && in_array(self::SERVER_COMMAND, (array)($_SERVER['argv'] ?? []), true)) {
@@ -71,6 +79,23 @@ class ExecutionContext
         }
 
         return false;
+    }
+
+    /**
+     * FrankenPHP marks a worker in $_SERVER, but only until it answers its first request. From then on, the caller shows
+     * it.
+     */
+    private function isFrankenPhpWorker(): bool
+    {
+        if ($this->isWorker) {
+            return true;
+        }
+        if (function_exists(self::WORKER_FUNCTION)) {
+            $callers = array_column(debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS), 'function');
+            $this->isWorker = isset($_SERVER['FRANKENPHP_WORKER']) || in_array(self::WORKER_FUNCTION, $callers, true);
+        }
+
+        return $this->isWorker;
     }
 
     /**

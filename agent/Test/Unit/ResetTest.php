@@ -104,6 +104,45 @@ class ResetTest extends TestCase
         self::assertSame(['a'], $delivered);
     }
 
+    /**
+     * @dataProvider servers
+     */
+    public function testARequestOfAnApplicationServerIsNoCommand($answer): void
+    {
+        require_once dirname(__DIR__) . '/Doubles/application_servers.php';
+        $execution = (new Shop())->execution;
+        self::assertTrue($execution->isShell());
+        $isShell = null;
+        $answer(function () use ($execution, &$isShell): void {
+            $isShell = $execution->isShell();
+        });
+
+        self::assertFalse($isShell);
+    }
+
+    public function servers(): array
+    {
+        return [
+            'a worker of FrankenPHP' => ['frankenphp_handle_request'],
+            'Magento\'s server' => [function (callable $request): void {
+                $arguments = $_SERVER['argv'];
+                $_SERVER['argv'] = ['bin/magento', 'server:run'];
+                $request();
+                $_SERVER['argv'] = $arguments;
+            }],
+            'Swoole' => [function (callable $request): void {
+                \Swoole\Coroutine::$id = 1;
+                $request();
+                \Swoole\Coroutine::$id = -1;
+            }],
+            'RoadRunner' => [function (callable $request): void {
+                putenv('RR_MODE=http');
+                $request();
+                putenv('RR_MODE');
+            }],
+        ];
+    }
+
     public function testNothingGrowsOverManyRequestsOfOneProcess(): void
     {
         $shop = new Shop();
