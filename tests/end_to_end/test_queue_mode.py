@@ -16,7 +16,7 @@ from tests.support import recorded
 from tests.support.magento_broker import MagentoBroker
 from tests.support.magento_queue import MagentoQueue
 from tests.support.process import COMMAND, Serving, environment, serving
-from tests.support.put_events import put_events
+from tests.support.put_events import Take, put_events
 from tests.support.waiting import PATIENCE
 
 TOPIC = "aws.eventbridge.events.send"
@@ -106,6 +106,23 @@ async def test_consume_drains_so_many_of_the_broker_and_stops(
         assert await magento_broker.count() == 7
         done = await ran(tmp_path, endpoint.url, settings, "consume", "--queue", "amqp")
         assert done.out == "7 delivered, 0 passed over, 0 buried\n"
+
+
+async def test_denied_messages_that_fill_a_bridge_let_the_others_pass(
+    tmp_path: Path, magento_broker: MagentoBroker
+) -> None:
+    added = recorded.of("cart-add", "sales_quote_item_save_after")
+    denied = [recorded.stored(recorded.again(added, subject=f"cart/{n}")) for n in range(30)]
+    await magento_broker.put(denied + recorded.orders(5))
+    code, kind = "NotAuthorizedForDetailTypeException", "CartProductAdded"
+    settings = of_broker(magento_broker.options, AMQP__PREFETCH="10")
+    async with put_events() as endpoint:
+        endpoint.script = lambda _, entries: Take(
+            {place: code for place, entry in enumerate(entries) if entry["DetailType"] == kind}
+        )
+        done = await ran(tmp_path, endpoint.url, settings, "consume", "--queue", "amqp")
+    assert done.out == "5 delivered, 0 passed over, 0 buried\n"
+    assert await magento_broker.count() + await magento_broker.count(".aside") == 30
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,11 @@ class Sender:
 
     def _take(self, now: float) -> list[Pending]:
         batch = self._lane.take(now, tries_destination=self._condition.problem is not None)
+        self._limit_apart()
+        return batch
+
+    def _limit_apart(self) -> None:
+        """Return to the queue what exceeds the room of events that wait apart."""
         apart, policy = self._lane.apart, self._policy
         if len(apart) > policy.entries_apart or apart.bytes > policy.bytes_apart:
             left_over = apart.take_last(len(apart) - policy.entries_apart // 2)
@@ -259,7 +264,6 @@ class Sender:
             # The more there are, the longer: otherwise a bridge would only check them.
             delay = max(policy.apart_seconds, min(self._given_back / 100, _LONGEST_APART))
             self._callbacks.given_back([pending.claim for pending in left_over], delay)
-        return batch
 
     async def _send(self, batch: list[Pending]) -> None:
         began, in_flight = time.monotonic(), len(self._calls)
@@ -350,6 +354,7 @@ class Sender:
                 case Fate.REST | Fate.THROTTLE:
                     again.append(pending)
         self._lane.put_back(again)
+        self._limit_apart()
         if delivered:
             self._callbacks.delivered(delivered)
 

@@ -48,8 +48,8 @@ class AmqpOptions:
     Attributes:
         queue: the queue that Magento publishes to.
         prefetch: how many messages a bridge may hold at once, claimed or not.
-        sets_aside: whether messages of a store view that must wait are moved out of the way, for a
-            minute at a time, when they fill all of `prefetch`.
+        sets_aside: whether messages of a store view whose destination takes no more are moved out
+            of the way, for a minute at a time, when they fill all of `prefetch`.
     """
 
     host: str = "127.0.0.1"

@@ -245,13 +245,14 @@ class AmqpQueue:
 
     async def retry(self, claims: Sequence[Claim], delay: float = 0.0) -> None:
         """Return captures to the queue; they can be claimed again after `delay` seconds."""
-        due = time.monotonic() + delay
         messages = self._claimed(claims)
-        if delay >= self._timing.aside_for and self._options.sets_aside:
+        if delay >= self._timing.aside_for:
             # They would hold up those behind them: a bridge may hold a limited number.
-            moved, _ = await self._move_aside(messages)
+            moved = await self._move_aside(messages)
             await self._settle(moved)
             messages = [message for message in messages if message not in moved]
+            delay = self._timing.aside_retry
+        due = time.monotonic() + delay
         for message in messages:
             message.is_claimed = message.is_deferred = False
             heapq.heappush(self._postponed, (due, message.number, message))
@@ -724,24 +725,28 @@ class AmqpQueue:
         """
         if time.monotonic() < self._aside_at:
             return
-        messages = list(self._buffer)
-        moved, problem = await self._move_aside(messages)
+        moved = await self._move_aside(list(self._buffer))
         self._buffer = deque(message for message in self._buffer if message not in moved)
         await self._settle(moved)
+
+    async def _move_aside(self, messages: Sequence[_Message]) -> set[_Message]:
+        """Copy messages to the other queue; return those that are safe there."""
+        moved, problem = await self._copied_aside(messages)
         if problem is None:
             self._has_logged_aside = False
-            return
+            return moved
         self._aside_at = time.monotonic() + self._timing.aside_retry
         if not self._has_logged_aside:
             self._has_logged_aside = True
             log.warning(
-                "Messages of store views that must wait could not all be moved to '%s': %s. They "
-                "hold up messages of other store views. Retrying until it works.",
+                "Messages that must wait could not all be moved to '%s': %s. They hold up the "
+                "messages behind them. Retrying until it works.",
                 self._aside,
                 problem,
             )
+        return moved
 
-    async def _move_aside(
+    async def _copied_aside(
         self, messages: Sequence[_Message]
     ) -> tuple[set[_Message], QueueError | None]:
         """Return the messages that are safe in the other queue, and why others are not."""
