@@ -269,6 +269,22 @@ def test_a_log_created_by_root_belongs_to_the_owner_of_its_folder(tmp_path):
     assert (file.stat().st_uid, file.stat().st_gid) == (65534, 65533)
 
 
+def test_a_link_may_be_there_before_the_log_that_it_leads_to(tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o775)
+    link = tmp_path / "bridge.log"
+    link.symlink_to(shared / "bridge.log")
+    folder = tmp_path / "log"
+    folder.symlink_to(tmp_path / "new")
+
+    for file in (link, folder / "bridge.log"):
+        set_up(level=logging.INFO, style="magento", file=file)
+        assert file.exists()
+
+    assert stat.S_IMODE((shared / "bridge.log").stat().st_mode) == 0o664
+
+
 def test_an_existing_log_keeps_its_owner_and_mode(tmp_path):
     file = tmp_path / "bridge.log"
     file.touch()

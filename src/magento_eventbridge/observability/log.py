@@ -112,8 +112,9 @@ def create_like_folder(file: Path) -> None:
     """Create the file, if it does not exist, for those who may write to its folder.
 
     PHP and the bridge write the same log as different users; started as root, the bridge would
-    otherwise create a file that PHP cannot write.
+    otherwise create a file that PHP cannot write. A symbolic link may be there before its target.
     """
+    file = Path(os.path.realpath(file))
     try:
         descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
@@ -188,6 +189,7 @@ def set_up(*, level: int, style: LogFormat, file: Path | None) -> None:
 
 def _create_folder(folder: Path) -> None:
     """Create a folder and those above it, owned as the nearest folder that exists."""
+    folder = Path(os.path.realpath(folder))
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     for path in reversed(missing):
         path.mkdir(exist_ok=True)
