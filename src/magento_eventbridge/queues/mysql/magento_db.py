@@ -34,8 +34,8 @@ _IF_ABSENT = (
 _SCHEMA = re.compile(r"\(schema (\d+)\)")
 _KNOWN_SCHEMA = 2
 
-# In a backlog, or if one takes longer than this, in seconds, searches of all waiting messages are so
-# many times their duration apart. In between, only messages after those that were there so many
+# In a backlog, or if one takes longer than this, in seconds, searches of all waiting messages are
+# so many times their duration apart. In between, only messages after those that were there so many
 # seconds ago are searched: transactions that last longer commit lower numbers than those seen.
 _SLOW_SEARCH = 0.05
 _FULL_SEARCH_SHARE = 50.0
