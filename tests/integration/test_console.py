@@ -208,6 +208,8 @@ async def test_requests_that_cannot_be_read_are_refused(
             ({"Content-Type": "multipart/form-data; boundary=x"}, "csrf=x", 400),
             ({"Content-Type": "multipart/form-data; boundary=x"}, "x" * 600_000, 400),
             ({"Content-Type": f"{form}; charset=nope"}, "csrf=x", 400),
+            ({"Content-Type": f"{form}; charset=utf-7"}, "csrf=+2AA-", 400),
+            ({"Content-Type": f"{form}; charset=unicode_escape"}, "csrf=x&q=\\ud800", 400),
             ({"Content-Type": form}, b"\xff\xfe", 400),
             ({"Content-Type": form}, "csrf=%ff&q=%ed%a0%80", 403),
         ):
@@ -449,6 +451,11 @@ async def test_a_link_logs_in_once(tmp_path: Path, caplog: pytest.LogCaptureFixt
             assert "(read-only)" in await answer.text()
         status, text = await _post(http, "/doctor", {"csrf": await _csrf(http)})
         assert (status, "change nothing" in text) == (403, True)
+        await (await http.get(create_link(file, Visitor("ada", "operator")))).release()
+        async with http.get("/") as answer:
+            assert "(read-only)" not in await answer.text(), "a link of another role counts"
+        async with http.get(f"{link}&next=/doctor") as answer:
+            assert answer.url.path == "/doctor", "a used link ends no login"
         assert (await _post(http, "/logout", {"csrf": await _csrf(http)}))[0] == 303
     assert not file.exists()
     assert "ada logged in by a link as operator, from 127.0.0.1" in caplog.text

@@ -238,9 +238,17 @@ async def test_delivered_events_are_sent_again_with_their_ids(
         filter_ = {"type": "OrderPlaced"}
         _, page = await _post(http, "/events/send-again", filter_)
         assert "Send 3 events again?" in page
-        where, _ = await _post(http, "/events/send-again", {**filter_, "confirmed": "yes"})
-        assert where == "/events?type=OrderPlaced&done=3"
-        await endpoint.until_taken(7)
+        asked_at = re.search(r'name="asked_at" value="([^"]+)"', page)
+        assert asked_at
+        (late,) = _orders(1)
+        await bridge.send_again([_body(late)])
+        await _text(http, "/events?type=OrderPlaced", "4 events, newest first")
+        confirmed = {**filter_, "confirmed": "yes", "asked_at": asked_at[1]}
+        where, _ = await _post(http, "/events/send-again", confirmed)
+        assert where == "/events?type=OrderPlaced&done=3", "not what came after the question"
+        _, page = await _post(http, "/events/send-again", {**confirmed, "asked_at": "x"})
+        assert "cannot be read" in page
+        await endpoint.until_taken(8)
         where, _ = await _post(http, "/events/send-again", {"type": "OrderCanceled"})
         assert where == "/events?type=OrderCanceled&done=none"
         _, page = await _post(http, "/events/send-again", {})
@@ -249,6 +257,7 @@ async def test_delivered_events_are_sent_again_with_their_ids(
         assert "no such delivered event" in page
         sent = [json.loads(entry["Detail"])["metadata"]["id"] for entry in endpoint.taken]
         assert {one: sent.count(one) for one in ids} == {ids[0]: 3, ids[1]: 2, ids[2]: 2}
+        assert sent.count(late["id"]) == 1
     assert f"this machine sends event {ids[0]} again" in caplog.text
     assert "this machine sends 3 events again: type=OrderPlaced" in caplog.text
     with pytest.raises(QueueError, match="stopping"):
@@ -275,7 +284,10 @@ async def test_events_with_privacy_settings_are_not_sent_again(tmp_path: Path) -
         assert endpoint.taken == []
 
 
-async def test_dead_letters_are_listed_by_page_and_acted_on_by_filter(tmp_path: Path) -> None:
+async def test_dead_letters_are_listed_by_page_and_acted_on_by_filter(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "magento_eventbridge")
     is_fixed = False
 
     def script(_: int, entries: list[dict[str, Any]]) -> Any:
@@ -309,13 +321,24 @@ async def test_dead_letters_are_listed_by_page_and_acted_on_by_filter(tmp_path: 
         _, page = await _post(http, "/dead-letters", {**form, "act": "drop-match"})
         assert "Drop 60 dead letters of sqlite?" in page
         assert "/dead-letters.ndjson?queue=sqlite&amp;kind=&amp;q=event_of_tomorrow" in page
-        confirmed = {**form, "act": "drop-match", "confirmed": "yes"}
+        asked = dict(re.findall(r'name="(expected|through)" value="(\d+)"', page))
+        await bridge.send_again([_body(recorded.again(orders[0]))])
+        await _text(http, "/dead-letters?q=event_of_tomorrow", "61 dead letters that match")
+        everything = {"queue": "sqlite", "act": "drop-all", "confirmed": "yes", "expected": "61"}
+        _, page = await _post(http, "/dead-letters", everything)
+        assert "Drop 62 dead letters of sqlite?" in page and "Nothing was dropped yet" in page
+        confirmed = {**form, **asked, "act": "drop-match", "confirmed": "yes"}
         where, _ = await _post(http, "/dead-letters", confirmed)
         assert where == "/dead-letters?queue=sqlite&kind=&q=event_of_tomorrow&done=60-dropped"
         is_fixed = True
+        assert "1 dead letter that matches" in await _text(http, f"/dead-letters?q={form['q']}")
         where, _ = await _post(
-            http, "/dead-letters", {"queue": "sqlite", "act": "redrive-match", "list": "yes"}
+            http,
+            "/dead-letters",
+            {"queue": "sqlite", "q": "SPECIAL-1", "act": "redrive-match", "list": "yes"},
         )
         assert where.endswith("done=1-redriven")
         await endpoint.until_taken(1)
         assert endpoint.ids == [special["id"]]
+    assert "this machine redrove 1 dead letter of sqlite" in caplog.text
+    assert "this machine dropped 60 dead letters of sqlite" in caplog.text

@@ -361,6 +361,8 @@ async def test_events_are_found_by_the_time_of_a_try_that_failed(tmp_path: Path)
     failed = await archive.search(Query(failed_since=now - 60, failed_until=now), 9)
     assert sorted(event.verdict for event in failed) == ["dead", "delivered"]
     assert await archive.search(Query(failed_since=now), 9) == []
+    assert await archive.search(Query(failed_until=now), 9) == failed
+    assert await archive.search(Query(failed_until=now - 60), 9) == []
     assert len(await archive.search(Query(tried_since=now - 60, tried_until=now), 9)) == 4
     assert await archive.search(Query(tried_until=now - 60), 9) == []
     destination = failed[0].destination

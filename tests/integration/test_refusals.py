@@ -258,7 +258,7 @@ async def test_the_first_events_of_a_wrong_source_leave_the_dead_letters_by_them
         await bench.endpoint.until_taken(12)
     assert sorted(bench.endpoint.ids) == sorted(capture.id for capture, _ in captures)
     assert (await bench.queue.depth()).dead == 0
-    assert "9 dead letters of the queue 'sqlite' wait again" in caplog.text
+    assert "Redrove 9 dead letters of the queue 'sqlite'" in caplog.text
 
 
 async def test_a_burst_of_a_wrong_source_creates_no_dead_letter(bench: Bench) -> None:

@@ -283,7 +283,7 @@ async def test_the_scheduled_audit_reports_what_is_missing(
     audit = ScheduledAudit(lambda: settings, figures)
     await audit.audit(settings)
     assert figures.missing is not None and figures.missing >= 6
-    assert "events are missing: " in caplog.text
+    assert "events missing: " in caplog.text
     assert "OrderCreated of order 000000165" in caplog.text
     run(sales, "RENAME TABLE `{prefix}sales_order` TO `{prefix}gone`")
     await audit.audit(settings)

@@ -16,6 +16,7 @@ from magento_eventbridge.console import bridge_status, charts, words
 from magento_eventbridge.console.bridge_status import BridgeStatus, QueueState, Retried, status_of
 from magento_eventbridge.console.json_colours import json_colours
 from magento_eventbridge.console.line_breaks import breakable, code_marks
+from magento_eventbridge.counting import count
 from magento_eventbridge.delivery.apart import GroupStatus, TypeGroup
 from magento_eventbridge.delivery.ports import Depth
 from magento_eventbridge.delivery.routing import Destination
@@ -53,7 +54,7 @@ def test_times_numbers_and_counts() -> None:
     assert words.when(NOW) == "2026-11-23 17:13:04"
     assert words.when(None) == words.NONE
     assert [words.number(value) for value in (0, 0.5, 12, 1234.5)] == ["0", "0.5", "12", "1,234"]
-    assert [words.count(n, "event") for n in (0, 1, 1200)] == [
+    assert [count(n, "event") for n in (0, 1, 1200)] == [
         "0 events",
         "1 event",
         "1,200 events",

@@ -12,6 +12,7 @@ from magento_eventbridge.backfill.rows import StoreTables
 from magento_eventbridge.backfill.window import zone_of
 from magento_eventbridge.bridge.auditing import ledgers_of, run_audit, window_begins
 from magento_eventbridge.bridge.store_zone import store_zone
+from magento_eventbridge.counting import count
 from magento_eventbridge.errors import BridgeError
 from magento_eventbridge.magento.database import database_options
 from magento_eventbridge.observability.metrics import AuditFigures
@@ -104,13 +105,13 @@ def _log(report: Report) -> None:
         log.warning("Audit: %s", note)
     if not report.missing:
         delivered = sum(n for (_, verdict), n in report.counts.items() if verdict == "delivered")
-        log.info("Audit: nothing is missing; %d events were delivered", delivered)
+        log.info("Audit: nothing is missing; %s delivered", count(delivered, "event"))
         return
     named = [f"{one.detail_type} of {one.name}" for one in report.of("missing")]
     more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
     log.error(
-        "Audit: %d events are missing: %s%s. 'magento-eventbridge audit --repair' sends them.",
-        report.missing,
+        "Audit: %s missing: %s%s. 'magento-eventbridge audit --repair' sends what is missing.",
+        count(report.missing, "event"),
         ", ".join(named[:_NAMED]),
         more,
     )

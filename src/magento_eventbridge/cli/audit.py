@@ -16,6 +16,7 @@ from magento_eventbridge.bridge.startup import run_loop, start_log
 from magento_eventbridge.cli.backfill import Rate, Replica, read_window, replica_options, shown
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
 from magento_eventbridge.cli.output import AsJson, out, show_json, table
+from magento_eventbridge.counting import count
 from magento_eventbridge.magento.database import DatabaseOptions, database_options
 from magento_eventbridge.observability.operators import record_action
 from magento_eventbridge.settings.model import Settings
@@ -115,7 +116,7 @@ async def _run(
         with shown(report.missing) as on_progress:
             outcome = await repair(settings, report, rate=rate, on_progress=on_progress)
         sent = outcome.sent
-        record_action("sent %d events that the audit found missing", sent)
+        record_action("sent %s that the audit found missing", count(sent, "event"))
         left_out = [f"{entity}: {reason}" for entity, reason in outcome.left_out]
         is_repaired = outcome.is_complete and not left_out and sent == report.missing
     if as_json:

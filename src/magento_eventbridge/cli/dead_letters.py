@@ -12,6 +12,7 @@ from magento_eventbridge.bridge.queues import open_queue
 from magento_eventbridge.bridge.startup import start_log
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
 from magento_eventbridge.cli.output import AsJson, out, show_json, table
+from magento_eventbridge.counting import count
 from magento_eventbridge.delivery.ports import DeadLetter, DeadLetters
 from magento_eventbridge.observability.operators import record_action
 
@@ -171,9 +172,8 @@ def _with(
             answer = await ask(queue.dead_letters)
             if act:
                 is_deletion = act == "dropped"
-                record_action(
-                    f"{act} %d dead letters of %s", answer, queue.name, is_deletion=is_deletion
-                )
+                letters = count(answer, "dead letter")
+                record_action(f"{act} %s of %s", letters, queue.name, is_deletion=is_deletion)
             return answer
         finally:
             await queue.close()

@@ -9,6 +9,7 @@ import typer
 from magento_eventbridge.bridge.startup import start_log
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
 from magento_eventbridge.cli.output import AsJson, out, show_json
+from magento_eventbridge.counting import count
 from magento_eventbridge.inlets.client import hand_over
 from magento_eventbridge.observability.operators import record_action
 from magento_eventbridge.settings.errors import SettingsError
@@ -42,7 +43,7 @@ def run(
     target = url or f"{scheme}://{settings.inlet.host}:{settings.inlet.port}"
     secret = settings.inlet.secrets[0].get_secret_value()
     receipt = asyncio.run(hand_over(target, secret, file.read_bytes().split(b"\n")))
-    record_action("handed over %d captures of %s", receipt.accepted, file)
+    record_action("handed over %s of %s", count(receipt.accepted, "capture"), file)
     if as_json:
         faults = [{"line": line, "error": error} for line, error in receipt.rejected]
         show_json({"accepted": receipt.accepted, "rejected": faults})

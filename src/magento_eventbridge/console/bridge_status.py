@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from magento_eventbridge.console.words import count, duration
+from magento_eventbridge.console.words import duration
+from magento_eventbridge.counting import count
 from magento_eventbridge.delivery.ports import Depth
 from magento_eventbridge.delivery.reasons import Explanation, explain
 from magento_eventbridge.delivery.status import DestinationStatus

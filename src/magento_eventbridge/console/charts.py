@@ -9,7 +9,8 @@ from itertools import pairwise
 from math import ceil, inf, log
 from urllib.parse import urlencode
 
-from magento_eventbridge.console.words import VERDICTS, clock, count, duration, number
+from magento_eventbridge.console.words import VERDICTS, clock, duration, number
+from magento_eventbridge.counting import count
 from magento_eventbridge.journal.archive import QUARTER, Counts, quantiles
 
 WIDTH, HEIGHT = 1200, 200

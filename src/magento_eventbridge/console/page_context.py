@@ -24,6 +24,7 @@ from magento_eventbridge.console.groups import DeadLetterGroup, grouped
 from magento_eventbridge.console.json_colours import json_colours
 from magento_eventbridge.console.line_breaks import breakable, code_marks
 from magento_eventbridge.console.queue_watch import PromptLetters, QueueWatch
+from magento_eventbridge.counting import count
 from magento_eventbridge.delivery.apart import GroupStatus
 from magento_eventbridge.delivery.ports import Queue, QueueError
 from magento_eventbridge.delivery.reasons import explain, without_event
@@ -131,7 +132,7 @@ class PageContext:
             "plain": without_event,
             "verdict": words.VERDICTS.__getitem__,
         }
-        self._templates.globals |= {"count": words.count, "version": __version__}
+        self._templates.globals |= {"count": count, "version": __version__}
 
     def page(
         self, request: web.Request, template: str, *, status: int = 200, **context: Any

@@ -220,11 +220,14 @@ class Console:
 
 async def _posted(request: web.Request) -> Mapping[str, object]:
     try:
-        return await request.post()
+        form = await request.post()
+        for text in (text for field in form.items() for text in field if isinstance(text, str)):
+            text.encode()  # some character sets yield surrogates, which are no text
     except web.HTTPException:
         raise  # it is too large
     except (ValueError, LookupError, HttpProcessingError):
         raise web.HTTPBadRequest(text="The form cannot be read.") from None
+    return form
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:

@@ -63,8 +63,3 @@ def bound(seconds: float | None) -> str:
 def number(value: float) -> str:
     """Format a number with separators between thousands."""
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:,.1f}"
-
-
-def count(value: int, thing: str) -> str:
-    """Format a count with its noun: `1 event`, `1,200 events`."""
-    return f"{value:,} {thing}" if value == 1 else f"{value:,} {thing}s"

@@ -13,6 +13,7 @@ import msgspec
 from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
 from magento_eventbridge.catalog import TranslationError
 from magento_eventbridge.catalog.declared import DeclarationsUnknownError
+from magento_eventbridge.counting import count
 from magento_eventbridge.delivery.envelope import ConditionNotMetError, Entry, build_entry
 from magento_eventbridge.delivery.lane import Pending
 from magento_eventbridge.delivery.observer import Observer, Settlement
@@ -288,10 +289,10 @@ class Dispatcher:
             self._deferred.clear()
             log.warning(
                 "This bridge lost its claims on the queue '%s': it was paused, or did not reach "
-                "the queue, for too long. %d captures that it had not sent yet are dropped from "
-                "its memory; the queue hands them out again.",
+                "the queue, for too long. %s that it had not sent yet left its memory; the queue "
+                "hands out all of them again.",
                 self._queue.name,
-                len(left),
+                count(len(left), "capture"),
             )
         self._is_in_doubt = False
         for sender in self._senders.values():

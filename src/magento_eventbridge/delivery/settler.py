@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from magento_eventbridge.counting import count
 from magento_eventbridge.delivery.backoff import Backoff
 from magento_eventbridge.delivery.outage import Outage
 from magento_eventbridge.delivery.ports import Claim, Queue, QueueError
@@ -172,8 +173,8 @@ class Settler:
         if found:
             await letters.redrive(found)
             log.warning(
-                "%d dead letters of the queue '%s' wait again: the settings of their store view "
-                "are at fault, not these events",
-                len(found),
+                "Redrove %s of the queue '%s': the settings of their store view are at fault, not "
+                "these events",
+                count(len(found), "dead letter"),
                 self._queue.name,
             )

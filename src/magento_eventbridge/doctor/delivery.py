@@ -12,10 +12,11 @@ from magento_eventbridge.aws.clients import AwsError, Clients
 from magento_eventbridge.aws.credentials import CredentialsError
 from magento_eventbridge.bridge.queues import open_queue
 from magento_eventbridge.bridge.sinks import Sinks
+from magento_eventbridge.counting import count
 from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.delivery.claim_check import ClaimCheck
 from magento_eventbridge.delivery.envelope import Entry
-from magento_eventbridge.delivery.ports import QueueError, Sink
+from magento_eventbridge.delivery.ports import Depth, QueueError, Sink
 from magento_eventbridge.delivery.routing import Route
 from magento_eventbridge.delivery.verdicts import Fate, judge
 from magento_eventbridge.doctor.declarations import declarations, unused_declarations
@@ -89,7 +90,12 @@ async def _spool(settings: Settings) -> Finding:
             await queue.close()
     except QueueError as error:
         return Finding("spool", "FAIL", str(error))
-    return Finding("spool", "ok", f"{depth.captures} captures wait, {depth.dead} dead letters")
+    return Finding("spool", "ok", _contents(depth))
+
+
+def _contents(depth: Depth) -> str:
+    captures = f"{count(depth.captures, 'capture')} {'waits' if depth.captures == 1 else 'wait'}"
+    return f"{captures}, {count(depth.dead, 'dead letter')}"
 
 
 async def _queue(settings: Settings, name: str) -> Finding:
@@ -110,7 +116,7 @@ async def _queue(settings: Settings, name: str) -> Finding:
         await queue.close()
     if problem:
         return Finding(name, "FAIL", problem)
-    waiting = f"{depth.captures} captures wait, {depth.dead} dead letters"
+    waiting = _contents(depth)
     if consumers > 1:
         # Bridges of one shop may share a queue; nothing in it says which shop a message is from.
         return Finding(

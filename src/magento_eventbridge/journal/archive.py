@@ -460,10 +460,11 @@ class Archive:
                 values.append(value)
         if not query.verdict:
             conditions.append("verdict != 'left_out'")
-        if query.failed_since is not None:
+        if query.failed_since is not None or query.failed_until is not None:
+            since = query.failed_since if query.failed_since is not None else 0.0
             until = query.failed_until if query.failed_until is not None else float("inf")
             conditions.append(_FAILED)
-            values += [query.failed_since, query.failed_since, until, query.failed_since, until]
+            values += [since, since, until, since, until]
             source = _ROWS
         for word in query.text.split():
             condition, patterns = self._has_key(connection, word)
@@ -513,7 +514,8 @@ def quantiles(counts: list[tuple[float, int]], shares: Sequence[float]) -> list[
 
 def _order(query: Query) -> str:
     """Return the order of events; tries that failed are found by their index, not in this order."""
-    return "seq" if query.failed_since is None else "+seq"
+    is_of_failures = query.failed_since is not None or query.failed_until is not None
+    return "+seq" if is_of_failures else "seq"
 
 
 def _pattern(word: str, place: str) -> str:

@@ -19,6 +19,7 @@ from magento_eventbridge.console.letters import (
 )
 from magento_eventbridge.console.page_context import PageContext, form_of
 from magento_eventbridge.console.queries import LARGEST_ROW, number
+from magento_eventbridge.counting import count
 from magento_eventbridge.delivery.ports import Queue, QueueError
 from magento_eventbridge.delivery.reasons import explain, without_event
 from magento_eventbridge.journal.archive import JournalError
@@ -110,10 +111,10 @@ async def _list(context: PageContext, request: web.Request) -> web.Response:
     queue = await _chosen_queue(context, request.query.get("queue", ""), filter_)
     after = number(request.query.get("after", ""), LARGEST_ROW) or 0
     found: list[LetterRow] = []
-    count, is_all = 0, True
+    matches, is_all = 0, True
     if queue:
         dead = await context.letters(queue)
-        letters, count, is_all = await page_matching(
+        letters, matches, is_all = await page_matching(
             dead, filter_.matches, _ON_A_PAGE + 1, after=after
         )
         found = [LetterRow.of(letter) for letter in letters]
@@ -132,7 +133,7 @@ async def _list(context: PageContext, request: web.Request) -> web.Response:
         filter=urlencode(given),
         reason=without_event(reason) if reason else "",
         explanation=explain(reason) if reason else None,
-        count_=count,
+        count_=matches,
         is_all=is_all,
         following=following,
         is_first=after == 0,
@@ -169,7 +170,13 @@ async def _act(context: PageContext, request: web.Request) -> web.StreamResponse
             ids = (number(text, LARGEST_ROW) for text in form.get("letter", []))
             letters = [id_ for id_ in ids if id_ is not None]
         case "kind" | "match":
-            letters = [letter.id async for letter in letters_of(dead) if filter_.matches(letter)]
+            # What was buried after the question is not part of the answer.
+            through = number(field("through"), LARGEST_ROW) or LARGEST_ROW
+            letters = [
+                letter.id
+                async for letter in letters_of(dead)
+                if letter.id <= through and filter_.matches(letter)
+            ]
         case "all":
             letters = None
         case _:
@@ -178,17 +185,21 @@ async def _act(context: PageContext, request: web.Request) -> web.StreamResponse
     if letters == []:
         raise web.HTTPSeeOther(_back(back, "none"))
     if action == "redrive":
-        count = await _in_parts(dead.redrive, letters)
-        context.record(request, "redrove %d dead letters of %s", count, queue.name)
-        raise web.HTTPSeeOther(_back(back, f"{count}-redriven"))
+        redriven = await _in_parts(dead.redrive, letters)
+        context.record(request, "redrove %s of %s", count(redriven, "dead letter"), queue.name)
+        raise web.HTTPSeeOther(_back(back, f"{redriven}-redriven"))
     if action != "drop":
         raise web.HTTPBadRequest(text="Name the action: redrive or drop.")
-    if field("confirmed") != "yes":
-        count = await dead.count() if letters is None else len(letters)
+    present = await dead.count() if letters is None else len(letters)
+    expected = number(field("expected"), LARGEST_ROW)
+    has_grown = letters is None and expected is not None and present > expected
+    if field("confirmed") != "yes" or has_grown:
         return context.page(
             request,
             "confirm_drop.html",
-            count_=count,
+            count_=present,
+            has_grown=has_grown,
+            through=max(letters or [0]),
             queue=queue.name,
             act=f"{action}-{scope}",
             kind=filter_.kind,
@@ -197,9 +208,9 @@ async def _act(context: PageContext, request: web.Request) -> web.StreamResponse
             back=_back(back, ""),
             letters=letters if scope == "selected" else [],
         )
-    count = await _in_parts(dead.drop, letters)
-    context.record(request, "dropped %d dead letters of %s", count, queue.name)
-    raise web.HTTPSeeOther(_back(back, f"{count}-dropped"))
+    dropped = await _in_parts(dead.drop, letters)
+    context.record(request, "dropped %s of %s", count(dropped, "dead letter"), queue.name)
+    raise web.HTTPSeeOther(_back(back, f"{dropped}-dropped"))
 
 
 def _done(request: web.Request) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -13,6 +14,7 @@ from aiohttp import web
 from magento_eventbridge.console.page_context import PageContext, form_of
 from magento_eventbridge.console.queries import LARGEST_ROW, LARGEST_VIEW, number
 from magento_eventbridge.console.words import VERDICTS, when
+from magento_eventbridge.counting import count
 from magento_eventbridge.journal.archive import Exported, JournalError, Query
 
 _TIMES = ("since", "until", "tried_since", "tried_until", "failed_since", "failed_until")
@@ -131,6 +133,9 @@ def routes(context: PageContext) -> list[web.RouteDef]:
         query, faults = _query(given)
         if not given or faults:
             raise web.HTTPBadRequest(text="Search first: the filter says which events are sent.")
+        # What was delivered after the question is not part of the answer.
+        asked_at = _asked_at(form) or time.time()
+        query = replace(query, tried_until=min(query.tried_until or asked_at, asked_at))
         bodies = await context.archived().captures(query, _MOST_SENT_AGAIN)
         back = urlencode(given)
         if not bodies:
@@ -141,11 +146,12 @@ def routes(context: PageContext) -> list[web.RouteDef]:
                 "confirm_send_again.html",
                 count_=len(bodies),
                 is_cut=len(bodies) == _MOST_SENT_AGAIN,
+                asked_at=asked_at,
                 given=given,
                 filter=back,
             )
         await context.bridge.send_again(bodies)
-        context.record(request, "sends %d events again: %s", len(bodies), back)
+        context.record(request, "sends %s again: %s", count(len(bodies), "event"), back)
         raise web.HTTPSeeOther(f"/events?{back}&done={len(bodies)}")
 
     return [
@@ -233,6 +239,19 @@ async def _follow(
             sent_at = time.monotonic()
             await response.write(b": here\n\n")
         await asyncio.sleep(_READS_EVERY)
+
+
+def _asked_at(form: dict[str, list[str]]) -> float | None:
+    """Return when the person was asked to confirm; None: they were not.
+
+    Raises:
+        web.HTTPBadRequest: it is no time.
+    """
+    text = form.get("asked_at", [""])[0]
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise web.HTTPBadRequest(text="The form has a time that cannot be read.") from None
 
 
 def _given(request: web.Request) -> dict[str, str]:

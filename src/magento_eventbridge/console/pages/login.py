@@ -15,13 +15,15 @@ def routes(context: PageContext) -> list[web.RouteDef]:
     """Return the page's routes."""
 
     async def show(request: web.Request) -> web.StreamResponse:
-        if request[SESSION].user:
-            raise web.HTTPSeeOther("/")
         goal = _safe(request.query.get("next", "/"))
         token = request.query.get("token", "")
-        if not token or request.method != "GET":
+        is_followed = bool(token) and request.method == "GET"
+        # A link counts for those who are logged in, too: it may be of another role.
+        session = context.access.follow_link(request[SESSION], token) if is_followed else None
+        if session is None and request[SESSION].user:
+            raise web.HTTPSeeOther(goal)
+        if not is_followed:
             return _page(context, request, goal)
-        session = context.access.follow_link(request[SESSION], token)
         if session is None:
             fault = "This link was used already, or is older than ten minutes. Create a new one."
             return _page(context, request, goal, fault, status=401)
