@@ -119,7 +119,10 @@ async def test_a_call_is_a_post_with_the_headers_and_the_body_given() -> None:
             b"HTTP/1.1 503 Slow Down\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n",
             Reply(503, b"", {"retry-after": "7"}),
         ),
-        (b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", Reply(302, b"", {})),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n",
+            Reply(302, b"", {"location": "/"}),
+        ),
     ],
 )
 async def test_answers_are_understood(answer: bytes, reply: Reply) -> None:
@@ -443,6 +446,10 @@ BROKEN = {
     ),
     "gzip that is none": (
         with_length(b"Content-Encoding: gzip\r\n", b"ok"),
+        "not in its Content-Encoding",
+    ),
+    "gzip that is cut off": (
+        with_length(b"Content-Encoding: gzip\r\n", compressed(b"ok", 31)[:-9]),
         "not in its Content-Encoding",
     ),
     "a bomb": (

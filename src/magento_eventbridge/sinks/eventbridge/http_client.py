@@ -396,12 +396,15 @@ def _decoded(reply: Reply, longest: int) -> Reply:
     if encoding not in _COMPRESSED:
         raise CallError(f"the answer's Content-Encoding '{encoding[:20]}' is not supported")
     decompressor = zlib.decompressobj(_GZIP_OR_ZLIB)
+    problem = f"the answer is not in its Content-Encoding, {encoding}, or is cut off"
     try:
         body = decompressor.decompress(reply.body, longest)
     except zlib.error:
-        raise CallError(f"the answer is not in its Content-Encoding, {encoding}") from None
+        raise CallError(problem) from None
     if decompressor.unconsumed_tail:
         raise CallError("the answer has no end")
+    if not decompressor.eof:
+        raise CallError(problem)
     return reply._replace(body=body)
 
 
