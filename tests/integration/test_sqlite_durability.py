@@ -266,13 +266,20 @@ async def test_a_removed_spool_is_reported_without_anything_to_do(
     await queue.close()
 
 
-async def test_what_a_removed_spool_holds_is_still_delivered(tmp_path: Path) -> None:
-    queue = SqliteQueue(tmp_path / "spool.sqlite")
+@pytest.mark.parametrize("removed", ["spool.sqlite", "."])
+async def test_what_a_removed_spool_holds_is_still_delivered(tmp_path: Path, removed: str) -> None:
+    folder = tmp_path / "spool"
+    queue = SqliteQueue(folder / "spool.sqlite")
     captures = recorded.orders(3)
     await queue.put(captures)
-    (tmp_path / "spool.sqlite").unlink()
-    claims = await queue.claim(10)
+    claims = await queue.claim(1)
+    # Renamed, as by a person who makes room; nothing else holds what it contains.
+    (folder / removed).resolve().rename(tmp_path / "elsewhere")
+    assert queue.holds_claims()
+    claims += await queue.claim(10)
     assert [claim.body for claim in claims] == [body for _, body in captures]
+    with pytest.raises(QueueError, match="was removed while in use"):
+        await queue.put(captures)
     await queue.ack(claims)
     assert (await queue.depth()).captures == 0
     await queue.close()

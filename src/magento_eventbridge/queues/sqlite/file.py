@@ -104,6 +104,11 @@ class SqliteFile:
         """How many rows may be changed at once on a full disk, each in a page of its own."""
         return max(1, self._reserve.size // 4 // _PAGE) if self._reserve.size else sys.maxsize
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether another process that opens the path gets this file."""
+        return self._main.is_in_place
+
     def _open(self, path: Path, schema: Sequence[str]) -> sqlite3.Connection:
         try:
             make_private(path)
@@ -128,9 +133,10 @@ class SqliteFile:
     def _watch(self, path: Path) -> list[FileWatch]:
         log_file, index = (Path(f"{path}{suffix}") for suffix in COMPANIONS)
         self._index = FileWatch(index)
+        self._main = FileWatch(path, self._holds_all_pages)
         return [
             self._index,  # first: the checks of the others read it
-            FileWatch(path, self._holds_all_pages),
+            self._main,
             FileWatch(log_file, self._log_holds_all_frames),
         ]
 

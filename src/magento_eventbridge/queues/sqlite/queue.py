@@ -92,6 +92,8 @@ class SqliteQueue:
         self._news.clear()
         if not self._lock.acquire():
             return []
+        if problem := self._claims_problem():
+            raise QueueError(problem)
         self._return_postponed()
         excluded_views = frozenset(without_views)
         # What was read with fewer exceptions was read for these, too.
@@ -178,7 +180,15 @@ class SqliteQueue:
 
     def holds_claims(self) -> bool:
         """Return whether the lock is still ours: it lasts as long as the process and its file."""
-        return self._lock.problem() is None
+        return self._claims_problem() is None
+
+    def _claims_problem(self) -> str | None:
+        """Return why another process may have our claims, if so.
+
+        Nobody else can open a spool that was removed with its lock, as with their whole folder.
+        """
+        problem = self._lock.problem()
+        return problem if problem and self._file.is_in_place else None
 
     async def confirm(self) -> bool:
         """Return whether the lock is still ours; without it, drop all claims."""
@@ -360,11 +370,9 @@ class SpoolLock:
         """Take the lock; return False while another process has it.
 
         Raises:
-            QueueError: its file cannot be used, or was removed while we held the lock.
+            QueueError: its file cannot be used.
         """
         if self._descriptor is not None:
-            if problem := self.problem():
-                raise QueueError(problem)
             return True
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)

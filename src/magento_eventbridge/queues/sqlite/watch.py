@@ -35,6 +35,15 @@ class FileWatch:
         self._length = found.st_size
 
     @property
+    def is_in_place(self) -> bool:
+        """Whether the file that was opened is still at its path, as far as can be seen."""
+        try:
+            found = self.path.stat()
+        except OSError as error:
+            return not isinstance(error, FileNotFoundError)
+        return (found.st_dev, found.st_ino) == self._identity
+
+    @property
     def is_shorter(self) -> bool:
         """Whether the same file has become shorter than it was."""
         try:
