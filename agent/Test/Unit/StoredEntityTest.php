@@ -68,6 +68,24 @@ class StoredEntityTest extends TestCase
         self::assertSame([true, false], array_column($written, 'is_new'));
     }
 
+    /**
+     * An order that was accepted and is then rejected gets its first state with this; it is not canceled beside that.
+     */
+    public function testAnOrderRejectedBeforeItIsPlacedIsCreatedWithThatStateAndNothingElse(): void
+    {
+        $implied = ['order_cancel_after' => ['state' => 'canceled']];
+        $options = ['createdWith' => 'state', 'implied' => $implied];
+        $this->shop->watch(new Order(new Fields()), 'sales_order', 'order', $options);
+        $row = ['entity_id' => 1, 'increment_id' => '000000001', 'store_id' => 1, 'state' => null, 'status' => 'received'];
+        $this->shop->database->things['sales_order'][1] = $row;
+        $new = ['state' => 'canceled', 'status' => 'rejected'] + $row;
+        $this->save(new StoredModel($this->shop->database, 'sales_order', $new));
+
+        $written = $this->shop->database->written();
+        self::assertSame(['sales_order_save_after'], array_column($written, 'event'));
+        self::assertSame([true, 'rejected'], [$written[0]['is_new'], $written[0]['snapshot']['status']]);
+    }
+
     public function testOneTransactionSendsAnOrderOnceWithItsLastState(): void
     {
         $order = $this->savedOrder();
