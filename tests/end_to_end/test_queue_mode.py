@@ -108,12 +108,13 @@ async def test_consume_drains_so_many_of_the_broker_and_stops(
         assert done.out == "7 delivered, 0 passed over, 0 buried\n"
 
 
-async def test_denied_messages_that_fill_a_bridge_let_the_others_pass(
-    tmp_path: Path, magento_broker: MagentoBroker
+@pytest.mark.parametrize("reason", [{}, {"declared": "OfAShopThatIsNotKnownHere"}])
+async def test_messages_that_must_wait_and_fill_a_bridge_let_the_others_pass(
+    tmp_path: Path, magento_broker: MagentoBroker, reason: dict[str, str]
 ) -> None:
-    added = recorded.of("cart-add", "sales_quote_item_save_after")
-    denied = [recorded.stored(recorded.again(added, subject=f"cart/{n}")) for n in range(30)]
-    await magento_broker.put(denied + recorded.orders(5))
+    added = recorded.of("cart-add", "sales_quote_item_save_after") | reason
+    waiting = [recorded.stored(recorded.again(added, subject=f"cart/{n}")) for n in range(30)]
+    await magento_broker.put(waiting + recorded.orders(5))
     code, kind = "NotAuthorizedForDetailTypeException", "CartProductAdded"
     settings = of_broker(magento_broker.options, AMQP__PREFETCH="10")
     async with put_events() as endpoint:

@@ -38,8 +38,9 @@ SinkOf = Callable[[Destination], Sink]
 _ADMITTED_AT_A_TIME = 250
 # When a route changes: how many deferred captures are read from the queue at a time.
 _RECALLED_AT_A_TIME = 500
-# In seconds: how long a capture of an own event waits for the shop's declarations.
-_DECLARATIONS_AGAIN = 30.0
+# In seconds: how long a capture of an own event waits for the shop's declarations. RabbitMQ moves
+# what waits for so long out of the way.
+_DECLARATIONS_AGAIN = 60.0
 # AWS's messages are shorter; the place of an error in a hostile capture can be very long.
 _LONGEST_REASON = 500
 

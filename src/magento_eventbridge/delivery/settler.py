@@ -59,7 +59,10 @@ class Settler:
 
     def give_back(self, claims: list[Claim], seconds: float) -> None:
         """Return captures to the queue; they can be claimed again after so many seconds."""
-        self._returns.append((claims, seconds))
+        if self._returns and self._returns[-1][1] == seconds:
+            self._returns[-1][0].extend(claims)
+        else:
+            self._returns.append((list(claims), seconds))
         self._has_work.set()
 
     def recover(self, event_ids: Iterable[str]) -> None:
