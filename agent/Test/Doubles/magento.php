@@ -716,3 +716,32 @@ namespace Magento\Framework\Amqp\Connection {
         }
     }
 }
+
+namespace Magento\Framework\Module {
+    class Dir
+    {
+        public const MODULE_ETC_DIR = 'etc';
+
+        public $root = '';
+
+        public function getDir($moduleName, $type = '')
+        {
+            return $this->root . '/' . $moduleName . '/' . $type;
+        }
+    }
+}
+
+namespace Magento\Framework\Filesystem\Driver {
+    class File
+    {
+        public function isExists($path)
+        {
+            return file_exists($path);
+        }
+
+        public function deleteFile($path)
+        {
+            return unlink($path);
+        }
+    }
+}

@@ -5,7 +5,10 @@ declare(strict_types=1);
 namespace MagentoEventBridge\Agent\Test\Unit;
 
 use Magento\Config\Model\Config\Backend\Encrypted;
+use Magento\Framework\Filesystem\Driver\File;
+use Magento\Framework\Module\Dir;
 use MagentoEventBridge\Agent\Capture\Context;
+use MagentoEventBridge\Agent\Plugin\KeepTablesUnlisted;
 use MagentoEventBridge\Agent\Test\Doubles\Wiring;
 use MagentoEventBridge\Agent\Watcher\ObservedEvents;
 use PHPUnit\Framework\TestCase;
@@ -87,6 +90,28 @@ class WiringTest extends TestCase
     public function testNothingIsDroppedWhenTheModuleIsDisabled(): void
     {
         self::assertFileDoesNotExist(dirname(__DIR__, 2) . '/etc/db_schema_whitelist.json');
+    }
+
+    /**
+     * A command of Magento writes the whitelist of a module, or of all.
+     */
+    public function testAWhitelistThatIsGeneratedIsRemoved(): void
+    {
+        $folders = new Dir();
+        $folders->root = sys_get_temp_dir() . '/' . uniqid('agent', true);
+        $others = $folders->getDir('Other_Module', 'etc');
+        $ours = $folders->getDir('MagentoEventBridge_Agent', 'etc');
+        $plugin = new KeepTablesUnlisted($folders, new File());
+        $plugin->afterGenerate(new \stdClass(), null);
+        foreach ([$others, $ours] as $folder) {
+            mkdir($folder, 0700, true);
+            touch($folder . '/db_schema_whitelist.json');
+        }
+        $plugin->afterGenerate(new \stdClass(), null);
+
+        self::assertFileDoesNotExist($ours . '/db_schema_whitelist.json');
+        self::assertFileExists($others . '/db_schema_whitelist.json');
+        self::assertCount(1, Wiring::xml('di.xml')->xpath('//plugin[@type="' . KeepTablesUnlisted::class . '"]'));
     }
 
     /**
