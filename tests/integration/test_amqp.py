@@ -16,8 +16,9 @@ from aiormq import spec
 
 from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.queues.amqp.dead_letters import AmqpDeadLetters
-from magento_eventbridge.queues.amqp.queue import AmqpQueue, AmqpTiming
+from magento_eventbridge.queues.amqp.queue import AmqpQueue
 from magento_eventbridge.queues.amqp.returns import returns_of
+from magento_eventbridge.queues.amqp.timing import AmqpTiming
 from magento_eventbridge.tls import TlsOptions
 from tests.support import recorded
 from tests.support.delivering import delivering
@@ -63,7 +64,7 @@ async def until(broker: MagentoBroker, count: int, suffix: str = "") -> None:
 async def until_copied(queue: AmqpQueue) -> None:
     """Wait until the queue holds no returned message without a safe copy."""
     async with asyncio.timeout(PATIENCE):
-        while queue._renewing or any(
+        while queue._background or any(
             not message.tags or returns_of(message.delivered) for message in queue._known.values()
         ):
             await asyncio.sleep(0.05)
@@ -216,11 +217,11 @@ async def test_an_acknowledgement_that_fails_after_its_caller_is_gone_leaves_no_
     await magento_broker.put(recorded.orders(3))
     queue = AmqpQueue(magento_broker.options)
     claims = await claimed(queue, 3)
-    async with queue._acknowledging:  # as if others were being sent
+    async with queue._acknowledgements._sending:  # as if others were being sent
         await cancelled_acknowledgement(queue, claims)  # as of consumers of a lost connection
         await queue._connection.close()
     async with asyncio.timeout(PATIENCE):
-        while queue._renewing:
+        while queue._background:
             await asyncio.sleep(0.01)
     gc.collect()
     assert "never retrieved" not in caplog.text
@@ -258,7 +259,7 @@ async def test_acknowledgements_are_sent_though_the_bridge_stops_meanwhile(
     await magento_broker.put(recorded.orders(5))
     queue = AmqpQueue(magento_broker.options)
     claims = await claimed(queue, 5)
-    async with queue._acknowledging:  # as if others were being sent
+    async with queue._acknowledgements._sending:  # as if others were being sent
         await cancelled_acknowledgement(queue, claims)
     await queue.close()
     assert await magento_broker.count() == 0
@@ -369,7 +370,7 @@ async def test_claims_are_confirmed_after_a_pause(
     await magento_broker.put(recorded.orders(3))
     claims = await claimed(queue, 2)
     assert queue.holds_claims()
-    queue._ran_at -= 100  # as if the process had been stopped
+    queue._running._ran_at -= 100  # as if the process had been stopped
     await asyncio.sleep(1.1)
     assert not queue.holds_claims()
     assert await queue.confirm()
@@ -385,7 +386,7 @@ async def test_claims_that_the_broker_gave_to_another_bridge_are_dropped(
     await magento_broker.put(captures)
     claims = await claimed(queue, 2)
     await queue.retry(claims[1:], delay=60)
-    queue._ran_at -= 100
+    queue._running._ran_at -= 100
     await break_channel(queue)
     other = AmqpQueue(magento_broker.options)
     theirs = await claimed(other, 3)
@@ -530,7 +531,7 @@ async def test_a_limit_of_the_queue_alone_is_found_by_the_first_message_that_wai
 async def settled(magento_broker: MagentoBroker, queue: AmqpQueue) -> None:
     """Wait until the queue has moved what it received."""
     async with asyncio.timeout(15):
-        while queue._renewing or await magento_broker.count():
+        while queue._background or await magento_broker.count():
             await asyncio.sleep(0.05)
 
 
@@ -590,7 +591,7 @@ async def test_bridges_that_start_together_find_out_together(
     queues = [AmqpQueue(replace(magento_broker.options, prefetch=10), timing) for _ in range(3)]
     bodies: list[bytes] = []
     async with asyncio.timeout(60):
-        while len(bodies) < len(captures) or any(queue._moves for queue in queues):
+        while len(bodies) < len(captures) or any(queue._checks.moves for queue in queues):
             for queue, claims in zip(
                 queues, await asyncio.gather(*(queue.claim(10) for queue in queues)), strict=True
             ):

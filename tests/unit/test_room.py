@@ -1,6 +1,6 @@
 """How many messages a bridge holds of a queue of RabbitMQ: by their sizes and by what it uses."""
 
-from magento_eventbridge.queues.amqp.consumers import Room
+from magento_eventbridge.queues.amqp.room import Room
 
 
 def filled(room: Room, size: int, turns: int = 12) -> int:

@@ -15,7 +15,8 @@ from aiormq.exceptions import ChannelInvalidStateError, ChannelNotFoundEntity, P
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.catalog.messages import capture_text
 from magento_eventbridge.delivery.ports import BYTES_PER_PAGE, DeadLetter
-from magento_eventbridge.queues.amqp.connection import OURS, AmqpConnection, publish
+from magento_eventbridge.queues.amqp.connection import AmqpConnection
+from magento_eventbridge.queues.amqp.publishing import OURS, publish
 
 _REASON = f"{OURS}reason"
 _BURIED_AT = f"{OURS}buried-at"  # in microseconds since the epoch; also its ID

@@ -19,7 +19,8 @@ from aiormq.exceptions import (
 )
 
 from magento_eventbridge.delivery.ports import QueueError
-from magento_eventbridge.queues.amqp.connection import OURS, AmqpConnection
+from magento_eventbridge.queues.amqp.connection import AmqpConnection
+from magento_eventbridge.queues.amqp.publishing import OURS
 
 log = logging.getLogger(__name__)
 
