@@ -954,6 +954,85 @@ POISON: list[tuple[bytes, dict[str, Any]]] = [
 ]
 
 
+class RawProperties(spec.Basic.Properties):
+    """Properties that the client cannot encode, as bytes: flags, then values."""
+
+    def __init__(self, flags: int, values: bytes) -> None:
+        super().__init__(message_id="raw")  # else the client sets one
+        self._raw = flags.to_bytes(2) + values
+
+    def marshal(self) -> bytes:
+        return self._raw
+
+
+def headers(*values: tuple[bytes, bytes]) -> tuple[int, bytes]:
+    """Encode headers from names and encoded values."""
+    table = b"".join(bytes([len(name)]) + name + value for name, value in values)
+    return 1 << 13, len(table).to_bytes(4) + table
+
+
+def nested(kind: bytes, depth: int, before: bytes = b"") -> bytes:
+    value = b"V"
+    for _ in range(depth):
+        value = kind + (len(before) + len(value)).to_bytes(4) + before + value
+    return value
+
+
+RAW_PROPERTIES: dict[bytes, tuple[int, bytes]] = {
+    b"a time beyond all years": (1 << 6, b"\x7f" + b"\xff" * 7),
+    b"a time of 64 bits": (1 << 6, b"\xff" * 8),
+    b"an ID that is no UTF-8": (1 << 7, b"\xff" + b"\xff" * 255),
+    b"a content type that is no UTF-8": (1 << 15, b"\1\xff"),
+    b"an application that is no UTF-8": (1 << 3, b"\1\xff"),
+    b"a header's name that is no UTF-8": headers((b"\xff", b"V")),
+    b"a header's text that is no UTF-8": headers((b"a", b"S\0\0\0\1\xff")),
+    b"a header with a time": headers((b"a", b"T" + b"\xff" * 8), (b"b", b"V")),
+    b"a header with a number": headers((b"a", b"d\x7f\xe1" + b"\xcc" * 6)),
+    b"deep lists": headers((b"a", nested(b"A", 700))),
+    b"lists as deep as can be read": headers((b"a", nested(b"A", 400))),
+    b"deep tables": headers((b"a", nested(b"F", 2000, b"\1a")), (b"b", b"t\1")),
+    b"large headers": headers((b"a", b"t\1"), (b"b", b"S\0\1\xfe\x00" + b"b" * 0x1FE00)),
+    b"our own headers": headers((b"eventbridge-test", b"V"), (b"eventbridge-buried-at", b"V")),
+}
+
+
+async def test_odd_properties_hold_up_nothing(
+    magento_broker: MagentoBroker, queue: AmqpQueue
+) -> None:
+    async with magento_broker.channel() as channel:
+        for name, raw in RAW_PROPERTIES.items():
+            await channel.basic_publish(
+                name, routing_key=magento_broker.options.queue, properties=RawProperties(*raw)
+            )
+    ((_, good),) = captures = recorded.orders(1)
+    await magento_broker.put(captures)
+    claims = await claimed(queue, len(RAW_PROPERTIES) + 1)
+    assert [claim.body for claim in claims] == [*RAW_PROPERTIES, good]
+    await queue.ack(claims[-1:])
+    for claim in claims[:-1]:
+        await queue.bury(claim, "odd " * 1000)
+    letters = await queue.dead_letters.page(100)
+    assert [letter.body for letter in letters] == list(RAW_PROPERTIES)
+    assert await queue.dead_letters.redrive(None) == len(RAW_PROPERTIES)
+    assert [claim.body for claim in await claimed(queue, len(letters))] == list(RAW_PROPERTIES)
+
+
+async def test_a_letter_with_odd_properties_can_be_read(
+    magento_broker: MagentoBroker, queue: AmqpQueue
+) -> None:
+    assert await queue.dead_letters.count() == 0
+    await magento_broker.put(recorded.orders(1))
+    for claim in await claimed(queue, 1):
+        await queue.bury(claim, "creates the queue")
+    async with magento_broker.channel() as channel:
+        for name, raw in RAW_PROPERTIES.items():
+            await channel.basic_publish(
+                name, routing_key=queue.dead_letters.name, properties=RawProperties(*raw)
+            )
+    letters = await queue.dead_letters.page(100)
+    assert {letter.body for letter in letters} >= set(RAW_PROPERTIES)
+
+
 async def test_odd_messages_hold_up_nothing_and_are_buried_with_their_bytes(
     magento_broker: MagentoBroker, queue: AmqpQueue
 ) -> None:

@@ -21,6 +21,7 @@ from aiormq.exceptions import (
 from yarl import URL
 
 from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.queues.amqp.odd_properties import read_odd_properties
 from magento_eventbridge.tls import TlsOptions, tls_context
 
 # In seconds: a broker that is silent for longer counts as unavailable.
@@ -30,6 +31,7 @@ _CLOSE_SECONDS = 5
 
 # Errors reach us as exceptions, and are explained in our own messages.
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)
+read_odd_properties()
 
 
 @dataclass(frozen=True)

@@ -142,8 +142,9 @@ def _letter(delivered: DeliveredMessage) -> DeadLetter:
     properties = delivered.header.properties
     headers = properties.headers or {}
     body = capture_text(delivered.body, properties.message_id or "")
-    if _BURIED_AT in headers:
-        number, reason = int(str(headers[_BURIED_AT])), str(headers.get(_REASON))
+    buried_at = headers.get(_BURIED_AT)
+    if isinstance(buried_at, int):
+        number, reason = buried_at, str(headers.get(_REASON))
     else:
         number, reason = _by_broker(headers.get("x-death"), delivered.body)
     try:

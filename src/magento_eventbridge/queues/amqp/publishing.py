@@ -1,6 +1,7 @@
 """Publish copies of messages; they are safe in a queue when this returns."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,12 +9,16 @@ from weakref import WeakKeyDictionary
 
 from aiormq import spec
 from aiormq.abc import AbstractChannel, DeliveredMessage
+from pamqp import encode
 
 from magento_eventbridge.queues.amqp.connection import AmqpConnection
 
 # In seconds: a broker that confirms nothing for longer counts as unavailable.
 _ANSWER_SECONDS = 30
 _PERSISTENT = 2
+# In bytes, of a frame of 128 kB: room is left for reasons and other properties.
+_HEADERS_FIT = 100_000
+_LARGEST_FLOAT = 3.4e38
 
 OURS = "eventbridge-"
 """The prefix of headers that the bridge adds to a message."""
@@ -96,18 +101,14 @@ async def publish(
     It is in a queue, on disk, when this returns.
     """
     properties = delivered.header.properties
-    headers = {
-        name: _encodable(value)
-        for name, value in (properties.headers or {}).items()
-        if not name.startswith(_HEADERS_NOT_COPIED)
-    }
+    headers = {**_copied(properties.headers or {}), _COPY: 1, **(added or {})}
     async with _only_one_of(channel, properties.message_id):
         await channel.basic_publish(
             delivered.body if body is None else body,
             exchange=exchange,
             routing_key=routing_key,
             properties=spec.Basic.Properties(
-                headers={**headers, _COPY: 1, **(added or {})},
+                headers=headers,
                 message_id=properties.message_id,
                 content_type=properties.content_type,
                 delivery_mode=_PERSISTENT,
@@ -117,11 +118,37 @@ async def publish(
         )
 
 
+def _copied(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a message's own headers as the client encodes them, the small ones first.
+
+    All headers of a message are one frame. What cannot be encoded, or does not fit, is left out:
+    the body matters.
+    """
+    sizes: list[tuple[int, str]] = []
+    encodable: dict[str, Any] = {}
+    for name, value in headers.items():
+        if name.startswith(_HEADERS_NOT_COPIED):
+            continue
+        with contextlib.suppress(TypeError, ValueError, ArithmeticError, RecursionError):
+            encodable[name] = _encodable(value)
+            sizes.append((len(encode.encode_table_value(encodable[name])) + len(name) * 4, name))
+    copied: dict[str, Any] = {}
+    left = _HEADERS_FIT
+    for size, name in sorted(sizes):
+        left -= size
+        if left < 0:
+            break
+        copied[name] = encodable[name]
+    return copied
+
+
 def _encodable(value: Any) -> Any:
     """Return a header's value as the client encodes it: it decodes bytes, but encodes arrays."""
     match value:
         case bytes():
             return bytearray(value)
+        case float() if abs(value) > _LARGEST_FLOAT:  # the client encodes no larger ones
+            return str(value)
         case dict():
             return {name: _encodable(member) for name, member in value.items()}
         case list():

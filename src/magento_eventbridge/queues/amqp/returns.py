@@ -169,7 +169,7 @@ async def show_tested(connection: AmqpConnection, queue: str) -> None:
 
 def is_test(delivered: DeliveredMessage) -> bool:
     """Whether a message is a test message, and means nothing."""
-    return _TEST in (delivered.header.properties.headers or {})
+    return not delivered.body and _TEST in (delivered.header.properties.headers or {})
 
 
 def proves_kept(delivered: DeliveredMessage) -> bool:
