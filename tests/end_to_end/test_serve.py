@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import signal
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -10,7 +13,7 @@ from magento_eventbridge.demo import store_day
 from magento_eventbridge.inlets.client import hand_over
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from tests.support import recorded
-from tests.support.process import COMMAND, SECRET, environment, serving
+from tests.support.process import COMMAND, SECRET, environment, serving, started
 from tests.support.put_events import Refuse, Stall, Take, put_events
 from tests.support.waiting import PATIENCE
 
@@ -48,6 +51,25 @@ async def test_health_is_reported_while_it_runs(tmp_path: Path) -> None:
             for name in ("live", "ready"):
                 async with http.get(f"{bridge.url}/health/{name}") as answer:
                     assert (answer.status, await answer.json()) == (200, {"status": name})
+            bridge.process.send_signal(signal.SIGHUP)  # as programs that rotate logs do
+            while "SIGHUP changes nothing" not in bridge.log:
+                await asyncio.sleep(0.02)
+            async with http.get(f"{bridge.url}/health/ready") as answer:
+                assert answer.status == 200
+
+
+async def test_a_closed_terminal_stops_it_in_order(tmp_path: Path) -> None:
+    ours, its = os.openpty()
+    env = environment(tmp_path, "http://127.0.0.1:1")
+    log = tmp_path / "bridge.log"
+    async with started(COMMAND, "serve", env=env, preexec_fn=partial(os.login_tty, its)) as process:
+        os.close(its)
+        async with asyncio.timeout(60):
+            while not log.exists() or "Listening for captures" not in log.read_text():
+                await asyncio.sleep(0.02)
+            os.close(ours)
+            assert await process.wait() == 0
+    assert "Stopped: 0 delivered" in log.read_text()
 
 
 async def test_dry_run_writes_down_what_the_documentation_shows(tmp_path: Path) -> None:

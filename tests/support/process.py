@@ -87,7 +87,9 @@ async def serving(folder: Path, endpoint: str, **settings: str) -> AsyncIterator
     env = environment(folder, endpoint, **settings)
     words = "Listening for captures at "
     with errors.open("ab") as stderr:
-        async with started(COMMAND, "serve", env=env, stderr=stderr) as process:
+        # A session of its own, as services have one: without a terminal.
+        alone = {"env": env, "stderr": stderr, "start_new_session": True}
+        async with started(COMMAND, "serve", **alone) as process:
             async with asyncio.timeout(90):  # a machine that does other work takes long to start it
                 while True:
                     text = log.read_text().removeprefix(text_before) if log.exists() else ""

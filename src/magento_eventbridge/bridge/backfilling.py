@@ -1,7 +1,6 @@
 """Send the entities of a job through a dispatcher, and keep the run's progress."""
 
 import asyncio
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
@@ -20,6 +19,7 @@ from magento_eventbridge.backfill.rows import StoreTables
 from magento_eventbridge.bridge.dispatching import dispatching
 from magento_eventbridge.bridge.ledgers import ledger_written
 from magento_eventbridge.bridge.queues import open_queue
+from magento_eventbridge.bridge.startup import stop_on_signals
 from magento_eventbridge.delivery.observer import Observer, Observers
 from magento_eventbridge.magento.database import database_options
 from magento_eventbridge.settings.model import Settings
@@ -125,9 +125,8 @@ async def send(
                     report(state())
                     await asyncio.sleep(_REPORTS_EVERY)
 
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGINT) if is_stopped_by_signals else ():
-                loop.add_signal_handler(number, stop)
+            if is_stopped_by_signals:
+                stop_on_signals(stop)
             reporter = asyncio.create_task(keep_reporting(), name="progress")
             try:
                 await dispatcher.run(until_empty=True)

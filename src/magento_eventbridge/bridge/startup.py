@@ -1,8 +1,11 @@
-"""Start what delivery needs around it: the log, tracing, the event loop."""
+"""Start what delivery needs around it: log, tracing, event loop, the signals that stop it."""
 
+import asyncio
 import gc
 import logging
-from collections.abc import Coroutine
+import os
+import signal
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import uvloop
@@ -50,3 +53,30 @@ def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
     return uvloop.run(main)
+
+
+def stop_on_signals(stop: Callable[[], None]) -> None:
+    """Call `stop` on SIGTERM and SIGINT, and on SIGHUP when it means that the terminal was closed.
+
+    Programs that rotate logs send SIGHUP too: without a terminal it changes nothing.
+    """
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` ignores it
+        loop.add_signal_handler(signal.SIGHUP, stop if _has_terminal() else _explain_hangup)
+
+
+def _explain_hangup() -> None:
+    log.info(
+        "SIGHUP changes nothing: a log that was moved is reopened without it; restart the bridge "
+        "after a change of its own settings"
+    )
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

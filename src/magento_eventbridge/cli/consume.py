@@ -1,7 +1,5 @@
 """`consume`: drain a queue once and stop, for cron."""
 
-import asyncio
-import signal
 from collections.abc import Callable
 from typing import Annotated
 
@@ -10,7 +8,7 @@ import typer
 from magento_eventbridge.bridge.dispatching import dispatching
 from magento_eventbridge.bridge.ledgers import ledger_written
 from magento_eventbridge.bridge.queues import open_queue
-from magento_eventbridge.bridge.startup import run_loop, start_log
+from magento_eventbridge.bridge.startup import run_loop, start_log, stop_on_signals
 from magento_eventbridge.cli.options import Config, MagentoRoot, Overrides, settings_of
 from magento_eventbridge.cli.output import AsJson, out, show_json
 from magento_eventbridge.delivery.status import Totals
@@ -98,9 +96,7 @@ async def _consume(settings: Settings, name: str | None, at_most: int | None) ->
             ledger_written(settings) as ledger,
             dispatching(settings, queue, journal=ledger, preload=False) as dispatcher,
         ):
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, dispatcher.stop)
+            stop_on_signals(dispatcher.stop)
             await dispatcher.run(until_empty=True, at_most=at_most)
             return dispatcher.totals
     finally:

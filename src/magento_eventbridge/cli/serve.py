@@ -1,14 +1,12 @@
 """`serve`: run everything that is configured, in one process, until stopped."""
 
-import asyncio
 import logging
-import signal
 import sys
 from contextlib import AsyncExitStack
 from functools import partial
 
 from magento_eventbridge.bridge.bridge import Bridge
-from magento_eventbridge.bridge.startup import run_loop, start_log
+from magento_eventbridge.bridge.startup import run_loop, start_log, stop_on_signals
 from magento_eventbridge.cli.options import (
     Config,
     MagentoRoot,
@@ -50,9 +48,7 @@ async def _serve(bridge: Bridge) -> None:
         await check_free(ListenerOptions(settings.inlet.host, settings.inlet.port))
     if settings.metrics.enabled:
         await check_free(ListenerOptions(settings.metrics.host, settings.metrics.port))
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, bridge.stop)
+    stop_on_signals(bridge.stop)
     async with AsyncExitStack() as stack:
         if bridge.settings.console.enabled:
             await _open_console(bridge, stack)
