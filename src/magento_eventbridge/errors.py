@@ -36,3 +36,12 @@ class BridgeError(Exception):
     """An expected failure; its message says what is wrong, where, and what to do."""
 
     exit_status: ClassVar[int] = 1
+
+
+def cause(error: Exception) -> str:
+    """Return what an error says; the system's errors without their number and path."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not UTF-8 at byte {error.start}"
+    return str(error)

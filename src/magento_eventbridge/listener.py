@@ -13,7 +13,7 @@ from typing import cast
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from magento_eventbridge.errors import BridgeError
+from magento_eventbridge.errors import BridgeError, cause
 from magento_eventbridge.visible_text import visible
 
 log = logging.getLogger(__name__)
@@ -260,5 +260,5 @@ def _tls(options: ListenerOptions) -> ssl.SSLContext | None:
     try:
         context.load_cert_chain(options.tls_certificate, options.tls_key)
     except (OSError, ssl.SSLError) as error:
-        raise ListenError(f"cannot use {options.tls_certificate}: {error}") from error
+        raise ListenError(f"cannot use {options.tls_certificate}: {cause(error)}") from error
     return context

@@ -156,8 +156,13 @@ def test_the_command_starts_with_nothing_installed_but_what_it_depends_on():
     [
         ("serv", "there is no command 'serv'; did you mean 'serve'?"),
         ("frobnicate", "there is no command 'frobnicate'"),
-        ("dead-letters lst", "No such command 'lst'. Did you mean 'list'?"),
-        ("--nope", "No such option: --nope"),
+        ("dead-letters lst", "there is no command 'lst'; did you mean 'list'?"),
+        ("dead-letters frobnicate", "there is no command 'frobnicate'\n"),
+        ("--nope", "there is no option '--nope'\n"),
+        ("serve --confg x", "there is no option '--confg'; did you mean '--config'?"),
+        ("rules pattern --where x", "there is no option '--where'\n"),
+        ("serve --config", "--config needs a value\n"),
+        ("version surplus", "too many arguments: surplus\n"),
         ("consume --max-messages 0", "--max-messages': must be at least 1"),
         ("consume --max-messages abc", "--max-messages': must be a whole number"),
         ("consume --queue nope", "there is no queue 'nope'; there are: sqlite"),
@@ -180,11 +185,13 @@ def test_the_command_starts_with_nothing_installed_but_what_it_depends_on():
         ("backfill orders --since 2026-13-01", "--since 2026-13-01: should be a date"),
         ("backfill nothings --since 2026-01-01", "there is nothing to backfill of 'nothings'"),
         ("audit --since yesterday", "--since yesterday: should be a date"),
-        ("replay", "Missing argument"),
+        ("replay", "the argument file is missing\n"),
+        ("rules test .", "pattern .: Is a directory\n"),
+        ("schemas export /proc/x", "cannot write to /proc/x: No such file or directory\n"),
         ("serve --config none.toml", "none.toml: there is no such file"),
         ("serve --config .", ". cannot be read: Is a directory"),
         ("serve --set region", "--set region: must be NAME=VALUE"),
-        ("serve --set", "'--set' requires an argument"),
+        ("serve --set", "--set needs a value\n"),
         ("serve --set inlet.port=abc", "inlet.port: must be a whole number (from command line)"),
         ("agent check /nope", "/nope is no root of a Magento 2 store"),
     ],
@@ -198,7 +205,7 @@ def test_bad_input_is_answered_in_one_sentence_with_exit_status_2(
     assert ran.out == ""
     first, *rest = ran.err.splitlines()
     assert first.startswith("magento-eventbridge: ")
-    assert message in first
+    assert message in f"{first}\n"
     assert len(rest) <= 1
     assert not re.search(r"Input should|Value error|Traceback|Errno|[│╭╰]", ran.err)
 
@@ -208,6 +215,34 @@ def test_a_file_that_is_no_text_is_named_with_the_place(tmp_path, command):
     file.write_bytes(b"[log]\n\xff")
     ran = command("serve", "--config", file)
     assert ran == Ran(2, "", f"magento-eventbridge: {file} is not UTF-8 at byte 6\n")
+
+
+def in_shell(line: str) -> Ran:
+    """Run a line of a shell in which `bridge` is the command."""
+    bridge = f'bridge() {{ "{sys.executable}" -m magento_eventbridge "$@"; }}'
+    ran = subprocess.run(
+        ["bash", "-c", f"{bridge}; {line}"], capture_output=True, text=True, timeout=60, check=False
+    )
+    return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+
+def test_output_that_cannot_be_written_is_reported_in_one_sentence():
+    full = "magento-eventbridge: cannot write the output: No space left on device\n"
+    assert in_shell("bridge version > /dev/full") == Ran(1, "", full)
+    assert in_shell("bridge events list --json | true") == Ran(0, "", "")
+
+
+def test_closed_streams_are_no_error_and_messages_do_not_reach_the_output():
+    assert in_shell("bridge events list >&-") == Ran(0, "", "")
+    assert in_shell("bridge nonsense 2>&-") == Ran(2, "", "")
+    ran = in_shell("bridge dead-letters drop --all <&-")
+    assert (ran.status, "aborted: nothing was changed" in ran.err) == (1, True)
+
+
+def test_json_is_json_where_the_terminal_knows_ascii_only():
+    ran = in_shell("PYTHONIOENCODING=ascii bridge events show OrderPlaced --json")
+    assert "…" in json.dumps(json.loads(ran.out), ensure_ascii=False)
+    assert ran.out.isascii()
 
 
 def test_a_question_that_nobody_answers_changes_nothing(tmp_path, command, monkeypatch):

@@ -92,11 +92,17 @@ def test_a_layer_is_not_changed_by_those_above_it():
     assert below == {"options": {"region": "one"}}
 
 
-def test_a_text_in_the_place_of_a_group_is_reported():
-    with pytest.raises(SettingsError, match="options is a group of settings, but below gives"):
-        load(
-            [Layer("below", {"options": "nonsense"}), Layer("above", {"options": {"region": "x"}})]
+def test_a_text_in_the_place_of_a_group_is_reported_with_both_origins():
+    text, group = {"options": "nonsense"}, {"options": {"region": "x"}}
+    for layers in ([Layer("a", text), Layer("b", group)], [Layer("b", group), Layer("a", text)]):
+        with pytest.raises(SettingsError) as report:
+            load(layers)
+        assert str(report.value) == (
+            "options cannot be a value and a group of settings: a sets options, "
+            "b sets options.region"
         )
+    with pytest.raises(SettingsError, match="options: is a group of settings"):
+        load([Layer("b", {"options": {}}), Layer("a", text)])
 
 
 def test_a_switch_wins_by_its_layer_however_it_is_written():

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from magento_eventbridge.backfill.rows import Selection
-from magento_eventbridge.errors import BridgeError
+from magento_eventbridge.errors import BridgeError, cause
 from magento_eventbridge.sqlite_files import NewerSchemaError, make_private, migrate, schema_steps
 
 # Entities that are listed at the end; the others are in the file.
@@ -60,7 +60,7 @@ class Progress:
             self.is_resumed = found is not None
             self._id, kept, self.position, self.passed = found or self._begin(key, selection)
         except (OSError, sqlite3.Error, NewerSchemaError) as error:
-            raise ProgressError(f"{path}: {error}") from None
+            raise ProgressError(f"{path}: {cause(error)}") from None
         self.selection = replace(selection, **json.loads(kept))
 
     def _find(self, key: str) -> tuple[int, str, int, int] | None:

@@ -1,11 +1,15 @@
 """The command line: one module for each command or group, imported when it is used."""
 
 import difflib
+import errno
+import io
 import logging
+import os
 import re
 import sys
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -126,8 +130,10 @@ def main() -> None:
     """Run the command; report a failure in one sentence and by the exit status."""
     if logging.lastResort:
         logging.lastResort.setFormatter(_OneLine())
+    _prepare_streams()
     try:
         status = app(standalone_mode=False)
+        sys.stdout.flush()
     except BridgeError as error:
         _report(error)
         sys.exit(error.exit_status)
@@ -141,10 +147,35 @@ def main() -> None:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):
             _report(usage_message(error))
             sys.exit(error.exit_code)
+        if isinstance(error, OSError) and error.errno in _OUTPUT_FAILS and not error.filename:
+            _give_up_output()
+            if error.errno != errno.EPIPE:  # `| head` has seen enough
+                _report(f"cannot write the output: {error.strerror}")
+            sys.exit(FAILURE)
         log.debug("Internal error", exc_info=True)
         _report(f"internal error: {type(error).__name__}: {error} (log.level = debug shows more)")
         sys.exit(FAILURE)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+_OUTPUT_FAILS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
+def _prepare_streams() -> None:
+    """Replace standard streams that are closed; escape what the terminal's encoding lacks."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _give_up_output() -> None:
+    """Drop what could not be written: the interpreter would try again at its end, and complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 # What Typer says of values, in plain words.
@@ -158,6 +189,11 @@ _PLAIN = (
     (r"Input should be less than ", "must be less than "),
     (r"Input should ", "must "),
     (r"^Invalid value: ", ""),
+    (r"^No such option: (\S+?)[.]?$", r"there is no option '\1'"),
+    (r"^No such command '(.*)'[.]$", r"there is no command '\1'"),
+    (r"^Got unexpected extra argument\(s\) \((.*)\)$", r"too many arguments: \1"),
+    (r"^Missing argument '(.*)'[.]$", r"the argument \1 is missing"),
+    (r"^Option '(.*)' requires an argument[.]$", r"\1 needs a value"),
     (r"Value error, ", ""),
 )
 
@@ -167,11 +203,23 @@ def usage_message(error: Any) -> str:
     message = str(error.format_message())
     if not message:  # the help was shown instead
         return ""
+    message, similar = _suggestion(message)
     for pattern, plain in _PLAIN:
         message = re.sub(pattern, plain, message, flags=re.DOTALL)
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "magento-eventbridge"
-    return f"{message}\n'{command} --help' shows how to use it"
+    return f"{message}{similar}\n'{command} --help' shows how to use it"
+
+
+def _suggestion(message: str) -> tuple[str, str]:
+    """Split a message from what it proposes instead; nothing is proposed that is not similar."""
+    found = re.search(r" \(Possible options: (.*)\)$| Did you mean (.*)[?]$", message, re.DOTALL)
+    if not found:
+        return message, ""
+    known = re.findall(r"[\w-]+", found[1] or found[2])
+    wanted = re.findall(r"[\w-]+", message[: found.start()])[-1]
+    similar = difflib.get_close_matches(wanted, known, 1, 0.7)
+    return message[: found.start()], f"; did you mean '{similar[0]}'?" if similar else ""
 
 
 def _report(error: object) -> None:

@@ -56,7 +56,9 @@ def table(*columns: str) -> DataTable:
 
 def show_json(value: Mapping[str, Any] | list[Any]) -> None:
     """Print a value as JSON, unchanged by the terminal's renderer."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    # Only then are characters that the output's encoding lacks escapes of JSON.
+    is_ascii = (sys.stdout.encoding or "utf-8").lower().replace("-", "") != "utf8"
+    text = json.dumps(value, indent=2, ensure_ascii=is_ascii, default=str)
     print(json_visible(text), flush=True)  # noqa: T201
 
 

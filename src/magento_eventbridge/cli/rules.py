@@ -26,6 +26,7 @@ from magento_eventbridge.cli.output import AsJson, note, out, show_json, table
 from magento_eventbridge.cli.samples import SampleError, read_events, sample_event
 from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.delivery.routing import Destination
+from magento_eventbridge.errors import cause
 from magento_eventbridge.provisioning import patterns, rule_code, subscriber_code, subscribers
 from magento_eventbridge.provisioning.matching import (
     MatcherMissingError,
@@ -498,7 +499,7 @@ def _checked(given: str, views: list[ViewSettings], catalog: ShopCatalog) -> dic
     try:
         text = given if given.lstrip().startswith("{") else Path(given).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"pattern {given}: {error}") from None
+        raise typer.BadParameter(f"pattern {given}: {cause(error)}") from None
     try:
         wanted = patterns.read(text)
         patterns.check(wanted, _known(views, catalog))

@@ -17,6 +17,7 @@ from magento_eventbridge.delivery.envelope import (
     metadata,
 )
 from magento_eventbridge.delivery.routing import Route
+from magento_eventbridge.errors import cause
 
 Json = dict[str, Any]
 
@@ -52,7 +53,7 @@ def read_events(file: Path, route: Route) -> Iterator[tuple[str, Json]]:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise SampleError(f"{file}: {error}, and it is not a detail-type") from None
+        raise SampleError(f"{file}: {cause(error)}, and it is not a detail-type") from None
     whole = _json(text)
     if whole is not None:
         yield from _read(f"{file}", text, whole, route)

@@ -18,6 +18,7 @@ from magento_eventbridge.cli.output import out
 from magento_eventbridge.cli.samples import sample_event
 from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.delivery.routing import Route
+from magento_eventbridge.errors import cause
 from magento_eventbridge.provisioning import registry, schemas, typescript_code
 from magento_eventbridge.provisioning.schemas import Subject
 from magento_eventbridge.settings.model import Settings
@@ -75,7 +76,7 @@ def export(
                 file.write_text(text, encoding="utf-8")
                 out.print(str(file))
     except OSError as error:
-        raise typer.BadParameter(f"cannot write to {folder}: {error}") from None
+        raise typer.BadParameter(f"cannot write to {folder}: {cause(error)}") from None
 
 
 @app.command("publish", epilog="Example: magento-eventbridge schemas publish shop-events --dry-run")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from magento_eventbridge.errors import BridgeError
+from magento_eventbridge.errors import BridgeError, cause
 from magento_eventbridge.sqlite_files import make_private
 
 Role = Literal["operator", "read-only"]
@@ -56,7 +56,7 @@ def create_link(file: Path, visitor: Visitor, now: float | None = None) -> str:
             "example 'sudo -u magento-eventbridge magento-eventbridge console login'"
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LoginLinkError(f"cannot read {file}: {error}. Restart the service") from None
+        raise LoginLinkError(f"cannot read {file}: {cause(error)}. Restart the service") from None
     expires = (time.time() if now is None else now) + VALID_SECONDS
     return _link(url, key, visitor, expires)
 

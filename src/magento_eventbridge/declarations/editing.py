@@ -11,7 +11,7 @@ from lxml import etree
 
 from magento_eventbridge.catalog.declared import Declaration
 from magento_eventbridge.declarations import reading
-from magento_eventbridge.errors import BridgeError
+from magento_eventbridge.errors import BridgeError, cause
 
 _SCHEMA = "urn:magento:module:MagentoEventBridge_Agent:etc/eventbridge_events.xsd"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -85,7 +85,7 @@ def _edited(root: Path, *, dry_run: bool = False) -> Iterator[Any]:
             config = etree.Element("config", nsmap={"xsi": _XSI})
             config.set(f"{{{_XSI}}}noNamespaceSchemaLocation", _SCHEMA)
     except (OSError, etree.XMLSyntaxError) as error:
-        raise EditError(f"{file}: {error}") from None
+        raise EditError(f"{file}: {cause(error)}") from None
     yield config
     if dry_run:
         return

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from magento_eventbridge.catalog.declared import Declaration
-from magento_eventbridge.errors import BridgeError
+from magento_eventbridge.errors import BridgeError, cause
 
 
 class ExportError(BridgeError):
@@ -43,4 +43,4 @@ def read(file: Path) -> tuple[Declaration, ...]:
     except OSError as error:
         raise ExportError(f"{file}: {error.strerror}") from None
     except (msgspec.MsgspecError, UnicodeError) as error:
-        raise ExportError(f"{file} is not a file of 'events export': {error}") from None
+        raise ExportError(f"{file} is not a file of 'events export': {cause(error)}") from None

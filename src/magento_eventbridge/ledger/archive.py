@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from magento_eventbridge.errors import BridgeError
+from magento_eventbridge.errors import BridgeError, cause
 from magento_eventbridge.ledger.blocks import Block, LedgerRecord, pack, unpack
 from magento_eventbridge.ledger.recorder import DELIVERED, SCHEMA_VERSION, connect
 from magento_eventbridge.ledger.tail import records_of, tails_of
@@ -161,7 +161,7 @@ class LedgerArchive:
                     "INSERT OR REPLACE INTO audits VALUES (?, ?)", (at, json.dumps(result))
                 )
         except (OSError, sqlite3.Error, NewerSchemaError) as error:
-            raise LedgerError(f"{self._paths[0]}: {error}") from None
+            raise LedgerError(f"{self._paths[0]}: {cause(error)}") from None
 
     def _all(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         return [row for path in self._paths for row in self._read(path, query, values)]

@@ -93,6 +93,13 @@ def load(layers: list[Layer]) -> tuple[Settings, Origins]:
         raise SettingsError("\n".join(_faults(error, Origins(origins)))) from None
 
 
+def _value_and_group(name: str, origin: str, member: str, members_origin: str) -> SettingsError:
+    return SettingsError(
+        f"{name} cannot be a value and a group of settings: {origin} sets {name}, "
+        f"{members_origin} sets {member}"
+    )
+
+
 def _merge(
     into: dict[str, Any], values: Mapping[str, Any], origins: dict[str, str], origin: str, at: str
 ) -> None:
@@ -105,18 +112,13 @@ def _merge(
         former = into.get(name)
         if isinstance(value, Mapping):
             if former is not None and not isinstance(former, dict):
-                raise SettingsError(
-                    f"{dotted} is a group of settings, but {origins[dotted]} gives it a value"
-                )
+                member = ".".join((dotted, *list(value)[:1]))
+                raise _value_and_group(dotted, origins[dotted], member, origin)
             _merge(into.setdefault(name, {}), value, origins, origin, f"{dotted}.")
-        elif isinstance(former, dict):
-            raise SettingsError(
-                f"{dotted} is a group of settings, but {origin} gives it a value: name a "
-                f"setting in it, as {dotted}.{next(iter(former))}"
-                if former
-                else f"{dotted} is a group of settings, but {origin} gives it a value"
-            )
         else:
+            member = next((known for known in origins if known.startswith(f"{dotted}.")), "")
+            if isinstance(former, dict) and member:
+                raise _value_and_group(dotted, origin, member, origins[member])
             into[name] = value
             origins[dotted] = origin
 
