@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pymysql.cursors import Cursor
 
 from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.queues.mysql import magento_db
@@ -233,6 +234,25 @@ async def test_a_backlog_that_nears_its_deletion_is_reported_and_saved(
     magento_queue.grow_older(days=6)
     magento_queue.clean_up()
     assert magento_queue.ask("SELECT COUNT(*) FROM {eventbridge_queue_message}") == ((3,),)
+
+
+async def test_the_age_of_a_backlog_is_known_without_reading_all_of_it(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue
+) -> None:
+    magento_queue.fill(recorded.orders(1) * 2_000)
+    magento_queue.grow_older(days=6)
+    await queue.check()
+
+    def rows_read(cursor: Cursor) -> int:
+        cursor.execute("SHOW SESSION STATUS LIKE 'Handler\\_read%'")
+        return sum(int(count) for _, count in cursor.fetchall())
+
+    def read_for_age(cursor: Cursor) -> int:
+        before = rows_read(cursor)
+        queue._report_age(cursor)
+        return rows_read(cursor) - before
+
+    assert await queue._connection.run(read_for_age) < 100
 
 
 async def test_a_queue_that_is_not_there_yet_is_waited_for_with_one_line(

@@ -27,9 +27,15 @@ ORDER BY message_id
 LIMIT %(limit)s;
 
 -- name: new_since
--- The age, in seconds, of the oldest message that Magento's clean-up may delete.
-SELECT TIMESTAMPDIFF(SECOND, MIN(updated_at), NOW()) FROM {statuses}
-WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s) AND status = 2;
+-- The age, in seconds, of the oldest message that Magento's clean-up may delete. In this order Magento has
+-- an index, which is read up to the first one. MIN alone would read them all.
+SELECT TIMESTAMPDIFF(SECOND, MIN(updated_at), NOW())
+FROM (
+  SELECT updated_at FROM {statuses}
+  WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s) AND status = 2
+  ORDER BY updated_at
+  LIMIT 1
+) AS oldest;
 
 -- name: hold
 -- Those of the messages that still wait, without those that another session has locked.
