@@ -186,6 +186,8 @@ def test_the_command_starts_with_nothing_installed_but_what_it_depends_on():
         ("backfill nothings --since 2026-01-01", "there is nothing to backfill of 'nothings'"),
         ("audit --since yesterday", "--since yesterday: should be a date"),
         ("replay", "the argument file is missing\n"),
+        ("replay /dev/null --url nonsense", "'--url': must begin with http:// or https://"),
+        ("replay /dev/null --url http://x:99999", "'--url': must have a port between 0 and 65535"),
         ("rules test .", "pattern .: Is a directory\n"),
         ("schemas export /proc/x", "cannot write to /proc/x: No such file or directory\n"),
         ("serve --config none.toml", "none.toml: there is no such file"),

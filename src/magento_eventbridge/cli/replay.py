@@ -13,6 +13,7 @@ from magento_eventbridge.counting import count
 from magento_eventbridge.inlets.client import hand_over
 from magento_eventbridge.observability.operators import record_action
 from magento_eventbridge.settings.errors import SettingsError
+from magento_eventbridge.settings.fields import check_web_address
 
 NAME = "replay"
 EXAMPLE = "magento-eventbridge replay captures.ndjson --url http://127.0.0.1:8471"
@@ -20,9 +21,24 @@ EXAMPLE = "magento-eventbridge replay captures.ndjson --url http://127.0.0.1:847
 File = Annotated[
     Path, typer.Argument(help="Captures, one a line (NDJSON).", exists=True, dir_okay=False)
 ]
+
+
+def _web_address(value: str | None) -> str | None:
+    try:
+        if value is not None:
+            check_web_address(value)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return value
+
+
 Url = Annotated[
     str | None,
-    typer.Option("--url", help="The bridge's URL; by default from inlet.host and inlet.port."),
+    typer.Option(
+        "--url",
+        help="The bridge's URL; by default from inlet.host and inlet.port.",
+        callback=_web_address,
+    ),
 ]
 
 

@@ -20,6 +20,7 @@ from magento_eventbridge.delivery.lane import Pending
 from magento_eventbridge.delivery.observer import Call, Settlement
 from magento_eventbridge.delivery.reasons import without_event
 from magento_eventbridge.delivery.verdicts import Fate, Verdict
+from magento_eventbridge.errors import cause
 from magento_eventbridge.journal.archive import QUARTER
 from magento_eventbridge.journal.keys import keys_of
 from magento_eventbridge.journal.personal import PersonalData, Redaction
@@ -337,7 +338,7 @@ class Recorder:
 
     def _fails(self, error: Exception, notes: list["_Note"]) -> None:
         self.dropped += sum(note.events for note in notes)
-        self.problem = f"{self.path}: {error}"
+        self.problem = f"{self.path}: {cause(error)}"
         if time.monotonic() - self._warned_at > _WARNS_EVERY:
             self._warned_at = time.monotonic()
             log.warning("Cannot write the journal %s: %s. Delivery goes on.", self.path, error)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.errors import cause
 from magento_eventbridge.queues.sqlite.reserve import Reserve
 from magento_eventbridge.queues.sqlite.watch import FileWatch
 from magento_eventbridge.sqlite_files import (
@@ -304,5 +305,5 @@ class SqliteFile:
         if is_disk_full(error):
             return QueueError(f"the disk that holds {self._path} is full; make room there")
         if isinstance(error, (sqlite3.Error, OSError, NewerSchemaError)):
-            return QueueError(f"{self._path}: {error}")
+            return QueueError(f"{self._path}: {cause(error)}")
         return error
