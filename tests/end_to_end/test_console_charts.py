@@ -86,6 +86,12 @@ async def test_arrow_keys_move_in_a_chart_and_a_refresh_leaves_it_there(tmp_path
         await expect(page.locator("#figures-table")).to_have_attribute("open", "")
         await page.keyboard.press("End")
         await expect(page.locator(f"#rates-{slots[2]}")).to_be_focused()
+        # Whatever has the focus keeps it, and does not keep the figures from being renewed.
+        summary = page.locator("#figures-table summary")
+        await summary.focus()
+        await page.unroute("**/overview/live*")
+        await expect(bar).not_to_be_attached()
+        await expect(summary).to_be_focused()
         assert watched.complaints == []
 
 

@@ -55,7 +55,8 @@ async def test_a_destinations_page_shows_what_fails_and_what_waits(tmp_path: Pat
         where, _ = await _post(http, "/destinations/try", {"destination": name, "back": page})
         assert unquote(where) == unquote(page)
         await endpoint.until_taken(4)
-        await _text(http, page, "Takes events")
+        text = await _text(http, page, "Takes events")
+        assert "nothing is wrong" not in text and " failed tries in the last minute" in text
         assert "Nothing that was tried waits" in await _text(http, page, "No event that")
         live = await _text(http, page.replace("?", "/live?"))
         assert "Delivered events a minute" in live and "<html" not in live

@@ -318,6 +318,8 @@ def test_the_last_minute_is_this_one_and_a_share_of_the_one_before() -> None:
     counts = [Counts(minute, "scope", {"order": 5}), Counts(minute - 60, "scope", {"order": 60})]
     assert charts.in_last_minute(counts, minute + 15) == 5 + 45
     assert charts.in_last_minute([], NOW) == 0
+    counts.append(Counts(minute, "verdict", {"delivered": 5, "parked": 2, "dead": 1}))
+    assert charts.failed_in_last_minute(counts, minute + 15) == 3
 
 
 def test_json_has_colours_and_no_markup_of_its_own() -> None:

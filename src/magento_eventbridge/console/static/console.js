@@ -79,15 +79,30 @@ async function load(address) {
   return answer.text();
 }
 
-// What a person uses in the part stays as it is: the bar or table in use, and open tables.
+// Tell people who hear the page what others see change.
+const said = document.querySelector("[data-said]");
+function say(text) {
+  said.textContent = text;
+}
+
+// Return what distinguishes an element of a part from others, also after the part was loaded again.
+const nameOf = (one) => one.id || one.getAttribute("href") || one.getAttribute("aria-label") || one.textContent;
+const FOCUSABLE = "a[href], button, summary, [tabindex]";
+
+// What a person uses in the part stays in use: the focus, and open tables.
 function replaceContent(part, text) {
+  if (part.querySelector(":active, .slots:hover")) return;
   const used = part.contains(document.activeElement) ? document.activeElement : null;
-  if ((used && !used.id) || part.querySelector(".slots:hover")) return;
+  const alike = () => [...part.querySelectorAll(FOCUSABLE)].filter((one) => nameOf(one) === nameOf(used));
+  const position = used ? alike().indexOf(used) : -1;
   const open = [...part.querySelectorAll("details[open]")].map((one) => one.id);
   part.innerHTML = text;
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   showTimes(part);
-  if (used) document.getElementById(used.id)?.focus({ preventScroll: true });
+  if (!used) return;
+  const found = alike();
+  // What is gone leaves the focus at the page's beginning, not outside of it.
+  (found[position] ?? found[0] ?? document.getElementById("main")).focus({ preventScroll: true });
 }
 
 // Parts that are loaded again every few seconds, and left alone while somebody uses them.
@@ -101,7 +116,9 @@ for (const part of document.querySelectorAll("[data-refresh]")) {
       answered();
       replaceContent(part, text);
       const word = part.querySelector("[data-word]");
-      if (word) document.title = known.title = `${word.dataset.word} · magento-eventbridge`;
+      const title = word ? `${word.dataset.word} · magento-eventbridge` : known.title;
+      if (title !== known.title) say(word.dataset.word);
+      document.title = known.title = title;
     } catch {
       unanswered();
     } finally {
@@ -256,6 +273,7 @@ for (const block of document.querySelectorAll("pre, [data-copy]")) {
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(block.textContent);
     label.textContent = "Copied";
+    say("Copied");
     setTimeout(() => (label.textContent = "Copy"), 2000);
   });
   if (block.matches("pre")) block.before(button);
