@@ -133,6 +133,8 @@ async def test_redrive_brings_dead_letters_to_the_bus(tmp_path: Path) -> None:
         await endpoint.until_taken(1)
         await groups.first.get_by_role("button", name="Redrive all of these").click()
         await expect(page.get_by_role("status")).to_have_text("3 redriven.")
+        await expect(page.get_by_role("status")).to_be_focused()
+        assert "done=" not in page.url, "a reload does not say it again"
         await endpoint.until_taken(4)
         assert set(endpoint.ids) == {result["id"] for result in orders}
 

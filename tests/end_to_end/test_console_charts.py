@@ -98,7 +98,8 @@ async def test_arrow_keys_move_in_a_chart_and_a_refresh_leaves_it_there(tmp_path
 async def test_keys_move_search_and_explain_themselves(tmp_path: Path) -> None:
     async with _opened(tmp_path) as (watched, bridge, endpoint):
         page = watched.page
-        await give_captures(bridge, *[an_order(number) for number in range(3)])
+        orders = [an_order(number) for number in range(3)]
+        await give_captures(bridge, *orders)
         await endpoint.until_taken(3)
         await page.goto("/events")
         rows = page.locator("#events tbody th a")
@@ -106,6 +107,13 @@ async def test_keys_move_search_and_explain_themselves(tmp_path: Path) -> None:
         for key, focused in (("j", 0), ("j", 1), ("j", 2), ("j", 2), ("k", 1)):
             await page.keyboard.press(key)
             await expect(rows.nth(focused)).to_be_focused()
+        # A row that changes meanwhile keeps the focus.
+        link = await rows.nth(1).get_attribute("href")
+        shown = page.locator("#events tbody tr")
+        await shown.evaluate_all("rows => rows.forEach((row) => (row.dataset.former = 1))")
+        await give_captures(bridge, next(one for one in orders if one["id"] in str(link)))
+        await expect(shown.nth(1)).not_to_have_attribute("data-former", "1")
+        await expect(rows.nth(1)).to_be_focused()
         await page.keyboard.press("?")
         help_ = page.get_by_role("dialog", name="Keys")
         await expect(help_).to_be_visible()

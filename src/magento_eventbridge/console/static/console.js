@@ -137,7 +137,9 @@ function show(table, text) {
   showTimes(row);
   const former = document.getElementById(row.id);
   if (former) {
+    const used = former.contains(document.activeElement) ? nameOf(document.activeElement) : null;
     former.replaceWith(row);
+    if (used !== null) [...row.querySelectorAll(FOCUSABLE)].find((one) => nameOf(one) === used)?.focus();
   } else {
     row.classList.add("fresh");
     table.tBodies[0].prepend(row);
@@ -199,6 +201,16 @@ document.addEventListener("submit", (event) => {
     submitter.textContent = submitter.dataset.busy;
   });
 });
+
+// What an action did is said once: it has the focus, and a reload does not say it again.
+const result = document.querySelector("[data-result]");
+if (result) {
+  result.tabIndex = -1;
+  result.focus();
+  const address = new URL(location.href);
+  address.searchParams.delete("done");
+  history.replaceState(null, "", address);
+}
 
 // "Select all" of a table; without a script each row has its own box.
 for (const all of document.querySelectorAll("[data-all]")) {
