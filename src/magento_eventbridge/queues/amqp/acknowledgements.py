@@ -1,11 +1,10 @@
 """Acknowledge messages, and recognize settled ones that the broker redelivers."""
 
 import asyncio
-import itertools
 import logging
 import math
 import time
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Collection
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
@@ -31,7 +30,8 @@ class Acknowledgements:
         # Settled while the channel that they came by was closed: acknowledged when redelivered.
         self._settled: set[str] = set()
         # Acknowledged lately, in order: a broker that crashes may forget acknowledgements.
-        self._acknowledged: dict[str, None] = {}
+        # A dict would pass all places of forgotten ones to find the oldest.
+        self._acknowledged: OrderedDict[str, None] = OrderedDict()
         self._forgets_at = math.inf
         # By channel: the next channel's tags start from the beginning.
         self._unacknowledged: defaultdict[AbstractChannel, set[int]] = defaultdict(set)
@@ -94,9 +94,8 @@ class Acknowledgements:
         else:
             self._settled.difference_update(message.key for message in here)
             self._acknowledged.update((message.key, None) for message in here)
-            too_many = max(0, len(self._acknowledged) - _REMEMBERS)
-            for key in list(itertools.islice(self._acknowledged, too_many)):
-                del self._acknowledged[key]
+            while len(self._acknowledged) > _REMEMBERS:
+                self._acknowledged.popitem(last=False)
 
     async def acknowledge(self, channel: AbstractChannel, tags: list[int]) -> None:
         """Acknowledge messages, also if the caller is cancelled: it would not do so again."""
