@@ -503,7 +503,7 @@ class AmqpQueue:
         elif not proves_kept(delivered):
             self._acknowledgements.give_back(channel, tag)
             with self._connection.explained():
-                await channel.basic_nack(tag, requeue=True)
+                await channel.basic_reject(tag, requeue=True)  # counts, unlike basic.nack
         else:
             await self._acknowledgements.acknowledge(channel, [tag])
             if self._checks.returns is not Returns.KEPT:

@@ -322,7 +322,8 @@ async def _test(
         if message.redelivered and not returns_of(message):
             await channel.basic_ack(tag)
             return uncounted
-        await channel.basic_nack(tag, requeue=True)
+        # RabbitMQ 4.3 and later do not count what comes back by basic.nack.
+        await channel.basic_reject(tag, requeue=True)
     return Returns.UNKNOWN
 
 
