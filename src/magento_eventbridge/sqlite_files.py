@@ -41,7 +41,7 @@ def make_private(path: Path) -> None:
     except FileExistsError:
         # Not opened here: closing it would release the locks of this process's other connections.
         if not path.is_file():
-            raise OSError(f"{path} is not a regular file") from None
+            raise OSError("it is not a regular file") from None
         return
     try:
         os.fchmod(descriptor, FILE_MODE)

@@ -155,7 +155,7 @@ def test_a_file_that_is_no_spool_keeps_its_content_and_its_mode(tmp_path: Path) 
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe, 0o644)
     pipe.chmod(0o644)
-    with pytest.raises(QueueError, match="pipe is not a regular file"):
+    with pytest.raises(QueueError, match="pipe: it is not a regular file"):
         SqliteQueue(pipe)
     assert mode(pipe) == 0o644
     with pytest.raises(QueueError, match="is not a regular file"):

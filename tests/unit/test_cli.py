@@ -184,6 +184,7 @@ def test_the_command_starts_with_nothing_installed_but_what_it_depends_on():
         ("demo --detail nope", "'nope' is not one of 'documented', 'full'"),
         ("backfill orders --since 2026-13-01", "--since 2026-13-01: should be a date"),
         ("backfill nothings --since 2026-01-01", "there is nothing to backfill of 'nothings'"),
+        ("backfill order", "there is nothing to backfill of 'order'; did you mean 'orders'?"),
         ("audit --since yesterday", "--since yesterday: should be a date"),
         ("replay", "the argument file is missing\n"),
         ("replay /dev/null --url nonsense", "'--url': must begin with http:// or https://"),

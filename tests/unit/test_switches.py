@@ -25,9 +25,11 @@ def test_events_are_selected_by_group_setting_or_detail_type(names, expected):
     assert [switch.name for switch in select(names)] == expected
 
 
-def test_an_unknown_event_is_refused_with_the_names_of_groups():
-    with pytest.raises(SwitchError, match="'carts' is no event: name a group .*cart, .*order"):
-        select(["order", "carts"])
+def test_an_unknown_event_is_refused_with_what_was_meant_or_the_names_of_groups():
+    with pytest.raises(SwitchError, match="'OrderPlacd' is no event; did you mean 'OrderPlaced'"):
+        select(["order", "OrderPlacd"])
+    with pytest.raises(SwitchError, match="'sales' is no event: name a group .*cart, .*order"):
+        select(["order", "sales"])
 
 
 def test_store_views_whose_own_value_differs_are_named():

@@ -1,6 +1,5 @@
 """The command line: one module for each command or group, imported when it is used."""
 
-import difflib
 import errno
 import io
 import logging
@@ -17,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from magento_eventbridge import __version__
 from magento_eventbridge.errors import BridgeError
+from magento_eventbridge.similar_names import did_you_mean
 from magento_eventbridge.visible_text import visible
 
 log = logging.getLogger(__name__)
@@ -66,9 +66,7 @@ class CommandLine(TyperGroup):
         if name in COMMANDS:
             self.commands[name] = load(name)
         elif not name.startswith("-"):
-            similar = difflib.get_close_matches(name, COMMANDS, 1)
-            hint = f"; did you mean '{similar[0]}'?" if similar else ""
-            ctx.fail(f"there is no command '{name}'{hint}")
+            ctx.fail(f"there is no command '{name}'{did_you_mean(name, COMMANDS)}")
         return super().resolve_command(ctx, args)
 
 
@@ -218,8 +216,7 @@ def _suggestion(message: str) -> tuple[str, str]:
         return message, ""
     known = re.findall(r"[\w-]+", found[1] or found[2])
     wanted = re.findall(r"[\w-]+", message[: found.start()])[-1]
-    similar = difflib.get_close_matches(wanted, known, 1, 0.7)
-    return message[: found.start()], f"; did you mean '{similar[0]}'?" if similar else ""
+    return message[: found.start()], did_you_mean(wanted, known, similarity=0.7)
 
 
 def _report(error: object) -> None:

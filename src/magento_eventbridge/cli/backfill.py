@@ -40,6 +40,7 @@ from magento_eventbridge.delivery.envelope import ConditionNotMetError, build_en
 from magento_eventbridge.magento.database import DatabaseOptions, database_options
 from magento_eventbridge.observability.operators import record_action
 from magento_eventbridge.settings.model import Settings
+from magento_eventbridge.similar_names import did_you_mean
 
 NAME = "backfill"
 EXAMPLE = "magento-eventbridge backfill orders --since 7d --dry-run --magento-root /var/www/html"
@@ -177,7 +178,8 @@ def _request(
 ) -> Request:
     found = KINDS.get(kind)
     if found is None:
-        raise WindowError(f"there is nothing to backfill of '{kind}'; there are {', '.join(KINDS)}")
+        similar = did_you_mean(kind, KINDS) or f"; there are {', '.join(KINDS)}"
+        raise WindowError(f"there is nothing to backfill of '{kind}'{similar}")
     if status is not None and not found.status:
         raise WindowError(f"--status {status}: {kind} have no status")
     sent_as = found.created if detail_type is None else detail_type

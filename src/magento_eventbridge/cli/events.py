@@ -376,7 +376,7 @@ def find(
     from magento_eventbridge.ledger.archive import LedgerArchive, LedgerError
 
     if (order is None) == (since is None and until is None):
-        raise WindowError("name an order, or a time range with --since and --until")
+        raise WindowError("name an order, or a time range with --since and --until, and not both")
     first, last = window(since, until, UTC, time.time())
     settings, _ = settings_of(config, overrides, magento_root)
     file = settings.ledger_file

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from magento_eventbridge.settings.errors import SettingsError
-from magento_eventbridge.settings.fields import did_you_mean
 from magento_eventbridge.settings.layers import Layer, Origins, load
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.settings.sources import own_layers
 from magento_eventbridge.settings.view import ViewSettings
+from magento_eventbridge.similar_names import did_you_mean
 
 if TYPE_CHECKING:
     from magento_eventbridge.magento.live_store import LiveStore, Reading

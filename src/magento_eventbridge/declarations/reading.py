@@ -4,7 +4,6 @@ A declaration that is wrong is refused with file, line and reason; the others ar
 reads the same files by the same rules.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -30,6 +29,7 @@ from magento_eventbridge.magento.installation import module_switches
 from magento_eventbridge.magento.php_values import PhpFileError
 from magento_eventbridge.provisioning.pattern_syntax import parsed
 from magento_eventbridge.provisioning.patterns import PatternError, check, known
+from magento_eventbridge.similar_names import did_you_mean
 
 NAME = "eventbridge_events.xml"
 SHOPS_OWN = Path("app/etc") / NAME
@@ -271,11 +271,9 @@ def _fault_of(declaration: Declaration) -> str | None:
         taken |= documented.detail.model_fields.keys()
         taken |= detail_schema(documented, "full")["properties"].keys()
     elif not declaration.triggers:
-        close = difflib.get_close_matches(declaration.name, _DOCUMENTED, 1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
         return (
             'no <on event="…"/> says which Magento event it comes from, and no documented event '
-            f"has this name{hint}"
+            f"has this name{did_you_mean(declaration.name, _DOCUMENTED)}"
         )
     if declaration.changed:
         taken.add("previous")

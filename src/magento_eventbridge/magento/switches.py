@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.errors import BridgeError
 from magento_eventbridge.magento.store_config import SECTION, StoreConfig, StoreValue
+from magento_eventbridge.similar_names import did_you_mean
 
 _EVENTS = f"{SECTION}/events_"
 _OFF = ("", "0")
@@ -34,6 +35,11 @@ class Switch:
         """Its group in the store's configuration: `cart`."""
         return self.name.partition("/")[0]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names that people may call it by, its group's included."""
+        return (self.group, self.name, self.path, *self.detail_types)
+
     def value_in(self, values: Mapping[str, StoreValue]) -> bool:
         """Return whether it is on, given the values of a scope."""
         value = values.get(self.path)
@@ -56,17 +62,15 @@ def select(names: Iterable[str]) -> tuple[Switch, ...]:
     """
     chosen: dict[str, Switch] = {}
     for name in names:
-        meant = [
-            switch
-            for switch in switches()
-            if name in (switch.group, switch.name, switch.path, *switch.detail_types)
-        ]
+        meant = [switch for switch in switches() if name in switch.names]
         if not meant:
+            known = [each for switch in switches() for each in switch.names]
             groups = ", ".join(dict.fromkeys(switch.group for switch in switches()))
-            raise SwitchError(
-                f"'{name}' is no event: name a group ({groups}), a detail-type, as OrderPlaced, "
-                "or a setting, as order/placed"
+            hint = (
+                f": name a group ({groups}), a detail-type, as OrderPlaced, or a setting, as "
+                "order/placed"
             )
+            raise SwitchError(f"'{name}' is no event{did_you_mean(name, known) or hint}")
         chosen.update((switch.path, switch) for switch in meant)
     return tuple(chosen.values())
 

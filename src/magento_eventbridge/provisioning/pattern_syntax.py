@@ -4,12 +4,13 @@ Sources: EventBridge user guide, "Comparison operators for use in event patterns
 quotas"; aws/event-ruler, AWS's own matcher, for what is refused.
 """
 
-import difflib
 import ipaddress
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from magento_eventbridge.similar_names import did_you_mean
 
 TEXT_OPERATORS = frozenset({"prefix", "suffix", "equals-ignore-case", "wildcard"})
 OPERATORS = TEXT_OPERATORS | {"anything-but", "numeric", "exists", "cidr"}
@@ -97,13 +98,7 @@ def operator_faults(at: str, condition: Mapping[str, Any]) -> Iterator[str]:
         case _ if operator in TEXT_OPERATORS:
             yield from _text_faults(at, operator, operand)
         case _:
-            yield f"{at}: there is no operator '{operator}'{similar(operator, OPERATORS)}"
-
-
-def similar(name: str, names: Iterable[str]) -> str:
-    """Return a question that names the most similar of some names; empty if there is none."""
-    close = difflib.get_close_matches(name, list(names), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+            yield f"{at}: there is no operator '{operator}'{did_you_mean(operator, OPERATORS)}"
 
 
 def _text_faults(at: str, operator: str, operand: Any) -> Iterator[str]:

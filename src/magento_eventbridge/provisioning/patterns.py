@@ -19,8 +19,8 @@ from magento_eventbridge.provisioning.pattern_syntax import (
     length_faults,
     operator_faults,
     parsed,
-    similar,
 )
+from magento_eventbridge.similar_names import did_you_mean
 
 Json = dict[str, Any]
 
@@ -223,7 +223,7 @@ def _envelope_faults(pattern: Mapping[str, Any]) -> Iterator[str]:
         if name == "$or":
             yield from _or_faults(value)
         elif name not in _ENVELOPE:
-            yield f"{name}: an event has no such field{similar(name, _ENVELOPE)}"
+            yield f"{name}: an event has no such field{did_you_mean(name, _ENVELOPE)}"
         elif name == "detail":
             if not isinstance(value, dict) or not value:
                 yield "detail: must be an object with fields"
@@ -252,7 +252,7 @@ def _named(wanted: Any, events: list[Known]) -> tuple[list[Known], list[str]]:
     by_name = {event.name: event for event in events}
     names = [name for name in wanted if isinstance(name, str)]
     unknown = [
-        f"detail-type: no event is sent as '{name}'{similar(name, by_name)}"
+        f"detail-type: no event is sent as '{name}'{did_you_mean(name, by_name)}"
         for name in names
         if name not in by_name
     ]
@@ -286,7 +286,7 @@ def _object_faults(pattern: Json, event: Known, schema: Json, at: str) -> Iterat
         schemas = list(_at(schema, event.schema, [name]))
         if not schemas:
             fields = [f for s in _objects(schema, event.schema) for f in s.get("properties", {})]
-            yield f"{at}.{name}: {event.name} has no such field{similar(name, fields)}"
+            yield f"{at}.{name}: {event.name} has no such field{did_you_mean(name, fields)}"
         elif isinstance(value, dict):
             inner = next((s for s in schemas if _may_be_object(s)), None)
             if not value:

@@ -1,7 +1,5 @@
 """What the settings' fields are made of: optional values, word lists, the strict base model."""
 
-import difflib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -62,13 +60,6 @@ ListenAddress = Annotated[str, Field(min_length=1)]
 
 class SettingsGroup(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return the most similar known name as the end of a sentence, or nothing."""
-    by_lower = {one.lower(): one for one in known}
-    found = difflib.get_close_matches(name.lower(), by_lower, 1)
-    return f"; did you mean '{by_lower[found[0]]}'?" if found else ""
 
 
 def reveal(secret: SecretStr | None) -> str | None:

@@ -26,10 +26,10 @@ from magento_eventbridge.settings.fields import (
     OptionalText,
     OptionalWebAddress,
     SettingsGroup,
-    did_you_mean,
     reveal,
     split_words,
 )
+from magento_eventbridge.similar_names import did_you_mean
 
 _CUSTOM_BUS_ARN = re.compile(
     r"arn:aws(-[a-z0-9]+)*:events:(?P<region>[a-z][a-z0-9]*(-[a-z0-9]+)*):[0-9]{12}:"
