@@ -15,10 +15,11 @@ from magento_eventbridge.audit.findings import VERDICTS as AUDIT_VERDICTS
 from magento_eventbridge.console import bridge_status, charts, words
 from magento_eventbridge.console.bridge_status import BridgeStatus, QueueState, Retried, status_of
 from magento_eventbridge.console.json_colours import json_colours
+from magento_eventbridge.console.letters import LetterFilter
 from magento_eventbridge.console.line_breaks import breakable, code_marks
 from magento_eventbridge.counting import count
 from magento_eventbridge.delivery.apart import GroupStatus, TypeGroup
-from magento_eventbridge.delivery.ports import Depth
+from magento_eventbridge.delivery.ports import DeadLetter, Depth
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.status import DestinationStatus, LargeEventsStatus
 from magento_eventbridge.journal.archive import Counts
@@ -320,6 +321,15 @@ def test_the_last_minute_is_this_one_and_a_share_of_the_one_before() -> None:
     assert charts.in_last_minute([], NOW) == 0
     counts.append(Counts(minute, "verdict", {"delivered": 5, "parked": 2, "dead": 1}))
     assert charts.failed_in_last_minute(counts, minute + 15) == 3
+
+
+@pytest.mark.parametrize("is_escaped", [True, False])
+def test_dead_letters_are_found_by_letters_that_php_escapes(is_escaped: bool) -> None:
+    body = json.dumps({"name": "Zoë MÜLLER 🎁"}, ensure_ascii=is_escaped).encode()
+    letter = DeadLetter.of(1, 1, "MalformedDetail", 0.0, body)
+    for text in ("Müller", "zoë müller", "🎁", "malformed zoë"):
+        assert LetterFilter(text=text).matches(letter), text
+    assert not LetterFilter(text="möller").matches(letter)
 
 
 def test_json_has_colours_and_no_markup_of_its_own() -> None:

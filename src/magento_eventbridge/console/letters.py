@@ -1,5 +1,6 @@
 """Find, describe and filter dead letters: what each is about, and which match a search."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ from magento_eventbridge.delivery.ports import DeadLetter, DeadLetters
 from magento_eventbridge.delivery.reasons import pattern_of
 
 _READ_AT_ONCE = 500
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _COUNTED_AT_MOST = 10_000
 
 
@@ -58,12 +60,18 @@ class LetterFilter:
         if self.text.isascii():  # thousands of letters are searched: their bytes, not their texts
             body = letter.body.lower()
             return all(word.encode() in body or word in about for word in self._words)
-        text = f"{letter.body.decode(errors='replace').lower()} {about}"
+        text = f"{_unescaped(letter.body.decode(errors='replace')).lower()} {about}"
         return all(word in text for word in self._words)
 
     @cached_property
     def _words(self) -> list[str]:
         return self.text.lower().split()
+
+
+def _unescaped(text: str) -> str:
+    r"""Return a JSON text with the letters that it escapes: PHP writes `\u00fc` for `ü`."""
+    units = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+    return units.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 async def letters_of(dead: DeadLetters, *, after: int = 0) -> AsyncIterator[DeadLetter]:
