@@ -7,7 +7,7 @@ import logging
 import re
 import secrets
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -37,10 +37,10 @@ class AccessError(Exception):
 class AccessLimits:
     """Limits against guessing passwords and against filling the memory with sessions."""
 
-    failures: int = 10  # wrong passwords within `failure_seconds`; then logins are slow
+    failures: int = 10  # wrong passwords within `failure_seconds`; then the answers are slow
     failure_seconds: float = 60.0
     slow_seconds: float = 1.0
-    slow_logins_at_once: int = 4
+    slow_answers: int = 16  # at once: more would take the places of all connections
     sessions: int = 1_000
 
 
@@ -76,8 +76,8 @@ class Access:
         self._limits = limits or AccessLimits()
         self._clock = clock
         self._sessions: OrderedDict[str, Session] = OrderedDict()  # least recently used first
-        self._failures: list[float] = []
-        self._slow_logins = asyncio.Semaphore(self._limits.slow_logins_at_once)
+        self._failures: deque[float] = deque(maxlen=self._limits.failures)
+        self._slow_answers = asyncio.Semaphore(self._limits.slow_answers)
         self._digests: dict[Role, bytes] = {
             role: _digest(password.get_secret_value())
             for role, password in _passwords(settings)
@@ -118,27 +118,31 @@ class Access:
     async def log_in(self, session: Session, password: str) -> Session | None:
         """Return a new session if the password is right, else None.
 
-        After too many wrong passwords every login is slow, and the right password still works.
+        After too many wrong passwords the answers to wrong ones are slow. The right one is accepted
+        at once, so that whoever guesses, on however many connections, locks nobody out.
 
         Raises:
             AccessError: the password is wrong, and there were too many wrong ones.
         """
-        now = self._clock()
-        self._failures = [at for at in self._failures if now - at < self._limits.failure_seconds]
-        is_slow = len(self._failures) >= self._limits.failures
-        if is_slow:
-            async with self._slow_logins:
-                await asyncio.sleep(self._limits.slow_seconds)
         given = _digest(password)
         role = next((r for r, known in self._digests.items() if _is_same(given, known)), None)
-        if role is None:
-            if is_slow:
-                raise AccessError("Too many wrong passwords. Wait a minute, then try again.")
-            self._failures.append(now)
+        if role is not None:
+            return self._logged_in(
+                session, Visitor("operator" if role == "operator" else "reader", role)
+            )
+        if not self._guesses():
             return None
-        return self._logged_in(
-            session, Visitor("operator" if role == "operator" else "reader", role)
-        )
+        if not self._slow_answers.locked():
+            async with self._slow_answers:
+                await asyncio.sleep(self._limits.slow_seconds)
+        raise AccessError("Too many wrong passwords. Wait a minute, then try again.")
+
+    def _guesses(self) -> bool:
+        """Note a wrong password, and return whether there were too many before."""
+        now, former = self._clock(), self._failures
+        are_many = len(former) == former.maxlen and now - former[0] < self._limits.failure_seconds
+        former.append(now)
+        return are_many
 
     def follow_link(self, session: Session, token: str) -> Session | None:
         """Return a new session for a login link's token, or None: it is not valid any more."""

@@ -37,7 +37,9 @@ def routes(context: PageContext) -> list[web.RouteDef]:
         try:
             session = await context.access.log_in(request[SESSION], form.get("password", [""])[0])
         except AccessError as error:
-            return _page(context, request, goal, str(error), status=429)
+            answer = _page(context, request, goal, str(error), status=429)
+            answer.force_close()  # somebody with the right one may need its place
+            return answer
         if session is None:
             log.warning("Console: a wrong password from %s", request.remote)
             return _page(context, request, goal, "The password is wrong.", status=401)
