@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 import time
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -495,12 +496,15 @@ class Archive:
         return "", []
 
     def _holds(self, connection: sqlite3.Connection, word: str) -> tuple[str, list[str]]:
-        words = self._variants(connection, word)
         # The capture, which comes first, has the event's id and its subject.
-        places = ("capture", "detail", "event_id")
-        conditions = [f"{place} LIKE ? ESCAPE '\\'" for _ in words for place in places]
-        patterns = [_pattern(word, place) for word in words for place in places]
-        return f"({' OR '.join(conditions)})", patterns
+        searches = [
+            (place, pattern)
+            for variant in self._variants(connection, word)
+            for place in ("capture", "detail", "event_id")
+            for pattern in _patterns(variant, place)
+        ]
+        conditions = [f"{place} LIKE ? ESCAPE '\\'" for place, _ in searches]
+        return f"({' OR '.join(conditions)})", [pattern for _, pattern in searches]
 
 
 def quantiles(counts: list[tuple[float, int]], shares: Sequence[float]) -> list[float | None]:
@@ -518,12 +522,21 @@ def _order(query: Query) -> str:
     return "+seq" if is_of_failures else "seq"
 
 
-def _pattern(word: str, place: str) -> str:
+def _patterns(word: str, place: str) -> list[str]:
+    """Return the patterns for a word in a column: captures are JSON as PHP writes it, or not."""
+    word = unicodedata.normalize("NFC", word)  # as shoppers' browsers send it
+    words = {word}
     if place in ("detail", "capture"):
-        word = json.dumps(word, ensure_ascii=False)[1:-1]  # as it is written in a JSON text
+        words = {json.dumps(word, ensure_ascii=False)[1:-1]}
+    if place == "capture":
+        words.add(json.dumps(word)[1:-1])
+    return [f"%{_literal(each)}%" for each in sorted(words)]
+
+
+def _literal(word: str) -> str:
     for special in ("\\", "%", "_"):
         word = word.replace(special, f"\\{special}")
-    return f"%{word}%"
+    return word
 
 
 def _rows_of(connection: sqlite3.Connection, seqs: list[int], order: str = "seq") -> list[Summary]:

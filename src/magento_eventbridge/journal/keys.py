@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 
 # Fields of captures, also at the end of a declared path such as `order.increment_id`.
@@ -14,8 +15,16 @@ _KINDS = {"quote_id": "cart", "customer_id": "customer"}
 
 
 def as_key(word: str) -> str:
-    """Return a word as it is compared: in lower case."""
-    return word.strip().lower()
+    """Return a word as it is compared.
+
+    Neither its case matters nor how its letters are encoded, neither invisible characters from a
+    copied text nor the number sign of `#000000123`.
+    """
+    if not word.isascii():
+        letters = unicodedata.normalize("NFKC", word).casefold()
+        word = "".join(each for each in letters if unicodedata.category(each) != "Cf")
+    key = word.strip().lower()
+    return key.lstrip("#") or key
 
 
 def keys_of(subject: str | None, event_id: str | None, capture: str) -> set[str]:
