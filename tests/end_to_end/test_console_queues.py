@@ -64,6 +64,6 @@ async def test_what_is_stuck_in_a_queue_is_seen_and_fixed(source: Source, tmp_pa
         await expect(rows).to_have_count(4)
         assert watched.complaints == []
         assert "a page failed" not in bridge.log
-        for done in ("redrove 1", "dropped 1", "redrove 3"):
-            assert f"Console: this machine {done} dead letters of {source.name}" in bridge.log
+        for done in ("redrove 1 dead letter", "dropped 1 dead letter", "redrove 3 dead letters"):
+            assert f"Console: this machine {done} of {source.name}" in bridge.log
     assert await source.left() == 0

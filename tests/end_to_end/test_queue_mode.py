@@ -192,7 +192,7 @@ async def test_serve_delivers_from_the_queues_of_a_store_in_queue_mode(
 
         output = await run("doctor")
         assert "magento-db: 0 captures wait, 0 dead letters" in output
-        assert "amqp: 0 captures wait, 1 dead letters" in output
+        assert "amqp: 0 captures wait, 1 dead letter" in output
         (letter,) = json.loads(await run("dead-letters", "list", "--queue", "amqp", "--json"))
         assert letter["reason"] == "not a capture: Expected `object`, got `array`"
         number = str(letter["id"])

@@ -72,7 +72,7 @@ async def test_commands_work_on_the_outbox(tmp_path: Path, outbox: Outbox) -> No
         async def run(*words: str) -> str:
             return await ran(tmp_path, endpoint.url, outbox, *words)
 
-        assert "outbox: 2 captures wait, 1 dead letters" in await run("doctor")
+        assert "outbox: 2 captures wait, 1 dead letter" in await run("doctor")
         assert "for a test" in await run("dead-letters", "list", "--queue", "outbox")
         assert await run("dead-letters", "redrive", "--all", "--queue", "outbox") == "1 redriven\n"
         output = await run("consume", "--queue", "outbox")

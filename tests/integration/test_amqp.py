@@ -385,7 +385,7 @@ async def test_claims_that_the_broker_gave_to_another_bridge_are_dropped(
     captures = recorded.orders(3)
     await magento_broker.put(captures)
     claims = await claimed(queue, 2)
-    await queue.retry(claims[1:], delay=60)
+    await queue.retry(claims[1:], delay=30)
     queue._running._ran_at -= 100
     await break_channel(queue)
     other = AmqpQueue(magento_broker.options)
