@@ -29,7 +29,7 @@ _LONGEST_GROUP = 128  # characters of EventGroupId
 _SUCCESSES = frozenset({"PUBLISHED", "DEDUPLICATED"})
 
 
-class _Result(Struct, rename="pascal"):
+class _CustomBusResultEntry(Struct, rename="pascal"):
     success_code: str | None = None
     event_id: str | None = None
     error_code: str | None = None
@@ -83,7 +83,7 @@ def read_answer(reply: Reply) -> Answer:
 
 def _result_of(entry: Any) -> EntryResult:
     try:
-        result = msgspec.convert(entry, _Result)
+        result = msgspec.convert(entry, _CustomBusResultEntry)
     except msgspec.ValidationError:
         return EntryResult()
     if code := code_in(result.error_code):

@@ -37,7 +37,7 @@ class CallAddress(NamedTuple):
     is_global: bool = False
 
 
-class _Signer(Protocol):
+class _CallSigner(Protocol):
     def sign(self, body: bytes, credentials: "ReadOnlyCredentials") -> dict[str, str]: ...
 
 
@@ -45,7 +45,7 @@ class _Line(NamedTuple):
     """What calls to one destination need."""
 
     endpoint: Endpoint
-    signer: _Signer
+    signer: _CallSigner
 
 
 class SignedCalls:
@@ -116,7 +116,7 @@ class SignedCalls:
         line = self._lines[destination] = _Line(endpoint, self._signer(address))
         return line
 
-    def _signer(self, address: CallAddress) -> _Signer:
+    def _signer(self, address: CallAddress) -> _CallSigner:
         if not address.is_global:
             return Signer(address.url, SERVICE, address.region, self._headers)
         # awscrt is an optional dependency.

@@ -31,7 +31,7 @@ _HEADERS = {
 }
 
 
-class _Entry(Struct, rename="pascal", omit_defaults=True):
+class _PutEventsRequestEntry(Struct, rename="pascal", omit_defaults=True):
     source: str
     detail_type: str
     detail: str
@@ -40,23 +40,23 @@ class _Entry(Struct, rename="pascal", omit_defaults=True):
     resources: tuple[str, ...] = ()
 
 
-class _Call(Struct, rename="pascal", omit_defaults=True):
-    entries: list[_Entry]
+class _PutEventsRequest(Struct, rename="pascal", omit_defaults=True):
+    entries: list[_PutEventsRequestEntry]
     endpoint_id: str | None = None
 
 
-class _EntryResult(EntryResult, rename="pascal", frozen=True):
+class _PutEventsResultEntry(EntryResult, rename="pascal", frozen=True):
     # Named again, because msgspec gives inherited fields their inherited names.
     event_id: str | None = None
     error_code: str | None = None
     error_message: str | None = None
 
 
-class _Result(Struct, rename="pascal"):
-    entries: list[_EntryResult]
+class _PutEventsResponse(Struct, rename="pascal"):
+    entries: list[_PutEventsResultEntry]
 
 
-_result_decoder = msgspec.json.Decoder(_Result)
+_result_decoder = msgspec.json.Decoder(_PutEventsResponse)
 
 
 class EventBridgeSink:
@@ -122,9 +122,9 @@ def encode(entries: Sequence[Entry], endpoint_id: str | None = None) -> bytes:
     """
     default_bus = None if endpoint_id is None else DEFAULT_BUS
     return msgspec.json.encode(
-        _Call(
+        _PutEventsRequest(
             [
-                _Entry(
+                _PutEventsRequestEntry(
                     entry.source,
                     entry.detail_type,
                     entry.detail,
@@ -144,7 +144,7 @@ def read_answer(reply: Reply) -> Answer:
     if reply.status != 200:
         return refusal(reply, read_json(reply.body))
     try:
-        results: list[_EntryResult] = _result_decoder.decode(reply.body).entries
+        results: list[_PutEventsResultEntry] = _result_decoder.decode(reply.body).entries
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         # Each result by itself: what is wrong with one must not let the others be sent again.
         content = read_json(reply.body)
@@ -155,18 +155,18 @@ def read_answer(reply: Reply) -> Answer:
     return Answer(status=200, results=[_cleaned(result) for result in results])
 
 
-def _result_in(entry: object) -> _EntryResult:
+def _result_in(entry: object) -> _PutEventsResultEntry:
     fields = entry if isinstance(entry, dict) else {}
     texts = (fields.get(name) for name in ("EventId", "ErrorCode", "ErrorMessage"))
-    return _EntryResult(*(None if text is None else str(text) for text in texts))
+    return _PutEventsResultEntry(*(None if text is None else str(text) for text in texts))
 
 
-def _cleaned(result: _EntryResult) -> _EntryResult:
+def _cleaned(result: _PutEventsResultEntry) -> _PutEventsResultEntry:
     """Return a result in which an empty id or code is none: stand-ins for AWS send all fields."""
     identifier = result.event_id
     if result.error_code is None and identifier and identifier.strip():
         return result
-    return _EntryResult(
+    return _PutEventsResultEntry(
         event_id=identifier if identifier and identifier.strip() else None,
         error_code=code_in(result.error_code),
         error_message=result.error_message,
