@@ -8,10 +8,8 @@ from pymysql.cursors import Cursor
 
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.magento.database import (
-    CREATED_BY_AGENT,
     DatabaseConnection,
     DatabaseError,
-    DatabaseOptions,
     LoginRefusedError,
 )
 
@@ -19,24 +17,13 @@ Result = TypeVar("Result")
 
 
 class QueueConnection(DatabaseConnection):
-    """Runs a queue's work on one connection."""
+    """Runs a queue's work on one connection.
 
-    def __init__(
-        self,
-        options: DatabaseOptions,
-        *,
-        if_absent: str = CREATED_BY_AGENT,
-        prepare: Callable[[Cursor], None] | None = None,
-    ) -> None:
-        """Create it.
+    Attributes:
+        on_refused_login: is called when the database has refused the login.
+    """
 
-        Args:
-            options: how to reach the database.
-            if_absent: what to do about a missing table, for the error message.
-            prepare: is run on each new connection.
-        """
-        super().__init__(options, if_absent=if_absent, prepare=prepare)
-        self.on_refused_login: Callable[[], None] = lambda: None
+    on_refused_login: Callable[[], None] | None = None
 
     async def run(self, work: Callable[[Cursor], Result]) -> Result:
         """Run work and return its result.
@@ -63,6 +50,6 @@ class QueueConnection(DatabaseConnection):
         try:
             yield
         except DatabaseError as error:
-            if isinstance(error, LoginRefusedError):
+            if self.on_refused_login and isinstance(error, LoginRefusedError):
                 self.on_refused_login()
             raise QueueError(str(error)) from error
