@@ -54,9 +54,12 @@ def test_the_demo_delivers_the_store_day() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_kept_demo_shows_the_day_in_the_console_and_stops_cleanly(number: int) -> None:
+    # A program inherits what is ignored: nohup, which may run the tests, ignores SIGHUP.
+    former = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     demo = subprocess.Popen(
         [COMMAND, "demo", "--keep"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+    signal.signal(signal.SIGHUP, former)
     assert demo.stdout
     try:
         console = next(
