@@ -25,9 +25,11 @@ log = logging.getLogger(__name__)
 
 # A claim stops at so many bytes: captures are small, but may be a megabyte each.
 BYTES_PER_CLAIM = 16_000_000
-# In seconds, between two queries for waiting captures: right after some came, and at rest.
+# In seconds, between two queries for waiting captures: right after some came, a second later, and
+# when none have come for some ten seconds.
 _EAGER_PAUSE = 0.01
-_IDLE_PAUSE = 0.1
+_CALM_PAUSE = 0.1
+_IDLE_PAUSE = 0.25
 # A search that takes longer than this, in seconds, reads many deleted rows.
 _SLOW_SEARCH = 0.01
 
@@ -172,7 +174,8 @@ class MysqlQueue:
         return max(0.0, self._looks_at - time.monotonic())
 
     def _look(self, cursor: Cursor) -> bool:
-        self._pause = min(self._pause * 1.2, _IDLE_PAUSE)
+        growth = 1.2 if self._pause < _CALM_PAUSE else 1.02
+        self._pause = min(self._pause * growth, _IDLE_PAUSE)
         self._looks_at = time.monotonic() + self._pause
         return self._is_waiting(cursor)
 
