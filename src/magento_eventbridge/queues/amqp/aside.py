@@ -13,7 +13,7 @@ from magento_eventbridge.queues.amqp.timing import AmqpTiming
 
 log = logging.getLogger(__name__)
 
-# A queue's name with this ending: messages of store views that must wait, moved out of the way.
+# A queue's name with this ending: messages that must wait, moved out of the way.
 _ASIDE = ".aside"
 
 

@@ -75,7 +75,12 @@ class AmqpQueue:
         self._acknowledgements = Acknowledgements(self._connection, self._background)
         self._aside = Aside(self._publishing, self._publisher, options.queue, self._timing)
         self._copies = SafeCopies(
-            self._publishing, self._publisher, options.queue, self._timing, self._acknowledgements
+            self._publishing,
+            self._publisher,
+            options.queue,
+            self._timing,
+            self._acknowledgements,
+            self._consume_returned,
         )
         self._checks = ReturnChecks(
             self._publishing,
@@ -84,6 +89,8 @@ class AmqpQueue:
             self._timing,
             self._copies.name,
             self._rescue,
+            self._consumes_copies,
+            self._copy_held,
         )
         self._channel: AbstractChannel | None = None
         self._room = Room(options.prefetch)
@@ -359,7 +366,7 @@ class AmqpQueue:
             self._is_moving == self._checks.moves and self._checks.returns is not Returns.DROPPED
         )
         if is_consumed and is_right and not self._checks.moves:
-            self._checks.check_later(self._consumes_copies, self._copy_held)
+            self._checks.check_later()
         if is_consumed and is_right and not (self._checks.moves and self._checks.is_due):
             return
         if is_consumed and is_right and self._buffer:
@@ -374,7 +381,7 @@ class AmqpQueue:
             waits = self._timing.others_test_for
             async with alone(self._publishing, queue, wait_seconds=waits) as is_alone:
                 self._checks.has_rescued = False
-                await self._checks.check(self._consumes_copies, self._copy_held, is_alone=is_alone)
+                await self._checks.check(is_alone=is_alone)
                 if self._checks.has_rescued:  # what was rescued comes before all that waits
                     await self._find_returned(channel, consumers)
                 await self._start_consuming(channel, consumers)
@@ -408,7 +415,7 @@ class AmqpQueue:
             delivered = message.delivered
             if not is_renewal(delivered) and not returns_of(delivered):
                 for tag in message.tags:
-                    self._background.start(self._replace(delivered, tag))
+                    self._background.start(self._copies.replace(delivered, tag))
 
     def _consumes_copies(self) -> bool:
         return self._consumers is not None and self._copies.name in self._consumers
@@ -493,7 +500,7 @@ class AmqpQueue:
             self._news.set()
         is_unsafe = self._checks.returns is Returns.DROPPED and not is_renewal(delivered)
         if is_moved or is_unsafe or returns_of(delivered):
-            self._background.start(self._replace(delivered, tag))
+            self._background.start(self._copies.replace(delivered, tag))
 
     async def _return_test(self, delivered: DeliveredMessage, tag: int) -> None:
         """Return a test message again and again: if it survives, the queue keeps what returns."""
@@ -510,9 +517,6 @@ class AmqpQueue:
                 self._checks.returns = Returns.KEPT
                 self._background.start(self._checks.show_tested())
                 self._news.set()
-
-    async def _replace(self, delivered: DeliveredMessage, tag: int) -> None:
-        await self._copies.replace(delivered, tag, self._consume_returned)
 
     async def _let_arrive(self, channel: AbstractChannel, queue: str | None = None) -> None:
         """Wait for messages that are on their way: a caller that gets none may stop."""

@@ -32,8 +32,20 @@ class ReturnChecks:
         timing: AmqpTiming,
         copies: str,
         rescue: Callable[[DeliveredMessage], Awaitable[None]],
+        consumes_copies: Callable[[], bool],
+        unsafe: Callable[[], None],
     ) -> None:
-        """Prepare; `copies` is the queue of the safe copies, `rescue` copies a message there."""
+        """Prepare.
+
+        Args:
+            publishing, asking: the connections for messages, and for questions.
+            queue: the queue that is checked.
+            timing: how often it is checked.
+            copies: the queue of the safe copies.
+            rescue: copies a message there.
+            consumes_copies: returns whether this bridge consumes the queue of the safe copies.
+            unsafe: is called when the queue no longer keeps the messages in hand.
+        """
         self.returns = Returns.UNKNOWN
         self.has_rescued = False  # whether a test saved a message of the shop
         self._publishing = publishing
@@ -42,6 +54,8 @@ class ReturnChecks:
         self._timing = timing
         self._copies = copies
         self._rescue_message = rescue
+        self._consumes_copies = consumes_copies
+        self._unsafe = unsafe
         self._checks_at = 0.0
         self._checking: asyncio.Task[None] | None = None
 
@@ -61,32 +75,26 @@ class ReturnChecks:
         if self.returns is not Returns.DROPPED:
             self.returns = Returns.UNKNOWN
 
-    def check_later(self, consumes_copies: Callable[[], bool], unsafe: Callable[[], None]) -> None:
+    def check_later(self) -> None:
         """Check in the background, if it is time, whether the queue still keeps what returns."""
         if self.is_due and (self._checking is None or self._checking.done()):
-            self._checking = asyncio.create_task(self._check_alone(consumes_copies, unsafe))
+            self._checking = asyncio.create_task(self._check_alone())
 
-    async def _check_alone(
-        self, consumes_copies: Callable[[], bool], unsafe: Callable[[], None]
-    ) -> None:
+    async def _check_alone(self) -> None:
         async with alone(self._publishing, self._queue) as is_alone:
-            await self.check(consumes_copies, unsafe, is_alone=is_alone)
+            await self.check(is_alone=is_alone)
 
-    async def check(
-        self, consumes_copies: Callable[[], bool], unsafe: Callable[[], None], *, is_alone: bool
-    ) -> None:
+    async def check(self, *, is_alone: bool) -> None:
         """Find out how often the queue keeps a message that is returned.
 
         Args:
-            consumes_copies: returns whether this bridge consumes the queue of the safe copies.
-            unsafe: called when the queue no longer keeps the messages in hand.
             is_alone: whether no other bridge tests meanwhile.
         """
         queue, was = self._queue, self.returns
         self._checks_at = time.monotonic() + self._timing.checks_returns_every
         try:
             others = await self._asking.consumers(self._copies)
-            if consumes_copies():
+            if self._consumes_copies():
                 others -= 1
             # Another bridge that stops consuming for a moment would receive what is returned.
             returns = await check_returns(
@@ -106,7 +114,7 @@ class ReturnChecks:
             return
         self.returns = returns
         if was is Returns.KEPT and returns is not was:
-            unsafe()
+            self._unsafe()
 
     async def drops(self) -> bool:
         """Return whether the queue drops what comes back; a queue that is in use is left alone.

@@ -30,12 +30,15 @@ class SafeCopies:
         queue: str,
         timing: AmqpTiming,
         acknowledgements: Acknowledgements,
+        prepare: Callable[[AbstractChannel], Awaitable[None]],
     ) -> None:
+        """Prepare; `prepare` consumes this queue before a message is replaced by a copy in it."""
         self.name = f"{queue}{_RETURNED}"
         self._connection = connection
         self._publisher = publisher
         self._retry = timing.aside_retry
         self._acknowledgements = acknowledgements
+        self._prepare = prepare
         self._has_logged = False
 
     async def create(self) -> None:
@@ -47,23 +50,12 @@ class SafeCopies:
         await self.create()
         await self._publisher.renew(self.name, delivered)
 
-    async def replace(
-        self,
-        delivered: DeliveredMessage,
-        tag: int,
-        prepare: Callable[[AbstractChannel], Awaitable[None]],
-    ) -> None:
-        """Copy a message, and acknowledge it when the copy is safe.
-
-        Args:
-            delivered: the message.
-            tag: of its delivery.
-            prepare: consumes the queue of the copies before there is one.
-        """
+    async def replace(self, delivered: DeliveredMessage, tag: int) -> None:
+        """Copy a message, and acknowledge it by the tag of its delivery when the copy is safe."""
         channel = delivered.channel
         while self._acknowledgements.is_expected(channel, tag) and not channel.is_closed:
             try:
-                await prepare(channel)
+                await self._prepare(channel)
                 await self._publisher.renew(self.name, delivered)
                 await self._acknowledgements.acknowledge(channel, [tag])
             except QueueError as error:
