@@ -204,7 +204,9 @@ def test_what_may_stand_beside_the_array(source):
         (f"fn() => '{SECRET}'", "a function"),
         (f"`{SECRET}`", "a shell command"),
         ("&$x", "a reference"),
-        (f"<<<A\n{SECRET}\nA", "a heredoc"),
+        (f"<<<A\n  {SECRET}\n x\n  A", "a heredoc"),
+        (f"<<<A\n {SECRET}\r{SECRET}\n A", "a heredoc"),
+        (f"<<<A\n0\\\n#{SECRET} $x\nA", "a heredoc"),
         ("static::X", "a constant of a changing class"),
         ("PDO::{$x}", "a constant of a changing class"),
         ("[...'a']", "an unpacking"),
@@ -212,7 +214,18 @@ def test_what_may_stand_beside_the_array(source):
         ("[...[PDO::A => 1]]", "an array"),
         ("[1, ...[PDO::A => 1]]", "an array"),
         ("__DIR__", "a constant"),
-        ("match (true) { default => 1 }", "a match"),
+        ("match (1) { 2 => 3 }", "a match"),
+        ("defined('PHP_VERSION_ID')", "a function call"),
+        ("defined('PDO::MYSQL_ATTR_SSL_CA')", "a function call"),
+        ("PHP_VERSION_ID >= 80000", "a calculation"),
+        ("sprintf('%05d', 1)", "a function call"),
+        ("sprintf('%s')", "a function call"),
+        ("parse_url('mysql://h?')", "a function call"),
+        ("parse_url('h:80')", "a function call"),
+        ("parse_url('mysql:///d')", "a function call"),
+        ("dirname('//a')", "a function call"),
+        ("json_decode('[1e999]', true)", "a function call"),
+        ("json_decode('[\"\\\\ud800\"]', true)", "a function call"),
         (f"@file('{SECRET}')", "error suppression expression"),
         ("'a' . 1.5", "a fraction in a joined string"),
         ("'a' . true", "a yes or no in a joined string"),
@@ -231,6 +244,7 @@ def test_what_is_not_plain_is_refused_by_its_kind_and_line(expression, kind):
         ("<?php return ['a' => getenv('NONE')];", "line 1: the environment has no NONE"),
         ("<?php return ['a' => getenv('NONE') ?? 1];", "line 1: the environment has no NONE"),
         ('<?php return ["\\xff"];', "line 1: a string that is not UTF-8"),
+        ("<?php return [<<<A\n\\xff\nA];", "line 1: a string that is not UTF-8"),
         ('<?php return ["\\u{D800}"];', "line 1: a string that is not UTF-8"),
         ('<?php return ["\\u{110000}"];', "line 1: a string that is not UTF-8"),
         (f"<?php return [{'9' * 5000}];", "line 1: a number that cannot be read"),
@@ -268,16 +282,19 @@ def test_a_file_that_returns_nothing(source):
         ("<?php load_secrets(); return [];", "a function call"),
         ("<?php define('A'); return [];", "a function call"),
         ("<?php putenv('A=b'); return [];", "a function call"),
-        ("<?php $a .= 'b'; return [];", "an assignment"),
+        ("<?php $a .= 'b'; return [];", "a variable"),
+        ("<?php $a = 1; $a -= 1; return [];", "an assignment"),
+        ("<?php $a = ['b' => 1]; $a .= 'b'; return [];", "an assignment"),
+        ("<?php $a or load(); return [];", "a variable"),
+        ("<?php use A\\{B, C}; return [];", "namespace use declaration"),
         ("<?php $a->b = 1; return [];", "member access expression"),
         ("<?php $_ENV['A'] = 1; return [];", "an element of a variable"),
         ("<?php $a = 'b'; $a['c'] = 1; return [];", "an element of a variable"),
-        ("<?php $a[] = 1; return [];", "an element of a variable"),
+        ("<?php $a = [-5 => 1]; $a[] = 1; return [];", "an element of a variable"),
         ("<?php if (load()) { } return [];", "a function call"),
         ("<?php require 'autoload.php'; return [];", "an include"),
         ("<?php declare(ticks=1) { foo(); } return [];", "declare statement"),
         ("<?php namespace A { } return [];", "namespace definition"),
-        ("<?php return []; ?> text", "text outside of PHP"),
         ("text <?php return [];", "text outside of PHP"),
     ],
 )
@@ -349,6 +366,22 @@ PLAIN = [
     ("defined('NOT_DEFINED') ? 1 : 2", 2),
     ("'a' . DIRECTORY_SEPARATOR . PHP_EOL", "a/\n"),
     ("!getenv('NONE')", True),
+    ("<<<A\n  x\n    $_ENV[DB_HOST]\n\n \n  {$_ENV['DB_HOST']}\\t\\x41\\\"\"\n  A",
+     "x\n  database\n\n\ndatabase\tA\\\"\""),
+    ("<<<'A'\r\n\ta\\t$b\r\n\r\n\tc\r\n\tA . 'd'", "a\\t$b\r\n\r\ncd"),
+    ("<<<\"A\"\nA . <<<B\n-----\nMII\n-----\nB", "-----\nMII\n-----"),
+    ("match (getenv('DB_HOST')) { 'a', 'database' => 'b', default => 'c' }", "b"),
+    ("match (true) { default => 'c', getenv('NONE') === '' => 'd' }", "c"),
+    ("sprintf('%s:%d%%', getenv('DB_HOST'), '12a')", "database:12%"),
+    ("1 < 2 && 2 <= 2 && !(1 > 1.5) && 3 >= 2", True),
+    ("parse_url('HTTP://User:p%40%3Ass@Host:80/A?b=c:d#e')",
+     {"scheme": "HTTP", "host": "Host", "port": 80, "user": "User", "pass": "p%40%3Ass",
+      "path": "/A", "query": "b=c:d", "fragment": "e"}),
+    ("parse_url('redis://:p@s@[::1]:6379')",
+     {"scheme": "redis", "host": "[::1]", "port": 6379, "user": "", "pass": "p@s"}),
+    ("json_decode('{\"01\": 1, \"-5\": 2, \"a\": 12345678901234567890}', true)",
+     {"01": 1, -5: 2, "a": 12345678901234567890.0}),
+    ("urldecode('a+b%2B')", "a b+"),
 ]  # fmt: skip
 
 
@@ -381,26 +414,20 @@ if (getenv('NONE')) {
 } else {
     $mode = 'else';
 }
-if (!isset($mode)): $mode = 'unset'; else: $mode .= ''; endif;
+if (!isset($mode)): $mode = 'unset'; else: $mode .= '!'; endif;
 return ['db' => $db, 'mode' => $mode, 'secret' => $secret];
 return 'never';
 """
 
 
 def test_plain_statements_before_the_array_are_executed():
-    source = STATEMENTS.replace("else: $mode .= ''; endif;", "endif;")
+    source = STATEMENTS
     read = parse_php_array(source.encode(), "env.php", ENVIRONMENT)
     default = {"host": "database", "port": 33, "dbname": "m"}
     assert read["db"] == {"connection": {"default": default}}
-    assert read["mode"] == "database"
+    assert read["mode"] == "database!"
     with pytest.raises(PhpFileError, match="line 10: a function call: cannot be read"):
         read["secret"].fail()
-    with pytest.raises(PhpFileError, match="an assignment before the returned array"):
-        parse_php_array(
-            STATEMENTS.replace("if (!isset($mode)):", "if (false):").encode(),
-            "env.php",
-            ENVIRONMENT,
-        )
 
 
 @pytest.mark.parametrize(
@@ -412,9 +439,24 @@ def test_plain_statements_before_the_array_are_executed():
         ("<?php $a = strange(); $a['b'] = 1; return ['c' => 2];", {"c": 2}),
         ("<?php $a['b'] = getenv('NONE'); return ['c' => 2];", {"c": 2}),
         ("<?php return ['a' => 1]; load();", {"a": 1}),
+        ("<?php return ['a' => 1]; ?> text", {"a": 1}),
+        ("<?php if (true): ?>\n<?php return ['a' => 1]; endif;", {"a": 1}),
+        ("<?php $a['b'] = ['h' => 1]; $a['c'] = $a['b']; $a['c']['h'] = 2; return $a;",
+         {"b": {"h": 1}, "c": {"h": 2}}),
+        ("<?php $a = ['h' => 1]; $b = [$a, $a]; $b[0]['h'] = 2; return $b;",
+         {0: {"h": 2}, 1: {"h": 1}}),
+        ("<?php $a[] = 1; $a[7] = 2; $a[] = 3; $a += ['b' => 4, 0 => 5]; return $a;",
+         {0: 1, 7: 2, 8: 3, "b": 4}),
+        ("<?php define('A', 1); define('A', 2); defined('A') or define('A', 3); return [A];",
+         {0: 1}),
+        ("<?php use C\\D as E, F; return [E::class, e\\G::class, f::class, \\H::class];",
+         {0: "C\\D", 1: "C\\D\\G", 2: "F", 3: "H"}),
+        ("<?php namespace A; return [B::class];", {0: "A\\B"}),
+        ("<?php use Pdo\\Mysql; use function A\\b; return [Mysql::ATTR_SSL_CA];",
+         {0: Constant("Pdo\\Mysql::ATTR_SSL_CA")}),
         ("<?php // caf\xe9\nreturn ['a' => 1];", {"a": 1}),
     ],
-)
+)  # fmt: skip
 def test_the_first_array_that_is_reached_is_returned(source, expected):
     assert parse_php_array(source.encode("latin-1"), "env.php", {}) == expected
 
@@ -455,6 +497,7 @@ def deployed(etc: Path, source: str, **options: Any) -> Deployment:
 def test_included_files_and_secret_files_are_read_and_watched(etc):
     (etc / "mq.php").write_text("<?php $used = true; return ['amqp' => ['host' => 'mq']];")
     (etc / "vars.php").write_text("<?php $name = 'm';")
+    (etc / "early.php").write_text("<?php if (true) { return; } return 1;")
     (etc / "password").write_text("a-password\n")
     deployment = deployed(
         etc,
@@ -466,8 +509,12 @@ def test_included_files_and_secret_files_are_read_and_watched(etc):
             'db' => ['dbname' => $name, 'used' => $used ?? false, 'self' => __FILE__,
                 'password' => trim(file_get_contents(realpath(__DIR__ . '/password')))],
             'local' => file_exists($local) ? include $local : 'none',
-            'readable' => is_readable('password'),
+            'readable' => is_readable(__DIR__ . '/password'),
             'again' => include 'vars.php',
+            'once' => require_once __DIR__ . '/../etc/vars.php',
+            'early' => include 'early.php',
+            'bp' => defined('BP'),
+            'none' => realpath(BP . '/none'),
         ];""",
     )
     assert deployment.env["queue"] == {"amqp": {"host": "mq"}}
@@ -476,9 +523,14 @@ def test_included_files_and_secret_files_are_read_and_watched(etc):
     assert deployment.env["db"]["password"] == "a-password"
     assert (deployment.env["local"], deployment.env["readable"]) == ("none", True)
     assert deployment.env["again"] == 1
+    assert deployment.env["once"] is deployment.env["bp"] is True
+    assert deployment.env["early"] is None
+    assert deployment.env["none"] is False
     assert deployment.env["db"]["self"] == str(etc / "env.php")
-    names = {"vars.php", "mq.php", "password", "local.php"}
-    assert deployment.files == {etc / name for name in names}
+    names = {"vars.php", "early.php", "../../none", "mq.php", "password", "local.php"}
+    assert {path.resolve() for path in deployment.files} == {
+        (etc / name).resolve() for name in names
+    }
 
 
 @pytest.mark.parametrize(
@@ -486,12 +538,17 @@ def test_included_files_and_secret_files_are_read_and_watched(etc):
     [
         ("<?php return [...include 'none.php'];", "none.php: No such file"),
         ("<?php return include 'env.php';", "more than 20 files are included"),
-        ("<?php return ['k' => file_get_contents('none')];", "none: No such file"),
+        ("<?php return ['k' => file_get_contents(__DIR__ . '/none')];", "none: No such file"),
         (
-            "<?php return ['k' => file_get_contents('big')];",
+            "<?php return ['k' => file_get_contents(__DIR__ . '/big')];",
             "big: not a text file of at most 64 KB",
         ),
-        ("<?php return ['k' => file_get_contents('binary')];", "binary: not a text file"),
+        (
+            "<?php return ['k' => file_get_contents(__DIR__ . '/binary')];",
+            "binary: not a text file",
+        ),
+        ("<?php return ['k' => is_file('big')];", "line 1: a relative path: write __DIR__"),
+        ("<?php return ['k' => include './faulty.php'];", "a relative path: write __DIR__"),
         ("<?php return ['k' => file_get_contents(__DIR__)];", "etc: not a text file"),
         ("<?php return ['k' => file_get_contents('')];", "a function call"),
         ("<?php return ['k' => include __DIR__];", "etc: not a file of at most"),

@@ -6,9 +6,9 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from magento_eventbridge.magento.php_evaluator import MAX_BYTES, PhpContext, evaluate_file
+from magento_eventbridge.magento.php_functions import from_json
 from magento_eventbridge.magento.php_values import PhpArray, PhpFileError
 
 ENV_PHP = Path("app/etc/env.php")
@@ -146,7 +146,7 @@ def _ask_php(php: str, seconds: float, root: Path, environment: Mapping[str, str
             command, env=dict(environment), capture_output=True, check=False, timeout=seconds
         )
         answer = json.loads(ran.stdout)
-        env, config = (_from_json(array) for array in answer["arrays"])
+        env, config = (from_json(array) for array in answer["arrays"])
     except OSError as error:
         raise PhpFileError(f"{php}: {error.strerror}") from None
     except subprocess.TimeoutExpired:
@@ -158,15 +158,3 @@ def _ask_php(php: str, seconds: float, root: Path, environment: Mapping[str, str
     if not isinstance(env, dict) or not isinstance(config, dict):
         raise PhpFileError(f"{paths[0]}: does not return an array")
     return Deployment(env, config, frozenset(map(Path, answer["files"])))
-
-
-def _from_json(value: Any) -> Any:
-    """Convert JSON to PHP's arrays: lists have numbers as keys, and so have objects of numbers."""
-    if isinstance(value, list):
-        return {index: _from_json(member) for index, member in enumerate(value)}
-    if isinstance(value, dict):
-        return {
-            int(key) if key.isascii() and key.isdecimal() else key: _from_json(member)
-            for key, member in value.items()
-        }
-    return value

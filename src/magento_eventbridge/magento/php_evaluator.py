@@ -1,12 +1,11 @@
 """Evaluate the plain part of PHP that configuration files use; everything else is refused."""
 
-import copy
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import tree_sitter_php
 from tree_sitter import Language, Node, Parser
@@ -27,6 +26,7 @@ from magento_eventbridge.magento.php_values import (
     to_bool,
     to_int,
     to_key,
+    to_order,
     to_text,
 )
 
@@ -42,6 +42,8 @@ _SINGLE_QUOTED_ESCAPE = re.compile(rb"\\([\\'])")
 _DOUBLE_QUOTED_ESCAPE = re.compile(
     rb'\\(?:([nrtvef\\$"])|([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u\{([0-9A-Fa-f]{1,8})\})'
 )
+_HEREDOC_ESCAPE = re.compile(_DOUBLE_QUOTED_ESCAPE.pattern.replace(b'$"', b"$"))
+_VARIABLE = re.compile(rb"(?<!\\)(?:\\\\)*(?:\$[A-Za-z_{\x80-\xff]|\{\$)")
 _LETTERS = {
     b"n": b"\n",
     b"r": b"\r",
@@ -93,6 +95,10 @@ _KINDS = {
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "===": are_identical,
     "!==": lambda left, right: not are_identical(left, right),
+    "<": lambda left, right: to_order(left) < to_order(right),
+    "<=": lambda left, right: to_order(left) <= to_order(right),
+    ">": lambda left, right: to_order(left) > to_order(right),
+    ">=": lambda left, right: to_order(left) >= to_order(right),
     "==": are_equal,
     "!=": lambda left, right: not are_equal(left, right),
     "<>": lambda left, right: not are_equal(left, right),
@@ -138,6 +144,7 @@ class PhpContext:
     variables: dict[str, Any] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
     includes: int = 0
+    included: set[Path] = field(default_factory=set)
 
 
 class _Nothing:
@@ -163,7 +170,7 @@ def evaluate_file(
     """
     evaluator = _Evaluator(name, context, folder)
     value = evaluator.run(source)
-    if isinstance(value, _Nothing):
+    if value is None or isinstance(value, _Nothing):
         raise PhpFileError(f"{name}: returns no array")
     if not isinstance(value, dict):
         raise PhpFileError(f"{evaluator.returned_at}: does not return an array")
@@ -179,6 +186,8 @@ class _Evaluator:
         self._context = context
         self._folder = folder
         self._depth = -1
+        self._namespace = ""
+        self._classes: dict[str, str] = {}  # the names that `use` gives to classes, in lower case
 
     def run(self, source: bytes) -> Any:
         if len(source) > MAX_BYTES:
@@ -192,33 +201,30 @@ class _Evaluator:
 
     def _execute(self, statements: Sequence[Node]) -> Any:
         """Execute statements up to a `return`, and return its value."""
-        for place, statement in enumerate(statements):
+        for statement in statements:
             result = self._statement(statement)
             if not isinstance(result, _Nothing):
-                self._refuse_text_after(statements[place + 1 :])
                 return result
         return _NOTHING
-
-    def _refuse_text_after(self, statements: Sequence[Node]) -> None:
-        for statement in statements:
-            # Output before or after the array would be sent to the browser: a mistake.
-            if statement.type in {"text", "text_interpolation"}:
-                self._statement(statement)
 
     def _statement(self, node: Node) -> Any:
         match node.type:
             case "php_tag" | "comment" | "empty_statement" | "?>" | "{" | "}" | ":":
                 return _NOTHING
             case "namespace_use_declaration":
+                self._use(node)
                 return _NOTHING
-            case "declare_statement" | "namespace_definition" if len(_parts(node)) == 1:
+            case "namespace_definition" if len(_parts(node)) == 1:
+                self._namespace = f"{_text(_parts(node)[0])}\\"
                 return _NOTHING
-            case "text_interpolation" if not _text(node).removeprefix("?>").strip():
-                return _NOTHING  # the end of the file after ?>
+            case "declare_statement" if len(_parts(node)) == 1:
+                return _NOTHING
+            case "text_interpolation" if _is_blank(node):
+                return _NOTHING  # between ?> and <?php, or the end of the file
             case "return_statement":
                 self.returned_at = f"{self._name}, line {node.start_point[0] + 1}"
                 parts = _parts(node)
-                return self._value(parts[0]) if parts else _NOTHING
+                return self._value(parts[0]) if parts else None
             case "compound_statement" | "colon_block":
                 return self._execute(node.children)
             case "if_statement":
@@ -226,7 +232,7 @@ class _Evaluator:
             case "const_declaration":
                 for element in _parts(node):
                     name, value = _parts(element)
-                    self._context.constants[_text(name)] = self._element(value)
+                    self._context.constants.setdefault(_text(name), self._element(value))
                 return _NOTHING
             case "expression_statement" if self._expression(_parts(node)[0]):
                 return _NOTHING
@@ -254,6 +260,19 @@ class _Evaluator:
                 if not self._is_set(left):
                     self._assign(left, self._element(right, is_raw=True))
                 return True
+            case "augmented_assignment_expression" if _operator(node) in {".=", "+="}:
+                left, right = _parts(node)
+                former, more = self._value(left), self._value(right)
+                with self._conversions(node):
+                    if _operator(node) == ".=":
+                        self._assign(left, to_text(former) + to_text(more))
+                    else:
+                        self._assign(left, self._calculated(node, "+", former, more))
+                return True
+            case "binary_expression" if _operator(node).lower() in {"or", "||", "and", "&&"}:
+                left, right = _parts(node)
+                is_or = _operator(node).lower() in {"or", "||"}
+                return self._is_true(left) is is_or or self._expression(right)
             case "function_call_expression":
                 return self._call_as_statement(node)
             case _ if node.type in _INCLUDES:
@@ -267,30 +286,39 @@ class _Evaluator:
             return True
         if name == "define" and len(arguments) == 2:
             constant = self._value(arguments[0])
-            self._context.constants[str(constant)] = self._element(arguments[1])
+            self._context.constants.setdefault(str(constant), self._element(arguments[1]))
             return True
         return False
 
     def _assign(self, target: Node, value: Any) -> None:
-        keys: list[PhpKey] = []
+        keys: list[PhpKey | None] = []  # None: [], the next number
         node = target
-        while node.type == "subscript_expression" and len(_parts(node)) == 2:
-            node, index = _parts(node)
-            keys.insert(0, self._key(index))
+        while node.type == "subscript_expression":
+            node, *index = _parts(node)
+            keys.insert(0, self._key(index[0]) if index else None)
         if node.type != "variable_name" or _text(node) in {"$_ENV", "$_SERVER", "$GLOBALS"}:
             raise self._refusal(target)
-        name = _text(node)
+        if keys and isinstance(value, _Absent):
+            value = Computed(str(value.error))
+        variables = self._context.variables
+        variables[_text(node)] = self._changed(target, variables.get(_text(node)), keys, value)
+
+    def _changed(self, target: Node, array: Any, keys: Sequence[PhpKey | None], value: Any) -> Any:
+        """Return a new array with a changed element: what shares the old one keeps its value."""
         if not keys:
-            self._context.variables[name] = copy.deepcopy(value)
-            return
-        at = self._context.variables.setdefault(name, {})
-        for key in keys[:-1]:
-            at = at.setdefault(key, {}) if isinstance(at, dict) else at
-        if isinstance(at, Computed):
-            return  # it stays unknown
-        if not isinstance(at, dict):
+            return value
+        if isinstance(array, Computed | _Absent):
+            return array  # it stays unknown
+        if not isinstance(array, dict | None) or len(keys) > MAX_DEPTH:
             raise self._refusal(target)
-        at[keys[-1]] = Computed(str(value.error)) if isinstance(value, _Absent) else value
+        array = array or {}
+        key = keys[0]
+        if key is None:
+            numbers = [number for number in array if not isinstance(number, str)]
+            if not all(isinstance(number, int) and number >= 0 for number in numbers):
+                raise self._refusal(target)  # as in an array: PHP's versions differ
+            key = max(cast(list[int], numbers), default=-1) + 1
+        return {**array, key: self._changed(target, array.get(key), keys[1:], value)}
 
     # Expressions
 
@@ -329,6 +357,10 @@ class _Evaluator:
                 return self._string(node)
             case "encapsed_string":
                 return self._interpolated(node)
+            case "heredoc" | "nowdoc":
+                return self._heredoc(node)
+            case "match_expression":
+                return self._match(node)
             case "integer" | "float":
                 return self._number(node)
             case "boolean":
@@ -421,6 +453,76 @@ class _Evaluator:
                 literal = b""
         return "".join([*texts, self._unescaped(node, literal, _DOUBLE_QUOTED_ESCAPE)])
 
+    def _heredoc(self, node: Node) -> str:
+        """Read a text of several lines, less the indentation of the line that ends it."""
+        source = node.text or b""
+        end = _parts(node)[-1]
+        content = source[source.index(b"\n") + 1 : end.start_byte - node.start_byte]
+        begin = node.start_byte + source.index(b"\n") + 1
+        lines, newline, indentation = content.rpartition(b"\n")
+        if not newline:
+            return ""
+        if indentation.strip(b" \t") or b"\r" in source.replace(b"\r\n", b""):
+            raise self._refusal(node)
+        lines = lines.removesuffix(b"\r")
+        escape = None if node.type == "nowdoc" else _HEREDOC_ESCAPE
+        texts: list[str] = []
+        at = 0
+        for inner, start, stop in _insertions(node):
+            literal = lines[at : start - begin]
+            texts += [
+                self._lines(node, literal, indentation, escape, is_first=at == 0),
+                to_text(self._value(inner)),
+            ]
+            at = stop - begin
+        literal = lines[at:]
+        return "".join([*texts, self._lines(node, literal, indentation, escape, is_first=at == 0)])
+
+    def _lines(
+        self,
+        node: Node,
+        literal: bytes,
+        indentation: bytes,
+        escape: re.Pattern[bytes] | None,
+        *,
+        is_first: bool,
+    ) -> str:
+        """Return a part of a heredoc without the indentation of its lines."""
+        lines = literal.split(b"\n")
+        for place, line in enumerate(lines):
+            if place or is_first:
+                is_last = place == len(lines) - 1
+                if line.startswith(indentation):
+                    lines[place] = line[len(indentation) :]
+                elif indentation.startswith(line.rstrip(b"\r")) and not is_last:
+                    lines[place] = line[len(line.rstrip(b"\r")) :]
+                else:
+                    raise self._refusal(node)
+        text = b"\n".join(lines)
+        if escape and _VARIABLE.search(text):
+            raise self._refusal(node)  # in what the grammar takes for a comment
+        try:
+            return (escape.sub(_unescape, text) if escape else text).decode()
+        except (UnicodeDecodeError, OverflowError, ValueError):
+            raise self._error(node, "a string that is not UTF-8") from None
+
+    def _match(self, node: Node) -> Any:
+        subject, block = _parts(node)
+        value = self._compared(subject)
+        default: Node | None = None
+        for arm in _parts(block):
+            if arm.type == "match_default_expression":
+                default = _parts(arm)[0]
+                continue
+            conditions, result = _parts(arm)
+            for condition in _parts(conditions):
+                with self._conversions(condition):
+                    if are_identical(value, self._compared(condition)):
+                        return self._raw(result)
+        if default is None:
+            raise self._refusal(node)
+        return self._raw(default)
+
     def _unescaped(self, node: Node, content: bytes, escape: re.Pattern[bytes]) -> str:
         try:
             return escape.sub(_unescape, content).decode()
@@ -462,8 +564,25 @@ class _Evaluator:
         parts = _parts(node)
         if any(part.type not in {"name", "qualified_name"} for part in parts) or _parts(parts[1]):
             raise self._refusal(node)
-        of, name = (_text(part).removeprefix("\\") for part in parts)
+        of, name = self._class(_text(parts[0])), _text(parts[1])
         return of if name.lower() == "class" else Constant(f"{of}::{name}")
+
+    def _class(self, name: str) -> str:
+        """Return the whole name of a class."""
+        if name.startswith("\\"):
+            return name.removeprefix("\\")
+        first, separator, rest = name.partition("\\")
+        if first.lower() in self._classes:
+            return f"{self._classes[first.lower()]}{separator}{rest}"
+        return f"{self._namespace}{name}"
+
+    def _use(self, node: Node) -> None:
+        for clause in _parts(node):
+            if clause.type != "namespace_use_clause":
+                raise self._refusal(node)  # a group
+            names = [_text(part).removeprefix("\\") for part in _parts(clause)]
+            if clause.children[0].type not in {"function", "const"}:
+                self._classes[names[-1].rpartition("\\")[2].lower()] = names[0]
 
     def _variable(self, node: Node) -> Any:
         name = _text(node)
@@ -570,7 +689,12 @@ class _Evaluator:
             raise self._refusal(node)
         of, index = parts
         # In "$variable[name]" the name stands for itself.
-        is_bare = index.type == "name" and node.parent and node.parent.type == "encapsed_string"
+        is_bare = (
+            index.type == "name"
+            and node.parent is not None
+            and node.parent.type in {"encapsed_string", "heredoc_body"}
+            and (node.prev_sibling is None or node.prev_sibling.type != "{")
+        )
         if of.type == "variable_name" and _text(of) in {"$_ENV", "$_SERVER"}:
             name = _text(index) if is_bare else self._value_as_name(node, index)
             return self._from_environment(node, name, None)
@@ -621,13 +745,14 @@ class _Evaluator:
             case "empty" if len(arguments) == 1:
                 return not (self._is_set_or_false(arguments[0]) and self._is_true(arguments[0]))
             case "defined" if len(arguments) == 1:
-                return str(self._value(arguments[0])) in self._context.constants
+                return self._is_defined(node, str(self._value(arguments[0])).removeprefix("\\"))
             case "file_get_contents" if len(arguments) == 1:
-                return self._content(node, self._path(node, arguments[0]))
+                return self._content(node, self._file(node, arguments[0]))
             case "realpath" if len(arguments) == 1:
-                return str(self._path(node, arguments[0]).resolve())
+                path = self._file(node, arguments[0])
+                return str(path.resolve()) if path.exists() else False
         if name in FILE_CHECKS and len(arguments) == 1:
-            return FILE_CHECKS[name](self._path(node, arguments[0]))
+            return FILE_CHECKS[name](self._file(node, arguments[0]))
         function = FUNCTIONS.get(name)
         if function is None or not function.least <= len(arguments) <= function.most:
             raise self._refusal(node)
@@ -639,11 +764,27 @@ class _Evaluator:
         except _UndefinedError:
             return False
 
+    def _is_defined(self, node: Node, name: str) -> bool:
+        if name in self._context.constants or (name == "BP" and self._context.root):
+            return True
+        if name.startswith(("PHP_", "E_", "M_")) or "::" in name:
+            raise self._refusal(node)  # PHP's versions differ
+        return False
+
+    def _file(self, node: Node, argument: Node) -> Path:
+        """Return the path of a file; PHP looks for a relative one where it was started."""
+        path = self._path(node, argument)
+        if not Path(str(self._value(argument))).is_absolute():
+            raise self._error(node, "a relative path: write __DIR__ . '/…'")
+        return path
+
     def _path(self, node: Node, argument: Node) -> Path:
         """Return the path of a file; it is relative to this file, as include finds it."""
         text = self._value(argument)
         if self._folder is None or not isinstance(text, str) or not text or "\0" in text:
             raise self._refusal(node)
+        if text.startswith(("./", "../")):  # never relative to this file
+            raise self._error(node, "a relative path: write __DIR__ . '/…'")
         path = self._folder / text
         self._context.files.add(path)
         return path
@@ -660,6 +801,10 @@ class _Evaluator:
         if self._folder is None:
             raise self._refusal(node)
         path = self._path(node, _parts(node)[0])
+        whole = path.resolve()
+        if whole in self._context.included and node.type.endswith("_once_expression"):
+            return True
+        self._context.included.add(whole)
         self._context.includes += 1
         if self._context.includes > _MAX_INCLUDES:
             raise self._error(node, f"more than {_MAX_INCLUDES} files are included")
@@ -689,8 +834,11 @@ _ARGUMENTS = {
     "conditional_expression",
     "encapsed_string",
     "function_call_expression",
+    "heredoc",
     "integer",
+    "match_expression",
     "name",
+    "nowdoc",
     "null",
     "parenthesized_expression",
     "qualified_name",
@@ -734,6 +882,24 @@ def _first_fault(node: Node) -> Node:
         faulty = [child for child in node.children if child.has_error or child.is_missing]
         pending = [] if node.is_error else faulty
     return node
+
+
+def _is_blank(node: Node) -> bool:
+    """Return whether there is no text between ?> and <?php, or the end of the file."""
+    text = re.sub(rb"(?i)<\?php$", b"", (node.text or b"").removeprefix(b"?>"))
+    return not text.strip()
+
+
+def _insertions(heredoc: Node) -> Iterator[tuple[Node, int, int]]:
+    """Yield the variables in a heredoc, with the bytes where each begins and ends."""
+    for body in heredoc.named_children:
+        if body.type != "heredoc_body":
+            continue
+        for place, part in enumerate(body.children):
+            if part.is_named and part.type not in {"string_content", "escape_sequence", "comment"}:
+                is_braced = place > 0 and body.children[place - 1].type == "{"
+                first, last = body.children[place - is_braced], body.children[place + is_braced]
+                yield part, first.start_byte, last.end_byte
 
 
 def _parts(node: Node) -> list[Node]:

@@ -3,13 +3,16 @@
 import base64
 import binascii
 import json
+import math
 import os.path
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_plus
 
 from magento_eventbridge.magento.php_values import (
+    MAX_INT,
     Constant,
     ConversionError,
     PhpArray,
@@ -18,9 +21,18 @@ from magento_eventbridge.magento.php_values import (
     replaced_recursively,
     to_bool,
     to_int,
+    to_key,
     to_text,
 )
 
+# The forms of URLs that all versions of PHP take apart alike.
+_URL = re.compile(
+    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?:(?P<user>[^:/?#]*)(?::(?P<pass>[^/?#]*))?@)?"
+    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^@:/?#\[\]]+)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<path>/[^?#]*)?|(?P<only_path>/(?!/)[^:?#]*))"
+    r"(?:\?(?P<query>[^#]+))?(?:#(?P<fragment>.+))?"
+)
+_URL_PARTS = ("scheme", "host", "port", "user", "pass", "path", "query", "fragment")
 _BLANKS = " \n\r\t\v\0"
 
 
@@ -52,44 +64,53 @@ def _from_json(text: Any, is_array: Any = None) -> Any:
     if is_array is not True:
         raise ConversionError  # objects
     try:
-        return _as_php(json.loads(to_text(text)))
+        return from_json(json.loads(to_text(text)))
+    except ConversionError:
+        raise
     except (ValueError, RecursionError):
         return None
 
 
-def _as_php(value: Any) -> Any:
+def from_json(value: Any) -> Any:
+    """Convert decoded JSON to PHP's arrays, as `json_decode` does.
+
+    Raises:
+        ConversionError: it has values that PHP's JSON does not have.
+    """
     if isinstance(value, list):
-        return {index: _as_php(member) for index, member in enumerate(value)}
+        return {index: from_json(member) for index, member in enumerate(value)}
     if isinstance(value, dict):
-        keys = {key: int(key) if key.isascii() and key.isdecimal() else key for key in value}
-        return {keys[key]: _as_php(member) for key, member in value.items()}
+        return {to_key(key): from_json(member) for key, member in value.items()}
+    if isinstance(value, int) and abs(value) > MAX_INT:
+        return float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConversionError
+    if isinstance(value, str) and any(0xD800 <= ord(char) <= 0xDFFF for char in value):
+        raise ConversionError
     return value
 
 
 def _directory(path: Any, levels: Any = 1) -> str:
     directory = to_text(path)
+    if not directory or directory.startswith("//"):
+        raise ConversionError
     for _ in range(min(to_int(levels), 100)):
         directory = os.path.dirname(directory.rstrip("/") or "/") or "."  # noqa: PTH120  no Path
     return directory
 
 
 def _url_parts(url: Any, component: Any = None) -> Any:
-    try:
-        split = urlsplit(to_text(url))
-        port = split.port
-    except ValueError:
-        raise ConversionError from None
-    parts: PhpArray = {
-        "scheme": split.scheme,
-        "host": split.hostname,
-        "port": port,
-        "user": split.username,
-        "pass": split.password,
-        "path": split.path,
-        "query": split.query,
-        "fragment": split.fragment,
-    }
-    parts = {name: part for name, part in parts.items() if part not in (None, "")}
+    text = to_text(url)
+    found = _URL.fullmatch(text)
+    if found is None or not text.isprintable():
+        raise ConversionError
+    given = found.groupdict()
+    given["path"] = given["only_path"] or given["path"]
+    parts: PhpArray = {name: given[name] for name in _URL_PARTS if given[name] is not None}
+    if "port" in parts:
+        parts["port"] = int(parts["port"])
+        if not 0 < parts["port"] < 65536:
+            raise ConversionError
     if component is None:
         return parts
     if isinstance(component, Constant) and component.name.startswith("PHP_URL_"):
@@ -110,6 +131,22 @@ def _joined(separator: Any, texts: Any) -> str:
 def _with_replacements(search: Any, replacement: Any, subject: Any) -> str:
     search = to_text(search)
     return to_text(subject).replace(search, to_text(replacement)) if search else to_text(subject)
+
+
+def _formatted(pattern: Any, *values: Any) -> str:
+    left = list(values)
+
+    def fill(found: re.Match[str]) -> str:
+        match found[0]:
+            case "%%":
+                return "%"
+            case "%s" if left:
+                return to_text(left.pop(0))
+            case "%d" if left:
+                return str(to_int(left.pop(0)))
+        raise ConversionError  # widths, other kinds, too few values
+
+    return re.sub("%.?", fill, to_text(pattern), flags=re.DOTALL)
 
 
 def _array(value: Any) -> PhpArray:
@@ -138,10 +175,12 @@ FUNCTIONS = {
     "rawurldecode": PhpFunction(lambda text: unquote(to_text(text)), 1, 1),
     "rtrim": PhpFunction(_trimmed(str.rstrip), 1, 2),
     "str_replace": PhpFunction(_with_replacements, 3, 3),
+    "sprintf": PhpFunction(_formatted, 1, 20),
     "strtolower": PhpFunction(lambda text: _ascii(to_text(text)).lower(), 1, 1),
     "strtoupper": PhpFunction(lambda text: _ascii(to_text(text)).upper(), 1, 1),
     "strval": PhpFunction(to_text, 1, 1),
     "trim": PhpFunction(_trimmed(str.strip), 1, 2),
+    "urldecode": PhpFunction(lambda text: unquote_plus(to_text(text)), 1, 1),
 }
 """By their names in lower case."""
 

@@ -109,6 +109,13 @@ def to_text(value: Any) -> str:
     raise ConversionError
 
 
+def to_order(value: Any) -> int | float:
+    """Convert to a number that `<` and `>` compare; texts are compared by other rules."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise ConversionError
+
+
 def to_array(value: Any) -> PhpArray:
     """Convert as `(array)` does."""
     if isinstance(value, dict):
