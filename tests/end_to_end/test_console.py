@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import ClientSession
 from playwright.async_api import Page, expect
 
+from magento_eventbridge.console.login_links import Visitor, create_link
 from tests.support import recorded
 from tests.support.browser import CONSOLE_PAGES, Watched, chromium, page_of
 from tests.support.process import SECRET, Serving, serving
@@ -28,6 +29,7 @@ from tests.support.shoppers import an_order, give_captures
 from tests.support.waiting import PATIENCE
 
 PASSWORD = "a long enough password"
+ADA = Visitor("ada", "operator")
 
 
 @asynccontextmanager
@@ -323,7 +325,14 @@ async def test_the_password_opens_it_and_nothing_else_does(tmp_path: Path) -> No
         await page.click("text=Log out")
         await page.goto("/")
         assert "/login" in page.url
+        link = create_link(tmp_path / "console-0.login", ADA)
+        await page.goto(link)  # its form is sent by itself
+        await expect(page.locator(".whose")).to_contain_text("ada")
+        other = await page.context.new_page()
+        await other.goto(link)
+        await expect(other.locator(".whose")).to_contain_text("ada")
         assert PASSWORD not in bridge.log
+        assert "token=" not in bridge.log
 
 
 async def test_script_and_style_from_within_a_page_are_not_run(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ async def _console(
     await console.open()
     jar = CookieJar(unsafe=True)  # of an address, not of a name
     try:
-        async with ClientSession(console.url, cookie_jar=jar) as http:
+        async with ClientSession(console._listener.url, cookie_jar=jar) as http:
             yield http
     finally:
         await console.close()
@@ -119,6 +119,21 @@ async def test_a_forged_form_does_nothing(tmp_path: Path, path: str) -> None:
             assert "No check has been run" in await answer.text()
         url = str(http._base_url).rstrip("/")
         assert (await _post(http, "/doctor", {"csrf": token}, Origin=url))[0] == 303
+
+
+async def test_a_proxy_that_hides_the_host_gets_forms_through(tmp_path: Path) -> None:
+    """As nginx does by default: its requests name the address that it connects to."""
+    async with _console(tmp_path, url="https://console.example") as http:
+        token = await _csrf(http)
+        for origin, status in (
+            ("https://console.example", 303),
+            ("http://console.example", 403),
+            ("https://other.example", 403),
+        ):
+            found, text = await _post(http, "/doctor", {"csrf": token}, Origin=origin)
+            assert (origin, found, "set console.url" in text) == (origin, status, status == 403)
+        async with http.get("/", headers={"Host": "console.example"}) as answer:
+            assert answer.status == 200
 
 
 async def test_another_browsers_token_does_not_count(tmp_path: Path) -> None:
@@ -298,7 +313,7 @@ async def test_a_login_leads_back_but_never_away(tmp_path: Path) -> None:
 
 async def test_the_cookie_is_for_https_where_that_is_spoken(tmp_path: Path) -> None:
     async with _console(tmp_path) as http:
-        for proto, is_secure in (("https", True), ("http", False)):
+        for proto, is_secure in (("https", True), ("http", False), ("https, http", True)):
             http.cookie_jar.clear()
             async with http.get("/", headers={"X-Forwarded-Proto": proto}) as answer:
                 cookie = answer.cookies[COOKIE]
@@ -397,6 +412,7 @@ async def test_sessions_expire_and_their_number_is_limited(tmp_path: Path) -> No
             {"host": "console.example", "login": False},
             "open to everybody who reaches console.example",
         ),
+        ({"url": "https://shop.example.com/bridge"}, "needs a name of its own"),
         ({"password": "short"}, "at least 12 characters"),
         ({"read_only_password": "short"}, "at least 12 characters"),
         ({"password": PASSWORD, "read_only_password": PASSWORD}, "must differ"),
@@ -441,6 +457,20 @@ async def test_by_default_it_needs_a_login(tmp_path: Path) -> None:
         assert token == ""  # nothing to fill in
 
 
+async def _follow(http: ClientSession, link: str) -> tuple[int, str]:
+    """Open a login link and send its form, as a browser does; return the status and the goal."""
+    async with http.get(link) as answer:
+        fields = re.findall(r'name="(\w+)" value="([^"]*)"', await answer.text())
+    # The last ones: the first are those of the form to log out.
+    async with http.post("/login", data=dict(fields), allow_redirects=False) as answer:
+        return answer.status, answer.headers["Location"]
+
+
+async def _cookie_of(http: ClientSession) -> str:
+    assert http._base_url
+    return http.cookie_jar.filter_cookies(http._base_url)[COOKIE].value
+
+
 async def _csrf_of(http: ClientSession, path: str) -> str:
     async with http.get(path) as answer:
         found = re.search(r'name="csrf" value="([^"]+)"', await answer.text())
@@ -455,10 +485,16 @@ async def test_a_link_logs_in_once(tmp_path: Path, caplog: pytest.LogCaptureFixt
         assert file.stat().st_mode & 0o777 == 0o600
         link = create_link(file, Visitor("ada", "operator"))
         assert link.startswith(str(http._base_url))
-        async with http.head(link) as answer:  # a preview does not use the link up
-            assert answer.status == 200
-        async with http.get(link) as answer:
-            assert (answer.status, 'content="0; url=/"' in await answer.text()) == (200, True)
+        for _ in range(2):  # a preview does not use the link up
+            async with http.head(link) as answer:
+                assert answer.status == 200
+            async with ClientSession() as preview, preview.get(link) as answer:
+                assert (answer.status, "logs ada in" in await answer.text()) == (200, True)
+        async with http.get("/", allow_redirects=False) as answer:
+            assert answer.status == 303
+        before = await _cookie_of(http)
+        assert await _follow(http, link) == (303, "/")
+        assert await _cookie_of(http) != before, "nobody knows the session's token beforehand"
         async with http.get("/") as answer:
             assert (answer.status, "ada" in await answer.text()) == (200, True)
         assert (await _post(http, "/doctor", {"csrf": await _csrf(http)}))[0] == 303
@@ -468,12 +504,13 @@ async def test_a_link_logs_in_once(tmp_path: Path, caplog: pytest.LogCaptureFixt
         async with http.get("/", allow_redirects=False) as answer:
             assert answer.status == 303
         reading = create_link(file, Visitor("eve", "read-only"))
-        await (await http.get(reading)).release()
+        assert await _follow(http, reading) == (303, "/")
         async with http.get("/") as answer:
             assert "(read-only)" in await answer.text()
         status, text = await _post(http, "/doctor", {"csrf": await _csrf(http)})
         assert (status, "change nothing" in text) == (403, True)
-        await (await http.get(create_link(file, Visitor("ada", "operator")))).release()
+        again = create_link(file, Visitor("ada", "operator"))
+        assert await _follow(http, f"{again}&next=/events") == (303, "/events")
         async with http.get("/") as answer:
             assert "(read-only)" not in await answer.text(), "a link of another role counts"
         async with http.get(f"{link}&next=/doctor") as answer:
@@ -510,7 +547,9 @@ def test_a_forged_old_or_foreign_link_is_refused(tmp_path: Path) -> None:
         "\N{SNOWMAN}.\N{SNOWMAN}",
     ):
         assert links.redeem(bad) is None
+    assert links.visitor_of(good) == ada
     assert links.redeem(good) == ada
+    assert links.visitor_of(good) is None
     assert links.redeem(good) is None
     late = token(links.link("http://localhost:8472", ada))
     now[0] += 600

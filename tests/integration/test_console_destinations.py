@@ -124,7 +124,9 @@ async def test_a_dry_run_and_a_bus_that_refuses_a_type_are_called_by_what_they_a
         assert "nothing is sent" in await _text(http, f"/destinations?name={quote(dry_run)}")
         await bridge.send_again([_body(recorded.again(added, store_id=1)), _body(placed)])
         await endpoint.until_taken(1)
-        assert "Partly parked" in await _text(http, page, "1 event parked")
+        text = await _text(http, page, "1 event parked")
+        assert "Partly parked" in text
+        assert "<dt>In memory</dt>\n    <dd>1</dd>" in text, "what waits apart is in memory, too"
         assert '"verdict parked">partly parked' in await _text(http, "/destinations")
     assert [entry["DetailType"] for entry in endpoint.taken] == ["OrderPlaced"]
 

@@ -23,6 +23,7 @@ from magento_eventbridge.delivery.ports import DeadLetter, Depth
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.status import DestinationStatus, LargeEventsStatus
 from magento_eventbridge.journal.archive import Counts
+from magento_eventbridge.journal.last_minute import LastMinute
 from magento_eventbridge.journal.recorder import LATENCIES, bound
 from magento_eventbridge.ledger.archive import VERDICTS as LEDGER_VERDICTS
 
@@ -314,13 +315,17 @@ def test_failures_and_backlog_stand_beside_successes() -> None:
     assert [(row.step.failures, row.step.waiting) for row in figures.rows] == [(32, 0), (0, 10)]
 
 
-def test_the_last_minute_is_this_one_and_a_share_of_the_one_before() -> None:
-    minute = int(NOW) // 60 * 60
-    counts = [Counts(minute, "scope", {"order": 5}), Counts(minute - 60, "scope", {"order": 60})]
-    assert charts.in_last_minute(counts, minute + 15) == 5 + 45
-    assert charts.in_last_minute([], NOW) == 0
-    counts.append(Counts(minute, "verdict", {"delivered": 5, "parked": 2, "dead": 1}))
-    assert charts.failed_in_last_minute(counts, minute + 15) == 3
+def test_the_last_minute_is_counted_to_the_second() -> None:
+    minute = LastMinute()
+    assert minute.outcomes(NOW) == (0, 0)
+    minute.add([(NOW - 70, "a", True), (NOW - 58, "a", True), (NOW - 58, "b", False)])
+    minute.add([(NOW - 1, "a", False)] * 3 + [(NOW - 1, "b", True)] * 5)
+    minute.add([])
+    assert minute.outcomes(NOW) == (6, 4)
+    assert minute.outcomes(NOW, "a") == (1, 3)
+    assert minute.outcomes(NOW + 5, "b") == (5, 0), "a burst leaves it after 60 s, not in parts"
+    minute.add([(NOW + 600, "a", True)])
+    assert minute.outcomes(NOW + 600) == (1, 0)
 
 
 @pytest.mark.parametrize("is_escaped", [True, False])

@@ -11,6 +11,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from pydantic import SecretStr
@@ -83,6 +84,9 @@ class Access:
             for role, password in _passwords(settings)
             if password
         }
+        own = urlsplit(settings.url or "")
+        self._own_origin = f"{own.scheme}://{own.netloc}".lower()
+        self._names = {name.lower() for name in (*settings.hosts, own.hostname or "localhost")}
         secret = settings.proxy_secret
         self._proxy_digest = _digest(secret.get_secret_value()) if secret else None
 
@@ -144,6 +148,10 @@ class Access:
         former.append(now)
         return are_many
 
+    def visitor_of(self, token: str) -> Visitor | None:
+        """Return whom a login link's token would log in, or None: it is not valid any more."""
+        return self._links.visitor_of(token)
+
     def follow_link(self, session: Session, token: str) -> Session | None:
         """Return a new session for a login link's token, or None: it is not valid any more."""
         visitor = self._links.redeem(token)
@@ -165,13 +173,22 @@ class Access:
         Raises:
             AccessError: another site may have sent it.
         """
-        origin = request.headers.get("Origin")
-        is_ours = origin in (None, "null") or str(origin).partition("://")[2] == request.host
-        if not is_ours or not hmac.compare_digest(token.encode(), session.csrf.encode()):
+        origin = request.headers.get("Origin", "null")
+        if origin != "null" and not self._is_ours(origin, request.host):
+            raise AccessError(
+                f"The form comes from {origin[:_LONGEST_USER]}, which is not this console. Nothing "
+                "was done. If it is the console's address behind a proxy, set console.url to it, "
+                "or let the proxy pass on the Host header."
+            )
+        if not hmac.compare_digest(token.encode(), session.csrf.encode()):
             raise AccessError(
                 "The form is no longer valid: the page was open for long, or the bridge has been "
                 "restarted. Nothing was done. Load the page again and repeat it."
             )
+
+    def _is_ours(self, origin: str, host: str) -> bool:
+        """Return whether an Origin header names this console, as people or as a proxy reach it."""
+        return origin.partition("://")[2] == host or origin == self._own_origin
 
     def _proxied_user(self, request: web.Request) -> str | None:
         header = self._settings.proxy_header
@@ -197,7 +214,7 @@ class Access:
         if parts is None:
             raise web.HTTPBadRequest(text="The request names no server: its Host header is wrong.")
         name = parts[1].strip("[]").lower().rstrip(".")
-        if name == "localhost" or name in {known.lower() for known in self._settings.hosts}:
+        if name == "localhost" or name in self._names:
             return
         try:
             address = ip_address(name)
@@ -210,7 +227,7 @@ class Access:
                 return
         raise AccessError(
             f"The console does not answer to the name '{name}'. If people should reach it by this "
-            "name, add it to console.hosts."
+            "name, add it to console.hosts or set console.url."
         )
 
     def _known(self, token: str) -> Session | None:

@@ -1,7 +1,7 @@
 """Compute the charts: figures by steps of time, as bars in a box of fixed size and as a table."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -265,32 +265,6 @@ def _half_and_most(latencies: Mapping[str, int]) -> tuple[float | None, float | 
     pairs = [(float(name), events) for name, events in latencies.items()]
     half, most = quantiles(pairs, (_MEDIAN, _MOST))
     return half, most
-
-
-def in_last_minute(counts: Sequence[Counts], now: float) -> int:
-    """Return the deliveries of 60 s: those of this minute, and a share of the last one's."""
-    return _of_last_minute(counts, now, "scope", None)
-
-
-def failed_in_last_minute(counts: Sequence[Counts], now: float) -> int:
-    """Return the failed tries of 60 s, in the same way."""
-    return _of_last_minute(counts, now, "verdict", _FAILED)
-
-
-def _of_last_minute(
-    counts: Sequence[Counts], now: float, kind: str, names: Collection[str] | None
-) -> int:
-    begun = int(now) // 60 * 60
-    still_counts = 1 - (now - begun) / 60
-    shares = {begun: 1.0, begun - 60: still_counts}
-    return round(
-        sum(
-            sum(number for name, number in one.events.items() if names is None or name in names)
-            * shares.get(one.start, 0.0)
-            for one in counts
-            if one.kind == kind
-        )
-    )
 
 
 def _steps(counts: Sequence[Counts], span: Span, now: float) -> list[Step]:

@@ -18,7 +18,7 @@ async def measure_levels(context: PageContext, journal: Recorder) -> None:
         waiting: dict[str, int] = {}
         for status in context.statuses():
             name = str(status.destination)
-            waiting[name] = waiting.get(name, 0) + status.waiting
+            waiting[name] = waiting.get(name, 0) + status.in_memory
         journal.waits(
             [Level(now, "", queue.name, queue.depth.captures) for queue in queues if queue.depth]
             + [Level(now, name, "", events) for name, events in waiting.items()]

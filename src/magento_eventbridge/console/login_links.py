@@ -94,18 +94,23 @@ class LoginLinks:
         return _link(url, self._key, visitor, self._clock() + VALID_SECONDS)
 
     def redeem(self, token: str) -> Visitor | None:
-        """Return who a link's token logs in; None when it is forged, expired or used."""
+        """Use a link's token up; return who it logs in, None when it is not valid."""
         now = self._clock()
         self._used = {used: expires for used, expires in self._used.items() if expires > now}
+        visitor = self.visitor_of(token)
+        if visitor:
+            self._used[token] = now + VALID_SECONDS  # at least as long as it could be used
+        return visitor
+
+    def visitor_of(self, token: str) -> Visitor | None:
+        """Return who a link's token logs in; None when it is forged, expired or used."""
         payload, _, signature = token.partition(".")
         expected = _signature(self._key, payload)
         if not hmac.compare_digest(signature.encode(), expected.encode()):
             return None
         user, role, expires, _nonce = json.loads(urlsafe_b64decode(payload))
-        if expires <= now or token in self._used:
-            return None
-        self._used[token] = expires
-        return Visitor(user, role)
+        is_valid = expires > self._clock() and token not in self._used
+        return Visitor(user, role) if is_valid else None
 
 
 def _link(url: str, key: bytes, visitor: Visitor, expires: float) -> str:

@@ -31,6 +31,7 @@ from magento_eventbridge.delivery.reasons import explain, without_event
 from magento_eventbridge.delivery.status import DestinationStatus
 from magento_eventbridge.doctor.findings import Finding
 from magento_eventbridge.journal.archive import Archive, Fault, JournalError
+from magento_eventbridge.journal.last_minute import Outcomes
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class DestinationRow:
     """A destination in a list, with what all queues report of it."""
 
     name: str
-    waiting: int = 0
+    in_memory: int = 0
     problem: str | None = None
     is_parked: bool = False
     is_used: bool = False
@@ -61,7 +62,7 @@ class DestinationRow:
         """Return the row with the status that one more queue reports."""
         return replace(
             self,
-            waiting=self.waiting + status.waiting,
+            in_memory=self.in_memory + status.in_memory,
             problem=self.problem or status.problem,
             is_parked=self.is_parked or status.is_parked,
             is_used=True,
@@ -175,6 +176,11 @@ class PageContext:
         if self.archive is None:
             raise JournalError("the journal is disabled: journal.enabled is off")
         return self.archive
+
+    def last_minute(self, now: float, destination: str | None = None) -> Outcomes:
+        """Return what became of events in the last minute, at one destination or at all."""
+        journal = self.bridge.journal
+        return journal.last_minute.outcomes(now, destination) if journal else Outcomes(0, 0)
 
     async def depths(self, *, refresh: bool = False) -> list[QueueState]:
         """Return what each queue holds; a page does not wait long for one that does not answer."""
@@ -300,11 +306,11 @@ class PageContext:
 async def form_of(request: web.Request) -> dict[str, list[str]]:
     """Read the fields of a form that has passed `check_form`."""
     form = await request.post()
-    return {
-        name: [value for value in form.getall(name) if isinstance(value, str)]
-        for name in form
-        if name != CSRF_FIELD
-    }
+    fields: dict[str, list[str]] = {}
+    for name, value in form.items():
+        if name != CSRF_FIELD and isinstance(value, str):  # not a file
+            fields.setdefault(name, []).append(value)
+    return fields
 
 
 def _unbroken(text: str) -> str:

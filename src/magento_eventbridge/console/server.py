@@ -239,7 +239,9 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
 def _set_cookie(request: web.Request, response: web.StreamResponse) -> None:
     token = request[SESSION].token
     if request.cookies.get(COOKIE) != token:
-        is_https = request.secure or request.headers.get("X-Forwarded-Proto") == "https"
+        # Proxies behind proxies append theirs: the first is the browser's.
+        forwarded = request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
+        is_https = request.secure or forwarded == "https"
         response.set_cookie(
             COOKIE, token, httponly=True, samesite="Strict", secure=is_https, path="/"
         )

@@ -133,10 +133,16 @@ class ReasonKind(Enum):
         "Nothing to do: the events wait and are retried by themselves.",
     )
     NO_ANSWER = (
-        ("HTTP 5", "no answer", "Internal", "ServiceUnavailable", "RequestTimeout"),
+        ("no answer", "RequestTimeout", "HTTP 502", "HTTP 504"),
         "AWS does not answer",
         "Nothing to do if it is short: the events wait and are retried. If it lasts, check this "
         "machine's network and options.endpoint_url.",
+    )
+    FAILURE_OF_AWS = (
+        ("HTTP 5", "Internal", "ServiceUnavailable"),
+        "AWS has a problem of its own",
+        "Nothing to do: the events wait and are retried. If it lasts, see "
+        "health.aws.amazon.com and check options.endpoint_url.",
     )
     INCOMPLETE_CAPTURE = (
         (),  # begins with the name of the event

@@ -27,7 +27,7 @@ class DestinationStatus:
 
     Attributes:
         views: the store views whose events are sent there.
-        waiting: entries in memory, those in flight among them.
+        waiting: entries in memory, those in flight among them, without those that wait apart.
         calls: calls in flight.
         problem: why it takes no events now; None when it does.
         is_parked: whether a person must act.
@@ -47,6 +47,11 @@ class DestinationStatus:
     since: float | None = None
     next_try: float | None = None
     large_events: LargeEventsStatus | None = None
+
+    @property
+    def in_memory(self) -> int:
+        """All its entries in memory, those that wait apart among them."""
+        return self.waiting + sum(group.waiting for group in self.refused)
 
 
 @dataclass

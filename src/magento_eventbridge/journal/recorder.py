@@ -23,6 +23,7 @@ from magento_eventbridge.delivery.verdicts import Fate, Verdict
 from magento_eventbridge.errors import cause
 from magento_eventbridge.journal.archive import QUARTER
 from magento_eventbridge.journal.keys import keys_of
+from magento_eventbridge.journal.last_minute import LastMinute
 from magento_eventbridge.journal.personal import PersonalData, Redaction
 from magento_eventbridge.sqlite_files import (
     check_free_space,
@@ -206,6 +207,7 @@ class Recorder:
         self.shown_capture: Callable[[int, str], str] = lambda _, body: body
         self.dropped = 0
         self.problem: str | None = None
+        self.last_minute = LastMinute()
         self._retention = retention
         self._notes: deque[_Note] = deque()
         self._taken = 0  # bytes; changed by the loop only
@@ -285,6 +287,7 @@ class Recorder:
         """Count the new notes, and keep them for writing."""
         came = [self._notes.popleft() for _ in range(len(self._notes))]
         self._counts.update(_counted(note.of for note in came))
+        self.last_minute.add(end for note in came for end in _ends(note.of))
         self._waiting.extend(came)
 
     def _leave_out(self) -> None:
@@ -528,6 +531,14 @@ def _counted(notes: Iterable[Call | Settlement]) -> MinuteCounts:
             else:
                 counts[minute, to, "code", _code(verdict.reason)] += 1
     return counts
+
+
+def _ends(note: Call | Settlement) -> Iterator[tuple[float, str, bool]]:
+    """Return the ends of tries in a call, in the form that `LastMinute` counts."""
+    if isinstance(note, Call):
+        to = str(note.destination)
+        for verdict in note.verdicts:
+            yield note.at, to, verdict.fate is Fate.DELIVERED
 
 
 @lru_cache(maxsize=1_000)

@@ -306,7 +306,7 @@ class Metrics(Collector):
         for name, _, dispatcher, _ in self._deliveries:
             for destination, statuses in _by_labels(dispatcher.destinations).items():
                 values = [name, *destination]
-                waiting.add_metric(values, sum(status.waiting for status in statuses))
+                waiting.add_metric(values, sum(status.in_memory for status in statuses))
                 calls.add_metric(values, sum(status.calls for status in statuses))
                 problem.add_metric(values, any(status.problem is not None for status in statuses))
                 parked.add_metric(values, any(status.is_parked for status in statuses))

@@ -2,6 +2,7 @@
 
 from ipaddress import ip_address
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import (
     BeforeValidator,
@@ -125,6 +126,16 @@ class ConsoleSettings(SettingsGroup):
     session_hours: float = Field(
         12, gt=0, description="how many hours a login lasts without a request"
     )
+
+    @field_validator("url")
+    @classmethod
+    def _has_no_path(cls, url: str | None) -> str | None:
+        # Its pages link to each other from the root.
+        if url and urlsplit(url)._replace(scheme="", netloc="").geturl() not in ("", "/"):
+            raise ValueError(
+                "must end after the host and port: the console needs a name of its own"
+            )
+        return url
 
     @field_validator("proxies")
     @classmethod

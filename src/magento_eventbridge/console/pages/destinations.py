@@ -85,7 +85,7 @@ async def _values(context: PageContext, request: web.Request, name: str) -> dict
         "path_of_span": f"/destinations?{urlencode({'name': name})}&span=",
         "destination": known[0] if known else None,
         "views": context.views_of(name),
-        "waiting": sum(status.waiting for status in statuses),
+        "in_memory": sum(status.in_memory for status in statuses),
         "calls": sum(status.calls for status in statuses),
         "is_used": bool(statuses),
         "problems": problems_of(statuses, now - time.monotonic()),
@@ -108,11 +108,12 @@ async def _values(context: PageContext, request: web.Request, name: str) -> dict
         kinds = await archive.waiting_kinds(name, _KINDS_SHOWN)
     except JournalError as error:
         return values | {"journal_fault": str(error)}
+    outcomes = context.last_minute(now, name)
     return values | {
         "figures": charts.figures(counts, span, now, {"destination": name}),
         "latency_now": charts.latency_of(lately),
-        "last_minute": charts.in_last_minute(lately, now),
-        "failed_lately": charts.failed_in_last_minute(lately, now),
+        "last_minute": outcomes.delivered,
+        "failed_lately": outcomes.failed,
         "codes": _codes(counts),
         "failures": failures,
         "kinds": kinds,

@@ -17,23 +17,23 @@ def routes(context: PageContext) -> list[web.RouteDef]:
     async def show(request: web.Request) -> web.StreamResponse:
         goal = _safe(request.query.get("next", "/"))
         token = request.query.get("token", "")
-        is_followed = bool(token) and request.method == "GET"
-        # A link counts for those who are logged in, too: it may be of another role.
-        session = context.access.follow_link(request[SESSION], token) if is_followed else None
-        if session is None and request[SESSION].user:
+        # A link counts for those who are logged in, too: it may be of another role. Opening it does
+        # not use it up, since chat programs and mail filters open links to show or check them.
+        if visitor := context.access.visitor_of(token):
+            return context.page(request, "login_link.html", next=goal, token=token, visitor=visitor)
+        if request[SESSION].user:
             raise web.HTTPSeeOther(goal)
-        if not is_followed:
-            return _page(context, request, goal)
-        if session is None:
-            fault = "This link was used already, or is older than ten minutes. Create a new one."
-            return _page(context, request, goal, fault, status=401)
-        _enter(request, session, "a link")
-        # Not a redirect: browsers would keep the cookie back after another site's link.
-        return context.page(request, "continue.html", goal=goal)
+        return _refused(context, request, goal) if token else _page(context, request, goal)
 
     async def log_in(request: web.Request) -> web.StreamResponse:
         form = await form_of(request)
         goal = _safe(form.get("next", ["/"])[0])
+        if token := form.get("token", [""])[0]:
+            session = context.access.follow_link(request[SESSION], token)
+            if session is None:
+                return _refused(context, request, goal)
+            _enter(request, session, "a link")
+            return web.Response(status=303, headers={"Location": goal})
         try:
             session = await context.access.log_in(request[SESSION], form.get("password", [""])[0])
         except AccessError as error:
@@ -67,6 +67,11 @@ def _enter(request: web.Request, session: Session, way: str) -> None:
 def login_path_for(request: web.Request) -> str:
     """Return the address of the login page that leads back to the requested page."""
     return f"/login?next={quote(request.path_qs)}" if request.path != "/" else "/login"
+
+
+def _refused(context: PageContext, request: web.Request, goal: str) -> web.Response:
+    fault = "This link was used already, or is older than ten minutes. Create a new one."
+    return _page(context, request, goal, fault, status=401)
 
 
 def _page(

@@ -67,6 +67,6 @@ async def _values(context: PageContext, request: web.Request) -> dict[str, Any]:
     return values | {
         "figures": charts.figures([one for one in counts if one.kind != "memory"], span, now),
         "latency_now": charts.latency_of(lately),
-        "last_minute": charts.in_last_minute(lately, now),
+        "last_minute": context.last_minute(now).delivered,
         "faults": [*(fault for fault in faults if fault.reason not in known), *dead],
     }

@@ -186,6 +186,9 @@ for (const table of document.querySelectorAll("[data-tail]")) {
   begin();
 }
 
+// A login link's form: programs that only show or check a link run no script, and so do not use it.
+document.querySelector("[data-sent-at-once]")?.requestSubmit();
+
 // A form that takes a while says so, and is not sent twice. Without a bridge nothing is sent: the
 // browser's own error would replace the page, which shows when the bridge answers again.
 document.addEventListener("submit", (event) => {
