@@ -348,7 +348,7 @@ async def test_commands_go_by_the_store(shop: Shop, endpoint: PutEvents) -> None
     shop.write_env_php(host="'127.0.0.1:1'")
     code, out, err = await ran(shop, "consume")
     assert (code, out) == (1, "")
-    assert "127.0.0.1:1/magento: Can't connect" in err
+    assert "127.0.0.1:1/magento: cannot connect" in err
 
 
 async def test_doctor_looks_at_everything(shop: Shop, endpoint: PutEvents) -> None:
@@ -387,7 +387,7 @@ async def test_doctor_looks_at_everything(shop: Shop, endpoint: PutEvents) -> No
             "store",
             "line 36: a function call",
         ),
-        (lambda shop: shop.write_env_php(host="'127.0.0.1:1'"), "database", "Can't connect"),
+        (lambda shop: shop.write_env_php(host="'127.0.0.1:1'"), "database", "cannot connect"),
         (lambda shop: shop.config_php.unlink(), "agent", "is not in config.php"),
         (
             lambda shop: shop.config_php.write_text(

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -277,7 +278,9 @@ async def test_what_is_wrong_with_the_connection_is_reported_without_the_passwor
     for wrong, message in (
         (options, "Access denied.*check user, password"),
         (replace(mariadb.options, database="nowhere"), "nowhere"),
-        (replace(mariadb.options, port=1), "127.0.0.1:1/"),
+        (replace(mariadb.options, port=1), "127.0.0.1:1/magento: cannot connect: Connection ref"),
+        (replace(mariadb.options, host="localhost", port=1), "localhost is a socket .*unix_socket"),
+        (replace(mariadb.options, unix_socket=Path("/none")), "/none/magento: .*its socket"),
         (replace(mariadb.options, tls=TlsOptions(enabled=True)), "certificate verify failed|SSL"),
     ):
         queue = OutboxQueue(wrong)

@@ -94,6 +94,10 @@ async def test_localhost_is_the_servers_socket_as_in_php(
     settings = (await store.read()).settings
     await store.close()
     assert settings.outbox.unix_socket == folder / "socket"
+    for name, value in (("host", "db"), ("port", 3307)):
+        elsewhere = [Layer("a file", {"outbox": {name: value}})]
+        store = LiveStore(shop.root, elsewhere, {}, LiveStoreOptions(sockets=sockets))
+        assert store.reach()[0].outbox.unix_socket is None
 
 
 async def test_a_store_without_a_socket_on_this_machine_is_reached_by_its_port(

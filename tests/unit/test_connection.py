@@ -48,7 +48,10 @@ def test_the_recorded_stores_database_and_keys():
         ({"host": "[::1]:3307"}, "::1", 3307, None),
         ({"host": "[::1]"}, "::1", 3306, None),
         ({"host": "/run/mysqld/mysqld.sock"}, "localhost", 3306, "/run/mysqld/mysqld.sock"),
+        ({"host": "::1"}, "::1", 3306, None),
         ({"host": "localhost", "unix_socket": "/m.sock"}, "localhost", 3306, "/m.sock"),
+        ({"host": "", "unix_socket": "/m.sock"}, "localhost", 3306, "/m.sock"),
+        ({"host": "127.0.0.1", "unix_socket": "/m.sock"}, "127.0.0.1", 3306, None),
         ({"host": None}, "localhost", 3306, None),
     ],
 )

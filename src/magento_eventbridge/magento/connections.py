@@ -93,10 +93,13 @@ def database_of(deployment: Deployment, said: Collection[str] = ()) -> Database:
         if _SETTINGS.get(key, key) not in said
     }
     host, port, socket = _address(_text(given, "host", at), at)
+    # PDO reads `unix_socket` only for localhost; a host or port in `[outbox]` is not that socket.
+    if host == "localhost" and not {"host", "port"} & set(said):
+        socket = socket or _text(given, "unix_socket", at) or None
     return Database(
         host=host,
         port=_port(given, at) or port or _DATABASE_PORT,
-        socket=_text(given, "unix_socket", at) or socket,
+        socket=socket,
         name="" if "database" in said else _needed(given, "dbname", at),
         user="" if "user" in said else _needed(given, "username", at),
         password=_text(given, "password", at),
@@ -154,9 +157,11 @@ def crypt_keys_of(deployment: Deployment) -> CryptKeys:
 
 
 def _address(host: str, at: str) -> tuple[str, int | None, str | None]:
-    """Split `host`, `host:port`, `[v6]:port` or a socket's path into its parts."""
+    """Split `host`, `host:port`, `[v6]:port`, `v6` or a socket's path into its parts."""
     if "/" in host:
         return "localhost", None, host
+    if host.count(":") > 1 and "[" not in host:
+        return host, None, None
     name, colon, port = host.rpartition(":")
     if not colon or "]" in port:
         name, port = host, ""

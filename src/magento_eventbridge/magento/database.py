@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import re
 import threading
 import time
@@ -301,6 +302,8 @@ class DatabaseConnection:
         code = error.args[0] if error.args else None
         message = f"{self._options}: {error.args[1] if len(error.args) > 1 else error}"
         kind: type[DatabaseError] = DatabaseError
+        if code == CR.CR_CONN_HOST_ERROR:
+            message = f"{self._options}: {_unreachable(self._options, error)}"
         if _is_silence(error):
             message = f"{self._options}: no answer within {self._options.silence_seconds} s"
         match code:
@@ -318,6 +321,20 @@ class DatabaseConnection:
                 message += "; check user, password and database in the settings"
                 kind = LoginRefusedError
         return kind(message)
+
+
+def _unreachable(options: DatabaseOptions, error: Exception) -> str:
+    """Return why there is no connection; the client's own words name no socket."""
+    cause = getattr(error, "original_exception", error)
+    reason = f"cannot connect: {getattr(cause, 'strerror', None) or cause}"
+    if options.unix_socket:
+        return f"{reason}; does the server run, and may user ID {os.geteuid()} use its socket?"
+    if options.host == "localhost":
+        return (
+            f"{reason}; for PHP, localhost is a socket (pdo_mysql.default_socket), and none was "
+            "found here: name it (unix_socket in env.php or in [outbox]), or the server's host"
+        )
+    return reason
 
 
 def _session(options: DatabaseOptions) -> tuple[str, ...]:

@@ -224,7 +224,9 @@ class LiveStore:
         try:
             said = {name for layer in self._own for name in layer.values.get("outbox", {})}
             database = database_of(self.files(), said)
-            return database_layer(_as_php_connects(database, self.options.sockets))
+            if not said & {"host", "port"}:
+                database = _as_php_connects(database, self.options.sockets)
+            return database_layer(database)
         except _UNREADABLE as error:
             raise SettingsError(str(error)) from None
 
