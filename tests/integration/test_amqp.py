@@ -892,6 +892,26 @@ async def test_a_broker_short_of_memory_still_receives_acknowledgements(
     await queue.close()
 
 
+async def test_a_bridge_stops_while_a_broker_short_of_disk_answers_no_test(
+    magento_broker: MagentoBroker,
+) -> None:
+    await magento_broker.delete()
+    await magento_broker.declare({"x-queue-type": "quorum"})
+    await magento_broker.put(recorded.orders(2))
+    queue = AmqpQueue(magento_broker.options)
+    magento_broker.broker.control("set_disk_free_limit", "1000GB")
+    try:
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(queue.claim(2), 1)
+            await queue.close()
+    finally:
+        magento_broker.broker.control("set_disk_free_limit", "1MB")
+    queue = AmqpQueue(magento_broker.options)
+    assert len(await claimed(queue, 2)) == 2
+    await queue.close()
+
+
 async def test_two_messages_with_one_id_are_two_captures(
     magento_broker: MagentoBroker, queue: AmqpQueue
 ) -> None:

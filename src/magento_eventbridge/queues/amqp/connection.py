@@ -187,8 +187,23 @@ class AmqpConnection:
             query={"heartbeat": str(_HEARTBEAT_SECONDS), "name": "magento-eventbridge"},
         )
 
+    def _is_blocked(self) -> bool:
+        """Whether the broker has said that it no longer reads from this connection."""
+        if self._connection is None or self._connection.is_closed:
+            return False
+        until_ready = self._connection.ready()
+        try:
+            until_ready.send(None)
+        except StopIteration:
+            return False
+        finally:
+            until_ready.close()
+        return True
+
     def _explanation(self, error: Exception) -> str:
         match error:
+            case TimeoutError() if self._is_blocked():
+                reason = "it accepts no messages while its memory or disk is low"
             case TimeoutError():
                 reason = "no answer in time"
             case ProbableAuthenticationError() | AuthenticationError():

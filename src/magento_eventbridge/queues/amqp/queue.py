@@ -379,7 +379,7 @@ class AmqpQueue:
             await self._start_consuming(channel, consumers)
         else:
             waits = self._timing.others_test_for
-            async with alone(self._publishing, queue, wait_seconds=waits) as is_alone:
+            async with alone(self._asking, queue, wait_seconds=waits) as is_alone:
                 self._checks.has_rescued = False
                 await self._checks.check(is_alone=is_alone)
                 if self._checks.has_rescued:  # what was rescued comes before all that waits

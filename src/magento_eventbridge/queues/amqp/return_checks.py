@@ -81,7 +81,7 @@ class ReturnChecks:
             self._checking = asyncio.create_task(self._check_alone())
 
     async def _check_alone(self) -> None:
-        async with alone(self._publishing, self._queue) as is_alone:
+        async with alone(self._asking, self._queue) as is_alone:
             await self.check(is_alone=is_alone)
 
     async def check(self, *, is_alone: bool) -> None:
@@ -98,7 +98,12 @@ class ReturnChecks:
                 others -= 1
             # Another bridge that stops consuming for a moment would receive what is returned.
             returns = await check_returns(
-                self._publishing, queue, self._rescue, is_alone=is_alone, may_take=others <= 0
+                self._publishing,
+                self._asking,
+                queue,
+                self._rescue,
+                is_alone=is_alone,
+                may_take=others <= 0,
             )
             if returns is Returns.UNKNOWN and was is not Returns.KEPT:
                 if not await self._asking.consumers(queue):
@@ -122,9 +127,14 @@ class ReturnChecks:
         Raises:
             QueueError: the broker is unavailable.
         """
-        async with alone(self._publishing, self._queue) as is_alone:
+        async with alone(self._asking, self._queue) as is_alone:
             returns = await check_returns(
-                self._publishing, self._queue, self._rescue, is_alone=is_alone, may_take=False
+                self._publishing,
+                self._asking,
+                self._queue,
+                self._rescue,
+                is_alone=is_alone,
+                may_take=False,
             )
         return returns is Returns.DROPPED
 

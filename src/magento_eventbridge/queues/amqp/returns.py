@@ -65,7 +65,13 @@ Rescue = Callable[[DeliveredMessage], Awaitable[None]]
 
 
 async def check_returns(
-    connection: AmqpConnection, queue: str, rescue: Rescue, *, is_alone: bool, may_take: bool
+    connection: AmqpConnection,
+    asking: AmqpConnection,
+    queue: str,
+    rescue: Rescue,
+    *,
+    is_alone: bool,
+    may_take: bool,
 ) -> Returns:
     """Find out how often a queue keeps a message that comes back.
 
@@ -77,6 +83,7 @@ async def check_returns(
 
     Args:
         connection: for the test.
+        asking: for questions; it publishes nothing, so a broker with an alarm answers them.
         queue: its name.
         rescue: saves a message of the shop that the test receives.
         is_alone: whether no other bridge tests meanwhile: see `alone`.
@@ -85,13 +92,13 @@ async def check_returns(
     Raises:
         QueueError: the broker is unavailable, or accepts no message.
     """
-    kind = await _kind(connection, queue)
+    kind = await _kind(asking, queue)
     if kind is None:
         return Returns.KEPT  # only quorum queues have a delivery limit
     argument = Returns.KEPT
     if kind == "quorum":
         wanted: dict[str, str | int] = {"x-queue-type": kind, "x-delivery-limit": _ANOTHER_LIMIT}
-        argument = _of_limit(await _argument(connection, queue, wanted))
+        argument = _of_limit(await _argument(asking, queue, wanted))
     if argument is Returns.DROPPED:
         return argument
     if not is_alone:
@@ -116,7 +123,8 @@ async def alone(
 ) -> AsyncIterator[bool]:
     """Yield whether no other bridge tests a queue, or begins to consume it, while this lasts.
 
-    It would receive our test message.
+    It would receive our test message. The connection publishes nothing: a broker with an alarm
+    answers no others.
     """
     async with AsyncExitStack() as stack:
         is_alone = False
@@ -130,25 +138,37 @@ async def alone(
 
 @asynccontextmanager
 async def _lock(connection: AmqpConnection, queue: str, wait_seconds: float) -> AsyncIterator[bool]:
+    """Hold an exclusive queue, which belongs to the connection and ends with it."""
     lock = f"{queue}{_LOCK}"
     until = time.monotonic() + wait_seconds
-    while True:
-        async with connection.asking() as channel:
-            try:
-                await channel.queue_declare(lock, exclusive=True)
-            except ChannelLockedResource:
-                pass
-            else:
-                try:
-                    yield True
-                finally:
-                    if not channel.is_closed:
-                        await channel.queue_delete(lock)
-                return
-        if time.monotonic() > until:
-            yield False
-            return
+    is_locked = await _is_locked_by(connection, lock)
+    while not is_locked and time.monotonic() < until:
         await asyncio.sleep(_LOCK_PAUSE)
+        is_locked = await _is_locked_by(connection, lock)
+    try:
+        yield is_locked
+    finally:
+        if is_locked:
+            await _delete_own(connection, lock)
+
+
+async def _is_locked_by(connection: AmqpConnection, lock: str) -> bool:
+    """Create the exclusive queue; return whether it belongs to this connection."""
+    async with connection.inspecting() as channel:
+        try:
+            await channel.queue_declare(lock, exclusive=True)
+        except ChannelLockedResource:
+            return False
+    return True
+
+
+async def _delete_own(connection: AmqpConnection, lock: str) -> None:
+    try:
+        async with asyncio.timeout(_ANSWERS_WITHIN), connection.inspecting() as channel:
+            await channel.queue_delete(lock)
+    except (QueueError, TimeoutError) as error:
+        # The connection was lost, and the lock with it: it may be another bridge's now.
+        log.debug("The lock '%s' was not removed: %s", lock, error)
 
 
 async def is_classic(connection: AmqpConnection, queue: str) -> bool:
