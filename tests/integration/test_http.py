@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import os
+import socket
 import ssl
 import subprocess
 import time
@@ -10,6 +11,7 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from socket import IPPROTO_TCP, AddressFamily, SocketKind
 from typing import Any
 
 import pytest
@@ -647,8 +649,48 @@ async def test_no_proxy_names_hosts_and_ports(
 
 async def test_a_proxy_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    with pytest.raises(CallError, match=r"^proxy 127\.0\.0\.1: "):
+    with pytest.raises(CallError, match=r"^proxy 127\.0\.0\.1: Connection refused$"):
         await ask("https://events.example/")
+    async with server(says()) as port:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+        with pytest.raises(CallError, match=r"^proxy 127\.0\.0\.1: the connection was closed"):
+            await ask("https://events.example/")
+
+
+def resolved(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
+    """Let events.example have these addresses, in this order."""
+    resolve = asyncio.get_running_loop().getaddrinfo
+
+    async def getaddrinfo(host: str, port: int, **options: Any) -> list[Any]:
+        if host != "events.example":
+            return await resolve(host, port, **options)
+        return [
+            (AddressFamily.AF_INET, SocketKind.SOCK_STREAM, IPPROTO_TCP, "", address)
+            for address in addresses
+        ]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+
+
+async def test_an_address_that_does_not_answer_does_not_use_up_the_time_to_connect(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.socket() as silent, socket.socket() as waits:
+        # Linux drops what does not fit into the backlog: nobody answers.
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        waits.connect(silent.getsockname())
+        async with server(says(OK)) as port:
+            resolved(monkeypatch, silent.getsockname(), ("127.0.0.1", port))
+            assert (await ask("http://events.example/", connect_seconds=3.0)).body == b"ok"
+
+
+async def test_the_reasons_of_several_addresses_are_one_reason_in_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resolved(monkeypatch, ("127.0.0.1", 9), ("127.0.0.2", 9))
+    with pytest.raises(CallError, match=r"^Connection refused$"):
+        await ask("http://events.example/")
 
 
 async def counted(answers: list[bytes], *, calls: int, **options: Any) -> int:

@@ -472,7 +472,9 @@ async def test_a_hand_over_passes_over_blank_lines_and_counts_them(
 
 
 async def test_a_hand_over_to_nobody_is_reported() -> None:
-    with pytest.raises(HandOverError, match="cannot reach http://127.0.0.1:9"):
+    with pytest.raises(
+        HandOverError, match=r"cannot reach http://127\.0\.0\.1:9/v1/captures: Connection refused$"
+    ):
         await hand_over("http://127.0.0.1:9", SECRET, lines(1))
 
 

@@ -157,7 +157,10 @@ async def test_a_database_that_moved_is_followed(shop: Shop, store: LiveStore) -
     ("changes", "message"),
     [
         ({"password": "decrypt('x')"}, "a function call: cannot be read without running PHP"),
-        ({"host": "''", "dbname": "''"}, "db/connection/default/dbname is missing"),
+        (
+            {"host": "''", "dbname": "''"},
+            "/app/etc/env.php: db/connection/default/dbname is missing",
+        ),
         ({"table_prefix": "'a-b'"}, "outbox.table_prefix: may have letters, digits and _ only"),
     ],
 )

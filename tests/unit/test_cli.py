@@ -238,8 +238,6 @@ def test_output_that_cannot_be_written_is_reported_in_one_sentence():
 def test_closed_streams_are_no_error_and_messages_do_not_reach_the_output():
     assert in_shell("bridge events list >&-") == Ran(0, "", "")
     assert in_shell("bridge nonsense 2>&-") == Ran(2, "", "")
-    ran = in_shell("bridge dead-letters drop --all <&-")
-    assert (ran.status, "aborted: nothing was changed" in ran.err) == (1, True)
 
 
 def test_json_is_json_where_the_terminal_knows_ascii_only():
@@ -248,8 +246,9 @@ def test_json_is_json_where_the_terminal_knows_ascii_only():
     assert ran.out.isascii()
 
 
-def test_a_question_that_nobody_answers_changes_nothing(tmp_path, command, monkeypatch):
-    monkeypatch.setenv("MAGENTO_EVENTBRIDGE_SPOOL__PATH", str(tmp_path / "spool.sqlite"))
+def test_a_question_that_nobody_answers_changes_nothing(letters, command, monkeypatch):
+    ran = in_shell("bridge dead-letters drop --all <&-")
+    assert (ran.status, "aborted: nothing was changed" in ran.err) == (1, True)
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     ran = command("dead-letters", "drop", "1")
     assert ran.status == 1
@@ -605,8 +604,19 @@ def test_dead_letters_are_dropped_for_good(command, letters):
 def test_nothing_is_dropped_by_somebody_who_is_not_sure(letters):
     ran = installed("dead-letters", "drop", "--all")
     assert ran.status == 1
-    assert "never be delivered" in ran.err
+    assert "3 dead letters will be deleted, and never be delivered. Continue?" in ran.err
     assert depth(letters) == (0, 3)
+
+
+def test_a_spool_that_cannot_be_read_is_reported_before_the_question(command, spool):
+    spool.write_text("no database")
+    ran = command("dead-letters", "drop", "--all")
+    assert (ran.status, ran.out, "?" in ran.err, str(spool) in ran.err) == (1, "", False, True)
+
+
+def test_nobody_is_asked_about_no_dead_letters(command, letters):
+    assert command("dead-letters", "drop", "--all", "--yes").out == "3 dropped\n"
+    assert command("dead-letters", "drop", "--all") == Ran(0, "0 dropped\n", "")
 
 
 def test_what_a_command_without_a_log_reports_is_one_line(command) -> None:
@@ -705,10 +715,13 @@ def test_events_that_are_switched_off_are_passed_over(command, dry_run, spool):
     assert ran.json == {"delivered": 0, "passed_over": 1, "buried": 0}
 
 
-def test_a_test_event_is_sent(command, dry_run):
+def test_a_test_event_in_a_dry_run_is_not_called_delivered(command, dry_run):
     ran = command("send-test")
     assert ran.status == 0
-    assert ran.out.startswith("OrderPlaced of shop.example.com delivered, id xxxxxxxx-")
+    assert ran.out == (
+        "OrderPlaced of shop.example.com written to the log, not sent: dry run "
+        "(options.dry_run_mode)\n"
+    )
     assert "[test] => 1" in dry_run.read_text()
 
 
@@ -717,12 +730,13 @@ def test_a_test_event_is_reported_for_programs(command, dry_run):
         "send-test", "StateSaved", "--set", "detail_types.StateSaved=IndexerStateSaved", "--json"
     ).json
     assert shown == {
-        "delivered": True,
+        "delivered": False,
         "eventId": "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx",
         "reason": "",
         "source": "shop.example.com",
         "detailType": "IndexerStateSaved",
         "bus": None,
+        "dryRun": True,
     }
 
 

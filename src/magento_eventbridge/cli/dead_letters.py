@@ -123,10 +123,10 @@ def redrive(
 ) -> None:
     """Put dead letters back into the queue, once their cause is fixed."""
     chosen = _chosen(numbers, every)
-    count: int = _with(
+    number: int = _with(
         config, overrides, magento_root, queue, lambda dead: dead.redrive(chosen), act="redrove"
     )
-    _report("redriven", count, as_json)
+    _report("redriven", number, as_json)
 
 
 @app.command("drop", epilog="Example: magento-eventbridge dead-letters drop 3 4")
@@ -143,11 +143,19 @@ def drop(
     """Delete dead letters for good."""
     chosen = _chosen(numbers, every)
     if not yes:
-        typer.confirm("These events will never be delivered. Delete them?", abort=True, err=True)
-    count: int = _with(
+        # A queue that cannot be read says so before the question, not after it.
+        there: int = _with(config, overrides, magento_root, queue, lambda dead: dead.count())
+        number = min(there, there if chosen is None else len(set(chosen)))
+        if number == 0:
+            _report("dropped", 0, as_json)
+            return
+        letters = count(number, "dead letter")
+        question = f"{letters} will be deleted, and never be delivered. Continue?"
+        typer.confirm(question, abort=True, err=True)
+    dropped: int = _with(
         config, overrides, magento_root, queue, lambda dead: dead.drop(chosen), act="dropped"
     )
-    _report("dropped", count, as_json)
+    _report("dropped", dropped, as_json)
 
 
 def _with(
@@ -187,11 +195,11 @@ def _chosen(numbers: list[int] | None, every: bool) -> list[int] | None:
     return numbers
 
 
-def _report(done: str, count: int, as_json: bool) -> None:
+def _report(done: str, number: int, as_json: bool) -> None:
     if as_json:
-        show_json({done: count})
+        show_json({done: number})
     else:
-        out.print(f"{count} {done}")
+        out.print(f"{number} {done}")
 
 
 def _summary(letter: DeadLetter) -> dict[str, Any]:

@@ -56,16 +56,23 @@ def run(
     record_action("sent a test event, %s of store view %d", detail_type, store)
     verdict, entry, bus = asyncio.run(_send(settings, event, store))
     is_delivered = verdict.fate is Fate.DELIVERED
+    is_dry_run = settings.view(store).route().destination.dry_run
     if as_json:
         show_json(
             {
-                "delivered": is_delivered,
+                "delivered": is_delivered and not is_dry_run,
                 "eventId": verdict.event_id,
                 "reason": verdict.reason,
                 "source": entry.source,
                 "detailType": entry.detail_type,
                 "bus": bus.state.value if bus else None,
+                "dryRun": is_dry_run,
             }
+        )
+    elif is_delivered and is_dry_run:
+        out.print(
+            f"{entry.detail_type} of {entry.source} written to the log, not sent: dry run "
+            "(options.dry_run_mode)"
         )
     elif is_delivered:
         out.print(f"{entry.detail_type} of {entry.source} delivered, id {verdict.event_id}")

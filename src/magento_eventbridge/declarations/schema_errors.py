@@ -1,8 +1,9 @@
 """Explain in words why a declaration does not fit the schema."""
 
-import difflib
 import re
 from typing import Any
+
+from magento_eventbridge.similar_names import most_similar
 
 _PARTS = ("description", "on", "changed", "pattern", "field")
 _REQUIRED = {"event": "name", "on": "event", "changed": "column", "field": "name, path and type"}
@@ -75,7 +76,7 @@ def _place(element: Any) -> str:
 def _choices(message: str, value: str) -> str:
     choices = re.findall(r"'([^']*)'", message.partition("{")[2])
     listed = ", ".join(choices)
-    close = _TYPES.get(value.lower()) or next(iter(difflib.get_close_matches(value, choices)), None)
+    close = _TYPES.get(value.lower()) or most_similar(value, choices)
     return f"{listed}; did you mean '{close}'?" if close in choices else listed
 
 
@@ -107,8 +108,8 @@ def _misplaced(element: Any) -> str:
     if parent is None or parent.tag == "config":
         return f"<config> has only <event>, not <{element.tag}>"
     if element.tag not in _PARTS:
-        close = difflib.get_close_matches(element.tag, _PARTS, 1)
-        hint = f"; did you mean <{close[0]}>?" if close else ""
+        close = most_similar(element.tag, _PARTS)
+        hint = f"; did you mean <{close}>?" if close else ""
         parts = ", ".join(f"<{part}>" for part in _PARTS)
         return f"<{element.tag}> is not a part of <{parent.tag}>, which has {parts}{hint}"
     if element.tag in ("description", "pattern") and len(parent.findall(element.tag)) > 1:

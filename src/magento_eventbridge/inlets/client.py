@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from magento_eventbridge.errors import BridgeError
 from magento_eventbridge.inlets.signatures import signed_headers
+from magento_eventbridge.unreachable import why_unreachable
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ async def _post(
                     raise HandOverError(f"{url} answered {message}")
                 pause = _pause(response.headers.get("Retry-After"))
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise HandOverError(f"cannot reach {url}: {error or 'no answer'}") from error
+            raise HandOverError(f"cannot reach {url}: {why_unreachable(error)}") from error
         except ValidationError as error:
             raise HandOverError(f"{url} does not answer like an inlet") from error
         if tries_left:

@@ -228,7 +228,7 @@ class LiveStore:
                 database = _as_php_connects(database, self.options.sockets)
             return database_layer(database)
         except _UNREADABLE as error:
-            raise SettingsError(str(error)) from None
+            raise self._unusable(error) from None
 
     def _queue(self, settings: Settings) -> list[Layer]:
         """Read how to reach Magento's queue; an error matters only where it is used."""
@@ -237,8 +237,13 @@ class LiveStore:
             return [queue_layer(amqp_of(deployment), consumers_runner_of(deployment))]
         except _UNREADABLE as error:
             if settings.is_in_queue_mode or settings.amqp.enabled:
-                raise SettingsError(str(error)) from None
+                raise self._unusable(error) from None
             return []
+
+    def _unusable(self, error: Exception) -> SettingsError:
+        """Convert an error of the store's files; it names the file with its folder."""
+        is_short = isinstance(error, ConnectionSettingsError)
+        return SettingsError(f"{self.root / ENV_PHP.parent}/{error}" if is_short else str(error))
 
     def _renew_own(self) -> None:
         """Read again how to log in, after a refused login."""
@@ -268,7 +273,7 @@ class LiveStore:
             config = read_store_config(deployment, rows, self._environment)
             of_store = store_layers(config, crypt_keys_of(deployment))
         except _UNREADABLE as error:
-            raise SettingsError(str(error)) from None
+            raise self._unusable(error) from None
         layers = [self._database(), *of_store]
         settings, origins = load(below(layers, self._own))
         settings, origins = load(below([*self._queue(settings), *layers], self._own))

@@ -18,6 +18,7 @@ from magento_eventbridge.errors import BridgeError
 from magento_eventbridge.install_hints import add_extra
 from magento_eventbridge.notifications.detached import run_detached
 from magento_eventbridge.notifications.message import Message
+from magento_eventbridge.unreachable import why_unreachable
 
 _SECONDS = 15.0
 # A mail server that sends a byte now and then would keep a connection for ever.
@@ -160,7 +161,7 @@ class _HttpChannel:
         except TimeoutError:
             raise NotificationError(f"{self.target}: no answer within {_SECONDS:.0f} s") from None
         except (aiohttp.ClientError, ValueError, OSError) as error:
-            why = _without(str(error) or type(error).__name__, *self._secrets)
+            why = _without(why_unreachable(error), *self._secrets)
             raise NotificationError(f"{self.target}: {why}") from None
         said = _without(said, *self._secrets)[:_LONGEST_ANSWER]
         raise NotificationError(f"{self.target}: HTTP {answer.status}: {said}")

@@ -1,15 +1,15 @@
 """Describe the faults of settings in plain sentences: what is wrong, and what would be right."""
 
-import difflib
 from collections.abc import Iterator
 from typing import get_args
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from magento_eventbridge.similar_names import most_similar
+
 _LONGEST_NUMBER = 20
 _LONGEST_PART = 250
-_SIMILAR = 0.6
 _VERY_SIMILAR = 0.75
 
 
@@ -100,8 +100,8 @@ def _did_you_mean(parts: list[str], model: type[BaseModel]) -> str:
     *groups, last = parts
     at = _group(groups, model)
     siblings = [] if at is None else list(at.model_fields)
-    if found := difflib.get_close_matches(last, siblings, 1, _VERY_SIMILAR):
-        return f"; did you mean {'.'.join([*groups, found[0]])}?"
+    if found := most_similar(last, siblings, _VERY_SIMILAR):
+        return f"; did you mean {'.'.join([*groups, found])}?"
     # The right name in a wrong group, or without one.
     elsewhere = [name for name in _names(model) if name.rpartition(".")[2] == last]
     if groups[:1] == ["stores"]:
@@ -109,8 +109,8 @@ def _did_you_mean(parts: list[str], model: type[BaseModel]) -> str:
         return f"; {whole} is a setting of the whole bridge, not of a store view" if whole else ""
     if elsewhere:
         return f"; did you mean {elsewhere[0]}?"
-    if found := difflib.get_close_matches(".".join(parts), _names(model), 1, _SIMILAR):
-        return f"; did you mean {found[0]}?"
+    if found := most_similar(".".join(parts), _names(model)):
+        return f"; did you mean {found}?"
     return ""
 
 

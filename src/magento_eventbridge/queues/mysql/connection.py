@@ -23,7 +23,7 @@ class QueueConnection(DatabaseConnection):
         on_refused_login: is called when the database has refused the login.
     """
 
-    on_refused_login: Callable[[], None] | None = None
+    on_refused_login: Callable[[], None] = staticmethod(lambda: None)
 
     async def run(self, work: Callable[[Cursor], Result]) -> Result:
         """Run work and return its result.
@@ -50,6 +50,6 @@ class QueueConnection(DatabaseConnection):
         try:
             yield
         except DatabaseError as error:
-            if self.on_refused_login and isinstance(error, LoginRefusedError):
+            if isinstance(error, LoginRefusedError):
                 self.on_refused_login()
             raise QueueError(str(error)) from error

@@ -12,6 +12,7 @@ from typing import NamedTuple, cast
 from pymysql.cursors import Cursor
 
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
+from magento_eventbridge.counting import count
 from magento_eventbridge.delivery.ports import Claim, Depth, QueueError
 from magento_eventbridge.magento.database import CREATED_BY_AGENT, DatabaseOptions, transaction
 from magento_eventbridge.magento.process_names import new_name
@@ -420,10 +421,10 @@ class MysqlQueue:
             self._give_back(cursor, unknown)
         if unknown:
             log.warning(
-                "%d captures in the queue '%s' bear claims that this bridge has settled, as in a "
-                "restored backup or after a failover of the database. They are handed out again.",
-                len(unknown),
+                "The queue '%s' has %s again that this bridge has finished: a backup was restored, "
+                "or the database failed over. They are delivered once more.",
                 self.name,
+                count(len(unknown), "capture"),
             )
 
     # Leases

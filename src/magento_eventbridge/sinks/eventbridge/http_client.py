@@ -7,6 +7,7 @@ open, TLS, a proxy. httptools parses the answers.
 
 import asyncio
 import base64
+import socket
 import ssl
 import zlib
 from collections.abc import Mapping
@@ -18,8 +19,10 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httptools
+from aiohappyeyeballs import start_connection
 
 from magento_eventbridge import __version__
+from magento_eventbridge.unreachable import why_unreachable
 
 _PORTS = {"http": 80, "https": 443}
 _USED_HEADERS = frozenset(
@@ -35,6 +38,8 @@ _USED_HEADERS = frozenset(
 _FRAMING_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 _COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+# In seconds: an address that does not answer must not use up the time to connect (RFC 8305).
+_NEXT_ADDRESS_SECONDS = 0.25
 # In seconds: what has come is read at once, but after the timers.
 _READS_WITHIN = 0.02
 
@@ -185,21 +190,25 @@ class Endpoint:
             raise CallError(f"{via}no connection in {seconds:g} s") from None
         except ssl.SSLCertVerificationError as error:
             # The certificate may be the proxy's, or that of the endpoint behind it.
-            raise CallError(f"certificate not accepted: {error.verify_message}") from None
+            raise CallError(why_unreachable(error)) from None
         except (OSError, ValueError) as error:  # of TLS too; a name that no DNS takes
-            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise CallError(f"{via}{reason}") from None
+            raise CallError(f"{via}{why_unreachable(error)}") from None
 
     async def _open(self) -> "_Connection":
         loop = asyncio.get_running_loop()
         via = self._proxy or self._url
         is_tunnel = self._proxy is not None and self._url.scheme == "https"
         tls = self._tls() if "https" in (via.scheme, self._url.scheme) else None
+        host = via.hostname or ""
+        addresses = await loop.getaddrinfo(
+            host, via.port or _PORTS[via.scheme], type=socket.SOCK_STREAM
+        )
+        is_secured = via.scheme == "https"
         transport, connection = await loop.create_connection(
             partial(_Connection, self._options.answer_bytes),
-            via.hostname or "",
-            via.port or _PORTS[via.scheme],
-            ssl=tls if via.scheme == "https" else None,
+            sock=await start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS),
+            ssl=tls if is_secured else None,
+            server_hostname=host if is_secured else None,
         )
         if is_tunnel:
             try:
@@ -222,7 +231,12 @@ class Endpoint:
         origin = _authority(self._url)
         head = f"CONNECT {origin} HTTP/1.1\r\nhost: {origin}\r\n{_authorization(proxy)}\r\n"
         # The time to connect includes this answer.
-        reply = await connection.ask(head.encode(), self._options.connect_seconds, has_body=False)
+        try:
+            reply = await connection.ask(
+                head.encode(), self._options.connect_seconds, has_body=False
+            )
+        except CallError as error:
+            raise CallError(f"proxy {proxy.hostname}: {error}") from None
         if reply.status == _PROXY_AUTHENTICATION:
             variable = f"{self._url.scheme.upper()}_PROXY"
             raise CallError(
