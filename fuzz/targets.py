@@ -13,7 +13,7 @@ from magento_eventbridge.delivery.envelope import build_entry
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.inlets.http import read_body
 from magento_eventbridge.magento.env_php import parse_php_array
-from magento_eventbridge.magento.php_values import PhpFileError
+from magento_eventbridge.magento.php.values import PhpFileError
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import Layer, load
 from magento_eventbridge.settings.sources import ENVIRONMENT_PREFIX, environment_layer, file_layer

@@ -16,7 +16,7 @@ from magento_eventbridge.magento.connections import (
 )
 from magento_eventbridge.magento.encryption import DecryptionError
 from magento_eventbridge.magento.env_php import Deployment, read_deployment
-from magento_eventbridge.magento.php_values import Computed, Constant, PhpFileError
+from magento_eventbridge.magento.php.values import Computed, Constant, PhpFileError
 from magento_eventbridge.tls import TlsOptions
 
 STORE = Path(__file__).parents[1] / "fixtures/magento"

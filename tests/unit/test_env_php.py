@@ -16,8 +16,9 @@ from magento_eventbridge.magento.env_php import (
     read_deployment,
     read_php_array,
 )
-from magento_eventbridge.magento.php_evaluator import MAX_BYTES, MAX_DEPTH
-from magento_eventbridge.magento.php_values import Constant, PhpArray, PhpFileError, section
+from magento_eventbridge.magento.php.expressions import MAX_DEPTH
+from magento_eventbridge.magento.php.syntax import MAX_BYTES
+from magento_eventbridge.magento.php.values import Constant, PhpArray, PhpFileError, section
 from tests.support.programs import php
 
 STORE = Path(__file__).parents[1] / "fixtures/magento"

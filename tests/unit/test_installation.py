@@ -9,7 +9,7 @@ from magento_eventbridge.magento.installation import (
     ModuleVersion,
     module_switches,
 )
-from magento_eventbridge.magento.php_values import Computed, PhpFileError
+from magento_eventbridge.magento.php.values import Computed, PhpFileError
 
 
 def test_modules_are_enabled_or_not():

@@ -7,7 +7,7 @@ import pytest
 from magento_eventbridge.magento.connections import ConnectionSettingsError, amqp_of
 from magento_eventbridge.magento.consumers_runner import ConsumersRunner, consumers_runner_of
 from magento_eventbridge.magento.env_php import Deployment
-from magento_eventbridge.magento.php_values import Computed, PhpFileError
+from magento_eventbridge.magento.php.values import Computed, PhpFileError
 from magento_eventbridge.magento.store_settings import queue_layer
 from magento_eventbridge.settings.layers import Layer, load
 from magento_eventbridge.settings.model import Settings

@@ -11,7 +11,7 @@ from magento_eventbridge.delivery.privacy import Privacy
 from magento_eventbridge.magento.connections import Database, crypt_keys_of
 from magento_eventbridge.magento.encryption import CryptKeys
 from magento_eventbridge.magento.env_php import Deployment, read_deployment
-from magento_eventbridge.magento.php_values import Computed, Constant, PhpFileError
+from magento_eventbridge.magento.php.values import Computed, Constant, PhpFileError
 from magento_eventbridge.magento.store_config import (
     ConfigRow,
     StoreConfigError,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from magento_eventbridge.backfill.rows import StoreTables
 from magento_eventbridge.magento.env_php import read_deployment
-from magento_eventbridge.magento.php_values import PhpFileError, section
+from magento_eventbridge.magento.php.values import PhpFileError, section
 from magento_eventbridge.settings.model import Settings
 
 _VARIABLE = "CONFIG__DEFAULT__GENERAL__LOCALE__TIMEZONE"

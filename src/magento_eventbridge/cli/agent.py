@@ -22,7 +22,7 @@ from magento_eventbridge.magento.database import DatabaseError, database_options
 from magento_eventbridge.magento.env_php import ENV_PHP, read_deployment
 from magento_eventbridge.magento.installation import TABLES, module_switches
 from magento_eventbridge.magento.live_store import LiveStore, Reading
-from magento_eventbridge.magento.php_values import PhpFileError
+from magento_eventbridge.magento.php.values import PhpFileError
 from magento_eventbridge.magento.switches import (
     Switch,
     SwitchError,

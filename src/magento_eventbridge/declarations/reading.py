@@ -26,7 +26,7 @@ from magento_eventbridge.declarations.schema_errors import explain
 from magento_eventbridge.magento.agent.module import shipped
 from magento_eventbridge.magento.env_php import read_deployment
 from magento_eventbridge.magento.installation import module_switches
-from magento_eventbridge.magento.php_values import PhpFileError
+from magento_eventbridge.magento.php.values import PhpFileError
 from magento_eventbridge.provisioning.pattern_syntax import parsed
 from magento_eventbridge.provisioning.patterns import PatternError, check, known
 from magento_eventbridge.similar_names import did_you_mean

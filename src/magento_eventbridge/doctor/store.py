@@ -18,7 +18,7 @@ from magento_eventbridge.magento.database import DatabaseError, database_options
 from magento_eventbridge.magento.env_php import ENV_PHP
 from magento_eventbridge.magento.installation import module_switches
 from magento_eventbridge.magento.live_store import LiveStore, Reading
-from magento_eventbridge.magento.php_values import PhpFileError
+from magento_eventbridge.magento.php.values import PhpFileError
 from magento_eventbridge.magento.store_settings import closed_values
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.layers import Origins

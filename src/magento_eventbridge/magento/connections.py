@@ -7,7 +7,7 @@ from typing import Any
 
 from magento_eventbridge.magento.encryption import CryptKeys
 from magento_eventbridge.magento.env_php import Deployment
-from magento_eventbridge.magento.php_values import (
+from magento_eventbridge.magento.php.values import (
     Computed,
     Constant,
     PhpArray,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from magento_eventbridge.magento.connections import ConnectionSettingsError
 from magento_eventbridge.magento.env_php import Deployment
-from magento_eventbridge.magento.php_values import Computed, PhpArray, section
+from magento_eventbridge.magento.php.values import Computed, PhpArray, section
 
 _AT = "cron_consumers_runner"
 

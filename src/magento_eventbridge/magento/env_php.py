@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from magento_eventbridge.magento.php_evaluator import MAX_BYTES, PhpContext, evaluate_file
-from magento_eventbridge.magento.php_functions import from_json
-from magento_eventbridge.magento.php_values import PhpArray, PhpFileError
+from magento_eventbridge.magento.php.files import PhpContext
+from magento_eventbridge.magento.php.functions import from_json
+from magento_eventbridge.magento.php.statements import evaluate_file
+from magento_eventbridge.magento.php.syntax import MAX_BYTES
+from magento_eventbridge.magento.php.values import PhpArray, PhpFileError
 
 ENV_PHP = Path("app/etc/env.php")
 CONFIG_PHP = Path("app/etc/config.php")

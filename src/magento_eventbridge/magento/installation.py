@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from magento_eventbridge.magento.env_php import Deployment
-from magento_eventbridge.magento.php_values import Computed, section
+from magento_eventbridge.magento.php.values import Computed, section
 
 AGENT = "MagentoEventBridge_Agent"
 ORIGINAL = "Bitbull_AWSEventBridge"

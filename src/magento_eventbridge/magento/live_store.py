@@ -34,7 +34,7 @@ from magento_eventbridge.magento.installation import (
     Installation,
     ModuleVersion,
 )
-from magento_eventbridge.magento.php_values import PhpFileError
+from magento_eventbridge.magento.php.values import PhpFileError
 from magento_eventbridge.magento.store_config import (
     PATHS,
     ConfigRow,

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.magento.env_php import Deployment
-from magento_eventbridge.magento.php_values import Computed, Constant, PhpArray, section
+from magento_eventbridge.magento.php.values import Computed, Constant, PhpArray, section
 
 SECTION = "aws_eventbridge"
 BASE_URLS = ("web/unsecure/base_url", "web/secure/base_url")

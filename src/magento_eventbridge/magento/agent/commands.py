@@ -11,7 +11,7 @@ from pathlib import Path
 from magento_eventbridge.magento.agent.module import AgentError, StoreFolder
 from magento_eventbridge.magento.env_php import Deployment
 from magento_eventbridge.magento.installation import AGENT, module_switches
-from magento_eventbridge.magento.php_values import Computed
+from magento_eventbridge.magento.php.values import Computed
 
 _LAST_LINES = 20
 _MAINTENANCE_FLAG = Path("var/.maintenance.flag")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, unquote_plus
 
-from magento_eventbridge.magento.php_values import (
+from magento_eventbridge.magento.php.values import (
     MAX_INT,
     Constant,
     ConversionError,

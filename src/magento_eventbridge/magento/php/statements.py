@@ -1,0 +1,201 @@
+"""Evaluate PHP files that return an array, as far as their statements are plain."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from tree_sitter import Node
+
+from magento_eventbridge.magento.php.class_names import ClassNames
+from magento_eventbridge.magento.php.expressions import MAX_DEPTH, Absent, Expressions
+from magento_eventbridge.magento.php.files import PhpContext
+from magento_eventbridge.magento.php.functions import WITHOUT_RESULT
+from magento_eventbridge.magento.php.syntax import (
+    INCLUDES,
+    PhpSource,
+    is_blank,
+    operator_of,
+    parts_of,
+    text_of,
+)
+from magento_eventbridge.magento.php.values import (
+    Computed,
+    PhpArray,
+    PhpFileError,
+    PhpKey,
+    to_text,
+)
+
+
+class _Nothing:
+    """The result of a file, or of a statement, that returns nothing."""
+
+
+_NOTHING = _Nothing()
+
+
+def evaluate_file(
+    text: bytes, name: str, context: PhpContext, folder: Path | None = None
+) -> PhpArray:
+    """Return the array that a PHP file returns.
+
+    Args:
+        text: of the file.
+        name: of the file, for messages.
+        context: what it shares with other files.
+        folder: where it is; None: it can read no other files.
+
+    Raises:
+        PhpFileError: with file and line, when there is no such array.
+    """
+    statements = _StatementsOfFile(PhpSource(name, folder), context)
+    value = statements.run(text)
+    if value is None or isinstance(value, _Nothing):
+        raise PhpFileError(f"{name}: returns no array")
+    if not isinstance(value, dict):
+        raise PhpFileError(f"{statements.returned_at}: does not return an array")
+    return value
+
+
+class _StatementsOfFile:
+    """Executes the statements of one file."""
+
+    def __init__(self, source: PhpSource, context: PhpContext) -> None:
+        self.returned_at = source.name
+        self._source = source
+        self._context = context
+        self._classes = ClassNames(source)
+        self._expressions = Expressions(source, context, self._classes, self._include)
+
+    def run(self, text: bytes) -> Any:
+        """Return what the file returns; `_NOTHING` if that is nothing."""
+        return self._execute(self._source.parse(text).children)
+
+    def _include(self, path: Path, text: bytes) -> Any:
+        value = _StatementsOfFile(PhpSource(str(path), path.parent), self._context).run(text)
+        return 1 if isinstance(value, _Nothing) else value
+
+    def _execute(self, statements: Sequence[Node]) -> Any:
+        """Execute statements up to a `return`, and return its value."""
+        for statement in statements:
+            result = self._statement(statement)
+            if not isinstance(result, _Nothing):
+                return result
+        return _NOTHING
+
+    def _statement(self, node: Node) -> Any:
+        match node.type:
+            case "php_tag" | "comment" | "empty_statement" | "?>" | "{" | "}" | ":":
+                return _NOTHING
+            case "namespace_use_declaration":
+                self._classes.use(node)
+                return _NOTHING
+            case "namespace_definition" if len(parts_of(node)) == 1:
+                self._classes.enter(text_of(parts_of(node)[0]))
+                return _NOTHING
+            case "declare_statement" if len(parts_of(node)) == 1:
+                return _NOTHING
+            case "text_interpolation" if is_blank(node):
+                return _NOTHING  # between ?> and <?php, or the end of the file
+            case "return_statement":
+                self.returned_at = self._source.line_of(node)
+                parts = parts_of(node)
+                return self._expressions.value(parts[0]) if parts else None
+            case "compound_statement" | "colon_block":
+                return self._execute(node.children)
+            case "if_statement":
+                return self._if(node)
+            case "const_declaration":
+                for element in parts_of(node):
+                    name, value = parts_of(element)
+                    self._context.constants.setdefault(
+                        text_of(name), self._expressions.element(value)
+                    )
+                return _NOTHING
+            case "expression_statement" if self._expression(parts_of(node)[0]):
+                return _NOTHING
+            case "expression_statement":
+                node = parts_of(node)[0]
+        raise self._source.refusal(node, "before the returned array")
+
+    def _if(self, node: Node) -> Any:
+        branches = [node, *node.children_by_field_name("alternative")]
+        for branch in branches:
+            condition = branch.child_by_field_name("condition")
+            if condition is None or self._expressions.is_true(condition):
+                return self._execute(branch.children_by_field_name("body"))
+        return _NOTHING
+
+    def _expression(self, node: Node) -> bool:
+        """Execute an expression as a statement; return whether it is plain."""
+        match node.type:
+            case "assignment_expression":
+                left, right = parts_of(node)
+                self._assign(left, self._expressions.element(right, is_raw=True))
+                return True
+            case "augmented_assignment_expression" if operator_of(node) == "??=":
+                left, right = parts_of(node)
+                if not self._expressions.is_set(left):
+                    self._assign(left, self._expressions.element(right, is_raw=True))
+                return True
+            case "augmented_assignment_expression" if operator_of(node) in {".=", "+="}:
+                left, right = parts_of(node)
+                former, more = self._expressions.value(left), self._expressions.value(right)
+                with self._expressions.conversions(node):
+                    if operator_of(node) == ".=":
+                        self._assign(left, to_text(former) + to_text(more))
+                    else:
+                        self._assign(left, self._expressions.calculated(node, "+", former, more))
+                return True
+            case "binary_expression" if operator_of(node).lower() in {"or", "||", "and", "&&"}:
+                left, right = parts_of(node)
+                is_or = operator_of(node).lower() in {"or", "||"}
+                return self._expressions.is_true(left) is is_or or self._expression(right)
+            case "function_call_expression":
+                return self._call_as_statement(node)
+            case _ if node.type in INCLUDES:
+                self._expressions.include(node)
+                return True
+        return False
+
+    def _call_as_statement(self, node: Node) -> bool:
+        name, arguments = self._expressions.called(node)
+        if name in WITHOUT_RESULT:
+            return True
+        if name == "define" and len(arguments) == 2:
+            constant = self._expressions.value(arguments[0])
+            self._context.constants.setdefault(
+                str(constant), self._expressions.element(arguments[1])
+            )
+            return True
+        return False
+
+    def _assign(self, target: Node, value: Any) -> None:
+        keys: list[PhpKey | None] = []  # None: [], the next number
+        node = target
+        while node.type == "subscript_expression":
+            node, *index = parts_of(node)
+            keys.insert(0, self._expressions.key(index[0]) if index else None)
+        if node.type != "variable_name" or text_of(node) in {"$_ENV", "$_SERVER", "$GLOBALS"}:
+            raise self._source.refusal(target)
+        if keys and isinstance(value, Absent):
+            value = Computed(str(value.error))
+        variables = self._context.variables
+        variables[text_of(node)] = self._changed(target, variables.get(text_of(node)), keys, value)
+
+    def _changed(self, target: Node, array: Any, keys: Sequence[PhpKey | None], value: Any) -> Any:
+        """Return a new array with a changed element: what shares the old one keeps its value."""
+        if not keys:
+            return value
+        if isinstance(array, Computed | Absent):
+            return array  # it stays unknown
+        if not isinstance(array, dict | None) or len(keys) > MAX_DEPTH:
+            raise self._source.refusal(target)
+        array = array or {}
+        key = keys[0]
+        if key is None:
+            numbers = [number for number in array if not isinstance(number, str)]
+            if not all(isinstance(number, int) and number >= 0 for number in numbers):
+                raise self._source.refusal(target)  # as in an array: PHP's versions differ
+            key = max(cast(list[int], numbers), default=-1) + 1
+        return {**array, key: self._changed(target, array.get(key), keys[1:], value)}
