@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
+from magento_eventbridge.aws import credentials_lookup
 from magento_eventbridge.aws.credentials import (
     CredentialsError,
     CredentialsFinder,
@@ -19,6 +20,7 @@ from magento_eventbridge.aws.credentials import (
 from magento_eventbridge.aws.credentials_lookup import in_one_sentence
 from magento_eventbridge.delivery.routing import CredentialsSource
 from tests.support.instance import instance_metadata
+from tests.support.waiting import until
 
 REGION = "eu-west-1"
 
@@ -419,3 +421,38 @@ async def test_credentials_that_cannot_be_renewed_are_used_until_they_expire(
     monkeypatch.setattr(finder._loaded[source].credentials, "_time_fetcher", lambda: later)
     with pytest.raises(CredentialsError, match="answer"):
         await finder.current(source, REGION)
+
+
+async def test_a_credential_process_that_hangs_is_ended_and_started_again(
+    finder: CredentialsFinder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials_lookup, "_PROCESS_SECONDS", 0.3)
+    helper = tmp_path / "helper"
+    # The shell's child keeps the pipe open, also when the shell alone is killed.
+    helper.write_text(f"#!/bin/sh\nsleep 60 &\necho $! > {tmp_path}/child\nwait\n")
+    helper.chmod(0o755)
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {helper}\n")
+    source = CredentialsSource(type="default")
+    with pytest.raises(CredentialsError, match=r"credential_process did not end in 0\.3 s"):
+        await finder.current(source, REGION)
+    child = Path("/proc", (tmp_path / "child").read_text().strip(), "stat")
+    await until(lambda: not child.exists() or ") Z " in child.read_text())
+    helper.write_text(
+        "#!/bin/sh\n"
+        """echo '{"Version": 1, "AccessKeyId": "AKIAEXAMPLE", "SecretAccessKey": "secret"}'\n"""
+    )
+    monkeypatch.setattr(credentials_lookup, "_PROCESS_SECONDS", 25.0)
+    assert (await finder.current(source, REGION)).access_key == "AKIAEXAMPLE"
+
+
+async def test_an_sso_login_that_is_missing_says_what_to_run(
+    finder: CredentialsFinder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "config").write_text(
+        "[default]\nsso_session = x\nsso_account_id = 123456789012\nsso_role_name = x\n"
+        "[sso-session x]\nsso_region = eu-west-1\n"
+        "sso_start_url = https://example.awsapps.com/start\n"
+    )
+    with pytest.raises(CredentialsError, match="run 'aws sso login' as the user of the bridge$"):
+        await finder.current(CredentialsSource(type="default"), REGION)

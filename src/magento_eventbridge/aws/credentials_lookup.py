@@ -3,6 +3,8 @@
 import json
 import logging
 import os
+import signal
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
@@ -13,8 +15,9 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
     EnvProvider,
     InstanceMetadataProvider,
+    ProcessProvider,
 )
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, SSOError, TokenRetrievalError
 from botocore.utils import InstanceMetadataFetcher
 
 from magento_eventbridge.aws.credentials import CredentialsError
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 _EC2_SECONDS = 2
 _EC2_TRIES = 3
+# Shorter than a lookup may take. botocore waits for ever, and nothing is looked up meanwhile.
+_PROCESS_SECONDS = 25.0
 _STS = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
 _ROLE_SESSION = "magento-eventbridge"
 _NO_ROLE = "credentials of type 'ec2', but this machine's metadata service has no instance role"
@@ -110,6 +115,8 @@ def in_one_sentence(error: Exception) -> str:
     if isinstance(error, EOFError):
         return "it asks for a code, as of an MFA device, and nobody can type one here"
     text = " ".join(str(error).split())[:_LONGEST_REASON].rstrip(": ")
+    if isinstance(error, (SSOError, TokenRetrievalError)):
+        return f"{text}: run 'aws sso login' as the user of the bridge"
     if isinstance(error, _EXPLAINED) and text:
         return text
     reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -168,7 +175,10 @@ def _from_chain(session: botocore.session.Session) -> Any:
     """Return the first credentials in AWS's default chain; an error names its provider."""
     for provider in session.get_component("credential_provider").providers:
         try:
-            credentials = provider.load()
+            if isinstance(provider, ProcessProvider):
+                credentials = _from_process(session)
+            else:
+                credentials = provider.load()
         except BotoCoreError:
             raise  # its message names the provider
         except Exception as error:
@@ -182,6 +192,33 @@ def _from_chain(session: botocore.session.Session) -> Any:
         "no credentials anywhere in AWS's default chain: environment, shared files, SSO, "
         "container, instance role"
     )
+
+
+def _from_process(session: botocore.session.Session) -> Any:
+    profile = session.get_config_variable("profile") or "default"
+    return ProcessProvider(profile, lambda: session.full_config, _ProcessWithLimit).load()
+
+
+class _ProcessWithLimit(subprocess.Popen[bytes]):
+    """Runs the program of `credential_process`, and ends it with its children if it hangs."""
+
+    def __init__(self, command: list[str], stdout: int, stderr: int) -> None:
+        super().__init__(command, stdout=stdout, stderr=stderr, start_new_session=True)
+
+    def communicate(self, *_: Any, **__: Any) -> tuple[bytes, bytes]:
+        """Return what the program writes.
+
+        Raises:
+            CredentialsError: it does not end.
+        """
+        try:
+            return super().communicate(timeout=_PROCESS_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.pid, signal.SIGKILL)
+            with self:  # closes the pipes, and waits for its end
+                raise CredentialsError(
+                    f"the program of credential_process did not end in {_PROCESS_SECONDS:g} s"
+                ) from None
 
 
 def _metadata_fetcher() -> InstanceMetadataFetcher:
