@@ -166,6 +166,7 @@ def test_the_command_starts_with_nothing_installed_but_what_it_depends_on():
         ("consume --max-messages 0", "--max-messages': must be at least 1"),
         ("consume --max-messages abc", "--max-messages': must be a whole number"),
         ("consume --queue nope", "there is no queue 'nope'; there are: sqlite"),
+        ("consume --queue sqllite", "there is no queue 'sqllite'; did you mean 'sqlite'?"),
         ("dead-letters list --limit 0", "'--limit': must be at least 1"),
         ("dead-letters show abc", "'ID': must be a whole number"),
         ("dead-letters redrive", "name the dead letters by their ids, or use --all"),

@@ -11,6 +11,7 @@ from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.delivery.ports import Queue, QueueError
 from magento_eventbridge.settings.errors import SettingsError
 from magento_eventbridge.settings.model import Settings
+from magento_eventbridge.similar_names import did_you_mean
 
 if TYPE_CHECKING:
     from magento_eventbridge.queues.amqp.connection import AmqpOptions
@@ -43,9 +44,11 @@ def open_queue(
         "magento-db": lambda: _magento_db(settings, silence_seconds),
         "amqp": lambda: _amqp(settings, at_most),
     }
-    open_it = queues.get(name or ("outbox" if settings.outbox.enabled else "sqlite"))
+    chosen = name or ("outbox" if settings.outbox.enabled else "sqlite")
+    open_it = queues.get(chosen)
     if open_it is None:
-        raise SettingsError(f"there is no queue '{name}'; there are: {', '.join(queues)}")
+        known = did_you_mean(chosen, queues) or f"; there are: {', '.join(queues)}"
+        raise SettingsError(f"there is no queue '{chosen}'{known}")
     return open_it()
 
 
