@@ -39,8 +39,11 @@ class LoginRefusedError(DatabaseError):
     """The store's database refuses the user or the password, which may have been changed."""
 
 
-# Too many connections, shutdown, deadlock, lock wait, killed connections and statements, limits.
-_PASSING = {0, 1040, 1053, 1205, 1213, 1317, 1927, 1969, 3024}
+# The server is read-only: by an option, such as `read_only`, or for now.
+_READ_ONLY = {1290, 1836}
+# Too many connections (of all, of a user, in an hour), shutdown, deadlock, lock wait, killed
+# connections and statements, limits.
+_PASSING = {0, 1040, 1053, 1203, 1205, 1213, 1226, 1317, 1927, 1969, 3024} | _READ_ONLY
 
 
 def may_pass(error: DatabaseError) -> bool:
@@ -309,6 +312,11 @@ class DatabaseConnection:
         match code:
             case ER.NO_SUCH_TABLE | ER.BAD_FIELD_ERROR:
                 message += f"; {self._if_absent}"
+            case _ if code in _READ_ONLY:
+                message += (
+                    "; is it a replica, as after a failover? The bridge needs the server that the "
+                    "shop writes to"
+                )
             case ER.TABLEACCESS_DENIED_ERROR:
                 message += "; grant it to the user in the settings"
             case CR.CR_AUTH_PLUGIN_CANNOT_LOAD:
