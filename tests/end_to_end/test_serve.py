@@ -14,7 +14,7 @@ from magento_eventbridge.inlets.client import hand_over
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from tests.support import recorded
 from tests.support.process import COMMAND, SECRET, environment, serving, started
-from tests.support.put_events import Refuse, Stall, Take, put_events
+from tests.support.put_events import Refuse, Stall, Take, put_events, takes_all
 from tests.support.waiting import PATIENCE
 
 
@@ -120,6 +120,31 @@ async def test_consume_drains_and_stops(tmp_path: Path) -> None:
             status, out, _ = await _command(tmp_path, endpoint.url, "consume", *arguments)
             assert (status, out.strip()) == (0, message)
         assert len(endpoint.ids) == 30
+
+
+async def test_a_wrong_source_makes_no_dead_letters_however_often_it_is_consumed(
+    tmp_path: Path,
+) -> None:
+    queue = SqliteQueue(tmp_path / "spool.sqlite")
+    await queue.put(recorded.orders(30))
+    async with put_events() as endpoint:
+        endpoint.script = lambda _, entries: Take(
+            dict.fromkeys(range(len(entries)), "InvalidArgument")
+        )
+        for arguments, message in (
+            (["--max-messages", "6"], "0 delivered, 0 passed over, 6 buried"),
+            ([], "0 delivered, 0 passed over, 0 buried"),
+            ([], "0 delivered, 0 passed over, 0 buried"),
+        ):
+            status, out, _ = await _command(tmp_path, endpoint.url, "consume", *arguments)
+            assert (status, out.strip()) == (0, message)
+        depth = await queue.depth()
+        assert (depth.captures, depth.dead) == (30, 0)
+        endpoint.script = takes_all
+        status, out, _ = await _command(tmp_path, endpoint.url, "consume")
+        assert (status, out.strip()) == (0, "30 delivered, 0 passed over, 0 buried")
+    await queue.close()
+    assert not (tmp_path / "refusals-sqlite.json").exists()
 
 
 async def test_doctor_distinguishes_a_bus_that_answers_from_one_that_does_not(

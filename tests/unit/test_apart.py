@@ -231,3 +231,23 @@ def test_events_are_at_fault_themselves_when_their_settings_are_proven():
     for entry in entries:
         entry.settings_proven = True
     assert weighed(Refusals(), *entries) == ([Fate.BURY] * 30, [])
+
+
+def test_an_event_accepted_behind_others_in_the_same_call_proves_the_settings():
+    refusals = Refusals()
+    fates(refusals, *orders(12))
+    entries = [pending("x"), pending("y"), pending("z")]
+    verdicts = [REFUSED, Verdict(Fate.DELIVERED), REFUSED]
+    result, wrongly_buried = refusals.weigh(entries, verdicts)
+    assert [verdict.fate for verdict in result] == [Fate.BURY, Fate.DELIVERED, Fate.BURY]
+    assert wrongly_buried == []
+
+
+def test_a_probe_is_due_once_another_event_of_the_view_was_accepted():
+    apart = Apart()
+    apart.refuse(ViewGroup(1), "refused", 0.0, 60.0)
+    apart.add(ViewGroup(1), pending("1"))
+    apart.probe_soon(ViewGroup(2), 5.0)
+    assert apart.take_probe(5.0, 1000) is None
+    apart.probe_soon(ViewGroup(1), 5.0)
+    assert apart.take_probe(5.0, 1_000_000) is not None

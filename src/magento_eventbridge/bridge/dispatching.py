@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from magento_eventbridge.aws.credentials import CredentialsFinder
+from magento_eventbridge.bridge.refusal_file import RefusalFile
 from magento_eventbridge.bridge.routes import Routes
 from magento_eventbridge.bridge.sinks import Sinks
 from magento_eventbridge.declarations.current import CurrentCatalog
@@ -50,7 +51,9 @@ async def dispatching(
         if preload:
             for destination in routes.destinations:
                 sinks.of(destination)
-        yield Dispatcher(queue, routes, sinks.of, delivery_policy(settings, queue, routes), journal)
+        refusals = RefusalFile(settings.spool.path.with_name(f"refusals-{queue.name}.json"))
+        policy = delivery_policy(settings, queue, routes)
+        yield Dispatcher(queue, routes, sinks.of, policy, journal, refusals.of)
     finally:
         await sinks.close()
 

@@ -7,7 +7,7 @@ group go back into the lane.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -165,6 +165,11 @@ class Apart:
         for waiting in self._groups.values():
             waiting.next_probe = now
 
+    def probe_soon(self, group: Group, now: float) -> None:
+        """Make a probe of a group due, if it waits."""
+        if waiting := self._groups.get(group):
+            waiting.next_probe = min(waiting.next_probe, now)
+
     def put_back_probe(self, pending: "Pending", next_probe: float) -> None:
         """Put a probe back that was not answered: it says nothing of its group."""
         group = _probed(pending)
@@ -241,10 +246,18 @@ def _probed(pending: "Pending") -> Group:
 
 
 @dataclass(slots=True)
-class _RefusedInARow:
+class RefusedInARow:
+    """The events of a store view that were refused one after the other.
+
+    Attributes:
+        code: for which reason.
+        subjects: what they are about; no more than decide.
+        buried: the IDs of those that are dead letters.
+    """
+
     code: str
     subjects: set[str] = field(default_factory=set)
-    buried: deque[str] = field(default_factory=lambda: deque(maxlen=_MOST_RECOVERED))  # event IDs
+    buried: list[str] = field(default_factory=list)
 
 
 class Refusals:
@@ -254,8 +267,14 @@ class Refusals:
     other for one reason with nothing accepted in between, have something else in common.
     """
 
-    def __init__(self) -> None:
-        self._rows: dict[int, _RefusedInARow] = {}
+    def __init__(
+        self,
+        rows: dict[int, RefusedInARow] | None = None,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Go on with the rows of each store view; `changed` is called after they changed."""
+        self._rows = {} if rows is None else rows
+        self._changed = changed
 
     def weigh(
         self, batch: Sequence["Pending"], verdicts: list[Verdict]
@@ -268,13 +287,23 @@ class Refusals:
         if not self._rows and all(verdict.fate is Fate.DELIVERED for verdict in verdicts):
             return verdicts, []  # nearly always
         weighed = [self._weigh(*pair) for pair in zip(batch, verdicts, strict=True)]
+        proven: set[int] = set()
+        for position, pending in reversed(list(enumerate(batch))):
+            if verdicts[position].fate is Fate.DELIVERED:
+                proven.add(pending.view_id)
+            elif pending.view_id in proven:  # one behind it in the same call was accepted
+                weighed[position] = verdicts[position]
+        to_recover = self._recover(batch, weighed)
+        self._changed()
+        return weighed, to_recover
+
+    def _recover(self, batch: Sequence["Pending"], weighed: list[Verdict]) -> list[str]:
+        """Return the IDs of dead letters to recover; hold those that would become some now."""
         held = {
             pending.view_id
             for pending, verdict in zip(batch, weighed, strict=True)
             if verdict.fate is Fate.HOLD
         }
-        if not held:
-            return weighed, []
         buried: dict[str, None] = {}
         for row in (self._rows[view_id] for view_id in held & self._rows.keys()):
             buried.update(dict.fromkeys(row.buried))
@@ -283,7 +312,7 @@ class Refusals:
             if verdict.fate is Fate.BURY and pending.event_id in buried:
                 del buried[pending.event_id]
                 weighed[position] = _hold(verdict)
-        return weighed, list(buried)
+        return list(buried)
 
     def _weigh(self, pending: "Pending", verdict: Verdict) -> Verdict:
         if verdict.fate is Fate.DELIVERED:
@@ -293,17 +322,19 @@ class Refusals:
         code = verdict.reason.partition(":")[0]
         row = self._rows.get(pending.view_id)
         if row is None or row.code != code:
-            row = self._rows[pending.view_id] = _RefusedInARow(code)
+            row = self._rows[pending.view_id] = RefusedInARow(code)
         if len(row.subjects) < _MOST_REFUSALS:
             row.subjects.add(pending.order_key)
         if len(row.subjects) == _MOST_REFUSALS:
             return _hold(verdict)
-        row.buried.append(pending.event_id)
+        if pending.event_id not in row.buried:
+            row.buried = [*row.buried[1 - _MOST_RECOVERED :], pending.event_id]
         return verdict
 
     def forget(self, view_id: int) -> None:
         """Begin again with a store view: one of its events was not refused."""
-        self._rows.pop(view_id, None)
+        if self._rows.pop(view_id, None):
+            self._changed()
 
 
 def _hold(verdict: Verdict) -> Verdict:

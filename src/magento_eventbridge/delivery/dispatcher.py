@@ -14,6 +14,7 @@ from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capt
 from magento_eventbridge.catalog import TranslationError
 from magento_eventbridge.catalog.declared import DeclarationsUnknownError
 from magento_eventbridge.counting import count
+from magento_eventbridge.delivery.apart import Refusals
 from magento_eventbridge.delivery.envelope import ConditionNotMetError, Entry, build_entry
 from magento_eventbridge.delivery.lane import Pending
 from magento_eventbridge.delivery.observer import Observer, Settlement
@@ -33,6 +34,9 @@ Router = Callable[[int], Route]
 
 SinkOf = Callable[[Destination], Sink]
 """Returns the sink that serves a destination."""
+
+RefusalsOf = Callable[[Destination], Refusals]
+"""Returns what notices wrong settings of a destination's store views."""
 
 # Then calls in flight get their turn: translating a whole claim takes longer than a call.
 _ADMITTED_AT_A_TIME = 250
@@ -55,6 +59,7 @@ class Dispatcher:
         sinks: SinkOf,
         policy: Policy,
         observer: Observer | None = None,
+        refusals: RefusalsOf = lambda _: Refusals(),
     ) -> None:
         self.totals = Totals()
         self._queue = queue
@@ -63,6 +68,7 @@ class Dispatcher:
         self._policy = policy
         self._new_policy: Policy | None = None
         self._observer = observer
+        self._refusals = refusals
         self._settler = Settler(queue, policy.backoff)
         self._senders: dict[Destination, Sender] = {}
         self._callbacks = SenderCallbacks(
@@ -456,7 +462,14 @@ class Dispatcher:
         sender = self._senders.get(destination)
         if sender is None:
             sink = self._sinks(destination)
-            sender = Sender(destination, sink, self._policy, self.totals, self._callbacks)
+            sender = Sender(
+                destination,
+                sink,
+                self._policy,
+                self.totals,
+                self._callbacks,
+                self._refusals(destination),
+            )
             self._senders[destination] = sender
         return sender
 

@@ -69,6 +69,7 @@ class Sender:
         policy: Policy,
         totals: Totals,
         callbacks: SenderCallbacks,
+        refusals: Refusals,
     ) -> None:
         self.destination = destination
         self.limits = sink.limits
@@ -80,7 +81,7 @@ class Sender:
         self._lane = Lane(sink.limits)
         self._condition = Condition()
         self._problem_since: float | None = None
-        self._refusals = Refusals()
+        self._refusals = refusals
         self._reminded_at: dict[Group, float] = {}
         self._not_stored: dict[str, _NotStored] = {}  # by the subject that waits for S3
         self._given_back = 0  # entries of groups that wait apart, since the last one was released
@@ -356,7 +357,14 @@ class Sender:
         self._lane.put_back(again)
         self._limit_apart()
         if delivered:
+            self._prove(delivered)
             self._callbacks.delivered(delivered)
+
+    def _prove(self, delivered: list[Pending]) -> None:
+        """Try store views again that another call put in doubt while these were in flight."""
+        if self._lane.apart.groups:
+            for view_id in {pending.view_id for pending in delivered}:
+                self._lane.apart.probe_soon(ViewGroup(view_id), time.monotonic())
 
     def _take_not_stored(self, batch: list[Pending]) -> dict[str, float]:
         """Forget which of a batch's subjects wait for S3; return since when they did."""
