@@ -381,7 +381,7 @@ async def test_the_inlet_knows_why_it_keeps_nothing_until_it_does_again(
 
 
 async def test_a_full_disk_is_reported_with_a_time_to_retry(
-    http: aiohttp.ClientSession, inlet: Inlet, spool: Spool
+    http: aiohttp.ClientSession, inlet: Inlet, spool: Spool, caplog: pytest.LogCaptureFixture
 ) -> None:
     spool.fault = QueueError("the disk that holds /spool is full; make room there")
     status, answer, headers = await post(http, inlet, lines(1)[0])
@@ -392,9 +392,16 @@ async def test_a_full_disk_is_reported_with_a_time_to_retry(
         assert ready.status == 503
     async with http.get(f"{inlet.url}/health/live") as live:
         assert live.status == 200
+    assert (await post(http, inlet, lines(1)[0]))[0] == 503
     spool.fault = None
     async with http.get(f"{inlet.url}/health/ready") as ready:
         assert (ready.status, await ready.json()) == (200, {"status": "ready"})
+    assert (await post(http, inlet, lines(1)[0]))[0] == 202
+    assert (await post(http, inlet, lines(2)[1]))[0] == 202
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == [
+        "Cannot keep captures",
+        "Captures are kept again.",
+    ]
 
 
 async def test_unknown_paths_are_answered_in_json(

@@ -97,6 +97,7 @@ class Inlet:
     def __init__(self, options: InletOptions, spool: Spool) -> None:
         self.counters = InletCounters()
         self.problem = ""  # why the last captures were not kept; empty: they were
+        self._reported = ""  # the problem that the log named last, until captures are kept again
         self._options = options
         self._spool = spool
         self._waiting_bytes = 0
@@ -232,10 +233,15 @@ class Inlet:
         try:
             await self._spool.put(captures)
         except QueueError as error:
-            log.error("Cannot keep captures: %s. Senders are asked to retry.", error)
             self.problem = str(error)
+            if self.problem != self._reported:  # not for each request: the log may fill the disk
+                log.error("Cannot keep captures: %s. Senders are asked to retry.", error)
+                self._reported = self.problem
             raise
         self.problem = ""
+        if self._reported:
+            log.warning("Captures are kept again.")
+            self._reported = ""
         self._saved[digest] = time.monotonic()
         self.counters.accepted += len(captures)
 
