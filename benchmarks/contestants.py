@@ -178,7 +178,7 @@ def bridge_with_journal(url: str, count: int, retention: Retention | None = None
         seconds = bridge(url, count, journal)
         journal.close()
     if journal.dropped:
-        print(f"{journal.dropped} of {count} were not kept", file=sys.stderr)
+        print(f"the journal kept all but {journal.dropped} of {count} events", file=sys.stderr)
     return seconds
 
 

@@ -49,8 +49,10 @@ def environment(url: str, folder: Path, given: Mapping[str, str]) -> dict[str, s
         "LOG__FILE": str(folder / "bridge.log"),
         **given,
     }
+    # With compiled modules, as pip installs them: a bridge must not compile while it is measured.
+    others = ("MAGENTO_", "PYTHONDONTWRITEBYTECODE")
     return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("MAGENTO_")},
+        **{name: value for name, value in os.environ.items() if not name.startswith(others)},
         **{f"MAGENTO_EVENTBRIDGE_{name}": value for name, value in settings.items()},
     }
 
