@@ -593,6 +593,10 @@ async def test_a_link_from_another_site_reaches_the_page(tmp_path: Path) -> None
         async with http.get('/events?q=1"', headers=headers, allow_redirects=False) as answer:
             assert answer.status == 200
             assert 'content="0; url=/events?q=1%22"' in await answer.text()
+        # Also the login page, whose new cookie would log out who is logged in.
+        async with http.get("/login?token=used", headers=headers) as answer:
+            assert (answer.status, "Set-Cookie" in answer.headers) == (200, False)
+            assert 'content="0; url=/login?token=used"' in await answer.text()
 
 
 async def test_the_console_names_its_address_for_people(tmp_path: Path) -> None:

@@ -151,10 +151,13 @@ class Console:
             return self._context.page(
                 request, "fault.html", status=403, title="Not allowed", message=str(error)
             )
+        is_reading = request.method in ("GET", "HEAD")
+        comes_from_elsewhere = request.headers.get("Sec-Fetch-Site") == "cross-site"
+        if is_reading and comes_from_elsewhere and not request[SESSION].user:
+            # The browser keeps our cookie back when another site's link leads here. A new one would
+            # replace it.
+            return self._context.page(request, "continue.html", goal=request.path_qs)
         if not is_known:
-            if request.headers.get("Sec-Fetch-Site") == "cross-site":
-                # The browser keeps our cookie back when another site's link leads here.
-                return self._context.page(request, "continue.html", goal=request.path_qs)
             raise web.HTTPSeeOther(login.login_path_for(request))
         if request[SESSION].user:
             await self._context.depths()  # every page shows the number of dead letters
