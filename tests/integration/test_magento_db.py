@@ -224,6 +224,32 @@ async def test_what_magento_pushes_to_be_tried_again_is_not_delivered_twice(
     assert magento_queue.statuses == [COMPLETE] * 2
 
 
+async def test_what_magento_pushes_to_be_tried_again_is_claimed_once(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue
+) -> None:
+    captures = recorded.orders(3)
+    magento_queue.put(captures[:2])
+    await queue.retry(await queue.claim(10))
+    magento_queue.run("UPDATE {queue_message_status} SET status = %s", RETRY_REQUIRED)
+    magento_queue.put(captures[2:])
+    await asyncio.sleep(2.1)
+    claims = await queue.claim(10)
+    assert [claim.body for claim in claims] == [body for _, body in captures]
+    await queue.ack(claims)
+    assert magento_queue.statuses == [COMPLETE] * 3
+
+
+async def test_only_what_is_still_in_its_claim_becomes_complete(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue
+) -> None:
+    magento_queue.put(recorded.orders(3))
+    claims = await queue.claim(10)
+    magento_queue.run("UPDATE {eventbridge_queue_message} SET claimed_by = 'x/1' WHERE id = 2")
+    await queue.ack(claims)
+    assert magento_queue.statuses == [COMPLETE, IN_PROGRESS, COMPLETE]
+    assert magento_queue.ask("SELECT id FROM {eventbridge_queue_message}") == ((2,),)
+
+
 async def test_a_backlog_that_nears_its_deletion_is_reported_and_saved(
     magento_queue: MagentoQueue, queue: MagentoDbQueue, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -253,6 +279,25 @@ async def test_the_age_of_a_backlog_is_known_without_reading_all_of_it(
         return rows_read(cursor) - before
 
     assert await queue._connection.run(read_for_age) < 100
+
+
+async def test_what_is_complete_costs_a_search_nothing(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue
+) -> None:
+    magento_queue.fill(recorded.orders(1) * 2_000)
+    await queue.check()
+
+    def passed_over(cursor: Cursor) -> int:
+        cursor.execute("SHOW SESSION STATUS WHERE Variable_name = 'Handler_icp_attempts'")
+        return sum(int(count) for _, count in cursor.fetchall())
+
+    def passed_over_in_search(cursor: Cursor) -> int:
+        before = passed_over(cursor)
+        values = {"beyond": 1_900, "limit": 50}
+        assert len(queue._statements.rows(cursor, "waiting_beyond", values)) == 50
+        return passed_over(cursor) - before
+
+    assert await queue._connection.run(passed_over_in_search) < 200
 
 
 async def test_a_queue_that_is_not_there_yet_is_waited_for_with_one_line(

@@ -17,6 +17,7 @@ from magento_eventbridge.queues.mysql.lease import LeaseTiming
 from magento_eventbridge.queues.mysql.queue import (
     Handle,
     MysqlQueue,
+    by_claim,
     in_order,
     order_key,
     within_bytes,
@@ -116,7 +117,9 @@ class MagentoDbQueue(MysqlQueue):
         claims = super()._claim_waiting(cursor, name, limit)
         left = limit - len(claims)
         if left and not self._has_left:
-            return claims + self._take(cursor, name, left)
+            # One that Magento lets retry may be among those that were claimed just now.
+            seen = {claim.handle for claim in claims}
+            return claims + [c for c in self._take(cursor, name, left) if c.handle not in seen]
         if left:  # what is left there comes before what is taken now
             self._take(cursor, None, left)
             claims += super()._claim_waiting(cursor, name, left)
@@ -133,21 +136,19 @@ class MagentoDbQueue(MysqlQueue):
         pass over.
         """
         search = self._search(cursor, limit)
-        ids = [number for number, _ in search.messages]
-        locked = self._lock(cursor, "hold", ids)
-        texts = self._messages(cursor, search.messages)
-        if 0 < len(texts) < len(ids):  # the others are too large to be taken now
-            ids = ids[: len(texts)]
+        ids = within_bytes((number, size) for number, _, size in search.messages)
+        if len(ids) < len(search.messages):  # the others are too large to be taken now
             search, limit = search._replace(messages=search.messages[: len(ids)]), len(ids)
+        rows = self._statements.rows(cursor, "hold", {"ids": json.dumps(ids)}) if ids else []
+        texts = {number: _text_of(body, number) for number, body in rows}
         beyond, self._beyond = self._next_beyond(search, limit), None
         claims: list[Claim] = []
         if ids:
             self._report_age(cursor)
-            taken = [number for number in ids if number in locked]
+            taken = [number for number in ids if number in texts]
             if len(taken) < len(ids) and not self._peers.are_alive:
-                keys = {number: order_key(text) for number, text in texts.items()}
-                taken = in_order(ids, locked, keys)
-            messages = dict(search.messages)
+                taken = in_order(ids, texts, self._order_keys(cursor, search.messages))
+            messages = {number: message for number, message, _ in search.messages}
             claims = self._copy(cursor, name, [(n, messages[n], texts[n]) for n in taken])
             if len(taken) < len(ids):
                 return claims  # others take the rest, or unlock it
@@ -174,18 +175,32 @@ class MagentoDbQueue(MysqlQueue):
         if name is None or not claimed:
             return []
         # One that was here already, as Magento lets it retry, is not in this claim.
-        values = {"ids": json.dumps(claimed), "claim": name}
-        present = self._statements.rows(cursor, "present", values)
-        return [Claim(Handle(number, name), texts[status]) for number, status in present]
+        present = self._statements.rows(cursor, "present", {"claim": name})
+        wanted = set(claimed)
+        return [
+            Claim(_TakenHandle.of(number, name, status), texts[status])
+            for number, status in present
+            if status in wanted
+        ]
 
-    def _messages(self, cursor: Cursor, messages: Sequence[tuple[int, int]]) -> dict[int, bytes]:
-        """Read messages, oldest first, up to the bytes of a claim."""
-        if not messages:
-            return {}
-        sizes = self._statements.rows(cursor, "sizes", {"messages": json.dumps(messages)})
-        some = json.dumps(messages[: len(within_bytes(sizes))])
-        rows = self._statements.rows(cursor, "messages", {"messages": some})
-        return {number: _text_of(body, number) for number, body in rows}
+    def _order_keys(
+        self, cursor: Cursor, messages: Sequence[tuple[int, int, int]]
+    ) -> dict[int, str | None]:
+        rows = self._statements.rows(cursor, "messages", {"messages": json.dumps(messages)})
+        return {number: order_key(_text_of(body, number)) for number, body in rows}
+
+    def _remove(self, cursor: Cursor, handles: Sequence[Handle]) -> None:
+        """Remove rows; those that still are in the claim in which they were taken, by their ids."""
+        taken = {handle: handle.status_id for handle in handles if isinstance(handle, _TakenHandle)}
+        for name, ids in by_claim(taken):
+            self._statements.run(cursor, "keep")
+            if self._statements.run(cursor, "remove", ids=ids, claim=name) == len(ids):
+                statuses = [status for handle, status in taken.items() if handle.claim == name]
+                self._statements.run(cursor, "complete", ids=statuses)
+            else:
+                self._statements.run(cursor, "undo")
+                super()._remove(cursor, [handle for handle in taken if handle.claim == name])
+        super()._remove(cursor, [handle for handle in handles if handle not in taken])
 
     def _search(self, cursor: Cursor, limit: int) -> "_Search":
         """Find waiting messages, oldest first: those after `_beyond`, or from time to time all."""
@@ -194,12 +209,12 @@ class MagentoDbQueue(MysqlQueue):
             values = {"beyond": self._beyond, "limit": limit}
             messages = self._statements.rows(cursor, "waiting_beyond", values)
             if not self._is_backlog or len(messages) == limit:
-                return _Search(messages)
+                return _Search(_sorted(messages))
         if not self._is_known(cursor):
             return _Search(())
         ((newest,),) = self._statements.rows(cursor, "newest")
         messages = self._statements.rows(cursor, "waiting", {"limit": limit})
-        return _Search(messages, newest or 0, time.monotonic() - began)
+        return _Search(_sorted(messages), newest or 0, time.monotonic() - began)
 
     def _next_beyond(self, search: "_Search", limit: int) -> int | None:
         """Return after which message to search next, once those that were found are taken."""
@@ -246,18 +261,36 @@ class MagentoDbQueue(MysqlQueue):
             )
 
 
+class _TakenHandle(Handle):
+    """A handle that also knows the message's status; it is equal to one that does not."""
+
+    status_id: int
+
+    @classmethod
+    def of(cls, number: int, claim: str, status_id: int) -> "_TakenHandle":
+        """Create it."""
+        handle = cls(number, claim)
+        handle.status_id = status_id
+        return handle
+
+
 class _Search(NamedTuple):
     """The result of a search.
 
     Attributes:
-        messages: the ids of their statuses, and their numbers.
+        messages: the ids of their statuses, their numbers, and their sizes.
         newest: the newest message of all; None unless it was a full search.
         seconds: how long it took.
     """
 
-    messages: Sequence[tuple[int, int]]
+    messages: Sequence[tuple[int, int, int]]
     newest: int | None = None
     seconds: float = 0.0
+
+
+def _sorted(messages: Sequence[tuple[int, int, int]]) -> Sequence[tuple[int, int, int]]:
+    """Return them by their numbers: a server may join a sorted list in another order."""
+    return sorted(messages, key=lambda message: message[1])
 
 
 def _text_of(body: bytes, status_id: int) -> bytes:

@@ -12,19 +12,31 @@ SELECT MAX(message_id) FROM {statuses}
 WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s);
 
 -- name: waiting
--- Messages that nobody has taken, oldest first. Reads the waiting messages of all queues.
-SELECT id, message_id FROM {statuses}
-WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s) AND status IN (2, 5)
-ORDER BY message_id
-LIMIT %(limit)s;
+-- Messages that nobody has taken, oldest first, and their sizes; none for one that is gone. Reads the
+-- waiting messages of all queues.
+SELECT w.id, w.message_id, COALESCE(LENGTH(m.body), 0)
+FROM (
+  SELECT id, message_id FROM {statuses}
+  WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s) AND status IN (2, 5)
+  ORDER BY message_id
+  LIMIT %(limit)s
+) AS w
+LEFT JOIN {messages} AS m FORCE INDEX (PRIMARY) ON m.id = w.message_id;
 
 -- name: waiting_beyond
--- Those of them after one message. Reads only these.
-SELECT id, message_id FROM {statuses}
-WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s) AND status IN (2, 5)
-  AND message_id > %(beyond)s
-ORDER BY message_id
-LIMIT %(limit)s;
+-- Those of them after one message. Reads only these: with `queue_id = …`, MariaDB searches the index by the
+-- queue alone, and passes over all messages before, which Magento keeps for a day after they are complete.
+SELECT w.id, w.message_id, COALESCE(LENGTH(m.body), 0)
+FROM (
+  SELECT id, message_id FROM {statuses}
+  WHERE queue_id BETWEEN (SELECT id FROM {queues} WHERE name = %(queue)s)
+      AND (SELECT id FROM {queues} WHERE name = %(queue)s)
+    AND status IN (2, 5)
+    AND message_id > %(beyond)s
+  ORDER BY queue_id, message_id
+  LIMIT %(limit)s
+) AS w
+LEFT JOIN {messages} AS m FORCE INDEX (PRIMARY) ON m.id = w.message_id;
 
 -- name: new_since
 -- The age, in seconds, of the oldest message that Magento's clean-up may delete. In this order Magento has
@@ -38,9 +50,13 @@ FROM (
 ) AS oldest;
 
 -- name: hold
--- Those of the messages that still wait, without those that another session has locked.
+-- Those of the messages that still wait, without those that another session has locked, with their texts as
+-- the database has them; empty for one that is gone. Only the statuses are locked. A CAST would be limited to
+-- max_allowed_packet.
 -- MySQL cannot lock beside JSON_TABLE itself; DISTINCT keeps the inner query from becoming a join.
-SELECT s.id
+SELECT s.id, COALESCE(
+  (SELECT CONVERT(m.body USING binary) FROM {messages} AS m WHERE m.id = s.message_id), ''
+)
 FROM (
   SELECT DISTINCT id
   FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS numbers
@@ -49,18 +65,8 @@ STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = listed.id
 WHERE s.status IN (2, 5)
 FOR UPDATE SKIP LOCKED;
 
--- name: sizes
--- How many bytes messages have, in their order; none for one that is gone.
-SELECT listed.id, COALESCE(LENGTH(m.body), 0)
-FROM JSON_TABLE(%(messages)s, '$[*]' COLUMNS (
-  id BIGINT UNSIGNED PATH '$[0]', message_id BIGINT UNSIGNED PATH '$[1]'
-)) AS listed
-LEFT JOIN {messages} AS m FORCE INDEX (PRIMARY) ON m.id = listed.message_id
-ORDER BY listed.message_id;
-
 -- name: messages
--- The text of messages, as the database has it; empty for one that is gone. A CAST would be limited to
--- max_allowed_packet.
+-- The same texts, without locks.
 SELECT listed.id, COALESCE(CONVERT(m.body USING binary), '')
 FROM JSON_TABLE(%(messages)s, '$[*]' COLUMNS (
   id BIGINT UNSIGNED PATH '$[0]', message_id BIGINT UNSIGNED PATH '$[1]'
@@ -81,17 +87,32 @@ FROM JSON_TABLE(%(messages)s, '$[*]' COLUMNS (
 )) AS listed
 LEFT JOIN {messages} AS m FORCE INDEX (PRIMARY) ON m.id = listed.message_id
 ON DUPLICATE KEY UPDATE {captures}.status_id = {captures}.status_id;
-UPDATE JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
-STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = listed.id
-SET s.status = 3;
+UPDATE {statuses} FORCE INDEX (PRIMARY) SET status = 3 WHERE id IN %(numbers)s;
 
 -- name: present
--- Which of the messages are here in a claim, by id and status.
-SELECT o.id, o.status_id
+-- Which messages are here in a claim, by id and status.
+SELECT id, status_id FROM {captures} FORCE INDEX (claimed_by)
+WHERE claimed_by = %(claim)s
+ORDER BY id;
+
+-- name: keep
+-- Return to here if rows turn out to be in other claims.
+SAVEPOINT held;
+
+-- name: undo
+-- As at `keep`.
+ROLLBACK TO SAVEPOINT held;
+
+-- name: remove
+-- Delivered, or no event, as `delivered`; the statuses follow.
+DELETE o
 FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
-STRAIGHT_JOIN {captures} AS o FORCE INDEX (status_id) ON o.status_id = listed.id
-WHERE o.claimed_by = %(claim)s
-ORDER BY o.id;
+STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
+WHERE o.claimed_by = %(claim)s;
+
+-- name: complete
+-- The messages that `remove` removed. A join would collect them in a temporary table first.
+UPDATE {statuses} FORCE INDEX (PRIMARY) SET status = 4 WHERE id IN %(numbers)s;
 
 -- name: delivered
 -- Delivered, or no event: complete. Magento's clean-up deletes them in time.

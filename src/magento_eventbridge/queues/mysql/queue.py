@@ -186,8 +186,7 @@ class MysqlQueue:
 
         def work(cursor: Cursor) -> None:
             with transaction(cursor):
-                for name, ids in _by_claim(handles):
-                    self._statements.run(cursor, "delivered", ids=ids, claim=name)
+                self._remove(cursor, handles)
 
         await self._connection.run(work)
         self._claimed.difference_update(handles)
@@ -197,7 +196,7 @@ class MysqlQueue:
         handles = [_handle(claim) for claim in claims]
 
         def work(cursor: Cursor) -> None:
-            for name, ids in _by_claim(handles):
+            for name, ids in by_claim(handles):
                 self._statements.run(cursor, "give_back", ids=ids, claim=name, delay=delay)
 
         await self._connection.run(work)
@@ -217,7 +216,7 @@ class MysqlQueue:
             with transaction(cursor):
                 recalled = [
                     Claim(Handle(number, name), text)
-                    for name, ids in _by_claim(handles)
+                    for name, ids in by_claim(handles)
                     for number, text in self._texts(cursor, "read", ids, name)
                 ]
             return sorted(recalled, key=_handle)
@@ -361,13 +360,6 @@ class MysqlQueue:
             self._window.searched_everything(time.monotonic(), time.monotonic() - began)
         return rows
 
-    def _lock(self, cursor: Cursor, statement: str, ids: Sequence[int]) -> set[int]:
-        """Lock rows for this transaction; return those that no other session has locked."""
-        if not ids:
-            return set()
-        rows = self._statements.rows(cursor, statement, {"ids": json.dumps(ids)})
-        return {number for (number,) in rows}
-
     def _texts(
         self, cursor: Cursor, statement: str, ids: Sequence[int], claim: str | None = None
     ) -> Iterator[tuple[int, bytes]]:
@@ -388,6 +380,11 @@ class MysqlQueue:
                 self._window.searched(left=None, last=(next_id or 1) - 1, is_all=True)
         return bool(is_waiting)
 
+    def _remove(self, cursor: Cursor, handles: Sequence[Handle]) -> None:
+        """Remove rows that are still in their claims; called in a transaction."""
+        for name, ids in by_claim(handles):
+            self._statements.run(cursor, "delivered", ids=ids, claim=name)
+
     def _give_back_all(self, cursor: Cursor, name: str) -> int:
         """Return all rows of a claim, or of a bridge, to the queue; return how many there were."""
         handles = self._claims_in_table(cursor, name)
@@ -402,7 +399,7 @@ class MysqlQueue:
         return [handle for handle in handles if name in {handle.claim, handle.claim.split("/")[0]}]
 
     def _give_back(self, cursor: Cursor, handles: Iterable[Handle]) -> None:
-        for name, ids in _by_claim(handles):
+        for name, ids in by_claim(handles):
             self._statements.run(cursor, "give_back", ids=ids, claim=name, delay=0.0)
         self._window.search_everything()
 
@@ -557,7 +554,8 @@ def within_bytes(rows: Iterable[tuple[int, int]]) -> list[int]:
     return ids
 
 
-def _by_claim(handles: Iterable[Handle]) -> Iterable[tuple[str, list[int]]]:
+def by_claim(handles: Iterable[Handle]) -> Iterable[tuple[str, list[int]]]:
+    """Return the ids of each claim, with its name."""
     groups: defaultdict[str, list[int]] = defaultdict(list)
     for handle in handles:
         groups[handle.claim].append(handle.id)
