@@ -29,13 +29,13 @@ from magento_eventbridge.magento.php.values import (
     PhpKey,
     are_equal,
     are_identical,
-    merged,
     to_array,
     to_bool,
     to_int,
     to_key,
     to_order,
     to_text,
+    unpacked,
 )
 
 MAX_DEPTH = 64
@@ -200,7 +200,7 @@ class Expressions:
                 more = self.value(parts_of(parts[0])[0])
                 if not isinstance(more, dict) or following is None:
                     raise self._source.refusal(parts[0])
-                array = merged(array, more) if following == 0 else _unpacked(array, more, following)
+                array = unpacked(array, more)
                 following = max((key for key in array if isinstance(key, int)), default=-1) + 1
                 continue
             if len(parts) == 2:
@@ -475,16 +475,3 @@ class Expressions:
         path = self._files.path(node, self.value(parts_of(node)[0]))
         content = self._files.included(node, path)
         return True if content is None else self._run(path, content)
-
-
-def _unpacked(array: PhpArray, more: PhpArray, following: int) -> PhpArray:
-    result = dict(array)
-    for key, value in more.items():
-        if isinstance(key, Constant):
-            raise ConversionError  # it may be a number
-        if isinstance(key, int):
-            result[following] = value
-            following += 1
-        else:
-            result[key] = value
-    return result

@@ -158,18 +158,25 @@ def _is_numeric(value: Any) -> bool:
 
 
 def merged(*arrays: PhpArray) -> PhpArray:
-    """Combine as `array_merge` and `...` do: numbers are given again, texts overwrite."""
+    """Combine as `array_merge` does: numbers are given again, texts overwrite."""
     result: PhpArray = {}
-    following = 0
     for array in arrays:
-        for key, value in array.items():
-            if isinstance(key, Constant):
-                raise ConversionError  # it may be a number
-            if isinstance(key, int):
-                result[following] = value
-                following += 1
-            else:
-                result[key] = value
+        result = unpacked(result, array)
+    return result
+
+
+def unpacked(array: PhpArray, more: PhpArray) -> PhpArray:
+    """Add an array to another as `...` does: after its numbers; texts overwrite."""
+    result = dict(array)
+    following = max((key for key in array if isinstance(key, int)), default=-1) + 1
+    for key, value in more.items():
+        if isinstance(key, Constant):
+            raise ConversionError  # it may be a number
+        if isinstance(key, int):
+            result[following] = value
+            following += 1
+        else:
+            result[key] = value
     return result
 
 
