@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymysql.cursors import Cursor
@@ -298,6 +299,25 @@ async def test_what_is_complete_costs_a_search_nothing(
         return passed_over(cursor) - before
 
     assert await queue._connection.run(passed_over_in_search) < 200
+
+
+async def test_a_claim_after_a_start_searches_a_long_queue_once(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(magento_db, "_SLOW_SEARCH", 0.0)
+    searches: list[str] = []
+    rows = queue._statements.rows
+
+    def run(cursor: Cursor, name: str, values: Any = None) -> Any:
+        searches.extend([name] if name.startswith("waiting") else [])
+        return rows(cursor, name, values)
+
+    monkeypatch.setattr(queue._statements, "rows", run)
+    magento_queue.put(recorded.orders(3))
+    assert len(await queue.claim(2)) == 2
+    assert searches.count("waiting") == 1
+    magento_queue.put(recorded.orders(1))
+    assert [len(await queue.claim(2)) for _ in range(2)] == [2, 0]
 
 
 async def test_a_queue_that_is_not_there_yet_is_waited_for_with_one_line(

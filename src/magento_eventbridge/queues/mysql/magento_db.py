@@ -36,10 +36,12 @@ _SCHEMA = re.compile(r"\(schema (\d+)\)")
 _KNOWN_SCHEMA = 2
 
 # In a backlog, or if one takes longer than this, in seconds, searches of all waiting messages are
-# so many times their duration apart. In between, only messages after those that were there so many
-# seconds ago are searched: transactions that last longer commit lower numbers than those seen.
+# so many times their duration apart, and at most so many seconds. In between, only messages after
+# those that were there so many seconds ago are searched: transactions that last longer commit lower
+# numbers than those seen.
 _SLOW_SEARCH = 0.05
 _FULL_SEARCH_SHARE = 50.0
+_LONGEST_PAUSE = 40.0
 _SEEN_BEFORE = 2.0
 # In seconds: Magento's clean-up deletes new messages after 7 days by default.
 _LONG_WAIT = 86_400
@@ -106,11 +108,14 @@ class MagentoDbQueue(MysqlQueue):
             self._statements.run(cursor, "create_tables")
 
     def _is_waiting(self, cursor: Cursor) -> bool:
-        return (
-            self._is_backlog
-            or super()._is_waiting(cursor)
-            or bool(self._search(cursor, 1).messages)
-        )
+        if self._is_backlog or super()._is_waiting(cursor):
+            return True
+        search = self._search(cursor, 1)
+        if search.messages and search.seconds > _SLOW_SEARCH:
+            # The claim that follows need not search all of them once more.
+            self._beyond = search.messages[0][1] - 1
+            self._full_search_at = time.monotonic() + _pause_after(search.seconds)
+        return bool(search.messages)
 
     def _claim_waiting(self, cursor: Cursor, name: str, limit: int) -> list[Claim]:
         """Claim what was taken from Magento before, then take more and claim it."""
@@ -222,7 +227,7 @@ class MagentoDbQueue(MysqlQueue):
         is_backlog = len(search.messages) == limit
         if search.newest is not None:
             is_often = not is_backlog and search.seconds < _SLOW_SEARCH
-            self._full_search_at = now + (0.0 if is_often else _FULL_SEARCH_SHARE * search.seconds)
+            self._full_search_at = now + (0.0 if is_often else _pause_after(search.seconds))
         if is_backlog:
             self._is_backlog = True
             return search.messages[-1][1]
@@ -286,6 +291,11 @@ class _Search(NamedTuple):
     messages: Sequence[tuple[int, int, int]]
     newest: int | None = None
     seconds: float = 0.0
+
+
+def _pause_after(seconds: float) -> float:
+    """Return how long to wait with the next search of all messages."""
+    return min(_FULL_SEARCH_SHARE * seconds, _LONGEST_PAUSE)
 
 
 def _sorted(messages: Sequence[tuple[int, int, int]]) -> Sequence[tuple[int, int, int]]:
