@@ -151,9 +151,8 @@ class Console:
             return self._context.page(
                 request, "fault.html", status=403, title="Not allowed", message=str(error)
             )
-        is_reading = request.method in ("GET", "HEAD")
         comes_from_elsewhere = request.headers.get("Sec-Fetch-Site") == "cross-site"
-        if is_reading and comes_from_elsewhere and not request[SESSION].user:
+        if _is_reading(request) and comes_from_elsewhere and not request[SESSION].user:
             # The browser keeps our cookie back when another site's link leads here. A new one would
             # replace it.
             return self._context.page(request, "continue.html", goal=request.path_qs)
@@ -176,7 +175,7 @@ class Console:
         access = self._context.access
         session = access.session_of(request)
         request[SESSION] = session
-        is_reading = request.method in ("GET", "HEAD")
+        is_reading = _is_reading(request)
         if not is_reading:
             form = await _posted(request)
             access.check_form(request, session, str(form.get(CSRF_FIELD, "")))
@@ -219,6 +218,10 @@ class Console:
 
     async def _end_tails(self, _: web.Application) -> None:
         self._context.is_closing = True
+
+
+def _is_reading(request: web.Request) -> bool:
+    return request.method in ("GET", "HEAD")
 
 
 async def _posted(request: web.Request) -> Mapping[str, object]:

@@ -18,7 +18,7 @@ import pymysql
 from pymysql.constants import CLIENT, CR, ER
 from pymysql.cursors import Cursor
 
-from magento_eventbridge.errors import BridgeError
+from magento_eventbridge.errors import BridgeError, cause
 from magento_eventbridge.settings.queues import OutboxSettings
 from magento_eventbridge.tls import TlsOptions, tls_context
 
@@ -333,8 +333,7 @@ class DatabaseConnection:
 
 def _unreachable(options: DatabaseOptions, error: Exception) -> str:
     """Return why there is no connection; the client's own words name no socket."""
-    cause = getattr(error, "original_exception", error)
-    reason = f"cannot connect: {getattr(cause, 'strerror', None) or cause}"
+    reason = f"cannot connect: {cause(getattr(error, 'original_exception', error))}"
     if options.unix_socket:
         return f"{reason}; does the server run, and may user ID {os.geteuid()} use its socket?"
     if options.host == "localhost":
