@@ -67,9 +67,11 @@ class Ledger:
     clock: Callable[[], float] = time.monotonic
     arrivals: list[Arrival] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)  # refused by the bus, permanently
+    is_ending: bool = False  # whether a bridge was asked to end
     _subjects: dict[str, str] = field(default_factory=dict)  # in the order of the hand-over
     _arrived: set[str] = field(default_factory=set)
     _promised: set[str] = field(default_factory=set)
+    _unheard: Counter[str] = field(default_factory=Counter)
     _again: Counter[str] = field(default_factory=Counter)
     _claimed_twice: Counter[str] = field(default_factory=Counter)
     _crashes: list[tuple[float, float]] = field(default_factory=list)
@@ -95,9 +97,17 @@ class Ledger:
         """Record what the bus accepted."""
         now = self.clock()
         for entry in entries:
-            number = json.loads(entry["Detail"])["metadata"]["id"]
+            number = _id(entry)
             self.arrivals.append(Arrival(number, now, is_answered))
             self._arrived.add(number)
+
+    def unheard(self, entries: list[dict[str, Any]]) -> None:
+        """Record that the caller hung up just after the answer: it may have come too late.
+
+        Not while a bridge ends: it hangs up after the last answers, which it must have heard.
+        """
+        if not self.is_ending:
+            self._unheard.update(_id(entry) for entry in entries)
 
     # Called by those who cause faults
 
@@ -159,7 +169,7 @@ class Ledger:
         for number, arrivals in by_id.items():
             again, claimed_twice = self._again[number], self._claimed_twice[number]
             # A stalled call may be accepted after its own repetition.
-            unheard = sum(not arrival.is_answered for arrival in arrivals)
+            unheard = self._unheard[number] + sum(not each.is_answered for each in arrivals)
             for former, latter in pairwise(arrivals):
                 if unheard:
                     unheard -= 1
@@ -194,3 +204,7 @@ class Ledger:
                 wrong.append(arrival.id)
             last[subject] = max(place, last.get(subject, -1))
         return wrong
+
+
+def _id(entry: dict[str, Any]) -> str:
+    return str(json.loads(entry["Detail"])["metadata"]["id"])

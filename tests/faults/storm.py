@@ -83,7 +83,7 @@ class Storm:
             logs = "\n".join(bridge.output[-2000:] for bridge in self._bridges)
             raise AssertionError(f"it does not end: {output}\n{logs}") from None
         for bridge in self._bridges:
-            await bridge.stop()
+            await self._stop(bridge)
             assert "Traceback" not in bridge.output, bridge.output
         # Captures handed over twice may arrive late, after the queue was empty once.
         assert await self._source.left() == 0
@@ -112,7 +112,12 @@ class Storm:
         elif lot < 0.9:
             await self._pause(bridge)
         else:
-            await bridge.stop()
+            await self._stop(bridge)
+
+    async def _stop(self, bridge: Bridge) -> None:
+        self._ledger.is_ending = True
+        await bridge.stop()
+        self._ledger.is_ending = False
 
     async def _kill(self, bridge: Bridge) -> None:
         self.kills += 1

@@ -14,7 +14,7 @@ from magento_eventbridge.delivery.policy import Policy
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
-from tests.faults.bridges import Bridge
+from tests.faults.bridges import PATIENT, Bridge
 from tests.faults.ledger import Ledger
 from tests.faults.sources import Inlet, free_port, hand_over, until_there
 from tests.support import recorded
@@ -72,7 +72,7 @@ async def test_aws_away_for_long_and_bridges_killed_meanwhile(
             if start < 200:
                 await bridge.kill()
         assert await source.left() == 300
-        async with put_events(port=port, witness=ledger.witness):
+        async with put_events(port=port, witness=ledger.witness, unheard=ledger.unheard):
             # Pauses have grown to a minute at most.
             await until_there(source, ledger, seconds=75)
         await bridge.stop()
@@ -93,10 +93,13 @@ async def test_credentials_that_expire_in_the_middle(tmp_path: Path) -> None:
         return Take() if is_known else Refuse("ExpiredTokenException")
 
     source = Inlet(tmp_path / "spool.sqlite")
-    async with instance_metadata() as instance, put_events(witness=ledger.witness) as bus:
+    async with (
+        instance_metadata() as instance,
+        put_events(witness=ledger.witness, unheard=ledger.unheard) as bus,
+    ):
         bus.script = knows_the_valid
         instance.access_key = "ASIAFIRST"
-        settings = {**source.settings, "CREDENTIALS__TYPE": "ec2"}
+        settings = {**source.settings, **PATIENT, "CREDENTIALS__TYPE": "ec2"}
         variables = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": instance.url}
         async with Bridge(tmp_path / "one", bus.url, settings, variables=variables) as bridge:
             await bridge.start()

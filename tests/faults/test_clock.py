@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.bridges import Bridge
+from tests.faults.bridges import PATIENT, Bridge
 from tests.faults.ledger import Ledger
 from tests.faults.sources import Inlet, hand_over, until_there
 from tests.support import recorded
@@ -62,10 +62,10 @@ async def test_a_clock_that_steps_back_costs_nothing(tmp_path: Path) -> None:
         skew = abs(output.replace(tzinfo=UTC).timestamp() - time.time())
         return Take() if skew < _SKEW else Refuse("InvalidSignatureException")
 
-    async with put_events(witness=ledger.witness) as bus:
+    async with put_events(witness=ledger.witness, unheard=ledger.unheard) as bus:
         bus.script = checks_the_time
-        # A faked clock slows a process down: it must not time out before the answer.
-        settings = {**source.settings, "DELIVERY__ANSWER_SECONDS": "10"}
+        # A faked clock slows a process down.
+        settings = {**source.settings, **PATIENT}
         variables = clock.variables
         async with Bridge(tmp_path / "one", bus.url, settings, variables=variables) as bridge:
             await bridge.start()

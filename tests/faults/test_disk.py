@@ -12,7 +12,7 @@ import pytest
 
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
-from tests.faults.bridges import Bridge
+from tests.faults.bridges import PATIENT, Bridge
 from tests.faults.ledger import Ledger
 from tests.faults.sources import Inlet, NotTakenError, free_port, until_there
 from tests.support import recorded
@@ -39,13 +39,15 @@ async def test_what_was_taken_comes_while_the_disk_is_full(disk: Path, tmp_path:
     port = free_port()
     source = Inlet(disk / "spool.sqlite")
     ledger = Ledger()
-    async with Bridge(tmp_path / "one", f"http://127.0.0.1:{port}", source.settings) as bridge:
+    async with Bridge(
+        tmp_path / "one", f"http://127.0.0.1:{port}", source.settings | PATIENT
+    ) as bridge:
         await bridge.start()
         await bridge.until_written("Listening for captures")
         await _fill(source, ledger)
         assert "is full; make room there" in bridge.output
         fitted = ledger.promised
-        async with put_events(port=port, witness=ledger.witness):
+        async with put_events(port=port, witness=ledger.witness, unheard=ledger.unheard):
             await until_there(source, ledger)
             # Delivery freed the space.
             await _fill(source, ledger, until=fitted * 3 // 2)
@@ -82,12 +84,14 @@ async def test_a_kill_with_a_full_disk_loses_nothing(disk: Path, tmp_path: Path)
     port = free_port()
     source = Inlet(disk / "spool.sqlite")
     ledger = Ledger()
-    async with Bridge(tmp_path / "one", f"http://127.0.0.1:{port}", source.settings) as bridge:
+    async with Bridge(
+        tmp_path / "one", f"http://127.0.0.1:{port}", source.settings | PATIENT
+    ) as bridge:
         await bridge.start()
         await bridge.until_written("Listening for captures")
         await _fill(source, ledger)
         await bridge.kill()
-        async with put_events(port=port, witness=ledger.witness):
+        async with put_events(port=port, witness=ledger.witness, unheard=ledger.unheard):
             await bridge.start()
             await bridge.until_written("Listening for captures")
             await until_there(source, ledger)
@@ -103,8 +107,8 @@ async def test_a_disk_that_others_filled_costs_nothing(tmp_path: Path) -> None:
     source = Inlet(tmp_path / "spool.sqlite")
     ledger = Ledger()
     async with (
-        put_events(port=port, witness=ledger.witness) as bus,
-        Bridge(tmp_path / "one", bus.url, source.settings) as bridge,
+        put_events(port=port, witness=ledger.witness, unheard=ledger.unheard) as bus,
+        Bridge(tmp_path / "one", bus.url, source.settings | PATIENT) as bridge,
     ):
         bus.script = lambda *_: Refuse("InternalException", 500)
         await bridge.start()

@@ -30,8 +30,11 @@ def ledger(clock: Clock | None = None) -> Ledger:
 
 
 def arrive(ledger: Ledger, *ids: str, is_answered: bool = True) -> None:
-    details = [json.dumps({"metadata": {"id": number}}) for number in ids]
-    ledger.witness([{"Detail": detail} for detail in details], is_answered)
+    ledger.witness([_entry(number) for number in ids], is_answered)
+
+
+def _entry(number: str) -> dict[str, str]:
+    return {"Detail": json.dumps({"metadata": {"id": number}})}
 
 
 def test_all_is_well_when_each_came_once_in_order() -> None:
@@ -99,6 +102,20 @@ def test_a_call_that_stalled_may_be_taken_after_its_repetition() -> None:
     assert book.account().duplicates == Counter({"whose answer was lost": 1})
     arrive(book, FIRST)
     assert len(book.account().unexplained) == 1
+
+
+def test_a_caller_that_hung_up_after_the_answer_may_not_have_heard_it_unless_it_was_ending() -> (
+    None
+):
+    book = ledger()
+    arrive(book, FIRST, SECOND, OTHER)
+    book.unheard([_entry(FIRST)])
+    book.is_ending = True
+    book.unheard([_entry(OTHER)])
+    arrive(book, FIRST, OTHER)
+    account = book.account()
+    assert account.duplicates == Counter({"whose answer was lost": 1})
+    assert [text.partition(" ")[0] for text in account.unexplained] == [OTHER]
 
 
 def test_a_kill_explains_what_was_delivered_just_before_it_and_no_more() -> None:

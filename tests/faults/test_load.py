@@ -43,7 +43,7 @@ async def test_an_inlet_at_its_limit_refuses_and_loses_nothing(tmp_path: Path) -
             assert int(answer.headers["Retry-After"]) > 0
             refused.append(captures)
 
-    async with put_events(witness=ledger.witness) as bus:
+    async with put_events(witness=ledger.witness, unheard=ledger.unheard) as bus:
         settings = {**source.settings, "INLET__MAX_WAITING_BYTES": "150000"}
         many = aiohttp.TCPConnector(limit=0)
         async with (

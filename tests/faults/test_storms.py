@@ -19,7 +19,7 @@ async def test_one_bridge(
     ledger = Ledger()
     weather = Weather(chance, ledger)
     async with (
-        put_events(weather, witness=ledger.witness) as bus,
+        put_events(weather, witness=ledger.witness, unheard=ledger.unheard) as bus,
         Bridge(tmp_path / "one", bus.url, source.settings) as bridge,
     ):
         storm = Storm(source, [bridge], weather, ledger, chance)
@@ -38,7 +38,7 @@ async def test_two_bridges(
     weather = Weather(chance, ledger)
     beside = {**source.settings, "INLET__PORT": str(free_port())}
     async with (
-        put_events(weather, witness=ledger.witness) as bus,
+        put_events(weather, witness=ledger.witness, unheard=ledger.unheard) as bus,
         Bridge(tmp_path / "one", bus.url, source.settings) as one,
         Bridge(tmp_path / "other", bus.url, beside) as other,
     ):

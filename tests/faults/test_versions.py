@@ -53,7 +53,7 @@ async def test_an_outbox_that_a_newer_version_takes_over(
     ledger = Ledger()
     captures = recorded.orders(1200)
     async with (
-        put_events(lambda *_: Stall(0.02), witness=ledger.witness) as bus,
+        put_events(lambda *_: Stall(0.02), witness=ledger.witness, unheard=ledger.unheard) as bus,
         Bridge(
             tmp_path / "old", bus.url, source.settings, command=AS_MODULE, variables=former
         ) as old,
@@ -85,7 +85,7 @@ async def test_a_spool_that_is_handed_over_to_a_newer_version_and_back(
     ledger = Ledger()
     captures = recorded.orders(600)
     async with (
-        put_events(lambda *_: Stall(0.02), witness=ledger.witness) as bus,
+        put_events(lambda *_: Stall(0.02), witness=ledger.witness, unheard=ledger.unheard) as bus,
         Bridge(
             tmp_path / "old", bus.url, source.settings, command=AS_MODULE, variables=former
         ) as old,

@@ -60,22 +60,33 @@ Script = Callable[[int, list[Json]], Behaviour]
 """Returns the behaviour for a call by its number (from 0) and its entries."""
 Witness = Callable[[list[Json], bool], None]
 """Called with accepted entries, and whether the caller was still connected."""
+Unheard = Callable[[list[Json]], None]
+"""Called with accepted entries whose caller hung up just after it was answered."""
+
+# In seconds: a caller that hangs up so soon after the answer may have given up before it came.
+_HEARD_WITHIN = 0.2
 
 
 def takes_all(_: int, __: list[Json]) -> Behaviour:
     return Take()
 
 
-def tells_nobody(_: list[Json], __: bool) -> None:
+def tells_nobody(_: list[Json], __: bool = True) -> None:
     """Ignore the accepted entries."""
 
 
 class PutEvents:
     """The requests of the endpoint and its behaviour; `script` may be changed while it runs."""
 
-    def __init__(self, script: Script = takes_all, witness: Witness = tells_nobody) -> None:
+    def __init__(
+        self,
+        script: Script = takes_all,
+        witness: Witness = tells_nobody,
+        unheard: Unheard = tells_nobody,
+    ) -> None:
         self.script = script
         self.witness = witness
+        self.unheard = unheard
         self.url = ""
         self.calls = 0
         self.taken: list[Json] = []
@@ -134,9 +145,17 @@ class PutEvents:
                 taken.append(entry)
                 results.append({"EventId": str(uuid.uuid4())})
         self.taken += taken
-        self.witness(taken, _is_connected(request.transport))
+        is_answered = _is_connected(request.transport)
+        self.witness(taken, is_answered)
+        if is_answered:
+            loop = asyncio.get_running_loop()
+            loop.call_later(_HEARD_WITHIN, self._check_heard, request.transport, taken)
         failed = len(behaviour.failing)
         return web.json_response({"FailedEntryCount": failed, "Entries": results})
+
+    def _check_heard(self, transport: asyncio.BaseTransport | None, taken: list[Json]) -> None:
+        if not _is_connected(transport):
+            self.unheard(taken)
 
     def _describe(self, bus: str) -> web.Response:
         self.described.append(bus)
@@ -175,10 +194,13 @@ def _refusal(code: str, status: int) -> web.Response:
 
 @asynccontextmanager
 async def put_events(
-    script: Script = takes_all, port: int = 0, witness: Witness = tells_nobody
+    script: Script = takes_all,
+    port: int = 0,
+    witness: Witness = tells_nobody,
+    unheard: Unheard = tells_nobody,
 ) -> AsyncIterator[PutEvents]:
     """Run the endpoint on the loopback while the context lasts."""
-    endpoint = PutEvents(script, witness)
+    endpoint = PutEvents(script, witness, unheard)
     app = web.Application(client_max_size=20_000_000)
     app.router.add_post("/", endpoint.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
