@@ -147,9 +147,10 @@ def uninstall(
         )
         out.print(f"Then remove the files in {module.folder}: {how}.")
     out.print(
-        f"The tables {', '.join(TABLES)} are kept, and a running bridge delivers what waits. When "
-        "nothing waits and the bridge is stopped, "
-        f"'magento-eventbridge agent uninstall {store.root} --drop-tables' removes them."
+        f"This leaves the tables {', '.join(TABLES)} as they are, and a running bridge delivers "
+        "what waits. When nothing waits and the bridge is stopped, "
+        f"'magento-eventbridge agent uninstall {store.root} --drop-tables' removes those that "
+        "exist."
     )
 
 
