@@ -10,6 +10,7 @@ from tests.faults.ledger import Account, Ledger
 from tests.faults.shopping import Shopping
 from tests.faults.sources import Source
 from tests.faults.weather import Weather
+from tests.support.put_events import HEARD_WITHIN
 
 _ENDS_WITHIN = 90.0
 # Fewer prove little.
@@ -117,6 +118,7 @@ class Storm:
     async def _stop(self, bridge: Bridge) -> None:
         self._ledger.is_ending = True
         await bridge.stop()
+        await asyncio.sleep(HEARD_WITHIN)  # until the endpoint has looked after its last answer
         self._ledger.is_ending = False
 
     async def _kill(self, bridge: Bridge) -> None:

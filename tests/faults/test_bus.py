@@ -72,7 +72,7 @@ async def test_aws_away_for_long_and_bridges_killed_meanwhile(
             if start < 200:
                 await bridge.kill()
         assert await source.left() == 300
-        async with put_events(port=port, witness=ledger.witness, unheard=ledger.unheard):
+        async with put_events(port=port, witness=ledger.witness):
             # Pauses have grown to a minute at most.
             await until_there(source, ledger, seconds=75)
         await bridge.stop()
@@ -95,7 +95,7 @@ async def test_credentials_that_expire_in_the_middle(tmp_path: Path) -> None:
     source = Inlet(tmp_path / "spool.sqlite")
     async with (
         instance_metadata() as instance,
-        put_events(witness=ledger.witness, unheard=ledger.unheard) as bus,
+        put_events(witness=ledger.witness) as bus,
     ):
         bus.script = knows_the_valid
         instance.access_key = "ASIAFIRST"

@@ -62,7 +62,7 @@ async def test_a_clock_that_steps_back_costs_nothing(tmp_path: Path) -> None:
         skew = abs(output.replace(tzinfo=UTC).timestamp() - time.time())
         return Take() if skew < _SKEW else Refuse("InvalidSignatureException")
 
-    async with put_events(witness=ledger.witness, unheard=ledger.unheard) as bus:
+    async with put_events(witness=ledger.witness) as bus:
         bus.script = checks_the_time
         # A faked clock slows a process down.
         settings = {**source.settings, **PATIENT}

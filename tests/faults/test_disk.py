@@ -47,7 +47,7 @@ async def test_what_was_taken_comes_while_the_disk_is_full(disk: Path, tmp_path:
         await _fill(source, ledger)
         assert "is full; make room there" in bridge.output
         fitted = ledger.promised
-        async with put_events(port=port, witness=ledger.witness, unheard=ledger.unheard):
+        async with put_events(port=port, witness=ledger.witness):
             await until_there(source, ledger)
             # Delivery freed the space.
             await _fill(source, ledger, until=fitted * 3 // 2)
@@ -91,7 +91,7 @@ async def test_a_kill_with_a_full_disk_loses_nothing(disk: Path, tmp_path: Path)
         await bridge.until_written("Listening for captures")
         await _fill(source, ledger)
         await bridge.kill()
-        async with put_events(port=port, witness=ledger.witness, unheard=ledger.unheard):
+        async with put_events(port=port, witness=ledger.witness):
             await bridge.start()
             await bridge.until_written("Listening for captures")
             await until_there(source, ledger)
@@ -107,7 +107,7 @@ async def test_a_disk_that_others_filled_costs_nothing(tmp_path: Path) -> None:
     source = Inlet(tmp_path / "spool.sqlite")
     ledger = Ledger()
     async with (
-        put_events(port=port, witness=ledger.witness, unheard=ledger.unheard) as bus,
+        put_events(port=port, witness=ledger.witness) as bus,
         Bridge(tmp_path / "one", bus.url, source.settings | PATIENT) as bridge,
     ):
         bus.script = lambda *_: Refuse("InternalException", 500)

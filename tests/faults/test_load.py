@@ -10,7 +10,7 @@ import aiohttp
 
 from magento_eventbridge.inlets.signatures import signed_headers
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
-from tests.faults.bridges import Bridge
+from tests.faults.bridges import PATIENT, Bridge
 from tests.faults.ledger import Ledger
 from tests.faults.sources import Captures, Inlet, Source, free_port, until_there
 from tests.support import recorded
@@ -43,8 +43,8 @@ async def test_an_inlet_at_its_limit_refuses_and_loses_nothing(tmp_path: Path) -
             assert int(answer.headers["Retry-After"]) > 0
             refused.append(captures)
 
-    async with put_events(witness=ledger.witness, unheard=ledger.unheard) as bus:
-        settings = {**source.settings, "INLET__MAX_WAITING_BYTES": "150000"}
+    async with put_events(witness=ledger.witness) as bus:
+        settings = {**source.settings, **PATIENT, "INLET__MAX_WAITING_BYTES": "150000"}
         many = aiohttp.TCPConnector(limit=0)
         async with (
             Bridge(tmp_path / "one", bus.url, settings) as bridge,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.bridges import Bridge
+from tests.faults.bridges import PATIENT, Bridge
 from tests.faults.ledger import Ledger
 from tests.faults.sources import Inlet, Table, hand_over, until_there
 from tests.support import recorded
@@ -53,11 +53,15 @@ async def test_an_outbox_that_a_newer_version_takes_over(
     ledger = Ledger()
     captures = recorded.orders(1200)
     async with (
-        put_events(lambda *_: Stall(0.02), witness=ledger.witness, unheard=ledger.unheard) as bus,
+        put_events(lambda *_: Stall(0.02), witness=ledger.witness) as bus,
         Bridge(
-            tmp_path / "old", bus.url, source.settings, command=AS_MODULE, variables=former
+            tmp_path / "old",
+            bus.url,
+            source.settings | PATIENT,
+            command=AS_MODULE,
+            variables=former,
         ) as old,
-        Bridge(tmp_path / "new", bus.url, source.settings) as new,
+        Bridge(tmp_path / "new", bus.url, source.settings | PATIENT) as new,
     ):
         await hand_over(source, ledger, captures[:400])
         await old.start()
@@ -85,11 +89,15 @@ async def test_a_spool_that_is_handed_over_to_a_newer_version_and_back(
     ledger = Ledger()
     captures = recorded.orders(600)
     async with (
-        put_events(lambda *_: Stall(0.02), witness=ledger.witness, unheard=ledger.unheard) as bus,
+        put_events(lambda *_: Stall(0.02), witness=ledger.witness) as bus,
         Bridge(
-            tmp_path / "old", bus.url, source.settings, command=AS_MODULE, variables=former
+            tmp_path / "old",
+            bus.url,
+            source.settings | PATIENT,
+            command=AS_MODULE,
+            variables=former,
         ) as old,
-        Bridge(tmp_path / "new", bus.url, beside.settings) as new,
+        Bridge(tmp_path / "new", bus.url, beside.settings | PATIENT) as new,
     ):
         await old.start()
         await old.until_written("Listening for captures")

@@ -63,16 +63,20 @@ Witness = Callable[[list[Json], bool], None]
 Unheard = Callable[[list[Json]], None]
 """Called with accepted entries whose caller hung up just after it was answered."""
 
-# In seconds: a caller that hangs up so soon after the answer may have given up before it came.
-_HEARD_WITHIN = 0.2
+HEARD_WITHIN = 0.2
+"""In seconds: a caller that hangs up so soon after the answer may have given up before it came."""
 
 
 def takes_all(_: int, __: list[Json]) -> Behaviour:
     return Take()
 
 
-def tells_nobody(_: list[Json], __: bool = True) -> None:
+def tells_nobody(_: list[Json], __: bool) -> None:
     """Ignore the accepted entries."""
+
+
+def all_are_heard(_: list[Json]) -> None:
+    """Ignore the callers that hang up."""
 
 
 class PutEvents:
@@ -82,7 +86,7 @@ class PutEvents:
         self,
         script: Script = takes_all,
         witness: Witness = tells_nobody,
-        unheard: Unheard = tells_nobody,
+        unheard: Unheard = all_are_heard,
     ) -> None:
         self.script = script
         self.witness = witness
@@ -149,7 +153,7 @@ class PutEvents:
         self.witness(taken, is_answered)
         if is_answered:
             loop = asyncio.get_running_loop()
-            loop.call_later(_HEARD_WITHIN, self._check_heard, request.transport, taken)
+            loop.call_later(HEARD_WITHIN, self._check_heard, request.transport, taken)
         failed = len(behaviour.failing)
         return web.json_response({"FailedEntryCount": failed, "Entries": results})
 
@@ -197,7 +201,7 @@ async def put_events(
     script: Script = takes_all,
     port: int = 0,
     witness: Witness = tells_nobody,
-    unheard: Unheard = tells_nobody,
+    unheard: Unheard = all_are_heard,
 ) -> AsyncIterator[PutEvents]:
     """Run the endpoint on the loopback while the context lasts."""
     endpoint = PutEvents(script, witness, unheard)
