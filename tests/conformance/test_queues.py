@@ -17,7 +17,7 @@ from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.policy import Policy
-from magento_eventbridge.delivery.ports import Claim, Queue, QueueError
+from magento_eventbridge.delivery.ports import Queue, QueueError
 from magento_eventbridge.delivery.privacy import Privacy
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
 from magento_eventbridge.delivery.verdicts import Answer, EntryResult
@@ -170,7 +170,7 @@ async def test_deferred_claims_stay_claimed_and_are_recalled_with_their_bodies(
 ) -> None:
     captures = recorded.orders(30)
     await subject.put(captures)
-    claims = [Claim(claim.handle, b"") for claim in await subject.queue.claim(30)]
+    claims = [claim.deferred() for claim in await subject.queue.claim(30)]
     await subject.queue.defer(claims)
     assert await subject.queue.claim(30) == []
     recalled = await subject.queue.recall(claims[5:15])
@@ -421,6 +421,22 @@ async def test_an_odd_message_blocks_no_other(subject: Subject, kind: str) -> No
     assert letter.body == odd.body
     assert await subject.queue.dead_letters.redrive(None) == 1
     assert [claim.body for claim in await subject.queue.claim(10)] == [odd.body]
+
+
+async def test_odd_messages_hold_up_no_delivery(subject: Subject) -> None:
+    good = recorded.orders(len(POISON) + 1)
+    await subject.put(good[:1])
+    for capture, odd in zip(good[1:], POISON.values(), strict=True):
+        await subject.put_bytes(odd)
+        await subject.put([capture])
+    sink = RecordingSink()
+    async with asyncio.timeout(PATIENCE):
+        await deliver(subject.queue, sink)
+    assert [entry.id for call in sink.calls for entry in call.entries] == [
+        capture.id for capture, _ in good
+    ]
+    depth = await subject.queue.depth()
+    assert (depth.captures, depth.dead) == (0, len(POISON))
 
 
 # A paused bridge, and claims that others took from it

@@ -80,7 +80,7 @@ class Dispatcher:
             made_room=self._made_room,
             observer=observer,
         )
-        self._unplaced: deque[Claim] = deque()  # in order; those without a body were deferred
+        self._unplaced: deque[Claim] = deque()  # in order; some were deferred
         self._claiming: asyncio.Task[list[Claim]] | None = None  # ahead, while others are placed
         self._numbers = itertools.count()
         self._deferred: list[Claim] = []  # the queue does not know of these yet
@@ -224,13 +224,13 @@ class Dispatcher:
         unplaced = self._unplaced
         placed = itertools.count(1)
         while unplaced and not self._rerouted and not self._stopping.is_set():
-            if unplaced[0].body:
+            if not unplaced[0].is_deferred:
                 self._admit(unplaced.popleft())
                 if next(placed) % _ADMITTED_AT_A_TIME == 0:
                     await asyncio.sleep(0)
                 continue
             some = itertools.islice(unplaced, _RECALLED_AT_A_TIME)
-            deferred = list(itertools.takewhile(lambda claim: not claim.body, some))
+            deferred = list(itertools.takewhile(lambda claim: claim.is_deferred, some))
             recalled = await self._queue.recall(deferred)
             for _ in deferred:
                 unplaced.popleft()
@@ -378,9 +378,9 @@ class Dispatcher:
             sender = self._sender(route.destination)
             order_key = event.order_key_of(capture)
             if not is_recalled and sender.defers(order_key):
-                bodiless = Claim(claim.handle, b"")
-                sender.defer(order_key, capture.view_id, bodiless)
-                self._deferred.append(bodiless)
+                deferred = claim.deferred()
+                sender.defer(order_key, capture.view_id, deferred)
+                self._deferred.append(deferred)
                 return
             if log.isEnabledFor(logging.DEBUG):
                 extra = {"event_id": capture.id}

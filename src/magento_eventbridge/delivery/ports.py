@@ -22,11 +22,18 @@ class QueueError(BridgeError):
 class Claim(NamedTuple):
     """A capture that a queue handed out, until its outcome is recorded.
 
-    `handle` has a meaning for its queue only; `body` is the capture's JSON text as it came.
+    `handle` has a meaning for its queue only; `body` is the capture's JSON text as it came. A
+    deferred claim has no body until it is recalled. Others may have an empty one, which is no
+    capture.
     """
 
     handle: object
     body: bytes
+    is_deferred: bool = False
+
+    def deferred(self) -> "Claim":
+        """Return it without its body."""
+        return Claim(self.handle, b"", is_deferred=True)
 
     def __repr__(self) -> str:
         """Show it without its body, which holds personal data."""
