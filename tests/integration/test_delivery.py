@@ -596,7 +596,7 @@ async def test_claims_in_doubt_are_not_sent_until_they_are_confirmed(
     if lost:
         while "lost its claims on the queue 'sqlite'" not in caplog.text:
             await asyncio.sleep(0.01)
-        assert "30 captures" in caplog.text
+        assert dispatcher.destinations == []  # nothing is in memory
     else:
         await bench.endpoint.until_taken(30)
     dispatcher.stop()

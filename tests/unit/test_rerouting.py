@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 from magento_eventbridge.captures import read_capture
 from magento_eventbridge.delivery.backoff import Backoff
@@ -46,6 +47,9 @@ class ScriptedSink(RecordingSink):
             if call.destination == destination
             for entry in call.entries
         ]
+
+    def has_accepted(self, destination: Destination, count: int) -> bool:
+        return len(self.accepted_by(destination)) == count
 
 
 class Bench:
@@ -191,6 +195,101 @@ async def test_nothing_is_lost_when_stopped_while_routes_change():
     sent = bench.sink.accepted_by(OTHER)
     left = [read_capture(claim.body).id for claim in await queue.claim(1000)]
     assert sent + left == ids
+
+
+class SlowSink(ScriptedSink):
+    """A sink of which one destination answers only once it is released, and then refuses."""
+
+    def __init__(self) -> None:
+        super().__init__(refuses(ONE, "ServiceUnavailable", status=503))
+        self.calls_to_one = 0
+        self.released = asyncio.Event()
+
+    async def put(self, destination: Destination, entries: Sequence[Entry]) -> Answer:
+        if destination == ONE:
+            self.calls_to_one += 1
+            await self.released.wait()
+        return await super().put(destination, entries)
+
+
+THIRD = Destination(region="eu-west-1", event_bus="third")
+PATIENT = replace(QUICK, stop_seconds=30.0)
+
+
+@asynccontextmanager
+async def _slow_one_of_two(queue: MemoryQueue) -> AsyncIterator[tuple[Bench, SlowSink, Dispatcher]]:
+    """Deliver view 1 to a destination that does not answer, view 2 to another; calls have begun."""
+    bench = Bench(lambda *_: None, queue)
+    sink = bench.sink = SlowSink()
+    bench.routes[2] = Route(OTHER, "shop")
+    try:
+        async with bench.running(PATIENT) as dispatcher:
+            yield bench, sink, dispatcher
+            sink.released.set()
+    finally:
+        sink.released.set()
+
+
+async def test_a_slow_destination_whose_route_changes_delays_no_other() -> None:
+    queue = MemoryQueue()
+    async with _slow_one_of_two(queue) as (bench, sink, dispatcher):
+        ids = await bench.put(150, "order/1")
+        await bench.put(1, "order/2", view_id=2)
+        await until(lambda: sink.calls_to_one and len(sink.accepted_by(OTHER)) == 1)
+        for event_bus in (ONE, THIRD):  # it changes twice
+            bench.routes[1] = Route(event_bus, "new")
+            dispatcher.reroute({1})
+            ids += await bench.put(150, "order/1")
+            await bench.put(1, "order/3", view_id=2)
+            sent = len(sink.accepted_by(OTHER)) + 1
+            await until(partial(sink.has_accepted, OTHER, sent))
+        assert sink.accepted_by(THIRD) == []  # before the call in flight has ended
+        sink.released.set()
+        await until(lambda: len(sink.accepted_by(THIRD)) == 450)
+    assert sink.accepted_by(THIRD) == ids
+    assert (await queue.depth()).captures == 0
+
+
+async def test_nothing_is_lost_when_stopped_while_a_slow_destination_ends() -> None:
+    queue = MemoryQueue()
+    async with _slow_one_of_two(queue) as (bench, sink, dispatcher):
+        ids = await bench.put(150, "order/1")
+        await until(lambda: sink.calls_to_one == 1)
+        bench.routes[1] = Route(THIRD, "new")
+        ids += await bench.put(10, "order/1")
+        dispatcher.reroute({1})
+        await bench.put(1, "order/3", view_id=2)
+        await until(lambda: len(sink.accepted_by(OTHER)) == 1)
+    assert sink.accepted_by(THIRD) == []
+    assert [read_capture(claim.body).id for claim in await queue.claim(1000)] == ids
+
+
+class LosingQueue(MemoryQueue):
+    """A queue that can take back all that it handed out."""
+
+    are_lost = False
+
+    def holds_claims(self) -> bool:
+        return not self.are_lost
+
+    async def confirm(self) -> bool:
+        self.are_lost = False
+        self._claimed.clear()
+        return False
+
+
+async def test_a_slow_destination_delays_no_other_when_claims_are_lost() -> None:
+    queue = LosingQueue()
+    async with _slow_one_of_two(queue) as (bench, sink, _):
+        ids = await bench.put(3, "order/1")
+        await until(lambda: sink.calls_to_one == 1)
+        queue.are_lost = True
+        await bench.put(1, "order/3", view_id=2)
+        await until(lambda: len(sink.accepted_by(OTHER)) == 1)
+        bench.routes[1] = Route(THIRD, "new")
+        sink.released.set()
+        await until(lambda: len(sink.accepted_by(THIRD)) == 3)
+    assert sink.accepted_by(THIRD) == ids
 
 
 # Shares of a queue that hands out a limited number

@@ -7,13 +7,13 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 import msgspec
 
 from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
 from magento_eventbridge.catalog import TranslationError
 from magento_eventbridge.catalog.declared import DeclarationsUnknownError
-from magento_eventbridge.counting import count
 from magento_eventbridge.delivery.apart import Refusals
 from magento_eventbridge.delivery.envelope import ConditionNotMetError, Entry, build_entry
 from magento_eventbridge.delivery.lane import Pending
@@ -49,6 +49,20 @@ _DECLARATIONS_AGAIN = 60.0
 _LONGEST_REASON = 500
 
 
+@dataclass(eq=False)
+class _EndingSender:
+    """A sender that finishes its calls; nothing else of its store views is sent meanwhile.
+
+    Attributes:
+        claims: those that it had not sent, in order, once it has ended.
+        are_void: whether others may have the claims by now.
+    """
+
+    views: set[int]
+    claims: "asyncio.Task[list[Claim]]"
+    are_void: bool = False
+
+
 class Dispatcher:
     """Delivers what is in a queue to its destinations, each through a sender of its own."""
 
@@ -71,6 +85,8 @@ class Dispatcher:
         self._refusals = refusals
         self._settler = Settler(queue, policy.backoff)
         self._senders: dict[Destination, Sender] = {}
+        self._ending: list[_EndingSender] = []
+        self._ending_views: set[int] = set()
         self._callbacks = SenderCallbacks(
             may_send=self._may_send,
             delivered=self._delivered,
@@ -81,6 +97,7 @@ class Dispatcher:
             observer=observer,
         )
         self._unplaced: deque[Claim] = deque()  # in order; some were deferred
+        self._behind_ending: list[Claim] = []  # deferred, while their sender ends
         self._claiming: asyncio.Task[list[Claim]] | None = None  # ahead, while others are placed
         self._numbers = itertools.count()
         self._deferred: list[Claim] = []  # the queue does not know of these yet
@@ -164,13 +181,15 @@ class Dispatcher:
         try:
             await self._keep_claiming(until_empty, at_most)
         finally:
-            left = await self._stop_senders(self._senders.values())
+            self._end(list(self._senders.values()))
+            await asyncio.gather(*(ending.claims for ending in self._ending))
+            self._take_over_claims()
             if self._claiming:
                 with contextlib.suppress(QueueError):  # then nothing was claimed
                     self._unplaced.extend(await self._claimed_ahead())
             settling.cancel()
             await asyncio.gather(settling, return_exceptions=True)
-            await self._settler.settle_last([*left, *self._unplaced])
+            await self._settler.settle_last([*self._unplaced])
 
     # From the queue to a sender
 
@@ -182,7 +201,8 @@ class Dispatcher:
             if self._new_policy:
                 self._follow_policy(self._new_policy)
             if self._rerouted:
-                await self._follow_routes()
+                self._follow_routes()
+            self._take_over_claims()
             try:
                 if not self._may_send():
                     self._unplaced.extend(await self._claimed_ahead())
@@ -196,7 +216,7 @@ class Dispatcher:
                     claims = await self._claim(limit, full)
                 outage.is_over()
             except QueueError as error:
-                if until_empty and not any(self._senders.values()):
+                if until_empty and self._is_idle:
                     raise
                 await self._pause(outage.goes_on(error))
                 continue
@@ -209,11 +229,15 @@ class Dispatcher:
             if not claims:
                 # What was passed over for want of room is still in the queue.
                 is_all = (until_empty and not full) or limit == 0
-                if is_all and not any(self._senders.values()):
+                if is_all and self._is_idle:
                     if limit == 0 or not await self._settler.settle_now():
                         return
                     continue
                 await self._until_news()
+
+    @property
+    def _is_idle(self) -> bool:
+        return not self._ending and not any(self._senders.values())
 
     async def _place(self) -> None:
         """Pass what is not placed yet to its senders, in order, until the routes change.
@@ -239,12 +263,13 @@ class Dispatcher:
     def _full_views(self, claims: Collection[Claim] = ()) -> set[int]:
         """Return the store views with no room for more once some claims are placed."""
         size = sum(len(claim.body) for claim in claims)
-        return {
+        full = {
             view
             for sender in self._senders.values()
             if not sender.has_room_beside(len(claims), size)
             for view in sender.views
         }
+        return full | self._ending_views
 
     def _limit(self, last: int | None) -> int:
         """Return how many captures to claim at once; `last` is how many to claim in all."""
@@ -288,29 +313,42 @@ class Dispatcher:
         with self._outage.reports_silence():
             are_held = await self._queue.confirm()
         if not are_held:
-            left = await self._stop_senders(self._senders.values())
-            left += self._unplaced
-            self._senders.clear()
+            self._end(list(self._senders.values()))
+            for ending in self._ending:
+                ending.are_void = True
             self._unplaced.clear()
+            self._behind_ending.clear()
             self._settler.forget_returns()
             self._deferred.clear()
             log.warning(
                 "This bridge lost its claims on the queue '%s': it was paused, or did not reach "
-                "the queue, for too long. %s that it had not sent yet left its memory; the queue "
-                "hands out all of them again.",
+                "the queue, for too long. The captures that it had not sent yet leave its memory; "
+                "the queue hands out all of them again.",
                 self._queue.name,
-                count(len(left), "capture"),
             )
         self._is_in_doubt = False
         for sender in self._senders.values():
             sender.resume()
 
-    async def _stop_senders(self, ended: Collection[Sender]) -> list[Claim]:
-        """Stop senders at the same time; return the claims that they had not sent, in order."""
-        left = await asyncio.gather(*(sender.stop() for sender in ended))
-        pending = sorted(itertools.chain(*(entries for entries, _ in left)), key=_number)
-        deferred = itertools.chain(*(claims for _, claims in left))
-        return [*(entry.claim for entry in pending), *deferred]
+    def _end(self, senders: Collection[Sender]) -> None:
+        """Let senders finish their calls, each by itself: others must not wait for a slow one."""
+        for sender in senders:
+            del self._senders[sender.destination]
+            claims = asyncio.create_task(_stop(sender), name=f"end {sender.destination}")
+            claims.add_done_callback(lambda _: self._has_room.set())
+            self._ending.append(_EndingSender(sender.views, claims))
+            self._ending_views |= sender.views
+
+    def _take_over_claims(self) -> None:
+        """Place again what ended senders had not sent, before what was claimed since."""
+        ended = [ending for ending in self._ending if ending.claims.done()]
+        if not ended:
+            return
+        self._ending = [ending for ending in self._ending if ending not in ended]
+        self._ending_views = set().union(*(ending.views for ending in self._ending))
+        left = [claim for each in ended if not each.are_void for claim in each.claims.result()]
+        self._unplaced.extendleft(reversed([*left, *self._behind_ending]))
+        self._behind_ending.clear()
 
     async def _defer(self) -> None:
         """Let the queue know which claims wait behind many others of their subject."""
@@ -335,16 +373,10 @@ class Dispatcher:
                     self._admit(claim, is_recalled=True)
                 sender.end_recall(order_key)
 
-    async def _follow_routes(self) -> None:
-        """Stop the senders of store views with a new route: what waits there is placed again.
-
-        Nothing is claimed meanwhile, so that events of one subject keep their order.
-        """
+    def _follow_routes(self) -> None:
+        """End the senders of store views with a new route: what waits there is placed again."""
         views, self._rerouted = self._rerouted, set()
-        ended = [sender for sender in self._senders.values() if not views.isdisjoint(sender.views)]
-        self._unplaced.extendleft(reversed(await self._stop_senders(ended)))
-        for sender in ended:
-            del self._senders[sender.destination]
+        self._end([each for each in self._senders.values() if not views.isdisjoint(each.views)])
 
     def _follow_policy(self, policy: Policy) -> None:
         self._policy, self._new_policy = policy, None
@@ -367,6 +399,11 @@ class Dispatcher:
         capture: Capture | None = None
         try:
             capture = read_capture(claim.body)
+            if capture.view_id in self._ending_views:
+                deferred = claim.deferred()
+                self._behind_ending.append(deferred)
+                self._deferred.append(deferred)
+                return
             route = self._routes(capture.view_id)
             event = route.catalog.event_of(capture)
             if event is None or not route.is_on(event):
@@ -503,6 +540,12 @@ class Dispatcher:
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
+
+
+async def _stop(sender: Sender) -> list[Claim]:
+    """Stop a sender; return the claims that it had not sent, in order."""
+    pending, deferred = await sender.stop()
+    return [*(entry.claim for entry in sorted(pending, key=_number)), *deferred]
 
 
 def _number(pending: Pending) -> int:
