@@ -1,5 +1,6 @@
-"""Make control, escape and bidirectional characters in foreign text visible."""
+"""Show foreign text to people: its control, escape and bidirectional characters, its JSON."""
 
+import json
 import re
 
 # Controls, the marks that change the direction of text, line separators, lone surrogates: they
@@ -22,6 +23,14 @@ def json_visible(text: str) -> str:
     return _UNSAFE.sub(
         lambda found: found[0] if found[0] in "\n\r\t" else f"\\u{ord(found[0]):04x}", text
     )
+
+
+def indented(text: str) -> str:
+    """Return a JSON text indented; a text that is no JSON, or is nested very deep, as it is."""
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _escape(character: str) -> str:

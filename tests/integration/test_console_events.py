@@ -17,9 +17,12 @@ from aiohttp import ClientSession, CookieJar
 from magento_eventbridge.bridge.bridge import Bridge
 from magento_eventbridge.cli.dead_letters import list_letters
 from magento_eventbridge.console.server import Console
-from magento_eventbridge.delivery.ports import QueueError
+from magento_eventbridge.delivery.observer import Settlement
+from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.doctor.delivery import check_delivery
 from magento_eventbridge.doctor.findings import Finding
+from magento_eventbridge.queues.mysql.queue import Handle
+from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from magento_eventbridge.settings.layers import Layer, load
 from tests.support import recorded
 from tests.support.mariadb import Outbox
@@ -108,6 +111,23 @@ async def test_the_history_of_an_order_leads_to_its_events_and_to_magento(tmp_pa
         assert f"/history?of=order/{order}" in await _text(http, f"/events/{placed['id']}")
         assert "no event about" in await _text(http, "/history?of=nothing%3Cb%3E")
         assert "required" in await _text(http, "/history")
+
+
+async def test_a_message_that_nobody_can_read_has_its_pages(tmp_path: Path) -> None:
+    deep = b"[" * 100_000
+    async with _running(tmp_path) as (http, bridge, _):
+        (queue,) = bridge.queues
+        assert bridge.journal and isinstance(queue, SqliteQueue)
+        ((capture, _),) = recorded.orders(1)
+        await queue.put([(capture, deep)])
+        await _text(http, "/dead-letters", "1 dead letter<")
+        assert "[[[[" in await _text(http, "/dead-letters/sqlite/1")
+        # The ids that other queues give to such messages have a slash.
+        claim = Claim(Handle(7, "bridge/1"), deep)
+        bridge.journal.ended(Settlement(time.time(), claim, None, "", "not a capture"))
+        text = await _text(http, "/events?verdict=dead", "claim%207")
+        link = re.search(r'href="(/events/claim%207[^"]+)"', text)
+        assert link and "[[[[" in await _text(http, link[1])
 
 
 async def test_a_queue_that_cannot_be_read_hides_no_other_dead_letter(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from magento_eventbridge.journal.recorder import (
     bound,
     clear,
 )
+from magento_eventbridge.queues.mysql.queue import Handle
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 from magento_eventbridge.sqlite_files import migrate, schema_steps
@@ -317,6 +318,28 @@ async def test_what_no_one_can_read_is_reported_too(tmp_path: Path) -> None:
     assert (found.id, found.verdict, found.view_id) == ("claim 7", "dead", None)
     record = await Archive(_file(tmp_path)).find("claim 7")
     assert record and record.capture == ""  # a journal that cannot be searched is not kept
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"sku": "\\ud83d"}',
+        b'{"sku": "\\u0000\\q"}',
+        b'{"sku": "\xff\xfe", "email": "\x00"}',
+        b"[" * 100_000,
+        b"",
+    ],
+)
+async def test_an_odd_message_costs_the_journal_no_other(tmp_path: Path, body: bytes) -> None:
+    """Half a surrogate pair cannot be written: all events noted at the same time were dropped."""
+    journal = Recorder(_file(tmp_path), Retention())
+    journal.open()
+    for number, text in enumerate([b"{}", body, b"{}"]):
+        handle = Handle(number, "bridge/1")
+        journal.ended(Settlement(time.time(), Claim(handle, text), None, "", "not a capture"))
+    await asyncio.to_thread(journal.close)
+    found = await Archive(_file(tmp_path)).search(Query(), 9)
+    assert {each.id for each in found} == {f"claim {number} (bridge/1)" for number in range(3)}
 
 
 async def test_figures_show_scope_latency_and_verdict(tmp_path: Path) -> None:

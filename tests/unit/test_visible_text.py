@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from magento_eventbridge.visible_text import json_visible, visible
+from magento_eventbridge.visible_text import indented, json_visible, visible
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,16 @@ def test_json_keeps_its_meaning() -> None:
     text = json_visible(json.dumps(value, ensure_ascii=False, indent=2))
     assert json.loads(text) == value
     assert visible(text, keep="\n") == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('{"a":["é"]}', '{\n  "a": [\n    "é"\n  ]\n}'),
+        ("no JSON", "no JSON"),
+        ("[" * 100_000, "[" * 100_000),
+        ("9" * 5_000, "9" * 5_000),
+    ],
+)
+def test_json_is_indented_where_it_can_be(text: str, shown: str) -> None:
+    assert indented(text) == shown

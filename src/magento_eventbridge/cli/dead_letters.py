@@ -1,7 +1,6 @@
 """`dead-letters`: show what could not be delivered, redrive it, or drop it."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ from magento_eventbridge.cli.output import AsJson, out, show_json, table
 from magento_eventbridge.counting import count
 from magento_eventbridge.delivery.ports import DeadLetter, DeadLetters
 from magento_eventbridge.observability.operators import record_action
+from magento_eventbridge.visible_text import indented
 
 app = typer.Typer(
     help="Show, redrive or drop captures that could not be delivered.", no_args_is_help=True
@@ -108,7 +108,7 @@ def show(
         return
     out.print(f"{letter.id}  {_time(letter)}  {letter.event}, store view {letter.view_id}")
     out.print(f"reason: {letter.reason}\n")
-    out.print(_pretty(capture))
+    out.print(indented(capture))
 
 
 @app.command("redrive", epilog="Example: magento-eventbridge dead-letters redrive --all")
@@ -215,10 +215,3 @@ def _summary(letter: DeadLetter) -> dict[str, Any]:
 
 def _time(letter: DeadLetter) -> str:
     return datetime.fromtimestamp(letter.buried_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _pretty(capture: str) -> str:
-    try:
-        return json.dumps(json.loads(capture), indent=2, ensure_ascii=False)
-    except ValueError:
-        return capture

@@ -99,7 +99,7 @@ class Record:
             # Documents of an order name their order; an order's own event is about itself.
             value = snapshot.get("order_id") or snapshot.get("entity_id")
             return int(value) if value else None
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             return None
 
 

@@ -1,9 +1,10 @@
 """The words by which people look for events: order numbers, SKUs, e-mail addresses, subjects."""
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterator
+
+import msgspec
 
 # Fields of captures, also at the end of a declared path such as `order.increment_id`.
 _FIELD = re.compile(
@@ -56,6 +57,6 @@ def _words(subject: str | None, capture: str) -> Iterator[str]:
 
 def _decoded(text: str) -> str:
     try:
-        return str(json.loads(f'"{text}"'))
-    except ValueError:
+        return msgspec.json.decode(f'"{text}"', type=str)
+    except msgspec.DecodeError:  # such as half a surrogate pair, which cannot be kept
         return text

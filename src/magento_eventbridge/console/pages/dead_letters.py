@@ -1,6 +1,5 @@
 """The dead letters page: dead letters and parked events by reason, to redrive or drop."""
 
-import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,6 +22,7 @@ from magento_eventbridge.counting import count
 from magento_eventbridge.delivery.ports import Queue, QueueError
 from magento_eventbridge.delivery.reasons import explain, without_event
 from magento_eventbridge.journal.archive import JournalError
+from magento_eventbridge.visible_text import indented
 
 _ACTED_ON_AT_ONCE = 500
 _FAULTS_SHOWN = 20
@@ -56,7 +56,7 @@ def routes(context: PageContext) -> list[web.RouteDef]:
             row=LetterRow.of(letter),
             queue=queue.name,
             explanation=explain(letter.reason),
-            capture=_pretty(route.shown_capture(letter.body.decode(errors="replace"))),
+            capture=indented(route.shown_capture(letter.body.decode(errors="replace"))),
         )
 
     async def download(request: web.Request) -> web.StreamResponse:
@@ -253,10 +253,3 @@ async def _download(context: PageContext, request: web.Request) -> web.StreamRes
             await response.write(letter.body.replace(b"\n", b" ") + b"\n")
     await response.write_eof()
     return response
-
-
-def _pretty(capture: str) -> str:
-    try:
-        return json.dumps(json.loads(capture), indent=2, ensure_ascii=False)
-    except ValueError:
-        return capture

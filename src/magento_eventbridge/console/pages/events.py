@@ -6,7 +6,6 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from aiohttp import web
@@ -16,6 +15,7 @@ from magento_eventbridge.console.queries import LARGEST_ROW, LARGEST_VIEW, numbe
 from magento_eventbridge.console.words import VERDICTS, when
 from magento_eventbridge.counting import count
 from magento_eventbridge.journal.archive import Exported, JournalError, Query
+from magento_eventbridge.visible_text import indented
 
 _TIMES = ("since", "until", "tried_since", "tried_until", "failed_since", "failed_until")
 _FIELDS = ("q", "type", "verdict", "store", *_TIMES, "destination", "everywhere")
@@ -109,8 +109,8 @@ def routes(context: PageContext) -> list[web.RouteDef]:
             "event.html",
             event=summary,
             attempts=record.attempts,
-            detail=_pretty(record.detail),
-            capture=_pretty(record.capture),
+            detail=indented(record.detail or ""),
+            capture=indented(record.capture or ""),
             pattern=json.dumps(pattern, indent=2, ensure_ascii=False),
             done=request.query.get("done", ""),
             personal_data=context.bridge.settings.journal.personal_data,
@@ -156,11 +156,11 @@ def routes(context: PageContext) -> list[web.RouteDef]:
 
     return [
         web.post("/events/send-again", send_again),
-        web.post("/events/{id}/send-again", send_one_again),
+        web.post("/events/{id:.+}/send-again", send_one_again),
         web.get("/events", show),
         web.get("/events.ndjson", download),
         web.get("/events/tail", tail),
-        web.get("/events/{id}", one),
+        web.get("/events/{id:.+}", one),
     ]
 
 
@@ -295,13 +295,3 @@ def _chips(given: dict[str, str]) -> list[tuple[str, str, str]]:
 def _time(text: str) -> float | None:
     """Parse a time as browsers and people write it, in UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() if text else None
-
-
-def _pretty(text: str | None) -> str:
-    if not text:
-        return ""
-    try:
-        value: Any = json.loads(text)
-    except ValueError:
-        return text
-    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -41,6 +41,9 @@ class Handle(NamedTuple):
     id: int
     claim: str
 
+    def __str__(self) -> str:
+        return f"{self.id} ({self.claim})"
+
 
 class MysqlQueue:
     """Captures in a table in Magento's database; several bridges may share it.
