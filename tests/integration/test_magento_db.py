@@ -6,6 +6,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -282,23 +283,89 @@ async def test_the_age_of_a_backlog_is_known_without_reading_all_of_it(
     assert await queue._connection.run(read_for_age) < 100
 
 
-async def test_what_is_complete_costs_a_search_nothing(
-    magento_queue: MagentoQueue, queue: MagentoDbQueue
+@pytest.mark.parametrize("beyond", [100, 1_900])
+@pytest.mark.parametrize("statistics", ["new", "old"])
+async def test_a_search_reads_only_what_it_returns(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue, beyond: int, statistics: str
 ) -> None:
+    """Neither what is complete nor what comes later, whatever the database believes is there."""
+    if statistics == "old":
+        magento_queue.run("ALTER TABLE {queue_message_status} STATS_AUTO_RECALC = 0")
+        magento_queue.fill(recorded.orders(1) * 40)
+        magento_queue.run("ANALYZE TABLE {queue_message_status}")
     magento_queue.fill(recorded.orders(1) * 2_000)
     await queue.check()
 
-    def passed_over(cursor: Cursor) -> int:
-        cursor.execute("SHOW SESSION STATUS WHERE Variable_name = 'Handler_icp_attempts'")
+    def read(cursor: Cursor) -> int:
+        cursor.execute(
+            "SHOW SESSION STATUS WHERE Variable_name IN"
+            " ('Handler_icp_attempts', 'Handler_read_next', 'Sort_rows')"
+        )
         return sum(int(count) for _, count in cursor.fetchall())
 
-    def passed_over_in_search(cursor: Cursor) -> int:
-        before = passed_over(cursor)
-        values = {"beyond": 1_900, "limit": 50}
+    def read_in_search(cursor: Cursor) -> int:
+        before = read(cursor)
+        values = {"beyond": beyond, "limit": 50}
         assert len(queue._statements.rows(cursor, "waiting_beyond", values)) == 50
-        return passed_over(cursor) - before
+        return read(cursor) - before
 
-    assert await queue._connection.run(passed_over_in_search) < 200
+    assert await queue._connection.run(read_in_search) < 200
+
+
+async def test_an_index_with_another_name_serves_as_well(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue
+) -> None:
+    """`setup:upgrade` may create it anew while the bridge runs, or a store may lack it."""
+    captures = recorded.orders(4)
+    table = "ALTER TABLE {queue_message_status} "
+    index = "QUEUE_MESSAGE_STATUS_QUEUE_ID_MESSAGE_ID"
+    taken = []
+    for number, change in enumerate(
+        [
+            f"RENAME INDEX {index} TO `other name`",
+            "ADD KEY (queue_id), DROP INDEX `other name`",
+            f"ADD UNIQUE KEY {index} (queue_id, message_id)",
+        ]
+    ):
+        magento_queue.put(captures[number : number + 1])
+        taken += await queue.claim(1)
+        magento_queue.run(table + change)
+        with suppress(QueueError):
+            assert await queue.claim(1) == []
+    magento_queue.put(captures[3:])
+    taken += await queue.claim(1)
+    assert [claim.body for claim in taken] == [body for _, body in captures]
+
+
+async def test_a_claim_that_met_another_bridge_searches_on_from_there(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To search all messages again takes a second when a million of them are complete."""
+    monkeypatch.setattr(magento_db, "_SLOW_SEARCH", 0.0)
+    searches: list[str] = []
+    rows = queue._statements.rows
+
+    def run(cursor: Cursor, name: str, values: Any = None) -> Any:
+        searches.extend([name] if name.startswith("waiting") else [])
+        return rows(cursor, name, values)
+
+    captures = recorded.orders(8)
+    magento_queue.put(captures)
+    claims = await queue.claim(2)
+    monkeypatch.setattr(queue._statements, "rows", run)
+    with magento_queue.server.connect() as other, other.cursor() as cursor:
+        cursor.execute(
+            magento_queue.named("SELECT id FROM {queue_message_status} WHERE id = 3 FOR UPDATE")
+        )
+        claims += await queue.claim(2)
+        other.rollback()
+    claims += await queue.claim(2)
+    claims += await queue.claim(2)
+    assert sorted(claim.body for claim in claims) == sorted(
+        body for _, body in captures[: len(claims)]
+    )
+    assert len(claims) >= 7
+    assert "waiting" not in searches
 
 
 async def test_a_claim_after_a_start_searches_a_long_queue_once(

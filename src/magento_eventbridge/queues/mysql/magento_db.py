@@ -74,14 +74,15 @@ class MagentoDbQueue(MysqlQueue):
         }
         words = {name: f"`{table}`" for name, table in {**ours, **magentos}.items()}
         words["columns"] = "o.id, o.body, o.status_id"
-        names = {f"{name}_name": table for name, table in ours.items()}
+        words["by_search_index"] = ""
+        names = {f"{name}_name": table for name, table in {**ours, **magentos}.items()}
         statements = Statements(["queue.sql", "magento_db.sql"], words, queue=queue, **names)
         super().__init__(
             options,
             statements,
             text_of=_text_of,
             if_absent=_IF_ABSENT,
-            prepare=self._create_tables,
+            prepare=self._prepare,
             timing=timing,
         )
         self._queue = queue
@@ -94,6 +95,11 @@ class MagentoDbQueue(MysqlQueue):
         self._is_backlog = False
         self._has_reported_absence = False
         self._has_reported_age = False
+
+    def _prepare(self, cursor: Cursor) -> None:
+        self._create_tables(cursor)
+        found = self._statements.rows(cursor, "search_index")
+        self._statements.define(by_search_index=f"FORCE INDEX (`{found[0][0]}`)" if found else "")
 
     def _create_tables(self, cursor: Cursor) -> None:
         comments = [str(comment) for (comment,) in self._statements.rows(cursor, "tables")]
@@ -155,8 +161,8 @@ class MagentoDbQueue(MysqlQueue):
                 taken = in_order(ids, texts, self._order_keys(cursor, search.messages))
             messages = {number: message for number, message, _ in search.messages}
             claims = self._copy(cursor, name, [(n, messages[n], texts[n]) for n in taken])
-            if len(taken) < len(ids):
-                return claims  # others take the rest, or unlock it
+            if len(taken) < len(ids):  # others take the rest, or unlock it
+                beyond = search.messages[0][1] - 1
         self._beyond = beyond
         return claims
 

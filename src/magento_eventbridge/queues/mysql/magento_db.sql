@@ -23,17 +23,27 @@ FROM (
 ) AS w
 LEFT JOIN {messages} AS m FORCE INDEX (PRIMARY) ON m.id = w.message_id;
 
+-- name: search_index
+-- The index by queue and message, which stores have under different names.
+SELECT i.index_name
+FROM information_schema.statistics AS i INNER JOIN information_schema.statistics AS j
+  ON j.table_schema = i.table_schema AND j.table_name = i.table_name AND j.index_name = i.index_name
+WHERE i.table_schema = DATABASE() AND i.table_name = %(statuses_name)s
+  AND i.seq_in_index = 1 AND i.column_name = 'queue_id'
+  AND j.seq_in_index = 2 AND j.column_name = 'message_id'
+LIMIT 1;
+
 -- name: waiting_beyond
--- Those of them after one message. Reads only these: with `queue_id = …`, MariaDB searches the index by the
--- queue alone, and passes over all messages before, which Magento keeps for a day after they are complete.
+-- Those of them after one message. Reads only these, by `search_index`: left to itself, the database may
+-- pass over all messages before, which Magento keeps for a day after they are complete, or, when its
+-- statistics are old, read and sort all messages after.
 SELECT w.id, w.message_id, COALESCE(LENGTH(m.body), 0)
 FROM (
-  SELECT id, message_id FROM {statuses}
-  WHERE queue_id BETWEEN (SELECT id FROM {queues} WHERE name = %(queue)s)
-      AND (SELECT id FROM {queues} WHERE name = %(queue)s)
+  SELECT id, message_id FROM {statuses} {by_search_index}
+  WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s)
     AND status IN (2, 5)
     AND message_id > %(beyond)s
-  ORDER BY queue_id, message_id
+  ORDER BY message_id
   LIMIT %(limit)s
 ) AS w
 LEFT JOIN {messages} AS m FORCE INDEX (PRIMARY) ON m.id = w.message_id;

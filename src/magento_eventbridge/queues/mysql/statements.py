@@ -25,14 +25,20 @@ class Statements:
                 prefix, and the columns of a capture.
             values: are given to every statement.
         """
-        texts: dict[str, str] = {}
+        self._texts: dict[str, str] = {}
         for source in sources:
-            texts |= named_queries(__package__, source)
-        self._statements = {
-            name: [part for part in text.format(**words).split(";") if part.strip()]
-            for name, text in texts.items()
-        }
+            self._texts |= named_queries(__package__, source)
+        self._words: dict[str, str] = {}
         self._values = values
+        self.define(**words)
+
+    def define(self, **words: str) -> None:
+        """Define words, also anew: what stands in statements for them from now on."""
+        self._words |= words
+        self._statements = {
+            name: [part for part in text.format(**self._words).split(";") if part.strip()]
+            for name, text in self._texts.items()
+        }
 
     def rows(
         self, cursor: Cursor, name: str, values: Mapping[str, Any] | None = None
