@@ -17,8 +17,11 @@ from pymysql.cursors import Cursor
 
 from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.magento.database import DatabaseOptions
+from magento_eventbridge.queues.mysql import queue as mysql_queue
+from magento_eventbridge.queues.mysql import search_window
 from magento_eventbridge.queues.mysql.lease import LeaseTiming
 from magento_eventbridge.queues.mysql.outbox import OutboxQueue
+from magento_eventbridge.queues.mysql.queue import Handle
 from magento_eventbridge.tls import TlsOptions
 from tests.support import recorded
 from tests.support.delivering import delivering
@@ -89,6 +92,22 @@ async def test_acknowledged_rows_are_deleted(outbox: Outbox, queue: OutboxQueue)
     assert outbox.ask("SELECT COUNT(*), MAX(claimed_by) FROM {outbox}") == ((500, None),)
     await queue.ack(claims)
     assert (await queue.depth()).captures == 500
+
+
+async def test_captures_of_a_long_transaction_are_claimed_in_order_while_searches_are_slow(
+    outbox: Outbox, queue: OutboxQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_window, "_SHARE", 1e9)  # as if each search took very long
+    monkeypatch.setattr(mysql_queue, "_SLOW_SEARCH", 0.0)
+    with outbox.server.connect() as shop:
+        outbox.put(recorded.orders(700), shop)
+        assert await queue.claim(1) == []  # a search of everything; the next is due in a while
+        outbox.put(recorded.orders(1))
+        (other,) = await queue.claim(1000)
+        shop.commit()
+    claims = await queue.claim(1000)
+    ids = [claim.handle.id for claim in (*claims, other) if isinstance(claim.handle, Handle)]
+    assert ids == list(range(ids[0], ids[0] + 701))
 
 
 async def test_any_reason_fits_in_the_tables_of_older_stores(

@@ -36,6 +36,13 @@ def test_a_late_commit_does_not_set_the_search_back():
     assert window.start(1.0) == 9_500
 
 
+def test_captures_that_a_long_transaction_committed_late_are_noticed():
+    window = searched()
+    assert window.shows_long_transaction(window.start(1.0) + 1)
+    assert not window.shows_long_transaction(9_990)  # a few ids late, as in any busy shop
+    assert not window.shows_long_transaction(10_001)
+
+
 def test_a_part_of_a_backlog_is_searched_up_to_its_last():
     window = searched()
     window.searched(left=None, last=2_000, is_all=False)

@@ -353,15 +353,20 @@ class MysqlQueue:
 
     def _candidates(self, cursor: Cursor, limit: int) -> Sequence[tuple[int, int]]:
         """Read the ids and sizes of waiting captures, oldest first."""
-        began = time.monotonic()
-        beyond = self._window.start(began)
-        values = {"beyond": beyond, "limit": limit, "without_views": self._without_views}
-        rows = cast(
-            "Sequence[tuple[int, int]]", self._statements.rows(cursor, "candidates", values)
-        )
-        if beyond == 0:
-            self._window.searched_everything(time.monotonic(), time.monotonic() - began)
+        beyond = self._window.start(time.monotonic())
+        rows = self._waiting_beyond(cursor, beyond, limit)
+        if beyond and rows and self._window.shows_long_transaction(rows[0][0]):
+            rows = self._waiting_beyond(cursor, 0, limit)
         return rows
+
+    def _waiting_beyond(self, cursor: Cursor, beyond: int, limit: int) -> Sequence[tuple[int, int]]:
+        began = time.monotonic()
+        values = {"beyond": beyond, "limit": limit, "without_views": self._without_views}
+        rows = self._statements.rows(cursor, "candidates", values)
+        if beyond == 0:
+            now = time.monotonic()
+            self._window.searched_everything(now, now - began)
+        return cast("Sequence[tuple[int, int]]", rows)
 
     def _texts(
         self, cursor: Cursor, statement: str, ids: Sequence[int], claim: str | None = None

@@ -32,6 +32,13 @@ class SearchWindow:
             return 0
         return max(0, self._beyond - _OVERLAP)
 
+    def shows_long_transaction(self, first: int) -> bool:
+        """Return whether the lowest id that was found is one of many that were committed late.
+
+        Then lower ones may have been committed with it, which come first.
+        """
+        return first <= self._beyond - _OVERLAP // 2
+
     def searched_everything(self, now: float, seconds: float) -> None:
         """Record how long a search of everything took."""
         self._everything_at = now + min(_SHARE * seconds, _LONGEST_PAUSE)
