@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gzip
 import re
+import resource
 from pathlib import Path
 
 import aiohttp
@@ -12,6 +13,7 @@ from magento_eventbridge.inlets.client import hand_over
 from magento_eventbridge.inlets.signatures import signed_headers
 from tests.support import recorded
 from tests.support.process import SECRET, Serving, serving
+from tests.support.programs import free_ports
 from tests.support.put_events import put_events
 from tests.support.waiting import PATIENCE
 
@@ -31,6 +33,10 @@ def megabytes(bridge: Serving) -> float:
     status = Path(f"/proc/{bridge.process.pid}/status").read_text()
     (most,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
     return int(most) / 1000
+
+
+def descriptors(bridge: Serving) -> int:
+    return len(list(Path(f"/proc/{bridge.process.pid}/fd").iterdir()))
 
 
 async def attack(url: str, sent: bytes) -> None:
@@ -76,3 +82,33 @@ async def test_no_sender_makes_it_large_or_deaf(tmp_path: Path) -> None:
         assert await bridge.stop() == 0
         assert "Traceback" not in bridge.log
         assert len(bridge.log) < 100_000
+
+
+async def test_a_lack_of_file_descriptors_is_reported(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    metrics = {"METRICS__ENABLED": "1", "METRICS__PORT": str(port)}
+    async with (
+        put_events() as endpoint,
+        serving(tmp_path, endpoint.url, **metrics) as bridge,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http,
+    ):
+        process = bridge.process.pid
+        allowed, most = resource.prlimit(process, resource.RLIMIT_NOFILE)
+        assert allowed == min(most, 65_536)
+
+        async def until(words: str, status: int) -> None:
+            async with asyncio.timeout(PATIENCE):
+                while words not in bridge.log:
+                    await asyncio.sleep(0.05)
+            async with http.get("/health/ready") as answer:  # by a connection that is open
+                assert answer.status == status
+                assert ("file descriptors" in await answer.text()) is (status == 503)
+
+        await until("Listening", 200)
+        used = descriptors(bridge)
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (used, most))
+        await until(f"closed without an answer: all {used} file descriptors", 503)
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (allowed, most))
+        await until("free again", 200)
+        await hand_over(bridge.url, SECRET, [body for _, body in recorded.orders(1)])
+        await endpoint.until_taken(1)

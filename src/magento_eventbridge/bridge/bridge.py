@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+from magento_eventbridge import file_descriptors
 from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.bridge.background import background_task
 from magento_eventbridge.bridge.bus_watch import watch_buses
@@ -49,6 +50,8 @@ log = logging.getLogger(__name__)
 
 # Seconds between two checks of the files that declare events.
 _DECLARATIONS_SECONDS = 10.0
+# Seconds between two checks whether a file descriptor is free.
+_DESCRIPTORS_SECONDS = 1.0
 _PUT_AT_ONCE = 500
 # In seconds: for whoever asks whether the spool can be written again.
 _INLET_ANSWERS_WITHIN = 1.0
@@ -275,6 +278,8 @@ class Bridge:
             await self._open(stack)
             if not self._inlet:
                 log.info("No HTTP inlet: %s", why_off(self.settings.inlet))
+            watch = _watch_descriptors()
+            await stack.enter_async_context(background_task(watch, "file descriptors"))
             watch = self._follow_declarations()
             await stack.enter_async_context(background_task(watch, "declarations"))
             figures = self.monitoring.audit if self.monitoring else AuditFigures()
@@ -401,6 +406,19 @@ class Bridge:
         if self.monitoring:
             self.monitoring.watch_inlet("http", inlet.counters)
         log.info("Listening for captures at %s", inlet.url)
+
+
+async def _watch_descriptors() -> None:
+    """Log when no file descriptor is left: the system then closes connections by itself."""
+    lacked = False
+    while True:
+        shortage = file_descriptors.shortage()
+        if shortage and not lacked:
+            log.error("New connections are closed without an answer: %s", shortage)
+        elif lacked and not shortage:
+            log.warning("File descriptors are free again; connections are accepted.")
+        lacked = shortage is not None
+        await asyncio.sleep(_DESCRIPTORS_SECONDS)
 
 
 def _is_there(path: Path) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import uvloop
 
+from magento_eventbridge import file_descriptors
 from magento_eventbridge.observability import log as logs
 from magento_eventbridge.observability.tracing import Tracing, TracingError
 from magento_eventbridge.settings.errors import SettingsError
@@ -47,7 +48,9 @@ def tracing(settings: Settings) -> Tracing | None:
 
 
 def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine as a long-lived process should: on uvloop, with rare garbage collection."""
+    """Run a coroutine as a long-lived process should: on uvloop, with rare garbage collection, and
+    with all the file descriptors that it may have."""
+    file_descriptors.raise_limit()
     # Imported modules stay, and most of what delivery creates is freed without the collector: it
     # should not scan the thousands of events in memory again and again.
     gc.freeze()

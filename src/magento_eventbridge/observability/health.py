@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
+from magento_eventbridge import file_descriptors
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.ports import QueueError
 
@@ -100,7 +101,10 @@ class Health:
         if self.phase:
             return {"bridge": self.phase}
         await asyncio.gather(*(check.refresh() for check in self._checks.values()))
-        return {name: check.fault for name, check in self._checks.items() if check.fault}
+        faults = {name: check.fault for name, check in self._checks.items() if check.fault}
+        if shortage := file_descriptors.shortage():
+            faults["file descriptors"] = shortage
+        return faults
 
     @property
     def problems(self) -> dict[str, str]:
