@@ -138,7 +138,10 @@ async def test_the_history_of_a_thing_is_found_by_each_of_its_names(tmp_path: Pa
         snapshot={**item["snapshot"], "quote_id": "1120"},
     )
     other = recorded.again(
-        item, subject="cart/11203", snapshot={**item["snapshot"], "quote_id": 11203}
+        item,
+        subject="cart/11203",
+        snapshot={**item["snapshot"], "quote_id": 11203},
+        paths={"order.increment_id": "DECLARED-7"},
     )
     bodies = [recorded.stored(one) for one in (placed, other, added)]
     async with put_events() as endpoint:
@@ -150,6 +153,7 @@ async def test_the_history_of_a_thing_is_found_by_each_of_its_names(tmp_path: Pa
         assert [found.id for found in await archive.history(name, 10)] == [placed["id"]], name
     for name in (email, email.upper(), unicodedata.normalize("NFD", email), last.event_id or ""):
         assert [found.id for found in await archive.history(name, 10)] == [placed["id"]], name
+    assert [found.id for found in await archive.history("declared-7", 10)] == [other["id"]]
     assert await archive.history("cart/112", 10) == []
     assert set(await archive.related("cart/1120", 9)) == {f"order/{order}", email}
     # The search takes the beginning of a key, and any text that is no key.

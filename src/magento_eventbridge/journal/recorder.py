@@ -41,6 +41,8 @@ _ROWS_AT_ONCE = 64
 _DELETED_AT_ONCE = 2_000
 # A row must not grow during an outage of days: the last try replaces the one before it.
 _ATTEMPTS_KEPT = 100
+# In KiB. Keys change all over their index: with SQLite's 2 MB pages were written several times.
+_CACHE = 8_000
 _BUSY_TIMEOUT = 2_000  # milliseconds; another bridge may write the same file
 _WARNS_EVERY = 60.0
 _MINUTES_KEPT = 8 * 24 * 60
@@ -376,6 +378,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
     connection.execute("PRAGMA page_size = 16384")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     try:
@@ -411,12 +414,10 @@ def _add_figures(
 
 
 def _index(connection: sqlite3.Connection, rows: list[Row]) -> None:
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        keys = [
-            (row[_ID], sorted(keys_of(row[_SUBJECT], row[_EVENT_ID], row[_CAPTURE])))
-            for row in rows[start : start + _ROWS_AT_ONCE]
-        ]
-        connection.execute(_KEYS, (msgspec.json.encode(keys).decode(),))
+    keys = [
+        (row[_ID], sorted(keys_of(row[_SUBJECT], row[_EVENT_ID], row[_CAPTURE]))) for row in rows
+    ]
+    connection.execute(_KEYS, (msgspec.json.encode(keys).decode(),))
 
 
 def _rows(
