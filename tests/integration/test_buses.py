@@ -20,6 +20,7 @@ from tests.support.waiting import PATIENCE
 
 KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="a-test-secret")
 HASTY = Policy(backoff=Backoff(first=0.02, longest=0.1), poll_seconds=0.02, stop_seconds=5)
+BUSES = b"arn:aws:events:eu-west-1:111111111111:event-bus"
 OFTEN = BusCheckTiming(interval=0.05, missing_interval=0.02, unanswered_interval=0.05)
 
 
@@ -40,6 +41,12 @@ async def test_what_is_known_of_a_bus() -> None:
         (Answer(200, b"<html>welcome</html>"), BusState.UNKNOWN),
         (Answer(200, b"{}"), BusState.UNKNOWN),
         (Answer(200, b"[" * 5000), BusState.UNKNOWN),
+        (Answer(200, b'{"Name": "other"}'), BusState.UNKNOWN),
+        (Answer(200, b'{"Name": null, "Arn": ""}'), BusState.UNKNOWN),
+        (Answer(200, b'{"Name": 5, "Arn": ["shop"]}'), BusState.UNKNOWN),
+        (Answer(200, b'{"Name": "default", "Arn": "%b/shop"}' % BUSES), BusState.EXISTS),
+        (Answer(200, b'{"Name": "shop", "Arn": "%b/other"}' % BUSES), BusState.UNKNOWN),
+        (Answer(200, b'{"Arn": "%b/other"}' % BUSES), BusState.UNKNOWN),
     ]
     async with put_events() as endpoint:
         for behaviour, state in cases:
@@ -50,6 +57,21 @@ async def test_what_is_known_of_a_bus() -> None:
             assert bool(check.reason) == (state is not BusState.EXISTS)
             await buses.close()
         assert endpoint.described == ["shop"] * len(cases)
+
+
+async def test_a_bus_that_is_named_by_its_arn_is_recognized() -> None:
+    asked = "arn:aws:events:eu-west-1:111111111111:event-bus/aws.partner/shop"
+    cases = [
+        (asked, BusState.EXISTS),
+        (asked.replace("1111", "2222"), BusState.UNKNOWN),  # of another account
+        (asked.rpartition("/")[0], BusState.UNKNOWN),
+    ]
+    async with put_events() as endpoint:
+        for answered, state in cases:
+            endpoint.describes = Answer(200, b'{"Arn": "%b"}' % answered.encode())
+            buses = EventBuses(CredentialsFinder())
+            assert (await buses.check(destination(endpoint, asked))).state is state
+            await buses.close()
 
 
 async def test_the_default_bus_always_exists() -> None:

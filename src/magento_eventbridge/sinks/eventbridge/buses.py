@@ -31,6 +31,7 @@ _HEADERS = {
     "X-Amz-Target": "AWSEvents.DescribeEventBus",
 }
 DEFAULT_BUS = "default"
+_BEFORE_NAME = ":event-bus/"  # in an ARN
 
 
 class BusState(Enum):
@@ -182,14 +183,36 @@ def read_check(destination: Destination, reply: Reply) -> BusCheck:
     """Read the answer to DescribeEventBus."""
     content = read_json(reply.body)
     if reply.status == 200:
-        if isinstance(content, dict) and ("Arn" in content or "Name" in content):
-            return _EXISTS
-        return BusCheck(BusState.UNKNOWN, "the answer is not one of DescribeEventBus")
+        answered = _bus_in(content)
+        if answered is None:
+            return BusCheck(BusState.UNKNOWN, "the answer is not one of DescribeEventBus")
+        if not _is_same(destination.event_bus or DEFAULT_BUS, answered):
+            return BusCheck(BusState.UNKNOWN, f"the answer is about another bus, {answered!r:.300}")
+        return _EXISTS
     answer = refusal(reply, content)
     if answer.error_code == MISSING_BUS:
         return BusCheck(BusState.MISSING, f"{destination} does not exist (DescribeEventBus)")
     is_temporary = reply.status >= 500 or is_throttled(answer, CLASSIC)
     return BusCheck(BusState.UNKNOWN, answer.error, is_answered=not is_temporary)
+
+
+def _bus_in(content: object) -> str | None:
+    """Return the bus that an answer describes: its ARN, or its name if there is no such ARN."""
+    fields = content if isinstance(content, dict) else {}
+    arn, name = fields.get("Arn"), fields.get("Name")
+    if isinstance(arn, str) and _BEFORE_NAME in arn:
+        return arn
+    return name if isinstance(name, str) and name else None
+
+
+def _is_same(asked: str, answered: str) -> bool:
+    if _BEFORE_NAME in asked and _BEFORE_NAME in answered:
+        return asked == answered
+    return _name(asked) == _name(answered)
+
+
+def _name(bus: str) -> str:
+    return bus.rpartition(_BEFORE_NAME)[2]
 
 
 _EXISTS = BusCheck(BusState.EXISTS)
