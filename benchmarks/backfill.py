@@ -9,7 +9,6 @@ The server is the one that MAGENTO_EVENTBRIDGE_TEST_MYSQL_URL names, where the t
 next run, else a private one.
 """
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -64,8 +63,7 @@ class Sample(NamedTuple):
 @contextmanager
 def large_store(orders: int) -> Iterator[Outbox]:
     """Yield the tables of a store with so many orders."""
-    named = mariadb.URL_VARIABLE in os.environ
-    with mariadb.running() if named else mariadb.private(*_FILLED_FAST) as server:
+    with mariadb.running(*_FILLED_FAST) as server:
         store = Outbox(server, replace(server.options, table_prefix=PREFIX))
         fill(server, orders)
         yield store

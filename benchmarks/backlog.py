@@ -40,6 +40,9 @@ from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 
 Place = dict[str, Any]
 
+# A store's database keeps the tables of its queue in memory; tests are content with 64 MB.
+_MEMORY = "--innodb-buffer-pool-size=2G"
+
 
 def drained(queue: str, count: int) -> dict[str, float]:
     """Fill a queue, deliver everything, and return the figures of that.
@@ -71,10 +74,10 @@ def place(queue: str, folder: Path) -> Iterator[tuple[Place, int | None]]:
         case SqliteQueue.name:
             yield {"path": str(folder / "spool.sqlite")}, None
         case OutboxQueue.name:
-            with mariadb.running() as server, mariadb.outbox_tables(server) as outbox:
+            with mariadb.running(_MEMORY) as server, mariadb.outbox_tables(server) as outbox:
                 yield _place_of(outbox.options), server.process.pid if server.process else None
         case MagentoDbQueue.name:
-            with mariadb.running() as server, queue_tables(server, "bench_") as made:
+            with mariadb.running(_MEMORY) as server, queue_tables(server, "bench_") as made:
                 yield _place_of(made.options), server.process.pid if server.process else None
         case AmqpQueue.name:
             with rabbitmq.running() as broker:

@@ -148,12 +148,15 @@ class Outbox:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """Yield the server that the environment names, else a private one while the context lasts."""
+def running(*arguments: str) -> Iterator[Server]:
+    """Yield the server that the environment names, else a private one while the context lasts.
+
+    The arguments are for a private one.
+    """
     if url := os.environ.get(URL_VARIABLE):
         yield Server(_options(url))
         return
-    with private() as server:
+    with private(*arguments) as server:
         yield server
 
 
