@@ -430,6 +430,36 @@ async def test_a_bridge_that_slept_for_too_long_has_no_claims_any_more(outbox: O
     await other.close()
 
 
+@pytest.mark.parametrize("row", ["{bridges} WHERE id = '{bridge}'", "{outbox} WHERE id = 1"])
+async def test_a_bridge_that_was_frozen_in_a_transaction_holds_up_no_other(
+    outbox: Outbox, row: str
+) -> None:
+    """Each beat, and each release of its claims, waited for its locks, and delivery for them."""
+    captures = recorded.orders(6)
+    outbox.put(captures)
+    frozen, other = OutboxQueue(outbox.options, HASTY), OutboxQueue(outbox.options, HASTY)
+    assert len(await frozen.claim(2)) == 2
+    await pause(frozen)
+    names = {"bridges": f"`{outbox.options.table_prefix}eventbridge_bridge`"}
+    with outbox.server.connect() as session, session.cursor() as cursor:
+        locked = row.format(**names, outbox=outbox.table, bridge=frozen.bridge)
+        cursor.execute(f"SELECT 1 FROM {locked} FOR UPDATE")
+        async with asyncio.timeout(4):
+            for _ in range(4):  # longer than until it counts as dead
+                assert len(await other.claim(1)) == 1
+                await other.beat({"version": "1"})
+                await asyncio.sleep(0.3)
+        session.rollback()
+    taken: list[Claim] = []
+    async with asyncio.timeout(PATIENCE):
+        while len(taken) < 2:
+            taken += await other.claim(10)
+            await asyncio.sleep(0.05)
+    assert [claim.body for claim in taken] == [body for _, body in captures[:2]]
+    await frozen.close()
+    await other.close()
+
+
 async def test_a_bridge_that_slept_alone_goes_on_with_its_claims(outbox: Outbox) -> None:
     outbox.put(recorded.orders(2))
     queue = OutboxQueue(outbox.options, HASTY)

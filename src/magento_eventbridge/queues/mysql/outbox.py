@@ -50,6 +50,7 @@ class OutboxQueue(MysqlQueue):
             if not self._has_lease:
                 self._take_lease(cursor)
             self._statements.run(cursor, "report", bridge=self.bridge, status=text)
-            self._statements.run(cursor, "forget_bridges")
+            if old := [name for (name,) in self._statements.rows(cursor, "old_bridges")]:
+                self._statements.run(cursor, "forget_bridges", names=old)
 
         await self._connection.run(work)

@@ -50,6 +50,10 @@ ORDER BY d.id;
 -- What this bridge reports of itself; the store's admin pages show it.
 UPDATE {bridges} SET status = %(status)s WHERE id = %(bridge)s;
 
+-- name: old_bridges
+-- Bridges that ended long ago, read without locks: another bridge may be frozen in a transaction.
+SELECT id FROM {bridges} WHERE heartbeat_at < UNIX_TIMESTAMP(NOW(6)) - 86400;
+
 -- name: forget_bridges
--- Bridges that ended long ago.
-DELETE FROM {bridges} WHERE heartbeat_at < UNIX_TIMESTAMP(NOW(6)) - 86400;
+-- What they last reported is of no use any more.
+DELETE FROM {bridges} WHERE id IN %(names)s AND heartbeat_at < UNIX_TIMESTAMP(NOW(6)) - 86400;

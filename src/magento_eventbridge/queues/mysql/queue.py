@@ -399,9 +399,11 @@ class MysqlQueue:
         self._give_back(cursor, handles)
         return len(handles)
 
-    def _claims_in_table(self, cursor: Cursor, name: str) -> list[Handle]:
+    def _claims_in_table(
+        self, cursor: Cursor, name: str, statement: str = "claimed_by"
+    ) -> list[Handle]:
         """Read the rows of a claim, or of a bridge."""
-        rows = self._statements.rows(cursor, "claimed_by", {"claim": f"{name}%"})
+        rows = self._statements.rows(cursor, statement, {"claim": f"{name}%"})
         handles = (Handle(number, claim) for number, claim in rows)
         # A pattern also matches longer names, and anything if the name is empty.
         return [handle for handle in handles if name in {handle.claim, handle.claim.split("/")[0]}]
@@ -509,17 +511,24 @@ class MysqlQueue:
         self._watches_at = now + self._timing.watch_seconds
 
     def _release(self, cursor: Cursor, name: str, lease: float | None) -> None:
-        """Release the claims of a dead bridge, unless it has renewed its lease meanwhile."""
+        """Release the claims of a dead bridge, unless it has renewed its lease meanwhile.
+
+        One that was frozen, or lost its network, in a transaction still has rows locked. The
+        database ends the transaction in time; nothing waits for that here.
+        """
         with transaction(cursor):
             rows = self._statements.rows(cursor, "lock_lease", {"bridge": name})
             if (rows[0][0] if rows else None) != lease:
                 return
-            count = self._give_back_all(cursor, name)
-            if count:
+            claims = self._claims_in_table(cursor, name)
+            if len(self._claims_in_table(cursor, name, "lock_claimed_by")) < len(claims):
+                return
+            self._give_back(cursor, claims)
+            if claims:
                 self._statements.run(cursor, "end_lease", bridge=name)
         self._peers.released(name)
-        if count:
-            log.warning("Bridge %s is dead; its %d claims are released.", name, count)
+        if claims:
+            log.warning("Bridge %s is dead; its %d claims are released.", name, len(claims))
 
 
 def in_order(ids: Iterable[int], locked: Collection[int], keys: dict[int, str | None]) -> list[int]:

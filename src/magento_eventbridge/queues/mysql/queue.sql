@@ -62,6 +62,10 @@ WHERE id IN %(numbers)s AND claimed_by IS NULL;
 -- What was claimed under the names of a pattern.
 SELECT id, claimed_by FROM {captures} WHERE claimed_by LIKE %(claim)s;
 
+-- name: lock_claimed_by
+-- Those of them that no other session has locked; they are locked until the transaction ends.
+SELECT id, claimed_by FROM {captures} WHERE claimed_by LIKE %(claim)s FOR UPDATE SKIP LOCKED;
+
 -- name: claimants
 -- The bridges that have claims, with a lease or without.
 SELECT DISTINCT SUBSTRING_INDEX(claimed_by, '/', 1) FROM {captures} WHERE claimed_by IS NOT NULL;
@@ -88,8 +92,9 @@ UPDATE {bridges} SET heartbeat_at = UNIX_TIMESTAMP(NOW(6)) WHERE id = %(bridge)s
 SELECT id, heartbeat_at FROM {bridges} WHERE id <> %(bridge)s;
 
 -- name: lock_lease
--- The lease of a bridge that seems to be dead: whether it still is the one that was seen.
-SELECT heartbeat_at FROM {bridges} WHERE id = %(bridge)s FOR UPDATE;
+-- The lease of a bridge that seems to be dead: whether it still is the one that was seen. None if the
+-- bridge was frozen in a transaction that has it locked.
+SELECT heartbeat_at FROM {bridges} WHERE id = %(bridge)s FOR UPDATE SKIP LOCKED;
 
 -- name: end_lease
 -- The bridge is dead, and its claims are released. If it lives after all, it learns of it.
