@@ -92,3 +92,25 @@ async def test_each_missing_right_is_found_before_it_is_needed(
         assert len(await queue.claim(10)) == 1
     finally:
         await queue.close()
+
+
+async def test_tables_without_transactions_are_reported(
+    outbox: Outbox, magento_queue: MagentoQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    tables = {
+        OutboxQueue(outbox.options): "eventbridge_outbox",
+        MagentoDbQueue(magento_queue.options, QUEUE): "eventbridge_queue_message",
+    }
+    for queue, table in tables.items():
+        try:
+            await queue.check_writing()
+            prefix = queue.place[-1]
+            outbox.ask(f"ALTER TABLE {prefix}{table} ENGINE=Aria")
+            message = rf"no transactions in {prefix}{table} \(Aria\)"
+            with pytest.raises(QueueError, match=message):
+                await queue.check_writing()
+            assert re.search(message, caplog.text) is None
+            await queue.claim(1)
+            assert re.search(message, caplog.text)
+        finally:
+            await queue.close()

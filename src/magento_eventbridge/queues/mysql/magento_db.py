@@ -76,7 +76,13 @@ class MagentoDbQueue(MysqlQueue):
         words["columns"] = "o.id, o.body, o.status_id"
         words["by_search_index"] = ""
         names = {f"{name}_name": table for name, table in {**ours, **magentos}.items()}
-        statements = Statements(["queue.sql", "magento_db.sql"], words, queue=queue, **names)
+        statements = Statements(
+            ["queue.sql", "magento_db.sql"],
+            words,
+            queue=queue,
+            table_names=(*ours.values(), *magentos.values()),
+            **names,
+        )
         super().__init__(
             options,
             statements,

@@ -27,7 +27,12 @@ class OutboxQueue(MysqlQueue):
         }
         words = {name: f"`{table}`" for name, table in names.items()}
         words["columns"] = "o.id, o.body"
-        statements = Statements(["queue.sql", "outbox.sql"], words, captures_name=names["captures"])
+        statements = Statements(
+            ["queue.sql", "outbox.sql"],
+            words,
+            captures_name=names["captures"],
+            table_names=tuple(names.values()),
+        )
         super().__init__(options, statements, timing=timing)
 
     async def figures(self) -> tuple[int, int]:

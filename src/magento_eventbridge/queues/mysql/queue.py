@@ -83,6 +83,7 @@ class MysqlQueue:
         self._lease = Lease(self._timing)
         self._has_lease = False
         self._is_lost = False  # another bridge has ended the lease
+        self._has_checked_tables = False
         self._peers = Peers(self._timing)
         self._orphaned: set[str] = set()  # bridges that have claims, and no lease
         self._watches_at = self._searches_orphans_at = float("-inf")
@@ -126,12 +127,15 @@ class MysqlQueue:
         """Check that the login may do all that delivery does; no row is changed.
 
         Raises:
-            QueueError: it may not, the server is read-only, or it is unavailable.
+            QueueError: it may not, a table has no transactions, the server is read-only, or it is
+                unavailable.
         """
         # No row has the id 0. The server checks rights before it searches rows.
         nothing = {"ids": [0], "claim": "-"}
 
         def work(cursor: Cursor) -> None:
+            if problem := self._without_transactions(cursor):
+                raise QueueError(problem)
             for name, values in (
                 ("mark_claimed", {}),
                 ("give_back", {"delay": 0}),
@@ -434,9 +438,24 @@ class MysqlQueue:
                 count(len(unknown), "capture"),
             )
 
+    def _without_transactions(self, cursor: Cursor) -> str | None:
+        """Return which tables have an engine without transactions, and what to do; None: none."""
+        found = self._statements.rows(cursor, "without_transactions")
+        if not found:
+            return None
+        tables = ", ".join(f"{table} ({engine})" for table, engine in found)
+        return (
+            f"no transactions in {tables}: events of rolled-back transactions are sent, and a "
+            "crash may lose or repeat events; convert each by 'ALTER TABLE ... ENGINE=InnoDB'"
+        )
+
     # Leases
 
     def _take_lease(self, cursor: Cursor) -> None:
+        if not self._has_checked_tables:
+            self._has_checked_tables = True
+            if problem := self._without_transactions(cursor):
+                log.error("The queue '%s' has %s.", self.name, problem)
         began = clocks()
         self._statements.run(cursor, "take_lease", bridge=self.bridge)
         self._has_lease = True

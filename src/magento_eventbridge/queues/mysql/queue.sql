@@ -46,6 +46,13 @@ STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
 WHERE COALESCE(o.claimed_by, '') LIKE %(claim)s
 ORDER BY o.id;
 
+-- name: without_transactions
+-- The tables whose storage engine has no transactions, and their engines.
+SELECT t.table_name, t.engine
+FROM information_schema.tables AS t INNER JOIN information_schema.engines AS e ON e.engine = t.engine
+WHERE t.table_schema = DATABASE() AND t.table_name IN %(table_names)s AND e.transactions <> 'YES'
+ORDER BY t.table_name;
+
 -- name: next_id
 -- The id that the next capture gets, or a lower one.
 SELECT AUTO_INCREMENT FROM information_schema.tables

@@ -15,7 +15,7 @@ class Statements:
     """The statements of a queue, by their names."""
 
     def __init__(
-        self, sources: Sequence[str], words: Mapping[str, str], **values: str | int
+        self, sources: Sequence[str], words: Mapping[str, str], **values: str | Sequence[str]
     ) -> None:
         """Read files, a later one overriding an earlier.
 
