@@ -30,6 +30,7 @@ from tests.support.put_events import (
     Stall,
     Take,
     put_events,
+    takes_all,
 )
 from tests.support.waiting import PATIENCE
 
@@ -118,6 +119,28 @@ async def test_an_entry_is_what_the_documentation_says(bench: Bench) -> None:
     headers = bench.endpoint.headers[0]
     assert headers["x-amz-target"] == "AWSEvents.PutEvents"
     assert "/eu-west-1/events/aws4_request" in headers["authorization"]
+
+
+async def test_a_bus_that_hangs_is_tried_on_request_beside_the_call_that_hangs(
+    bench: Bench,
+) -> None:
+    bench.sink = EventBridgeSink(CredentialsFinder(), answer_seconds=60)
+    refuses = Refuse("AccessDeniedException")
+    bench.endpoint.script = lambda number, _: refuses if number < 3 else Stall(60)
+    await bench.queue.put(recorded.orders(25))
+    async with bench.running(replace(HASTY, stop_seconds=0.1)) as dispatcher:
+        async with asyncio.timeout(PATIENCE):
+            while bench.endpoint.calls < 4:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        assert bench.endpoint.calls == 4  # a destination with a problem gets one call at a time
+        hanging = bench.endpoint.sizes[-1]
+        bench.endpoint.script = takes_all
+        (status,) = dispatcher.destinations
+        assert dispatcher.try_now(str(status.destination))
+        await bench.endpoint.until_taken(25 - hanging)
+    assert (await bench.queue.depth()).captures == hanging
+    await bench.sink.close()
 
 
 async def test_what_is_switched_off_is_passed_over(bench: Bench) -> None:

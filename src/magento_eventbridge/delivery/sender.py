@@ -89,6 +89,7 @@ class Sender:
         self._throttled_in_a_row = 0
         self._wake = asyncio.Event()
         self._calls: set[asyncio.Task[None]] = set()
+        self._is_asked = False  # whether a person wants a call beside those that hang
         self._is_stopping = False
         self._runner = asyncio.create_task(self._run(), name=f"sender to {destination}")
 
@@ -132,7 +133,11 @@ class Sender:
         )
 
     def try_now(self) -> None:
-        """End the pauses: try the destination, and a probe of each group, at once."""
+        """End the pauses: try the destination, and a probe of each group, at once.
+
+        A call in flight may hang for as long as an answer may take, so it is not waited for.
+        """
+        self._is_asked = True
         self._condition = replace(self._condition, rests_until=0.0)
         self._lane.apart.probe_now(time.monotonic())
         self._wake.set()
@@ -190,6 +195,7 @@ class Sender:
         while not self._is_stopping:
             try:
                 while batch := await self._next_batch():
+                    self._is_asked = False
                     self._pace.spend(time.monotonic())
                     call = asyncio.create_task(self._call(batch))
                     self._calls.add(call)
@@ -245,7 +251,11 @@ class Sender:
     def _begins_in(self, now: float) -> float | None:
         """Return in how many seconds the next call may begin; None: not before something else."""
         due, condition, in_flight = self._lane.next_due(), self._condition, len(self._calls)
-        if due is None or in_flight >= self._pace.calls or condition.waits_for_answer(in_flight):
+        if due is None or in_flight >= (
+            self._policy.calls_at_once if self._is_asked else self._pace.calls
+        ):
+            return None
+        if condition.waits_for_answer(in_flight) and not self._is_asked:
             return None
         if not self._callbacks.may_send():
             return None
