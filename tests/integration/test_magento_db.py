@@ -172,6 +172,23 @@ async def test_what_a_long_transaction_commits_comes_before_what_came_after_it(
     assert [claim.body for claim in claims] == [body for _, body in captures[:2]]
 
 
+async def test_what_is_committed_late_in_a_backlog_comes_before_what_came_after_it(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(magento_db, "_FULL_SEARCH_SHARE", 1e6)
+    monkeypatch.setattr(magento_db, "_QUICK_SEARCH", 60)
+    captures = recorded.orders(10)
+    magento_queue.put(captures[:4])
+    with magento_queue.server.connect() as shop:
+        magento_queue.publish([json.dumps(captures[6][1].decode())], shop)
+        magento_queue.put(captures[4:6])
+        claims = await queue.claim(3) + await queue.claim(3)
+        shop.commit()
+    magento_queue.put(captures[7:])
+    claims += await queue.claim(3)
+    assert [claim.body for claim in claims] == [body for _, body in captures[:9]]
+
+
 async def test_a_rolled_back_transaction_emits_nothing(
     magento_queue: MagentoQueue, queue: MagentoDbQueue
 ) -> None:

@@ -5,6 +5,7 @@ import gc
 import json
 import statistics
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -456,6 +457,31 @@ async def test_a_bridge_that_was_frozen_in_a_transaction_holds_up_no_other(
             taken += await other.claim(10)
             await asyncio.sleep(0.05)
     assert [claim.body for claim in taken] == [body for _, body in captures[:2]]
+    await frozen.close()
+    await other.close()
+
+
+async def test_the_database_ends_the_transaction_of_a_frozen_bridge(outbox: Outbox) -> None:
+    if b"MariaDB" not in outbox.ask("SELECT CAST(VERSION() AS BINARY)")[0][0]:  # type: ignore[operator]
+        pytest.skip("MySQL has no limit for idle transactions")
+    outbox.put(recorded.orders(1))
+    frozen, other = OutboxQueue(outbox.options, HASTY), OutboxQueue(outbox.options, HASTY)
+    is_locked, is_over = threading.Event(), threading.Event()
+
+    def freeze(cursor: Cursor) -> None:
+        cursor.execute("BEGIN")
+        cursor.execute(f"SELECT id FROM {outbox.table} FOR UPDATE")
+        is_locked.set()
+        is_over.wait(PATIENCE)
+
+    freezing = asyncio.create_task(frozen._connection.run(freeze))
+    await asyncio.to_thread(is_locked.wait)
+    assert await other.claim(1) == []
+    async with asyncio.timeout(10):
+        while not await other.claim(1):
+            await asyncio.sleep(0.1)
+    is_over.set()
+    await freezing
     await frozen.close()
     await other.close()
 

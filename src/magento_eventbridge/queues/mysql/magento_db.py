@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -41,6 +42,9 @@ _KNOWN_SCHEMA = 2
 # numbers than those seen.
 _SLOW_SEARCH = 0.05
 _FULL_SEARCH_SHARE = 50.0
+# In seconds: in a backlog, one that took no longer is repeated before messages are taken that came
+# after it. What a transaction committed meanwhile comes before those, however low its numbers are.
+_QUICK_SEARCH = 0.01
 _LONGEST_PAUSE = 40.0
 _SEEN_BEFORE = 2.0
 # In seconds: Magento's clean-up deletes new messages after 7 days by default.
@@ -93,6 +97,8 @@ class MagentoDbQueue(MysqlQueue):
         )
         self._queue = queue
         self._full_search_at = 0.0
+        # How far messages may be taken before the next search of all; infinite after a slow one.
+        self._covered = 0.0
         # No message up to this one waits; None: unknown.
         self._beyond: int | None = None
         # The newest message at a former full search, which becomes `_beyond` later.
@@ -224,14 +230,18 @@ class MagentoDbQueue(MysqlQueue):
         began = time.monotonic()
         if self._beyond is not None and began < self._full_search_at:
             values = {"beyond": self._beyond, "limit": limit}
-            messages = self._statements.rows(cursor, "waiting_beyond", values)
-            if not self._is_backlog or len(messages) == limit:
-                return _Search(_sorted(messages))
+            messages = _sorted(self._statements.rows(cursor, "waiting_beyond", values))
+            if not self._is_backlog or (
+                len(messages) == limit and messages[-1][1] <= self._covered
+            ):
+                return _Search(messages)
         if not self._is_known(cursor):
             return _Search(())
         ((newest,),) = self._statements.rows(cursor, "newest")
         messages = self._statements.rows(cursor, "waiting", {"limit": limit})
-        return _Search(_sorted(messages), newest or 0, time.monotonic() - began)
+        seconds = time.monotonic() - began
+        self._covered = (newest or 0) if seconds <= _QUICK_SEARCH else math.inf
+        return _Search(_sorted(messages), newest or 0, seconds)
 
     def _next_beyond(self, search: "_Search", limit: int) -> int | None:
         """Return after which message to search next, once those that were found are taken."""

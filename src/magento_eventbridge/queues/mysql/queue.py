@@ -76,10 +76,17 @@ class MysqlQueue:
             timing: of leases.
         """
         self.bridge = new_name()
-        self._connection = QueueConnection(options, if_absent=if_absent, prepare=prepare)
         self._statements = statements
         self._text_of = text_of
         self._timing = timing or LeaseTiming()
+
+        def prepare_connection(cursor: Cursor) -> None:
+            seconds = max(1, int(self._timing.hold_seconds))
+            self._statements.run(cursor, "limit_transactions", seconds=seconds)
+            if prepare:
+                prepare(cursor)
+
+        self._connection = QueueConnection(options, if_absent=if_absent, prepare=prepare_connection)
         self._lease = Lease(self._timing)
         self._has_lease = False
         self._is_lost = False  # another bridge has ended the lease
