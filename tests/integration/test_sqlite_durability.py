@@ -181,6 +181,11 @@ def replace_by_a_copy(path: Path) -> None:
     copy.rename(path)
 
 
+def replace_by_a_link(path: Path) -> None:
+    path.rename(path.with_name("real"))
+    path.symlink_to("real")
+
+
 def truncate(path: Path) -> None:
     os.truncate(path, 0)
 
@@ -198,6 +203,7 @@ def make_unreadable(path: Path) -> None:
     [
         ("spool.sqlite", remove, "spool.sqlite was removed while in use"),
         ("spool.sqlite", replace_by_a_copy, "replaced by another file"),
+        ("spool.sqlite", replace_by_a_link, "replaced by another file"),
         ("spool.sqlite", truncate, "truncated while in use"),
         ("spool.sqlite", truncate_in_part, "truncated while in use"),
         ("spool.sqlite", make_unreadable, "check its owner and mode"),
@@ -232,6 +238,24 @@ async def test_nothing_is_accepted_into_a_file_that_is_not_in_its_place(
             await refused
     assert message in caplog.text
     await queue.close()
+
+
+@pytest.mark.parametrize("exists", [False, True])
+async def test_the_path_of_a_spool_may_be_a_link(tmp_path: Path, exists: bool) -> None:
+    real, link = tmp_path / "disk" / "spool.sqlite", tmp_path / "spool.sqlite"
+    captures = recorded.orders(3)
+    real.parent.mkdir()
+    if exists:
+        await SqliteQueue(real).close()
+    link.symlink_to(real)
+    linked, direct = SqliteQueue(link), SqliteQueue(real)
+    await linked.put(captures)
+    assert len(await linked.claim(2)) == 2
+    assert await direct.claim(2) == []
+    await linked.close()
+    assert [claim.body for claim in await direct.claim(9)] == [body for _, body in captures]
+    await direct.close()
+    assert set(os.listdir(tmp_path)) == {"disk", "spool.sqlite"}  # noqa: PTH208  of a test
 
 
 @pytest.mark.parametrize("damage", [truncate, truncate_in_part])

@@ -41,9 +41,12 @@ class SqliteQueue:
     def __init__(self, path: Path) -> None:
         """Open the file; create it and its folder if they are missing.
 
+        A link is followed here: SQLite puts its log and index beside the file that a link names.
+
         Raises:
             QueueError: it cannot be opened or written, or was written by a newer version.
         """
+        path = Path(os.path.realpath(path))
         self._path = path
         self._lock = SpoolLock(path.with_name(f"{path.name}.lock"))
         self._file = SqliteFile(path, schema_steps(__package__), also=self._lock.problem)

@@ -1,4 +1,7 @@
-"""Notice that a file in use was removed, replaced, truncated or made unreadable."""
+"""Notice that a file in use was removed, replaced, truncated or made unreadable.
+
+A link to the same file counts as another file: SQLite would look for its log beside the file.
+"""
 
 import os
 import stat
@@ -30,7 +33,7 @@ class FileWatch:
         self.path = path
         self._name = os.fspath(path)
         self._is_whole = is_whole
-        found = path.stat()
+        found = path.lstat()
         self._identity = (found.st_dev, found.st_ino)
         self._length = found.st_size
 
@@ -38,7 +41,7 @@ class FileWatch:
     def is_in_place(self) -> bool:
         """Whether the file that was opened is still at its path, as far as can be seen."""
         try:
-            found = self.path.stat()
+            found = self.path.lstat()
         except OSError as error:
             return not isinstance(error, FileNotFoundError)
         return (found.st_dev, found.st_ino) == self._identity
@@ -47,7 +50,7 @@ class FileWatch:
     def is_shorter(self) -> bool:
         """Whether the same file has become shorter than it was."""
         try:
-            found = self.path.stat()
+            found = self.path.lstat()
         except OSError:
             return False
         return (found.st_dev, found.st_ino) == self._identity and found.st_size < self._length
@@ -60,7 +63,7 @@ class FileWatch:
     def problem(self) -> str | None:
         """Return what happened to the file; None while it is as it should be."""
         try:
-            found = os.stat(self._name)  # noqa: PTH116  before each call; Path's takes twice as long
+            found = os.lstat(self._name)  # before each call; Path's takes twice as long
         except FileNotFoundError:
             return f"{self.path} was removed while in use"
         except OSError as error:
