@@ -24,7 +24,20 @@ def test_a_row_goes_on_after_a_restart(tmp_path: Path) -> None:
     assert fates(RefusalFile(file).of(SHOP), *orders(1, view=2)) == [Fate.BURY]
     (fate, *_), wrongly_buried = weighed(RefusalFile(file).of(SHOP), orders(10)[9])
     assert (fate, wrongly_buried) == (Fate.HOLD, [str(number) for number in range(9)])
-    assert weighed(RefusalFile(file).of(SHOP), *orders(1)) == ([Fate.HOLD], [])
+
+
+def test_dead_letters_are_recovered_after_a_crash_too(tmp_path: Path) -> None:
+    file = tmp_path / "refusals.json"
+    refusals = RefusalFile(file).of(SHOP)
+    assert fates(refusals, *orders(9)) == [Fate.BURY] * 9
+    buried = [str(number) for number in range(9)]
+    assert weighed(refusals, orders(10)[9]) == ([Fate.HOLD], buried)
+    # The process ends before they are recovered. The next one recovers them, once.
+    refusals = RefusalFile(file).of(SHOP)
+    assert weighed(refusals, orders(11)[10]) == ([Fate.HOLD], buried)
+    assert weighed(refusals, orders(12)[11]) == ([Fate.HOLD], [])
+    fates(refusals, *orders(1), verdict=Verdict(Fate.DELIVERED))
+    assert not file.exists()
 
 
 def test_one_event_refused_after_each_restart_is_at_fault_itself(tmp_path: Path) -> None:

@@ -274,6 +274,7 @@ class Refusals:
     ) -> None:
         """Go on with the rows of each store view; `changed` is called after they changed."""
         self._rows = {} if rows is None else rows
+        self._recovered: dict[int, RefusedInARow] = {}  # the last one of each store view
         self._changed = changed
 
     def weigh(
@@ -305,9 +306,12 @@ class Refusals:
             if verdict.fate is Fate.HOLD
         }
         buried: dict[str, None] = {}
-        for row in (self._rows[view_id] for view_id in held & self._rows.keys()):
-            buried.update(dict.fromkeys(row.buried))
-            row.buried.clear()
+        for view_id in held & self._rows.keys():
+            row = self._rows[view_id]
+            if self._recovered.get(view_id) is not row:
+                # It keeps them: a crash may come before they are recovered.
+                self._recovered[view_id] = row
+                buried.update(dict.fromkeys(row.buried))
         for position, (pending, verdict) in enumerate(zip(batch, weighed, strict=True)):
             if verdict.fate is Fate.BURY and pending.event_id in buried:
                 del buried[pending.event_id]
