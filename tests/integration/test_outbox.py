@@ -462,8 +462,6 @@ async def test_a_bridge_that_was_frozen_in_a_transaction_holds_up_no_other(
 
 
 async def test_the_database_ends_the_transaction_of_a_frozen_bridge(outbox: Outbox) -> None:
-    if b"MariaDB" not in outbox.ask("SELECT CAST(VERSION() AS BINARY)")[0][0]:  # type: ignore[operator]
-        pytest.skip("MySQL has no limit for idle transactions")
     outbox.put(recorded.orders(1))
     frozen, other = OutboxQueue(outbox.options, HASTY), OutboxQueue(outbox.options, HASTY)
     is_locked, is_over = threading.Event(), threading.Event()

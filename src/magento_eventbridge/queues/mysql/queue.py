@@ -82,7 +82,7 @@ class MysqlQueue:
 
         def prepare_connection(cursor: Cursor) -> None:
             seconds = max(1, int(self._timing.hold_seconds))
-            self._statements.run(cursor, "limit_transactions", seconds=seconds)
+            self._statements.run(cursor, "limit_idleness", seconds=seconds)
             if prepare:
                 prepare(cursor)
 

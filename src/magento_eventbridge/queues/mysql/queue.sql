@@ -5,10 +5,10 @@
 -- IN (…), a server may read all rows of a small table, and then wait for rows that a checkout has
 -- written and not committed yet.
 
--- name: limit_transactions
--- End the transaction of a bridge that was frozen in it, after some seconds: other bridges cannot claim
--- what it has locked. MySQL has no such limit, and waits for the end of the connection (`wait_timeout`).
-SET @@session.autocommit = 1 /*M!100300 , @@session.idle_transaction_timeout = %(seconds)s */;
+-- name: limit_idleness
+-- End the connection of a bridge that was frozen, after some seconds: it may be in a transaction, and other
+-- bridges cannot claim what that has locked. A living bridge says something more often.
+SET SESSION wait_timeout = %(seconds)s;
 
 -- name: peek
 -- Is there anything to claim? It reads without locks, so it may be asked often.
