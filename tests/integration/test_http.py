@@ -685,6 +685,28 @@ async def test_an_address_that_does_not_answer_does_not_use_up_the_time_to_conne
             assert (await ask("http://events.example/", connect_seconds=3.0)).body == b"ok"
 
 
+async def test_one_call_that_is_not_answered_ends_all_connections_to_that_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    both_wait = asyncio.Barrier(2)
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request(reader)
+        await both_wait.wait()
+        writer.write(OK)
+        await asyncio.Event().wait()
+
+    async with server(once) as former, server(says(OK)) as present:
+        resolved(monkeypatch, ("127.0.0.1", former))
+        async with endpoint("http://events.example/", answer_seconds=0.3) as called:
+            calls = (called.post({"host": "aws"}, b"{}") for _ in range(2))
+            await asyncio.gather(*calls)
+            resolved(monkeypatch, ("127.0.0.1", present))
+            with pytest.raises(CallError, match="no answer"):
+                await called.post({"host": "aws"}, b"{}")
+            assert (await called.post({"host": "aws"}, b"{}")).body == b"ok"
+
+
 async def test_the_reasons_of_several_addresses_are_one_reason_in_words(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -156,8 +156,10 @@ class Endpoint:
     async def _ask(self, connection: "_Connection", request: bytes) -> Reply:
         try:
             reply = await connection.ask(request, self._options.answer_seconds)
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if isinstance(error, CallError) and not isinstance(error, _ClosedError):
+                self.close()  # the others lead to this server, which the name may no longer do
             raise
         if reply.status >= 500:
             connection.close()  # this server fails; the name may lead to others
