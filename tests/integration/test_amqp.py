@@ -265,6 +265,38 @@ async def test_acknowledgements_are_sent_though_the_bridge_stops_meanwhile(
     assert await magento_broker.count() == 0
 
 
+@pytest.mark.parametrize("kind", ["classic", "quorum"])
+async def test_any_number_of_deferred_messages_lets_others_pass_and_keeps_its_order(
+    magento_broker: MagentoBroker, kind: str
+) -> None:
+    await magento_broker.delete()
+    await magento_broker.declare({"x-queue-type": kind})
+    queue = AmqpQueue(replace(magento_broker.options, prefetch=20))
+    assert await queue.claim(1) == []  # an empty queue can be tested
+    captures = recorded.orders(300)
+    await magento_broker.put(captures)
+    claims: list[Claim] = []
+    async with asyncio.timeout(PATIENCE):
+        while len(claims) < 295:
+            deferred = [Claim(claim.handle, b"") for claim in await queue.claim(20)]
+            await queue.defer(deferred)
+            claims += deferred
+    claims += await claimed(queue, 300 - len(claims))
+    await break_channel(queue)
+    bodies = [body for _, body in captures]
+    assert [claim.body for claim in await queue.recall(claims)] == bodies
+    await queue.defer(claims)
+    new = recorded.orders(5)
+    await magento_broker.put(new)
+    assert [claim.body for claim in await claimed(queue, 5)] == [body for _, body in new]
+    await queue.ack(claims[:10])
+    await queue.close()
+    queue = AmqpQueue(magento_broker.options)
+    again = await claimed(queue, 295)
+    assert [claim.body for claim in again] == [*bodies[10:], *(body for _, body in new)]
+    await queue.close()
+
+
 async def test_fewer_large_messages_are_held_at_once(magento_broker: MagentoBroker) -> None:
     small = recorded.orders(200)
     large = [json.dumps({"id": f"{number}", "x": "x" * 4_000_000}) for number in range(12)]

@@ -34,12 +34,14 @@ class Acknowledgements:
         self._acknowledged: OrderedDict[str, None] = OrderedDict()
         self._forgets_at = math.inf
         # By channel: the next channel's tags start from the beginning.
-        self._unacknowledged: defaultdict[AbstractChannel, set[int]] = defaultdict(set)
+        # In the order of arrival, so that the first one is found at once.
+        self._unacknowledged: defaultdict[AbstractChannel, OrderedDict[int, None]]
+        self._unacknowledged = defaultdict(OrderedDict)
         self._sending = asyncio.Lock()
 
     def expect(self, channel: AbstractChannel, tag: int) -> None:
         """Record that a message arrived, which the broker wants to be acknowledged."""
-        self._unacknowledged[channel].add(tag)
+        self._unacknowledged[channel][tag] = None
 
     def is_expected(self, channel: AbstractChannel, tag: int) -> bool:
         """Whether the broker still waits for the acknowledgement of a message."""
@@ -47,7 +49,7 @@ class Acknowledgements:
 
     def give_back(self, channel: AbstractChannel, tag: int) -> None:
         """Record that a message is returned to its queue instead."""
-        self._unacknowledged[channel].discard(tag)
+        self._unacknowledged[channel].pop(tag, None)
 
     def forget_channels(self) -> None:
         """Expect nothing more: the broker redelivers what was not acknowledged."""
@@ -83,7 +85,7 @@ class Acknowledgements:
         self, messages: Collection[HeldMessage], channel: AbstractChannel | None
     ) -> None:
         """Acknowledge messages, at once or, if their channel is closed, when redelivered."""
-        here = [message for message in messages if message.delivered.channel is channel]
+        here = [message for message in messages if message.channel is channel]
         self._settled.update(message.key for message in messages)
         if channel is None or not here:
             return
@@ -110,8 +112,9 @@ class Acknowledgements:
         async with self._sending:
             left = self._unacknowledged[channel]
             tags = [tag for tag in tags if tag in left]
-            left.difference_update(tags)
-            first_left = min(left, default=math.inf)
+            for tag in tags:
+                del left[tag]
+            first_left = next(iter(left), math.inf)
             tags.sort()
             together = [tag for tag in tags if tag < first_left]
             with self._connection.explained():

@@ -1,8 +1,9 @@
 """The consumers of one channel: how many messages the broker may send, and what receives them."""
 
 import asyncio
+import itertools
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
@@ -12,13 +13,13 @@ from magento_eventbridge.queues.amqp.room import Room
 
 Receive = Callable[[DeliveredMessage], Coroutine[Any, Any, None]]
 
-# Consumers of a queue beside the usual one, while many messages are deferred.
-_MOST_MORE = 9
+# In the whole process: messages of former channels are still held.
+_numbers = itertools.count(1)
 
 
 @dataclass
 class _Intake:
-    """The consumers of one queue.
+    """The consumer of one queue.
 
     Attributes:
         receive: gets the messages.
@@ -26,7 +27,6 @@ class _Intake:
         prefetch: how many messages it may hold.
         is_fixed: whether this stays as it is.
         is_counted: whether what it receives is held, not passed on at once.
-        more: the tags of further consumers.
     """
 
     receive: Receive
@@ -34,7 +34,11 @@ class _Intake:
     prefetch: int
     is_fixed: bool
     is_counted: bool
-    more: list[str] = field(default_factory=list)
+
+
+def is_mostly(part: int, whole: int) -> bool:
+    """Whether a part is at least three quarters of the whole."""
+    return 4 * part >= 3 * whole
 
 
 class Consumers:
@@ -62,12 +66,16 @@ class Consumers:
     @property
     def prefetch(self) -> int:
         """How many messages may be held: those of the queue that may send most."""
-        rooms = (
-            each.prefetch + self._most * len(each.more)
-            for each in self._intakes.values()
-            if each.is_counted
-        )
-        return max(rooms, default=0)
+        return max((each.prefetch for each in self._counted), default=0)
+
+    @property
+    def tags(self) -> list[str]:
+        """The consumers whose messages are held."""
+        return [each.tag for each in self._counted]
+
+    @property
+    def _counted(self) -> list[_Intake]:
+        return [each for each in self._intakes.values() if each.is_counted]
 
     async def start(self, queue: str, receive: Receive, *, follows_room: bool) -> None:
         """Consume a queue, either as there is room, or always with all the room."""
@@ -95,31 +103,29 @@ class Consumers:
                 wanted = min(wanted, self._most - held)
             if intake.is_fixed or wanted == was or (wanted < was < self._room.size):
                 continue
-            await self._cancel(intake.tag)
-            intake.tag = await self._add(queue, intake.receive, wanted)
-            intake.prefetch = wanted
+            await self._replace(queue, intake, wanted)
             has_grown |= wanted > was
         return has_grown
 
-    async def add(self, queue: str, deferred: int) -> None:
-        """Add consumers while so many messages are deferred and fill most of the room.
+    async def make_room_beside(self, deferred_of: Callable[[str], int]) -> None:
+        """Replace the consumers that deferred messages leave little room.
 
-        Not while messages are large: deferred ones are held as well.
+        Args:
+            deferred_of: returns how many messages of a consumer are deferred, by its tag.
         """
-        intake = self._intakes.get(queue)
-        while (
-            intake
-            and len(intake.more) < _MOST_MORE
-            and deferred > (len(intake.more) + 0.5) * self._most
-            and self._room.are_small
-        ):
-            intake.more.append(await self._add(queue, intake.receive, self._most))
+        for queue, intake in list(self._intakes.items()):
+            if intake.is_counted and is_mostly(deferred_of(intake.tag), intake.prefetch):
+                await self._replace(queue, intake, intake.prefetch)
+
+    async def _replace(self, queue: str, intake: _Intake, prefetch: int) -> None:
+        """Consume with new room, beside what the broker still waits for."""
+        await self._cancel(intake.tag)
+        intake.tag = await self._add(queue, intake.receive, prefetch)
+        intake.prefetch = prefetch
 
     async def stop(self, queue: str) -> None:
         """Receive no more messages of a queue."""
-        intake = self._intakes.pop(queue)
-        for tag in (intake.tag, *intake.more):
-            await self._cancel(tag)
+        await self._cancel(self._intakes.pop(queue).tag)
 
     async def pass_on(self) -> None:
         """Return when what the broker had sent before its last answer has arrived.
@@ -133,11 +139,13 @@ class Consumers:
 
     async def _add(self, queue: str, receive: Receive, prefetch: int) -> str:
         # The prefetch is that of the next consumer.
+        # A quorum queue takes messages back in the order of the tags, unless there are very many.
+        tag = f"magento-eventbridge-{next(_numbers):06}"
         with self._connection.explained():
             async with self._adding:
                 await self._channel.basic_qos(prefetch_count=prefetch)
-                consumer = await self._channel.basic_consume(queue, receive)
-        return consumer.consumer_tag or ""
+                await self._channel.basic_consume(queue, receive, consumer_tag=tag)
+        return tag
 
     async def _cancel(self, tag: str) -> None:
         with self._connection.explained():

@@ -19,7 +19,8 @@ from magento_eventbridge.queues.amqp.background import Background
 from magento_eventbridge.queues.amqp.connection import AmqpConnection, AmqpOptions
 from magento_eventbridge.queues.amqp.consumers import Consumers
 from magento_eventbridge.queues.amqp.dead_letters import AmqpDeadLetters
-from magento_eventbridge.queues.amqp.messages import HeldMessage, read_message
+from magento_eventbridge.queues.amqp.deferred import Deferred
+from magento_eventbridge.queues.amqp.messages import HeldMessage, consumer_of, read_message
 from magento_eventbridge.queues.amqp.pauses import Running
 from magento_eventbridge.queues.amqp.publishing import Publisher, is_renewal
 from magento_eventbridge.queues.amqp.return_checks import ReturnChecks
@@ -106,7 +107,8 @@ class AmqpQueue:
         self._is_bulky = False  # whether its messages are too large for that
         self._news = asyncio.Event()
         self._arrived = 0
-        self._known: dict[str, HeldMessage] = {}
+        self._known: dict[str, HeldMessage] = {}  # in the order of arrival
+        self._deferred = Deferred()
         self._buffer: deque[HeldMessage] = deque()
         self._postponed: list[tuple[float, int, HeldMessage]] = []
         self._opening_returned = asyncio.Lock()
@@ -151,6 +153,7 @@ class AmqpQueue:
                 passed_over.append(message)
             else:
                 message.is_claimed = True
+                message.unpack()
                 claims.append(Claim(message.key, message.text))
         self._buffer.extendleft(reversed(passed_over))
         if passed_over and not claims and self._options.sets_aside and self._is_full:
@@ -159,7 +162,7 @@ class AmqpQueue:
             if self._consumers and self._options.queue in self._consumers:
                 await self._stop_consuming(self._consumers)
             raise QueueError(self._dropped)
-        held = len(self._known)
+        held = self._awaited
         if claims or self._buffer or held < self._held:
             self._stuck_since = time.monotonic()
         self._held = held
@@ -187,32 +190,26 @@ class AmqpQueue:
             messages = [message for message in messages if message not in moved]
             delay = self._timing.aside_retry
         due = time.monotonic() + delay
+        self._deferred.discard(messages)
         for message in messages:
-            message.is_claimed = message.is_deferred = False
+            message.is_claimed = False
             heapq.heappush(self._postponed, (due, message.number, message))
         self._news.set()
 
     async def defer(self, claims: Sequence[Claim]) -> None:
-        """Keep messages claimed; another consumer receives those behind them.
+        """Keep messages claimed; the next claim lets further consumers receive those behind them.
 
-        Each consumer may hold as many messages as `prefetch`. Deferred ones stay with the bridge,
-        unacknowledged, up to ten times that, or up to `prefetch` if they are large; from then on
-        the queue waits for them.
+        Deferred ones stay with the bridge, unacknowledged and compressed, as many as its memory
+        allows; from then on the queue waits for them.
         """
-        for message in self._claimed(claims):
-            message.is_deferred = True
-        deferred = sum(message.is_deferred for message in self._known.values())
-        channel, consumers = self._channel, self._consumers
-        if channel is not None and consumers is not None and not channel.is_closed:
-            await consumers.add(
-                self._copies.name if self._is_moving else self._options.queue, deferred
-            )
+        self._deferred.add(self._claimed(claims))
 
     async def recall(self, claims: Sequence[Claim]) -> list[Claim]:
         """Return claimed messages with their bodies, which are still held here."""
         messages = self._claimed(claims)
+        self._deferred.discard(messages)
         for message in messages:
-            message.is_deferred = False
+            message.unpack()
         return [Claim(message.key, message.text) for message in messages]
 
     def holds_claims(self) -> bool:
@@ -234,6 +231,7 @@ class AmqpQueue:
             )
             self._forget_channel()
             self._known.clear()
+            self._deferred.clear()
             self._postponed.clear()
         self._running.resume()
         return problem is None
@@ -259,7 +257,7 @@ class AmqpQueue:
         names = (self._options.queue, self._aside.name, self._copies.name)
         waiting = sum([await self._asking.count(name) or 0 for name in names])
         dead = await self._asking.count(self.dead_letters.name) or 0
-        ours = min(self._known.values(), key=lambda message: message.number, default=None)
+        ours = next(iter(self._known.values()), None)
         return Depth(waiting + len(self._known), _time(ours.text) if ours else None, dead)
 
     async def ready(self) -> int:
@@ -294,9 +292,16 @@ class AmqpQueue:
     # From the broker to the buffer
 
     @property
+    def _awaited(self) -> int:
+        """How many messages are held, without the deferred ones."""
+        return len(self._known) - len(self._deferred)
+
+    @property
     def _is_full(self) -> bool:
-        prefetch = self._consumers.prefetch if self._consumers else 0
-        return prefetch > 0 and len(self._known) >= prefetch
+        consumers = self._consumers
+        if consumers is None or not consumers.prefetch:
+            return False
+        return self._awaited + sum(map(self._deferred.of, consumers.tags)) >= consumers.prefetch
 
     @property
     def _dropped(self) -> str:
@@ -326,14 +331,16 @@ class AmqpQueue:
             await self._find_returned(channel, consumers)
             await self._consume(channel, consumers)
             self._adapt_room()
-            while await consumers.follow(len(self._known)):
+            if not self._deferred.is_full:
+                await consumers.make_room_beside(self._deferred.of)
+            while await consumers.follow(self._awaited):
                 only_returned = self._options.queue not in consumers
                 await self._let_arrive(channel, self._copies.name if only_returned else None)
                 self._adapt_room()
         return channel
 
     def _adapt_room(self, *, is_stuck: bool = False) -> None:
-        held, now = len(self._known), time.monotonic()
+        held, now = self._awaited, time.monotonic()
         self._room.adapt(held, now, is_full=self._is_full, is_stuck=is_stuck)
 
     async def _open_channel(self) -> None:
@@ -502,16 +509,23 @@ class AmqpQueue:
         key, view_id, text = read_message(delivered)
         self._room.arrived(len(delivered.body))
         if message := self._known.get(key):
-            if message.delivered.channel is not delivered.channel:
-                message.tags = []
-            message.delivered = delivered
-            message.tags.append(tag)
+            self._deferred.arrived_again(message, delivered, tag)
+            if self._is_full:
+                self._news.set()
         elif self._acknowledgements.is_settled(key, delivered):
             await self._acknowledgements.acknowledge_again(key, delivered.channel, tag)
             return
         elif not is_moved:
             self._arrived += 1
-            message = HeldMessage(key, self._arrived, view_id, text, delivered, [tag])
+            message = HeldMessage(
+                key,
+                self._arrived,
+                view_id,
+                delivered.channel,
+                consumer_of(delivered),
+                [tag],
+                (text, delivered),
+            )
             self._known[key] = message
             self._buffer.append(message)
             self._news.set()
@@ -581,6 +595,7 @@ class AmqpQueue:
 
     async def _settle(self, messages: Collection[HeldMessage]) -> None:
         """Acknowledge messages, at once or, if their channel is closed, when redelivered."""
+        self._deferred.discard(messages)
         for message in messages:
             self._known.pop(message.key, None)
         await self._acknowledgements.settle(messages, self._channel)
