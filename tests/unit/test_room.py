@@ -20,14 +20,6 @@ def test_few_large_messages_are_held() -> None:
     assert filled(Room(1000), 100_000_000) == 2
 
 
-def test_messages_are_large_that_would_fill_the_memory() -> None:
-    room = Room(1000)
-    room.arrived(128_000)
-    assert not room.are_large
-    room.arrived(128_001)
-    assert room.are_large
-
-
 def test_large_messages_reduce_the_room_at_once_and_small_ones_bring_it_back() -> None:
     room = Room(1000)
     filled(room, 5_000)

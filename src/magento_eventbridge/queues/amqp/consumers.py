@@ -25,14 +25,12 @@ class _Intake:
         receive: gets the messages.
         tag: of the consumer.
         prefetch: how many messages it may hold.
-        is_fixed: whether this stays as it is.
-        is_counted: whether what it receives is held, not passed on at once.
+        is_counted: whether what it receives is held, as there is room, not passed on at once.
     """
 
     receive: Receive
     tag: str
     prefetch: int
-    is_fixed: bool
     is_counted: bool
 
 
@@ -45,8 +43,8 @@ class Consumers:
     """The consumers of a channel, by their queues.
 
     A consumer's prefetch counts messages, not bytes, and never changes. So a consumer is replaced
-    when there is room for more messages, or for fewer. Not so in a quorum queue: it takes messages
-    of several consumers back one consumer after the other, not in their order.
+    when there is room for more messages, or for fewer, and the broker still waits for the messages
+    of the former one.
     """
 
     def __init__(
@@ -77,18 +75,17 @@ class Consumers:
     def _counted(self) -> list[_Intake]:
         return [each for each in self._intakes.values() if each.is_counted]
 
-    async def start(self, queue: str, receive: Receive, *, follows_room: bool) -> None:
-        """Consume a queue, either as there is room, or always with all the room."""
-        prefetch = self._room.size if follows_room else self._most
+    async def start(self, queue: str, receive: Receive) -> None:
+        """Consume a queue as there is room."""
+        prefetch = self._room.size
         tag = await self._add(queue, receive, prefetch)
-        is_fixed = not follows_room
-        self._intakes[queue] = _Intake(receive, tag, prefetch, is_fixed, is_counted=True)
+        self._intakes[queue] = _Intake(receive, tag, prefetch, is_counted=True)
 
     async def start_passing_on(self, queue: str, receive: Receive, at_once: int) -> None:
         """Consume a queue whose messages are passed on, so many at once."""
         prefetch = min(at_once, self._most)
         tag = await self._add(queue, receive, prefetch)
-        self._intakes[queue] = _Intake(receive, tag, prefetch, is_fixed=True, is_counted=False)
+        self._intakes[queue] = _Intake(receive, tag, prefetch, is_counted=False)
 
     async def follow(self, held: int) -> bool:
         """Let consumers use the room that there is now; return whether one may hold more.
@@ -101,7 +98,7 @@ class Consumers:
             was, wanted = intake.prefetch, self._room.size
             if wanted > was:
                 wanted = min(wanted, self._most - held)
-            if intake.is_fixed or wanted == was or (wanted < was < self._room.size):
+            if not intake.is_counted or wanted == was or (wanted < was < self._room.size):
                 continue
             await self._replace(queue, intake, wanted)
             has_grown |= wanted > was

@@ -27,7 +27,6 @@ from magento_eventbridge.queues.amqp.return_checks import ReturnChecks
 from magento_eventbridge.queues.amqp.returns import (
     Returns,
     alone,
-    is_classic,
     is_test,
     proves_kept,
     returns_of,
@@ -103,8 +102,6 @@ class AmqpQueue:
         self._finds_returned_at = 0.0
         self._has_logged_absence = False
         self._is_moving = False  # whether what arrives from the queue itself is moved
-        self._is_quorum = False  # whether the queue itself always sends all of `prefetch`
-        self._is_bulky = False  # whether its messages are too large for that
         self._news = asyncio.Event()
         self._arrived = 0
         self._known: dict[str, HeldMessage] = {}  # in the order of arrival
@@ -352,7 +349,7 @@ class AmqpQueue:
             self._room = Room(most)
         self._channel = channel
         self._consumers = Consumers(self._connection, channel, most, self._room)
-        self._is_moving = self._is_quorum = self._is_bulky = False
+        self._is_moving = False
         self._running.start()
         self._acknowledgements.keep_settled()
         self._finds_returned_at = 0.0
@@ -370,9 +367,10 @@ class AmqpQueue:
     async def _consume(self, channel: AbstractChannel, consumers: Consumers) -> None:
         """Consume the queue, as soon as the older messages, which were returned, are all held."""
         queue = self._options.queue
-        self._weigh()
         is_consumed = queue in consumers
-        is_right = self._is_moving == self._moves and self._checks.returns is not Returns.DROPPED
+        is_right = (
+            self._is_moving == self._checks.moves and self._checks.returns is not Returns.DROPPED
+        )
         if is_consumed and is_right and not self._checks.moves:
             self._checks.check_later()
         if is_consumed and is_right and not (self._checks.moves and self._checks.is_due):
@@ -397,36 +395,19 @@ class AmqpQueue:
             self._acknowledgements.await_redelivery(self._timing.redelivers_within)
             await self._let_arrive(channel)
 
-    @property
-    def _moves(self) -> bool:
-        """Whether messages are moved to the queue of safe copies, which sends them as they fit."""
-        return self._checks.moves or self._is_bulky
-
-    def _weigh(self) -> None:
-        """Record whether all of `prefetch` would take too much memory in messages as they are."""
-        if self._is_quorum and self._room.are_large and not self._moves:
-            self._is_bulky = True
-        elif self._is_bulky and not self._room.are_large and not self._known:
-            self._is_bulky = False
-
     async def _start_consuming(self, channel: AbstractChannel, consumers: Consumers) -> None:
         """Consume the queue, unless it drops messages, or older ones have not arrived yet."""
         if self._checks.returns is Returns.DROPPED:
             return
-        older = self._copies.name in consumers and not self._moves
+        older = self._copies.name in consumers and not self._checks.moves
         if older and await self._ready(channel, self._copies.name):
             return
-        if self._moves:
+        if self._checks.moves:
             await self._consume_returned(channel)
-            if self._is_bulky and not self._is_moving:
-                await consumers.pass_on()
-                self._copy_held()  # so that they stay before those that are moved from now on
             await consumers.start_passing_on(self._options.queue, self._move, _MOVED_AT_ONCE)
         else:
-            follows = await is_classic(self._asking, self._options.queue)
-            await consumers.start(self._options.queue, self._arrive, follows_room=follows)
-            self._is_quorum = not follows
-        self._is_moving = self._moves
+            await consumers.start(self._options.queue, self._arrive)
+        self._is_moving = self._checks.moves
 
     async def _stop_consuming(self, consumers: Consumers) -> None:
         """Receive nothing more from the queue itself; what has arrived is still moved."""
@@ -456,7 +437,7 @@ class AmqpQueue:
             if consumers is None or self._consumes_copies() or channel is not self._channel:
                 return
             await self._copies.create()
-            await consumers.start(self._copies.name, self._arrive, follows_room=True)
+            await consumers.start(self._copies.name, self._arrive)
 
     async def _holds_others_up(self, channel: AbstractChannel) -> bool:
         """Return whether messages wait for room, which those in hand have filled for a while."""

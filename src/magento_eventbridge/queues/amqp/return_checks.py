@@ -82,13 +82,14 @@ class ReturnChecks:
 
     async def _check_alone(self) -> None:
         async with alone(self._asking, self._queue) as is_alone:
-            await self.check(is_alone=is_alone)
+            await self.check(is_alone=is_alone, is_consumed=True)
 
-    async def check(self, *, is_alone: bool) -> None:
+    async def check(self, *, is_alone: bool, is_consumed: bool = False) -> None:
         """Find out how often the queue keeps a message that is returned.
 
         Args:
             is_alone: whether no other bridge tests meanwhile.
+            is_consumed: whether this bridge consumes the queue, perhaps by a new consumer soon.
         """
         queue, was = self._queue, self.returns
         self._checks_at = time.monotonic() + self._timing.checks_returns_every
@@ -104,6 +105,7 @@ class ReturnChecks:
                 self._rescue,
                 is_alone=is_alone,
                 may_take=others <= 0,
+                is_consumed=is_consumed,
             )
             if returns is Returns.UNKNOWN and was is not Returns.KEPT:
                 if not await self._asking.consumers(queue):

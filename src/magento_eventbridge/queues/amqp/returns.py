@@ -72,6 +72,7 @@ async def check_returns(
     *,
     is_alone: bool,
     may_take: bool,
+    is_consumed: bool = False,
 ) -> Returns:
     """Find out how often a queue keeps a message that comes back.
 
@@ -88,6 +89,7 @@ async def check_returns(
         rescue: saves a message of the shop that the test receives.
         is_alone: whether no other bridge tests meanwhile: see `alone`.
         may_take: whether the first waiting message may be taken for the test.
+        is_consumed: whether it certainly has a consumer, though not at each moment.
 
     Raises:
         QueueError: the broker is unavailable, or accepts no message.
@@ -109,7 +111,11 @@ async def check_returns(
                 policy = await _test_similar(channel, queue, rescue)
                 if policy is Returns.DROPPED:
                     return policy
-                itself = await _test_itself(connection, channel, queue, rescue, may_take)
+                itself = await (
+                    _known_from_others(connection, queue)
+                    if is_consumed
+                    else _test_itself(connection, channel, queue, rescue, may_take)
+                )
             if itself is Returns.KEPT:
                 await show_tested(connection, queue)
     found = {argument, policy, itself}
@@ -169,11 +175,6 @@ async def _delete_own(connection: AmqpConnection, lock: str) -> None:
     except (QueueError, TimeoutError) as error:
         # The connection was lost, and the lock with it: it may be another bridge's now.
         log.debug("The lock '%s' was not removed: %s", lock, error)
-
-
-async def is_classic(connection: AmqpConnection, queue: str) -> bool:
-    """Return whether a queue is surely a classic one."""
-    return await _kind(connection, queue) is None
 
 
 async def send_test(connection: AmqpConnection, queue: str) -> None:
@@ -246,6 +247,11 @@ async def _test_similar(channel: AbstractChannel, queue: str, rescue: Rescue) ->
     return await _test(channel, similar, rescue, uncounted=Returns.UNKNOWN)
 
 
+async def _known_from_others(connection: AmqpConnection, queue: str) -> Returns:
+    is_tested = await connection.count(f"{queue}{_TESTED}") is not None
+    return Returns.KEPT if is_tested else Returns.UNKNOWN
+
+
 async def _test_itself(
     connection: AmqpConnection,
     channel: AbstractChannel,
@@ -258,8 +264,7 @@ async def _test_itself(
     except ChannelNotFoundEntity:
         return Returns.UNKNOWN
     if declared.consumer_count:
-        is_tested = await connection.count(f"{queue}{_TESTED}") is not None
-        return Returns.KEPT if is_tested else Returns.UNKNOWN
+        return await _known_from_others(connection, queue)
     if declared.message_count and not may_take:
         return Returns.UNKNOWN
     # Quorum queues count, as the other one has just shown: without a count it is a classic one.

@@ -6,12 +6,10 @@ _FIRST = 2
 _FEW = 20
 # What a bridge may hold of a queue, in bytes: 1000 messages of 16 kB.
 _BYTES = 16_000_000
-# What a bridge should never hold, not even of a queue that always sends all that it may.
-_LARGE_BYTES = 8 * _BYTES
 # How much the size of a message counts when the next one arrives: the largest of the last matter.
 _DECAY = 0.75
 # In seconds: how often room that was not used is given up.
-_UNUSED_AFTER = 30.0
+_UNUSED_AFTER = 5.0
 
 
 class Room:
@@ -33,11 +31,6 @@ class Room:
     def are_small(self) -> bool:
         """Whether messages are so small that all the room may be used."""
         return self._bytes * self.most <= _BYTES
-
-    @property
-    def are_large(self) -> bool:
-        """Whether messages are so large that all the room would take too much memory."""
-        return self._bytes * self.most > _LARGE_BYTES
 
     def arrived(self, size: int) -> None:
         """Take a message's size in bytes into account."""
