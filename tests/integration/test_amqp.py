@@ -395,14 +395,21 @@ async def test_a_missing_queue_is_waited_for_with_one_line(
     assert len(await claimed(queue, 1)) == 1
 
 
+@pytest.mark.parametrize("kind", ["classic", "quorum"])
 async def test_a_queue_that_is_deleted_and_created_again_is_found(
-    magento_broker: MagentoBroker, queue: AmqpQueue
+    magento_broker: MagentoBroker, kind: str
 ) -> None:
-    assert await queue.claim(10) == []
     await magento_broker.delete()
-    await magento_broker.declare()
-    await magento_broker.put(recorded.orders(1))
-    assert len(await claimed(queue, 1)) == 1
+    await magento_broker.declare({"x-queue-type": kind})
+    queue = AmqpQueue(magento_broker.options, AmqpTiming(silent_for=0.5))
+    await magento_broker.put(recorded.orders(30))
+    await queue.ack(await claimed(queue, 30))
+    async with magento_broker.channel() as channel:
+        await channel.queue_delete(magento_broker.options.queue)
+    await magento_broker.declare({"x-queue-type": kind})
+    await magento_broker.put(recorded.orders(30))
+    assert len(await claimed(queue, 30)) == 30
+    await queue.close()
 
 
 # A process that was paused

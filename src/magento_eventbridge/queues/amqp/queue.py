@@ -101,6 +101,8 @@ class AmqpQueue:
         self._looks_at = 0.0  # for a queue that does not exist yet
         self._finds_returned_at = 0.0
         self._has_logged_absence = False
+        self._arrived_at = 0.0  # the last message, or before it the channel was opened
+        self._has_logged_silence = False
         self._is_moving = False  # whether what arrives from the queue itself is moved
         self._news = asyncio.Event()
         self._arrived = 0
@@ -348,6 +350,7 @@ class AmqpQueue:
         if self._room.most != most:  # read again with the login
             self._room = Room(most)
         self._channel = channel
+        self._arrived_at = time.monotonic()
         self._consumers = Consumers(self._connection, channel, most, self._room)
         self._is_moving = False
         self._running.start()
@@ -483,6 +486,8 @@ class AmqpQueue:
 
     async def _arrive(self, delivered: DeliveredMessage, *, is_moved: bool = False) -> None:
         tag = cast("int", delivered.delivery_tag)
+        self._arrived_at = time.monotonic()
+        self._has_logged_silence = False
         self._acknowledgements.expect(delivered.channel, tag)
         if is_test(delivered):
             await self._return_test(delivered, tag)
@@ -544,10 +549,32 @@ class AmqpQueue:
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), patience)
-            if not self._news.is_set():
-                return  # another bridge has it
+            if not self._news.is_set():  # another bridge has it
+                if ready:
+                    self._suspect_silence()
+                return
             if not moves:
                 patience = self._timing.follows_within
+
+    def _suspect_silence(self) -> None:
+        """Consume anew if messages wait, but none has come for long, though none is in hand.
+
+        After a quorum queue was deleted and created again at once, the broker counts the consumer
+        of the former one as the new one's, and sends it nothing.
+        """
+        is_silent = time.monotonic() - self._arrived_at > self._timing.silent_for
+        if not is_silent or self._known or self._background:
+            return
+        if not self._has_logged_silence:
+            self._has_logged_silence = True
+            log.warning(
+                "The queue '%s' at %s has messages, but the broker sends none, as after the queue "
+                "was deleted and created again. Consuming it anew.",
+                self._options.queue,
+                self._options,
+            )
+        self._is_cancelled = True
+        self._news.set()
 
     def _return_postponed(self) -> None:
         now = time.monotonic()

@@ -23,6 +23,8 @@ class AmqpTiming:
         closes_within: for messages that are being published when the queue closes.
         stuck_after: how long messages in hand may wait, when their size leaves room for a few only,
             until more are received.
+        silent_for: until a queue that has messages, but sends none to a bridge that holds none, is
+            consumed anew.
         redelivers_within: for a new channel to redeliver messages settled while no channel was
             open.
     """
@@ -39,4 +41,5 @@ class AmqpTiming:
     pause_allowed: float = 15.0
     closes_within: float = 5.0
     stuck_after: float = 2.0
+    silent_for: float = 10.0
     redelivers_within: float = 60.0
