@@ -569,7 +569,7 @@ class AmqpQueue:
             self._has_logged_silence = True
             log.warning(
                 "The queue '%s' at %s has messages, but the broker sends none, as after the queue "
-                "was deleted and created again. Consuming it anew.",
+                "was deleted and created again. Opening a new consumer.",
                 self._options.queue,
                 self._options,
             )
