@@ -354,11 +354,8 @@ async def test_an_index_with_another_name_serves_as_well(
     assert [claim.body for claim in taken] == [body for _, body in captures]
 
 
-async def test_a_claim_that_met_another_bridge_searches_on_from_there(
-    magento_queue: MagentoQueue, queue: MagentoDbQueue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """To search all messages again takes a second when a million of them are complete."""
-    monkeypatch.setattr(magento_db, "_SLOW_SEARCH", 0.0)
+def _searches(queue: MagentoDbQueue, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the names of the searches that the queue makes from now on."""
     searches: list[str] = []
     rows = queue._statements.rows
 
@@ -366,10 +363,19 @@ async def test_a_claim_that_met_another_bridge_searches_on_from_there(
         searches.extend([name] if name.startswith("waiting") else [])
         return rows(cursor, name, values)
 
+    monkeypatch.setattr(queue._statements, "rows", run)
+    return searches
+
+
+async def test_a_claim_that_met_another_bridge_searches_on_from_there(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To search all messages again takes a second when a million of them are complete."""
+    monkeypatch.setattr(magento_db, "_SLOW_SEARCH", 0.0)
     captures = recorded.orders(8)
     magento_queue.put(captures)
     claims = await queue.claim(2)
-    monkeypatch.setattr(queue._statements, "rows", run)
+    searches = _searches(queue, monkeypatch)
     with magento_queue.server.connect() as other, other.cursor() as cursor:
         cursor.execute(
             magento_queue.named("SELECT id FROM {queue_message_status} WHERE id = 3 FOR UPDATE")
@@ -389,14 +395,7 @@ async def test_a_claim_after_a_start_searches_a_long_queue_once(
     magento_queue: MagentoQueue, queue: MagentoDbQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(magento_db, "_SLOW_SEARCH", 0.0)
-    searches: list[str] = []
-    rows = queue._statements.rows
-
-    def run(cursor: Cursor, name: str, values: Any = None) -> Any:
-        searches.extend([name] if name.startswith("waiting") else [])
-        return rows(cursor, name, values)
-
-    monkeypatch.setattr(queue._statements, "rows", run)
+    searches = _searches(queue, monkeypatch)
     magento_queue.put(recorded.orders(3))
     assert len(await queue.claim(2)) == 2
     assert searches.count("waiting") == 1

@@ -251,9 +251,8 @@ class Sender:
     def _begins_in(self, now: float) -> float | None:
         """Return in how many seconds the next call may begin; None: not before something else."""
         due, condition, in_flight = self._lane.next_due(), self._condition, len(self._calls)
-        if due is None or in_flight >= (
-            self._policy.calls_at_once if self._is_asked else self._pace.calls
-        ):
+        most = self._policy.calls_at_once if self._is_asked else self._pace.calls
+        if due is None or in_flight >= most:
             return None
         if condition.waits_for_answer(in_flight) and not self._is_asked:
             return None
