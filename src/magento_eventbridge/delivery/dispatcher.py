@@ -181,7 +181,7 @@ class Dispatcher:
         try:
             await self._keep_claiming(until_empty, at_most)
         finally:
-            self._end(list(self._senders.values()))
+            self._end(self._senders.values())  # they stay: their status may be asked for
             await asyncio.gather(*(ending.claims for ending in self._ending))
             self._take_over_claims()
             if self._claiming:
@@ -189,7 +189,7 @@ class Dispatcher:
                     self._unplaced.extend(await self._claimed_ahead())
             settling.cancel()
             await asyncio.gather(settling, return_exceptions=True)
-            await self._settler.settle_last([*self._unplaced])
+            await self._settler.settle_last(list(self._unplaced))
 
     # From the queue to a sender
 
@@ -313,7 +313,8 @@ class Dispatcher:
         with self._outage.reports_silence():
             are_held = await self._queue.confirm()
         if not are_held:
-            self._end(list(self._senders.values()))
+            self._end(self._senders.values())
+            self._senders.clear()
             for ending in self._ending:
                 ending.are_void = True
             self._unplaced.clear()
@@ -333,7 +334,6 @@ class Dispatcher:
     def _end(self, senders: Collection[Sender]) -> None:
         """Let senders finish their calls, each by itself: others must not wait for a slow one."""
         for sender in senders:
-            del self._senders[sender.destination]
             claims = asyncio.create_task(_stop(sender), name=f"end {sender.destination}")
             claims.add_done_callback(lambda _: self._has_room.set())
             self._ending.append(_EndingSender(sender.views, claims))
@@ -376,7 +376,10 @@ class Dispatcher:
     def _follow_routes(self) -> None:
         """End the senders of store views with a new route: what waits there is placed again."""
         views, self._rerouted = self._rerouted, set()
-        self._end([each for each in self._senders.values() if not views.isdisjoint(each.views)])
+        ended = [each for each in self._senders.values() if not views.isdisjoint(each.views)]
+        self._end(ended)
+        for sender in ended:
+            del self._senders[sender.destination]
 
     def _follow_policy(self, policy: Policy) -> None:
         self._policy, self._new_policy = policy, None
