@@ -25,6 +25,7 @@ from magento_eventbridge.journal.archive import QUARTER
 from magento_eventbridge.journal.keys import keys_of
 from magento_eventbridge.journal.last_minute import LastMinute
 from magento_eventbridge.journal.personal import PersonalData, Redaction
+from magento_eventbridge.journal.waiting import Note, WaitingNotes
 from magento_eventbridge.sqlite_files import (
     check_free_space,
     is_disk_full,
@@ -145,14 +146,6 @@ class Level(NamedTuple):
         return (int(self.at) // 60 * 60, self.destination, kind, self.name, self.waiting)
 
 
-class _Note(NamedTuple):
-    """A call or settlement to write, with its size in memory and its number of events."""
-
-    size: int
-    events: int
-    of: Call | Settlement
-
-
 @dataclass(frozen=True)
 class Retention:
     """How much of a journal is kept.
@@ -177,7 +170,8 @@ class WriteOptions:
     Attributes:
         every: seconds between writes: the delay of a live tail.
         events_at_once: events per write. 1,000 make 4,000 a second, more than the default quota
-            of PutEvents; more would take processor time from delivery.
+            of PutEvents; more would take processor time from delivery. While plain deliveries are
+            left out anyway, a quarter of it is written.
         bytes_at_once: bytes of events after which a write takes no more: they are copied several
             times on the way.
         most_waiting: bytes that may wait to be written. Beyond it events delivered at the first
@@ -211,10 +205,12 @@ class Recorder:
         self.problem: str | None = None
         self.last_minute = LastMinute()
         self._retention = retention
-        self._notes: deque[_Note] = deque()
+        self._notes: deque[Note] = deque()
         self._taken = 0  # bytes; changed by the loop only
         self._done = 0  # bytes; changed by the thread only
-        self._waiting: deque[_Note] = deque()  # counted, not written
+        self._waiting = WaitingNotes(
+            self._options.most_waiting, self._options.events_at_once, self._options.bytes_at_once
+        )
         self._counts: MinuteCounts = Counter()
         self._levels: deque[Level] = deque(maxlen=_LEVELS_WAITING)
         self._redaction: Redaction | None = None
@@ -234,18 +230,18 @@ class Recorder:
     def called(self, call: Call) -> None:
         """Note a call."""
         size = sum(pending.entry.size + len(pending.claim.body) for pending in call.batch)
-        self._take(_Note(size, len(call.batch), call))
+        self._take(Note(size, len(call.batch), call))
 
     def ended(self, end: Settlement) -> None:
         """Note a capture that was settled without a call."""
         # The capture is the body once more, in parts.
-        self._take(_Note(len(end.claim.body) * (2 if end.capture else 1), 1, end))
+        self._take(Note(len(end.claim.body) * (2 if end.capture else 1), 1, end))
 
     def waits(self, levels: Iterable[Level]) -> None:
         """Note how much waits now; of each minute the most is kept."""
         self._levels.extend(levels)
 
-    def _take(self, note: "_Note") -> None:
+    def _take(self, note: Note) -> None:
         if self._taken - self._done > 2 * self._options.most_waiting:
             self.dropped += note.events
             return
@@ -262,7 +258,7 @@ class Recorder:
             self._collect()
             if not is_last:
                 self._leave_out()
-            notes = self._next()
+            notes = self._waiting.next()
             try:
                 check_free_space(self.path, self._options.leaves_free)
                 connection = connection or _connect(self.path)
@@ -290,35 +286,14 @@ class Recorder:
         came = [self._notes.popleft() for _ in range(len(self._notes))]
         self._counts.update(_counted(note.of for note in came))
         self.last_minute.add(end for note in came for end in _ends(note.of))
-        self._waiting.extend(came)
+        self._waiting.add(came)
 
     def _leave_out(self) -> None:
-        """When too much waits, drop the oldest notes of plain successes."""
-        too_much = sum(note.size for note in self._waiting) - self._options.most_waiting
-        if too_much <= 0:
-            return
-        kept: deque[_Note] = deque()
-        for note in self._waiting:
-            if too_much > 0 and _is_plain_success(note.of):
-                self.dropped += note.events
-                too_much -= note.size
-                self._done += note.size
-            else:
-                kept.append(note)
-        self._waiting = kept
+        for note in self._waiting.leave_out():
+            self.dropped += note.events
+            self._done += note.size
 
-    def _next(self) -> list["_Note"]:
-        """Return the notes to write next."""
-        notes: list[_Note] = []
-        events = size = 0
-        options = self._options
-        while self._waiting and events < options.events_at_once and size < options.bytes_at_once:
-            notes.append(note := self._waiting.popleft())
-            events += note.events
-            size += note.size
-        return notes
-
-    def _write(self, connection: sqlite3.Connection, notes: list["_Note"]) -> None:
+    def _write(self, connection: sqlite3.Connection, notes: list[Note]) -> None:
         levels = list(self._levels)
         if not notes and not self._counts and not levels:
             return
@@ -341,7 +316,7 @@ class Recorder:
         for _ in levels:  # others may have been appended meanwhile
             self._levels.popleft()
 
-    def _fails(self, error: Exception, notes: list["_Note"]) -> None:
+    def _fails(self, error: Exception, notes: list[Note]) -> None:
         self.dropped += sum(note.events for note in notes)
         self.problem = f"{self.path}: {cause(error)}"
         if time.monotonic() - self._warned_at > _WARNS_EVERY:
@@ -505,14 +480,6 @@ def _known_as(end: Settlement) -> str:
     if end.is_left_out:
         return "left_out"
     return "off" if end.reason is None else "dead"
-
-
-def _is_plain_success(note: Call | Settlement) -> bool:
-    """Return whether all events were delivered at the first try."""
-    return isinstance(note, Call) and all(
-        verdict.fate is Fate.DELIVERED and not pending.failures
-        for pending, verdict in zip(note.batch, note.verdicts, strict=True)
-    )
 
 
 def _counted(notes: Iterable[Call | Settlement]) -> MinuteCounts:
