@@ -43,7 +43,7 @@ _OFTEN = 5
 # In seconds: when to ask for a message that was returned; after the last pause it was dropped.
 _PAUSES = (0.0, 0.1, 0.3)
 # The same for a message that is returned to a backlog: the request may overtake the return.
-_PAUSES_IN_BACKLOG = (0.2, 1.0)
+_PAUSES_IN_BACKLOG = (0.1, 1.0)
 # In seconds: a broker with an alarm does not answer those who publish.
 _ANSWERS_WITHIN = 10.0
 # The broker compares the arguments of a declaration with those of the queue, and names the latter.
@@ -79,7 +79,7 @@ async def check_returns(
     An argument of the queue can be read without touching it. A policy cannot be seen: a test
     message of our own is returned, first to a new queue of a similar name, which most policies also
     match, then to the queue itself, if it is empty. If messages wait there, the first of them is
-    returned instead, once it is rescued, to see whether it is dropped. With a consumer the queue is
+    returned instead, once it is rescued. With a consumer the queue is
     not tested: it would receive the message. Then it counts whether a bridge has tested the queue.
 
     Args:
@@ -280,37 +280,55 @@ async def _test_first(
     rescue: Rescue,
     waiting: int,
 ) -> Returns:
-    """Return the first of so many waiting messages once, after it was rescued: is it dropped?
+    """Return the first of so many waiting messages, after it was rescued, until it is dropped or
+    was kept often.
 
     A few messages are unsafe during the test, each until its copy is confirmed.
     """
-    async with connection.asking() as other:
-        first = await _arrived(other, queue)
-        if first is None or is_test(first):
-            return Returns.UNKNOWN
-        await rescue(first)
-        if returns_of(first):  # it was kept before
-            await other.basic_ack(first.delivery_tag or 0)
-            return Returns.UNKNOWN
-    # With its channel's end it came back before all others; rejected, it would be the last.
+    first: DeliveredMessage | None = None
+    kept = -1  # how often it has come back
+    while True:
+        # With its channel's end it comes back before all others; rejected, it would be the last.
+        async with connection.asking() as other:
+            if first is None:
+                message = first = await _arrived(other, queue)
+                if first is None or is_test(first):
+                    return Returns.UNKNOWN
+                await rescue(first)
+            else:
+                message, rescued = await _arrived_again(other, queue, first, rescue)
+                waiting -= rescued
+            if message is None:
+                break
+            is_proved, is_counted = proves_kept(message), returns_of(message) > kept
+            if is_proved or not is_counted:
+                await other.basic_ack(message.delivery_tag or 0)
+                return Returns.KEPT if is_proved else Returns.UNKNOWN
+            kept = returns_of(message)
+    for pause in _PAUSES:  # our own requests count as consumers for a moment
+        await asyncio.sleep(pause)
+        declared = await channel.queue_declare(queue, passive=True)
+        if not declared.consumer_count and (declared.message_count or 0) < waiting:
+            return _after(kept)
+    return Returns.UNKNOWN
+
+
+async def _arrived_again(
+    channel: AbstractChannel, queue: str, first: DeliveredMessage, rescue: Rescue
+) -> tuple[DeliveredMessage | None, int]:
+    """Return a message that was returned to a backlog, and how many others were rescued instead."""
+    rescued = 0
     for pause in _PAUSES_IN_BACKLOG:
         await asyncio.sleep(pause)
         message = await channel.basic_get(queue)
         if not isinstance(message.delivery, spec.Basic.GetOk):
             continue
-        is_kept = _is_again(message, first)
-        if not is_kept:
-            await rescue(message)
-            waiting -= 1
+        if _is_again(message, first):
+            return message, rescued
+        await rescue(message)
         await channel.basic_ack(message.delivery_tag or 0)
-        if is_kept:
-            return Returns.UNKNOWN  # for how long is not worth more tests: all are moved
-    for pause in _PAUSES:  # our own requests count as consumers for a moment
-        await asyncio.sleep(pause)
-        declared = await channel.queue_declare(queue, passive=True)
-        if not declared.consumer_count and (declared.message_count or 0) < waiting:
-            return Returns.DROPPED
-    return Returns.UNKNOWN
+        rescued += 1
+    return None, rescued
 
 
 def _is_again(message: DeliveredMessage, first: DeliveredMessage) -> bool:
