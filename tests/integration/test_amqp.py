@@ -396,19 +396,21 @@ async def test_a_missing_queue_is_waited_for_with_one_line(
 
 
 @pytest.mark.parametrize("kind", ["classic", "quorum"])
+@pytest.mark.parametrize("count", [1, 30, 200])
 async def test_a_queue_that_is_deleted_and_created_again_is_found(
-    magento_broker: MagentoBroker, kind: str
+    magento_broker: MagentoBroker, kind: str, count: int
 ) -> None:
     await magento_broker.delete()
     await magento_broker.declare({"x-queue-type": kind})
-    queue = AmqpQueue(magento_broker.options, AmqpTiming(silent_for=0.5))
+    timing = AmqpTiming(silent_for=0.5, renews_after=1.0)
+    queue = AmqpQueue(magento_broker.options, timing)
     await magento_broker.put(recorded.orders(30))
     await queue.ack(await claimed(queue, 30))
     async with magento_broker.channel() as channel:
         await channel.queue_delete(magento_broker.options.queue)
     await magento_broker.declare({"x-queue-type": kind})
-    await magento_broker.put(recorded.orders(30))
-    assert len(await claimed(queue, 30)) == 30
+    await magento_broker.put(recorded.orders(count))
+    assert len(await claimed(queue, count)) == count
     await queue.close()
 
 
@@ -601,6 +603,32 @@ async def test_messages_wait_in_a_queue_without_limit_when_theirs_is_low(
     await until(magento_broker, 30, ".returned" if is_moved else "")
     queue = AmqpQueue(magento_broker.options)
     assert [claim.body for claim in await claimed(queue, 30)] == [claim.body for claim in claims]
+    await queue.close()
+
+
+@pytest.mark.parametrize(
+    ("limit", "is_moved"), [(1, True), (4, True), (5, False), (20, False), (None, False)]
+)
+async def test_a_backlog_is_consumed_directly_once_its_first_message_came_back_often(
+    magento_broker: MagentoBroker, limit: int | None, is_moved: bool
+) -> None:
+    await magento_broker.delete()
+    if limit is not None:
+        set_limit(magento_broker, limit, is_exact=True)
+    await magento_broker.declare({"x-queue-type": "quorum"})
+    captures = recorded.orders(30)
+    await magento_broker.put(captures)
+    bodies = [body for _, body in captures]
+    queue = AmqpQueue(magento_broker.options)
+    assert [claim.body for claim in await claimed(queue, 30)] == bodies
+    await queue.close()
+    # The first one was copied before it was returned.
+    await until(magento_broker, 30 if is_moved else 1, ".returned")
+    await until(magento_broker, 0 if is_moved else 29)
+    queue = AmqpQueue(magento_broker.options)
+    claims = await claimed(queue, 30)
+    assert [claim.body for claim in claims] == bodies
+    await queue.ack(claims)
     await queue.close()
 
 
@@ -878,6 +906,7 @@ async def test_a_message_without_an_id_is_taken(
 async def test_a_store_that_must_wait_makes_room_for_others(magento_broker: MagentoBroker) -> None:
     options = replace(magento_broker.options, prefetch=5, sets_aside=True)
     queue = AmqpQueue(options)
+    queue.let_pass({1})
     one, two = recorded.orders(12, view_id=1), recorded.orders(2, view_id=2)
     await magento_broker.put(one + two)
     claims: list[Claim] = []
@@ -900,6 +929,7 @@ async def test_messages_that_cannot_be_moved_aside_stay_in_hand(
     pattern = f"{name.replace('.', '[.]')}[.]aside"
     magento_broker.broker.control("set_policy", name, pattern, policy, "--apply-to", "queues")
     queue = AmqpQueue(options, AmqpTiming(aside_retry=0.2))
+    queue.let_pass({1})
     one, two = recorded.orders(20, view_id=1), recorded.orders(2, view_id=2)
     await magento_broker.put(one + two)
     async with asyncio.timeout(PATIENCE):

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.bridge.refusal_file import RefusalFile
@@ -13,21 +13,11 @@ from magento_eventbridge.declarations.current import CurrentCatalog
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.observer import Observer
 from magento_eventbridge.delivery.policy import Policy
-from magento_eventbridge.delivery.ports import Queue
+from magento_eventbridge.delivery.ports import LimitedQueue, Queue
 from magento_eventbridge.settings.model import Settings
 
 if TYPE_CHECKING:
     from magento_eventbridge.sinks.eventbridge.buses import EventBuses
-
-
-@runtime_checkable
-class LimitedQueue(Protocol):
-    """A queue that hands out a limited number of captures, as a broker does."""
-
-    @property
-    def prefetch(self) -> int:
-        """How many captures it hands out at once."""
-        ...
 
 
 @asynccontextmanager
@@ -74,6 +64,7 @@ def delivery_policy(settings: Settings, queue: Queue, routes: Routes) -> Policy:
         return replace(policy, entries_apart=entries_apart)
     return replace(
         policy,
+        claim_size=min(policy.claim_size, share),
         entries_per_destination=min(policy.entries_per_destination, share),
         entries_apart=entries_apart,
     )

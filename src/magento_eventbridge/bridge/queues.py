@@ -125,7 +125,9 @@ def _amqp_options(settings: Settings, at_most: int | None = None) -> "AmqpOption
             "amqp.host: the broker is not known: name it, or point the bridge by --magento-root at "
             "a store whose env.php has queue/amqp"
         )
-    destinations = Routes(settings).destinations
+    destinations = len(Routes(settings).destinations)
+    # Each destination may hold a part, and one part is left for what another one waits for.
+    prefetch = max(amqp.prefetch, destinations + 1)
     return AmqpOptions(
         host=amqp.host,
         port=amqp.port,
@@ -133,7 +135,7 @@ def _amqp_options(settings: Settings, at_most: int | None = None) -> "AmqpOption
         password=amqp.password.get_secret_value() if amqp.password else "",
         virtual_host=amqp.virtual_host,
         queue=amqp.queue,
-        prefetch=min(amqp.prefetch, at_most or amqp.prefetch),
-        sets_aside=len(destinations) > 1,
+        prefetch=min(prefetch, at_most or prefetch),
+        sets_aside=destinations > 1,
         tls=amqp.tls_options,
     )

@@ -20,7 +20,14 @@ from magento_eventbridge.delivery.lane import Pending
 from magento_eventbridge.delivery.observer import Observer, Settlement
 from magento_eventbridge.delivery.outage import Outage
 from magento_eventbridge.delivery.policy import Policy
-from magento_eventbridge.delivery.ports import Claim, Queue, QueueError, SharedQueue, Sink
+from magento_eventbridge.delivery.ports import (
+    Claim,
+    LimitedQueue,
+    Queue,
+    QueueError,
+    SharedQueue,
+    Sink,
+)
 from magento_eventbridge.delivery.reasons import ReasonKind
 from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.delivery.sender import Sender, SenderCallbacks
@@ -55,11 +62,13 @@ class _EndingSender:
 
     Attributes:
         claims: those that it had not sent, in order, once it has ended.
+        since: when it was asked to end.
         are_void: whether others may have the claims by now.
     """
 
     views: set[int]
     claims: "asyncio.Task[list[Claim]]"
+    since: float
     are_void: bool = False
 
 
@@ -77,6 +86,7 @@ class Dispatcher:
     ) -> None:
         self.totals = Totals()
         self._queue = queue
+        self._limited_queue = queue if isinstance(queue, LimitedQueue) else None
         self._routes = routes
         self._sinks = sinks
         self._policy = policy
@@ -271,6 +281,13 @@ class Dispatcher:
         }
         return full | self._ending_views
 
+    def _stuck_views(self) -> set[int]:
+        """Return the store views for whose destination nothing has left for a while."""
+        began = time.monotonic() - self._policy.stuck_seconds
+        ending = [each.views for each in self._ending if each.since < began]
+        stuck = [sender.views for sender in self._senders.values() if sender.is_stuck]
+        return set().union(*ending, *stuck)
+
     def _limit(self, last: int | None) -> int:
         """Return how many captures to claim at once; `last` is how many to claim in all."""
         most = self._policy.claim_size
@@ -279,6 +296,8 @@ class Dispatcher:
     async def _claim(self, limit: int, without_views: set[int]) -> list[Claim]:
         if limit <= 0:
             return []
+        if self._limited_queue:
+            self._limited_queue.let_pass(self._stuck_views())
         with self._outage.reports_silence(unless=self._waits_for_others):
             claims = await self._queue.claim(limit, without_views=without_views)
         self.totals.claimed += len(claims)
@@ -336,7 +355,7 @@ class Dispatcher:
         for sender in senders:
             claims = asyncio.create_task(_stop(sender), name=f"end {sender.destination}")
             claims.add_done_callback(lambda _: self._has_room.set())
-            self._ending.append(_EndingSender(sender.views, claims))
+            self._ending.append(_EndingSender(sender.views, claims, time.monotonic()))
             self._ending_views |= sender.views
 
     def _take_over_claims(self) -> None:

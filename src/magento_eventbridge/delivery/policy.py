@@ -24,6 +24,8 @@ class Policy:
             flight.
         poll_seconds: how long to wait before claiming again, for what a queue has not noticed.
         backoff: between tries of an entry or of a destination that failed.
+        stuck_seconds: when nothing has left for a destination for so long, what waits for it in the
+            queue is moved out of the way of others.
         stop_seconds: how long calls in flight may take once we are asked to stop.
         reminder_seconds: how often a parked destination is reported again.
     """
@@ -41,5 +43,6 @@ class Policy:
     linger_seconds: float = 0.005
     poll_seconds: float = 1.0
     backoff: Backoff = field(default_factory=Backoff)
+    stuck_seconds: float = 2.0
     stop_seconds: float = 20.0
     reminder_seconds: float = 300.0

@@ -223,6 +223,23 @@ class SharedQueue(Protocol):
         ...
 
 
+@runtime_checkable
+class LimitedQueue(Protocol):
+    """A queue that hands out a limited number of captures, as a broker does."""
+
+    @property
+    def prefetch(self) -> int:
+        """How many captures it hands out at once."""
+        ...
+
+    def let_pass(self, views: Collection[int]) -> None:
+        """Let captures of other store views pass those of these, from the next claim on.
+
+        Nothing leaves for their destination, so they could be all that is handed out.
+        """
+        ...
+
+
 class Sink(Protocol):
     """Where entries go."""
 

@@ -91,6 +91,7 @@ class Sender:
         self._calls: set[asyncio.Task[None]] = set()
         self._is_asked = False  # whether a person wants a call beside those that hang
         self._is_stopping = False
+        self._moved_at = 0.0  # when an entry left, or the first one came
         self._runner = asyncio.create_task(self._run(), name=f"sender to {destination}")
 
     def __len__(self) -> int:
@@ -104,6 +105,12 @@ class Sender:
             and self._lane.bytes + size < self._policy.bytes_per_destination
             and self._lane.deferred < self._policy.claims_deferred
         )
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether entries wait, and none has left for a while."""
+        waits_for = time.monotonic() - self._moved_at
+        return bool(len(self)) and waits_for > self._policy.stuck_seconds
 
     @property
     def status(self) -> DestinationStatus:
@@ -145,6 +152,8 @@ class Sender:
     def add(self, pending: Pending) -> None:
         """Queue an entry behind all others."""
         self.views.add(pending.view_id)
+        if not self:
+            self._moved_at = time.monotonic()
         self._lane.add(pending)
         self._wake.set()
 
@@ -293,7 +302,10 @@ class Sender:
         if not answer.is_local:
             verdicts = self._adapt(answer, verdicts, began, in_flight)
         verdicts, wrongly_buried = self._refusals.weigh(batch, verdicts)
+        waiting = len(self)
         self._apply(batch, verdicts)
+        if len(self) < waiting:
+            self._moved_at = time.monotonic()
         if wrongly_buried:
             self._callbacks.wrongly_buried(wrongly_buried)
         if not answer.is_local:

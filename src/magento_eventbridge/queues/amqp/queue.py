@@ -106,6 +106,7 @@ class AmqpQueue:
         self._is_moving = False  # whether what arrives from the queue itself is moved
         self._news = asyncio.Event()
         self._arrived = 0
+        self._stuck_views: Collection[int] = ()
         self._known: dict[str, HeldMessage] = {}  # in the order of arrival
         self._deferred = Deferred()
         self._buffer: deque[HeldMessage] = deque()
@@ -156,7 +157,9 @@ class AmqpQueue:
                 claims.append(Claim(message.key, message.text))
         self._buffer.extendleft(reversed(passed_over))
         if passed_over and not claims and self._options.sets_aside and self._is_full:
-            await self._set_aside()
+            await self._set_aside(
+                [each for each in passed_over if each.view_id in self._stuck_views]
+            )
         if self._checks.returns is Returns.DROPPED and not claims:
             if self._consumers and self._options.queue in self._consumers:
                 await self._stop_consuming(self._consumers)
@@ -167,6 +170,10 @@ class AmqpQueue:
         self._held = held
         self._adapt_room(is_stuck=await self._holds_others_up(channel))
         return claims
+
+    def let_pass(self, views: Collection[int]) -> None:
+        """Move messages of these store views out of the way, from the next claim on."""
+        self._stuck_views = views
 
     async def wait(self, seconds: float) -> None:
         """Return as soon as there may be something to claim, at the latest after `seconds`."""
@@ -303,6 +310,16 @@ class AmqpQueue:
         return self._awaited + sum(map(self._deferred.of, consumers.tags)) >= consumers.prefetch
 
     @property
+    def _is_long_idle(self) -> bool:
+        """Whether nothing has come for long, and nothing is in hand.
+
+        The messages of a queue that was created again are perhaps all held for a consumer that is
+        never sent any: they do not even count as waiting.
+        """
+        idle = time.monotonic() - self._arrived_at
+        return idle > self._timing.renews_after and not self._known and not self._background
+
+    @property
     def _dropped(self) -> str:
         return (
             f"{self._options}: the queue '{self._options.queue}' has a delivery limit of 0: it "
@@ -314,7 +331,7 @@ class AmqpQueue:
 
     async def _consuming(self) -> AbstractChannel | None:
         """Return the channel by which messages arrive; None while their queue does not exist."""
-        if self._channel is not None and self._is_cancelled:
+        if self._channel is not None and (self._is_cancelled or self._is_long_idle):
             await self._channel.close()
         if self._channel is None or self._channel.is_closed:
             self._forget_channel()
@@ -584,13 +601,13 @@ class AmqpQueue:
         if due:
             self._buffer = deque(sorted([*self._buffer, *due], key=lambda message: message.number))
 
-    async def _set_aside(self) -> None:
+    async def _set_aside(self, messages: Sequence[HeldMessage]) -> None:
         """Move messages that must wait out of the way, so that those behind them arrive.
 
         They come back at the end of the queue: events about one thing may change their order. What
         cannot be moved stays in the buffer.
         """
-        moved = await self._aside.make_way(list(self._buffer))
+        moved = await self._aside.make_way(messages) if messages else set()
         self._buffer = deque(message for message in self._buffer if message not in moved)
         await self._settle(moved)
 

@@ -25,6 +25,7 @@ class AmqpTiming:
             until more are received.
         silent_for: until a queue that has messages, but sends none to a bridge that holds none, is
             consumed anew.
+        renews_after: until a queue that seems to be empty is consumed anew.
         redelivers_within: for a new channel to redeliver messages settled while no channel was
             open.
     """
@@ -42,4 +43,5 @@ class AmqpTiming:
     closes_within: float = 5.0
     stuck_after: float = 2.0
     silent_for: float = 10.0
+    renews_after: float = 60.0
     redelivers_within: float = 60.0
