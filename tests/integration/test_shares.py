@@ -130,7 +130,7 @@ async def test_refusing_buses_do_not_use_up_a_small_prefetch(
 
 
 @pytest.mark.parametrize("prefetch", [10, 1000])
-async def test_a_busy_bus_gets_its_messages_in_order(
+async def test_messages_of_a_busy_bus_are_not_moved_out_of_the_way(
     magento_broker: MagentoBroker, prefetch: int
 ) -> None:
     """It has more messages than its share, and accepts them slowly."""
@@ -146,3 +146,31 @@ async def test_a_busy_bus_gets_its_messages_in_order(
         await queue.close()
         assert await magento_broker.count(".aside") == 0
     assert len(bus.ids) == count
+
+
+@pytest.mark.parametrize("destinations", [1, 3])
+@pytest.mark.parametrize("prefetch", [10, 50, 120])
+async def test_a_subject_with_many_messages_does_not_use_up_a_small_prefetch(
+    magento_broker: MagentoBroker, prefetch: int, destinations: int
+) -> None:
+    placed = recorded.of("order-guest", "sales_order_place_after")
+    same = [
+        recorded.stored(recorded.again(placed, subject="order/hot")) for _ in range(3 * prefetch)
+    ]
+    others = recorded.orders(20)
+    async with put_events(lambda *_: Stall(0.3)) as bus:
+        stores = {
+            str(view): view_settings(bus.url, f"us-east-{view}")
+            for view in range(2, destinations + 1)
+        }
+        settings = settings_of(magento_broker, bus, stores, prefetch=prefetch)
+        await magento_broker.put(same + others)
+        queue = open_queue(settings, "amqp")
+        async with running(queue, settings):
+            async with asyncio.timeout(PATIENCE):
+                while not {capture.id for capture, _ in others} <= set(bus.ids):
+                    await asyncio.sleep(0.02)
+            arrived = [name for name in bus.ids if name in {capture.id for capture, _ in same}]
+            assert arrived == [capture.id for capture, _ in same][: len(arrived)]
+            assert len(arrived) < prefetch
+        await queue.close()

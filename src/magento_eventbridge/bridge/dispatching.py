@@ -51,20 +51,23 @@ async def dispatching(
 def delivery_policy(settings: Settings, queue: Queue, routes: Routes) -> Policy:
     """Return the delivery options for a queue.
 
-    A broker hands out a limited number of messages: those that wait for failing destinations must
-    not be all of them, or nothing arrives for the others.
+    A broker hands out a limited number of messages: those that wait for failing destinations, or
+    for others of their subject, must not be all of them, or nothing arrives for the others.
     """
     policy = settings.delivery.policy()
     destinations = len(routes.destinations)
     if not isinstance(queue, LimitedQueue):
         return policy
     share = max(1, queue.prefetch // (destinations + 1))
-    entries_apart = min(policy.entries_apart, share // 2)
+    policy = replace(
+        policy,
+        entries_apart=min(policy.entries_apart, share // 4),
+        entries_of_a_subject=min(policy.entries_of_a_subject, max(1, share // 5)),
+    )
     if destinations == 1:
-        return replace(policy, entries_apart=entries_apart)
+        return policy
     return replace(
         policy,
-        claim_size=min(policy.claim_size, share),
-        entries_per_destination=min(policy.entries_per_destination, share),
-        entries_apart=entries_apart,
+        claim_size=min(policy.claim_size, max(1, share // 4)),  # comes on top of the entries
+        entries_per_destination=min(policy.entries_per_destination, max(1, share // 2)),
     )

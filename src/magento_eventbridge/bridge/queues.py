@@ -126,8 +126,8 @@ def _amqp_options(settings: Settings, at_most: int | None = None) -> "AmqpOption
             "a store whose env.php has queue/amqp"
         )
     destinations = len(Routes(settings).destinations)
-    # Each destination may hold a part, and one part is left for what another one waits for.
-    prefetch = max(amqp.prefetch, destinations + 1)
+    # Each destination may hold a part, see `delivery_policy`, and one part is left over.
+    prefetch = max(amqp.prefetch, 8 * (destinations + 1))
     return AmqpOptions(
         host=amqp.host,
         port=amqp.port,

@@ -31,11 +31,6 @@ class Pending(Struct, eq=False):
     probes: Group | None = None  # it is sent to try whether its group is still refused
 
 
-# Of one subject: so many entries are kept, and so many claims are recalled at a time.
-_MOST_OF_A_KEY = 100
-_RECALLED_AT_ONCE = 50
-
-
 class Lane:
     """The entries bound for one destination, in order.
 
@@ -44,11 +39,16 @@ class Lane:
     group that the destination refuses are `apart`: they are not counted among those of the lane.
 
     Of a key with very many entries only the first are kept. The others are deferred: just their
-    claims are kept, until they are recalled from the queue.
+    claims are kept, until half as many are recalled from the queue.
+
+    Attributes:
+        apart: the entries that wait apart.
+        most_of_a_key: how many entries of a key are kept behind its first.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, most_of_a_key: int = 100) -> None:
         self.apart = Apart()
+        self.most_of_a_key = most_of_a_key
         self._limits = limits
         self._ready: deque[Pending] = deque()
         self._postponed: list[tuple[float, int, Pending]] = []
@@ -92,7 +92,7 @@ class Lane:
 
     def defers(self, key: str) -> bool:
         """Return whether further claims of a key must be deferred."""
-        return key in self._deferred or len(self._behind.get(key, ())) >= _MOST_OF_A_KEY
+        return key in self._deferred or len(self._behind.get(key, ())) >= self.most_of_a_key
 
     def defer(self, key: str, claim: Claim) -> None:
         """Keep a claim behind all others of its key."""
@@ -102,10 +102,11 @@ class Lane:
     def take_recalls(self) -> list[tuple[str, list[Claim]]]:
         """Take the claims that should be recalled now: keys of which few entries are left."""
         recalls = []
+        at_once = max(1, self.most_of_a_key // 2)
+        few = self.most_of_a_key - at_once
         for key, claims in self._deferred.items():
-            few = _MOST_OF_A_KEY - _RECALLED_AT_ONCE
             if key not in self._recalled and len(self._behind.get(key, ())) <= few:
-                some = [claims.popleft() for _ in range(min(_RECALLED_AT_ONCE, len(claims)))]
+                some = [claims.popleft() for _ in range(min(at_once, len(claims)))]
                 self._recalled.add(key)
                 self._deferred_size -= len(some)
                 recalls.append((key, some))

@@ -13,8 +13,9 @@ class Policy:
         claim_size: captures to claim at once.
         entries_per_destination, bytes_per_destination: how much may wait in memory for one
             destination; the rest stays in the queue.
-        claims_deferred: how many claims of subjects with very many events may be kept, without
-            their bodies, for one destination.
+        entries_of_a_subject: how many of these may be of one subject; further ones are deferred.
+        claims_deferred: how many claims may be deferred, that is, kept without their bodies, for
+            one destination.
         entries_apart, bytes_apart: how much may wait in memory, beside that, of what a destination
             refuses by its kind; the rest goes back to the queue for `apart_seconds` or longer.
         probe_seconds: how often a store view whose events are all refused is tried.
@@ -33,6 +34,7 @@ class Policy:
     claim_size: int = 1000
     entries_per_destination: int = 3000
     bytes_per_destination: int = 32_000_000
+    entries_of_a_subject: int = 100
     claims_deferred: int = 100_000
     entries_apart: int = 1000
     bytes_apart: int = 8_000_000

@@ -78,7 +78,7 @@ class Sender:
         self._policy = policy
         self._totals = totals
         self._callbacks = callbacks
-        self._lane = Lane(sink.limits)
+        self._lane = Lane(sink.limits, policy.entries_of_a_subject)
         self._condition = Condition()
         self._problem_since: float | None = None
         self._refusals = refusals
@@ -182,6 +182,7 @@ class Sender:
         """Use other limits of memory; what exceeds them goes back to the queue for a while."""
         shrinks = policy.entries_per_destination < self._policy.entries_per_destination
         self._policy = policy
+        self._lane.most_of_a_key = policy.entries_of_a_subject
         if shrinks and (surplus := self._lane.take_surplus(policy.entries_per_destination)):
             self._callbacks.given_back(surplus, policy.apart_seconds)
         self._wake.set()

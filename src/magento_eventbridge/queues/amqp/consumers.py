@@ -104,6 +104,13 @@ class Consumers:
             has_grown |= wanted > was
         return has_grown
 
+    async def use_what_is_left(self, held: int) -> None:
+        """Let further messages come when those in hand, `held` of them, wait for long."""
+        left = self._room.size - held
+        for queue, intake in list(self._intakes.items()):
+            if intake.is_counted and left > 0:
+                await self._replace(queue, intake, left)
+
     async def make_room_beside(self, deferred_of: Callable[[str], int]) -> None:
         """Replace the consumers that deferred messages leave little room.
 

@@ -168,7 +168,10 @@ class AmqpQueue:
         if claims or self._buffer or held < self._held:
             self._stuck_since = time.monotonic()
         self._held = held
-        self._adapt_room(is_stuck=await self._holds_others_up(channel))
+        is_stuck = await self._holds_others_up(channel)
+        self._adapt_room(is_stuck=is_stuck)
+        if is_stuck and self._consumers:
+            await self._consumers.use_what_is_left(held)
         return claims
 
     def let_pass(self, views: Collection[int]) -> None:
