@@ -18,8 +18,8 @@ from magento_eventbridge.queues.mysql.lease import LeaseTiming
 from magento_eventbridge.queues.mysql.queue import (
     Handle,
     MysqlQueue,
-    by_claim,
     in_order,
+    listed,
     order_key,
     within_bytes,
 )
@@ -213,16 +213,15 @@ class MagentoDbQueue(MysqlQueue):
         return {number: order_key(_text_of(body, number)) for number, body in rows}
 
     def _remove(self, cursor: Cursor, handles: Sequence[Handle]) -> None:
-        """Remove rows; those that still are in the claim in which they were taken, by their ids."""
+        """Remove rows; if all that were claimed when they were taken still are, by their ids."""
         taken = {handle: handle.status_id for handle in handles if isinstance(handle, _TakenHandle)}
-        for name, ids in by_claim(taken):
+        if taken:
             self._statements.run(cursor, "keep")
-            if self._statements.run(cursor, "remove", ids=ids, claim=name) == len(ids):
-                statuses = [status for handle, status in taken.items() if handle.claim == name]
-                self._statements.run(cursor, "complete", ids=statuses)
+            if self._statements.run(cursor, "remove", claims=listed(taken)) == len(taken):
+                self._statements.run(cursor, "complete", ids=taken.values())
             else:
                 self._statements.run(cursor, "undo")
-                super()._remove(cursor, [handle for handle in taken if handle.claim == name])
+                super()._remove(cursor, list(taken))
         super()._remove(cursor, [handle for handle in handles if handle not in taken])
 
     def _search(self, cursor: Cursor, limit: int) -> "_Search":

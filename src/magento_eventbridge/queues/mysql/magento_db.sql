@@ -116,9 +116,11 @@ ROLLBACK TO SAVEPOINT held;
 -- name: remove
 -- Delivered, or no event, as `delivered`; the statuses follow.
 DELETE o
-FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+FROM JSON_TABLE(%(claims)s, '$[*]' COLUMNS (
+  claim VARCHAR(64) PATH '$.claim', NESTED PATH '$.ids[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')
+)) AS listed
 STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
-WHERE o.claimed_by = %(claim)s;
+WHERE CAST(o.claimed_by AS BINARY) = CAST(listed.claim AS BINARY);
 
 -- name: complete
 -- The messages that `remove` removed. A join would collect them in a temporary table first.
@@ -126,15 +128,19 @@ UPDATE {statuses} FORCE INDEX (PRIMARY) SET status = 4 WHERE id IN %(numbers)s;
 
 -- name: delivered
 -- Delivered, or no event: complete. Magento's clean-up deletes them in time.
-UPDATE JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+UPDATE JSON_TABLE(%(claims)s, '$[*]' COLUMNS (
+  claim VARCHAR(64) PATH '$.claim', NESTED PATH '$.ids[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')
+)) AS listed
 STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
 STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = o.status_id
 SET s.status = 4
-WHERE o.claimed_by LIKE %(claim)s;
+WHERE CAST(o.claimed_by AS BINARY) = CAST(listed.claim AS BINARY);
 DELETE o
-FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+FROM JSON_TABLE(%(claims)s, '$[*]' COLUMNS (
+  claim VARCHAR(64) PATH '$.claim', NESTED PATH '$.ids[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')
+)) AS listed
 STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
-WHERE o.claimed_by LIKE %(claim)s;
+WHERE CAST(o.claimed_by AS BINARY) = CAST(listed.claim AS BINARY);
 
 -- name: bury
 -- A message becomes a dead letter, and is in error for Magento.

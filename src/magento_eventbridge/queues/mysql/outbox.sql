@@ -3,9 +3,11 @@
 -- name: delivered
 -- Delivered, or no event.
 DELETE o
-FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+FROM JSON_TABLE(%(claims)s, '$[*]' COLUMNS (
+  claim VARCHAR(64) PATH '$.claim', NESTED PATH '$.ids[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')
+)) AS listed
 STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
-WHERE o.claimed_by LIKE %(claim)s;
+WHERE CAST(o.claimed_by AS BINARY) = CAST(listed.claim AS BINARY);
 
 -- name: bury
 -- A capture becomes a dead letter. A new body is sent once: the server limits the size of a statement.

@@ -138,7 +138,7 @@ class MysqlQueue:
                 unavailable.
         """
         # No row has the id 0. The server checks rights before it searches rows.
-        nothing = {"ids": [0], "claim": "-"}
+        nothing = {"ids": [0], "claim": "-", "claims": listed([Handle(0, "-")])}
 
         def work(cursor: Cursor) -> None:
             if problem := self._without_transactions(cursor):
@@ -210,8 +210,7 @@ class MysqlQueue:
         handles = [_handle(claim) for claim in claims]
 
         def work(cursor: Cursor) -> None:
-            for name, ids in by_claim(handles):
-                self._statements.run(cursor, "give_back", ids=ids, claim=name, delay=delay)
+            self._statements.run(cursor, "give_back", claims=listed(handles), delay=delay)
 
         await self._connection.run(work)
         self._claimed.difference_update(handles)
@@ -230,7 +229,7 @@ class MysqlQueue:
             with transaction(cursor):
                 recalled = [
                     Claim(Handle(number, name), text)
-                    for name, ids in by_claim(handles)
+                    for name, ids in _by_claim(handles)
                     for number, text in self._texts(cursor, "read", ids, name)
                 ]
             return sorted(recalled, key=_handle)
@@ -401,8 +400,7 @@ class MysqlQueue:
 
     def _remove(self, cursor: Cursor, handles: Sequence[Handle]) -> None:
         """Remove rows that are still in their claims; called in a transaction."""
-        for name, ids in by_claim(handles):
-            self._statements.run(cursor, "delivered", ids=ids, claim=name)
+        self._statements.run(cursor, "delivered", claims=listed(handles))
 
     def _give_back_all(self, cursor: Cursor, name: str) -> int:
         """Return all rows of a claim, or of a bridge, to the queue; return how many there were."""
@@ -420,8 +418,7 @@ class MysqlQueue:
         return [handle for handle in handles if name in {handle.claim, handle.claim.split("/")[0]}]
 
     def _give_back(self, cursor: Cursor, handles: Iterable[Handle]) -> None:
-        for name, ids in by_claim(handles):
-            self._statements.run(cursor, "give_back", ids=ids, claim=name, delay=0.0)
+        self._statements.run(cursor, "give_back", claims=listed(handles), delay=0.0)
         self._window.search_everything()
 
     def _give_back_unknown(self, cursor: Cursor) -> None:
@@ -597,7 +594,12 @@ def within_bytes(rows: Iterable[tuple[int, int]]) -> list[int]:
     return ids
 
 
-def by_claim(handles: Iterable[Handle]) -> Iterable[tuple[str, list[int]]]:
+def listed(handles: Iterable[Handle]) -> list[dict[str, str | list[int]]]:
+    """Return claims in the form of a statement's `claims`."""
+    return [{"claim": name, "ids": sorted(ids)} for name, ids in _by_claim(handles)]
+
+
+def _by_claim(handles: Iterable[Handle]) -> Iterable[tuple[str, list[int]]]:
     """Return the ids of each claim, with its name."""
     groups: defaultdict[str, list[int]] = defaultdict(list)
     for handle in handles:

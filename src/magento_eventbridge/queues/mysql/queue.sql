@@ -1,7 +1,7 @@
 -- The statements of both queues in Magento's database; the tables are those of the queue.
 -- Times are the database server's: the clock of a bridge does not matter.
 --
--- JSON_TABLE creates a table of a list of ids. It is joined to the primary key row by row: with an
+-- JSON_TABLE creates a table of a list of ids, or of claims with their ids. It is joined to the primary key row by row: with an
 -- IN (…), a server may read all rows of a small table, and then wait for rows that a checkout has
 -- written and not committed yet.
 
@@ -84,11 +84,13 @@ SELECT DISTINCT SUBSTRING_INDEX(claimed_by, '/', 1) FROM {captures} WHERE claime
 
 -- name: give_back
 -- To be claimed again after a delay, unless they are claimed otherwise meanwhile.
-UPDATE JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
+UPDATE JSON_TABLE(%(claims)s, '$[*]' COLUMNS (
+  claim VARCHAR(64) PATH '$.claim', NESTED PATH '$.ids[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')
+)) AS listed
 STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
 SET o.claimed_by = NULL,
     o.available_at = IF(%(delay)s > 0, UNIX_TIMESTAMP(NOW(6)) + %(delay)s, 0)
-WHERE o.claimed_by LIKE %(claim)s;
+WHERE CAST(o.claimed_by AS BINARY) = CAST(listed.claim AS BINARY);
 
 -- name: take_lease
 -- From now on this bridge may claim captures.

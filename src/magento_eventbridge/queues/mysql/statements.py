@@ -51,9 +51,14 @@ class Statements:
     def run(self, cursor: Cursor, name: str, **values: Any) -> int:
         """Run statements, and return how many rows the last one found.
 
-        Ids are passed as a JSON array, and as a list where a statement asks for `numbers`; without
-        any nothing is run.
+        Ids are passed as a JSON array, and as a list where a statement asks for `numbers`; claims
+        with their ids as JSON, too. Without any nothing is run.
         """
+        claims = values.get("claims")
+        if claims is not None:
+            if not claims:
+                return 0
+            values["claims"] = json.dumps(claims)
         ids = values.get("ids")
         numbers: list[int] = []
         if ids is not None:
