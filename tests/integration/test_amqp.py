@@ -414,6 +414,36 @@ async def test_a_queue_that_is_deleted_and_created_again_is_found(
     await queue.close()
 
 
+@pytest.mark.parametrize("kind", ["classic", "quorum"])
+async def test_an_idle_queue_that_is_consumed_anew_sends_each_message_once(
+    magento_broker: MagentoBroker, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await magento_broker.delete()
+    await magento_broker.declare({"x-queue-type": kind})
+    queue = AmqpQueue(magento_broker.options, AmqpTiming(renews_after=0.2))
+    captures = recorded.orders(30)
+    arrived: list[bytes] = []
+
+    async def consume() -> None:
+        while len(arrived) < len(captures):
+            claims = await queue.claim(10)
+            arrived.extend(claim.body for claim in claims)
+            await queue.ack(claims)
+            await queue.wait(0.1)
+
+    consuming = asyncio.create_task(consume())
+    for number, capture in enumerate(captures):
+        await magento_broker.put([capture])
+        await asyncio.sleep(number % 4 / 8)  # shorter and longer than it takes to be idle
+    await asyncio.wait_for(consuming, PATIENCE)
+    await asyncio.sleep(0.5)
+    assert await queue.claim(10) == []
+    assert arrived == [body for _, body in captures]
+    assert await magento_broker.count() + await magento_broker.count(".returned") == 0
+    assert not caplog.records
+    await queue.close()
+
+
 # A process that was paused
 
 
