@@ -61,7 +61,7 @@ def delivery_policy(settings: Settings, queue: Queue, routes: Routes) -> Policy:
     share = max(1, queue.prefetch // (destinations + 1))
     policy = replace(
         policy,
-        entries_apart=min(policy.entries_apart, share // 4),
+        entries_apart=min(policy.entries_apart, share // 2),
         entries_of_a_subject=min(policy.entries_of_a_subject, max(1, share // 5)),
     )
     if destinations == 1:
