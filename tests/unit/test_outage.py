@@ -33,6 +33,29 @@ def test_it_is_logged_once_then_each_minute_and_when_it_is_over(caplog):
         assert len(caplog.records) == 4
 
 
+def test_a_new_reason_that_lasts_is_logged_soon(caplog):
+    clock = Clock()
+    outage = Outage("Cannot read", "Can be read again", clock=clock)
+    outage.goes_on("the connection was closed")
+    for _ in range(20):
+        clock.now += 1
+        outage.goes_on("the login is refused")
+        outage.goes_on("the connection was closed")
+    assert [r.getMessage() for r in caplog.records] == [
+        "Cannot read: the connection was closed. Retrying until it works.",
+        "Cannot read: the login is refused. Retrying until it works.",
+    ]
+
+
+def test_reasons_that_always_differ_are_not_all_logged(caplog):
+    clock = Clock()
+    outage = Outage("Cannot read", "Can be read again", clock=clock)
+    for number in range(180):
+        outage.goes_on(f"frame {number} is unknown")
+        clock.now += 1
+    assert len(caplog.records) <= 12
+
+
 def test_pauses_grow_up_to_two_seconds_and_begin_anew():
     outage = Outage("lost", "found", Backoff(first=0.1, longest=60))
     pauses = [outage.goes_on("x") for _ in range(12)]

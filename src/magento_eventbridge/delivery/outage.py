@@ -1,4 +1,4 @@
-"""Report an outage to people: once, again at most each minute, and when it is over."""
+"""Report an outage to people: once, again at most each minute, each new reason, and the end."""
 
 import asyncio
 import logging
@@ -12,6 +12,10 @@ from magento_eventbridge.delivery.backoff import Backoff
 log = logging.getLogger(__name__)
 
 _REMINDS_EVERY = 60.0  # seconds
+# In seconds: a reason that is reported although another one was reported before it. The first may
+# only tell how a connection ended, such as `closed`, and the next why there is no new one.
+_NEW_REASON_AFTER = 5.0
+_MOST_REASONS = 10  # in one outage: some contain numbers that change
 # In seconds: most connections wait longer for an answer before they fail.
 _SILENT_AFTER = 10.0
 _READS_WITHIN = 0.5
@@ -36,13 +40,16 @@ class Outage:
         self._clock = clock
         self._failures = 0
         self._reported_at = float("-inf")
+        self._reasons: set[str] = set()  # those reported in this outage
 
     def goes_on(self, reason: object) -> float:
         """Record one more failure; return the pause before the next try, in seconds."""
         self._failures += 1
         now = self._clock()
-        if now - self._reported_at >= _REMINDS_EVERY:
+        is_new = str(reason) not in self._reasons and len(self._reasons) < _MOST_REASONS
+        if now - self._reported_at >= (_NEW_REASON_AFTER if is_new else _REMINDS_EVERY):
             self._reported_at = now
+            self._reasons.add(str(reason))
             log.error("%s: %s. Retrying until it works.", self._lost, reason)
         pause = self._backoff.delay(self._failures, random.random())  # noqa: S311
         return min(pause, _LONGEST_PAUSE)
@@ -77,3 +84,4 @@ class Outage:
         if self._failures:
             log.warning("%s.", self._found)
             self._failures, self._reported_at = 0, float("-inf")
+            self._reasons.clear()
