@@ -21,6 +21,7 @@ from magento_eventbridge.delivery.routing import CredentialsSource, Destination,
 from magento_eventbridge.queues.sqlite.queue import SqliteQueue
 from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 from tests.support import recorded
+from tests.support.delivering import running
 from tests.support.put_events import (
     Answer,
     Behaviour,
@@ -59,13 +60,8 @@ class Bench:
 
     @asynccontextmanager
     async def running(self, policy: Policy = HASTY) -> AsyncIterator[Dispatcher]:
-        dispatcher = self.dispatcher(policy)
-        running = asyncio.create_task(dispatcher.run())
-        try:
+        async with running(self.dispatcher(policy)) as dispatcher:
             yield dispatcher
-        finally:
-            dispatcher.stop()
-            await running
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from magento_eventbridge.queues.amqp.queue import AmqpQueue
 from magento_eventbridge.settings.model import Settings
 from magento_eventbridge.sinks.eventbridge.sink import EventBridgeSink
 from tests.support import recorded
+from tests.support.delivering import running
 from tests.support.magento_broker import MagentoBroker
 from tests.support.put_events import PutEvents, Refuse, Stall, put_events
 from tests.support.waiting import PATIENCE
@@ -56,19 +57,16 @@ def settings_of(
 
 
 @asynccontextmanager
-async def running(
+async def delivering(
     queue: Queue, settings: Settings, routes: Routes | None = None
 ) -> AsyncIterator[Dispatcher]:
     sink = EventBridgeSink(CredentialsFinder(), answer_seconds=2)
     routes = routes or Routes(settings)
     policy = delivery_policy(settings, queue, routes)
-    dispatcher = Dispatcher(queue, routes, lambda _: sink, policy)
-    run = asyncio.create_task(dispatcher.run())
     try:
-        yield dispatcher
+        async with running(Dispatcher(queue, routes, lambda _: sink, policy)) as dispatcher:
+            yield dispatcher
     finally:
-        dispatcher.stop()
-        await run
         await sink.close()
 
 
@@ -83,7 +81,7 @@ async def test_a_destination_added_while_another_holds_the_prefetch_gets_its_sha
         routes = Routes(settings)
         queue = AmqpQueue(magento_broker.options)
         assert renew_login(queue, settings)
-        async with running(queue, settings, routes) as dispatcher:
+        async with delivering(queue, settings, routes) as dispatcher:
             await magento_broker.put(recorded.orders(150, view_id=1))
             # More than its share later; not all, as a consumer is not replaced for the last
             # messages that there is room for.
@@ -121,7 +119,7 @@ async def test_refusing_buses_do_not_use_up_a_small_prefetch(
             await magento_broker.put(recorded.orders(100 // refused, view_id=view))
         await magento_broker.put(recorded.orders(30, view_id=refused + 1))
         queue = open_queue(settings, "amqp")
-        async with running(queue, settings) as dispatcher:
+        async with delivering(queue, settings) as dispatcher:
             await bus.until_taken(30)
             assert dispatcher.parked
         depth = await queue.depth()
@@ -141,7 +139,7 @@ async def test_messages_of_a_busy_bus_are_not_moved_out_of_the_way(
         captures = recorded.orders(count, view_id=1)
         await magento_broker.put(captures)
         queue = open_queue(settings, "amqp")
-        async with running(queue, settings):
+        async with delivering(queue, settings):
             await bus.until_taken(count)
         await queue.close()
         assert await magento_broker.count(".aside") == 0
@@ -166,7 +164,7 @@ async def test_a_subject_with_many_messages_does_not_use_up_a_small_prefetch(
         settings = settings_of(magento_broker, bus, stores, prefetch=prefetch)
         await magento_broker.put(same + others)
         queue = open_queue(settings, "amqp")
-        async with running(queue, settings):
+        async with delivering(queue, settings):
             async with asyncio.timeout(PATIENCE):
                 while not {capture.id for capture, _ in others} <= set(bus.ids):
                     await asyncio.sleep(0.02)

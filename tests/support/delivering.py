@@ -16,17 +16,27 @@ KEYS = CredentialsSource(type="keys", access_key="AKIATEST", secret_access_key="
 
 
 @asynccontextmanager
+async def running(dispatcher: Dispatcher) -> AsyncIterator[Dispatcher]:
+    """Run a dispatcher while the context lasts."""
+    run = asyncio.create_task(dispatcher.run())
+    try:
+        yield dispatcher
+    finally:
+        dispatcher.stop()
+        await run
+
+
+@asynccontextmanager
 async def delivering(queue: Queue, url: str) -> AsyncIterator[Dispatcher]:
     """Deliver a queue's captures while the context lasts."""
     destination = Destination(region="eu-west-1", endpoint_url=url, credentials=KEYS)
     route = Route(destination=destination, source="shop.example.com")
     sink = EventBridgeSink(CredentialsFinder(), answer_seconds=2)
     policy = Policy(backoff=Backoff(first=0.05, longest=0.2), stop_seconds=5)
-    dispatcher = Dispatcher(queue, lambda _: route, lambda _: sink, policy)
-    running = asyncio.create_task(dispatcher.run())
     try:
-        yield dispatcher
+        async with running(
+            Dispatcher(queue, lambda _: route, lambda _: sink, policy)
+        ) as dispatcher:
+            yield dispatcher
     finally:
-        dispatcher.stop()
-        await running
         await sink.close()

@@ -17,6 +17,7 @@ from magento_eventbridge.delivery.routing import Destination, Route
 from magento_eventbridge.delivery.verdicts import Answer, EntryResult
 from magento_eventbridge.testing import MemoryQueue, RecordingSink
 from tests.support import recorded
+from tests.support.delivering import running
 from tests.support.waiting import until
 
 ONE = Destination(region="eu-west-1", event_bus="one")
@@ -62,13 +63,9 @@ class Bench:
 
     @asynccontextmanager
     async def running(self, policy: Policy = QUICK) -> AsyncIterator[Dispatcher]:
-        dispatcher = Dispatcher(self.queue, self.routes.__getitem__, lambda _: self.sink, policy)
-        running = asyncio.create_task(dispatcher.run())
-        try:
+        made = Dispatcher(self.queue, self.routes.__getitem__, lambda _: self.sink, policy)
+        async with running(made) as dispatcher:
             yield dispatcher
-        finally:
-            dispatcher.stop()
-            await running
 
     async def put(self, count: int, subject: str, view_id: int = 1) -> list[str]:
         """Put changes of one order into the queue; return their IDs."""
