@@ -12,8 +12,8 @@ from magento_eventbridge.delivery.backoff import Backoff
 log = logging.getLogger(__name__)
 
 _REMINDS_EVERY = 60.0  # seconds
-# In seconds: a reason that is reported although another one was reported before it. The first may
-# only tell how a connection ended, such as `closed`, and the next why there is no new one.
+# In seconds: how long after one reason another is reported. The first may only say that the
+# connection ended, and the next why there is no new one.
 _NEW_REASON_AFTER = 5.0
 _MOST_REASONS = 10  # in one outage: some contain numbers that change
 # In seconds: most connections wait longer for an answer before they fail.

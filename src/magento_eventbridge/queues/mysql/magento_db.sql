@@ -116,9 +116,7 @@ ROLLBACK TO SAVEPOINT held;
 -- name: remove
 -- Delivered, or no event, as `delivered`; the statuses follow.
 DELETE o
-FROM JSON_TABLE(%(claims)s, '$[*]' COLUMNS (
-  claim VARCHAR(64) PATH '$.claim', NESTED PATH '$.ids[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')
-)) AS listed
+FROM {listed_claims}
 STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
 WHERE CAST(o.claimed_by AS BINARY) = CAST(listed.claim AS BINARY);
 
@@ -128,17 +126,13 @@ UPDATE {statuses} FORCE INDEX (PRIMARY) SET status = 4 WHERE id IN %(numbers)s;
 
 -- name: delivered
 -- Delivered, or no event: complete. Magento's clean-up deletes them in time.
-UPDATE JSON_TABLE(%(claims)s, '$[*]' COLUMNS (
-  claim VARCHAR(64) PATH '$.claim', NESTED PATH '$.ids[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')
-)) AS listed
+UPDATE {listed_claims}
 STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
 STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = o.status_id
 SET s.status = 4
 WHERE CAST(o.claimed_by AS BINARY) = CAST(listed.claim AS BINARY);
 DELETE o
-FROM JSON_TABLE(%(claims)s, '$[*]' COLUMNS (
-  claim VARCHAR(64) PATH '$.claim', NESTED PATH '$.ids[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')
-)) AS listed
+FROM {listed_claims}
 STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
 WHERE CAST(o.claimed_by AS BINARY) = CAST(listed.claim AS BINARY);
 

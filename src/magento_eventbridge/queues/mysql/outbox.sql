@@ -3,9 +3,7 @@
 -- name: delivered
 -- Delivered, or no event.
 DELETE o
-FROM JSON_TABLE(%(claims)s, '$[*]' COLUMNS (
-  claim VARCHAR(64) PATH '$.claim', NESTED PATH '$.ids[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')
-)) AS listed
+FROM {listed_claims}
 STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
 WHERE CAST(o.claimed_by AS BINARY) = CAST(listed.claim AS BINARY);
 

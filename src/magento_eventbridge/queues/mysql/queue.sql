@@ -1,9 +1,9 @@
 -- The statements of both queues in Magento's database; the tables are those of the queue.
 -- Times are the database server's: the clock of a bridge does not matter.
 --
--- JSON_TABLE creates a table of a list of ids, or of claims with their ids. It is joined to the primary key row by row: with an
--- IN (…), a server may read all rows of a small table, and then wait for rows that a checkout has
--- written and not committed yet.
+-- JSON_TABLE creates a table of a list of ids, or, as `listed_claims`, of claims with their ids. It is
+-- joined to the primary key row by row: with an IN (…), a server may read all rows of a small table,
+-- and then wait for rows that a checkout has written and not committed yet.
 
 -- name: limit_idleness
 -- End the connection of a bridge that was frozen, after some seconds: it may be in a transaction, and other
@@ -84,9 +84,7 @@ SELECT DISTINCT SUBSTRING_INDEX(claimed_by, '/', 1) FROM {captures} WHERE claime
 
 -- name: give_back
 -- To be claimed again after a delay, unless they are claimed otherwise meanwhile.
-UPDATE JSON_TABLE(%(claims)s, '$[*]' COLUMNS (
-  claim VARCHAR(64) PATH '$.claim', NESTED PATH '$.ids[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')
-)) AS listed
+UPDATE {listed_claims}
 STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
 SET o.claimed_by = NULL,
     o.available_at = IF(%(delay)s > 0, UNIX_TIMESTAMP(NOW(6)) + %(delay)s, 0)

@@ -9,6 +9,10 @@ from pymysql.cursors import Cursor
 from magento_eventbridge.magento.database import named_queries
 
 _NUMBERS = "%(numbers)s"
+# What stands in statements for `{listed_claims}`: a table of the ids of `claims`, with the claims.
+_LISTED_CLAIMS = """JSON_TABLE(%(claims)s, '$[*]' COLUMNS (
+  claim VARCHAR(64) PATH '$.claim', NESTED PATH '$.ids[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')
+)) AS listed"""
 
 
 class Statements:
@@ -28,7 +32,7 @@ class Statements:
         self._texts: dict[str, str] = {}
         for source in sources:
             self._texts |= named_queries(__package__, source)
-        self._words: dict[str, str] = {}
+        self._words = {"listed_claims": _LISTED_CLAIMS}
         self._values = values
         self.define(**words)
 
