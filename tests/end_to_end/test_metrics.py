@@ -3,9 +3,10 @@
 import asyncio
 import json
 import re
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,31 @@ async def test_a_removed_spool_is_reported_by_inlet_health_and_log(tmp_path: Pat
         assert status == 503
         assert "was removed while in use" in health["faults"]["sqlite"]
         assert "spool.sqlite was removed while in use. Nothing is accepted" in bridge.log
+
+
+async def test_a_backup_copied_over_the_open_spool_is_reported_by_inlet_health_and_log(
+    tmp_path: Path,
+) -> None:
+    spool, backup = tmp_path / "spool.sqlite", tmp_path / "backup.sqlite"
+
+    def new_bodies() -> list[bytes]:
+        return [body for _, body in recorded.orders(20)]
+
+    async with put_events() as endpoint, bridge_of(tmp_path, endpoint.url) as (bridge, watched):
+        for copy in (backup, tmp_path / "later"):
+            await hand_over(bridge.url, SECRET, new_bodies())
+            with closing(sqlite3.connect(spool)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            shutil.copyfile(spool, copy)
+            await asyncio.sleep(1.1)  # the file is looked at each second
+        shutil.copyfile(backup, spool)
+        with pytest.raises(HandOverError, match="503 .*overwritten with older content"):
+            await hand_over(bridge.url, SECRET, new_bodies(), HandOverOptions(tries=1))
+        await asyncio.sleep(1.1)  # a check is cached for a second
+        status, health = await watched.ready()
+        assert status == 503
+        assert "overwritten with older content" in health["faults"]["sqlite"]
+        assert "Stop the bridge, then put the right file there. Nothing is" in bridge.log
 
 
 async def test_an_outbox_whose_database_is_unavailable_is_reported_without_an_inlet(

@@ -227,8 +227,7 @@ async def test_nothing_is_accepted_into_a_file_that_is_not_in_its_place(
 ) -> None:
     queue = SqliteQueue(tmp_path / "spool.sqlite")
     await queue.put(recorded.orders(100))
-    with closing(sqlite3.connect(tmp_path / "spool.sqlite")) as another:
-        another.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    checkpoint(tmp_path / "spool.sqlite")
     await queue.put(recorded.orders(1))
     await queue.claim(1)
     await queue.check()
@@ -273,6 +272,57 @@ async def test_a_truncated_index_ends_neither_the_process_nor_a_capture(
     await queue.close()
     queue = SqliteQueue(tmp_path / "spool.sqlite")
     assert [claim.body for claim in await queue.claim(10)] == [body for _, body in captures]
+    await queue.close()
+
+
+def checkpoint(path: Path) -> None:
+    """Have SQLite copy its log into the file, as it does by itself after some megabytes."""
+    with closing(sqlite3.connect(path)) as another:
+        another.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+@pytest.mark.parametrize("is_longer", [False, True])
+async def test_a_backup_written_into_the_open_file_is_noticed(
+    tmp_path: Path, is_longer: bool
+) -> None:
+    """As by `cp backup spool.sqlite`. Everything accepted afterwards was lost."""
+    path = tmp_path / "spool.sqlite"
+    queue = SqliteQueue(path)
+    for _ in range(2):
+        await queue.put(recorded.orders(100))
+        checkpoint(path)
+    await queue.put(recorded.orders(1))
+    backup = path.read_bytes() + bytes(1_000_000 * is_longer)
+    claims = await queue.claim(3)
+    for count in (100, 1):
+        await queue.put(recorded.orders(count))
+        checkpoint(path)
+    await queue.put(recorded.orders(1))
+    with path.open("r+b") as file:
+        file.write(backup)
+    for refused in (queue.check(), queue.put(recorded.orders(1)), queue.ack(claims)):
+        with pytest.raises(QueueError, match="older content while in use.*Stop the bridge"):
+            await refused
+    await queue.close()
+
+
+async def test_a_backup_of_this_moment_written_into_the_open_file_is_no_damage(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "spool.sqlite"
+    queue = SqliteQueue(path)
+    await queue.put(recorded.orders(100))
+    checkpoint(path)
+    with path.open("r+b") as file:
+        content = file.read()
+        await queue.put(recorded.orders(1))
+        file.seek(0)
+        file.write(content)
+    await queue.put(recorded.orders(1))
+    assert len(await queue.claim(200)) == 102
+    await queue.close()
+    queue = SqliteQueue(path)
+    assert len(await queue.claim(200)) == 102
     await queue.close()
 
 

@@ -35,6 +35,8 @@ Problem = Callable[[], str | None]
 _PAGE = 16_384
 # The header of SQLite's log, and of each page in it.
 _LOG_HEADER, _FRAME_HEADER = 32, 24
+# Where SQLite writes `application_id`, which this counts up (its "Database File Format", 1.3).
+_APPLICATION_ID_AT = 68
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ class SqliteFile:
     may be undone by a power failure, but not by a crash of the process. Work that needs room is
     refused on a full disk, and while the file is removed, replaced, truncated or unreadable; other
     work continues, because the open file may still hold captures to deliver. Only a truncated
-    index, which is mapped into memory, ends all work until a restart.
+    index, which is mapped into memory, and a file overwritten with older content end all work until
+    a restart.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class SqliteFile:
         self._jobs: queue.SimpleQueue[_QueuedWork | None] = queue.SimpleQueue()
         self._problem: str | None = None
         self._is_closed = False
+        self._counted_at = 0
         self._connection = self._open(path, schema)
         self._thread = threading.Thread(target=self._work, name=f"sqlite {path.name}", daemon=True)
         self._thread.start()
@@ -134,7 +138,7 @@ class SqliteFile:
     def _watch(self, path: Path) -> list[FileWatch]:
         log_file, index = (Path(f"{path}{suffix}") for suffix in COMPANIONS)
         self._index = FileWatch(index)
-        self._main = FileWatch(path, self._holds_all_pages)
+        self._main = FileWatch(path, self._holds_all_pages, counter_at=_APPLICATION_ID_AT)
         return [
             self._index,  # first: the checks of the others read it
             self._main,
@@ -191,6 +195,8 @@ class SqliteFile:
         if self._index.is_shorter:
             self._index.restore_length()  # of zeros SQLite creates the index again
         self._connection.close()
+        for watch in self._watches:
+            watch.close()
         self._reserve.close()
 
     def _work(self) -> None:
@@ -229,7 +235,7 @@ class SqliteFile:
     def _commit(self, jobs: list[_QueuedWork], *, has_made_room: bool = False) -> None:
         try:
             needs_room = any(job.needs_room for job in jobs)
-            self._ensure_mapped()
+            self._ensure_readable()
             if needs_room:
                 self._ensure_usable()
                 self._ensure_room()
@@ -237,8 +243,11 @@ class SqliteFile:
             level = "FULL" if any(job.durable for job in jobs) else "NORMAL"
             self._connection.execute(f"PRAGMA synchronous = {level}")
             self._connection.execute("BEGIN IMMEDIATE")
+            modified = self._count_up()
             results = [job.work(self._connection) for job in jobs]
             self._connection.execute("COMMIT")
+            self._counted_at = modified
+            self._main.has_older_content()  # remembers the number, if that was a checkpoint
         except Exception as error:
             self._roll_back()
             if len(jobs) > 1:
@@ -260,11 +269,29 @@ class SqliteFile:
             ]
         self._finish(jobs, results)
 
-    def _ensure_mapped(self) -> None:
-        """Refuse all work if the index was truncated: to read it would end the process."""
+    def _count_up(self) -> int:
+        """Give the file a new number after each time that SQLite wrote it; return when that was.
+
+        So the next time that SQLite copies pages of its log into the file, a new number is among
+        them, and a copy made in between is known by its older one.
+        """
+        modified = self._main.modified
+        if modified != self._counted_at:
+            number = self._pragma("application_id") + 1
+            self._connection.execute(f"PRAGMA application_id = {number}")
+        return modified
+
+    def _ensure_readable(self) -> None:
+        """Refuse all work if what SQLite would read is not what it wrote.
+
+        To read a truncated index would end the process. From an overwritten file it would read a
+        mixture of old and new pages.
+        """
         if self._index.is_shorter:
             problem = self._check()
             raise QueueError(f"{problem}: restart the bridge")
+        if self._main.has_older_content():
+            self._ensure_usable()
 
     def _ensure_usable(self) -> None:
         if problem := self._check():

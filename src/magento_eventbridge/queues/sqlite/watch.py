@@ -1,4 +1,4 @@
-"""Notice that a file in use was removed, replaced, truncated or made unreadable.
+"""Notice that a file in use was removed, replaced, truncated, overwritten or made unreadable.
 
 A link to the same file counts as another file: SQLite would look for its log beside the file.
 """
@@ -9,23 +9,31 @@ from collections.abc import Callable
 from pathlib import Path
 
 _OWNER_RIGHTS = stat.S_IRUSR | stat.S_IWUSR
+_COUNTER_SIZE = 4
 
 
 class FileWatch:
     """Compares a file at a path with the file that was opened there.
 
     A process keeps a removed file open and could write to it until it ends: what it then answers
-    with 202 would be lost. The file itself is never opened here, because closing it would release
-    this process's locks on it.
+    with 202 would be lost. The file is opened once at most, and closed after SQLite's connection,
+    because closing it releases this process's locks on it.
     """
 
-    def __init__(self, path: Path, is_whole: Callable[[int], bool] = lambda _: False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        is_whole: Callable[[int], bool] = lambda _: False,
+        counter_at: int | None = None,
+    ) -> None:
         """Remember the file at `path`, which has just been opened.
 
         Args:
             path: of the file.
             is_whole: asked about a file that became shorter, with its new length: whether that is
                 all that it should hold. It may raise `OSError`.
+            counter_at: where the file has a number of 32 bits that only increases, so that older
+                content is known by a smaller one.
 
         Raises:
             OSError: there is no file any more.
@@ -36,6 +44,21 @@ class FileWatch:
         found = path.lstat()
         self._identity = (found.st_dev, found.st_ino)
         self._length = found.st_size
+        self._counter_at = counter_at
+        self._descriptor: int | None = None
+        self._counter = 0
+        self._is_older = False
+        if counter_at is not None:
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            self._counter = self._read_counter() or 0
+
+    @property
+    def modified(self) -> int:
+        """When the file was last written, in nanoseconds; 0 if it cannot be reached."""
+        try:
+            return os.lstat(self._name).st_mtime_ns
+        except OSError:
+            return 0
 
     @property
     def is_in_place(self) -> bool:
@@ -78,4 +101,29 @@ class FileWatch:
         if found.st_size < self._length and not self._is_whole(found.st_size):
             return f"{self.path} was truncated while in use"
         self._length = found.st_size
+        if self.has_older_content():
+            return (
+                f"{self.path} was overwritten with older content while in use: what was accepted "
+                "since then is not in it. Stop the bridge, then put the right file there"
+            )
         return None
+
+    def has_older_content(self) -> bool:
+        """Return whether the open file was overwritten by an older copy; once true, always true."""
+        if not self._is_older and (counter := self._read_counter()) is not None:
+            self._is_older = counter < self._counter
+            self._counter = counter
+        return self._is_older
+
+    def _read_counter(self) -> int | None:
+        """Read the file's counter; None: it has none, as while it is being truncated."""
+        if self._descriptor is None or self._counter_at is None:
+            return None
+        found = os.pread(self._descriptor, _COUNTER_SIZE, self._counter_at)
+        return int.from_bytes(found, "big") if len(found) == _COUNTER_SIZE else None
+
+    def close(self) -> None:
+        """Close the file, after SQLite did."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
