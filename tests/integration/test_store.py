@@ -144,6 +144,23 @@ async def test_a_change_is_noticed_and_nothing_else(shop: Shop, store: LiveStore
     assert await store.read_if_changed() is None
 
 
+@pytest.mark.parametrize("content", [None, "<?php return [];"])
+async def test_a_configuration_that_is_missing_for_a_moment_changes_nothing(
+    shop: Shop, store: LiveStore, content: str | None
+) -> None:
+    """Events went to another bus while a deployment replaced it."""
+    former = shop.config_php.read_text()
+    await store.read()
+    shop.config_php.unlink()
+    if content:
+        shop.config_php.write_text(content)
+    for _ in range(2):
+        with pytest.raises(SettingsError, match="config.php: it is missing or empty"):
+            await store.read_if_changed()
+    shop.config_php.write_text(former)
+    assert await store.read_if_changed() is None
+
+
 async def test_a_database_that_moved_is_followed(shop: Shop, store: LiveStore) -> None:
     await store.read()
     shop.write_env_php(dbname="'elsewhere'")

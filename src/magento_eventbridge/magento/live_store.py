@@ -172,11 +172,13 @@ class LiveStore:
             files = {self.root / ENV_PHP, self.root / CONFIG_PHP}
             stamps = {file: _stamp(file) for file in files}
             try:
-                self._deployment = read_deployment(
-                    self.root, self._environment, php=self.options.php
-                )
+                deployment = read_deployment(self.root, self._environment, php=self.options.php)
             except PhpFileError as error:
                 raise SettingsError(str(error)) from None
+            if self._deployment and self._deployment.config and not deployment.config:
+                # Replaced by a deployment: with the settings that are left, events would go astray.
+                raise SettingsError(f"{self.root / CONFIG_PHP}: it is missing or empty")
+            self._deployment = deployment
             more = {file: _stamp(file) for file in self._deployment.files if file not in files}
             self._stamps = stamps | more
         return self._deployment
