@@ -151,6 +151,15 @@ async def test_what_is_claimed_is_read_in_the_same_transaction(
             ]
             assert len(reads) >= 2
             assert all(reads)
+            # Some splitters send the reads of a transaction to a replica, too, unless they lock.
+            own = [
+                statement
+                for statement, _ in between.statements
+                if statement.lstrip().startswith("SELECT")
+                and re.search(f"claimed_by (=|LIKE) '{queue.bridge}", statement)
+            ]
+            assert len(own) >= 2
+            assert all("FOR UPDATE" in statement for statement in own)
 
 
 async def test_two_bridges_share_an_outbox_on_a_galera_node() -> None:

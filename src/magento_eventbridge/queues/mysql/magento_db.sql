@@ -100,10 +100,11 @@ ON DUPLICATE KEY UPDATE {captures}.status_id = {captures}.status_id;
 UPDATE {statuses} FORCE INDEX (PRIMARY) SET status = 3 WHERE id IN %(numbers)s;
 
 -- name: present
--- Which messages are here in a claim, by id and status.
+-- Which messages are here in a claim, by id and status; locked, so that no replica is asked.
 SELECT id, status_id FROM {captures} FORCE INDEX (claimed_by)
 WHERE claimed_by = %(claim)s
-ORDER BY id;
+ORDER BY id
+FOR UPDATE;
 
 -- name: keep
 -- Return to here if rows turn out to be in other claims.

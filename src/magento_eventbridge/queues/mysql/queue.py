@@ -230,7 +230,7 @@ class MysqlQueue:
                 recalled = [
                     Claim(Handle(number, name), text)
                     for name, ids in _by_claim(handles)
-                    for number, text in self._texts(cursor, "read", ids, name)
+                    for number, text in self._texts(cursor, "read_claimed", ids, name)
                 ]
             return sorted(recalled, key=_handle)
 
@@ -341,7 +341,7 @@ class MysqlQueue:
         claimed = [number for number in ids if number in locked]
         self._has_left = len(candidates) == limit or len(claimed) < len(candidates)
         if len(claimed) < len(ids) and not self._peers.are_alive:
-            texts = dict(self._texts(cursor, "read", ids, "%"))
+            texts = dict(self._texts(cursor, "read", ids))
             claimed = in_order(ids, locked, {number: order_key(texts[number]) for number in texts})
         marked = self._statements.run(cursor, "mark_claimed", ids=claimed, claim=name)
         if marked != len(claimed):
@@ -404,13 +404,11 @@ class MysqlQueue:
 
     def _give_back_all(self, cursor: Cursor, name: str) -> int:
         """Return all rows of a claim, or of a bridge, to the queue; return how many there were."""
-        handles = self._claims_in_table(cursor, name)
+        handles = self._claims_in_table(cursor, name, "lock_claimed_by")
         self._give_back(cursor, handles)
         return len(handles)
 
-    def _claims_in_table(
-        self, cursor: Cursor, name: str, statement: str = "claimed_by"
-    ) -> list[Handle]:
+    def _claims_in_table(self, cursor: Cursor, name: str, statement: str) -> list[Handle]:
         """Read the rows of a claim, or of a bridge."""
         rows = self._statements.rows(cursor, statement, {"claim": f"{name}%"})
         handles = (Handle(number, claim) for number, claim in rows)
@@ -430,7 +428,7 @@ class MysqlQueue:
         with transaction(cursor):
             unknown = [
                 handle
-                for handle in self._claims_in_table(cursor, self.bridge)
+                for handle in self._claims_in_table(cursor, self.bridge, "lock_claimed_by")
                 if handle not in self._claimed and handle.claim not in self._unfinished
             ]
             self._give_back(cursor, unknown)
@@ -543,8 +541,9 @@ class MysqlQueue:
             rows = self._statements.rows(cursor, "lock_lease", {"bridge": name})
             if (rows[0][0] if rows else None) != lease:
                 return
-            claims = self._claims_in_table(cursor, name)
-            if len(self._claims_in_table(cursor, name, "lock_claimed_by")) < len(claims):
+            number = len(self._claims_in_table(cursor, name, "claimed_by"))
+            claims = self._claims_in_table(cursor, name, "lock_free_claimed_by")
+            if len(claims) < number:
                 return
             self._give_back(cursor, claims)
             if claims:

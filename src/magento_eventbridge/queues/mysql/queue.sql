@@ -44,12 +44,23 @@ WHERE o.claimed_by IS NULL AND o.available_at <= UNIX_TIMESTAMP(NOW(6))
 FOR UPDATE SKIP LOCKED;
 
 -- name: read
--- The captures themselves; `%` as the claim: claimed by any bridge, or by none.
+-- The captures themselves, claimed or not.
 SELECT {columns}
 FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS listed
 STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
-WHERE COALESCE(o.claimed_by, '') LIKE %(claim)s
 ORDER BY o.id;
+
+-- name: read_claimed
+-- What `read` returns of captures that this bridge has claimed. Locked, so that no replica is asked: some
+-- proxies send other reads of a transaction to one.
+SELECT {columns}
+FROM (
+  SELECT DISTINCT id
+  FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS numbers
+) AS listed
+STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
+WHERE o.claimed_by = %(claim)s
+FOR UPDATE;
 
 -- name: without_transactions
 -- The tables whose storage engine has no transactions, and their engines.
@@ -75,7 +86,11 @@ WHERE id IN %(numbers)s AND claimed_by IS NULL;
 SELECT id, claimed_by FROM {captures} WHERE claimed_by LIKE %(claim)s;
 
 -- name: lock_claimed_by
--- Those of them that no other session has locked; they are locked until the transaction ends.
+-- The same, locked until the transaction ends.
+SELECT id, claimed_by FROM {captures} WHERE claimed_by LIKE %(claim)s FOR UPDATE;
+
+-- name: lock_free_claimed_by
+-- Those of them that no other session has locked, likewise.
 SELECT id, claimed_by FROM {captures} WHERE claimed_by LIKE %(claim)s FOR UPDATE SKIP LOCKED;
 
 -- name: claimants
