@@ -71,6 +71,7 @@ DEEP = b'{"x":' * 100_000
         # Not AWS's way of saying it.
         (b'{"code":"AccessDenied","message":"no"}', "", None),
         (b"<Code>SlowDown</Code>", "", None),
+        (b" <html>Blocked</html>", "ValidationException", None),
     ],
 )
 def test_a_refusals_code_is_found(body: bytes, header: str, code: str | None) -> None:

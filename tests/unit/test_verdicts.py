@@ -106,6 +106,12 @@ def test_an_answer_about_other_entries_is_no_delivery(error):
         (Answer(503, error_code="AccessDeniedException"), Fate.PARK, Fate.PARK),
         (Answer(400, error_code="ValidationException"), Fate.ISOLATE, Fate.BURY),
         (Answer(400, error_code="MalformedDetail"), Fate.ISOLATE, Fate.BURY),
+        (Answer(413, error_code="ValidationException"), Fate.ISOLATE, Fate.BURY),
+        # AWS says this with no such status.
+        (Answer(500, error_code="ValidationException"), Fate.REST, Fate.REST),
+        (Answer(502, error_code="InvalidArgument"), Fate.REST, Fate.REST),
+        (Answer(403, error_code="MalformedDetail"), Fate.SUSPECT, Fate.SUSPECT),
+        (Answer(200, error_code="ValidationException"), Fate.SUSPECT, Fate.SUSPECT),
         (Answer(413), Fate.ISOLATE, Fate.SUSPECT),
         *(
             (Answer(status), Fate.SUSPECT, Fate.SUSPECT)
@@ -199,6 +205,7 @@ def test_only_a_documented_fault_of_an_entry_buries_it(entries, answer):
         else:
             assert entries == 1
             assert answer.error_code in CODES.entry_faults | CODES.call_faults
+            assert answer.status in (400, 413)
 
 
 # The codes of EventBridge

@@ -4,7 +4,7 @@ Only a code that AWS documents as an entry's own fault makes it a dead letter. A
 tried again, or a person is asked to act, according to what the answer says.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -103,6 +103,7 @@ class ResultCodes:
         return self.throttling | self.unavailable
 
 
+_BAD_REQUEST = 400
 _REQUEST_TIMEOUT = 408
 _TOO_LARGE = 413
 _TOO_MANY_REQUESTS = 429
@@ -123,6 +124,14 @@ def is_throttled(answer: Answer, codes: ResultCodes) -> bool:
     if answer.results is None:
         return answer.status == _TOO_MANY_REQUESTS or answer.error_code in codes.throttling
     return any(result.error_code in codes.throttling for result in answer.results)
+
+
+def blames_entries(answer: Answer, faults: Collection[str]) -> bool:
+    """Return whether AWS refuses the call for what its entries are, by these codes.
+
+    It does so with two statuses only: with any other, something else answered.
+    """
+    return answer.error_code in faults and answer.status in (_BAD_REQUEST, _TOO_LARGE)
 
 
 def _judge_entry(result: EntryResult, codes: ResultCodes) -> Verdict:
@@ -148,7 +157,7 @@ def _judge_call(entries: int, answer: Answer, codes: ResultCodes) -> Verdict:
         return Verdict(Fate.PARK, answer.error)
     if code in codes.transient or status in (_TOO_MANY_REQUESTS, _REQUEST_TIMEOUT):
         return Verdict(Fate.REST, answer.error)
-    if code in codes.call_faults or code in codes.entry_faults:
+    if blames_entries(answer, codes.call_faults | codes.entry_faults):
         # One entry may be the cause of the refusal: its neighbours must not suffer for it.
         return Verdict(Fate.ISOLATE if entries > 1 else Fate.BURY, answer.error)
     if status == 0 or status >= 500:

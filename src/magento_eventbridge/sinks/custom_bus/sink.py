@@ -12,7 +12,12 @@ from magento_eventbridge.aws.endpoints import custom_bus_endpoint
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import Limits
 from magento_eventbridge.delivery.routing import Destination
-from magento_eventbridge.delivery.verdicts import Answer, EntryResult, ResultCodes
+from magento_eventbridge.delivery.verdicts import (
+    Answer,
+    EntryResult,
+    ResultCodes,
+    blames_entries,
+)
 from magento_eventbridge.sinks.custom_bus.wire import HEADERS, PATH, encode_call, read_answer
 from magento_eventbridge.sinks.eventbridge.codes import THROTTLING, UNAUTHORIZED, UNAVAILABLE
 from magento_eventbridge.sinks.eventbridge.signed_calls import CallAddress, SignedCalls
@@ -93,7 +98,7 @@ def _parts(answer: Answer, entries: Sequence[Entry]) -> list[list[int]]:
 
     A malformed entry is found by halving. What is denied is denied by source and detail-type.
     """
-    if answer.error_code in CODES.entry_faults and len(entries) > 1:
+    if blames_entries(answer, CODES.entry_faults) and len(entries) > 1:
         middle = len(entries) // 2
         return [list(range(middle)), list(range(middle, len(entries)))]
     if answer.error_code in CODES.denied_entries:
@@ -106,7 +111,8 @@ def _parts(answer: Answer, entries: Sequence[Entry]) -> list[list[int]]:
 
 def _blamed(answer: Answer, entries: int) -> Answer:
     """Return an answer that cannot be taken apart further: its fault is then its entries' own."""
-    if answer.error_code not in CODES.entry_faults | CODES.denied_entries:
+    is_denied = answer.error_code in CODES.denied_entries
+    if not is_denied and not blames_entries(answer, CODES.entry_faults):
         return answer
     fault = EntryResult(error_code=answer.error_code, error_message=answer.error_message)
     return Answer(status=200, results=[fault] * entries)

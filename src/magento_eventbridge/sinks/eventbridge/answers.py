@@ -29,7 +29,9 @@ def refusal(reply: Reply, content: object) -> Answer:
         content: the decoded body; anything if it is not AWS's.
     """
     fields = content if isinstance(content, dict) else {}
-    code = code_in(fields.get("__type")) or code_in(reply.error_type)
+    # AWS's header on a page was left by something on the way: the answer is not AWS's.
+    is_page = reply.body.lstrip().startswith(b"<")
+    code = None if is_page else code_in(fields.get("__type")) or code_in(reply.error_type)
     return Answer(
         status=reply.status,
         error_code=code,
