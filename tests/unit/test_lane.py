@@ -102,6 +102,19 @@ def test_a_large_entry_is_the_probe_if_there_is_no_other():
     assert lane.take(0) == [entries[0]]
 
 
+def test_probes_of_many_groups_leave_most_calls_to_others():
+    lane = lane_of(*(pending(f"accepted {number}") for number in range(200)))
+    for number in range(20):
+        group = TypeGroup(f"denied {number}", "d")
+        lane.apart.refuse(group, "not allowed", 0.0, 0.0)
+        lane.apart.add(group, pending(f"denied {number}"))
+    calls = [lane.take(0) for _ in range(20)]
+    assert [bool(call[0].probes) for call in calls] == ([True] + [False] * 9) * 2
+    for _ in range(3):
+        lane.take(0)  # a probe, and the rest of what is accepted
+    assert all(lane.take(0)[0].probes for _ in range(17))
+
+
 def test_an_entry_that_is_as_large_as_a_call_fills_it():
     lane = lane_of(pending("a", 1000), pending("b", 1000))
     assert [len(lane.take(0)) for _ in range(3)] == [1, 1, 0]

@@ -11,6 +11,10 @@ from magento_eventbridge.delivery.apart import Apart, Group
 from magento_eventbridge.delivery.envelope import Entry
 from magento_eventbridge.delivery.ports import Claim, Limits
 
+# Probes of many groups must not take the calls of a slow destination from what it accepts: so many
+# other calls come between two, if there are any to make.
+_CALLS_BETWEEN_PROBES = 9
+
 
 class Pending(Struct, eq=False):
     """An entry that waits for its turn, with the claim that it came from."""
@@ -59,6 +63,7 @@ class Lane:
         self._size = 0
         self._bytes = 0
         self._deferred_size = 0
+        self._calls_since_probe = _CALLS_BETWEEN_PROBES
 
     def __len__(self) -> int:
         """Return how many entries it holds, those in flight among them."""
@@ -143,10 +148,12 @@ class Lane:
                 call is answered. So it must not wait for S3, as a large entry may, if others are
                 ready.
         """
-        if probe := self.apart.take_probe(now, self._limits.max_bytes):
-            return [probe]
         while self._postponed and self._postponed[0][0] <= now:
             self._ready.append(heapq.heappop(self._postponed)[2])
+        is_turn = not self._ready or self._calls_since_probe >= _CALLS_BETWEEN_PROBES
+        if is_turn and (probe := self.apart.take_probe(now, self._limits.max_bytes)):
+            self._calls_since_probe = 0
+            return [probe]
         batch: list[Pending] = []
         passed_over: list[Pending] = []
         size = 0
@@ -168,6 +175,7 @@ class Lane:
         if passed_over and not batch:
             batch.append(passed_over.pop(0))
         self.put_back(passed_over)
+        self._calls_since_probe += bool(batch)
         return batch
 
     def settle(self, pending: Pending) -> None:
