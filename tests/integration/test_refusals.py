@@ -160,6 +160,23 @@ async def test_a_denied_kind_delays_no_other_and_resumes_by_itself(
     assert any("Delivery of CartProductAdded" in r.getMessage() for r in caplog.records)
 
 
+async def test_an_event_behind_thousands_of_denied_ones_of_its_subject_goes_ahead(
+    bench: Bench,
+) -> None:
+    """It took eight seconds: fifty denied ones were read each time that the queue was asked."""
+    added = recorded.of("cart-add", "sales_quote_item_save_after")
+    denied = [recorded.stored(recorded.again(added, subject="cart/1")) for _ in range(2000)]
+    removed = recorded.again(added, subject="cart/1", event="sales_quote_item_delete_after")
+    bench.endpoint.script = lambda _, entries: failing(
+        entries,
+        lambda entry: entry["DetailType"] == "CartProductAdded",
+        "NotAuthorizedForDetailTypeException",
+    )
+    await bench.queue.put([*denied, recorded.stored(removed)])
+    async with bench.running(replace(HASTY, poll_seconds=60.0)):
+        await bench.endpoint.until_taken(1)
+
+
 async def test_more_denied_events_than_memory_holds_let_the_others_pass(bench: Bench) -> None:
     is_permitted = asyncio.Event()
 

@@ -271,8 +271,11 @@ class Sender:
         return max(due - now, condition.rests_until - now, self._pace.wait(now))
 
     def _take(self, now: float) -> list[Pending]:
+        waiting = len(self._lane)
         batch = self._lane.take(now, tries_destination=self._condition.problem is not None)
         self._limit_apart()
+        if len(self._lane) < waiting:  # some wait apart now: others of their subjects have room
+            self._callbacks.made_room()
         return batch
 
     def _limit_apart(self) -> None:
