@@ -116,6 +116,15 @@ def test_the_full_rate_comes_back_when_the_endpoint_accepts_it(latency, rate):
     assert simulation.accepted(45, 47) >= 0.9 * rate
 
 
+@pytest.mark.parametrize("capacity", [2, 5, 20])
+def test_the_full_rate_comes_back_after_a_very_low_one(capacity):
+    def accepts(now: float) -> float:
+        return capacity if now < 15 else 1e9
+
+    simulation = simulate(latency=0.02, capacity=accepts, seconds=47)
+    assert simulation.accepted(45, 47) >= 0.9 * 300
+
+
 def test_one_refusal_costs_little():
     pace = Pace(128, 300.0)
     for number in range(300):

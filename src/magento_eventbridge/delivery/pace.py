@@ -12,6 +12,7 @@ _FIRST_CALLS = 8  # in flight, before anything is known of the latency
 _LEAST_RATE = 1.0  # calls a second
 _AFTER_THROTTLING = 0.8  # of the rate that was accepted, and of the calls in flight
 _AFTER_FAILURE = 0.5  # of the calls in flight
+_RISES_BY = 0.1  # of the full rate
 _RECOVERS_IN = 5.0  # seconds until the rate is again what it was
 _MEASURED_OVER = 1.0  # seconds over which the accepted rate is measured
 # Answers that take longer than this mean that more calls only wait elsewhere.
@@ -56,7 +57,10 @@ class Pace:
         if self._fell_at is None:
             return self._full_rate
         way = (now - self._fell_at - _RECOVERS_IN) / _RECOVERS_IN
-        rate = self._fell_from * (1 + (1 - _AFTER_THROTTLING) * way**3)
+        # Beyond the former rate it rises by a share of the full one: from 2 calls a second as soon
+        # as from 100.
+        slope = max(self._fell_from, self._full_rate * _RISES_BY) if way > 0 else self._fell_from
+        rate = self._fell_from + (1 - _AFTER_THROTTLING) * slope * way**3
         if rate >= self._full_rate:
             self._fell_at = None
             return self._full_rate
