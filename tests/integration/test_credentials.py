@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from botocore.parsers import ResponseParserError
 from moto.server import ThreadedMotoServer
 
 from magento_eventbridge.aws import credentials_lookup
@@ -443,6 +444,38 @@ async def test_a_credential_process_that_hangs_is_ended_and_started_again(
     )
     monkeypatch.setattr(credentials_lookup, "_PROCESS_SECONDS", 25.0)
     assert (await finder.current(source, REGION)).access_key == "AKIAEXAMPLE"
+
+
+@pytest.mark.parametrize("pipe", ["", ">&2"])
+async def test_a_credential_process_that_writes_without_end_is_ended(
+    finder: CredentialsFinder, tmp_path: Path, pipe: str
+) -> None:
+    """It filled the bridge's memory for 25 seconds."""
+    helper = tmp_path / "helper"
+    helper.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/process\nexec yes {pipe}\n")
+    helper.chmod(0o755)
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {helper}\n")
+    with pytest.raises(CredentialsError, match="writes more than credentials need"):
+        await finder.current(CredentialsSource(type="default"), REGION)
+    process = Path("/proc", (tmp_path / "process").read_text().strip())
+    await until(lambda: not process.exists())
+
+
+async def test_a_credential_process_that_fails_with_odd_bytes_is_reported(
+    finder: CredentialsFinder, tmp_path: Path
+) -> None:
+    helper = tmp_path / "helper"
+    helper.write_text("#!/bin/sh\nprintf 'no vault \\377' >&2\nexit 1\n")
+    helper.chmod(0o755)
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {helper}\n")
+    with pytest.raises(CredentialsError, match="no vault"):
+        await finder.current(CredentialsSource(type="default"), REGION)
+
+
+def test_an_answer_that_is_cut_off_is_not_quoted() -> None:
+    """It has the secret key in it."""
+    quoted = ResponseParserError("invalid XML received: b'<SecretAccessKey>of the role'")
+    assert "of the role" not in in_one_sentence(quoted)
 
 
 async def test_an_sso_login_that_is_missing_says_what_to_run(

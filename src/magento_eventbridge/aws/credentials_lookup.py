@@ -1,10 +1,13 @@
 """Look up AWS credentials with botocore, as a `CredentialsSource` describes them."""
 
+import contextlib
 import json
 import logging
 import os
+import selectors
 import signal
 import subprocess
+import time
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
@@ -18,6 +21,7 @@ from botocore.credentials import (
     ProcessProvider,
 )
 from botocore.exceptions import BotoCoreError, ClientError, SSOError, TokenRetrievalError
+from botocore.parsers import ResponseParserError
 from botocore.utils import InstanceMetadataFetcher
 
 from magento_eventbridge.aws.credentials import CredentialsError
@@ -30,6 +34,7 @@ _EC2_SECONDS = 2
 _EC2_TRIES = 3
 # Shorter than a lookup may take. botocore waits for ever, and nothing is looked up meanwhile.
 _PROCESS_SECONDS = 25.0
+_PROCESS_BYTES = 1_000_000
 _STS = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
 _ROLE_SESSION = "magento-eventbridge"
 _NO_ROLE = "credentials of type 'ec2', but this machine's metadata service has no instance role"
@@ -112,6 +117,9 @@ def in_one_sentence(error: Exception) -> str:
         return "the credentials provider's answer is not JSON"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    if isinstance(error, ResponseParserError):
+        # botocore's text quotes the answer, with the secret key that may be in it.
+        return "AWS's answer is cut off, or something other than AWS answered"
     if isinstance(error, EOFError):
         return "it asks for a code, as of an MFA device, and nobody can type one here"
     text = " ".join(str(error).split())[:_LONGEST_REASON].rstrip(": ")
@@ -209,16 +217,47 @@ class _ProcessWithLimit(subprocess.Popen[bytes]):
         """Return what the program writes.
 
         Raises:
-            CredentialsError: it does not end.
+            CredentialsError: it does not end, or writes without end.
         """
+        with self:  # closes the pipes, and waits for its end
+            try:
+                return self._read(time.monotonic() + _PROCESS_SECONDS)
+            except BaseException:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self.pid, signal.SIGKILL)
+                raise
+
+    def _read(self, deadline: float) -> tuple[bytes, bytes]:
+        written = {pipe.fileno(): bytearray() for pipe in (self.stdout, self.stderr) if pipe}
+        with selectors.DefaultSelector() as open_pipes:
+            for pipe in written:
+                open_pipes.register(pipe, selectors.EVENT_READ)
+            while open_pipes.get_map():
+                ready = open_pipes.select(max(0.0, deadline - time.monotonic()))
+                if not ready:
+                    raise _endless()
+                for key, _ in ready:
+                    some = os.read(key.fd, 65_536)
+                    written[key.fd] += some
+                    if not some:
+                        open_pipes.unregister(key.fd)
+                    if len(written[key.fd]) > _PROCESS_BYTES:
+                        raise CredentialsError(
+                            "the program of credential_process writes more than credentials need"
+                        )
         try:
-            return super().communicate(timeout=_PROCESS_SECONDS)
+            self.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            os.killpg(self.pid, signal.SIGKILL)
-            with self:  # closes the pipes, and waits for its end
-                raise CredentialsError(
-                    f"the program of credential_process did not end in {_PROCESS_SECONDS:g} s"
-                ) from None
+            raise _endless() from None
+        out, errors = written.values()
+        # botocore decodes what a program that failed says.
+        return bytes(out), errors.decode(errors="replace").encode()
+
+
+def _endless() -> CredentialsError:
+    return CredentialsError(
+        f"the program of credential_process did not end in {_PROCESS_SECONDS:g} s"
+    )
 
 
 def _metadata_fetcher() -> InstanceMetadataFetcher:
