@@ -74,7 +74,8 @@ class MemoryQueue:
         """Return as soon as there may be something to claim, at the latest after `seconds`."""
         due = [until for number, until in self._postponed.items() if number not in self._claimed]
         if due:
-            seconds = min(seconds, max(0.0, min(due) - time.monotonic()))
+            # A timer may end within the millisecond before.
+            seconds = min(seconds, max(0.0, min(due) - time.monotonic()) + 0.001)
         try:
             async with asyncio.timeout(seconds):
                 await self._news.wait()
