@@ -5,7 +5,7 @@ import enum
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import cast
 
@@ -46,9 +46,16 @@ _PAUSES = (0.0, 0.1, 0.3)
 _PAUSES_IN_BACKLOG = (0.1, 1.0)
 # In seconds: a broker with an alarm does not answer those who publish.
 _ANSWERS_WITHIN = 10.0
-# The broker compares the arguments of a declaration with those of the queue, and names the latter.
+# The broker compares the arguments of a declaration with those of the queue, and names the first
+# one that differs. It compares arguments of most other names before the type and the limit.
 _ANOTHER_LIMIT = 2**31 - 1
-_CURRENT = re.compile(r"current is (?:the value )?'(-?\w+)'")
+_DIFFERENCE = re.compile(
+    r"inequivalent arg '(?P<name>[^']*)' .* but current is "
+    r"(?:none|(?:the value )?'(?P<value>.*?)'(?: of type '(?P<type>\w+)')?\s*$)",
+    re.DOTALL,
+)
+_INTEGERS = {"byte", "short", "signedint", "long", "unsignedbyte", "unsignedshort", "unsignedint"}
+_MOST_ARGUMENTS = 30  # that a queue may have
 
 
 class Returns(enum.Enum):
@@ -100,7 +107,7 @@ async def check_returns(
     argument = Returns.KEPT
     if kind == "quorum":
         wanted: dict[str, str | int] = {"x-queue-type": kind, "x-delivery-limit": _ANOTHER_LIMIT}
-        argument = _of_limit(await _argument(asking, queue, wanted))
+        argument = _of_limit(await _argument(asking, queue, "x-delivery-limit", wanted))
     if argument is Returns.DROPPED:
         return argument
     if not is_alone:
@@ -205,27 +212,50 @@ def returns_of(delivered: DeliveredMessage) -> int:
 
 
 async def _kind(connection: AmqpConnection, queue: str) -> str | None:
-    """Return the type of a queue that is no classic one; empty if this user may not ask."""
-    return await _argument(connection, queue, {"x-queue-type": "classic"})
+    """Return the type of a queue that is no classic one; empty if that is unknown."""
+    return await _argument(connection, queue, "x-queue-type", {"x-queue-type": "classic"})
 
 
 async def _argument(
-    connection: AmqpConnection, queue: str, wanted: dict[str, str | int]
+    connection: AmqpConnection, queue: str, name: str, wanted: Mapping[str, str | int]
 ) -> str | None:
-    """Declare a queue that exists with other arguments; return the value that it has instead.
+    """Declare a queue that exists with another argument; return the value that it has instead.
 
-    None if the queue has none; empty if this user may not ask.
+    Arguments that the broker names before this one are taken over. None if the queue has none;
+    empty if this is unknown, as when this user may not ask.
     """
-    async with connection.inspecting() as channel:
-        try:
-            await channel.queue_declare(queue, passive=True)
-            await channel.queue_declare(queue, durable=True, arguments={**wanted})
-        except ChannelPreconditionFailed as error:
-            found = _CURRENT.search(str(error))
-            return found[1] if found else None
-        except (ChannelAccessRefused, ChannelNotFoundEntity):
+    arguments = dict(wanted)
+    for _ in range(_MOST_ARGUMENTS):
+        async with connection.inspecting() as channel:
+            try:
+                await channel.queue_declare(queue, passive=True)
+                await channel.queue_declare(queue, durable=True, arguments={**arguments})
+            except ChannelPreconditionFailed as error:
+                found = _DIFFERENCE.search(str(error))
+            except (ChannelAccessRefused, ChannelNotFoundEntity):
+                return ""
+            else:
+                return None
+        if found is None:
             return ""
-    return None
+        if found["name"] == name:
+            return found["value"]
+        if not found["name"].startswith("x-"):
+            return None  # only classic queues are not durable, or end by themselves
+        value = _typed(found["value"], found["type"])
+        if value is None:
+            return ""
+        arguments[found["name"]] = value
+    return ""
+
+
+def _typed(value: str | None, kind: str | None) -> str | int | None:
+    """Return the value of an argument as the broker names it; None if that is not possible."""
+    if kind == "bool":
+        return value == "true"
+    if value and kind in _INTEGERS:
+        return int(value)
+    return value if kind == "longstr" else None
 
 
 def _of_limit(argument: str | None) -> Returns:
