@@ -13,7 +13,7 @@ from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.queues.amqp.background import Background
 from magento_eventbridge.queues.amqp.connection import AmqpConnection, while_open
 from magento_eventbridge.queues.amqp.messages import HeldMessage
-from magento_eventbridge.queues.amqp.publishing import is_copy, is_renewal
+from magento_eventbridge.queues.amqp.publishing import copy_of, is_copy, is_renewal
 
 log = logging.getLogger(__name__)
 
@@ -70,16 +70,17 @@ class Acknowledgements:
 
     def is_settled(self, key: str, delivered: DeliveredMessage) -> bool:
         """Whether a message was settled before it arrived again."""
-        if is_copy(delivered) and not is_renewal(delivered):
-            # Sent again on purpose: a dead letter, or a message that was out of the way.
+        if is_copy(delivered) and not is_renewal(delivered) and not copy_of(delivered):
+            # Sent again on purpose by a former version, whose copies have no key of their own.
             self._settled.discard(key)
             self._acknowledged.pop(key, None)
         return key in self._settled or key in self._acknowledged
 
     async def acknowledge_again(self, key: str, channel: AbstractChannel, tag: int) -> None:
-        """Acknowledge a settled message that was redelivered."""
+        """Acknowledge a settled message that was redelivered; its safe copy may follow."""
         await self.acknowledge(channel, [tag])
         self._settled.discard(key)
+        self._remember([key])
 
     async def settle(
         self, messages: Collection[HeldMessage], channel: AbstractChannel | None
@@ -95,9 +96,13 @@ class Acknowledgements:
             log.info("Delivered messages are acknowledged when they are redelivered: %s", error)
         else:
             self._settled.difference_update(message.key for message in here)
-            self._acknowledged.update((message.key, None) for message in here)
-            while len(self._acknowledged) > _REMEMBERS:
-                self._acknowledged.popitem(last=False)
+            self._remember([message.key for message in here])
+
+    def _remember(self, keys: Collection[str]) -> None:
+        """Remember which messages were acknowledged last."""
+        self._acknowledged.update((key, None) for key in keys)
+        while len(self._acknowledged) > _REMEMBERS:
+            self._acknowledged.popitem(last=False)
 
     async def acknowledge(self, channel: AbstractChannel, tags: list[int]) -> None:
         """Acknowledge messages, also if the caller is cancelled: it would not do so again."""

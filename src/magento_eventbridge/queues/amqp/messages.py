@@ -10,6 +10,7 @@ from aiormq import spec
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
 from magento_eventbridge.catalog.messages import capture_text
+from magento_eventbridge.queues.amqp.publishing import copy_of
 
 # How much of a content helps to compress others: zlib looks no further back.
 _DICTIONARY_BYTES = 32_768
@@ -105,7 +106,8 @@ def consumer_of(delivered: DeliveredMessage) -> str:
 def read_message(delivered: DeliveredMessage) -> tuple[str, int, bytes]:
     """Return what distinguishes a message from others, its store view and its capture's text.
 
-    Two messages are the same only if their content is: two captures may have one ID.
+    Two messages are the same only if their content is: two captures may have one ID. A copy that
+    the bridge published on purpose is another message, until the broker redelivers it.
     """
     message_id = str(delivered.header.properties.message_id or "")
     text = capture_text(delivered.body, message_id)
@@ -114,7 +116,8 @@ def read_message(delivered: DeliveredMessage) -> tuple[str, int, bytes]:
     except (msgspec.DecodeError, ValueError, RecursionError):
         identity = _Identity()
     digest = hashlib.sha256(text).hexdigest()
-    return f"{identity.id or message_id} {digest}", identity.store_id, text
+    key = f"{identity.id or message_id} {digest} {copy_of(delivered)}"
+    return key, identity.store_id, text
 
 
 class _Identity(msgspec.Struct):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -101,7 +102,10 @@ async def publish(
     It is in a queue, on disk, when this returns.
     """
     properties = delivered.header.properties
-    headers = {**_copied(properties.headers or {}), _COPY: 1, **(added or {})}
+    added = added or {}
+    # A renewal takes the place of the message; any other copy is a message of its own.
+    copy = copy_of(delivered) if _RENEWAL in added else secrets.token_hex(8)
+    headers = {**_copied(properties.headers or {}), _COPY: copy, **added}
     async with _only_one_of(channel, properties.message_id):
         await channel.basic_publish(
             delivered.body if body is None else body,
@@ -154,6 +158,12 @@ def _encodable(value: Any) -> Any:
         case list():
             return [_encodable(member) for member in value]
     return value
+
+
+def copy_of(delivered: DeliveredMessage) -> str:
+    """Return what distinguishes a copy from other copies of the same message; empty: no copy."""
+    copy = (delivered.header.properties.headers or {}).get(_COPY)
+    return copy if isinstance(copy, str) else ""
 
 
 def is_copy(delivered: DeliveredMessage) -> bool:
