@@ -139,6 +139,40 @@ async def test_a_dead_letter_of_a_lost_channel_can_be_sent_again(
     assert [again.body for again in await claimed(queue, 1)] == [body]
 
 
+async def test_a_lost_channel_makes_no_duplicates_of_what_a_test_has_copied(
+    magento_broker: MagentoBroker, queue: AmqpQueue
+) -> None:
+    """A test that a lost connection cuts short leaves both the message and its copy."""
+    await magento_broker.put(recorded.orders(1))
+    (claim,) = await claimed(queue, 1)
+    (message,) = queue._claimed([claim])
+    await queue._copies.rescue(message.delivered)
+    await break_channel(queue)
+    await queue.ack([claim])  # delivered, while no channel was open
+    for _ in range(5):
+        assert await queue.claim(10) == []
+        await queue.wait(0.2)
+    await until(magento_broker, 0)
+    await until(magento_broker, 0, ".returned")
+
+
+async def test_a_lost_channel_makes_no_duplicates_of_what_was_sent_again(
+    magento_broker: MagentoBroker, queue: AmqpQueue
+) -> None:
+    captures = recorded.orders(2)
+    await magento_broker.put(captures)
+    for claim in await claimed(queue, 2):
+        await queue.bury(claim, "for a test")
+    assert await queue.dead_letters.redrive(None) == 2
+    claims = await claimed(queue, 2)
+    await break_channel(queue)
+    await queue.ack(claims)  # delivered, while no channel was open
+    for _ in range(5):
+        assert await queue.claim(10) == []
+        await queue.wait(0.2)
+    await until(magento_broker, 0)
+
+
 async def test_a_restart_of_the_broker_loses_and_repeats_nothing(
     magento_broker: MagentoBroker,
 ) -> None:
@@ -585,6 +619,62 @@ async def test_a_queue_that_drops_what_comes_back_is_not_consumed(
         await queue.close()
 
 
+async def test_a_queue_that_is_not_consumed_is_not_called_silent(
+    magento_broker: MagentoBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    await with_limit(magento_broker, 0, by_policy=False)
+    await magento_broker.put(recorded.orders(3))
+    queue = AmqpQueue(magento_broker.options, AmqpTiming(silent_for=0.2))
+    for _ in range(4):
+        with pytest.raises(QueueError, match="has a delivery limit of 0"):
+            await queue.claim(10)
+    assert "sends none" not in caplog.text
+    await queue.close()
+
+
+MORE_ARGUMENTS: list[dict[str, str | int]] = [
+    {"x-max-length": 100_000, "x-dead-letter-exchange": "amq.fanout"},
+    {"x-single-active-consumer": True, "x-message-ttl": 600_000_000},
+    {"x-quorum-initial-group-size": 5},
+    {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "it's"},
+]
+
+
+@pytest.mark.parametrize("more", MORE_ARGUMENTS, ids=lambda more: next(iter(more)))
+async def test_a_limit_is_read_beside_other_arguments(
+    magento_broker: MagentoBroker, queue: AmqpQueue, more: dict[str, str | int]
+) -> None:
+    await magento_broker.delete()
+    await magento_broker.declare({"x-queue-type": "quorum", "x-delivery-limit": 0, **more})
+    await magento_broker.put(recorded.orders(3))
+    assert "delivery limit of 0" in (await queue.problem() or "")
+    with pytest.raises(QueueError, match="has a delivery limit of 0"):
+        await queue.claim(10)
+    assert await magento_broker.count() == 3
+    assert await magento_broker.count(".returned") == 0
+
+
+@pytest.mark.parametrize("argument", ["x-max-length", "x-max-priority", "x-message-ttl"])
+async def test_a_classic_queue_with_arguments_is_not_tested(
+    magento_broker: MagentoBroker, queue: AmqpQueue, argument: str
+) -> None:
+    await magento_broker.delete()
+    await magento_broker.declare({argument: 200 if argument != "x-message-ttl" else 600_000})
+    captures = recorded.orders(30)
+    await magento_broker.put(captures)
+    assert [claim.body for claim in await claimed(queue, 30)] == [body for _, body in captures]
+    assert not queue._consumes_copies()
+
+
+async def test_the_size_of_a_group_is_no_delivery_limit(
+    magento_broker: MagentoBroker, queue: AmqpQueue
+) -> None:
+    await magento_broker.delete()
+    await magento_broker.declare({"x-queue-type": "quorum", "x-quorum-initial-group-size": 3})
+    assert await queue.claim(1) == []
+    assert not queue._checks.moves
+
+
 async def test_a_limit_of_the_queue_alone_is_found_by_the_first_message_that_waits(
     magento_broker: MagentoBroker,
 ) -> None:
@@ -977,6 +1067,62 @@ async def test_messages_that_cannot_be_moved_aside_stay_in_hand(
     await queue.ack(claims)
     assert caplog.text.count("could not all be moved") == 1
     assert (await queue.depth()).captures == 20
+    await queue.close()
+
+
+@pytest.mark.parametrize("change", ["full", "deleted"])
+async def test_messages_out_of_the_way_outlive_a_queue_that_takes_none(
+    magento_broker: MagentoBroker, change: str
+) -> None:
+    options = replace(magento_broker.options, prefetch=5, sets_aside=True)
+    queue = AmqpQueue(options, AmqpTiming(aside_for=5))
+    queue.let_pass({1})
+    captures = recorded.orders(12, view_id=1)
+    await magento_broker.put(captures)
+    async with asyncio.timeout(PATIENCE):
+        while not await magento_broker.count(".aside"):
+            await queue.claim(10, without_views={1})
+            await queue.wait(0.05)
+    await queue.close()
+    if change == "full":
+        name = options.queue
+        moved = await magento_broker.count(".aside")
+        await until(magento_broker, 12 - moved)
+        policy = json.dumps({"max-length": 12 - moved, "overflow": "reject-publish"})
+        pattern = f"^{name.replace('.', '[.]')}$"
+        magento_broker.broker.control("set_policy", name, pattern, policy, "--apply-to", "queues")
+        await asyncio.sleep(6)
+        magento_broker.broker.control("clear_policy", name)
+        count = 12
+    else:
+        count = await magento_broker.count(".aside")
+        async with magento_broker.channel() as channel:
+            await channel.queue_delete(options.queue)
+        await asyncio.sleep(6)
+        await magento_broker.declare()
+    queue = AmqpQueue(magento_broker.options)
+    assert len(await claimed(queue, count, 15)) == count
+    await queue.close()
+
+
+async def test_older_messages_that_must_wait_hold_up_the_queue_for_a_while_only(
+    magento_broker: MagentoBroker,
+) -> None:
+    returned = f"{magento_broker.options.queue}.returned"
+    older, newer = recorded.orders(12, view_id=1), recorded.orders(2, view_id=2)
+    async with magento_broker.channel() as channel:
+        await channel.queue_declare(returned, durable=True, arguments={"x-queue-type": "classic"})
+        for _, body in older:
+            await channel.basic_publish(json.dumps(body.decode()).encode(), routing_key=returned)
+    await magento_broker.put(newer)
+    options = replace(magento_broker.options, prefetch=5)
+    queue = AmqpQueue(options, AmqpTiming(older_within=1.0))
+    claims: list[Claim] = []
+    async with asyncio.timeout(PATIENCE):
+        while len(claims) < 2:
+            claims += await queue.claim(10, without_views={1})
+            await queue.wait(0.05)
+    assert [claim.body for claim in claims] == [body for _, body in newer]
     await queue.close()
 
 

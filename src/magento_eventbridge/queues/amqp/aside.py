@@ -9,6 +9,7 @@ from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.queues.amqp.connection import AmqpConnection
 from magento_eventbridge.queues.amqp.messages import HeldMessage
 from magento_eventbridge.queues.amqp.publishing import Publisher
+from magento_eventbridge.queues.amqp.safe_copies import SafeCopies
 from magento_eventbridge.queues.amqp.timing import AmqpTiming
 
 log = logging.getLogger(__name__)
@@ -18,19 +19,26 @@ _ASIDE = ".aside"
 
 
 class Aside:
-    """The queue whose messages come back by themselves, to the end of the queue itself.
+    """The queue whose messages come back by themselves, to the queue of safe copies.
 
-    So events about one thing may change their order.
+    So events about one thing may change their order. To the queue itself they do not come back:
+    the broker drops what comes back to a queue that was deleted, or that takes no more.
     """
 
     def __init__(
-        self, connection: AmqpConnection, publisher: Publisher, queue: str, timing: AmqpTiming
+        self,
+        connection: AmqpConnection,
+        publisher: Publisher,
+        queue: str,
+        timing: AmqpTiming,
+        copies: SafeCopies,
     ) -> None:
         self.name = f"{queue}{_ASIDE}"
         self._connection = connection
         self._publisher = publisher
-        self._queue = queue
+        self._copies = copies
         self._timing = timing
+        self._is_ours = False  # declared by this version
         self._retries_at = 0.0
         self._has_logged = False
 
@@ -61,10 +69,18 @@ class Aside:
         self, messages: Sequence[HeldMessage]
     ) -> tuple[set[HeldMessage], QueueError | None]:
         """Return the messages that are safe in the other queue, and why others are not."""
-        back = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": self._queue}
-        milliseconds = int(self._timing.aside_for * 1000)
+        arguments: dict[str, str | int] = {
+            "x-queue-type": "classic",
+            "x-message-ttl": int(self._timing.aside_for * 1000),
+            "x-dead-letter-exchange": "",
+            "x-dead-letter-routing-key": self._copies.name,
+        }
         try:
-            await self._connection.declare(self.name, {"x-message-ttl": milliseconds, **back})
+            await self._copies.create()
+            if not self._is_ours:  # that of a former version gives back to the queue itself
+                await self._connection.delete_empty(self.name)
+            await self._connection.declare(self.name, arguments)
+            self._is_ours = True
         except QueueError as error:
             return set(), error
         results = await asyncio.gather(

@@ -15,6 +15,7 @@ from aiormq.exceptions import (
     AuthenticationError,
     ChannelInvalidStateError,
     ChannelNotFoundEntity,
+    ChannelPreconditionFailed,
     InvalidFrameError,
     ProbableAuthenticationError,
 )
@@ -141,6 +142,12 @@ class AmqpConnection:
         if await self.count(queue) is None:
             async with self.asking() as channel:
                 await channel.queue_declare(queue, durable=True, arguments={**arguments})
+
+    async def delete_empty(self, queue: str) -> None:
+        """Delete a queue of our own, unless messages or consumers are left."""
+        async with self.inspecting() as channel:
+            with suppress(ChannelPreconditionFailed, ChannelNotFoundEntity):
+                await channel.queue_delete(queue, if_empty=True, if_unused=True)
 
     async def close(self) -> None:
         """Disconnect for good: the broker takes back unacknowledged messages."""

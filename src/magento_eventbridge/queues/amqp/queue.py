@@ -73,7 +73,6 @@ class AmqpQueue:
         self._running = Running(self._timing.pause_allowed)
         self._background = Background()
         self._acknowledgements = Acknowledgements(self._connection, self._background)
-        self._aside = Aside(self._publishing, self._publisher, options.queue, self._timing)
         self._copies = SafeCopies(
             self._publishing,
             self._publisher,
@@ -81,6 +80,9 @@ class AmqpQueue:
             self._timing,
             self._acknowledgements,
             self._consume_returned,
+        )
+        self._aside = Aside(
+            self._publishing, self._publisher, options.queue, self._timing, self._copies
         )
         self._checks = ReturnChecks(
             self._publishing,
@@ -100,6 +102,7 @@ class AmqpQueue:
         self._is_cancelled = False
         self._looks_at = 0.0  # for a queue that does not exist yet
         self._finds_returned_at = 0.0
+        self._waits_for_older_until = 0.0
         self._has_logged_absence = False
         self._arrived_at = 0.0  # the last message, or before it the channel was opened
         self._has_logged_silence = False
@@ -376,6 +379,7 @@ class AmqpQueue:
         self._running.start()
         self._acknowledgements.keep_settled()
         self._finds_returned_at = 0.0
+        self._waits_for_older_until = time.monotonic() + self._timing.older_within
         self._checks.begin_again()
 
     async def _find_returned(self, channel: AbstractChannel, consumers: Consumers) -> None:
@@ -422,8 +426,9 @@ class AmqpQueue:
         """Consume the queue, unless it drops messages, or older ones have not arrived yet."""
         if self._checks.returns is Returns.DROPPED:
             return
-        older = self._copies.name in consumers and not self._checks.moves
-        if older and await self._ready(channel, self._copies.name):
+        waits = self._copies.name in consumers and not self._checks.moves
+        waits = waits and time.monotonic() < self._waits_for_older_until
+        if waits and await self._ready(channel, self._copies.name):
             return
         if self._checks.moves:
             await self._consume_returned(channel)
@@ -583,7 +588,8 @@ class AmqpQueue:
         of the former one as the new one's, and sends it nothing.
         """
         is_silent = time.monotonic() - self._arrived_at > self._timing.silent_for
-        if not is_silent or self._known or self._background:
+        is_consumed = self._consumers is not None and self._options.queue in self._consumers
+        if not is_silent or not is_consumed or self._known or self._background:
             return
         if not self._has_logged_silence:
             self._has_logged_silence = True

@@ -26,6 +26,8 @@ class AmqpTiming:
         silent_for: until a queue that has messages, but sends none to a bridge that holds none, is
             consumed anew.
         renews_after: until a queue that seems to be empty is consumed anew.
+        older_within: for older messages, which were copied or moved, to arrive before the queue
+            itself is consumed.
         redelivers_within: for a new channel to redeliver messages settled while no channel was
             open.
     """
@@ -44,4 +46,5 @@ class AmqpTiming:
     stuck_after: float = 2.0
     silent_for: float = 10.0
     renews_after: float = 60.0
+    older_within: float = 30.0
     redelivers_within: float = 60.0
