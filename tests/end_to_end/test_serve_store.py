@@ -435,6 +435,12 @@ async def test_doctor_says_where_events_go_when_the_message_queue_is_artemis(sho
     )
     _, out, _ = await ran(shop, "doctor")
     assert "ok    message queue: is in ActiveMQ Artemis (STOMP)" in out
+    shop.env_php.write_text(
+        text.replace("'queue' => [", "'queue' => ['default_connection' => Q,", 1)
+    )
+    code, out, _ = await ran(shop, "doctor")
+    assert code == 1
+    assert re.search("FAIL  message queue: .*env.php, line [0-9]+: the constant Q: cannot be", out)
 
 
 def test_recorded_tables_hold_no_secret_of_anybody() -> None:

@@ -90,6 +90,10 @@ def test_another_connection_may_be_the_default():
             Constant("Pdo\\Mysql::ATTR_SSL_CA"): "/ca.pem",
             Constant("Pdo\\Mysql::ATTR_SSL_VERIFY_SERVER_CERT"): False,
         },
+        {
+            Constant("pdo::MYSQL_ATTR_SSL_CA"): "/ca.pem",
+            Constant("PDO\\MYSQL::ATTR_SSL_VERIFY_SERVER_CERT"): False,
+        },
     ],
 )
 def test_tls_by_number_and_by_name(options):
@@ -113,7 +117,7 @@ def test_tls_with_everything_and_without():
         ({"username": None}, "env.php: db/connection/default/username is missing"),
         ({"host": "db:mysql"}, "env.php: db/connection/default/host: its port is no number"),
         ({"port": "mysql"}, "env.php: db/connection/default/port is no number"),
-        ({"password": Constant("DB_PASS")}, "env.php: db/connection/default/password is no text"),
+        ({"password": 1.5}, "env.php: db/connection/default/password is no text"),
     ],
 )
 def test_a_database_that_cannot_be_reached_is_reported(given, message):
@@ -143,10 +147,11 @@ def test_secrets_are_not_shown():
     assert SECRET not in repr((database(), broker, keys))
 
 
-# What is computed
+# What is computed, and constants
 
 
 COMPUTED = Computed("env.php, line 3: a function call")
+CONSTANT = Constant("SETTING", "env.php, line 3")
 
 
 def test_what_others_say_of_the_database_need_not_be_in_the_file():
@@ -180,6 +185,30 @@ def test_computed_keys_are_reported_when_a_value_must_be_decrypted():
         keys.reveal("0:3:YWJj")
 
 
+@pytest.mark.parametrize(
+    "options", [CONSTANT, {1009: CONSTANT}, {1009: "/ca", 1014: CONSTANT}, {CONSTANT: "/ca"}]
+)
+def test_a_constant_does_not_switch_off_the_tls_of_the_database(options):
+    with pytest.raises(PhpFileError, match="line 3: the constant SETTING: cannot be read"):
+        database(driver_options=options)
+
+
+@pytest.mark.parametrize(
+    "queue",
+    [
+        CONSTANT,
+        {"amqp": CONSTANT},
+        {"amqp": {"host": CONSTANT}},
+        {"amqp": {"host": "mq", "ssl": CONSTANT}},
+        {"amqp": {"host": "mq", "ssl_options": CONSTANT}},
+        {"amqp": {"host": "mq", "ssl_options": {"cafile": CONSTANT}}},
+    ],
+)
+def test_a_constant_of_the_broker_is_reported(queue):
+    with pytest.raises(PhpFileError, match="line 3: the constant SETTING: cannot be read"):
+        amqp_of(deployment(queue=queue))
+
+
 @pytest.mark.parametrize(("value", "verify"), [(False, False), ("0", False), (1, True), ([], True)])
 def test_whether_the_brokers_certificate_is_checked(value, verify):
     given = {"host": "mq", "ssl": "true", "ssl_options": {"verify_peer": value, "capath": "/cas"}}
@@ -205,3 +234,12 @@ def test_whether_the_brokers_certificate_is_checked(value, verify):
 )
 def test_a_queue_that_the_bridge_does_not_read_is_recognized(queue, connection):
     assert queue_connection_not_read(deployment(queue=queue)) == connection
+
+
+@pytest.mark.parametrize("key", ["default_connection", "stomp"])
+@pytest.mark.parametrize("value", [COMPUTED, CONSTANT])
+def test_a_name_of_the_queues_connection_that_cannot_be_read_is_reported(key, value):
+    with pytest.raises(PhpFileError, match="line 3"):
+        queue_connection_not_read(deployment(queue={key: value}))
+    both = {"default_connection": "amqp", "stomp": COMPUTED}
+    assert queue_connection_not_read(deployment(queue=both)) is None

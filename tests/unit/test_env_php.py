@@ -118,6 +118,17 @@ def test_a_constant_is_kept_by_name():
     }
 
 
+def test_a_constant_is_refused_by_its_name_and_line_where_its_value_is_needed():
+    env = parse_php_array(b"<?php\nreturn ['queue' =>\nQUEUE, 'db' => \\A\\B::DB];", "env.php")
+    with pytest.raises(PhpFileError) as caught:
+        section(env, "queue", "amqp")
+    assert str(caught.value) == (
+        "env.php, line 3: the constant QUEUE: cannot be read without running PHP"
+    )
+    with pytest.raises(PhpFileError, match=r"line 3: the constant A\\B::DB: cannot be read"):
+        section(env, "db")
+
+
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [

@@ -9,7 +9,7 @@ from magento_eventbridge.magento.installation import (
     ModuleVersion,
     module_switches,
 )
-from magento_eventbridge.magento.php.values import Computed, PhpFileError
+from magento_eventbridge.magento.php.values import Computed, Constant, PhpFileError
 
 
 def test_modules_are_enabled_or_not():
@@ -18,9 +18,11 @@ def test_modules_are_enabled_or_not():
     assert module_switches(Deployment({}, {})) == {}
 
 
-def test_a_computed_switch_is_reported():
-    with pytest.raises(PhpFileError, match="line 2"):
-        module_switches(Deployment({}, {"modules": {"A_One": Computed("line 2")}}))
+@pytest.mark.parametrize("switch", [Computed("line 2"), Constant("OFF", "line 2")])
+def test_a_switch_that_cannot_be_read_is_reported(switch):
+    for modules in (switch, {"A_One": switch}):
+        with pytest.raises(PhpFileError, match="line 2"):
+            module_switches(Deployment({}, {"modules": modules}))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from magento_eventbridge.magento.connections import ConnectionSettingsError, amqp_of
 from magento_eventbridge.magento.consumers_runner import ConsumersRunner, consumers_runner_of
 from magento_eventbridge.magento.env_php import Deployment
-from magento_eventbridge.magento.php.values import Computed, PhpFileError
+from magento_eventbridge.magento.php.values import Computed, Constant, PhpFileError
 from magento_eventbridge.magento.store_settings import queue_layer
 from magento_eventbridge.settings.layers import Layer, load
 from magento_eventbridge.settings.model import Settings
@@ -124,9 +124,16 @@ def test_an_invalid_number_of_messages_is_reported(given):
 
 
 @pytest.mark.parametrize(
-    "given", [{"cron_run": Computed("env.php, line 3")}, {"consumers": {0: Computed("line 4")}}]
+    "given",
+    [
+        Constant("RUNNER"),
+        {"cron_run": Computed("env.php, line 3")},
+        {"cron_run": Constant("RUN")},
+        {"consumers": {0: Computed("line 4")}},
+        {"consumers": Constant("CONSUMERS")},
+    ],
 )
-def test_computed_values_are_reported(given):
+def test_values_that_cannot_be_read_are_reported(given):
     with pytest.raises(PhpFileError):
         consumers_runner_of(deployment(cron_consumers_runner=given))
 

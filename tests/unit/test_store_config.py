@@ -220,14 +220,6 @@ def test_what_php_makes_text_of():
     assert settings.options.region == "7"
 
 
-def test_a_constant_is_no_text():
-    with pytest.raises(StoreConfigError) as caught:
-        loaded(rows(), {"default": of("web/seo/x", Constant("Y")) | of(REGION, Constant("REGION"))})
-    assert str(caught.value) == (
-        "aws_eventbridge/options/region (env.php): a constant of PHP, where a text is required"
-    )
-
-
 def test_what_is_of_others_is_left_alone():
     saved = rows(
         ("default", 0, "aws_eventbridge/other_module/field", "x"),
@@ -480,7 +472,9 @@ def test_another_host_leaves_the_stores_socket_out():
     assert str(settings.outbox.unix_socket) == "/s"
 
 
-# What is computed
+# What is computed, and constants
+
+CONSTANT = Constant("REGION", "line 3")
 
 
 @pytest.mark.parametrize(
@@ -496,6 +490,12 @@ def test_another_host_leaves_the_stores_socket_out():
 def test_a_computed_value_that_counts_is_reported(computed):
     with pytest.raises(PhpFileError, match="line 3"):
         loaded(rows(), {"default": computed})
+
+
+@pytest.mark.parametrize("section", [{"aws_eventbridge": CONSTANT}, of(REGION, CONSTANT)])
+def test_a_constant_that_counts_is_reported_by_its_name(section):
+    with pytest.raises(PhpFileError, match="line 3: the constant REGION: cannot be read"):
+        loaded(rows(), {"default": of("web/seo/x", Constant("Y")) | section})
 
 
 def test_a_computed_value_of_others_is_left_alone():

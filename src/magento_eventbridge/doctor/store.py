@@ -69,22 +69,30 @@ async def _examine(store: LiveStore, examination: Examination) -> None:
     prefix = f"prefix '{options.table_prefix}'" if options.table_prefix else "no table prefix"
     examination.findings.append(Finding("database", "ok", f"{options} answers, {prefix}"))
     examination.findings += installed(installation, switches)
-    connection = queue_connection_not_read(store.files())
-    if connection is not None:
-        place = (
-            "is in ActiveMQ Artemis (STOMP)"
-            if connection == "stomp"
-            else f"has the connection '{connection}'"
-        )
-        examination.findings.append(
-            Finding(
-                "message queue",
-                "ok",
-                f"{place}, which the bridge does not read: in queue mode, too, the agent writes "
-                "captures to the outbox",
-            )
-        )
+    examination.findings += _message_queue(store)
     await _configured(store, examination)
+
+
+def _message_queue(store: LiveStore) -> list[Finding]:
+    try:
+        connection = queue_connection_not_read(store.files())
+    except PhpFileError as error:
+        return [Finding("message queue", "FAIL", _line(error))]
+    if connection is None:
+        return []
+    place = (
+        "is in ActiveMQ Artemis (STOMP)"
+        if connection == "stomp"
+        else f"has the connection '{connection}'"
+    )
+    return [
+        Finding(
+            "message queue",
+            "ok",
+            f"{place}, which the bridge does not read: in queue mode, too, the agent writes "
+            "captures to the outbox",
+        )
+    ]
 
 
 async def _configured(store: LiveStore, examination: Examination) -> None:

@@ -1,5 +1,6 @@
 """Read from `env.php` how to reach a store's database and broker, and its keys."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,11 +9,11 @@ from typing import Any
 from magento_eventbridge.magento.encryption import CryptKeys
 from magento_eventbridge.magento.env_php import Deployment
 from magento_eventbridge.magento.php.values import (
-    Computed,
     Constant,
     PhpArray,
     PhpFileError,
     PhpKey,
+    check_known,
     section,
 )
 from magento_eventbridge.tls import TlsOptions
@@ -36,7 +37,9 @@ _OPTION_NUMBERS = {
     "SSL_VERIFY_SERVER_CERT": _VERIFY_OPTION,
 }
 _FALSE = ("", "0", "false")
-_OPTION_PREFIXES = ("PDO::MYSQL_ATTR_", "Pdo\\Mysql::ATTR_")
+_OPTION_NAME = re.compile(r"(?i:PDO::)MYSQL_ATTR_(\w+)|(?i:Pdo\\Mysql::)ATTR_(\w+)")
+# Their other constants are no options of TLS; as in PHP, names of classes have no case.
+_CLASSES_OF_OPTIONS = ("pdo::", "pdo\\")
 
 
 class ConnectionSettingsError(ValueError):
@@ -82,7 +85,7 @@ def database_of(deployment: Deployment, said: Collection[str] = ()) -> Database:
 
     Raises:
         ConnectionSettingsError: there is none, or it lacks something.
-        PhpFileError: something of it is computed.
+        PhpFileError: something of it is computed, or a constant.
     """
     resource = section(deployment.env, "resource", "default_setup")
     name = _text(resource, "connection", "resource/default_setup") or "default"
@@ -117,7 +120,7 @@ def amqp_of(deployment: Deployment) -> Amqp | None:
 
     Raises:
         ConnectionSettingsError: it is there, and cannot be used.
-        PhpFileError: something of it is computed.
+        PhpFileError: something of it is computed, or a constant.
     """
     at = "queue/amqp"
     given = section(deployment.env, "queue", "amqp")
@@ -142,9 +145,15 @@ def queue_connection_not_read(deployment: Deployment) -> str | None:
     The bridge reads queues in the database and in the RabbitMQ of `queue/amqp`. `stomp` is ActiveMQ
     Artemis; other names stand for brokers under `queue/connections`. Magento chooses in this order:
     `queue/default_connection`, `queue/stomp`, `queue/amqp`, the database.
+
+    Raises:
+        PhpFileError: the name is computed, or a constant.
     """
     given = section(deployment.env, "queue")
-    name = given.get("default_connection") or ("stomp" if given.get("stomp") else "db")
+    check_known(name := given.get("default_connection"))
+    if not name:
+        check_known(stomp := given.get("stomp"))
+        name = "stomp" if stomp else "db"
     return None if name in {"db", "amqp"} else str(name)
 
 
@@ -171,9 +180,7 @@ def _address(host: str, at: str) -> tuple[str, int | None, str | None]:
 
 
 def _broker_tls(options: PhpArray) -> TlsOptions:
-    for value in options.values():
-        if isinstance(value, Computed):
-            value.fail()
+    check_known(*options.values())
     return TlsOptions(
         enabled=True,
         ca=_file(options.get("cafile")),
@@ -189,9 +196,7 @@ def _broker_tls(options: PhpArray) -> TlsOptions:
 def _tls(options: PhpArray) -> TlsOptions:
     named = {_option(key): value for key, value in options.items()}
     numbers = (_KEY, _CERTIFICATE, _CA, _CA_FOLDER, _CIPHERS)
-    for number in (*numbers, _VERIFY_OPTION):
-        if isinstance(value := named.get(number), Computed):
-            value.fail()
+    check_known(*(named.get(number) for number in (*numbers, _VERIFY_OPTION)))
     if not any(_filled(named.get(number)) for number in numbers):
         return TlsOptions()  # as in PHP, the option to check the server alone enables no TLS
     return TlsOptions(
@@ -218,11 +223,17 @@ def _is_on(value: object) -> bool:
 
 
 def _option(key: PhpKey) -> PhpKey:
-    if isinstance(key, Constant):
-        for prefix in _OPTION_PREFIXES:
-            if key.name.startswith(prefix):
-                return _OPTION_NUMBERS.get(key.name.removeprefix(prefix), key)
-    return key
+    """Return the number of an option of TLS; others keep their name.
+
+    Raises:
+        PhpFileError: it is a constant that may be any option.
+    """
+    if not isinstance(key, Constant):
+        return key
+    if not key.name.lower().startswith(_CLASSES_OF_OPTIONS):
+        key.fail()
+    found = _OPTION_NAME.fullmatch(key.name)
+    return _OPTION_NUMBERS.get(found[1] or found[2], key) if found else key
 
 
 def _port(given: PhpArray, at: str) -> int | None:
@@ -242,8 +253,7 @@ def _needed(given: PhpArray, name: str, at: str) -> str:
 def _text(given: PhpArray, name: str, at: str) -> str:
     """Return a value as PHP converts it to text."""
     value: Any = given.get(name)
-    if isinstance(value, Computed):
-        value.fail()
+    check_known(value)
     if value is None or value is False:
         return ""
     if isinstance(value, str | int):

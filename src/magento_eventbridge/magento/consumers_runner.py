@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from magento_eventbridge.magento.connections import ConnectionSettingsError
 from magento_eventbridge.magento.env_php import Deployment
-from magento_eventbridge.magento.php.values import Computed, PhpArray, section
+from magento_eventbridge.magento.php.values import PhpArray, check_known, section
 
 _AT = "cron_consumers_runner"
 
@@ -29,12 +29,10 @@ def consumers_runner_of(deployment: Deployment) -> ConsumersRunner:
 
     Raises:
         ConnectionSettingsError: something there is of another kind than Magento takes.
-        PhpFileError: something there is computed.
+        PhpFileError: something there is computed, or a constant.
     """
     given = section(deployment.env, _AT)
-    for value in (*given.values(), *section(given, "consumers").values()):
-        if isinstance(value, Computed):
-            value.fail()
+    check_known(*given.values(), *section(given, "consumers").values())
     return ConsumersRunner(
         cron_run=bool(given["cron_run"]) if "cron_run" in given else None,
         max_messages=_max_messages(given),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from magento_eventbridge.magento.env_php import Deployment
-from magento_eventbridge.magento.php.values import Computed, section
+from magento_eventbridge.magento.php.values import check_known, section
 
 AGENT = "MagentoEventBridge_Agent"
 ORIGINAL = "Bitbull_AWSEventBridge"
@@ -67,10 +67,8 @@ def module_switches(deployment: Deployment) -> dict[str, bool]:
     """Return the modules that `config.php` names, and whether each is enabled.
 
     Raises:
-        PhpFileError: one of them is computed.
+        PhpFileError: one of them is computed, or a constant.
     """
     switches = section(deployment.config, "modules")
-    for switch in switches.values():
-        if isinstance(switch, Computed):
-            switch.fail()
+    check_known(*switches.values())
     return {str(name): bool(switch) for name, switch in switches.items()}

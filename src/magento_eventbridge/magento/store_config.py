@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from magento_eventbridge.catalog import EVENTS
 from magento_eventbridge.magento.env_php import Deployment
-from magento_eventbridge.magento.php.values import Computed, Constant, PhpArray, section
+from magento_eventbridge.magento.php.values import PhpArray, check_known, section
 
 SECTION = "aws_eventbridge"
 BASE_URLS = ("web/unsecure/base_url", "web/secure/base_url")
@@ -120,8 +120,7 @@ def read_store_config(
     database overrides the default scope's value in `env.php`.
 
     Raises:
-        StoreConfigError: a saved value cannot be used.
-        PhpFileError: a value that counts is computed.
+        PhpFileError: a value that counts is computed, or a constant.
     """
     websites = {_ADMIN_WEBSITE.id: _ADMIN_WEBSITE, **{site.id: site for site in rows.websites}}
     stores = {_ADMIN_STORE.id: _ADMIN_STORE, **{store.id: store for store in rows.stores}}
@@ -174,10 +173,10 @@ class _ScopeSources:
     def _in_files(self, place: _Place) -> Iterator[tuple[str, str, str]]:
         for file, array in self._files.items():
             for path, value in _leaves(section(array, "system", *place.steps), ""):
-                if isinstance(value, Computed) and _may_hold_wanted(path):
-                    value.fail()
+                if _may_hold_wanted(path):
+                    check_known(value)
                 if _is_wanted(path):
-                    yield path, _text(value, path, file), f"{file}, {place.name}"
+                    yield path, _text(value), f"{file}, {place.name}"
 
     def _variables(self, place: _Place) -> Iterator[tuple[str, str, str]]:
         for path in BASE_URLS:
@@ -210,9 +209,7 @@ def _leaves(array: PhpArray, at: str) -> Iterator[tuple[str, Any]]:
             yield f"{at}{name}", value
 
 
-def _text(value: object, path: str, file: str) -> str:
-    if isinstance(value, Constant):
-        raise StoreConfigError(f"{path} ({file}): a constant of PHP, where a text is required")
+def _text(value: object) -> str:
     if value is None or value is False:
         return ""
     return "1" if value is True else str(value)

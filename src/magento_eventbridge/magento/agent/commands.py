@@ -11,7 +11,7 @@ from pathlib import Path
 from magento_eventbridge.magento.agent.module import AgentError, StoreFolder
 from magento_eventbridge.magento.env_php import Deployment
 from magento_eventbridge.magento.installation import AGENT, module_switches
-from magento_eventbridge.magento.php.values import Computed
+from magento_eventbridge.magento.php.values import check_known
 
 _LAST_LINES = 20
 _MAINTENANCE_FLAG = Path("var/.maintenance.flag")
@@ -53,8 +53,7 @@ def uninstall_plan(store: StoreFolder, deployment: Deployment) -> Plan:
 
 def _plan(store: StoreFolder, deployment: Deployment, switch: Sequence[Sequence[str]]) -> Plan:
     mode = deployment.env.get("MAGE_MODE") or "default"
-    if isinstance(mode, Computed):
-        mode.fail()
+    check_known(mode)
     if not switch:
         return Plan((), str(mode))
     shuts = mode == "production" and not (store.root / _MAINTENANCE_FLAG).exists()

@@ -265,14 +265,16 @@ class Expressions:
                 return "\n"
             case "BP" if self._context.root:
                 return str(self._context.root)
-        return Constant(name)
+        return Constant(name, self._source.line_of(node))
 
     def _class_constant(self, node: Node) -> Constant | str:
         parts = parts_of(node)
         if any(part.type not in {"name", "qualified_name"} for part in parts) or parts_of(parts[1]):
             raise self._source.refusal(node)
         of, name = self._classes.whole(text_of(parts[0])), text_of(parts[1])
-        return of if name.lower() == "class" else Constant(f"{of}::{name}")
+        return (
+            of if name.lower() == "class" else Constant(f"{of}::{name}", self._source.line_of(node))
+        )
 
     def _variable(self, node: Node) -> Any:
         name = text_of(node)

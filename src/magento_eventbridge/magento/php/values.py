@@ -1,7 +1,7 @@
 """PHP's values as the bridge keeps them, and PHP's conversions between them."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 MAX_INT = 2**63 - 1
@@ -20,9 +20,25 @@ class ConversionError(ValueError):
 
 @dataclass(frozen=True)
 class Constant:
-    """A constant of PHP, known by name only, such as `PDO::MYSQL_ATTR_SSL_CA`."""
+    """A constant of PHP, known by name only, such as `PDO::MYSQL_ATTR_SSL_CA`.
+
+    Attributes:
+        name: with its class or namespace.
+        place: file and line.
+    """
 
     name: str
+    place: str = field(default="env.php", compare=False)
+
+    def fail(self) -> NoReturn:
+        """Refuse to be used as a value.
+
+        Raises:
+            PhpFileError: always.
+        """
+        raise PhpFileError(
+            f"{self.place}: the constant {self.name}: cannot be read without running PHP"
+        )
 
 
 @dataclass(frozen=True)
@@ -49,17 +65,27 @@ PhpArray = dict[PhpKey, Any]
 """Its values are None, bool, int, float, str, Constant, Computed and PhpArray."""
 
 
+def check_known(*values: Any) -> None:
+    """Refuse values that only PHP knows.
+
+    Raises:
+        PhpFileError: one is computed, or a constant.
+    """
+    for value in values:
+        if isinstance(value, Computed | Constant):
+            value.fail()
+
+
 def section(array: PhpArray, *names: str) -> PhpArray:
     """Return the array at a path, or an empty one.
 
     Raises:
-        PhpFileError: something on the way is computed.
+        PhpFileError: something on the way is computed, or a constant.
     """
     at: Any = array
     for name in names:
         at = at.get(name) if isinstance(at, dict) else None
-        if isinstance(at, Computed):
-            at.fail()
+        check_known(at)
     return at if isinstance(at, dict) else {}
 
 
