@@ -491,6 +491,67 @@ def test_what_depends_on_something_unknown_is_refused(source, reason):
     assert reason in fault(source)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "$a = $h = 'new'; return ['k' => $h ?? 'else'];",
+        "$h = 'old'; return ['x' => $h = 'new', 'k' => $h];",
+        "$h = 'old'; $x = [$h, $p] = ['a', 'b']; return ['k' => $h];",
+        "$h = 'old'; $x = ['h' => &$h]; return ['k' => $h];",
+        "$h = 'old'; $x = function () use (&$h) { $h = 'new'; }; return ['k' => $h];",
+        "$i = 1; $x = $i++; return ['k' => $i];",
+        "$x = preg_match('/b/', 'b', $m); return ['k' => $m[0] ?? 'else'];",
+        "$l = ['b', 'a']; $x = sort($l); return ['k' => $l[0]];",
+        "$l['b'] = [2]; $x = sort(array: $l['b'] /* list */); return ['k' => $l['b']];",
+        "$l = [1]; $x = load(...$l); return ['k' => $l[0]];",
+        "$l = [1]; $x = (function (&$l) {})(($l)); return ['k' => $l[0]];",
+        "$h = 'old'; $x = $loader->load($h); return ['k' => $h];",
+        "$h = 'old'; $x = extract(['h' => 'new']); return ['k' => $h];",
+        "$x = extract(['h' => 'new']); return ['k' => $h ?? 'else'];",
+        "$x = extract(['h' => ['a' => 1]]); $h['b'] = 2; return ['k' => $h['a'] ?? 'else'];",
+        "$n = 'h'; $h = 'old'; $x = $$n = 'new'; return ['k' => $h];",
+        "$h = 'old'; $x = include 'vars.php'; return ['k' => $h];",
+        "error_reporting(include 'vars.php'); return ['k' => $h ?? 'else'];",
+        "$x = putenv('DB_HOST=new'); return ['k' => getenv('DB_HOST')];",
+        "$x = $_ENV['DB_HOST'] = 'new'; return ['k' => $_ENV['DB_HOST']];",
+        "$x = Dotenv::create()->load(); return ['k' => $_ENV['NONE'] ?? 'else'];",
+        "$x = (fn() => 1)(); return ['k' => getenv('NONE') ?: 'else'];",
+    ],
+)
+def test_what_a_refused_expression_may_have_changed_is_refused(source):
+    read = parse_php_array(f"<?php {source}".encode(), "env.php", ENVIRONMENT)
+    with pytest.raises(PhpFileError, match="cannot be read without running PHP"):
+        read["k"].fail()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "$h = 'h'; $x = strange('a' . $h); return ['k' => $h];",
+        "$h = 'h'; $x = [strtolower($h), strange()]; return ['k' => $h];",
+        "$x = $vault->read('key', $_ENV['DB_HOST']); return ['k' => $_ENV['EMPTY'] . 'h'];",
+        "$x = extract(['h' => 'b']); $h = 'h'; return ['k' => $h];",
+        "$x = strange(); return ['k' => getenv('NONE') ?: 'h'];",
+    ],
+)
+def test_what_a_refused_expression_cannot_have_changed_is_read(source):
+    assert parse_php_array(f"<?php {source}".encode(), "env.php", ENVIRONMENT)["k"] == "h"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "isset($_SERVER['argv'])",
+        "$_SERVER['SCRIPT_NAME'] ?? 'else'",
+        "empty($_ENV)",
+        "$GLOBALS['host'] ?? 'else'",
+        "isset($argv)",
+    ],
+)
+def test_what_php_itself_sets_is_refused(expression):
+    assert "cannot be read without running PHP" in fault(f"<?php return ['k' => {expression}];")
+
+
 # Other files
 
 

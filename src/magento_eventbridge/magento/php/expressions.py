@@ -12,6 +12,7 @@ from magento_eventbridge.magento.php.class_names import ClassNames
 from magento_eventbridge.magento.php.files import Files, PhpContext
 from magento_eventbridge.magento.php.functions import FILE_CHECKS, FUNCTIONS
 from magento_eventbridge.magento.php.literals import number, pieces_of
+from magento_eventbridge.magento.php.side_effects import VARIABLES_OF_PHP
 from magento_eventbridge.magento.php.syntax import (
     INCLUDES,
     PhpSource,
@@ -82,6 +83,20 @@ _ARGUMENTS = {
     "unary_op_expression",
     "variable_name",
     *INCLUDES,
+}
+
+
+# What PHP itself sets, on the command line, too.
+_SET_IN_SERVER = {
+    "argc",
+    "argv",
+    "DOCUMENT_ROOT",
+    "PATH_TRANSLATED",
+    "PHP_SELF",
+    "REQUEST_TIME",
+    "REQUEST_TIME_FLOAT",
+    "SCRIPT_FILENAME",
+    "SCRIPT_NAME",
 }
 
 
@@ -223,6 +238,7 @@ class Expressions:
         try:
             return self._raw(node) if is_raw else self.value(node)
         except PhpFileError as error:
+            self._context.forget(node, str(error))
             return Computed(str(error))
 
     def key(self, node: Node) -> PhpKey:
@@ -278,9 +294,11 @@ class Expressions:
 
     def _variable(self, node: Node) -> Any:
         name = text_of(node)
-        if name not in self._context.variables:
+        if name in VARIABLES_OF_PHP:
+            raise self._source.refusal(node)
+        if name not in self._context.variables and not self._context.lost:
             raise UndefinedError(str(self._source.refusal(node)))
-        return self._context.variables[name]
+        return self._context.variable(name)
 
     def _unary(self, node: Node) -> Any:
         sign, operand = node.children[0].type, parts_of(node)[-1]
@@ -389,6 +407,8 @@ class Expressions:
         )
         if of.type == "variable_name" and text_of(of) in {"$_ENV", "$_SERVER"}:
             name = text_of(index) if is_bare else self._value_as_name(node, index)
+            if text_of(of) == "$_SERVER" and name in _SET_IN_SERVER:
+                raise self._source.refusal(node)
             return self._from_environment(node, name, None)
         array = self.value(of)
         key = text_of(index) if is_bare else self.key(index)
@@ -408,8 +428,12 @@ class Expressions:
         return name
 
     def _from_environment(self, node: Node, name: str, absent: bool | None) -> Any:
+        if self._context.lost:
+            raise PhpFileError(self._context.lost)
         if name in self._context.environment:
             return self._context.environment[name]
+        if self._context.added:
+            raise PhpFileError(self._context.added)
         return Absent(absent, self._source.error(node, f"the environment has no {name}"))
 
     def called(self, node: Node) -> tuple[str, list[Node]]:

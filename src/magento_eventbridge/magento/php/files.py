@@ -7,7 +7,9 @@ from typing import Any
 
 from tree_sitter import Node
 
+from magento_eventbridge.magento.php.side_effects import side_effects_of
 from magento_eventbridge.magento.php.syntax import MAX_BYTES, PhpSource
+from magento_eventbridge.magento.php.values import Computed
 
 _MAX_INCLUDES = 20
 _MAX_SECRET_BYTES = 65_536
@@ -21,6 +23,8 @@ class PhpContext:
         environment: what `getenv('NAME')`, `$_ENV['NAME']` and `$_SERVER['NAME']` return.
         root: of the store, the constant `BP`; None: it is not known.
         files: what was read or looked for.
+        lost: why all variables and the environment are unknown; empty: they are known.
+        added: why there may be constants and variables of the environment that are not known here.
     """
 
     environment: Mapping[str, str]
@@ -30,6 +34,22 @@ class PhpContext:
     constants: dict[str, Any] = field(default_factory=dict)
     includes: int = 0
     included: set[Path] = field(default_factory=set)
+    lost: str = ""
+    added: str = ""
+
+    def variable(self, name: str) -> Any:
+        """Return a variable's value; None if it is not set."""
+        return self.variables.get(name, Computed(self.lost) if self.lost else None)
+
+    def forget(self, expression: Node, reason: str) -> None:
+        """Treat as unknown what an expression may have changed that was not evaluated."""
+        effects = side_effects_of(expression)
+        if effects.anything:
+            self.lost = reason
+            effects.variables |= self.variables.keys()
+        if effects.anything or effects.additions:
+            self.added = reason
+        self.variables |= dict.fromkeys(effects.variables, Computed(reason))
 
 
 class Files:

@@ -10,6 +10,7 @@ from magento_eventbridge.magento.php.class_names import ClassNames
 from magento_eventbridge.magento.php.expressions import MAX_DEPTH, Absent, Expressions
 from magento_eventbridge.magento.php.files import PhpContext
 from magento_eventbridge.magento.php.functions import WITHOUT_RESULT
+from magento_eventbridge.magento.php.side_effects import VARIABLES_OF_PHP
 from magento_eventbridge.magento.php.syntax import (
     INCLUDES,
     PhpSource,
@@ -161,6 +162,8 @@ class _StatementsOfFile:
     def _call_as_statement(self, node: Node) -> bool:
         name, arguments = self._expressions.called(node)
         if name in WITHOUT_RESULT:
+            for argument in arguments:
+                self._expressions.element(argument)  # only for what it changes
             return True
         if name == "define" and len(arguments) == 2:
             constant = self._expressions.value(arguments[0])
@@ -176,12 +179,13 @@ class _StatementsOfFile:
         while node.type == "subscript_expression":
             node, *index = parts_of(node)
             keys.insert(0, self._expressions.key(index[0]) if index else None)
-        if node.type != "variable_name" or text_of(node) in {"$_ENV", "$_SERVER", "$GLOBALS"}:
+        if node.type != "variable_name" or text_of(node) in VARIABLES_OF_PHP:
             raise self._source.refusal(target)
         if keys and isinstance(value, Absent):
             value = Computed(str(value.error))
-        variables = self._context.variables
-        variables[text_of(node)] = self._changed(target, variables.get(text_of(node)), keys, value)
+        name = text_of(node)
+        former = self._context.variable(name)
+        self._context.variables[name] = self._changed(target, former, keys, value)
 
     def _changed(self, target: Node, array: Any, keys: Sequence[PhpKey | None], value: Any) -> Any:
         """Return a new array with a changed element: what shares the old one keeps its value."""
