@@ -30,6 +30,7 @@ from magento_eventbridge.magento.php.values import (
     PhpKey,
     are_equal,
     are_identical,
+    check_known,
     to_array,
     to_bool,
     to_int,
@@ -100,10 +101,6 @@ _SET_IN_SERVER = {
 }
 
 
-class UndefinedError(PhpFileError):
-    """A variable or an element that is not set; `??` and `isset` accept that."""
-
-
 @dataclass(frozen=True)
 class Absent:
     """A variable that this process's environment lacks; PHP's own may have it.
@@ -149,14 +146,18 @@ class Expressions:
             value.fail()
         return value
 
-    def _raw(self, node: Node) -> Any:
-        """Return a value, which may be absent from the environment or computed."""
+    def _raw(self, node: Node, *, or_null: bool = False) -> Any:
+        """Return a value, which may be absent from the environment or computed.
+
+        With `or_null`, None stands for a variable or an element that is not set; only `node`
+        itself may be missing, nothing that it is calculated from.
+        """
         self._depth += 1
         try:
             if self._depth > MAX_DEPTH:
                 raise self._source.error(node, f"nested deeper than {MAX_DEPTH}")
             with self.conversions(node):
-                return self._evaluate(node)
+                return self._evaluate(node, or_null=or_null)
         finally:
             self._depth -= 1
 
@@ -167,7 +168,7 @@ class Expressions:
         except (ConversionError, OverflowError):
             raise self._source.refusal(node) from None
 
-    def _evaluate(self, node: Node) -> Any:  # noqa: PLR0912  one case a kind of expression
+    def _evaluate(self, node: Node, *, or_null: bool) -> Any:  # noqa: PLR0912  one case a kind of expression
         match node.type:
             case "array_creation_expression":
                 return self._array(node)
@@ -186,9 +187,9 @@ class Expressions:
             case "class_constant_access_expression":
                 return self._class_constant(node)
             case "variable_name":
-                return self._variable(node)
+                return self._variable(node, or_null=or_null)
             case "parenthesized_expression":
-                return self._raw(parts_of(node)[0])
+                return self._raw(parts_of(node)[0], or_null=or_null)
             case "unary_op_expression":
                 return self._unary(node)
             case "binary_expression":
@@ -198,7 +199,7 @@ class Expressions:
             case "cast_expression":
                 return self._cast(node)
             case "subscript_expression":
-                return self._subscript(node)
+                return self._subscript(node, or_null=or_null)
             case "function_call_expression":
                 return self._call(node)
             case _ if node.type in INCLUDES:
@@ -292,12 +293,12 @@ class Expressions:
             of if name.lower() == "class" else Constant(f"{of}::{name}", self._source.line_of(node))
         )
 
-    def _variable(self, node: Node) -> Any:
+    def _variable(self, node: Node, *, or_null: bool) -> Any:
         name = text_of(node)
         if name in VARIABLES_OF_PHP:
             raise self._source.refusal(node)
-        if name not in self._context.variables and not self._context.lost:
-            raise UndefinedError(str(self._source.refusal(node)))
+        if name not in self._context.variables and not self._context.lost and not or_null:
+            raise self._source.refusal(node)
         return self._context.variable(name)
 
     def _unary(self, node: Node) -> Any:
@@ -316,7 +317,8 @@ class Expressions:
             case ".":
                 return self._joined(node)
             case "??":
-                return self._raw(left) if self.is_set(left) else self._raw(right)
+                value = self.value_or_null(left)
+                return self._raw(right) if value is None else value
             case "&&" | "and":
                 return self.is_true(left) and self.is_true(right)
             case "||" | "or":
@@ -372,19 +374,16 @@ class Expressions:
             value.fail()
         return value.value if isinstance(value, Absent) else value
 
-    def is_set(self, node: Node) -> bool:
-        try:
-            value = self._raw(node)
-        except UndefinedError:
-            return False
-        if isinstance(value, Absent):
-            # getenv() returns false, which is set: PHP's own environment would decide.
-            if value.value is not None:
-                raise value.error
-            return False
-        if isinstance(value, Computed):
-            value.fail()
-        return value is not None
+    def value_or_null(self, node: Node) -> Any:
+        """Return a value as `??` and `isset` take it: None if it is not set."""
+        value = self._raw(node, or_null=True)
+        check_known(value)
+        if not isinstance(value, Absent):
+            return value
+        # getenv() returns false, which is set: PHP's own environment would decide.
+        if value.value is not None:
+            raise value.error
+        return None
 
     def _cast(self, node: Node) -> Any:
         to, operand = parts_of(node)
@@ -393,7 +392,7 @@ class Expressions:
             raise self._source.refusal(node)
         return cast(self.value(operand))
 
-    def _subscript(self, node: Node) -> Any:
+    def _subscript(self, node: Node, *, or_null: bool) -> Any:
         parts = parts_of(node)
         if len(parts) != 2:
             raise self._source.refusal(node)
@@ -410,19 +409,16 @@ class Expressions:
             if text_of(of) == "$_SERVER" and name in _SET_IN_SERVER:
                 raise self._source.refusal(node)
             return self._from_environment(node, name, None)
-        array = self.value(of)
+        array = self.value_or_null(of) if or_null else self.value(of)
         key = text_of(index) if is_bare else self.key(index)
-        if not isinstance(array, dict):
+        if or_null and (array is None or (isinstance(array, dict) and key not in array)):
+            return None
+        if not isinstance(array, dict) or key not in array:
             raise self._source.refusal(node)
-        if key not in array:
-            raise UndefinedError(str(self._source.refusal(node)))
         return array[key]
 
     def _value_as_name(self, node: Node, index: Node) -> str:
-        try:
-            name = self.value(index)
-        except UndefinedError:
-            raise self._source.refusal(node) from None
+        name = self.value(index)
         if not isinstance(name, str):
             raise self._source.refusal(node)
         return name
@@ -455,9 +451,9 @@ class Expressions:
             case "getenv" if len(arguments) in {1, 2}:
                 return self._from_environment(node, self._value_as_name(node, arguments[0]), False)
             case "isset" if arguments:
-                return all(self.is_set(argument) for argument in arguments)
+                return all(self.value_or_null(argument) is not None for argument in arguments)
             case "empty" if len(arguments) == 1:
-                return not (self._is_set_or_false(arguments[0]) and self.is_true(arguments[0]))
+                return not to_bool(self._condition(self._raw(arguments[0], or_null=True)))
             case "defined" if len(arguments) == 1:
                 return self._is_defined(node, str(self.value(arguments[0])).removeprefix("\\"))
             case "file_get_contents" if len(arguments) == 1:
@@ -471,12 +467,6 @@ class Expressions:
         if function is None or not function.least <= len(arguments) <= function.most:
             raise self._source.refusal(node)
         return function.call(*(self.value(argument) for argument in arguments))
-
-    def _is_set_or_false(self, node: Node) -> bool:
-        try:
-            return not isinstance(self._raw(node), Absent)
-        except UndefinedError:
-            return False
 
     def _is_defined(self, node: Node, name: str) -> bool:
         if name in self._context.constants or (name == "BP" and self._context.root):

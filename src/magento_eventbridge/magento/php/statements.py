@@ -136,7 +136,7 @@ class _StatementsOfFile:
                 return True
             case "augmented_assignment_expression" if operator_of(node) == "??=":
                 left, right = parts_of(node)
-                if not self._expressions.is_set(left):
+                if self._expressions.value_or_null(left) is None:
                     self._assign(left, self._expressions.element(right, is_raw=True))
                 return True
             case "augmented_assignment_expression" if operator_of(node) in {".=", "+="}:
