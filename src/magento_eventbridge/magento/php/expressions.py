@@ -1,5 +1,6 @@
 """Evaluate the expressions of PHP that are plain; everything else is refused."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -331,7 +332,7 @@ class Expressions:
 
     def calculated(self, node: Node, operator: str, left: Any, right: Any) -> Any:
         if isinstance(left, dict) and isinstance(right, dict) and operator == "+":
-            return {**right, **left}
+            return left | {key: right[key] for key in right if key not in left}
         if type(left) is not int or type(right) is not int:
             raise self._source.refusal(node)
         results = {"+": left + right, "-": left - right, "*": left * right}
@@ -397,9 +398,9 @@ class Expressions:
         if len(parts) != 2:
             raise self._source.refusal(node)
         of, index = parts
-        # In "$variable[name]" the name stands for itself.
+        # In "$variable[name]" and "$variable[01]" the index stands for itself.
         is_bare = (
-            index.type == "name"
+            index.type != "variable_name"
             and node.parent is not None
             and node.parent.type in {"encapsed_string", "heredoc_body"}
             and (node.prev_sibling is None or node.prev_sibling.type != "{")
@@ -410,7 +411,7 @@ class Expressions:
                 raise self._source.refusal(node)
             return self._from_environment(node, name, None)
         array = self.value_or_null(of) if or_null else self.value(of)
-        key = text_of(index) if is_bare else self.key(index)
+        key = to_key(text_of(index)) if is_bare else self.key(index)
         if or_null and (array is None or (isinstance(array, dict) and key not in array)):
             return None
         if not isinstance(array, dict) or key not in array:
@@ -477,6 +478,9 @@ class Expressions:
 
     def _string(self, node: Node) -> str:
         pieces = pieces_of(node, self._source)
+        for before, piece in itertools.pairwise(pieces):
+            if isinstance(before, Node) and isinstance(piece, str) and piece.startswith("?->"):
+                raise self._source.refusal(node)  # a property, which the grammar takes for text
         return "".join(
             piece if isinstance(piece, str) else to_text(self.value(piece)) for piece in pieces
         )

@@ -33,6 +33,7 @@ _URL = re.compile(
     r"(?:\?(?P<query>[^#]+))?(?:#(?P<fragment>.+))?"
 )
 _URL_PARTS = ("scheme", "host", "port", "user", "pass", "path", "query", "fragment")
+_LONGEST_INTEGER = len(str(-MAX_INT))
 _BLANKS = " \n\r\t\v\0"
 
 
@@ -48,6 +49,8 @@ def _trimmed(strip: Callable[[str, str], str]) -> Callable[..., str]:
     def trim(text: Any, characters: Any = _BLANKS) -> str:
         if ".." in to_text(characters):
             raise ConversionError  # a range
+        if not to_text(characters).isascii():
+            raise ConversionError  # PHP trims bytes, also parts of characters
         return strip(to_text(text), to_text(characters))
 
     return trim
@@ -64,11 +67,16 @@ def _from_json(text: Any, is_array: Any = None) -> Any:
     if is_array is not True:
         raise ConversionError  # objects
     try:
-        return from_json(json.loads(to_text(text)))
-    except ConversionError:
-        raise
-    except (ValueError, RecursionError):
+        return from_json(json.loads(to_text(text), parse_int=_json_number))
+    except (ConversionError, RecursionError):
+        raise ConversionError from None
+    except ValueError:
         return None
+
+
+def _json_number(digits: str) -> int | float:
+    # Python refuses to convert thousands of digits to an integer.
+    return float(digits) if len(digits) > _LONGEST_INTEGER else int(digits)
 
 
 def from_json(value: Any) -> Any:
@@ -80,8 +88,8 @@ def from_json(value: Any) -> Any:
     if isinstance(value, list):
         return {index: from_json(member) for index, member in enumerate(value)}
     if isinstance(value, dict):
-        return {to_key(key): from_json(member) for key, member in value.items()}
-    if isinstance(value, int) and abs(value) > MAX_INT:
+        return {to_key(from_json(key)): from_json(member) for key, member in value.items()}
+    if isinstance(value, int) and not -MAX_INT - 1 <= value <= MAX_INT:
         return float(value)
     if isinstance(value, float) and not math.isfinite(value):
         raise ConversionError
@@ -149,6 +157,16 @@ def _formatted(pattern: Any, *values: Any) -> str:
     return re.sub("%.?", fill, to_text(pattern), flags=re.DOTALL)
 
 
+def _unquoted(unquote: Callable[..., str]) -> Callable[[Any], str]:
+    def decoded(text: Any) -> str:
+        try:
+            return unquote(to_text(text), errors="strict")
+        except UnicodeDecodeError:
+            raise ConversionError from None
+
+    return decoded
+
+
 def _array(value: Any) -> PhpArray:
     if not isinstance(value, dict):
         raise ConversionError
@@ -172,7 +190,7 @@ FUNCTIONS = {
     "json_decode": PhpFunction(_from_json, 1, 2),
     "ltrim": PhpFunction(_trimmed(str.lstrip), 1, 2),
     "parse_url": PhpFunction(_url_parts, 1, 2),
-    "rawurldecode": PhpFunction(lambda text: unquote(to_text(text)), 1, 1),
+    "rawurldecode": PhpFunction(_unquoted(unquote), 1, 1),
     "rtrim": PhpFunction(_trimmed(str.rstrip), 1, 2),
     "str_replace": PhpFunction(_with_replacements, 3, 3),
     "sprintf": PhpFunction(_formatted, 1, 20),
@@ -180,7 +198,7 @@ FUNCTIONS = {
     "strtoupper": PhpFunction(lambda text: _ascii(to_text(text)).upper(), 1, 1),
     "strval": PhpFunction(to_text, 1, 1),
     "trim": PhpFunction(_trimmed(str.strip), 1, 2),
-    "urldecode": PhpFunction(lambda text: unquote_plus(to_text(text)), 1, 1),
+    "urldecode": PhpFunction(_unquoted(unquote_plus), 1, 1),
 }
 """By their names in lower case."""
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 MAX_INT = 2**63 - 1
-_ARRAY_INDEX = re.compile(r"0|-?[1-9]\d{0,18}")
-_LEADING_NUMBER = re.compile(r"\s*([+-]?(?:\d+(\.\d*)?|(\.\d+))([eE][+-]?\d+)?)")
-_NUMERIC = re.compile(r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*")
+_EXACT = 2**53  # Beyond it, PHP compares whole numbers, fractions and texts by different rules.
+# PHP knows the digits and blanks of ASCII only.
+_ARRAY_INDEX = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
+_LEADING_NUMBER = re.compile(r"\s*([+-]?(?:\d+(\.\d*)?|(\.\d+))([eE][+-]?\d+)?)", re.ASCII)
+_NUMERIC = re.compile(r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII)
 
 
 class PhpFileError(ValueError):
@@ -137,7 +139,7 @@ def to_text(value: Any) -> str:
 
 def to_order(value: Any) -> int | float:
     """Convert to a number that `<` and `>` compare; texts are compared by other rules."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _EXACT:
         return value
     raise ConversionError
 
@@ -151,9 +153,11 @@ def to_array(value: Any) -> PhpArray:
 
 def are_identical(left: Any, right: Any) -> bool:
     """Compare as `===` does."""
-    if isinstance(left, Constant) or isinstance(right, Constant):
+    if isinstance(left, Constant | Computed) or isinstance(right, Constant | Computed):
         raise ConversionError
     if isinstance(left, dict) and isinstance(right, dict):
+        if any(isinstance(key, Constant) for key in (*left, *right)):
+            raise ConversionError  # it may be a number
         return list(left) == list(right) and all(
             are_identical(left[key], right[key]) for key in left
         )
@@ -168,13 +172,11 @@ def are_equal(left: Any, right: Any) -> bool:
             return texts == [""]
         return to_bool(left) == to_bool(right)
     if isinstance(left, str) and isinstance(right, str):
-        if _NUMERIC.fullmatch(left) and _NUMERIC.fullmatch(right):
-            return float(left) == float(right)
-        return left == right
-    numbers = [float(side) for side in (left, right) if _is_numeric(side)]
-    if len(numbers) < 2:
+        if not (_NUMERIC.fullmatch(left) and _NUMERIC.fullmatch(right)):
+            return left == right
+    elif not (_is_numeric(left) and _is_numeric(right)):
         raise ConversionError
-    return numbers[0] == numbers[1]
+    return to_order(float(left)) == to_order(float(right))
 
 
 def _is_numeric(value: Any) -> bool:
