@@ -634,6 +634,21 @@ def test_included_files_and_secret_files_are_read_and_watched(etc):
     }
 
 
+def test_folder_and_name_of_a_file_are_those_behind_a_link(etc):
+    shared = etc.parent / "shared"
+    shared.mkdir()
+    source = "<?php return ['dir' => __DIR__, 'file' => __FILE__, 'more' => include 'more.php'];"
+    (shared / "env.php").write_text(source)
+    (shared / "included.php").write_text("<?php return __FILE__;")
+    (shared / "more.php").symlink_to("included.php")
+    (etc / "env.php").symlink_to(shared / "env.php")
+    assert read_php_array(etc / "env.php") == {
+        "dir": str(shared),
+        "file": str(shared / "env.php"),
+        "more": str(shared / "included.php"),
+    }
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [

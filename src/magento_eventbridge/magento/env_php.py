@@ -98,7 +98,7 @@ def read_php_array(
         raise PhpFileError(f"{path}: {error.strerror or error}") from None
     context = PhpContext(environment or {}, root)
     try:
-        return evaluate_file(source, str(path), context, path.parent)
+        return evaluate_file(source, str(path), context, path.resolve())
     finally:
         if files is not None:
             files |= context.files

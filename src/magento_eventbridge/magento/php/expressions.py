@@ -271,12 +271,12 @@ class Expressions:
         if name in self._context.constants:
             return self._context.constants[name]
         match name.upper():
-            case "__DIR__" | "__FILE__" if self._source.folder is None:
-                raise self._source.refusal(node)
-            case "__DIR__":
+            case "__DIR__" if self._source.folder:
                 return str(self._source.folder)
-            case "__FILE__":
-                return self._source.name
+            case "__FILE__" if self._source.path:
+                return str(self._source.path)
+            case "__DIR__" | "__FILE__":
+                raise self._source.refusal(node)
             case "DIRECTORY_SEPARATOR":
                 return "/"
             case "PHP_EOL":

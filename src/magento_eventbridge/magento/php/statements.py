@@ -36,7 +36,7 @@ _NOTHING = _Nothing()
 
 
 def evaluate_file(
-    text: bytes, name: str, context: PhpContext, folder: Path | None = None
+    text: bytes, name: str, context: PhpContext, path: Path | None = None
 ) -> PhpArray:
     """Return the array that a PHP file returns.
 
@@ -44,12 +44,12 @@ def evaluate_file(
         text: of the file.
         name: of the file, for messages.
         context: what it shares with other files.
-        folder: where it is; None: it can read no other files.
+        path: of the file itself, not of a link; None: it can read no other files.
 
     Raises:
         PhpFileError: with file and line, when there is no such array.
     """
-    statements = _StatementsOfFile(PhpSource(name, folder), context)
+    statements = _StatementsOfFile(PhpSource(name, path), context)
     value = statements.run(text)
     if value is None or isinstance(value, _Nothing):
         raise PhpFileError(f"{name}: returns no array")
@@ -73,7 +73,7 @@ class _StatementsOfFile:
         return self._execute(self._source.parse(text).children)
 
     def _include(self, path: Path, text: bytes) -> Any:
-        value = _StatementsOfFile(PhpSource(str(path), path.parent), self._context).run(text)
+        value = _StatementsOfFile(PhpSource(str(path), path.resolve()), self._context).run(text)
         return 1 if isinstance(value, _Nothing) else value
 
     def _execute(self, statements: Sequence[Node]) -> Any:

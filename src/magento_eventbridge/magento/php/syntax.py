@@ -60,11 +60,16 @@ class PhpSource:
 
     Attributes:
         name: for messages.
-        folder: where it is; None: it can read no other files.
+        path: of the file itself, not of a link to it, as in PHP; None: it can read no other files.
     """
 
     name: str
-    folder: Path | None
+    path: Path | None
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the file."""
+        return self.path and self.path.parent
 
     def parse(self, text: bytes) -> Node:
         """Return the root of the file's syntax tree.
