@@ -142,7 +142,16 @@ def _remedy(root: Path, error: OSError) -> str:
 def _ask_php(php: str, seconds: float, root: Path, environment: Mapping[str, str]) -> Deployment:
     """Let PHP evaluate the files: it runs whatever is in them."""
     paths = [root / ENV_PHP, root / CONFIG_PHP]
-    command = [php, "-d", "display_errors=0", "-r", _ASK_PHP, "--", str(root), *map(str, paths)]
+    command = [
+        php,
+        "-d",
+        "display_errors=0",
+        "-r",
+        _ASK_PHP,
+        "--",
+        str(root.resolve()),
+        *map(str, paths),
+    ]
     try:
         ran = subprocess.run(  # noqa: S603  the operator names the program
             command, env=dict(environment), capture_output=True, check=False, timeout=seconds

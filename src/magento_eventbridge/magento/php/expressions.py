@@ -9,10 +9,10 @@ from typing import Any
 
 from tree_sitter import Node
 
-from magento_eventbridge.magento.php.class_names import ClassNames
 from magento_eventbridge.magento.php.files import Files, PhpContext
 from magento_eventbridge.magento.php.functions import FILE_CHECKS, FUNCTIONS
 from magento_eventbridge.magento.php.literals import number, pieces_of
+from magento_eventbridge.magento.php.names import PhpNames
 from magento_eventbridge.magento.php.side_effects import VARIABLES_OF_PHP
 from magento_eventbridge.magento.php.syntax import (
     INCLUDES,
@@ -120,7 +120,7 @@ class Expressions:
         self,
         source: PhpSource,
         context: PhpContext,
-        classes: ClassNames,
+        names: PhpNames,
         run: Callable[[Path, bytes], Any],
     ) -> None:
         """Create it.
@@ -128,12 +128,12 @@ class Expressions:
         Args:
             source: the file.
             context: what it shares with other files.
-            classes: the names that the file gives to classes.
+            names: the names that the file gives to classes, functions and constants.
             run: evaluates a file that is included, and returns the value of the expression.
         """
         self._source = source
         self._context = context
-        self._classes = classes
+        self._names = names
         self._files = Files(source, context)
         self._run = run
         self._depth = -1
@@ -267,29 +267,23 @@ class Expressions:
         return self._raw(default)
 
     def _constant(self, node: Node) -> Any:
-        name = text_of(node).removeprefix("\\")
-        if name in self._context.constants:
-            return self._context.constants[name]
-        match name.upper():
+        match text_of(node).upper():
             case "__DIR__" if self._source.folder:
                 return str(self._source.folder)
             case "__FILE__" if self._source.path:
                 return str(self._source.path)
             case "__DIR__" | "__FILE__":
                 raise self._source.refusal(node)
-            case "DIRECTORY_SEPARATOR":
-                return "/"
-            case "PHP_EOL":
-                return "\n"
-            case "BP" if self._context.root:
-                return str(self._context.root)
-        return Constant(name, self._source.line_of(node))
+        for name in (names := self._names.of_constant(text_of(node))):
+            if name in self._context.constants:
+                return self._context.constants[name]
+        return Constant(names[-1], self._source.line_of(node))
 
     def _class_constant(self, node: Node) -> Constant | str:
         parts = parts_of(node)
         if any(part.type not in {"name", "qualified_name"} for part in parts) or parts_of(parts[1]):
             raise self._source.refusal(node)
-        of, name = self._classes.whole(text_of(parts[0])), text_of(parts[1])
+        of, name = self._names.of_class(text_of(parts[0])), text_of(parts[1])
         return (
             of if name.lower() == "class" else Constant(f"{of}::{name}", self._source.line_of(node))
         )
@@ -444,7 +438,7 @@ class Expressions:
             if argument.type != "argument" or len(parts) != 1 or parts[0].type not in _ARGUMENTS:
                 raise self._source.refusal(node)
             nodes += parts
-        return text_of(function).removeprefix("\\").lower(), nodes
+        return self._names.of_function(text_of(function)), nodes
 
     def _call(self, node: Node) -> Any:
         name, arguments = self.called(node)
@@ -470,10 +464,10 @@ class Expressions:
         return function.call(*(self.value(argument) for argument in arguments))
 
     def _is_defined(self, node: Node, name: str) -> bool:
-        if name in self._context.constants or (name == "BP" and self._context.root):
+        if name in self._context.constants:
             return True
-        if name.startswith(("PHP_", "E_", "M_")) or "::" in name:
-            raise self._source.refusal(node)  # PHP's versions differ
+        if self._context.added or name not in self._names.constants_of_file(node):
+            raise self._source.refusal(node)  # PHP, an extension or another file may define it
         return False
 
     def _string(self, node: Node) -> str:

@@ -31,11 +31,18 @@ class PhpContext:
     root: Path | None = None
     files: set[Path] = field(default_factory=set)
     variables: dict[str, Any] = field(default_factory=dict)
-    constants: dict[str, Any] = field(default_factory=dict)
+    constants: dict[str, Any] = field(
+        default_factory=lambda: {"DIRECTORY_SEPARATOR": "/", "PHP_EOL": "\n"}
+    )
     includes: int = 0
     included: set[Path] = field(default_factory=set)
     lost: str = ""
     added: str = ""
+
+    def __post_init__(self) -> None:
+        """Define the constant `BP`."""
+        if self.root:
+            self.constants["BP"] = str(self.root.resolve())
 
     def variable(self, name: str) -> Any:
         """Return a variable's value; None if it is not set."""

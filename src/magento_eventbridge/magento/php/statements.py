@@ -6,10 +6,10 @@ from typing import Any, cast
 
 from tree_sitter import Node
 
-from magento_eventbridge.magento.php.class_names import ClassNames
 from magento_eventbridge.magento.php.expressions import MAX_DEPTH, Absent, Expressions
 from magento_eventbridge.magento.php.files import PhpContext
 from magento_eventbridge.magento.php.functions import WITHOUT_RESULT
+from magento_eventbridge.magento.php.names import PhpNames
 from magento_eventbridge.magento.php.side_effects import VARIABLES_OF_PHP
 from magento_eventbridge.magento.php.syntax import (
     INCLUDES,
@@ -65,8 +65,8 @@ class _StatementsOfFile:
         self.returned_at = source.name
         self._source = source
         self._context = context
-        self._classes = ClassNames(source)
-        self._expressions = Expressions(source, context, self._classes, self._include)
+        self._names = PhpNames(source)
+        self._expressions = Expressions(source, context, self._names, self._include)
 
     def run(self, text: bytes) -> Any:
         """Return what the file returns; `_NOTHING` if that is nothing."""
@@ -89,10 +89,10 @@ class _StatementsOfFile:
             case "php_tag" | "comment" | "empty_statement" | "?>" | "{" | "}" | ":":
                 return _NOTHING
             case "namespace_use_declaration":
-                self._classes.use(node)
+                self._names.use(node)
                 return _NOTHING
             case "namespace_definition" if len(parts_of(node)) == 1:
-                self._classes.enter(text_of(parts_of(node)[0]))
+                self._names.enter(node)
                 return _NOTHING
             case "declare_statement" if len(parts_of(node)) == 1:
                 return _NOTHING
@@ -110,7 +110,7 @@ class _StatementsOfFile:
                 for element in parts_of(node):
                     name, value = parts_of(element)
                     self._context.constants.setdefault(
-                        text_of(name), self._expressions.element(value)
+                        self._names.namespace + text_of(name), self._expressions.element(value)
                     )
                 return _NOTHING
             case "expression_statement" if self._expression(parts_of(node)[0]):
