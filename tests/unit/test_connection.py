@@ -202,6 +202,9 @@ def test_a_constant_does_not_switch_off_the_tls_of_the_database(options):
         {"amqp": {"host": "mq", "ssl": CONSTANT}},
         {"amqp": {"host": "mq", "ssl_options": CONSTANT}},
         {"amqp": {"host": "mq", "ssl_options": {"cafile": CONSTANT}}},
+        {"amqp": {"host": "mq", "ssl_options": {CONSTANT: "/ca"}}},
+        {"amqp": {CONSTANT: "mq"}},
+        {CONSTANT: {"host": "mq"}},
     ],
 )
 def test_a_constant_of_the_broker_is_reported(queue):

@@ -20,7 +20,7 @@ def test_modules_are_enabled_or_not():
 
 @pytest.mark.parametrize("switch", [Computed("line 2"), Constant("OFF", "line 2")])
 def test_a_switch_that_cannot_be_read_is_reported(switch):
-    for modules in (switch, {"A_One": switch}):
+    for modules in (switch, {"A_One": switch}, {Constant("ONE", "line 2"): 1}):
         with pytest.raises(PhpFileError, match="line 2"):
             module_switches(Deployment({}, {"modules": modules}))
 

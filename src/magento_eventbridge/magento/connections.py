@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from magento_eventbridge.magento.encryption import CryptKeys
 from magento_eventbridge.magento.env_php import Deployment
@@ -14,6 +13,7 @@ from magento_eventbridge.magento.php.values import (
     PhpFileError,
     PhpKey,
     check_known,
+    member,
     section,
 )
 from magento_eventbridge.tls import TlsOptions
@@ -150,9 +150,9 @@ def queue_connection_not_read(deployment: Deployment) -> str | None:
         PhpFileError: the name is computed, or a constant.
     """
     given = section(deployment.env, "queue")
-    check_known(name := given.get("default_connection"))
+    check_known(name := member(given, "default_connection"))
     if not name:
-        check_known(stomp := given.get("stomp"))
+        check_known(stomp := member(given, "stomp"))
         name = "stomp" if stomp else "db"
     return None if name in {"db", "amqp"} else str(name)
 
@@ -180,7 +180,7 @@ def _address(host: str, at: str) -> tuple[str, int | None, str | None]:
 
 
 def _broker_tls(options: PhpArray) -> TlsOptions:
-    check_known(*options.values())
+    check_known(*options, *options.values())
     return TlsOptions(
         enabled=True,
         ca=_file(options.get("cafile")),
@@ -252,7 +252,7 @@ def _needed(given: PhpArray, name: str, at: str) -> str:
 
 def _text(given: PhpArray, name: str, at: str) -> str:
     """Return a value as PHP converts it to text."""
-    value: Any = given.get(name)
+    value = member(given, name)
     check_known(value)
     if value is None or value is False:
         return ""

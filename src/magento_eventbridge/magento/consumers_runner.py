@@ -32,7 +32,7 @@ def consumers_runner_of(deployment: Deployment) -> ConsumersRunner:
         PhpFileError: something there is computed, or a constant.
     """
     given = section(deployment.env, _AT)
-    check_known(*given.values(), *section(given, "consumers").values())
+    check_known(*given, *given.values(), *section(given, "consumers").values())
     return ConsumersRunner(
         cron_run=bool(given["cron_run"]) if "cron_run" in given else None,
         max_messages=_max_messages(given),

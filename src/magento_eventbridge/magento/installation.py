@@ -70,5 +70,5 @@ def module_switches(deployment: Deployment) -> dict[str, bool]:
         PhpFileError: one of them is computed, or a constant.
     """
     switches = section(deployment.config, "modules")
-    check_known(*switches.values())
+    check_known(*switches, *switches.values())
     return {str(name): bool(switch) for name, switch in switches.items()}

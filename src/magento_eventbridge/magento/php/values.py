@@ -78,6 +78,17 @@ def check_known(*values: Any) -> None:
             value.fail()
 
 
+def member(array: PhpArray, name: PhpKey) -> Any:
+    """Return the value under a name; None if there is none.
+
+    Raises:
+        PhpFileError: a constant, whose value may be this name, is a key of the array.
+    """
+    if name not in array:
+        check_known(*array)
+    return array.get(name)
+
+
 def section(array: PhpArray, *names: str) -> PhpArray:
     """Return the array at a path, or an empty one.
 
@@ -86,7 +97,7 @@ def section(array: PhpArray, *names: str) -> PhpArray:
     """
     at: Any = array
     for name in names:
-        at = at.get(name) if isinstance(at, dict) else None
+        at = member(at, name) if isinstance(at, dict) else None
         check_known(at)
     return at if isinstance(at, dict) else {}
 
