@@ -404,7 +404,11 @@ class MysqlQueue:
 
     def _give_back_all(self, cursor: Cursor, name: str) -> int:
         """Return all rows of a claim, or of a bridge, to the queue; return how many there were."""
-        handles = self._claims_in_table(cursor, name, "lock_claimed_by")
+        handles = {
+            handle
+            for statement in ("lock_claimed_by", "claimed_by")  # those that others lock: waited for
+            for handle in self._claims_in_table(cursor, name, statement)
+        }
         self._give_back(cursor, handles)
         return len(handles)
 
@@ -542,7 +546,7 @@ class MysqlQueue:
             if (rows[0][0] if rows else None) != lease:
                 return
             number = len(self._claims_in_table(cursor, name, "claimed_by"))
-            claims = self._claims_in_table(cursor, name, "lock_free_claimed_by")
+            claims = self._claims_in_table(cursor, name, "lock_claimed_by")
             if len(claims) < number:
                 return
             self._give_back(cursor, claims)

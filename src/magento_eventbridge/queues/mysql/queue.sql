@@ -86,11 +86,8 @@ WHERE id IN %(numbers)s AND claimed_by IS NULL;
 SELECT id, claimed_by FROM {captures} WHERE claimed_by LIKE %(claim)s;
 
 -- name: lock_claimed_by
--- The same, locked until the transaction ends.
-SELECT id, claimed_by FROM {captures} WHERE claimed_by LIKE %(claim)s FOR UPDATE;
-
--- name: lock_free_claimed_by
--- Those of them that no other session has locked, likewise.
+-- Those of them that no other session has locked; they are locked until the transaction ends. No
+-- replica is asked for them. Without an index rows of others are read too, and not waited for.
 SELECT id, claimed_by FROM {captures} WHERE claimed_by LIKE %(claim)s FOR UPDATE SKIP LOCKED;
 
 -- name: claimants
