@@ -67,10 +67,7 @@ FROM (
 SELECT s.id, COALESCE(
   (SELECT CONVERT(m.body USING binary) FROM {messages} AS m WHERE m.id = s.message_id), ''
 )
-FROM (
-  SELECT DISTINCT id
-  FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS numbers
-) AS listed
+FROM {listed_ids}
 STRAIGHT_JOIN {statuses} AS s FORCE INDEX (PRIMARY) ON s.id = listed.id
 WHERE s.status IN (2, 5)
 FOR UPDATE SKIP LOCKED;

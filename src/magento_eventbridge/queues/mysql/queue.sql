@@ -1,9 +1,9 @@
 -- The statements of both queues in Magento's database; the tables are those of the queue.
 -- Times are the database server's: the clock of a bridge does not matter.
 --
--- JSON_TABLE creates a table of a list of ids, or, as `listed_claims`, of claims with their ids. It is
--- joined to the primary key row by row: with an IN (…), a server may read all rows of a small table,
--- and then wait for rows that a checkout has written and not committed yet.
+-- JSON_TABLE creates a table of a list of ids (`listed_ids` where rows are locked), or of claims with
+-- their ids (`listed_claims`). It is joined to the primary key row by row: with an IN (…), a server may
+-- read all rows of a small table, and then wait for rows that a checkout has written and not committed yet.
 
 -- name: limit_idleness
 -- End the connection of a bridge that was frozen, after some seconds: it may be in a transaction, and other
@@ -33,12 +33,8 @@ LIMIT %(limit)s;
 -- name: lock
 -- Those of the candidates that still wait, without those that another session has locked: captures, as
 -- `read` returns them.
--- MySQL cannot lock beside JSON_TABLE itself; DISTINCT keeps the inner query from becoming a join.
 SELECT {columns}
-FROM (
-  SELECT DISTINCT id
-  FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS numbers
-) AS listed
+FROM {listed_ids}
 STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
 WHERE o.claimed_by IS NULL AND o.available_at <= UNIX_TIMESTAMP(NOW(6))
 FOR UPDATE SKIP LOCKED;
@@ -54,10 +50,7 @@ ORDER BY o.id;
 -- What `read` returns of captures that this bridge has claimed. Locked, so that no replica is asked: some
 -- proxies send other reads of a transaction to one.
 SELECT {columns}
-FROM (
-  SELECT DISTINCT id
-  FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS numbers
-) AS listed
+FROM {listed_ids}
 STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
 WHERE o.claimed_by = %(claim)s
 FOR UPDATE;
@@ -143,10 +136,7 @@ SELECT id FROM {dead_letters} ORDER BY id FOR UPDATE;
 -- name: dead_lock
 -- Those of the named dead letters that exist, locked until the transaction ends.
 SELECT d.id
-FROM (
-  SELECT DISTINCT id
-  FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS numbers
-) AS listed
+FROM {listed_ids}
 STRAIGHT_JOIN {dead_letters} AS d FORCE INDEX (PRIMARY) ON d.id = listed.id
 FOR UPDATE;
 

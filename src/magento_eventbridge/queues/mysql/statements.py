@@ -9,6 +9,12 @@ from pymysql.cursors import Cursor
 from magento_eventbridge.magento.database import named_queries
 
 _NUMBERS = "%(numbers)s"
+# What stands in statements for `{listed_ids}`: a table of `ids`, beside which rows can be locked.
+# MySQL cannot lock beside JSON_TABLE itself; DISTINCT keeps the inner query from becoming a join.
+_LISTED_IDS = """(
+  SELECT DISTINCT id
+  FROM JSON_TABLE(%(ids)s, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS numbers
+) AS listed"""
 # What stands in statements for `{listed_claims}`: a table of the ids of `claims`, with the claims.
 _LISTED_CLAIMS = """JSON_TABLE(%(claims)s, '$[*]' COLUMNS (
   claim VARCHAR(64) PATH '$.claim', NESTED PATH '$.ids[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')
@@ -32,7 +38,7 @@ class Statements:
         self._texts: dict[str, str] = {}
         for source in sources:
             self._texts |= named_queries(__package__, source)
-        self._words = {"listed_claims": _LISTED_CLAIMS}
+        self._words = {"listed_ids": _LISTED_IDS, "listed_claims": _LISTED_CLAIMS}
         self._values = values
         self.define(**words)
 
