@@ -2,8 +2,7 @@
 
 from tree_sitter import Node
 
-from magento_eventbridge.magento.php.side_effects import all_in
-from magento_eventbridge.magento.php.syntax import PhpSource, parts_of, text_of
+from magento_eventbridge.magento.php.syntax import PhpSource, all_in, parts_of, text_of
 
 
 class PhpNames:

@@ -1,12 +1,11 @@
 """What an expression that is not evaluated may change, by its syntax: it is unknown afterwards."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tree_sitter import Node
 
 from magento_eventbridge.magento.php.functions import FUNCTIONS
-from magento_eventbridge.magento.php.syntax import INCLUDES, parts_of, text_of
+from magento_eventbridge.magento.php.syntax import INCLUDES, all_in, parts_of, text_of
 
 VARIABLES_OF_PHP = {
     "$GLOBALS",
@@ -105,12 +104,3 @@ def _variable_in(argument: Node) -> str:
     while node.type in _ARGUMENTS | _OF_VARIABLES:
         node = parts_of(node)[-1 if node.type in _ARGUMENTS else 0]
     return text_of(node) if node.type == "variable_name" else ""
-
-
-def all_in(node: Node) -> Iterator[Node]:
-    """Yield a node and everything in it."""
-    pending = [node]
-    while pending:
-        node = pending.pop()
-        yield node
-        pending += node.named_children

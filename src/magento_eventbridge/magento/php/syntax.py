@@ -1,6 +1,7 @@
 """The syntax tree of a PHP file, and the places in it that error messages name."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +102,15 @@ class PhpSource:
 def parts_of(node: Node) -> list[Node]:
     """Return what a node consists of, without punctuation and comments."""
     return [part for part in node.named_children if part.type != "comment"]
+
+
+def all_in(node: Node) -> Iterator[Node]:
+    """Yield a node and everything in it."""
+    pending = [node]
+    while pending:
+        node = pending.pop()
+        yield node
+        pending += node.named_children
 
 
 def operator_of(node: Node) -> str:
