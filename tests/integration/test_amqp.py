@@ -55,6 +55,16 @@ async def claimed(queue: AmqpQueue, count: int, seconds: float = PATIENCE) -> li
     return claims
 
 
+async def claimed_of_others(queue: AmqpQueue, views: set[int], count: int) -> list[Claim]:
+    """Claim until so many are claimed, none of them of these store views."""
+    claims: list[Claim] = []
+    async with asyncio.timeout(PATIENCE):
+        while len(claims) < count:
+            claims += await queue.claim(10, without_views=views)
+            await queue.wait(0.05)
+    return claims
+
+
 async def until(broker: MagentoBroker, count: int, suffix: str = "") -> None:
     async with asyncio.timeout(PATIENCE):
         while await broker.count(suffix) != count:
@@ -1029,11 +1039,7 @@ async def test_a_store_that_must_wait_makes_room_for_others(magento_broker: Mage
     queue.let_pass({1})
     one, two = recorded.orders(12, view_id=1), recorded.orders(2, view_id=2)
     await magento_broker.put(one + two)
-    claims: list[Claim] = []
-    async with asyncio.timeout(PATIENCE):
-        while len(claims) < 2:
-            claims += await queue.claim(10, without_views={1})
-            await queue.wait(0.05)
+    claims = await claimed_of_others(queue, {1}, 2)
     assert [claim.body for claim in claims] == [body for _, body in two]
     assert (await queue.depth()).captures == 14
     await queue.close()
@@ -1058,11 +1064,7 @@ async def test_messages_that_cannot_be_moved_aside_stay_in_hand(
             await queue.wait(0.05)
     assert (await queue.depth()).captures == 22
     magento_broker.broker.control("clear_policy", name)
-    claims: list[Claim] = []
-    async with asyncio.timeout(PATIENCE):
-        while len(claims) < 2:
-            claims += await queue.claim(10, without_views={1})
-            await queue.wait(0.05)
+    claims = await claimed_of_others(queue, {1}, 2)
     assert [claim.body for claim in claims] == [body for _, body in two]
     await queue.ack(claims)
     assert caplog.text.count("could not all be moved") == 1
@@ -1117,11 +1119,7 @@ async def test_older_messages_that_must_wait_hold_up_the_queue_for_a_while_only(
     await magento_broker.put(newer)
     options = replace(magento_broker.options, prefetch=5)
     queue = AmqpQueue(options, AmqpTiming(older_within=1.0))
-    claims: list[Claim] = []
-    async with asyncio.timeout(PATIENCE):
-        while len(claims) < 2:
-            claims += await queue.claim(10, without_views={1})
-            await queue.wait(0.05)
+    claims = await claimed_of_others(queue, {1}, 2)
     assert [claim.body for claim in claims] == [body for _, body in newer]
     await queue.close()
 
