@@ -1,9 +1,10 @@
-"""Claims while a backup's snapshot is open, which keeps deleted rows in the index.
+"""Claims while a backup's snapshot is open, which keeps former versions of rows in the index.
 
-    python -m benchmarks.snapshot COUNT
+    python -m benchmarks.snapshot QUEUE COUNT
 
-Delivers COUNT captures from an outbox under one open snapshot; then measures claims of single
-captures, and how long it takes until a capture is found that was committed late, with a lower id.
+Delivers COUNT captures from `outbox` or `magento-db` under one open snapshot; then measures claims
+of single captures, and how long it takes until a capture is found that was committed late, with a
+lower id.
 """
 
 import asyncio
@@ -11,22 +12,27 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from tests.support import mariadb
-from tests.support.mariadb import Outbox
+from tests.support.magento_queue import MagentoQueue, queue_tables
+from tests.support.mariadb import Outbox, Server
 
 from benchmarks import load
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.delivery.ports import Claim
+from magento_eventbridge.queues.mysql.magento_db import MagentoDbQueue
 from magento_eventbridge.queues.mysql.outbox import OutboxQueue
+from magento_eventbridge.queues.mysql.queue import MysqlQueue
+from magento_eventbridge.settings.queues import QUEUE
 
 BATCH = 2_000
 SAMPLES = 100
 
 
-async def drained(queue: OutboxQueue, count: int) -> None:
+async def drained(queue: MysqlQueue, count: int) -> None:
     """Claim and acknowledge so many captures."""
     while count > 0:
         claims = await queue.claim(1000)
@@ -34,7 +40,7 @@ async def drained(queue: OutboxQueue, count: int) -> None:
         count -= len(claims)
 
 
-async def claimed(queue: OutboxQueue, pause: float) -> list[Claim]:
+async def claimed(queue: MysqlQueue, pause: float) -> list[Claim]:
     """Claim until something is found."""
     while True:
         if claims := await queue.claim(10):
@@ -50,44 +56,48 @@ class Samples(NamedTuple):
 
 
 async def sampled(
-    queue: OutboxQueue, outbox: Outbox, captures: Sequence[tuple[Capture, bytes]]
+    queue: MysqlQueue, tables: Outbox | MagentoQueue, captures: Sequence[tuple[Capture, bytes]]
 ) -> Samples:
     """Claim single captures that have just been written."""
     seconds, pages = [], []
     for capture in captures[:SAMPLES]:
-        outbox.put([capture])
-        read, began = _pages(outbox), time.perf_counter()
+        tables.put([capture])
+        read, began = _pages(tables.server), time.perf_counter()
         claims = await claimed(queue, 0)
         seconds.append(time.perf_counter() - began)
-        pages.append(_pages(outbox) - read)
+        pages.append(_pages(tables.server) - read)
         await queue.ack(claims)
     return Samples(seconds, statistics.median(pages))
 
 
-def _pages(outbox: Outbox) -> int:
+def _pages(server: Server) -> int:
     query = "SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_read_requests'"
-    with outbox.server.connect() as connection, connection.cursor() as cursor:
+    with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(query)
         ((_, count),) = cursor.fetchall()
         return int(count)
 
 
-async def run(outbox: Outbox, count: int) -> dict[str, float]:
+async def run(tables: Outbox | MagentoQueue, count: int) -> dict[str, float]:
     """Deliver `count` captures under a snapshot; return times of claims after that."""
-    queue = OutboxQueue(outbox.options)
+    queue: MysqlQueue
+    fill: Callable[[Sequence[tuple[Capture, bytes]]], None]
+    if isinstance(tables, Outbox):
+        queue, fill = OutboxQueue(tables.options), tables.put
+    else:
+        queue, fill = MagentoDbQueue(tables.options, QUEUE), tables.fill
     captures = list(load.captures(BATCH))
-    with outbox.server.connect() as reader, reader.cursor() as cursor:
+    with tables.server.connect() as reader, reader.cursor() as cursor:
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
-        cursor.execute(f"SELECT COUNT(*) FROM {outbox.table}")
-        before = await sampled(queue, outbox, captures)
+        before = await sampled(queue, tables, captures)
         for _ in range(count // BATCH):
-            await asyncio.to_thread(outbox.put, captures)
+            await asyncio.to_thread(fill, captures)
             await drained(queue, BATCH)
-        after = await sampled(queue, outbox, captures)
-        with outbox.server.connect() as slow:
-            outbox.put(captures[:1], slow)
-            await asyncio.to_thread(outbox.put, captures)
+        after = await sampled(queue, tables, captures)
+        with tables.server.connect() as slow:
+            tables.put(captures[:1], slow)
+            await asyncio.to_thread(tables.put, captures)
             await drained(queue, BATCH)
             slow.commit()
         began = time.perf_counter()
@@ -106,8 +116,14 @@ async def run(outbox: Outbox, count: int) -> dict[str, float]:
 
 
 def main() -> None:
-    with mariadb.running() as server, mariadb.outbox_tables(server) as outbox:
-        print(json.dumps(asyncio.run(run(outbox, int(sys.argv[1])))))
+    kind, count = sys.argv[1:]
+    with mariadb.running() as server, ExitStack() as stack:
+        tables: Outbox | MagentoQueue
+        if kind == "outbox":
+            tables = stack.enter_context(mariadb.outbox_tables(server))
+        else:
+            tables = stack.enter_context(queue_tables(server))
+        print(json.dumps(asyncio.run(run(tables, int(count)))))
 
 
 if __name__ == "__main__":

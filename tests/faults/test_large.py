@@ -31,8 +31,9 @@ def test_magentos_tables_cost_at_most_as_much_more_as_is_documented() -> None:
 
 
 @pytest.mark.timeout(2 * _HOURS)
-def test_a_long_snapshot_delays_neither_claims_nor_late_commits() -> None:
-    figures = measure("benchmarks.snapshot", str(_DELIVERED))
+@pytest.mark.parametrize("queue", ["outbox", "magento-db"])
+def test_a_long_snapshot_delays_neither_claims_nor_late_commits(queue: str) -> None:
+    figures = measure("benchmarks.snapshot", queue, str(_DELIVERED))
     print(figures)
     assert figures["claim_p50_ms"] < 20
     assert figures["late_commit_found_s"] < 60

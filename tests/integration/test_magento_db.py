@@ -15,7 +15,8 @@ import pytest
 from pymysql.cursors import Cursor
 
 from magento_eventbridge.delivery.ports import Claim, QueueError
-from magento_eventbridge.queues.mysql import magento_db
+from magento_eventbridge.queues.mysql import queue as mysql_queue
+from magento_eventbridge.queues.mysql import search_window
 from magento_eventbridge.queues.mysql.magento_db import MagentoDbQueue
 from magento_eventbridge.settings.queues import QUEUE
 from tests.support import recorded
@@ -157,15 +158,15 @@ async def test_what_is_committed_late_comes_before_what_came_after_it(
 async def test_what_a_long_transaction_commits_comes_before_what_came_after_it(
     magento_queue: MagentoQueue, queue: MagentoDbQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So long that newer messages were delivered and are not looked for any more."""
-    monkeypatch.setattr(magento_db, "_SEEN_BEFORE", 0.1)
+    """So long that newer messages were delivered meanwhile."""
+    monkeypatch.setattr(search_window, "_QUICK", 60)
+    monkeypatch.setattr(search_window, "_OVERLAP", 0)
     captures = recorded.orders(6)
     with magento_queue.server.connect() as shop:
         magento_queue.publish([json.dumps(captures[0][1].decode())], shop)
         for capture in captures[2:]:
             magento_queue.put([capture])
             assert len(await queue.claim(10)) == 1
-            await asyncio.sleep(0.15)
         shop.commit()
     magento_queue.put(captures[1:2])
     claims = await queue.claim(10)
@@ -175,8 +176,9 @@ async def test_what_a_long_transaction_commits_comes_before_what_came_after_it(
 async def test_what_is_committed_late_in_a_backlog_comes_before_what_came_after_it(
     magento_queue: MagentoQueue, queue: MagentoDbQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(magento_db, "_FULL_SEARCH_SHARE", 1e6)
-    monkeypatch.setattr(magento_db, "_QUICK_SEARCH", 60)
+    monkeypatch.setattr(search_window, "_SHARE", 1e6)
+    monkeypatch.setattr(search_window, "_QUICK", 60)
+    monkeypatch.setattr(search_window, "_OVERLAP", 0)
     captures = recorded.orders(10)
     magento_queue.put(captures[:4])
     with magento_queue.server.connect() as shop:
@@ -367,11 +369,19 @@ def _searches(queue: MagentoDbQueue, monkeypatch: pytest.MonkeyPatch) -> list[st
     return searches
 
 
+def _slow_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let searches of everything count as very slow, as under the snapshot of a long backup."""
+    monkeypatch.setattr(search_window, "_SHARE", 1e9)
+    monkeypatch.setattr(search_window, "_QUICK", -1.0)
+    monkeypatch.setattr(search_window, "_OVERLAP", 0)
+    monkeypatch.setattr(mysql_queue, "_SLOW_SEARCH", -1.0)
+
+
 async def test_a_claim_that_met_another_bridge_searches_on_from_there(
     magento_queue: MagentoQueue, queue: MagentoDbQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To search all messages again takes a second when a million of them are complete."""
-    monkeypatch.setattr(magento_db, "_SLOW_SEARCH", 0.0)
+    _slow_searches(monkeypatch)
     captures = recorded.orders(8)
     magento_queue.put(captures)
     claims = await queue.claim(2)
@@ -394,13 +404,49 @@ async def test_a_claim_that_met_another_bridge_searches_on_from_there(
 async def test_a_claim_after_a_start_searches_a_long_queue_once(
     magento_queue: MagentoQueue, queue: MagentoDbQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(magento_db, "_SLOW_SEARCH", 0.0)
+    _slow_searches(monkeypatch)
     searches = _searches(queue, monkeypatch)
     magento_queue.put(recorded.orders(3))
     assert len(await queue.claim(2)) == 2
     assert searches.count("waiting") == 1
     magento_queue.put(recorded.orders(1))
     assert [len(await queue.claim(2)) for _ in range(2)] == [2, 0]
+
+
+async def test_slow_searches_are_not_repeated_by_an_idle_bridge_or_after_a_burst(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _slow_searches(monkeypatch)
+    assert await queue.claim(2) == []
+    searches = _searches(queue, monkeypatch)
+    for _ in range(3):
+        assert await queue.claim(2) == []
+    await queue.wait(0.5)
+    captures = recorded.orders(9)
+    claims = []
+    for start, end in ((0, 4), (4, 6), (6, 9)):  # whole claims, and more than one
+        magento_queue.put(captures[start:end])
+        while found := await queue.claim(2):
+            claims += found
+    assert [claim.body for claim in claims] == [body for _, body in captures]
+    assert "waiting" not in searches
+
+
+async def test_slow_searches_of_its_own_table_are_not_repeated_while_a_backlog_is_taken(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _slow_searches(monkeypatch)
+    magento_queue.put(recorded.orders(9))
+    await queue.claim(2)
+    starts, rows = [], queue._statements.rows
+
+    def run(cursor: Cursor, name: str, values: Any = None) -> Any:
+        starts.extend([values["beyond"]] if name == "candidates" else [])
+        return rows(cursor, name, values)
+
+    monkeypatch.setattr(queue._statements, "rows", run)
+    assert [len(await queue.claim(2)) for _ in range(3)] == [2, 2, 2]
+    assert 0 < starts[0] < starts[1] < starts[2]
 
 
 async def test_a_queue_that_is_not_there_yet_is_waited_for_with_one_line(

@@ -37,9 +37,13 @@ class MagentoQueue:
         """Create the queue, as `setup:upgrade` does."""
         self.run("INSERT INTO {queue} (name) VALUES (%s)", name)
 
-    def put(self, captures: Sequence[tuple[Capture, bytes]]) -> None:
+    def put(
+        self,
+        captures: Sequence[tuple[Capture, bytes]],
+        connection: "pymysql.Connection[Cursor] | None" = None,
+    ) -> None:
         """Publish captures as the agent does, as texts of the topic's type `string`."""
-        self.publish([json.dumps(body.decode()) for _, body in captures])
+        self.publish([json.dumps(body.decode()) for _, body in captures], connection)
 
     def publish(
         self,
@@ -137,7 +141,7 @@ class MagentoQueue:
 
 
 @contextmanager
-def queue_tables(server: Server, prefix: str) -> Iterator[MagentoQueue]:
+def queue_tables(server: Server, prefix: str = "m2_") -> Iterator[MagentoQueue]:
     """Create fresh tables of Magento's queue, with the topic's queue declared."""
     made = MagentoQueue(server, replace(server.options, table_prefix=prefix))
     for statement in _TABLES.replace("{prefix}", prefix).split(";"):

@@ -5,7 +5,7 @@ from magento_eventbridge.queues.mysql.search_window import SearchWindow
 
 def searched(seconds: float = 1.0, last: int = 10_000) -> SearchWindow:
     window = SearchWindow()
-    assert window.start(0.0) == 0
+    assert window.start(0.0) is None
     window.searched_everything(0.0, seconds)
     window.searched(left=None, last=last, is_all=True)
     return window
@@ -16,18 +16,18 @@ def test_after_a_slow_search_only_the_newest_are_searched():
 
 
 def test_everything_is_searched_again_within_a_minute():
-    assert searched(seconds=20).start(39.0) > 0
-    assert searched(seconds=20).start(41.0) == 0
+    assert searched(seconds=20).start(39.0) == 9_500
+    assert searched(seconds=20).start(41.0) is None
 
 
 def test_everything_is_searched_at_once_while_that_is_fast():
-    assert searched(seconds=0.0002).start(0.011) == 0
+    assert searched(seconds=0.0002).start(0.011) is None
 
 
 def test_unclaimed_captures_are_found_again():
     window = searched()
     window.searched(left=3_000, last=10_000, is_all=True)
-    assert window.start(1.0) <= 2_999
+    assert window.start(1.0) == 2_499
 
 
 def test_a_late_commit_does_not_set_the_search_back():
@@ -38,9 +38,38 @@ def test_a_late_commit_does_not_set_the_search_back():
 
 def test_captures_that_a_long_transaction_committed_late_are_noticed():
     window = searched()
-    assert window.shows_long_transaction(window.start(1.0) + 1)
-    assert not window.shows_long_transaction(9_990)  # a few ids late, as in any busy shop
-    assert not window.shows_long_transaction(10_001)
+    assert window.is_too_narrow([9_501, 10_001], is_all=True)
+    # A few ids late, as in any busy shop.
+    assert not window.is_too_narrow([9_990, 10_001], is_all=True)
+    assert not window.is_too_narrow([10_001], is_all=True)
+    assert not window.is_too_narrow([], is_all=True)
+
+
+def test_in_a_backlog_nothing_newer_than_a_quick_search_of_everything_is_taken_before_the_next():
+    window = SearchWindow()
+    window.searched_everything(0.0, 0.004, newest=3_000)
+    window.searched(left=None, last=1_000, is_all=False)
+    assert window.is_backlog
+    assert window.start(0.1) == 500
+    assert not window.is_too_narrow([1_001, 3_000], is_all=False)
+    assert window.is_too_narrow([1_001, 3_001], is_all=False)
+    assert window.is_too_narrow([1_001, 2_900], is_all=True)
+    assert window.is_too_narrow([], is_all=True)
+
+
+def test_in_a_backlog_slow_searches_of_everything_are_not_repeated():
+    window = SearchWindow()
+    window.searched_everything(0.0, 0.1, newest=3_000)
+    window.searched(left=None, last=1_000, is_all=False)
+    assert not window.is_too_narrow([1_001, 3_001], is_all=True)
+    assert not window.is_too_narrow([], is_all=True)
+
+
+def test_quick_searches_of_everything_are_repeated_without_a_backlog_only():
+    window = searched(seconds=0.004)
+    assert window.start(0.001) is None
+    window.searched(left=None, last=12_000, is_all=False)
+    assert window.start(0.001) == 11_500
 
 
 def test_a_part_of_a_backlog_is_searched_up_to_its_last():
@@ -54,11 +83,12 @@ def test_what_is_given_back_is_found_when_it_is_due():
     window.returned(200, due=5.0)
     assert window.start(4.9) == 9_500
     assert window.start(5.1) == 0
+    window = searched()
     window.returned(9_000, due=0.0)
-    assert window.start(6.0) < 9_000
+    assert window.start(6.0) == 8_499
 
 
 def test_everything_is_searched_when_claims_were_released():
     window = searched()
     window.search_everything()
-    assert window.start(1.0) == 0
+    assert window.start(1.0) is None

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import math
 import re
 import time
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from magento_eventbridge.queues.mysql.queue import (
     order_key,
     within_bytes,
 )
+from magento_eventbridge.queues.mysql.search_window import SearchWindow
 from magento_eventbridge.queues.mysql.statements import Statements
 
 log = logging.getLogger(__name__)
@@ -36,17 +36,6 @@ _IF_ABSENT = (
 _SCHEMA = re.compile(r"\(schema (\d+)\)")
 _KNOWN_SCHEMA = 2
 
-# In a backlog, or if one takes longer than this, in seconds, searches of all waiting messages are
-# so many times their duration apart, and at most so many seconds. In between, only messages after
-# those that were there so many seconds ago are searched: transactions that last longer commit lower
-# numbers than those seen.
-_SLOW_SEARCH = 0.05
-_FULL_SEARCH_SHARE = 50.0
-# In seconds: in a backlog, one that took no longer is repeated before messages are taken that came
-# after it. What a transaction committed meanwhile comes before those, however low its numbers are.
-_QUICK_SEARCH = 0.01
-_LONGEST_PAUSE = 40.0
-_SEEN_BEFORE = 2.0
 # In seconds: Magento's clean-up deletes new messages after 7 days by default.
 _LONG_WAIT = 86_400
 
@@ -96,15 +85,7 @@ class MagentoDbQueue(MysqlQueue):
             timing=timing,
         )
         self._queue = queue
-        self._full_search_at = 0.0
-        # How far messages may be taken before the next search of all; infinite after a slow one.
-        self._covered = 0.0
-        # No message up to this one waits; None: unknown.
-        self._beyond: int | None = None
-        # The newest message at a former full search, which becomes `_beyond` later.
-        self._newest: int | None = None
-        self._moves_beyond_at = 0.0
-        self._is_backlog = False
+        self._messages = SearchWindow()  # in Magento's table, by the numbers of messages
         self._has_reported_absence = False
         self._has_reported_age = False
 
@@ -126,13 +107,14 @@ class MagentoDbQueue(MysqlQueue):
             self._statements.run(cursor, "create_tables")
 
     def _is_waiting(self, cursor: Cursor) -> bool:
-        if self._is_backlog or super()._is_waiting(cursor):
+        if self._messages.is_backlog or super()._is_waiting(cursor):
             return True
         search = self._search(cursor, 1)
-        if search.messages and search.seconds > _SLOW_SEARCH:
+        if not search.messages:
+            self._messages.searched(left=None, last=search.newest, is_all=True)
+        elif search.newest is not None and not self._messages.is_quick:
             # The claim that follows need not search all of them once more.
-            self._beyond = search.messages[0][1] - 1
-            self._full_search_at = time.monotonic() + _pause_after(search.seconds)
+            self._messages.searched(left=search.messages[0][1], last=None, is_all=True)
         return bool(search.messages)
 
     def _claim_waiting(self, cursor: Cursor, name: str, limit: int) -> list[Claim]:
@@ -150,7 +132,7 @@ class MagentoDbQueue(MysqlQueue):
 
     def _forget_search(self) -> None:
         super()._forget_search()
-        self._beyond = None
+        self._messages.search_everything()
 
     def _take(self, cursor: Cursor, name: str | None, limit: int) -> list[Claim]:
         """Move up to `limit` messages to where Magento's clean-up cannot delete them.
@@ -164,18 +146,19 @@ class MagentoDbQueue(MysqlQueue):
             search, limit = search._replace(messages=search.messages[: len(ids)]), len(ids)
         rows = self._statements.rows(cursor, "hold", {"ids": json.dumps(ids)}) if ids else []
         texts = {number: _text_of(body, number) for number, body in rows}
-        beyond, self._beyond = self._next_beyond(search, limit), None
+        left: int | None = None
         claims: list[Claim] = []
         if ids:
             self._report_age(cursor)
             taken = [number for number in ids if number in texts]
-            if len(taken) < len(ids) and not self._peers.are_alive:
-                taken = in_order(ids, texts, self._order_keys(cursor, search.messages))
+            if len(taken) < len(ids):  # others take the rest, or unlock it
+                left = search.messages[0][1]
+                if not self._peers.are_alive:
+                    taken = in_order(ids, texts, self._order_keys(cursor, search.messages))
             messages = {number: message for number, message, _ in search.messages}
             claims = self._copy(cursor, name, [(n, messages[n], texts[n]) for n in taken])
-            if len(taken) < len(ids):  # others take the rest, or unlock it
-                beyond = search.messages[0][1] - 1
-        self._beyond = beyond
+        last = search.messages[-1][1] if search.messages else search.newest
+        self._messages.searched(left=left, last=last, is_all=len(search.messages) < limit)
         return claims
 
     def _copy(
@@ -199,6 +182,9 @@ class MagentoDbQueue(MysqlQueue):
             return []
         # One that was here already, as Magento lets it retry, is not in this claim.
         present = self._statements.rows(cursor, "present", {"claim": name})
+        if self._without_views == [-1]:  # all that waited before is claimed
+            last = max((number for number, _ in present), default=None)
+            self._window.searched(left=None, last=last, is_all=True)
         wanted = set(claimed)
         return [
             Claim(_TakenHandle.of(number, name, status), texts[status])
@@ -225,39 +211,21 @@ class MagentoDbQueue(MysqlQueue):
         super()._remove(cursor, [handle for handle in handles if handle not in taken])
 
     def _search(self, cursor: Cursor, limit: int) -> "_Search":
-        """Find waiting messages, oldest first: those after `_beyond`, or from time to time all."""
+        """Find waiting messages, oldest first: the recent ones, or from time to time all."""
         began = time.monotonic()
-        if self._beyond is not None and began < self._full_search_at:
-            values = {"beyond": self._beyond, "limit": limit}
+        if (beyond := self._messages.start(began)) is not None:
+            values = {"beyond": beyond, "limit": limit}
             messages = _sorted(self._statements.rows(cursor, "waiting_beyond", values))
-            if not self._is_backlog or (
-                len(messages) == limit and messages[-1][1] <= self._covered
-            ):
+            numbers = [number for _, number, _ in messages]
+            if not self._messages.is_too_narrow(numbers, is_all=len(numbers) < limit):
                 return _Search(messages)
         if not self._is_known(cursor):
             return _Search(())
         ((newest,),) = self._statements.rows(cursor, "newest")
-        messages = self._statements.rows(cursor, "waiting", {"limit": limit})
-        seconds = time.monotonic() - began
-        self._covered = (newest or 0) if seconds <= _QUICK_SEARCH else math.inf
-        return _Search(_sorted(messages), newest or 0, seconds)
-
-    def _next_beyond(self, search: "_Search", limit: int) -> int | None:
-        """Return after which message to search next, once those that were found are taken."""
+        messages = _sorted(self._statements.rows(cursor, "waiting", {"limit": limit}))
         now = time.monotonic()
-        is_backlog = len(search.messages) == limit
-        if search.newest is not None:
-            is_often = not is_backlog and search.seconds < _SLOW_SEARCH
-            self._full_search_at = now + (0.0 if is_often else _pause_after(search.seconds))
-        if is_backlog:
-            self._is_backlog = True
-            return search.messages[-1][1]
-        beyond = self._beyond
-        if search.newest is not None and (self._is_backlog or now >= self._moves_beyond_at):
-            beyond = None if self._is_backlog else self._newest
-            self._is_backlog, self._newest = False, search.newest
-            self._moves_beyond_at = now + _SEEN_BEFORE
-        return beyond
+        self._messages.searched_everything(now, now - began, newest or 0)
+        return _Search(messages, newest or 0)
 
     def _is_known(self, cursor: Cursor) -> bool:
         ((is_known,),) = self._statements.rows(cursor, "known")
@@ -305,18 +273,11 @@ class _Search(NamedTuple):
 
     Attributes:
         messages: the ids of their statuses, their numbers, and their sizes.
-        newest: the newest message of all; None unless it was a full search.
-        seconds: how long it took.
+        newest: the newest message before a search of all; None if it was another search.
     """
 
     messages: Sequence[tuple[int, int, int]]
     newest: int | None = None
-    seconds: float = 0.0
-
-
-def _pause_after(seconds: float) -> float:
-    """Return how long to wait with the next search of all messages."""
-    return min(_FULL_SEARCH_SHARE * seconds, _LONGEST_PAUSE)
 
 
 def _sorted(messages: Sequence[tuple[int, int, int]]) -> Sequence[tuple[int, int, int]]:

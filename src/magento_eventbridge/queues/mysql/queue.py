@@ -365,18 +365,28 @@ class MysqlQueue:
         """Read the ids and sizes of waiting captures, oldest first."""
         beyond = self._window.start(time.monotonic())
         rows = self._waiting_beyond(cursor, beyond, limit)
-        if beyond and rows and self._window.shows_long_transaction(rows[0][0]):
-            rows = self._waiting_beyond(cursor, 0, limit)
+        ids = [number for number, _ in rows]
+        is_all = len(ids) < limit
+        if beyond is not None and self._window.is_too_narrow(ids, is_all=is_all):
+            rows = self._waiting_beyond(cursor, None, limit)
         return rows
 
-    def _waiting_beyond(self, cursor: Cursor, beyond: int, limit: int) -> Sequence[tuple[int, int]]:
+    def _waiting_beyond(
+        self, cursor: Cursor, beyond: int | None, limit: int
+    ) -> Sequence[tuple[int, int]]:
         began = time.monotonic()
-        values = {"beyond": beyond, "limit": limit, "without_views": self._without_views}
+        values = {"beyond": beyond or 0, "limit": limit, "without_views": self._without_views}
         rows = self._statements.rows(cursor, "candidates", values)
-        if beyond == 0:
-            now = time.monotonic()
-            self._window.searched_everything(now, now - began)
+        if beyond is None:
+            self._searched_everything(cursor, began, is_empty=not rows)
         return cast("Sequence[tuple[int, int]]", rows)
+
+    def _searched_everything(self, cursor: Cursor, began: float, *, is_empty: bool) -> None:
+        now = time.monotonic()
+        self._window.searched_everything(now, now - began)
+        if is_empty and now - began > _SLOW_SEARCH and self._without_views == [-1]:
+            ((next_id,),) = self._statements.rows(cursor, "next_id")
+            self._window.searched(left=None, last=(next_id or 1) - 1, is_all=True)
 
     def _texts(
         self, cursor: Cursor, statement: str, ids: Sequence[int], claim: str | None = None
@@ -388,14 +398,10 @@ class MysqlQueue:
     def _is_waiting(self, cursor: Cursor) -> bool:
         began = time.monotonic()
         beyond = self._window.start(began)
-        values = {"beyond": beyond, "without_views": self._without_views}
+        values = {"beyond": beyond or 0, "without_views": self._without_views}
         ((is_waiting,),) = self._statements.rows(cursor, "peek", values)
-        if not is_waiting and beyond == 0:
-            now = time.monotonic()
-            self._window.searched_everything(now, now - began)
-            if now - began > _SLOW_SEARCH and self._without_views == [-1]:
-                ((next_id,),) = self._statements.rows(cursor, "next_id")
-                self._window.searched(left=None, last=(next_id or 1) - 1, is_all=True)
+        if not is_waiting and beyond is None:
+            self._searched_everything(cursor, began, is_empty=True)
         return bool(is_waiting)
 
     def _remove(self, cursor: Cursor, handles: Sequence[Handle]) -> None:

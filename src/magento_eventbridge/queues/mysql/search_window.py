@@ -1,15 +1,19 @@
 """Where in a table to search for waiting captures: everywhere, or only in recent rows. Pure.
 
-Deleted rows stay in the index as long as an older snapshot is open, such as that of a backup. To
-search everything then takes seconds, so it is done seldom, and in between the search begins at the
-last capture that was claimed.
+Former versions of rows stay in the index as long as an older snapshot is open, such as that of a
+backup. To search everything then takes seconds, so it is done seldom, and in between the search
+begins at the last capture that was claimed.
 """
 
 import heapq
+import math
+from collections.abc import Sequence
 
 # A search of everything takes at most this share of the time, and is done at least this often.
 _SHARE = 50.0
 _LONGEST_PAUSE = 40.0
+# In seconds. Searches of everything that take no longer may follow each other.
+_QUICK = 0.005
 # So many of the newest ids are always searched: concurrent transactions commit out of order.
 _OVERLAP = 500
 # In seconds: rows become available by the database's clock.
@@ -22,26 +26,54 @@ class SearchWindow:
     def __init__(self) -> None:
         self._beyond = 0
         self._everything_at = float("-inf")
+        self._is_quick = False  # the last search of everything
+        self._covered = math.inf  # the newest id at that time; infinite: unknown, or it was slow
+        self._is_backlog = False  # more waits than was claimed
         self._returns: list[tuple[float, int]] = []  # when a returned capture is due, and its id
 
-    def start(self, now: float) -> int:
-        """Return the id after which to search; 0: everything."""
+    @property
+    def is_backlog(self) -> bool:
+        """Whether more waits than was claimed last."""
+        return self._is_backlog
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether the last search of everything took so little that it may follow at once."""
+        return self._is_quick
+
+    def start(self, now: float) -> int | None:
+        """Return the id after which to search; None: everything."""
         while self._returns and self._returns[0][0] <= now:
             self._beyond = min(self._beyond, heapq.heappop(self._returns)[1] - 1)
-        if now >= self._everything_at:
-            return 0
+        if now >= self._everything_at or (self._is_quick and not self._is_backlog):
+            return None
         return max(0, self._beyond - _OVERLAP)
 
-    def shows_long_transaction(self, first: int) -> bool:
-        """Return whether the lowest id that was found is one of many that were committed late.
+    def is_too_narrow(self, found: Sequence[int], *, is_all: bool) -> bool:
+        """Return whether lower ids may come before the ids that were found after `start`.
 
-        Then lower ones may have been committed with it, which come first.
+        Args:
+            found: the ids, in order.
+            is_all: whether there is nothing waiting behind them.
         """
-        return first <= self._beyond - _OVERLAP // 2
+        # One of many that were committed late: others may have been committed with it.
+        if found and found[0] <= self._beyond - _OVERLAP // 2:
+            return True
+        # What came after the last search of everything comes after what was committed since.
+        is_covered = not is_all and found[-1] <= self._covered
+        return self._is_backlog and self._covered < math.inf and not is_covered
 
-    def searched_everything(self, now: float, seconds: float) -> None:
-        """Record how long a search of everything took."""
+    def searched_everything(self, now: float, seconds: float, newest: float = math.inf) -> None:
+        """Record how long a search of everything took.
+
+        Args:
+            now: when it ended.
+            seconds: how long it took.
+            newest: the newest id before it, waiting or not; infinite if unknown.
+        """
         self._everything_at = now + min(_SHARE * seconds, _LONGEST_PAUSE)
+        self._is_quick = seconds <= _QUICK
+        self._covered = newest if self._is_quick else math.inf
 
     def searched(self, *, left: int | None, last: int | None, is_all: bool) -> None:
         """Record the result of a search.
@@ -51,6 +83,7 @@ class SearchWindow:
             last: the highest id that was found, if any.
             is_all: whether there is nothing waiting behind it.
         """
+        self._is_backlog = not is_all
         if left is not None:
             self._beyond = left - 1
         elif last is not None:
