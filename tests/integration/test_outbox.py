@@ -111,6 +111,24 @@ async def test_captures_of_a_long_transaction_are_claimed_in_order_while_searche
     assert ids == list(range(ids[0], ids[0] + 701))
 
 
+async def test_a_transaction_that_was_open_while_a_backlog_was_claimed_keeps_its_order(
+    outbox: Outbox, queue: OutboxQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_window, "_SHARE", 1e9)  # no search of everything because of the time
+    monkeypatch.setattr(search_window, "_QUICK", 60.0)
+    captures = recorded.orders(2)
+    with outbox.server.connect() as shop:
+        outbox.put(captures[:1], shop)
+        outbox.put(recorded.orders(700))
+        for _ in range(2):
+            assert len(await queue.claim(300)) == 300
+        outbox.put(captures[1:], shop)
+        shop.commit()
+    claims = await queue.claim(300)
+    assert len(claims) == 102
+    assert [claim.body for claim in (claims[0], claims[-1])] == [body for _, body in captures]
+
+
 async def test_any_reason_fits_in_the_tables_of_older_stores(
     outbox: Outbox, queue: OutboxQueue
 ) -> None:

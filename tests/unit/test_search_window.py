@@ -46,7 +46,7 @@ def test_captures_that_a_long_transaction_committed_late_are_noticed():
 
 
 def test_in_a_backlog_nothing_newer_than_a_quick_search_of_everything_is_taken_before_the_next():
-    window = SearchWindow()
+    window = SearchWindow(slows_with_backlog=True)
     window.searched_everything(0.0, 0.004, newest=3_000)
     window.searched(left=None, last=1_000, is_all=False)
     assert window.is_backlog
@@ -58,18 +58,24 @@ def test_in_a_backlog_nothing_newer_than_a_quick_search_of_everything_is_taken_b
 
 
 def test_in_a_backlog_slow_searches_of_everything_are_not_repeated():
-    window = SearchWindow()
+    window = SearchWindow(slows_with_backlog=True)
     window.searched_everything(0.0, 0.1, newest=3_000)
     window.searched(left=None, last=1_000, is_all=False)
     assert not window.is_too_narrow([1_001, 3_001], is_all=True)
     assert not window.is_too_narrow([], is_all=True)
 
 
-def test_quick_searches_of_everything_are_repeated_without_a_backlog_only():
-    window = searched(seconds=0.004)
-    assert window.start(0.001) is None
+def test_quick_searches_of_everything_are_repeated_also_in_a_backlog_unless_it_slows_them():
+    for window in (SearchWindow(), SearchWindow(slows_with_backlog=True)):
+        window.searched_everything(0.0, 0.004, newest=20_000)
+        window.searched(left=None, last=10_000, is_all=True)
+        assert window.start(0.001) is None
     window.searched(left=None, last=12_000, is_all=False)
     assert window.start(0.001) == 11_500
+    window = SearchWindow()
+    window.searched_everything(0.0, 0.004)
+    window.searched(left=None, last=12_000, is_all=False)
+    assert window.start(0.001) is None
 
 
 def test_a_part_of_a_backlog_is_searched_up_to_its_last():

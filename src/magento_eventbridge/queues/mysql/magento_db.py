@@ -85,7 +85,8 @@ class MagentoDbQueue(MysqlQueue):
             timing=timing,
         )
         self._queue = queue
-        self._messages = SearchWindow()  # in Magento's table, by the numbers of messages
+        # In Magento's table, by the numbers of messages; it has no index of those that wait.
+        self._messages = SearchWindow(slows_with_backlog=True)
         self._has_reported_absence = False
         self._has_reported_age = False
 

@@ -23,7 +23,13 @@ _LATE = 0.05
 class SearchWindow:
     """Decides from which id on to search."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, slows_with_backlog: bool = False) -> None:
+        """Create it.
+
+        Args:
+            slows_with_backlog: whether a search of everything takes longer the more there is.
+        """
+        self._slows_with_backlog = slows_with_backlog
         self._beyond = 0
         self._everything_at = float("-inf")
         self._is_quick = False  # the last search of everything
@@ -45,7 +51,8 @@ class SearchWindow:
         """Return the id after which to search; None: everything."""
         while self._returns and self._returns[0][0] <= now:
             self._beyond = min(self._beyond, heapq.heappop(self._returns)[1] - 1)
-        if now >= self._everything_at or (self._is_quick and not self._is_backlog):
+        is_cheap = self._is_quick and not (self._is_backlog and self._slows_with_backlog)
+        if is_cheap or now >= self._everything_at:
             return None
         return max(0, self._beyond - _OVERLAP)
 
