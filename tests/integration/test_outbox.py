@@ -129,6 +129,27 @@ async def test_a_transaction_that_was_open_while_a_backlog_was_claimed_keeps_its
     assert [claim.body for claim in (claims[0], claims[-1])] == [body for _, body in captures]
 
 
+async def test_a_dead_letter_that_the_database_does_not_take_is_explained_and_waits(
+    outbox: Outbox, queue: OutboxQueue
+) -> None:
+    """A capture without its private values is sent to the database, whose limit was lowered."""
+    megabyte = 1024 * 1024
+    outbox.put(recorded.orders(2))
+    outbox.server.as_root(f"SET GLOBAL max_allowed_packet = {megabyte}")
+    try:
+        odd, other = await queue.claim(10)
+        # Each quote counts twice.
+        with pytest.raises(QueueError, match=r"max_allowed_packet is 1048576\): raise the limit"):
+            await queue.bury(odd, "for a test", b'"' * (megabyte // 2))
+        await queue.ack([other])
+    finally:
+        outbox.server.as_root(f"SET GLOBAL max_allowed_packet = {16 * megabyte}")
+    outbox.server.as_root("KILL USER shop")  # new connections have the new limit
+    await queue.bury(odd, "for a test", b'"' * (megabyte // 2))
+    (letter,) = await queue.dead_letters.page(10)
+    assert len(letter.body) == megabyte // 2
+
+
 async def test_any_reason_fits_in_the_tables_of_older_stores(
     outbox: Outbox, queue: OutboxQueue
 ) -> None:

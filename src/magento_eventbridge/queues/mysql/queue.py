@@ -31,6 +31,10 @@ BYTES_PER_CLAIM = 16_000_000
 _EAGER_PAUSE = 0.01
 _CALM_PAUSE = 0.1
 _IDLE_PAUSE = 0.25
+# In bytes: a server takes statements of at least one megabyte by default, and each byte may count
+# twice. Beside the body a statement has its own words.
+_LARGE_BODY = 250_000
+_BESIDE_A_BODY = 1000
 # A search that takes longer than this, in seconds, reads many deleted rows.
 _SLOW_SEARCH = 0.01
 
@@ -267,6 +271,8 @@ class MysqlQueue:
         }
 
         def work(cursor: Cursor) -> None:
+            if body and len(body) > _LARGE_BODY:
+                self._check_size(cursor, body)
             with transaction(cursor):
                 self._statements.run(cursor, "bury", **values)
 
@@ -448,6 +454,16 @@ class MysqlQueue:
                 "or the database failed over. They are delivered once more.",
                 self.name,
                 count(len(unknown), "capture"),
+            )
+
+    def _check_size(self, cursor: Cursor, body: bytes) -> None:
+        """Check that a statement may have a body: the server would end the connection."""
+        ((limit,),) = self._statements.rows(cursor, "largest_statement")
+        if len(cursor.mogrify("%s", (body,))) + _BESIDE_A_BODY > limit:
+            raise QueueError(
+                f"a dead letter without private values has {len(body)} bytes, too many for a "
+                f"statement (max_allowed_packet is {limit}): raise the limit in the database's "
+                "configuration"
             )
 
     def _without_transactions(self, cursor: Cursor) -> str | None:

@@ -121,6 +121,10 @@ DELETE FROM {bridges} WHERE id = %(bridge)s;
 -- This bridge has ended. What it last reported of itself stays for the store's admin pages.
 DELETE FROM {bridges} WHERE id = %(bridge)s AND status IS NULL;
 
+-- name: largest_statement
+-- How many bytes a statement may have.
+SELECT @@max_allowed_packet;
+
 -- name: dead_count
 -- How many dead letters there are.
 SELECT COUNT(*) FROM {dead_letters};
