@@ -376,6 +376,9 @@ POISON = {
     "a list": b'["{}"]',
     "nested too deep": b"[" * 100_000,
     "objects nested too deep": b'{"a":' * 50_000,
+    "nested as deep as JSON may be": b'{"id": ' + b"[" * 900 + b"]" * 900 + b"}",
+    "a number with very many digits": b'{"id": ' + b"9" * 100_000 + b"}",
+    "half a surrogate pair in what was redacted": b'{"id": "1", "redacted": "\\ud800"}',
     "an escaped emoji in a text": b'"{\\"id\\": \\"\\ud83d\\ude00\\"}"',
     "half a surrogate pair": b'"{\\"id\\": \\"\\ud83d\\"}"',
     "an escaped NUL": b'{"id": "\\u0000"}',
@@ -423,15 +426,17 @@ async def test_an_odd_message_blocks_no_other(subject: Subject, kind: str) -> No
     assert [claim.body for claim in await subject.queue.claim(10)] == [odd.body]
 
 
-async def test_odd_messages_hold_up_no_delivery(subject: Subject) -> None:
+@pytest.mark.parametrize("remove", [(), ("id", "redacted")])
+async def test_odd_messages_hold_up_no_delivery(subject: Subject, remove: tuple[str, ...]) -> None:
     good = recorded.orders(len(POISON) + 1)
     await subject.put(good[:1])
     for capture, odd in zip(good[1:], POISON.values(), strict=True):
         await subject.put_bytes(odd)
         await subject.put([capture])
     sink = RecordingSink()
+    route = Route(Destination(region="eu-west-1"), "shop", privacy=Privacy(remove))
     async with asyncio.timeout(PATIENCE):
-        await deliver(subject.queue, sink)
+        await deliver(subject.queue, sink, routes=lambda _: route)
     assert [entry.id for call in sink.calls for entry in call.entries] == [
         capture.id for capture, _ in good
     ]

@@ -56,6 +56,21 @@ async def test_a_snapshot_without_what_the_event_needs_is_a_dead_letter_and_the_
     assert (totals.buried, totals.delivered) == (1, 2)
 
 
+async def test_a_dead_letter_that_cannot_be_made_stops_nothing(monkeypatch, caplog):
+    def fails(*_: object) -> bytes:
+        raise RecursionError
+
+    monkeypatch.setattr(Route, "dead_letter", fails)
+    queue, sink = MemoryQueue(), RecordingSink()
+    await queue.put(recorded.orders(2))
+    broken = recorded.again(recorded.of("order-guest", "sales_order_place_after"), snapshot={})
+    await queue.put([recorded.stored(broken), *recorded.orders(2)])
+    totals = await deliver(queue, sink)
+    assert (totals.buried, totals.delivered) == (0, 4)
+    assert (await queue.depth()).captures == 1
+    assert "A dead letter could not be made" in caplog.text
+
+
 async def test_an_entry_that_aws_refuses_for_good_is_a_dead_letter_and_its_neighbours_are_sent():
     queue, sink = MemoryQueue(), RecordingSink()
     captures = recorded.orders(3)

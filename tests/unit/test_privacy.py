@@ -418,6 +418,36 @@ def test_a_dead_letter_that_is_no_capture_has_no_private_value_either():
     assert json.loads(kept)["redacted"]["removed"] == ["email"]
 
 
+@pytest.mark.parametrize(
+    ("odd", "kept"),
+    [
+        ("[" * 900 + "]" * 900, None),
+        ('{"a": ' * 900 + "1" + "}" * 900, None),
+        ("9" * 100_000, "9" * 100_000),
+        ("-1e400", "-1e400"),
+    ],
+)
+def test_what_is_too_deep_or_too_large_for_python_hides_no_private_value(odd, kept):
+    text = f'{{"snapshot": {{"email": "jane@example.com", "odd": {odd}}}, "odd": {odd}}}'
+    shown = Privacy(("email",)).of_capture(text)
+    letter = private(remove="email odd").dead_letter(text.encode(), None, None)
+    assert "jane" not in shown
+    assert letter is not None
+    assert b"jane" not in letter
+    json.loads(letter)
+    if kept:
+        assert json.loads(shown)["snapshot"]["odd"] == kept
+
+
+@pytest.mark.parametrize("part", ["redacted", "context", "subject", "paths", "original"])
+@pytest.mark.parametrize("odd", ['"\\ud800"', '{"\\ud800": "\\ud800"}', '["\\udc00"]', "7", "null"])
+def test_odd_parts_of_what_is_no_capture_stop_no_dead_letter(part, odd):
+    text = f'{{"snapshot": {{"email": "jane@example.com"}}, "{part}": {odd}}}'
+    letter = private(remove="email", hash="name").dead_letter(text.encode(), None, None)
+    assert letter is not None
+    assert b"jane" not in letter
+
+
 def test_a_context_that_lost_what_it_needs_is_left_out():
     capture = FIRST_OF_EACH["OrderPlaced"]
     kept = private(remove="tracking").dead_letter(json.dumps(capture).encode(), None, None)

@@ -497,8 +497,7 @@ class Dispatcher:
             sender.add(pending)
 
     def _refuse(self, claim: Claim, capture: Capture | None, reason: str) -> None:
-        body = self._routes(_view_of(claim, capture)).dead_letter(claim.body, None, None)
-        self._bury(claim, reason, _id_of(capture), body)
+        self._bury(claim, reason, _id_of(capture), self._routes(_view_of(claim, capture)))
         self._report_settled(claim, capture, "", reason)
 
     def _report_settled(
@@ -542,8 +541,8 @@ class Dispatcher:
     def _buried(self, pending: Pending, reason: str) -> None:
         reason = f"{pending.entry.detail_type} {pending.event_id}: {reason}"
         route = self._routes(pending.view_id)
-        body = route.dead_letter(pending.claim.body, pending.event, pending.entry.detail)
-        self._bury(pending.claim, reason, pending.event_id, body)
+        finished = pending.event, pending.entry.detail
+        self._bury(pending.claim, reason, pending.event_id, route, *finished)
 
     def _gave_back(self, claims: list[Claim], seconds: float) -> None:
         self._settler.give_back(claims, seconds)
@@ -552,7 +551,22 @@ class Dispatcher:
     def _made_room(self) -> None:
         self._has_room.set()
 
-    def _bury(self, claim: Claim, reason: str, event_id: str | None, body: bytes | None) -> None:
+    def _bury(
+        self,
+        claim: Claim,
+        reason: str,
+        event_id: str | None,
+        route: Route,
+        event: str | None = None,
+        detail: str | None = None,
+    ) -> None:
+        try:
+            body = route.dead_letter(claim.body, event, detail)
+        except Exception:
+            # A bug of ours must not stop the loop. It stays claimed: with its bytes, private
+            # values would be kept.
+            log.exception("A dead letter could not be made", extra={"event_id": event_id})
+            return
         # In one line: it quotes the capture, whose text must not look like lines of the log.
         reason = " ".join(reason.split())[:_LONGEST_REASON]
         self.totals.buried += 1

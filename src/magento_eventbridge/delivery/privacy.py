@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +15,8 @@ from magento_eventbridge.catalog.capture_names import names_of, plain
 from magento_eventbridge.catalog.declared import DeclaredField
 
 _DIGEST = "hmac-sha256:"
+# Deeper values are not looked through: Python calls itself for each level. No capture has so many.
+_DEEPEST = 100
 
 _Names = tuple[str, ...]
 
@@ -217,16 +220,40 @@ def _union(*paths: tuple[str, ...]) -> tuple[str, ...]:
 
 def _object(text: str | bytes) -> dict[str, Any] | None:
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_int=_integer, parse_float=_fraction)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return _bounded(value, _DEEPEST) if isinstance(value, dict) else None
+
+
+def _integer(text: str) -> int | str:
+    """Return a number; Python reads none with very many digits, which stay a text."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def _fraction(text: str) -> float | str:
+    """Return a number; JSON has no word for one that is too large, which stays a text."""
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _bounded(value: Any, levels: int) -> Any:
+    """Return a value without what is nested deeper than so many levels."""
+    match value:
+        case dict():
+            return {name: _bounded(of, levels - 1) for name, of in value.items()} if levels else {}
+        case list():
+            return [_bounded(of, levels - 1) for of in value] if levels else []
+    return value
 
 
 def _redacted(capture: Mapping[str, Any]) -> Redacted:
     try:
         return msgspec.convert(capture.get("redacted") or {}, Redacted)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeError):
         return Redacted()
 
 
@@ -234,7 +261,7 @@ def _is_context(value: Any) -> bool:
     """Return whether a capture can be read with this context; without one it can."""
     try:
         msgspec.convert(value, Context | None)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeError):
         return False
     return True
 
