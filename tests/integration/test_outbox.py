@@ -354,6 +354,35 @@ async def test_what_is_wrong_with_the_connection_is_reported_without_the_passwor
     gc.collect()
 
 
+@pytest.mark.parametrize(
+    ("login", "message"),
+    [
+        ("IDENTIFIED VIA unix_socket", "takes no password from the user 'odd'.*unix_socket"),
+        ("IDENTIFIED BY 'x' ACCOUNT LOCK", "account is locked; check user"),
+        ("IDENTIFIED BY 'x' PASSWORD EXPIRE", "SET PASSWORD.*; check user"),
+        ("IDENTIFIED BY 'x' REQUIRE X509", "Access denied.*; check user"),
+    ],
+)
+async def test_a_login_that_became_useless_is_explained_and_the_settings_are_read_again(
+    outbox: Outbox, login: str, message: str
+) -> None:
+    """As when the password is rotated by another user, and the former one is locked."""
+    outbox.server.as_root(
+        f"CREATE OR REPLACE USER 'odd'@'%' {login}",
+        f"GRANT ALL ON `{outbox.options.database}`.* TO 'odd'@'%'",
+    )
+    queue = OutboxQueue(replace(outbox.options, user="odd", password="x"))
+    refused: list[bool] = []
+    queue.when_login_refused(lambda: refused.append(True))
+    with pytest.raises(QueueError, match=message):
+        await queue.check()
+    assert refused
+    queue.use(outbox.options)
+    await queue.check()
+    await queue.close()
+    outbox.server.as_root("DROP USER 'odd'@'%'")
+
+
 def test_a_password_is_never_shown() -> None:
     assert "hush" not in repr(DatabaseOptions(password="hush"))
 

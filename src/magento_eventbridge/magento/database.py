@@ -44,6 +44,10 @@ _READ_ONLY = {1290, 1836}
 # Too many connections (of all, of a user, in an hour), shutdown, deadlock, lock wait, killed
 # connections and statements, limits.
 _PASSING = {0, 1040, 1053, 1203, 1205, 1213, 1226, 1317, 1927, 1969, 3024} | _READ_ONLY
+# Denied, also by the database's name; the host may not connect; the password has expired; the
+# account is locked.
+_LOGIN_REFUSED = {1044, 1045, 1049, 1130, 1820, 1862, 3118, 4151}
+_WITHOUT_PASSWORD = 1698
 
 
 def may_pass(error: DatabaseError) -> bool:
@@ -325,7 +329,14 @@ class DatabaseConnection:
                     "here: install its package (for ed25519: pip install PyNaCl), or give the user "
                     "another one, such as caching_sha2_password or mysql_native_password"
                 )
-            case ER.ACCESS_DENIED_ERROR | ER.DBACCESS_DENIED_ERROR | ER.BAD_DB_ERROR:
+            case _ if code == _WITHOUT_PASSWORD:
+                message += (
+                    f"; the database takes no password from the user '{self._options.user}', but "
+                    "asks the system who it is (unix_socket): name the socket and run the bridge "
+                    "as that user, or give the user a password"
+                )
+                kind = LoginRefusedError
+            case _ if code in _LOGIN_REFUSED:
                 message += "; check user, password and database in the settings"
                 kind = LoginRefusedError
         return kind(message)
