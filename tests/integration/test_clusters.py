@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from magento_eventbridge.magento.agent.module import AgentError
+from magento_eventbridge.magento.agent.tables import drop_tables
 from magento_eventbridge.magento.database import DatabaseOptions
 from magento_eventbridge.queues.mysql.lease import LeaseTiming
 from magento_eventbridge.queues.mysql.magento_db import MagentoDbQueue
@@ -159,6 +161,24 @@ async def test_what_is_claimed_is_read_in_the_same_transaction(
                 and re.search(f"claimed_by (=|LIKE) '{queue.bridge}", statement)
             ]
             assert sum("FOR UPDATE" in statement for statement in own) >= 2
+
+
+async def test_tables_are_dropped_by_the_word_of_no_replica(outbox: Outbox) -> None:
+    """A replica that lags behind has not the captures of the last minute."""
+    outbox.put(recorded.orders(1))
+    async with proxy(outbox.options.port) as between:
+        options = replace(outbox.options, port=between.port)
+        with pytest.raises(AgentError, match="1 captures wait"):
+            await drop_tables(options)
+        reads = [
+            statement
+            for statement, _ in between.statements
+            if re.search(r"SELECT .* FROM `\w*eventbridge", statement)
+        ]
+        assert len(reads) >= 2
+        assert all("FOR UPDATE" in statement for statement in reads)
+        outbox.ask("DELETE FROM {outbox}")
+        assert len(await drop_tables(options)) == 3
 
 
 async def test_two_bridges_share_an_outbox_on_a_galera_node() -> None:

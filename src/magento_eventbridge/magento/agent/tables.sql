@@ -10,12 +10,12 @@ WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN %(tables)s;
 LOCK TABLES {locks};
 
 -- name: count
--- How many rows a table has.
-SELECT COUNT(*) FROM {table};
+-- How many rows a table has. Locked, so that no replica is asked, which may lag behind.
+SELECT COUNT(*) FROM {table} FOR UPDATE;
 
 -- name: running
 -- Which bridges wrote a heartbeat within some seconds, by the database's clock.
-SELECT id FROM {table} WHERE heartbeat_at > UNIX_TIMESTAMP(NOW(6)) - %(seconds)s;
+SELECT id FROM {table} WHERE heartbeat_at > UNIX_TIMESTAMP(NOW(6)) - %(seconds)s FOR UPDATE;
 
 -- name: drop
 -- Remove them.
