@@ -17,7 +17,7 @@ from magento_eventbridge.aws.credentials import CredentialsFinder
 from magento_eventbridge.captures import Capture
 from magento_eventbridge.delivery.dispatcher import Dispatcher
 from magento_eventbridge.delivery.policy import Policy
-from magento_eventbridge.delivery.ports import Queue, QueueError
+from magento_eventbridge.delivery.ports import Claim, Queue, QueueError
 from magento_eventbridge.delivery.privacy import Privacy
 from magento_eventbridge.delivery.routing import CredentialsSource, Destination, Route
 from magento_eventbridge.delivery.verdicts import Answer, EntryResult
@@ -228,6 +228,24 @@ async def test_what_is_given_back_for_later_ends_the_wait_later(subject: Subject
             await subject.queue.wait(30)
     assert [claim.body for claim in claims] == [first.body]
     await subject.queue.ack([second])
+
+
+async def test_a_clock_of_the_database_that_was_wrong_by_far_holds_nothing_up(
+    subject: Subject,
+) -> None:
+    captures = recorded.orders(2)
+    await subject.put(captures)
+    await subject.queue.retry(await subject.queue.claim(10), delay=60)
+    assert await subject.queue.claim(10) == []
+    change = "SET available_at = available_at + 5000 WHERE available_at > 0"
+    match subject.place:
+        case Outbox() as outbox:
+            outbox.ask(f"UPDATE {{outbox}} {change}")
+        case MagentoQueue() as messages:
+            messages.run(f"UPDATE {{eventbridge_queue_message}} {change}")
+        case _:
+            pytest.skip("this queue has no times of a database")
+    assert [claim.body for claim in await subject.queue.claim(10)] == ids(captures)
 
 
 async def test_stores_can_be_passed_over_and_come_out_afterwards(subject: Subject) -> None:
@@ -527,6 +545,28 @@ def locking_the_second(subject: Subject) -> Iterator[None]:
         cursor.execute(f"SELECT id FROM {table} ORDER BY id LIMIT 1, 1 FOR UPDATE")
         yield
         session.rollback()
+
+
+async def test_a_long_transaction_keeps_the_order_of_its_subject(subject: Subject) -> None:
+    """Its first capture has a lower id than hundreds that others wrote and a bridge delivered."""
+    if not isinstance(subject.place, (Outbox, MagentoQueue)):
+        pytest.skip("this queue has no transactions of a shop")
+    first = recorded.orders(1)
+    last = [
+        recorded.stored(recorded.again(json.loads(first[0][1]), event="sales_order_save_after"))
+    ]
+    with subject.place.server.connect() as shop:
+        subject.place.put(first, shop)
+        for _ in range(4):
+            await subject.put(recorded.orders(300))
+            await subject.queue.ack(await subject.queue.claim(1000))
+        subject.place.put(last, shop)
+        shop.commit()
+    claims: list[Claim] = []
+    async with asyncio.timeout(PATIENCE):
+        while len(claims) < 2:
+            claims += await subject.queue.claim(10)
+    assert [claim.body for claim in claims] == ids(first + last)
 
 
 async def test_a_changed_password_is_reported_and_followed(subject: Subject) -> None:

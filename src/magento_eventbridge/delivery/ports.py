@@ -13,6 +13,8 @@ from magento_eventbridge.errors import BridgeError
 
 BYTES_PER_PAGE = 16_000_000
 """A page of dead letters ends with the letter that reaches this size: each may have megabytes."""
+LONGEST_DELAY = 3600.0
+"""In seconds: no capture is returned to its queue for longer."""
 
 
 class QueueError(BridgeError):
@@ -143,7 +145,10 @@ class Queue(Protocol):
         ...
 
     async def retry(self, claims: Sequence[Claim], delay: float = 0.0) -> None:
-        """Return captures to the queue; they can be claimed again after `delay` seconds."""
+        """Return captures to the queue; they can be claimed again after `delay` seconds.
+
+        No delay is longer than `LONGEST_DELAY`.
+        """
         ...
 
     async def defer(self, claims: Sequence[Claim]) -> None:

@@ -15,7 +15,7 @@ from magento_eventbridge.delivery.lane import Lane, Pending
 from magento_eventbridge.delivery.observer import Call, Observer
 from magento_eventbridge.delivery.pace import Pace
 from magento_eventbridge.delivery.policy import Policy
-from magento_eventbridge.delivery.ports import Claim, Sink
+from magento_eventbridge.delivery.ports import LONGEST_DELAY, Claim, Sink
 from magento_eventbridge.delivery.reasons import ReasonKind
 from magento_eventbridge.delivery.routing import Destination
 from magento_eventbridge.delivery.status import DestinationStatus, LargeEventsStatus, Totals
@@ -31,8 +31,6 @@ _PARKED = (
 # So often in a row may a destination ask for fewer calls; then it is left alone for a while.
 _BRIEF = 10
 _OF_GROUPS = (Fate.DENY, Fate.HOLD)
-# In seconds: how long events that wait apart may stay in the queue before they are read again.
-_LONGEST_APART = 3600.0
 
 
 class _NotStored(NamedTuple):
@@ -285,7 +283,7 @@ class Sender:
             left_over = apart.take_last(len(apart) - policy.entries_apart // 2)
             self._given_back += len(left_over)
             # The more there are, the longer: otherwise a bridge would only check them.
-            delay = max(policy.apart_seconds, min(self._given_back / 100, _LONGEST_APART))
+            delay = max(policy.apart_seconds, min(self._given_back / 100, LONGEST_DELAY))
             self._callbacks.given_back([pending.claim for pending in left_over], delay)
 
     async def _send(self, batch: list[Pending]) -> None:

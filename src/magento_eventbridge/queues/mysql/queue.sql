@@ -16,7 +16,7 @@ SELECT EXISTS (
     SELECT 1 FROM {captures}
     WHERE claimed_by IS NULL
       AND id > %(beyond)s
-      AND available_at <= UNIX_TIMESTAMP(NOW(6))
+      AND {is_due}
       AND store_id NOT IN %(without_views)s
 );
 
@@ -25,7 +25,7 @@ SELECT EXISTS (
 SELECT id, LENGTH(body) FROM {captures}
 WHERE claimed_by IS NULL
   AND id > %(beyond)s
-  AND available_at <= UNIX_TIMESTAMP(NOW(6))
+  AND {is_due}
   AND store_id NOT IN %(without_views)s
 ORDER BY id
 LIMIT %(limit)s;
@@ -36,7 +36,7 @@ LIMIT %(limit)s;
 SELECT {columns}
 FROM {listed_ids}
 STRAIGHT_JOIN {captures} AS o FORCE INDEX (PRIMARY) ON o.id = listed.id
-WHERE o.claimed_by IS NULL AND o.available_at <= UNIX_TIMESTAMP(NOW(6))
+WHERE o.claimed_by IS NULL AND {is_due}
 FOR UPDATE SKIP LOCKED;
 
 -- name: read

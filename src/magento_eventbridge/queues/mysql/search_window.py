@@ -15,7 +15,7 @@ _LONGEST_PAUSE = 40.0
 # In seconds. Searches of everything that take no longer may follow each other.
 _QUICK = 0.005
 # So many of the newest ids are always searched: concurrent transactions commit out of order.
-_OVERLAP = 500
+_OVERLAP = 1000
 # In seconds: rows become available by the database's clock.
 _LATE = 0.05
 

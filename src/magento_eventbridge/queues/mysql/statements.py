@@ -6,6 +6,7 @@ from typing import Any
 
 from pymysql.cursors import Cursor
 
+from magento_eventbridge.delivery.ports import LONGEST_DELAY
 from magento_eventbridge.magento.database import named_queries
 
 _NUMBERS = "%(numbers)s"
@@ -19,6 +20,13 @@ _LISTED_IDS = """(
 _LISTED_CLAIMS = """JSON_TABLE(%(claims)s, '$[*]' COLUMNS (
   claim VARCHAR(64) PATH '$.claim', NESTED PATH '$.ids[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')
 )) AS listed"""
+
+# What stands in statements for `{is_due}`. A time beyond the longest delay was written by a server
+# whose clock was wrong.
+_IS_DUE = (
+    "available_at NOT BETWEEN UNIX_TIMESTAMP(NOW(6)) "
+    f"AND UNIX_TIMESTAMP(NOW(6)) + {LONGEST_DELAY:.0f}"
+)
 
 
 class Statements:
@@ -38,7 +46,11 @@ class Statements:
         self._texts: dict[str, str] = {}
         for source in sources:
             self._texts |= named_queries(__package__, source)
-        self._words = {"listed_ids": _LISTED_IDS, "listed_claims": _LISTED_CLAIMS}
+        self._words = {
+            "listed_ids": _LISTED_IDS,
+            "listed_claims": _LISTED_CLAIMS,
+            "is_due": _IS_DUE,
+        }
         self._values = values
         self.define(**words)
 
