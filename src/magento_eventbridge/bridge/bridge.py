@@ -293,7 +293,7 @@ class Bridge:
                 watch = follow(self.store, partial(self._apply, stack))
                 await stack.enter_async_context(background_task(watch, "store's configuration"))
             elif self._read_own:
-                watch = self._follow_logins(self._read_own)
+                watch = self._follow_logins(stack, self._read_own)
                 await stack.enter_async_context(background_task(watch, "logins"))
             await self._stopping.wait()
         finally:
@@ -310,22 +310,26 @@ class Bridge:
             heartbeat_writer.check_credentials_again()
         start_log(settings)
         log.info("The store's configuration has changed and is used from now on")
-        await self.deliveries.renew_logins(settings)
-        self.deliveries.use(settings)
         if self._inlet and settings.inlet.secrets:
             self._inlet.trust(inlet_options(settings.inlet).secrets)
         elif self._inlet:
             log.warning(
                 "The HTTP inlet has no secret any more; this takes effect at the next start"
             )
+        await self._move(stack)
+
+    async def _move(self, stack: AsyncExitStack) -> None:
+        """Use the present logins, and deliver from where the queues are now."""
+        await self.deliveries.renew_logins(self.settings)
+        self.deliveries.use(self.settings)
         if self._stopping.is_set():
             return
         try:
             await self._open(stack)
         except (ListenError, QueueError, SettingsError) as error:
-            log.error("Not everything in the store's new configuration can be opened: %s", error)
+            log.error("Not everything in the new configuration can be opened: %s", error)
 
-    async def _follow_logins(self, read: Callable[[], Settings]) -> None:
+    async def _follow_logins(self, stack: AsyncExitStack, read: Callable[[], Settings]) -> None:
         """Read again how to log in whenever a login is refused: a password may be new."""
         while True:
             await self._login_refused.wait()
@@ -341,7 +345,7 @@ class Bridge:
             if any(value != getattr(self.settings, name) for name, value in changed.items()):
                 self.settings = self.settings.model_copy(update=changed)
                 log.info("A login was refused; the settings name another one, which is used now")
-                await self.deliveries.renew_logins(self.settings)
+                await self._move(stack)
 
     async def _follow_declarations(self) -> None:
         """Use the shop's declarations when they change."""
@@ -367,9 +371,9 @@ class Bridge:
         if settings.outbox.enabled and OutboxQueue.name not in self.deliveries:
             options = database_options(settings.outbox)
             outbox = OutboxQueue(options)
-            dispatcher = await self.deliveries.begin(stack, outbox, settings)
-            heartbeat_writer = heartbeat(self._routes, outbox, dispatcher, self.ledger)
-            self._heartbeats.append(await stack.enter_async_context(heartbeat_writer))
+            delivery = await self.deliveries.begin(stack, outbox, settings)
+            writer = heartbeat(self._routes, outbox, delivery.dispatcher, self.ledger)
+            self._heartbeats.append(await delivery.stack.enter_async_context(writer))
             log.info("Delivering what is in the outbox of %s", options)
         for name in settings.queues_of_queue_mode:
             if name not in self.deliveries:

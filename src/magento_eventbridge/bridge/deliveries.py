@@ -89,7 +89,7 @@ class Deliveries:
         """Return whether this queue is delivered from."""
         return any(queue.name == queue_name for queue in self.queues)
 
-    async def begin(self, stack: AsyncExitStack, queue: Queue, settings: Settings) -> Dispatcher:
+    async def begin(self, stack: AsyncExitStack, queue: Queue, settings: Settings) -> Delivery:
         """Deliver from a queue until asked to stop; the queue is closed with the stack."""
         own = await stack.enter_async_context(AsyncExitStack())
         own.push_async_callback(queue.close)
@@ -100,8 +100,9 @@ class Deliveries:
             self._monitoring.watch_delivery(queue, dispatcher)
         task = asyncio.create_task(dispatcher.run(), name=f"delivery from {queue.name}")
         task.add_done_callback(self._one_ended)
-        self.present.append(Delivery(queue, dispatcher, task, own))
-        return dispatcher
+        delivery = Delivery(queue, dispatcher, task, own)
+        self.present.append(delivery)
+        return delivery
 
     def use(self, settings: Settings) -> None:
         """Deliver as new settings say."""
@@ -115,7 +116,7 @@ class Deliveries:
             dispatcher.reroute(views)
 
     async def renew_logins(self, settings: Settings) -> None:
-        """Let the queues use the present logins; end RabbitMQ's where it is no longer wanted."""
+        """Let the queues use the present logins, and end those that are elsewhere now."""
         for delivery in list(self.present):
             queue = delivery.queue
             if isinstance(queue, AmqpQueue) and settings.amqp.host is None:
@@ -124,17 +125,14 @@ class Deliveries:
                     "that are still there stay there."
                 )
                 await self._end(delivery)
-            elif renew_login(queue, settings):
-                continue
-            elif isinstance(queue, AmqpQueue):
-                log.warning("The settings name another broker: delivery from the former ends")
-                await self._end(delivery)
-            else:
+            elif not renew_login(queue, settings):
+                what = "broker" if isinstance(queue, AmqpQueue) else "database"
                 log.warning(
-                    "The settings name another database: the queue '%s' uses it from the next "
-                    "start on",
+                    "The settings name another %s: delivery from the former ends (queue '%s')",
+                    what,
                     queue.name,
                 )
+                await self._end(delivery)
 
     def stop(self) -> None:
         """Ask all to end."""
