@@ -3,6 +3,7 @@
 import json
 import random
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,7 @@ from magento_eventbridge.magento.env_php import (
     read_deployment,
     read_php_array,
 )
-from magento_eventbridge.magento.php.expressions import MAX_DEPTH
-from magento_eventbridge.magento.php.syntax import MAX_BYTES
+from magento_eventbridge.magento.php.syntax import MAX_BYTES, MAX_DEPTH
 from magento_eventbridge.magento.php.values import Constant, PhpArray, PhpFileError, section
 from tests.support.programs import php
 
@@ -69,6 +69,7 @@ LITERALS = [
     ('"a\\tb\\"\\$x\\\\ \\q \\x41\\x4a \\101\\400 \\u{1F600} \\e\\v\\f\\r\\n"',
      'a\tb"$x\\ \\q AJ A\0 😀 \x1b\v\f\r\n'),
     ('"a $ b $5 {x} \\xc3\\xa9"', "a $ b $5 {x} é"),
+    ('"\\X41\\X4a"', "AJ"),
     ("b'x'", "x"),
     ("''", ""),
     ('""', ""),
@@ -89,6 +90,7 @@ LITERALS = [
     ("1.5e3", 1500.0),
     ("9223372036854775807", 2**63 - 1),
     ("9223372036854775808", 2.0**63),
+    ("0x7fffffffffffffff", 2**63 - 1),
     ("TRUE", True),
     ("false", False),
     ("Null", None),
@@ -237,6 +239,11 @@ def test_what_may_stand_beside_the_array(source):
         ("&$x", "a reference"),
         (f"<<<A\n  {SECRET}\n x\n  A", "a heredoc"),
         (f"<<<A\n {SECRET}\r{SECRET}\n A", "a heredoc"),
+        (f"<<<A\r{SECRET}\rA", "a heredoc"),
+        (f"(int) '{'9' * 5000}'", "a cast"),
+        (f"sprintf('%d', '{'9' * 5000}')", "a function call"),
+        ("dirname('/a', 0)", "a function call"),
+        (f"str_replace('a', '{'b' * 2000}', '{'a' * 2000}')", "a function call"),
         (f"<<<A\n0\\\n#{SECRET} $x\nA", "a heredoc"),
         ("static::X", "a constant of a changing class"),
         ("PDO::{$x}", "a constant of a changing class"),
@@ -282,6 +289,9 @@ def test_what_is_not_plain_is_refused_by_its_kind_and_line(expression, kind):
         ('<?php return ["\\u{110000}"];', "line 1: a string that is not UTF-8"),
         (f"<?php return [{'9' * 5000}];", "line 1: a number that cannot be read"),
         (f"<?php return [0x{'f' * 1000}];", "line 1: a number that cannot be read"),
+        ("<?php return [0x80000000000004010000001];", "line 1: a number that cannot be read"),
+        (f"<?php return [0b{'1' * 68}];", "line 1: a number that cannot be read"),
+        ("<?php return [01777777777777777777777];", "line 1: a number that cannot be read"),
         ("<?php return [.];", "line 1: a number that cannot be read"),  # the grammar takes the dot
         ("<?php return [0b2];", "line 1: this is not PHP"),
         ("<?php return \0 [];", "line 1: this is not PHP"),
@@ -491,6 +501,7 @@ def test_plain_statements_before_the_array_are_executed():
         ("<?php use C\\D as E, F; return [E::class, e\\G::class, f::class, \\H::class];",
          {0: "C\\D", 1: "C\\D\\G", 2: "F", 3: "H"}),
         ("<?php namespace A; return [B::class];", {0: "A\\B"}),
+        ("<?php namespace A; use X\\Y; namespace B; return [Y::class];", {0: "B\\Y"}),
         ("<?php defined('\\A') or define('A', 1); const B = 2; return [defined('A'), A, B];",
          {0: True, 1: 1, 2: 2}),
         ("<?php define('PHP_EOL', 'x'); define('eol', 1); return [PHP_EOL, eol, EOL];",
@@ -527,6 +538,10 @@ def test_the_first_array_that_is_reached_is_returned(source, expected):
         ("<?php namespace A; return ['k' => trim('a')]; function trim($a) {}", "a function call"),
         ("<?php namespace A; return ['k' => defined('B')]; const B = 1;", "a function call"),
         ("<?php $a = define('B', 1); return ['k' => defined('B')];", "a function call"),
+        ("<?php $a = [E_WARNING => 1]; return ['k' => $a[2] ?? 'else'];", "constant E_WARNING"),
+        ("<?php $a = [2 => 1]; return ['k' => $a[E_WARNING] ?? 'else'];", "constant E_WARNING"),
+        ("<?php return ['k' => [E_WARNING => 1] + [2 => 3]];", "constant E_WARNING"),
+        ("<?php $a = [E_WARNING => ['b' => 1]]; $a[2]['c'] = 3; return $a;", "constant E_WARNING"),
     ],
 )  # fmt: skip
 def test_what_depends_on_something_unknown_is_refused(source, reason):
@@ -664,8 +679,37 @@ def test_folder_and_name_of_a_file_are_those_behind_a_link(etc):
 
 
 @pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("file_exists(__DIR__ . '/text/')", False),
+        ("is_file(__DIR__ . '/text/')", False),
+        ("realpath(__DIR__ . '/text/')", False),
+        ("is_dir(__DIR__ . '/')", True),
+        (f"file_exists('/{'a' * 5000}')", False),
+        (f"realpath('/{'a' * 5000}')", False),
+        ("is_readable(__DIR__ . '/loop')", False),
+        ("include_once __FILE__", True),
+    ],
+)
+def test_unusual_paths_are_those_of_php(etc, expression, expected):
+    (etc / "text").write_text("a")
+    (etc / "loop").symlink_to("loop")
+    (etc / "env.php").write_text(f"<?php return ['k' => {expression}];")
+    assert read_php_array(etc / "env.php")["k"] is expected
+    assert by_php((etc / "env.php").read_text(), etc)["k"] is expected
+
+
+def test_the_first_of_two_equal_names_is_refused_if_the_second_is_a_constant():
+    env = parse_php_array(b"<?php return ['db' => 1, NAME => 2, 'queue' => ['a' => 3]];", "env.php")
+    with pytest.raises(PhpFileError, match="the constant NAME"):
+        section(env, "db")
+    assert section(env, "queue") == {"a": 3}
+
+
+@pytest.mark.parametrize(
     ("source", "reason"),
     [
+        ("<?php return ['k' => include 'loop'];", "loop: Too many levels of symbolic links"),
         ("<?php return [...include 'none.php'];", "none.php: No such file"),
         ("<?php return include 'env.php';", "more than 20 files are included"),
         ("<?php return ['k' => file_get_contents(__DIR__ . '/none')];", "none: No such file"),
@@ -689,6 +733,7 @@ def test_folder_and_name_of_a_file_are_those_behind_a_link(etc):
 def test_a_file_that_cannot_be_read_is_refused(etc, source, reason):
     (etc / "big").write_bytes(b"x" * 70_000)
     (etc / "binary").write_bytes(b"\xff")
+    (etc / "loop").symlink_to("loop")
     (etc / "faulty.php").write_text("<?php\nreturn [;")
     (etc / "text.php").write_text("<?php return 'a';")
     with pytest.raises(PhpFileError, match=reason):
@@ -760,6 +805,41 @@ def test_depth_and_length_have_limits(tmp_path):
     long.write_bytes(b"<?php return []; //" + b"x" * MAX_BYTES)
     with pytest.raises(PhpFileError, match=f"longer than {MAX_BYTES} bytes"):
         read_php_array(long)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("{ " * 3000 + "return ['k' => 1];" + "}" * 3000, f"nested deeper than {MAX_DEPTH}"),
+        ("if (true): " * 3000 + "endif; " * 3000, f"nested deeper than {MAX_DEPTH}"),
+        ("if (0) {} else " * 3000 + "{}", f"nested deeper than {MAX_DEPTH}"),
+        ("$a = ['b' => $a ?? 1];" * 3000 + "return $a;", "an array nested deeper than 256"),
+        (
+            "$a = ['b' => $a ?? 1];" * 3000 + "return ['k' => array_replace_recursive($a, $a)];",
+            "a function call",
+        ),
+        ("$a = 'ab';" + "$a .= $a;" * 40 + "return ['k' => $a];", "a text longer than"),
+        ("$a = 'ab';" + "$a = $a . $a;" * 40 + "return ['k' => $a];", "a text longer than"),
+        ("$a[] = 1;" * 200_000, "more than 10000 statements"),
+    ],
+)
+def test_what_grows_without_end_is_refused(source, message):
+    assert message in fault(f"<?php {source}")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "return ['k' => [" + "...[1], " * 40_000 + "]];",
+        'return ["k" => "' + "\\n" * 400_000 + '"];',
+        "".join(f"defined('A{i}') or define('A{i}', 1);" for i in range(3000)) + "return [1];",
+        "".join(f"namespace A{i}; use B; " for i in range(4000)) + "return [1];",
+    ],
+)
+def test_the_time_grows_with_the_length_of_a_file(source):
+    before = time.process_time()
+    assert parse_php_array(f"<?php {source}".encode(), "env.php")
+    assert time.process_time() - before < 10
 
 
 def test_a_missing_file_is_reported(tmp_path):

@@ -96,7 +96,7 @@ def read_php_array(
             source = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise PhpFileError(f"{path}: {error.strerror or error}") from None
-    context = PhpContext(environment or {}, root)
+    context = PhpContext(environment or {}, root, included={path.resolve()})
     try:
         return evaluate_file(source, str(path), context, path.resolve())
     finally:

@@ -1,6 +1,7 @@
 """Evaluate the expressions of PHP that are plain; everything else is refused."""
 
 import itertools
+import os.path
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from magento_eventbridge.magento.php.names import PhpNames
 from magento_eventbridge.magento.php.side_effects import VARIABLES_OF_PHP
 from magento_eventbridge.magento.php.syntax import (
     INCLUDES,
+    MAX_BYTES,
+    MAX_DEPTH,
     PhpSource,
     operator_of,
     parts_of,
@@ -38,10 +41,8 @@ from magento_eventbridge.magento.php.values import (
     to_key,
     to_order,
     to_text,
-    unpacked,
+    unpack,
 )
-
-MAX_DEPTH = 64
 
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "===": are_identical,
@@ -158,15 +159,21 @@ class Expressions:
             if self._depth > MAX_DEPTH:
                 raise self._source.error(node, f"nested deeper than {MAX_DEPTH}")
             with self.conversions(node):
-                return self._evaluate(node, or_null=or_null)
+                return self.bounded(node, self._evaluate(node, or_null=or_null))
         finally:
             self._depth -= 1
+
+    def bounded(self, node: Node, value: Any) -> Any:
+        """Refuse a text that was doubled again and again, before it fills the memory."""
+        if isinstance(value, str) and len(value) > MAX_BYTES:
+            raise self._source.error(node, f"a text longer than {MAX_BYTES} characters")
+        return value
 
     @contextmanager
     def conversions(self, node: Node) -> Iterator[None]:
         try:
             yield
-        except (ConversionError, OverflowError):
+        except (ConversionError, OverflowError, RecursionError):
             raise self._source.refusal(node) from None
 
     def _evaluate(self, node: Node, *, or_null: bool) -> Any:  # noqa: PLR0912  one case a kind of expression
@@ -217,8 +224,7 @@ class Expressions:
                 more = self.value(parts_of(parts[0])[0])
                 if not isinstance(more, dict) or following is None:
                     raise self._source.refusal(parts[0])
-                array = unpacked(array, more)
-                following = max((key for key in array if isinstance(key, int)), default=-1) + 1
+                following = unpack(array, more, following)
                 continue
             if len(parts) == 2:
                 key = self.key(parts[0])
@@ -326,6 +332,7 @@ class Expressions:
 
     def calculated(self, node: Node, operator: str, left: Any, right: Any) -> Any:
         if isinstance(left, dict) and isinstance(right, dict) and operator == "+":
+            check_known(*left, *right)  # a constant may be a key of the other
             return left | {key: right[key] for key in right if key not in left}
         if type(left) is not int or type(right) is not int:
             raise self._source.refusal(node)
@@ -407,6 +414,7 @@ class Expressions:
         array = self.value_or_null(of) if or_null else self.value(of)
         key = to_key(text_of(index)) if is_bare else self.key(index)
         if or_null and (array is None or (isinstance(array, dict) and key not in array)):
+            check_known(key, *(array or ()))  # a constant may be this key
             return None
         if not isinstance(array, dict) or key not in array:
             raise self._source.refusal(node)
@@ -452,10 +460,10 @@ class Expressions:
             case "defined" if len(arguments) == 1:
                 return self._is_defined(node, str(self.value(arguments[0])).removeprefix("\\"))
             case "file_get_contents" if len(arguments) == 1:
-                return self._files.content(node, self._file(node, arguments[0]))
+                return self._files.content(node, Path(self._file(node, arguments[0])))
             case "realpath" if len(arguments) == 1:
                 path = self._file(node, arguments[0])
-                return str(path.resolve()) if path.exists() else False
+                return os.path.realpath(path) if os.path.exists(path) else False  # noqa: PTH110
         if name in FILE_CHECKS and len(arguments) == 1:
             return FILE_CHECKS[name](self._file(node, arguments[0]))
         function = FUNCTIONS.get(name)
@@ -479,7 +487,7 @@ class Expressions:
             piece if isinstance(piece, str) else to_text(self.value(piece)) for piece in pieces
         )
 
-    def _file(self, node: Node, argument: Node) -> Path:
+    def _file(self, node: Node, argument: Node) -> str:
         return self._files.whole_path(node, self.value(argument))
 
     def include(self, node: Node) -> Any:

@@ -1,5 +1,6 @@
 """What PHP files share while they are evaluated, and what they read from other files."""
 
+import os.path
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,7 @@ class PhpContext:
         default_factory=lambda: {"DIRECTORY_SEPARATOR": "/", "PHP_EOL": "\n"}
     )
     includes: int = 0
+    statements: int = 0
     included: set[Path] = field(default_factory=set)
     lost: str = ""
     added: str = ""
@@ -81,16 +83,16 @@ class Files:
         self._context.files.add(path)
         return path
 
-    def whole_path(self, node: Node, name: Any) -> Path:
-        """Return the path of a file; PHP looks for a relative one where it was started.
+    def whole_path(self, node: Node, name: Any) -> str:
+        """Return the path of a file as it is; PHP looks for a relative one where it was started.
 
         Raises:
             PhpFileError: it is relative, or no path.
         """
-        path = self.path(node, name)
+        self.path(node, name)
         if not Path(name).is_absolute():
             raise self._is_relative(node)
-        return path
+        return str(name)
 
     def content(self, node: Node, path: Path) -> str:
         """Return the text of a file.
@@ -110,7 +112,7 @@ class Files:
         Raises:
             PhpFileError: it cannot be read, or too many are included.
         """
-        context, whole = self._context, path.resolve()
+        context, whole = self._context, real(path)
         if whole in context.included and node.type.endswith("_once_expression"):
             return None
         context.included.add(whole)
@@ -125,6 +127,11 @@ class Files:
 
     def _is_relative(self, node: Node) -> Exception:
         return self._source.error(node, "a relative path: write __DIR__ . '/…'")
+
+
+def real(path: Path) -> Path:
+    """Return the file behind links; `Path.resolve` fails on a link to itself."""
+    return Path(os.path.realpath(path))
 
 
 def _read(path: Path, most: int) -> bytes:

@@ -7,10 +7,10 @@ import math
 import os.path
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, unquote_plus
 
+from magento_eventbridge.magento.php.syntax import MAX_BYTES
 from magento_eventbridge.magento.php.values import (
     MAX_INT,
     Constant,
@@ -102,6 +102,8 @@ def _directory(path: Any, levels: Any = 1) -> str:
     directory = to_text(path)
     if not directory or directory.startswith("//"):
         raise ConversionError
+    if to_int(levels) < 1:
+        raise ConversionError
     for _ in range(min(to_int(levels), 100)):
         directory = os.path.dirname(directory.rstrip("/") or "/") or "."  # noqa: PTH120  no Path
     return directory
@@ -137,8 +139,10 @@ def _joined(separator: Any, texts: Any) -> str:
 
 
 def _with_replacements(search: Any, replacement: Any, subject: Any) -> str:
-    search = to_text(search)
-    return to_text(subject).replace(search, to_text(replacement)) if search else to_text(subject)
+    old, new, text = to_text(search), to_text(replacement), to_text(subject)
+    if old and text.count(old) * len(new) > MAX_BYTES:
+        raise ConversionError
+    return text.replace(old, new) if old else text
 
 
 def _formatted(pattern: Any, *values: Any) -> str:
@@ -202,10 +206,11 @@ FUNCTIONS = {
 }
 """By their names in lower case."""
 
-FILE_CHECKS: dict[str, Callable[[Path], bool]] = {
-    "file_exists": Path.exists,
-    "is_dir": Path.is_dir,
-    "is_file": Path.is_file,
+# Of `os.path`: `Path` drops a slash at the end, and fails on names that are too long.
+FILE_CHECKS: dict[str, Callable[[str], bool]] = {
+    "file_exists": os.path.exists,
+    "is_dir": os.path.isdir,
+    "is_file": os.path.isfile,
     "is_readable": lambda path: os.access(path, os.R_OK),
 }
 WITHOUT_RESULT = {

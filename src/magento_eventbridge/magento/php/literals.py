@@ -10,7 +10,7 @@ from magento_eventbridge.magento.php.values import MAX_INT
 
 _SINGLE_QUOTED_ESCAPE = re.compile(rb"\\([\\'])")
 _DOUBLE_QUOTED_ESCAPE = re.compile(
-    rb'\\(?:([nrtvef\\$"])|([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u\{([0-9A-Fa-f]{1,8})\})'
+    rb'\\(?:([nrtvef\\$"])|([0-7]{1,3})|[xX]([0-9A-Fa-f]{1,2})|u\{([0-9A-Fa-f]{1,8})\})'
 )
 _HEREDOC_ESCAPE = re.compile(_DOUBLE_QUOTED_ESCAPE.pattern.replace(b'$"', b"$"))
 _VARIABLE = re.compile(rb"(?<!\\)(?:\\\\)*(?:\$[A-Za-z_{\x80-\xff]|\{\$)")
@@ -54,27 +54,32 @@ def number(node: Node, source: PhpSource) -> int | float:
         if node.type == "float":
             return float(digits)
         value = int(digits, 0)
-        return value if value <= MAX_INT else float(value)
+        # Beyond its integers PHP rounds in its own way after each digit, unless it is decimal.
+        if value <= MAX_INT or digits.isdigit():
+            return value if value <= MAX_INT else float(value)
     except (ValueError, OverflowError):
-        raise source.error(node, "a number that cannot be read") from None
+        pass
+    raise source.error(node, "a number that cannot be read")
 
 
 def _interpolated(node: Node, source: PhpSource) -> list[str | Node]:
     """Read a string in double quotes, with variables in it or without."""
     pieces: list[str | Node] = []
-    literal = b""
+    literal: list[bytes] = []
     for part in node.children:
         if part.type in {"string_content", "escape_sequence"}:
-            literal += part.text or b""
+            literal.append(part.text or b"")
         elif part.is_named and part.type != "comment":
-            pieces += [_unescaped(node, source, literal, _DOUBLE_QUOTED_ESCAPE), part]
-            literal = b""
-    return [*pieces, _unescaped(node, source, literal, _DOUBLE_QUOTED_ESCAPE)]
+            pieces += [_unescaped(node, source, b"".join(literal), _DOUBLE_QUOTED_ESCAPE), part]
+            literal = []
+    return [*pieces, _unescaped(node, source, b"".join(literal), _DOUBLE_QUOTED_ESCAPE)]
 
 
 def _heredoc(node: Node, source: PhpSource) -> list[str | Node]:
     """Read a text of several lines, less the indentation of the line that ends it."""
     text = node.text or b""
+    if b"\n" not in text:
+        raise source.refusal(node)  # its lines end in carriage returns
     end = parts_of(node)[-1]
     content = text[text.index(b"\n") + 1 : end.start_byte - node.start_byte]
     begin = node.start_byte + text.index(b"\n") + 1

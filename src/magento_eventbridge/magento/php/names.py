@@ -16,15 +16,23 @@ class PhpNames:
         self._classes: dict[str, str] = {}
         self._functions: dict[str, str] = {}
         self._constants: dict[str, str] = {}
+        # Found when they are needed first.
+        self._own_functions: list[str] | None = None
+        self._constants_of_file: set[str] | None = None
 
     def enter(self, node: Node) -> None:
         """Begin a namespace."""
         self.namespace = f"{text_of(parts_of(node)[0])}\\"
+        if self._own_functions is None:
+            self._own_functions = [
+                text_of(parts_of(other)[0])
+                for other in all_in(node.parent or node)
+                if other.type == "function_definition"
+            ]
+        # What `use` named ends with the former namespace.
+        self._classes, self._constants, self._constants_of_file = {}, {}, None
         # A function of the file itself precedes PHP's, also before its definition.
-        for other in all_in(node.parent or node):
-            if other.type == "function_definition":
-                name = text_of(parts_of(other)[0])
-                self._functions[name.lower()] = self.namespace + name
+        self._functions = {name.lower(): self.namespace + name for name in self._own_functions}
 
     def of_class(self, name: str) -> str:
         """Return the whole name of a class."""
@@ -53,6 +61,7 @@ class PhpNames:
         Raises:
             PhpFileError: it is one of a group.
         """
+        self._constants_of_file = None
         # The grammar keeps `function` or `const` of the whole statement in its first clause.
         kinds = {child.type for part in (node, *parts_of(node)[:1]) for child in part.children}
         for clause in parts_of(node):
@@ -69,6 +78,8 @@ class PhpNames:
 
     def constants_of_file(self, node: Node) -> set[str]:
         """Return the names of the constants that the file of a node defines anywhere in it."""
+        if self._constants_of_file is not None:
+            return self._constants_of_file
         while node.parent:
             node = node.parent
         names = set()
@@ -79,4 +90,5 @@ class PhpNames:
                 function, arguments = parts_of(part)
                 if self.of_function(text_of(function)) == "define" and parts_of(arguments):
                     names.add(text_of(parts_of(arguments)[0]).strip("'\""))
+        self._constants_of_file = names
         return names

@@ -6,13 +6,14 @@ from typing import Any, cast
 
 from tree_sitter import Node
 
-from magento_eventbridge.magento.php.expressions import MAX_DEPTH, Absent, Expressions
+from magento_eventbridge.magento.php.expressions import Absent, Expressions
 from magento_eventbridge.magento.php.files import PhpContext
 from magento_eventbridge.magento.php.functions import WITHOUT_RESULT
 from magento_eventbridge.magento.php.names import PhpNames
 from magento_eventbridge.magento.php.side_effects import VARIABLES_OF_PHP
 from magento_eventbridge.magento.php.syntax import (
     INCLUDES,
+    MAX_DEPTH,
     PhpSource,
     is_blank,
     operator_of,
@@ -24,6 +25,7 @@ from magento_eventbridge.magento.php.values import (
     PhpArray,
     PhpFileError,
     PhpKey,
+    check_known,
     to_text,
 )
 
@@ -33,6 +35,9 @@ class _Nothing:
 
 
 _NOTHING = _Nothing()
+# Of all files together: each assignment to an element copies its array.
+_MAX_STATEMENTS = 10_000
+_MAX_DEPTH_OF_ARRAYS = 256
 
 
 def evaluate_file(
@@ -55,7 +60,19 @@ def evaluate_file(
         raise PhpFileError(f"{name}: returns no array")
     if not isinstance(value, dict):
         raise PhpFileError(f"{statements.returned_at}: does not return an array")
+    if _is_deeper(value, _MAX_DEPTH_OF_ARRAYS):
+        message = f"an array nested deeper than {_MAX_DEPTH_OF_ARRAYS}"
+        raise PhpFileError(f"{statements.returned_at}: {message}")
     return value
+
+
+def _is_deeper(array: PhpArray, most: int) -> bool:
+    """Return whether arrays are nested deeper; each is looked at once, wherever it is used."""
+    level = [array]
+    for _ in range(most):
+        inner = (value for outer in level for value in outer.values() if isinstance(value, dict))
+        level = list({id(value): value for value in inner}.values())
+    return bool(level)
 
 
 class _StatementsOfFile:
@@ -67,6 +84,7 @@ class _StatementsOfFile:
         self._context = context
         self._names = PhpNames(source)
         self._expressions = Expressions(source, context, self._names, self._include)
+        self._depth = 0
 
     def run(self, text: bytes) -> Any:
         """Return what the file returns; `_NOTHING` if that is nothing."""
@@ -78,10 +96,17 @@ class _StatementsOfFile:
 
     def _execute(self, statements: Sequence[Node]) -> Any:
         """Execute statements up to a `return`, and return its value."""
+        self._depth += 1
         for statement in statements:
+            if self._depth > MAX_DEPTH:
+                raise self._source.error(statement, f"nested deeper than {MAX_DEPTH}")
+            self._context.statements += 1
+            if self._context.statements > _MAX_STATEMENTS:
+                raise self._source.error(statement, f"more than {_MAX_STATEMENTS} statements")
             result = self._statement(statement)
             if not isinstance(result, _Nothing):
                 return result
+        self._depth -= 1
         return _NOTHING
 
     def _statement(self, node: Node) -> Any:
@@ -144,7 +169,8 @@ class _StatementsOfFile:
                 former, more = self._expressions.value(left), self._expressions.value(right)
                 with self._expressions.conversions(node):
                     if operator_of(node) == ".=":
-                        self._assign(left, to_text(former) + to_text(more))
+                        joined = to_text(former) + to_text(more)
+                        self._assign(left, self._expressions.bounded(node, joined))
                     else:
                         self._assign(left, self._expressions.calculated(node, "+", former, more))
                 return True
@@ -197,6 +223,8 @@ class _StatementsOfFile:
             raise self._source.refusal(target)
         array = array or {}
         key = keys[0]
+        if len(keys) > 1 and key not in array:
+            check_known(*array)  # a constant may be this key
         if key is None:
             numbers = [number for number in array if not isinstance(number, str)]
             if not all(isinstance(number, int) and number >= 0 for number in numbers):

@@ -11,6 +11,7 @@ from tree_sitter import Language, Node, Parser
 from magento_eventbridge.magento.php.values import PhpFileError
 
 MAX_BYTES = 2_000_000
+MAX_DEPTH = 64
 INCLUDES = {
     "include_expression",
     "include_once_expression",

@@ -1,10 +1,12 @@
 """PHP's values as the bridge keeps them, and PHP's conversions between them."""
 
+import itertools
 import re
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 MAX_INT = 2**63 - 1
+_LONGEST_NUMBER = 1000
 _EXACT = 2**53  # Beyond it, PHP compares whole numbers, fractions and texts by different rules.
 # PHP knows the digits and blanks of ASCII only.
 _ARRAY_INDEX = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
@@ -84,6 +86,7 @@ def member(array: PhpArray, name: PhpKey) -> Any:
     Raises:
         PhpFileError: a constant, whose value may be this name, is a key of the array.
     """
+    check_known(*itertools.dropwhile(lambda key: key != name, array))
     if name not in array:
         check_known(*array)
     return array.get(name)
@@ -130,6 +133,8 @@ def to_int(value: Any) -> int:
         leading = _LEADING_NUMBER.match(value)
         if leading is None:
             return 0
+        if len(leading[1]) > _LONGEST_NUMBER:
+            raise ConversionError  # Python refuses to convert thousands of digits
         is_whole = not any(leading.groups()[1:])
         value = int(leading[1]) if is_whole else float(leading[1])
     if value is None:
@@ -199,24 +204,23 @@ def _is_numeric(value: Any) -> bool:
 def merged(*arrays: PhpArray) -> PhpArray:
     """Combine as `array_merge` does: numbers are given again, texts overwrite."""
     result: PhpArray = {}
+    following = 0
     for array in arrays:
-        result = unpacked(result, array)
+        following = unpack(result, array, following)
     return result
 
 
-def unpacked(array: PhpArray, more: PhpArray) -> PhpArray:
-    """Add an array to another as `...` does: after its numbers; texts overwrite."""
-    result = dict(array)
-    following = max((key for key in array if isinstance(key, int)), default=-1) + 1
+def unpack(array: PhpArray, more: PhpArray, following: int) -> int:
+    """Add elements to an array as `...` does: texts overwrite; return the next number."""
     for key, value in more.items():
         if isinstance(key, Constant):
             raise ConversionError  # it may be a number
         if isinstance(key, int):
-            result[following] = value
+            array[following] = value
             following += 1
         else:
-            result[key] = value
-    return result
+            array[key] = value
+    return following
 
 
 def replaced(*arrays: PhpArray) -> PhpArray:
