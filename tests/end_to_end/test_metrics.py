@@ -229,12 +229,12 @@ async def test_a_backup_copied_over_the_open_spool_is_reported_by_inlet_health_a
             shutil.copyfile(spool, copy)
             await asyncio.sleep(1.1)  # the file is looked at each second
         shutil.copyfile(backup, spool)
-        with pytest.raises(HandOverError, match="503 .*overwritten with older content"):
+        with pytest.raises(HandOverError, match="503 .*overwritten with older or other content"):
             await hand_over(bridge.url, SECRET, new_bodies(), HandOverOptions(tries=1))
         await asyncio.sleep(1.1)  # a check is cached for a second
         status, health = await watched.ready()
         assert status == 503
-        assert "overwritten with older content" in health["faults"]["sqlite"]
+        assert "overwritten with older or other content" in health["faults"]["sqlite"]
         assert "Stop the bridge, then put the right file there. Nothing is" in bridge.log
 
 

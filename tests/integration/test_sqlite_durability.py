@@ -301,8 +301,86 @@ async def test_a_backup_written_into_the_open_file_is_noticed(
     with path.open("r+b") as file:
         file.write(backup)
     for refused in (queue.check(), queue.put(recorded.orders(1)), queue.ack(claims)):
-        with pytest.raises(QueueError, match="older content while in use.*Stop the bridge"):
+        with pytest.raises(QueueError, match="or other content while in use.*Stop the bridge"):
             await refused
+    await queue.close()
+
+
+@pytest.mark.parametrize("kind", ["older", "garbage", "zeros", "truncated and longer again"])
+async def test_a_log_that_was_overwritten_is_noticed(tmp_path: Path, kind: str) -> None:
+    """Its length tells nothing. All that was accepted since the last checkpoint was lost."""
+    path, log_file = tmp_path / "spool.sqlite", tmp_path / "spool.sqlite-wal"
+    captures = recorded.orders(220)
+    queue = SqliteQueue(path)
+    await queue.put(captures[:100])
+    older = log_file.read_bytes()
+    with closing(sqlite3.connect(path)) as another:
+        another.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    claims = await queue.claim(1)
+    await queue.put(captures[100:])
+    length = log_file.stat().st_size
+    content = {"garbage": os.urandom(length), "zeros": bytes(length)}.get(kind, older)
+    right = log_file.read_bytes()
+    with log_file.open("r+b") as file:
+        if kind == "truncated and longer again":
+            file.truncate(length // 2)
+            file.truncate(length)
+        else:
+            file.write(content.ljust(length, b"\0"))
+    for refused in (queue.check(), queue.put(recorded.orders(1)), queue.ack(claims)):
+        with pytest.raises(QueueError, match="-wal was overwritten while in use"):
+            await refused
+    log_file.write_bytes(right)
+    await queue.ack(claims)
+    await queue.put(recorded.orders(1))
+    assert (await queue.depth()).captures == 220
+    await queue.close()
+
+
+@pytest.mark.parametrize("name", ["spool.sqlite", "spool.sqlite-wal"])
+async def test_nothing_is_written_into_what_is_left_of_a_truncated_file(
+    tmp_path: Path, name: str
+) -> None:
+    """A recorded delivery made the file as long as it was, and captures were accepted again."""
+    queue = SqliteQueue(tmp_path / "spool.sqlite")
+    await queue.put(recorded.orders(100))
+    with closing(sqlite3.connect(tmp_path / "spool.sqlite")) as another:
+        another.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    claims = await queue.claim(50)
+    await queue.put(recorded.orders(100))
+    truncate_in_part(tmp_path / name)
+    for _ in range(3):
+        for refused in (queue.ack(claims), queue.depth(), queue.check()):
+            with pytest.raises(QueueError, match=f"{name} was truncated"):
+                await refused
+    await queue.close()
+
+
+async def test_a_wrong_log_does_not_damage_the_file(tmp_path: Path) -> None:
+    """SQLite copied it into the file when it was closed."""
+    path, log_file = tmp_path / "spool.sqlite", tmp_path / "spool.sqlite-wal"
+    queue = SqliteQueue(path)
+    await queue.put(recorded.orders(100))
+    with closing(sqlite3.connect(path)) as another:
+        another.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    await queue.put(recorded.orders(50))
+    with log_file.open("r+b") as file:
+        file.write(os.urandom(log_file.stat().st_size))
+    await queue.close()
+    queue = SqliteQueue(path)
+    assert len(await queue.claim(200)) == 100
+    await queue.close()
+
+
+async def test_a_file_that_was_overwritten_with_anything_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    queue = SqliteQueue(path)
+    await queue.put(recorded.orders(100))
+    checkpoint(path)
+    with path.open("r+b") as file:
+        file.write(b"\xff" * path.stat().st_size)
+    with pytest.raises(QueueError, match="other content while in use.*Stop the bridge"):
+        await queue.put(recorded.orders(1))
     await queue.close()
 
 
@@ -392,6 +470,25 @@ async def test_upkeep_by_a_person_is_no_damage(tmp_path: Path) -> None:
     await queue.check()
     await queue.put(recorded.orders(1))
     assert len(await queue.claim(100)) == 11
+    await queue.close()
+
+
+async def test_what_other_bridges_add_after_a_persons_upkeep_is_no_damage(tmp_path: Path) -> None:
+    """What they added was only in the log; the file, which had become shorter, seemed cut off."""
+    path = tmp_path / "spool.sqlite"
+    queue, other = SqliteQueue(path), SqliteQueue(path)
+    await queue.put(recorded.orders(200))
+    await queue.ack(await queue.claim(200))
+    checkpoint(path)
+    await queue.check()
+    with closing(sqlite3.connect(path, isolation_level=None)) as person:
+        person.execute("VACUUM")
+    checkpoint(path)
+    await other.put(recorded.orders(150))
+    await queue.check()
+    await queue.put(recorded.orders(1))
+    assert len(await queue.claim(200)) == 151
+    await other.close()
     await queue.close()
 
 

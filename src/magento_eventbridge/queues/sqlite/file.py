@@ -14,6 +14,7 @@ from typing import Any
 
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.errors import cause
+from magento_eventbridge.queues.sqlite.log_end import LogEnd
 from magento_eventbridge.queues.sqlite.reserve import Reserve
 from magento_eventbridge.queues.sqlite.watch import FileWatch
 from magento_eventbridge.sqlite_files import (
@@ -33,10 +34,9 @@ Problem = Callable[[], str | None]
 
 # A page holds several captures of usual length, so that it is not written for each.
 _PAGE = 16_384
-# The header of SQLite's log, and of each page in it.
-_LOG_HEADER, _FRAME_HEADER = 32, 24
-# Where SQLite writes `application_id`, which this counts up (its "Database File Format", 1.3).
-_APPLICATION_ID_AT = 68
+# Where SQLite writes the file's length in pages, and `application_id`, which this counts up (its
+# "Database File Format", 1.3).
+_PAGE_COUNT_AT, _APPLICATION_ID_AT = 28, 68
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class SqliteFile:
     may be undone by a power failure, but not by a crash of the process. Work that needs room is
     refused on a full disk, and while the file is removed, replaced, truncated or unreadable; other
     work continues, because the open file may still hold captures to deliver. Only a truncated
-    index, which is mapped into memory, and a file overwritten with older content end all work until
-    a restart.
+    index, which is mapped into memory, and a file or log that was truncated or overwritten end all
+    work.
     """
 
     def __init__(
@@ -139,25 +139,18 @@ class SqliteFile:
         log_file, index = (Path(f"{path}{suffix}") for suffix in COMPANIONS)
         self._index = FileWatch(index)
         self._main = FileWatch(path, self._holds_all_pages, counter_at=_APPLICATION_ID_AT)
-        return [
-            self._index,  # first: the checks of the others read it
-            self._main,
-            FileWatch(log_file, self._log_holds_all_frames),
-        ]
+        self._log_end = LogEnd(log_file, index)
+        self._log = FileWatch(log_file, lambda _: not self._log_end.is_wrong())
+        return [self._index, self._main, self._log]  # the index first: the others read it
 
     def _holds_all_pages(self, length: int) -> bool:
-        """Whether a shorter file was made so by SQLite itself, as by a person's VACUUM."""
-        with contextlib.suppress(sqlite3.Error):
-            return 0 < self._pragma("page_count") * self._pragma("page_size") <= length
-        return False
+        """Whether a shorter file was made so by SQLite itself, as by a person's VACUUM.
 
-    def _log_holds_all_frames(self, length: int) -> bool:
-        """Whether a shorter log was made so by SQLite itself, as by a person's checkpoint."""
+        SQLite's own number would include pages that are only in the log.
+        """
+        pages = self._main.number_at(_PAGE_COUNT_AT)
         with contextlib.suppress(sqlite3.Error):
-            checkpoint = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            _, frames, _ = checkpoint.fetchone()
-            frame = self._pragma("page_size") + _FRAME_HEADER
-            return not frames or _LOG_HEADER + int(frames) * frame <= length
+            return pages is not None and 0 < pages * self._pragma("page_size") <= length
         return False
 
     def _pragma(self, name: str) -> int:
@@ -194,9 +187,12 @@ class SqliteFile:
         self._thread.join()
         if self._index.is_shorter:
             self._index.restore_length()  # of zeros SQLite creates the index again
+        elif self._log_end.is_wrong():
+            self._log_end.forget()
         self._connection.close()
         for watch in self._watches:
             watch.close()
+        self._log_end.close()
         self._reserve.close()
 
     def _work(self) -> None:
@@ -224,6 +220,11 @@ class SqliteFile:
     def _check(self) -> str | None:
         """Return why nothing may be added to the file now; log when that changes."""
         problem = next((found for watch in self._watches if (found := watch.problem())), None)
+        if not problem and self._log_end.is_wrong():
+            problem = (
+                f"{self._log.path} was overwritten while in use: what was accepted last is not in "
+                "it. Put the same file back, or stop the bridge and restore a backup"
+            )
         problem = problem or self._also()
         if problem and problem != self._problem:
             log.error("%s. Nothing is accepted until that is corrected.", problem)
@@ -284,13 +285,13 @@ class SqliteFile:
     def _ensure_readable(self) -> None:
         """Refuse all work if what SQLite would read is not what it wrote.
 
-        To read a truncated index would end the process. From an overwritten file it would read a
-        mixture of old and new pages.
+        To read a truncated index would end the process. From an overwritten or truncated file it
+        would read a mixture of old and new pages; to write there would fill the gap with zeros.
         """
         if self._index.is_shorter:
             problem = self._check()
             raise QueueError(f"{problem}: restart the bridge")
-        if self._main.has_older_content():
+        if self._main.has_older_content() or self._main.is_truncated() or self._log_end.is_wrong():
             self._ensure_usable()
 
     def _ensure_usable(self) -> None:

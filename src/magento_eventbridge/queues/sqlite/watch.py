@@ -5,11 +5,15 @@ A link to the same file counts as another file: SQLite would look for its log be
 
 import os
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 _OWNER_RIGHTS = stat.S_IRUSR | stat.S_IWUSR
-_COUNTER_SIZE = 4
+_NUMBER_SIZE = 4
+# How often to look at a file that seems truncated, and how long in between, in seconds.
+_LOOKS, _BETWEEN_LOOKS = 5, 0.02
+_START = 16  # what a format begins with
 
 
 class FileWatch:
@@ -33,7 +37,7 @@ class FileWatch:
             is_whole: asked about a file that became shorter, with its new length: whether that is
                 all that it should hold. It may raise `OSError`.
             counter_at: where the file has a number of 32 bits that only increases, so that older
-                content is known by a smaller one.
+                content is known by a smaller one; what the file begins with must stay, then.
 
         Raises:
             OSError: there is no file any more.
@@ -47,9 +51,11 @@ class FileWatch:
         self._counter_at = counter_at
         self._descriptor: int | None = None
         self._counter = 0
+        self._start = b""
         self._is_older = False
         if counter_at is not None:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            self._start = os.pread(self._descriptor, _START, 0)
             self._counter = self._read_counter() or 0
 
     @property
@@ -78,6 +84,22 @@ class FileWatch:
             return False
         return (found.st_dev, found.st_ino) == self._identity and found.st_size < self._length
 
+    def is_truncated(self) -> bool:
+        """Whether the same file has lost a part of what it should hold."""
+        for look in range(_LOOKS):
+            try:
+                found = os.lstat(self._name)
+            except OSError:
+                return False
+            if (found.st_dev, found.st_ino) != self._identity:
+                return False
+            if found.st_size >= self._length or self._is_whole(found.st_size):
+                self._length = found.st_size
+                return False
+            if look < _LOOKS - 1:
+                time.sleep(_BETWEEN_LOOKS)  # another process may be writing it
+        return True
+
     def restore_length(self) -> None:
         """Fill the file with zeros, as long as it was."""
         os.truncate(self.path, 0)
@@ -98,29 +120,38 @@ class FileWatch:
             self.path, os.R_OK | os.W_OK
         ):
             return f"{self.path} cannot be read and written any more: check its owner and mode"
-        if found.st_size < self._length and not self._is_whole(found.st_size):
+        if self.is_truncated():
             return f"{self.path} was truncated while in use"
-        self._length = found.st_size
         if self.has_older_content():
             return (
-                f"{self.path} was overwritten with older content while in use: what was accepted "
-                "since then is not in it. Stop the bridge, then put the right file there"
+                f"{self.path} was overwritten with older or other content while in use: what was "
+                "accepted since then is not in it. Stop the bridge, then put the right file there"
             )
         return None
 
     def has_older_content(self) -> bool:
-        """Return whether the open file was overwritten by an older copy; once true, always true."""
+        """Return whether the open file was overwritten by something else, as by an older copy.
+
+        Once true, always true.
+        """
         if not self._is_older and (counter := self._read_counter()) is not None:
-            self._is_older = counter < self._counter
+            self._is_older = counter < self._counter or self._has_other_start()
             self._counter = counter
         return self._is_older
 
+    def _has_other_start(self) -> bool:
+        return self._descriptor is not None and os.pread(self._descriptor, _START, 0) != self._start
+
     def _read_counter(self) -> int | None:
         """Read the file's counter; None: it has none, as while it is being truncated."""
-        if self._descriptor is None or self._counter_at is None:
+        return None if self._counter_at is None else self.number_at(self._counter_at)
+
+    def number_at(self, place: int) -> int | None:
+        """Read a number of the open file that has a counter; None: there is none."""
+        if self._descriptor is None:
             return None
-        found = os.pread(self._descriptor, _COUNTER_SIZE, self._counter_at)
-        return int.from_bytes(found, "big") if len(found) == _COUNTER_SIZE else None
+        found = os.pread(self._descriptor, _NUMBER_SIZE, place)
+        return int.from_bytes(found, "big") if len(found) == _NUMBER_SIZE else None
 
     def close(self) -> None:
         """Close the file, after SQLite did."""
