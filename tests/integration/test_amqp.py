@@ -629,6 +629,35 @@ async def test_a_queue_that_drops_what_comes_back_is_not_consumed(
         await queue.close()
 
 
+@pytest.mark.parametrize("may_ask", [True, False])
+async def test_a_stream_is_not_consumed_until_it_is_created_again_as_a_queue(
+    magento_broker: MagentoBroker, may_ask: bool
+) -> None:
+    options = magento_broker.options
+    if not may_ask:  # the documented rights: the bridge may not declare the shop's queue
+        login, own = f"login-{options.queue}", f"^{options.queue.replace('.', '[.]')}[.]"
+        magento_broker.broker.control("add_user", login, login)
+        magento_broker.broker.control("set_permissions", login, own, ".*", ".*")
+        options = replace(options, user=login, password=login)
+    await magento_broker.delete()
+    await magento_broker.declare({"x-queue-type": "stream"})
+    await magento_broker.put(recorded.orders(3))
+    queue = AmqpQueue(options, AmqpTiming(checks_returns_every=0.1))
+    for _ in range(3):
+        with pytest.raises(QueueError, match=f"'{options.queue}' is a stream"):
+            await queue.claim(10)
+        await asyncio.sleep(0.2)
+    if may_ask:
+        assert "is a stream" in (await queue.problem() or "")
+    assert not queue._known
+    await magento_broker.delete()
+    await magento_broker.declare()
+    captures = recorded.orders(3)
+    await magento_broker.put(captures)
+    assert [claim.body for claim in await claimed(queue, 3)] == [body for _, body in captures]
+    await queue.close()
+
+
 async def test_a_queue_that_is_not_consumed_is_not_called_silent(
     magento_broker: MagentoBroker, caplog: pytest.LogCaptureFixture
 ) -> None:

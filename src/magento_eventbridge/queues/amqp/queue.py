@@ -163,10 +163,11 @@ class AmqpQueue:
             await self._set_aside(
                 [each for each in passed_over if each.view_id in self._stuck_views]
             )
-        if self._checks.returns is Returns.DROPPED and not claims:
+        problem = self._problem_of(self._checks.returns)
+        if problem and not claims:
             if self._consumers and self._options.queue in self._consumers:
                 await self._stop_consuming(self._consumers)
-            raise QueueError(self._dropped)
+            raise QueueError(problem)
         held = self._awaited
         if claims or self._buffer or held < self._held:
             self._stuck_since = time.monotonic()
@@ -281,15 +282,14 @@ class AmqpQueue:
         return await self._asking.consumers(self._options.queue)
 
     async def problem(self) -> str | None:
-        """Return why the queue cannot be consumed without losing messages; None: as far as known,
-        it can.
+        """Return why the queue is not consumed; None: as far as known, it can be.
 
         Raises:
             QueueError: the broker is unavailable.
         """
         if await self._asking.count(self._options.queue) is None:
             return None
-        return self._dropped if await self._checks.drops() else None
+        return self._problem_of(await self._checks.look())
 
     async def close(self) -> None:
         """Return what is still claimed to the queue; close the connections."""
@@ -325,15 +325,24 @@ class AmqpQueue:
         idle = time.monotonic() - self._arrived_at
         return idle > self._timing.renews_after and not self._known and not self._background
 
-    @property
-    def _dropped(self) -> str:
-        return (
-            f"{self._options}: the queue '{self._options.queue}' has a delivery limit of 0: it "
-            "drops each message that comes back unacknowledged, as after a crash of the bridge. So "
-            "it is not consumed. For all queues whose names begin with this one, set the policy's "
-            "delivery-limit to 1 or more, then restart the bridge; an argument x-delivery-limit of "
-            "0 can only be changed by creating the queue again"
-        )
+    def _problem_of(self, returns: Returns) -> str | None:
+        queue = f"{self._options}: the queue '{self._options.queue}'"
+        if returns is Returns.DROPPED:
+            return (
+                f"{queue} has a delivery limit of 0: it drops each message that comes back "
+                "unacknowledged, as after a crash of the bridge. So it is not consumed. For all "
+                "queues whose names begin with this one, set the policy's delivery-limit to 1 or "
+                "more, then restart the bridge; an argument x-delivery-limit of 0 can only be "
+                "changed by creating the queue again"
+            )
+        if returns is Returns.REPEATED:
+            return (
+                f"{queue} is a stream, which hands out its messages again and again. So it is not "
+                "consumed. Delete it, and with it the messages that it holds; then let "
+                "'bin/magento setup:upgrade' create it again as a classic or a quorum queue. If it "
+                "becomes a stream again, change the virtual host's default queue type"
+            )
+        return None
 
     async def _consuming(self) -> AbstractChannel | None:
         """Return the channel by which messages arrive; None while their queue does not exist."""
@@ -395,9 +404,7 @@ class AmqpQueue:
         """Consume the queue, as soon as the older messages, which were returned, are all held."""
         queue = self._options.queue
         is_consumed = queue in consumers
-        is_right = (
-            self._is_moving == self._checks.moves and self._checks.returns is not Returns.DROPPED
-        )
+        is_right = self._is_moving == self._checks.moves and self._checks.returns.may_be_consumed
         if is_consumed and is_right and not self._checks.moves:
             self._checks.check_later()
         if is_consumed and is_right and not (self._checks.moves and self._checks.is_due):
@@ -423,8 +430,8 @@ class AmqpQueue:
             await self._let_arrive(channel)
 
     async def _start_consuming(self, channel: AbstractChannel, consumers: Consumers) -> None:
-        """Consume the queue, unless it drops messages, or older ones have not arrived yet."""
-        if self._checks.returns is Returns.DROPPED:
+        """Consume the queue, unless it must not be, or older messages have not arrived yet."""
+        if not self._checks.returns.may_be_consumed:
             return
         waits = self._copies.name in consumers and not self._checks.moves
         waits = waits and time.monotonic() < self._waits_for_older_until

@@ -72,7 +72,7 @@ class ReturnChecks:
     def begin_again(self) -> None:
         """Forget what is known, as for a new channel: a policy may have changed."""
         self._checks_at = 0.0
-        if self.returns is not Returns.DROPPED:
+        if self.returns.may_be_consumed:
             self.returns = Returns.UNKNOWN
 
     def check_later(self) -> None:
@@ -107,6 +107,8 @@ class ReturnChecks:
                 may_take=others <= 0,
                 is_consumed=is_consumed,
             )
+            if was is Returns.REPEATED and returns is not was:  # it was created again
+                self.returns = was = Returns.UNKNOWN
             if returns is Returns.UNKNOWN and was is not Returns.KEPT:
                 if not await self._asking.consumers(queue):
                     return
@@ -115,7 +117,7 @@ class ReturnChecks:
         except QueueError as error:
             log.info("What becomes of returned messages could not be checked: %s", error)
             return
-        if returns is not Returns.DROPPED or self.has_rescued:
+        if returns.may_be_consumed or self.has_rescued:
             self._checks_at = time.monotonic() + self._timing.checks_again_every
         if returns is Returns.UNKNOWN or self.returns is not was:
             return
@@ -123,14 +125,14 @@ class ReturnChecks:
         if was is Returns.KEPT and returns is not was:
             self._unsafe()
 
-    async def drops(self) -> bool:
-        """Return whether the queue drops what comes back; a queue that is in use is left alone.
+    async def look(self) -> Returns:
+        """Find out the same without taking a message; a queue that is in use is left alone.
 
         Raises:
             QueueError: the broker is unavailable.
         """
         async with alone(self._asking, self._queue) as is_alone:
-            returns = await check_returns(
+            return await check_returns(
                 self._publishing,
                 self._asking,
                 self._queue,
@@ -138,7 +140,6 @@ class ReturnChecks:
                 is_alone=is_alone,
                 may_take=False,
             )
-        return returns is Returns.DROPPED
 
     async def show_tested(self) -> None:
         """Show other bridges that the queue was tested, and keeps what comes back."""

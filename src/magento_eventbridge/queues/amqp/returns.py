@@ -16,6 +16,7 @@ from aiormq.exceptions import (
     ChannelLockedResource,
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
+    ConnectionNotImplemented,
 )
 
 from magento_eventbridge.delivery.ports import QueueError
@@ -65,6 +66,12 @@ class Returns(enum.Enum):
     SELDOM = "seldom"  # it is kept at first, but dropped after a few times
     DROPPED = "dropped"  # at the first time
     UNKNOWN = "unknown"
+    REPEATED = "repeated"  # a stream: it hands out again what was acknowledged, too
+
+    @property
+    def may_be_consumed(self) -> bool:
+        """Whether the queue can be consumed without losing messages or repeating all of them."""
+        return self not in (Returns.DROPPED, Returns.REPEATED)
 
 
 Rescue = Callable[[DeliveredMessage], Awaitable[None]]
@@ -104,6 +111,8 @@ async def check_returns(
     kind = await _kind(asking, queue)
     if kind is None:
         return Returns.KEPT  # only quorum queues have a delivery limit
+    if kind == "stream":
+        return Returns.REPEATED
     argument = Returns.KEPT
     if kind == "quorum":
         wanted: dict[str, str | int] = {"x-queue-type": kind, "x-delivery-limit": _ANOTHER_LIMIT}
@@ -112,19 +121,25 @@ async def check_returns(
         return argument
     if not is_alone:
         return Returns.UNKNOWN
-    with connection.explained():
-        async with asyncio.timeout(_ANSWERS_WITHIN):
-            async with connection.asking() as channel:
-                policy = await _test_similar(channel, queue, rescue)
-                if policy is Returns.DROPPED:
-                    return policy
-                itself = await (
-                    _known_from_others(connection, queue)
-                    if is_consumed
-                    else _test_itself(connection, channel, queue, rescue, may_take)
-                )
-            if itself is Returns.KEPT:
-                await show_tested(connection, queue)
+    try:
+        with connection.explained():
+            async with asyncio.timeout(_ANSWERS_WITHIN):
+                async with connection.asking() as channel:
+                    policy = await _test_similar(channel, queue, rescue)
+                    if policy is Returns.DROPPED:
+                        return policy
+                    itself = await (
+                        _known_from_others(connection, queue)
+                        if is_consumed
+                        else _test_itself(connection, channel, queue, rescue, may_take)
+                    )
+                if itself is Returns.KEPT:
+                    await show_tested(connection, queue)
+    except QueueError as error:
+        # A user who may not ask for the type: of all types, only streams know no basic.get.
+        if isinstance(error.__cause__, ConnectionNotImplemented):
+            return Returns.REPEATED
+        raise
     found = {argument, policy, itself}
     by_risk = (Returns.DROPPED, Returns.UNKNOWN, Returns.SELDOM)
     return next((returns for returns in by_risk if returns in found), Returns.KEPT)
