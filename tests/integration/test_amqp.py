@@ -890,6 +890,76 @@ async def test_messages_that_cannot_be_moved_are_tried_again_with_one_warning(
     await queue.close()
 
 
+def refuse_copies(magento_broker: MagentoBroker) -> str:
+    """Let the queue of the copies refuse all messages; return the policy's name."""
+    name = f"{magento_broker.options.queue}.returned"
+    policy = json.dumps({"max-length": 0, "overflow": "reject-publish"})
+    words = ("set_policy", name, f"^{name.replace('.', '[.]')}$", policy, "--priority", "1")
+    magento_broker.broker.control(*words, "--apply-to", "queues")
+    return name
+
+
+@pytest.mark.parametrize("is_exact", [True, False])
+async def test_no_limit_drops_what_cannot_be_copied(
+    magento_broker: MagentoBroker, is_exact: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    await magento_broker.delete()
+    set_limit(magento_broker, 1, is_exact=is_exact)
+    await magento_broker.declare({"x-queue-type": "quorum"})
+    refusal = refuse_copies(magento_broker)
+    captures = recorded.orders(30)
+    await magento_broker.put(captures)
+    for _ in range(3):
+        queue = AmqpQueue(magento_broker.options, AmqpTiming(aside_retry=0.2, closes_within=0.1))
+        for _ in range(3):
+            assert await queue.claim(40) == []
+            await queue.wait(0.3)
+        await queue.close()
+        assert await magento_broker.count() == 30
+    assert caplog.text.count("takes no messages") == 3
+    magento_broker.broker.control("clear_policy", refusal)
+    queue = AmqpQueue(magento_broker.options)
+    assert [claim.body for claim in await claimed(queue, 30)] == [body for _, body in captures]
+    await queue.close()
+
+
+async def test_no_limit_drops_what_arrived_before_copies_were_refused(
+    magento_broker: MagentoBroker,
+) -> None:
+    await with_limit(magento_broker, 1, by_policy=True)
+    queue = AmqpQueue(magento_broker.options, AmqpTiming(closes_within=0.1))
+    assert await queue.claim(1) == []  # now the limit is known
+    refusal = refuse_copies(magento_broker)
+    captures = recorded.orders(30)
+    await magento_broker.put(captures)
+    for _ in range(4):
+        assert await queue.claim(40) == []
+        await queue.close()
+        queue = AmqpQueue(magento_broker.options, AmqpTiming(closes_within=0.1, aside_retry=0.2))
+    assert await magento_broker.count() == 30
+    magento_broker.broker.control("clear_policy", refusal)
+    claims = await claimed(queue, 30)
+    assert {claim.body for claim in claims} == {body for _, body in captures}
+    await queue.close()
+
+
+async def test_a_test_of_the_queue_of_copies_says_nothing_about_the_other(
+    magento_broker: MagentoBroker,
+) -> None:
+    """The operator may have created that queue as a quorum queue, which counts."""
+    await with_limit(magento_broker, 1, by_policy=False)
+    async with magento_broker.channel() as channel:
+        copies = f"{magento_broker.options.queue}.returned"
+        await channel.queue_declare(copies, durable=True, arguments={"x-queue-type": "quorum"})
+    queue = AmqpQueue(magento_broker.options)
+    await magento_broker.put(recorded.orders(3))
+    await claimed(queue, 3)
+    await asyncio.sleep(1)
+    assert queue._checks.moves
+    await until(magento_broker, 0, ".returned")
+    await queue.close()
+
+
 async def test_returned_messages_of_a_bridge_that_ended_are_found_by_another(
     magento_broker: MagentoBroker,
 ) -> None:

@@ -91,6 +91,7 @@ class AmqpQueue:
             self._timing,
             self._copies.name,
             self._rescue,
+            self._copies.take_messages,
             self._consumes_copies,
             self._copy_held,
         )
@@ -439,6 +440,9 @@ class AmqpQueue:
             return
         if self._checks.moves:
             await self._consume_returned(channel)
+            # What cannot be copied would be returned: a kill or two more, and it is dropped.
+            if not await self._copies.take_messages():
+                return
             await consumers.start_passing_on(self._options.queue, self._move, _MOVED_AT_ONCE)
         else:
             await consumers.start(self._options.queue, self._arrive)
@@ -554,7 +558,8 @@ class AmqpQueue:
     async def _return_test(self, delivered: DeliveredMessage, tag: int) -> None:
         """Return a test message again and again: if it survives, the queue keeps what returns."""
         channel = delivered.channel
-        if delivered.redelivered and not returns_of(delivered):
+        is_copys = delivered.routing_key == self._copies.name  # it says nothing about the queue
+        if is_copys or (delivered.redelivered and not returns_of(delivered)):
             await self._acknowledgements.acknowledge(channel, [tag])  # no queue that counts
         elif not proves_kept(delivered):
             self._acknowledgements.give_back(channel, tag)

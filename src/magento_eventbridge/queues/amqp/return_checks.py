@@ -32,6 +32,7 @@ class ReturnChecks:
         timing: AmqpTiming,
         copies: str,
         rescue: Callable[[DeliveredMessage], Awaitable[None]],
+        can_rescue: Callable[[], Awaitable[bool]],
         consumes_copies: Callable[[], bool],
         unsafe: Callable[[], None],
     ) -> None:
@@ -43,6 +44,7 @@ class ReturnChecks:
             timing: how often it is checked.
             copies: the queue of the safe copies.
             rescue: copies a message there.
+            can_rescue: returns whether that queue takes messages.
             consumes_copies: returns whether this bridge consumes the queue of the safe copies.
             unsafe: is called when the queue no longer keeps the messages in hand.
         """
@@ -54,6 +56,7 @@ class ReturnChecks:
         self._timing = timing
         self._copies = copies
         self._rescue_message = rescue
+        self._can_rescue = can_rescue
         self._consumes_copies = consumes_copies
         self._unsafe = unsafe
         self._checks_at = 0.0
@@ -97,14 +100,18 @@ class ReturnChecks:
             others = await self._asking.consumers(self._copies)
             if self._consumes_copies():
                 others -= 1
-            # Another bridge that stops consuming for a moment would receive what is returned.
+
+            async def may_take() -> bool:
+                # Another bridge that stops consuming for a moment would receive what is returned.
+                return others <= 0 and await self._can_rescue()
+
             returns = await check_returns(
                 self._publishing,
                 self._asking,
                 queue,
                 self._rescue,
                 is_alone=is_alone,
-                may_take=others <= 0,
+                may_take=may_take,
                 is_consumed=is_consumed,
             )
             if was is Returns.REPEATED and returns is not was:  # it was created again
@@ -138,7 +145,7 @@ class ReturnChecks:
                 self._queue,
                 self._rescue,
                 is_alone=is_alone,
-                may_take=False,
+                may_take=_takes_nothing,
             )
 
     async def show_tested(self) -> None:
@@ -156,3 +163,7 @@ class ReturnChecks:
     async def _rescue(self, delivered: DeliveredMessage) -> None:
         self.has_rescued = True
         await self._rescue_message(delivered)
+
+
+async def _takes_nothing() -> bool:
+    return False

@@ -76,6 +76,8 @@ class Returns(enum.Enum):
 
 Rescue = Callable[[DeliveredMessage], Awaitable[None]]
 """Saves a message that must not come back: it is safe elsewhere when this returns."""
+MayTake = Callable[[], Awaitable[bool]]
+"""Returns whether the first waiting message may be taken for a test."""
 
 
 async def check_returns(
@@ -85,7 +87,7 @@ async def check_returns(
     rescue: Rescue,
     *,
     is_alone: bool,
-    may_take: bool,
+    may_take: MayTake,
     is_consumed: bool = False,
 ) -> Returns:
     """Find out how often a queue keeps a message that comes back.
@@ -102,7 +104,7 @@ async def check_returns(
         queue: its name.
         rescue: saves a message of the shop that the test receives.
         is_alone: whether no other bridge tests meanwhile: see `alone`.
-        may_take: whether the first waiting message may be taken for the test.
+        may_take: asked before the first waiting message is taken for the test.
         is_consumed: whether it certainly has a consumer, though not at each moment.
 
     Raises:
@@ -200,9 +202,14 @@ async def _delete_own(connection: AmqpConnection, lock: str) -> None:
 
 
 async def send_test(connection: AmqpConnection, queue: str) -> None:
-    """Publish a test message, which every bridge that receives it returns: see `proves_kept`."""
-    async with connection.asking() as channel:
-        await _publish_test(channel, queue)
+    """Publish a test message, which every bridge that receives it returns: see `proves_kept`.
+
+    Raises:
+        QueueError: the broker is unavailable, or the queue takes no message.
+    """
+    with connection.explained():
+        async with asyncio.timeout(_ANSWERS_WITHIN), connection.asking() as channel:
+            await _publish_test(channel, queue)
 
 
 async def show_tested(connection: AmqpConnection, queue: str) -> None:
@@ -302,7 +309,7 @@ async def _test_itself(
     channel: AbstractChannel,
     queue: str,
     rescue: Rescue,
-    may_take: bool,
+    may_take: MayTake,
 ) -> Returns:
     try:
         declared = await channel.queue_declare(queue, passive=True)
@@ -310,7 +317,7 @@ async def _test_itself(
         return Returns.UNKNOWN
     if declared.consumer_count:
         return await _known_from_others(connection, queue)
-    if declared.message_count and not may_take:
+    if declared.message_count and not await may_take():
         return Returns.UNKNOWN
     # Quorum queues count, as the other one has just shown: without a count it is a classic one.
     if declared.message_count:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
@@ -10,6 +11,7 @@ from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.queues.amqp.acknowledgements import Acknowledgements
 from magento_eventbridge.queues.amqp.connection import AmqpConnection
 from magento_eventbridge.queues.amqp.publishing import Publisher
+from magento_eventbridge.queues.amqp.returns import send_test
 from magento_eventbridge.queues.amqp.timing import AmqpTiming
 
 log = logging.getLogger(__name__)
@@ -40,10 +42,33 @@ class SafeCopies:
         self._acknowledgements = acknowledgements
         self._prepare = prepare
         self._has_logged = False
+        self._asks_again_at = 0.0
 
     async def create(self) -> None:
         """Create the queue where necessary."""
         await self._connection.declare(self.name, _OF_RETURNED)
+
+    async def take_messages(self) -> bool:
+        """Return whether the queue takes messages now; if it refuses one, ask again later only."""
+        if time.monotonic() < self._asks_again_at:
+            return False
+        try:
+            await self.create()
+            await send_test(self._connection, self.name)
+        except QueueError as error:
+            self._asks_again_at = time.monotonic() + self._retry
+            if not self._has_logged:
+                self._has_logged = True
+                log.warning(
+                    "The queue '%s' takes no messages: %s. Messages of a queue whose delivery "
+                    "limit is low, or unknown, are copied there first, so none are received. "
+                    "Retrying until it works.",
+                    self.name,
+                    error,
+                )
+            return False
+        self._has_logged = False
+        return True
 
     async def rescue(self, delivered: DeliveredMessage) -> None:
         """Copy a message; it is safe when this returns."""
