@@ -3,7 +3,6 @@
 import json
 import random
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -836,10 +835,9 @@ def test_what_grows_without_end_is_refused(source, message):
         "".join(f"namespace A{i}; use B; " for i in range(4000)) + "return [1];",
     ],
 )
+@pytest.mark.timeout(60)  # minutes, if the time grew faster than the length
 def test_the_time_grows_with_the_length_of_a_file(source):
-    before = time.process_time()
     assert parse_php_array(f"<?php {source}".encode(), "env.php")
-    assert time.process_time() - before < 10
 
 
 def test_a_missing_file_is_reported(tmp_path):
