@@ -547,6 +547,16 @@ async def test_without_the_lock_no_claim_is_held(tmp_path: Path) -> None:
     await queue.close()
 
 
+async def test_a_reserve_that_is_no_file_is_not_taken_for_a_full_disk(tmp_path: Path) -> None:
+    queue = SqliteQueue(tmp_path / "spool.sqlite")
+    (tmp_path / "spool.sqlite.reserve").mkdir()
+    with pytest.raises(QueueError, match=r"sqlite\.reserve cannot be written: Is a directory"):
+        await queue.put(recorded.orders(1))
+    (tmp_path / "spool.sqlite.reserve").rmdir()
+    await queue.put(recorded.orders(1))
+    await queue.close()
+
+
 async def test_a_file_system_without_locks_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """Reserved disk space, so that deliveries can be recorded on a full disk."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -30,7 +31,11 @@ class Reserve:
         self._is_ours = False
 
     def hold(self) -> bool:
-        """Take up the space, unless it is taken already; return whether it is."""
+        """Take up the space, unless it is taken already; return whether it is.
+
+        Raises:
+            OSError: it cannot be, for another reason than a full disk.
+        """
         # Another process on the same file may have released it.
         self._is_ours = self.size > 0 and (self._is_taken_up() or self._take_up())
         return self._is_ours or self.size == 0
@@ -53,8 +58,11 @@ class Reserve:
     def _take_up(self) -> bool:
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                return False
+            message = f"{self._path.name} cannot be written: {error.strerror}"
+            raise OSError(error.errno, message) from None
         try:
             os.fchmod(descriptor, FILE_MODE)
             os.posix_fallocate(descriptor, 0, self.size)
