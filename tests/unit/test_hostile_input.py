@@ -1,6 +1,7 @@
 """Arbitrary bytes: a short form of `make fuzz`."""
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magento_eventbridge.demo import store_day
+from magento_eventbridge.inlets.http import read_body
 
 LINES = [capture.line for capture in store_day.captures()]
 MESSAGES = (Path(__file__).parent / "original_messages.ndjson").read_bytes().splitlines()
@@ -145,3 +147,16 @@ KEPT = sorted(CORPUS.glob("*/*"))
 @pytest.mark.parametrize("file", KEPT, ids=[f"{f.parent.name}/{f.name}" for f in KEPT])
 def test_what_fuzzing_begins_with_or_has_found_once_breaks_nothing(file):
     TARGETS[file.parent.name](file.read_bytes())
+
+
+def test_waiting_captures_take_little_more_memory_than_their_texts():
+    """Read as objects they take several times as much, until they are on disk."""
+    document = json.loads(LINES[0])
+    document["snapshot"]["items"] = [{"sku": str(number)} for number in range(2000)]
+    body = b"\n".join([json.dumps(document).encode()] * 20)
+    tracemalloc.start()
+    accepted, rejected = read_body(body, as_lines=True)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (len(accepted), rejected) == (20, [])
+    assert kept < 1.2 * len(body)

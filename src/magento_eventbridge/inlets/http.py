@@ -12,7 +12,7 @@ from typing import Protocol
 
 from aiohttp import ClientPayloadError, web
 
-from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
+from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture, without_content
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.inlets.signatures import (
     SIGNATURE_HEADER,
@@ -154,29 +154,33 @@ class Inlet:
             return refusal(415, "send the body as it is, without Content-Encoding")
         if request.content_type not in (_ONE, _MANY):
             return refusal(415, f"Content-Type must be {_MANY} (one capture a line) or {_ONE}")
-        body = bytearray()
+        received = bytearray()
+        length = 0
         try:
             async with asyncio.timeout(self._options.body_seconds):
                 async for chunk in request.content.iter_any():
                     # Received bytes count, not announced ones: a request that announces much and
                     # sends little takes no room from others.
-                    body += chunk
+                    received += chunk
+                    length += len(chunk)
                     self._waiting_bytes += len(chunk)
-                    if len(body) > self._options.max_body_bytes:
+                    if length > self._options.max_body_bytes:
                         limit = self._options.max_body_bytes
                         return refusal(413, f"a body may have {limit} bytes")
                     if self._waiting_bytes > self._options.max_waiting_bytes:
                         reason = "too much at once; nothing was taken"
                         return refusal(429, reason, retry_after=_RETRY_SOON)
-            return await self._accept(request, bytes(body))
+            return await self._accept(request, received)
         except TimeoutError:
             return refusal(408, f"the body took longer than {self._options.body_seconds:.0f} s")
         except (ClientPayloadError, ConnectionError):
             return refusal(400, "the body could not be read")
         finally:
-            self._waiting_bytes -= len(body)
+            self._waiting_bytes -= length
 
-    async def _accept(self, request: web.Request, body: bytes) -> web.Response:
+    async def _accept(self, request: web.Request, received: bytearray) -> web.Response:
+        body = bytes(received)
+        received.clear()  # it would take the same memory again until the answer
         try:
             verify(
                 self._options.secrets,
@@ -196,6 +200,7 @@ class Inlet:
             return refusal(400, "the body holds no capture")
         answer = {"accepted": len(accepted), "rejected": rejected}
         digest = hashlib.sha256(body).digest()
+        del body  # the captures have their own texts
         if self._was_saved(digest):
             return web.json_response(answer, status=202)
         if digest not in self._saving:
@@ -301,7 +306,7 @@ class _RefusalLog:
 def read_body(
     body: bytes, *, as_lines: bool
 ) -> tuple[list[tuple[Capture, bytes]], list[dict[str, object]]]:
-    """Read the captures of a body, each with its text, and the errors of the rest.
+    """Read the captures of a body, each without content and with its text; the errors of the rest.
 
     Args:
         as_lines: one capture a line, blank lines ignored; otherwise the whole body is one.
@@ -313,7 +318,7 @@ def read_body(
         if not text.strip():
             continue
         try:
-            accepted.append((read_capture(text), text.strip()))
+            accepted.append((without_content(read_capture(text)), text.strip()))
         except InvalidCaptureError as error:
             rejected.append({"line": number, "error": str(error)[:_LONGEST_ERROR]})
     return accepted, rejected
