@@ -23,7 +23,7 @@ class DiskFullError(OSError):
     """A disk has only the room that is kept for something more important."""
 
 
-def make_private(path: Path) -> None:
+def make_private(path: Path, *, with_folders: bool = True) -> None:
     """Create a file and its folders for this user alone, whatever the umask.
 
     A folder that exists keeps its mode, and so does a file until `migrate` knows that it is ours:
@@ -33,7 +33,7 @@ def make_private(path: Path) -> None:
         OSError: it cannot be created, or is no file.
     """
     for folder in reversed(path.parents):
-        if not folder.exists():
+        if with_folders and not folder.exists():
             folder.mkdir(FOLDER_MODE, exist_ok=True)
             folder.chmod(FOLDER_MODE)
     try:

@@ -532,6 +532,21 @@ async def test_a_journal_that_cannot_be_written_costs_no_event(
     assert journal.path.stat().st_mode & 0o077 == 0
 
 
+async def test_a_folder_that_was_moved_away_is_not_created_again(tmp_path: Path) -> None:
+    """It is the spool's, too: to move it back put it into the new one."""
+    folder = tmp_path / "spool"
+    journal = Recorder(_file(folder), Retention(), WriteOptions(every=0.02))
+    journal.open()
+    folder.rename(tmp_path / "elsewhere")
+    journal.waits([Level(int(time.time()), "", "outbox", 1)])
+    await asyncio.sleep(0.3)
+    assert journal.problem
+    assert not folder.exists()
+    (tmp_path / "elsewhere").rename(folder)
+    journal.close()
+    assert await Archive(_file(folder)).size() == 0
+
+
 async def test_a_journal_of_a_newer_version_is_refused_and_delivery_continues(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,5 +1,6 @@
 """Write the journal: collect notes in delivery's loop, and write them in a thread."""
 
+import contextlib
 import json
 import logging
 import sqlite3
@@ -214,12 +215,16 @@ class Recorder:
         self._counts: MinuteCounts = Counter()
         self._levels: deque[Level] = deque(maxlen=_LEVELS_WAITING)
         self._redaction: Redaction | None = None
+        self._has_folder = False
         self._warned_at = float("-inf")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
 
     def open(self) -> None:
         """Start writing."""
+        with contextlib.suppress(OSError):  # the thread tries again, and reports why
+            make_private(self.path)
+            self._has_folder = True
         self._thread.start()
 
     def close(self) -> None:
@@ -261,7 +266,7 @@ class Recorder:
             notes = self._waiting.next()
             try:
                 check_free_space(self.path, self._options.leaves_free)
-                connection = connection or _connect(self.path)
+                connection = connection or self._opened()
                 self._write(connection, notes)
                 if time.monotonic() - cleared_at > _CLEARS_EVERY:
                     clear(connection, self._retention, time.time())
@@ -280,6 +285,13 @@ class Recorder:
                 if connection:
                     connection.close()
                 return
+
+    def _opened(self) -> sqlite3.Connection:
+        # A folder that was moved away, as with the spool in it, could not be moved back if there
+        # were a new one.
+        connection = _connect(self.path, with_folders=not self._has_folder)
+        self._has_folder = True
+        return connection
 
     def _collect(self) -> None:
         """Count the new notes, and keep them for writing."""
@@ -347,9 +359,9 @@ def clear(connection: sqlite3.Connection, retention: Retention, now: float) -> N
         connection.execute(f"DELETE FROM {table} WHERE minute < ?", (now - _MINUTES_KEPT * 60,))  # noqa: S608
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, *, with_folders: bool = True) -> sqlite3.Connection:
     # It contains the same data as the spool: private.
-    make_private(path)
+    make_private(path, with_folders=with_folders)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
     connection.execute("PRAGMA page_size = 16384")

@@ -71,6 +71,7 @@ class Ledger:
         self._noting = threading.Lock()
         self._gap: tuple[float, float] | None = None
         self._warned_at = float("-inf")
+        self._has_folder = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
 
@@ -83,6 +84,7 @@ class Ledger:
         """Start writing."""
         try:
             make_private(self.path)
+            self._has_folder = True
             self._tail = Tail(self.path)
         except OSError as error:
             self._fails(error)
@@ -146,7 +148,9 @@ class Ledger:
                 return
 
     def _opened(self) -> sqlite3.Connection:
-        connection = connect(self.path)
+        # As the journal's: a folder that was moved away is not created again.
+        connection = connect(self.path, with_folders=not self._has_folder)
+        self._has_folder = True
         try:
             self._number = number_of(connection)
             self._write_left_behind(connection)
@@ -204,13 +208,13 @@ class Ledger:
             self.problem, self._warned_at = None, float("-inf")
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, *, with_folders: bool = True) -> sqlite3.Connection:
     """Open the file for writing; create it if there is none.
 
     Raises:
         OSError, sqlite3.Error, NewerSchemaError: it cannot be used.
     """
-    make_private(path)
+    make_private(path, with_folders=with_folders)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
