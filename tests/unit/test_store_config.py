@@ -11,6 +11,7 @@ from magento_eventbridge.delivery.privacy import Privacy
 from magento_eventbridge.magento.connections import Database, crypt_keys_of
 from magento_eventbridge.magento.encryption import CryptKeys
 from magento_eventbridge.magento.env_php import Deployment, read_deployment
+from magento_eventbridge.magento.live_store import LiveStore
 from magento_eventbridge.magento.php.values import Computed, Constant, PhpFileError
 from magento_eventbridge.magento.store_config import (
     ConfigRow,
@@ -554,3 +555,21 @@ def test_a_wrong_value_is_reported_with_its_place_in_the_store():
         loaded(rows(("stores", 2, TYPE, "magic")))
     assert "stores.2.credentials.type" in str(caught.value)
     assert "(from core_config_data, store view 2)" in str(caught.value)
+
+
+def test_an_included_file_that_changes_while_it_is_read_is_read_again(tmp_path, monkeypatch):
+    etc = tmp_path / "app/etc"
+    etc.mkdir(parents=True)
+    (etc / "env.php").write_text("<?php return ['k' => include 'more.php'];")
+    contents = iter(["<?php return 'second';", "<?php return 'third';"])
+    (etc / "more.php").write_text("<?php return 'first';")
+
+    def read_and_change(*arguments, **options):
+        deployment = read_deployment(*arguments, **options)
+        if content := next(contents, None):
+            (etc / "more.php").write_text(content)
+        return deployment
+
+    monkeypatch.setattr("magento_eventbridge.magento.live_store.read_deployment", read_and_change)
+    store = LiveStore(tmp_path, [], {})
+    assert [store.files().env["k"] for _ in range(4)] == ["first", "second", "third", "third"]

@@ -170,7 +170,8 @@ class LiveStore:
             _stamp(file) != stamp for file, stamp in self._stamps.items()
         ):
             files = {self.root / ENV_PHP, self.root / CONFIG_PHP}
-            stamps = {file: _stamp(file) for file in files}
+            # Before they are read: they may change meanwhile.
+            stamps = {file: _stamp(file) for file in files | self._stamps.keys()}
             try:
                 deployment = read_deployment(self.root, self._environment, php=self.options.php)
             except PhpFileError as error:
@@ -179,8 +180,10 @@ class LiveStore:
                 # Replaced by a deployment: with the settings that are left, events would go astray.
                 raise SettingsError(f"{self.root / CONFIG_PHP}: it is missing or empty")
             self._deployment = deployment
-            more = {file: _stamp(file) for file in self._deployment.files if file not in files}
-            self._stamps = stamps | more
+            # What is included for the first time is read once more at the next check.
+            self._stamps = {
+                file: stamps.get(file, _UNKNOWN) for file in files | self._deployment.files
+            }
         return self._deployment
 
     def reach(self) -> tuple[Settings, Origins]:
