@@ -820,6 +820,7 @@ def test_depth_and_length_have_limits(tmp_path):
         ("$a = 'ab';" + "$a .= $a;" * 40 + "return ['k' => $a];", "a text longer than"),
         ("$a = 'ab';" + "$a = $a . $a;" * 40 + "return ['k' => $a];", "a text longer than"),
         ("$a[] = 1;" * 200_000, "more than 10000 statements"),
+        ("$a = [1];" + "$a = [$a, $a];" * 40 + "return $a;", "more than 1000000 elements"),
     ],
 )
 def test_what_grows_without_end_is_refused(source, message):

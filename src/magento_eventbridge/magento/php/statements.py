@@ -38,6 +38,7 @@ _NOTHING = _Nothing()
 # Of all files together: each assignment to an element copies its array.
 _MAX_STATEMENTS = 10_000
 _MAX_DEPTH_OF_ARRAYS = 256
+_MAX_ELEMENTS = 1_000_000
 
 
 def evaluate_file(
@@ -60,19 +61,28 @@ def evaluate_file(
         raise PhpFileError(f"{name}: returns no array")
     if not isinstance(value, dict):
         raise PhpFileError(f"{statements.returned_at}: does not return an array")
-    if _is_deeper(value, _MAX_DEPTH_OF_ARRAYS):
-        message = f"an array nested deeper than {_MAX_DEPTH_OF_ARRAYS}"
-        raise PhpFileError(f"{statements.returned_at}: {message}")
+    if excess := _excess(value):
+        raise PhpFileError(f"{statements.returned_at}: {excess}")
     return value
 
 
-def _is_deeper(array: PhpArray, most: int) -> bool:
-    """Return whether arrays are nested deeper; each is looked at once, wherever it is used."""
-    level = [array]
-    for _ in range(most):
-        inner = (value for outer in level for value in outer.values() if isinstance(value, dict))
-        level = list({id(value): value for value in inner}.values())
-    return bool(level)
+def _excess(array: PhpArray) -> str | None:
+    """Return why an array cannot be compared or walked in a reasonable time; None: it can.
+
+    Each array in it is looked at once, with the number of places where it is used.
+    """
+    level, count = {id(array): (array, 1)}, 0
+    for _ in range(_MAX_DEPTH_OF_ARRAYS):
+        inner: dict[int, tuple[PhpArray, int]] = {}
+        for outer, places in level.values():
+            count += len(outer) * places
+            for value in outer.values():
+                if isinstance(value, dict):
+                    inner[id(value)] = (value, inner.get(id(value), (value, 0))[1] + places)
+        level = inner
+        if count > _MAX_ELEMENTS:
+            return f"an array with more than {_MAX_ELEMENTS} elements"
+    return f"an array nested deeper than {_MAX_DEPTH_OF_ARRAYS}" if level else None
 
 
 class _StatementsOfFile:
