@@ -1355,6 +1355,7 @@ def nested(kind: bytes, depth: int, before: bytes = b"") -> bytes:
 RAW_PROPERTIES: dict[bytes, tuple[int, bytes]] = {
     b"a time beyond all years": (1 << 6, b"\x7f" + b"\xff" * 7),
     b"a time of 64 bits": (1 << 6, b"\xff" * 8),
+    b"flags that announce others": (1 << 7 | 1, b"\3odd"),
     b"an ID that is no UTF-8": (1 << 7, b"\xff" + b"\xff" * 255),
     b"a content type that is no UTF-8": (1 << 15, b"\1\xff"),
     b"an application that is no UTF-8": (1 << 3, b"\1\xff"),

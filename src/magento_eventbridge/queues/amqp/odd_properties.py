@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pamqp import decode
+from pamqp import decode, header
 
 Decoded = tuple[int, Any]
 """How many bytes were used, and the value."""
@@ -26,9 +26,15 @@ _FAILURES = (ValueError, ArithmeticError, OSError, RecursionError, struct.error)
 
 
 def read_odd_properties() -> None:
-    """Replace the client's functions that decode texts, times and tables."""
+    """Replace the client's functions that decode flags, texts, times and tables."""
     decode.METHODS.update(shortstr=_short_text, timestamp=_time, table=_table)
     decode.TABLE_MAPPING[b"T"] = _time
+    header.ContentHeader._get_flags = staticmethod(_flags)  # type: ignore[method-assign]
+
+
+def _flags(data: bytes) -> tuple[int, int]:
+    """Decode the flags: one word, as for the broker, though its last bit announces another."""
+    return 2, int.from_bytes(data[:2]) & ~1
 
 
 def _short_text(data: bytes) -> Decoded:
