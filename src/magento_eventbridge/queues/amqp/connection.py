@@ -16,6 +16,7 @@ from aiormq.exceptions import (
     ChannelInvalidStateError,
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
+    ConnectionNotImplemented,
     InvalidFrameError,
     ProbableAuthenticationError,
 )
@@ -143,10 +144,21 @@ class AmqpConnection:
             async with self.asking() as channel:
                 await channel.queue_declare(queue, durable=True, arguments={**arguments})
 
-    async def delete_empty(self, queue: str) -> None:
-        """Delete a queue of our own, unless messages or consumers are left."""
+    async def renew_empty(self, queue: str, arguments: dict[str, str | int]) -> None:
+        """Delete a queue of our own with other arguments, unless messages or consumers are left.
+
+        A quorum queue stays: the broker cannot delete one on these conditions.
+        """
         async with self.inspecting() as channel:
-            with suppress(ChannelPreconditionFailed, ChannelNotFoundEntity):
+            try:
+                await channel.queue_declare(queue, durable=True, arguments={**arguments})
+            except ChannelPreconditionFailed:
+                pass
+            else:
+                return
+        async with self.inspecting() as channel:
+            unmet = (ChannelPreconditionFailed, ChannelNotFoundEntity, ConnectionNotImplemented)
+            with suppress(*unmet):
                 await channel.queue_delete(queue, if_empty=True, if_unused=True)
 
     async def close(self) -> None:
