@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from aiormq import spec
-from aiormq.exceptions import ChannelPreconditionFailed
 
 from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.queues.amqp.dead_letters import AmqpDeadLetters
@@ -1205,52 +1204,6 @@ async def test_messages_out_of_the_way_outlive_a_queue_that_takes_none(
     queue = AmqpQueue(magento_broker.options)
     assert len(await claimed(queue, count, 15)) == count
     await queue.close()
-
-
-async def test_messages_out_of_the_way_are_kept_while_their_copies_are_refused(
-    magento_broker: MagentoBroker,
-) -> None:
-    retries = "application:set_env(rabbit, dead_letter_worker_publisher_confirm_timeout, 1000)."
-    magento_broker.broker.control("eval", retries)  # instead of 3 minutes
-    options = replace(magento_broker.options, prefetch=5, sets_aside=True)
-    queue = AmqpQueue(options, AmqpTiming(aside_for=5))
-    queue.let_pass({1})
-    await magento_broker.put(recorded.orders(5, view_id=1))
-    async with asyncio.timeout(PATIENCE):
-        while await magento_broker.count(".aside") < 5:
-            await queue.claim(10, without_views={1})
-            await queue.wait(0.05)
-    await queue.close()
-    refusal = refuse_copies(magento_broker)
-    await asyncio.sleep(6)
-    magento_broker.broker.control("clear_policy", refusal)
-    queue = AmqpQueue(options)
-    assert len(await claimed(queue, 5)) == 5
-    await queue.close()
-
-
-@pytest.mark.parametrize("kind", ["classic", "quorum"])
-async def test_a_side_queue_with_other_arguments_is_used_and_a_classic_one_replaced(
-    magento_broker: MagentoBroker, kind: str
-) -> None:
-    options = replace(magento_broker.options, prefetch=5, sets_aside=True)
-    async with magento_broker.channel() as channel:
-        arguments: dict[str, Any] = {"x-queue-type": kind, "x-message-ttl": 60_000}
-        await channel.queue_declare(f"{options.queue}.aside", durable=True, arguments=arguments)
-    for number in range(1, 3):
-        queue = AmqpQueue(options)
-        queue.let_pass({1})
-        await magento_broker.put(recorded.orders(5, view_id=1))
-        async with asyncio.timeout(PATIENCE):
-            while await magento_broker.count(".aside") < 5 * number:
-                await queue.claim(10, without_views={1})
-                await queue.wait(0.05)
-        await queue.close()
-    async with magento_broker.channel() as channel:
-        difference = "x-dead-letter-exchange" if kind == "classic" else "x-message-ttl"
-        with pytest.raises(ChannelPreconditionFailed, match=difference):
-            arguments = {"x-queue-type": "quorum"}
-            await channel.queue_declare(f"{options.queue}.aside", durable=True, arguments=arguments)
 
 
 async def test_older_messages_that_must_wait_hold_up_the_queue_for_a_while_only(

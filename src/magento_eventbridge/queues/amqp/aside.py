@@ -28,14 +28,14 @@ class Aside:
     def __init__(
         self,
         connection: AmqpConnection,
+        publisher: Publisher,
         queue: str,
         timing: AmqpTiming,
         copies: SafeCopies,
     ) -> None:
         self.name = f"{queue}{_ASIDE}"
         self._connection = connection
-        self._publisher = Publisher(connection)
-        self._moving = asyncio.Lock()  # its channel is closed after a refusal
+        self._publisher = publisher
         self._copies = copies
         self._timing = timing
         self._is_ours = False  # declared by this version
@@ -50,11 +50,7 @@ class Aside:
 
     async def move(self, messages: Sequence[HeldMessage]) -> set[HeldMessage]:
         """Move messages; return those that are safe in the other queue."""
-        async with self._moving:
-            moved, problem = await self._move(messages)
-            if problem is not None:
-                # A quorum queue that was full goes on to refuse what comes by the same channel.
-                await self._publisher.close()
+        moved, problem = await self._move(messages)
         if problem is None:
             self._has_logged = False
             return moved
@@ -73,19 +69,16 @@ class Aside:
         self, messages: Sequence[HeldMessage]
     ) -> tuple[set[HeldMessage], QueueError | None]:
         """Return the messages that are safe in the other queue, and why others are not."""
-        # Only a quorum queue keeps what the queue of safe copies refuses when the time is over.
         arguments: dict[str, str | int] = {
-            "x-queue-type": "quorum",
-            "x-overflow": "reject-publish",
-            "x-dead-letter-strategy": "at-least-once",
+            "x-queue-type": "classic",
             "x-message-ttl": int(self._timing.aside_for * 1000),
             "x-dead-letter-exchange": "",
             "x-dead-letter-routing-key": self._copies.name,
         }
         try:
             await self._copies.create()
-            if not self._is_ours:  # that of a former version loses what is refused
-                await self._connection.renew_empty(self.name, arguments)
+            if not self._is_ours:  # that of a former version gives back to the queue itself
+                await self._connection.delete_empty(self.name)
             await self._connection.declare(self.name, arguments)
             self._is_ours = True
         except QueueError as error:

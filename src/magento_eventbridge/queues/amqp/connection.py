@@ -16,7 +16,6 @@ from aiormq.exceptions import (
     ChannelInvalidStateError,
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
-    ConnectionNotImplemented,
     InvalidFrameError,
     ProbableAuthenticationError,
 )
@@ -144,21 +143,10 @@ class AmqpConnection:
             async with self.asking() as channel:
                 await channel.queue_declare(queue, durable=True, arguments={**arguments})
 
-    async def renew_empty(self, queue: str, arguments: dict[str, str | int]) -> None:
-        """Delete a queue of our own with other arguments, unless messages or consumers are left.
-
-        A quorum queue stays: the broker cannot delete one on these conditions.
-        """
+    async def delete_empty(self, queue: str) -> None:
+        """Delete a queue of our own, unless messages or consumers are left."""
         async with self.inspecting() as channel:
-            try:
-                await channel.queue_declare(queue, durable=True, arguments={**arguments})
-            except ChannelPreconditionFailed:
-                pass
-            else:
-                return
-        async with self.inspecting() as channel:
-            unmet = (ChannelPreconditionFailed, ChannelNotFoundEntity, ConnectionNotImplemented)
-            with suppress(*unmet):
+            with suppress(ChannelPreconditionFailed, ChannelNotFoundEntity):
                 await channel.queue_delete(queue, if_empty=True, if_unused=True)
 
     async def close(self) -> None:

@@ -10,14 +10,12 @@ from weakref import WeakKeyDictionary
 
 from aiormq import spec
 from aiormq.abc import AbstractChannel, DeliveredMessage
-from aiormq.exceptions import AMQPError, ChannelInvalidStateError
 from pamqp import encode
 
 from magento_eventbridge.queues.amqp.connection import AmqpConnection
 
 # In seconds: a broker that confirms nothing for longer counts as unavailable.
 _ANSWER_SECONDS = 30
-_CLOSE_SECONDS = 5
 _PERSISTENT = 2
 # In bytes, of a frame of 128 kB: room is left for reasons and other properties.
 _HEADERS_FIT = 100_000
@@ -49,14 +47,6 @@ class Publisher:
     async def renew(self, queue: str, delivered: DeliveredMessage) -> None:
         """Publish a copy that takes the place of the message; otherwise as `copy`."""
         await self._publish(queue, delivered, {_RENEWAL: 1})
-
-    async def close(self) -> None:
-        """Close the channel; the next message is published on a new one."""
-        channel, self._channel = self._channel, None
-        if channel is not None and not channel.is_closed:
-            with contextlib.suppress(AMQPError, ChannelInvalidStateError, OSError, TimeoutError):
-                async with asyncio.timeout(_CLOSE_SECONDS):
-                    await channel.close()
 
     async def _publish(
         self, queue: str, delivered: DeliveredMessage, added: Mapping[str, str | int]

@@ -81,7 +81,9 @@ class AmqpQueue:
             self._acknowledgements,
             self._consume_returned,
         )
-        self._aside = Aside(self._publishing, options.queue, self._timing, self._copies)
+        self._aside = Aside(
+            self._publishing, self._publisher, options.queue, self._timing, self._copies
+        )
         self._checks = ReturnChecks(
             self._publishing,
             self._asking,
