@@ -17,6 +17,7 @@ FORMATS = [PACKAGE / "events", PACKAGE / "settings"]
 
 # Called or read by a library, or written for users' code.
 ALLOWED = {
+    "_get_flags": "pamqp.header.ContentHeader",
     "all_commands": "the tests of documentation list the commands by it",
     "answer_next": "magento_eventbridge.testing: for users",
     "asctime": "logging.LogRecord",
