@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture
+from magento_eventbridge.captures import Capture, InvalidCaptureError, read_capture, without_content
 from magento_eventbridge.demo import store_day
 
 ID = "019aa1f8-5c2b-7d0e-9f3a-4b1c2d3e4f50"
@@ -65,6 +65,15 @@ def test_captures_of_one_store_and_subject_share_their_order_key():
 
 def test_a_capture_without_a_subject_keeps_no_order():
     assert read_capture(text()).order_key == ID
+
+
+def test_without_content_a_capture_keeps_what_it_is_stored_and_ordered_by():
+    for recorded in store_day.captures():
+        capture = read_capture(recorded.line)
+        light = without_content(capture)
+        assert (light.id, light.event, light.time) == (capture.id, capture.event, capture.time)
+        assert (light.view_id, light.order_key) == (capture.view_id, capture.order_key)
+        assert not light.snapshot
 
 
 def test_fields_of_a_newer_agent_are_passed_over():
