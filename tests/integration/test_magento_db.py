@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +15,6 @@ import pytest
 from pymysql.cursors import Cursor
 
 from magento_eventbridge.delivery.ports import Claim, QueueError
-from magento_eventbridge.queues.mysql import queue as mysql_queue
 from magento_eventbridge.queues.mysql import search_window
 from magento_eventbridge.queues.mysql.magento_db import MagentoDbQueue
 from magento_eventbridge.settings.queues import QUEUE
@@ -356,13 +355,15 @@ async def test_an_index_with_another_name_serves_as_well(
     assert [claim.body for claim in taken] == [body for _, body in captures]
 
 
-def _searches(queue: MagentoDbQueue, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the names of the searches that the queue makes from now on."""
-    searches: list[str] = []
+def _searches(
+    queue: MagentoDbQueue, monkeypatch: pytest.MonkeyPatch
+) -> defaultdict[str, list[Any]]:
+    """Return the queries that the queue makes from now on: their values, by their names."""
+    searches: defaultdict[str, list[Any]] = defaultdict(list)
     rows = queue._statements.rows
 
     def run(cursor: Cursor, name: str, values: Any = None) -> Any:
-        searches.extend([name] if name.startswith("waiting") else [])
+        searches[name].append(values)
         return rows(cursor, name, values)
 
     monkeypatch.setattr(queue._statements, "rows", run)
@@ -374,7 +375,6 @@ def _slow_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_window, "_SHARE", 1e9)
     monkeypatch.setattr(search_window, "_QUICK", -1.0)
     monkeypatch.setattr(search_window, "_OVERLAP", 0)
-    monkeypatch.setattr(mysql_queue, "_SLOW_SEARCH", -1.0)
 
 
 async def test_a_claim_that_met_another_bridge_searches_on_from_there(
@@ -408,7 +408,7 @@ async def test_a_claim_after_a_start_searches_a_long_queue_once(
     searches = _searches(queue, monkeypatch)
     magento_queue.put(recorded.orders(3))
     assert len(await queue.claim(2)) == 2
-    assert searches.count("waiting") == 1
+    assert len(searches["waiting"]) == 1
     magento_queue.put(recorded.orders(1))
     assert [len(await queue.claim(2)) for _ in range(2)] == [2, 0]
 
@@ -438,14 +438,10 @@ async def test_slow_searches_of_its_own_table_are_not_repeated_while_a_backlog_i
     _slow_searches(monkeypatch)
     magento_queue.put(recorded.orders(9))
     await queue.claim(2)
-    starts, rows = [], queue._statements.rows
-
-    def run(cursor: Cursor, name: str, values: Any = None) -> Any:
-        starts.extend([values["beyond"]] if name == "candidates" else [])
-        return rows(cursor, name, values)
-
-    monkeypatch.setattr(queue._statements, "rows", run)
+    searches = _searches(queue, monkeypatch)
     assert [len(await queue.claim(2)) for _ in range(3)] == [2, 2, 2]
+    starts = [values["beyond"] for values in searches["candidates"]]
+    assert len(starts) == 3
     assert 0 < starts[0] < starts[1] < starts[2]
 
 

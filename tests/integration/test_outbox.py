@@ -18,7 +18,6 @@ from pymysql.cursors import Cursor
 
 from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.magento.database import DatabaseOptions
-from magento_eventbridge.queues.mysql import queue as mysql_queue
 from magento_eventbridge.queues.mysql import search_window
 from magento_eventbridge.queues.mysql.lease import LeaseTiming
 from magento_eventbridge.queues.mysql.outbox import OutboxQueue
@@ -99,16 +98,16 @@ async def test_captures_of_a_long_transaction_are_claimed_in_order_while_searche
     outbox: Outbox, queue: OutboxQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search_window, "_SHARE", 1e9)  # as if each search took very long
-    monkeypatch.setattr(mysql_queue, "_SLOW_SEARCH", 0.0)
+    monkeypatch.setattr(search_window, "_QUICK", -1.0)
     with outbox.server.connect() as shop:
-        outbox.put(recorded.orders(700), shop)
+        outbox.put(recorded.orders(1400), shop)
         assert await queue.claim(1) == []  # a search of everything; the next is due in a while
         outbox.put(recorded.orders(1))
-        (other,) = await queue.claim(1000)
+        (other,) = await queue.claim(2000)
         shop.commit()
-    claims = await queue.claim(1000)
+    claims = await queue.claim(2000)
     ids = [claim.handle.id for claim in (*claims, other) if isinstance(claim.handle, Handle)]
-    assert ids == list(range(ids[0], ids[0] + 701))
+    assert ids == list(range(ids[0], ids[0] + 1401))
 
 
 async def test_a_transaction_that_was_open_while_a_backlog_was_claimed_keeps_its_order(

@@ -35,8 +35,6 @@ _IDLE_PAUSE = 0.25
 # twice. Beside the body a statement has its own words.
 _LARGE_BODY = 250_000
 _BESIDE_A_BODY = 1000
-# A search that takes longer than this, in seconds, reads many deleted rows.
-_SLOW_SEARCH = 0.01
 
 
 class Handle(NamedTuple):
@@ -390,7 +388,7 @@ class MysqlQueue:
     def _searched_everything(self, cursor: Cursor, began: float, *, is_empty: bool) -> None:
         now = time.monotonic()
         self._window.searched_everything(now, now - began)
-        if is_empty and now - began > _SLOW_SEARCH and self._without_views == [-1]:
+        if is_empty and not self._window.is_quick and self._without_views == [-1]:
             ((next_id,),) = self._statements.rows(cursor, "next_id")
             self._window.searched(left=None, last=(next_id or 1) - 1, is_all=True)
 
