@@ -236,10 +236,12 @@ class SqliteFile:
     def _commit(self, jobs: list[_QueuedWork], *, has_made_room: bool = False) -> None:
         try:
             needs_room = any(job.needs_room for job in jobs)
-            self._ensure_readable()
+            self._ensure_index()
             if needs_room:
                 self._ensure_usable()
                 self._ensure_room()
+            else:
+                self._ensure_readable()
             # FULL waits for the disk at each commit, NORMAL only at a checkpoint.
             level = "FULL" if any(job.durable for job in jobs) else "NORMAL"
             self._connection.execute(f"PRAGMA synchronous = {level}")
@@ -282,15 +284,18 @@ class SqliteFile:
             self._connection.execute(f"PRAGMA application_id = {number}")
         return modified
 
-    def _ensure_readable(self) -> None:
-        """Refuse all work if what SQLite would read is not what it wrote.
-
-        To read a truncated index would end the process. From an overwritten or truncated file it
-        would read a mixture of old and new pages; to write there would fill the gap with zeros.
-        """
+    def _ensure_index(self) -> None:
+        """Refuse all work if the index is truncated: to read it would end the process."""
         if self._index.is_shorter:
             problem = self._check()
             raise QueueError(f"{problem}: restart the bridge")
+
+    def _ensure_readable(self) -> None:
+        """Refuse all work if what SQLite would read is not what it wrote.
+
+        From an overwritten or truncated file it would read a mixture of old and new pages; to write
+        there would fill the gap with zeros.
+        """
         if self._main.has_older_content() or self._main.is_truncated() or self._log_end.is_wrong():
             self._ensure_usable()
 
