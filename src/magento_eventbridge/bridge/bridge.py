@@ -131,7 +131,7 @@ class Bridge:
             )
         self.credentials = CredentialsFinder()
         self._buses = EventBuses(self.credentials)
-        self._heartbeats: list[Heartbeat] = []
+        self._heartbeat: Heartbeat | None = None  # of the outbox that is delivered from
         self._stack: AsyncExitStack | None = None  # while it runs
         self._spool: SqliteQueue | None = None
         self._inlet: Inlet | None = None
@@ -306,8 +306,8 @@ class Bridge:
         self._keep(reading)
         changed = self._routes.renew(settings)
         self.deliveries.reroute(changed)
-        for heartbeat_writer in self._heartbeats:
-            heartbeat_writer.check_credentials_again()
+        if self._heartbeat:
+            self._heartbeat.check_credentials_again()
         start_log(settings)
         log.info("The store's configuration has changed and is used from now on")
         if self._inlet and settings.inlet.secrets:
@@ -373,7 +373,7 @@ class Bridge:
             outbox = OutboxQueue(options)
             delivery = await self.deliveries.begin(stack, outbox, settings)
             writer = heartbeat(self._routes, outbox, delivery.dispatcher, self.ledger)
-            self._heartbeats.append(await delivery.stack.enter_async_context(writer))
+            self._heartbeat = await delivery.stack.enter_async_context(writer)
             log.info("Delivering what is in the outbox of %s", options)
         for name in settings.queues_of_queue_mode:
             if name not in self.deliveries:
