@@ -78,14 +78,13 @@ def _pages(server: Server) -> int:
         return int(count)
 
 
-async def run(tables: Outbox | MagentoQueue, count: int) -> dict[str, float]:
+async def run(
+    queue: MysqlQueue,
+    tables: Outbox | MagentoQueue,
+    fill: Callable[[Sequence[tuple[Capture, bytes]]], None],
+    count: int,
+) -> dict[str, float]:
     """Deliver `count` captures under a snapshot; return times of claims after that."""
-    queue: MysqlQueue
-    fill: Callable[[Sequence[tuple[Capture, bytes]]], None]
-    if isinstance(tables, Outbox):
-        queue, fill = OutboxQueue(tables.options), tables.put
-    else:
-        queue, fill = MagentoDbQueue(tables.options, QUEUE), tables.fill
     captures = list(load.captures(BATCH))
     with tables.server.connect() as reader, reader.cursor() as cursor:
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -118,12 +117,14 @@ async def run(tables: Outbox | MagentoQueue, count: int) -> dict[str, float]:
 def main() -> None:
     kind, count = sys.argv[1:]
     with mariadb.running() as server, ExitStack() as stack:
-        tables: Outbox | MagentoQueue
         if kind == "outbox":
-            tables = stack.enter_context(mariadb.outbox_tables(server))
+            outbox = stack.enter_context(mariadb.outbox_tables(server))
+            work = run(OutboxQueue(outbox.options), outbox, outbox.put, int(count))
         else:
-            tables = stack.enter_context(queue_tables(server))
-        print(json.dumps(asyncio.run(run(tables, int(count)))))
+            messages = stack.enter_context(queue_tables(server))
+            queue = MagentoDbQueue(messages.options, QUEUE)
+            work = run(queue, messages, messages.fill, int(count))
+        print(json.dumps(asyncio.run(work)))
 
 
 if __name__ == "__main__":
