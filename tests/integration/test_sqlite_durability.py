@@ -308,7 +308,7 @@ async def test_a_backup_written_into_the_open_file_is_noticed(
 
 @pytest.mark.parametrize("kind", ["older", "garbage", "zeros", "truncated and longer again"])
 async def test_a_log_that_was_overwritten_is_noticed(tmp_path: Path, kind: str) -> None:
-    """Its length tells nothing. All that was accepted since the last checkpoint was lost."""
+    """The log keeps its length. All that was accepted since the last checkpoint was lost."""
     path, log_file = tmp_path / "spool.sqlite", tmp_path / "spool.sqlite-wal"
     captures = recorded.orders(220)
     queue = SqliteQueue(path)

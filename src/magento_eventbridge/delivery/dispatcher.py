@@ -541,8 +541,8 @@ class Dispatcher:
     def _buried(self, pending: Pending, reason: str) -> None:
         reason = f"{pending.entry.detail_type} {pending.event_id}: {reason}"
         route = self._routes(pending.view_id)
-        finished = pending.event, pending.entry.detail
-        self._bury(pending.claim, reason, pending.event_id, route, *finished)
+        event, detail = pending.event, pending.entry.detail
+        self._bury(pending.claim, reason, pending.event_id, route, event, detail)
 
     def _gave_back(self, claims: list[Claim], seconds: float) -> None:
         self._settler.give_back(claims, seconds)

@@ -86,9 +86,8 @@ def member(array: PhpArray, name: PhpKey) -> Any:
     Raises:
         PhpFileError: a constant, whose value may be this name, is a key of the array.
     """
-    check_known(*itertools.dropwhile(lambda key: key != name, array))
-    if name not in array:
-        check_known(*array)
+    # A constant behind it may be the same name, and then counts.
+    check_known(*(itertools.dropwhile(lambda key: key != name, array) if name in array else array))
     return array.get(name)
 
 
