@@ -172,6 +172,23 @@ async def test_what_a_long_transaction_commits_comes_before_what_came_after_it(
     assert [claim.body for claim in claims] == [body for _, body in captures[:2]]
 
 
+async def test_a_busy_machine_does_not_change_the_order(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some searches of a few rows are as slow as one of many on another machine."""
+    monkeypatch.setattr(search_window, "_QUICK", -1.0)
+    captures = recorded.orders(1202)
+    with magento_queue.server.connect() as shop:
+        magento_queue.put(captures[:1], shop)
+        for first in range(1, 1201, 300):
+            magento_queue.put(captures[first : first + 300])
+            await queue.ack(await queue.claim(1000))
+        magento_queue.put(captures[-1:], shop)
+        shop.commit()
+    claims = await queue.claim(10)
+    assert [claim.body for claim in claims] == [captures[0][1], captures[-1][1]]
+
+
 async def test_what_is_committed_late_in_a_backlog_comes_before_what_came_after_it(
     magento_queue: MagentoQueue, queue: MagentoDbQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

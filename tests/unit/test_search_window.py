@@ -1,5 +1,7 @@
 """The lower bound of the search for waiting captures."""
 
+from itertools import pairwise
+
 from magento_eventbridge.queues.mysql.search_window import SearchWindow
 
 
@@ -22,6 +24,33 @@ def test_everything_is_searched_again_within_a_minute():
 
 def test_everything_is_searched_at_once_while_that_is_fast():
     assert searched(seconds=0.0002).start(0.011) is None
+
+
+def test_everything_is_searched_at_once_although_some_searches_were_slow():
+    """On a busy machine any search takes a few milliseconds more now and then."""
+    window = searched(seconds=0.1)
+    assert window.start(0.001) is None
+    window.searched_everything(0.1, 0.02)
+    assert window.is_repeatable
+    assert window.start(0.101) is None
+
+
+def test_slow_searches_of_everything_end_when_they_have_taken_their_share():
+    window = searched(seconds=0.1)
+    searches = [0.0]
+    for now in range(1, 200):
+        if window.start(now) is None:
+            searches.append(now)
+            window.searched_everything(now, 0.1)
+    assert len(searches) <= 200 / 5 + 4
+    assert max(after - before for before, after in pairwise(searches)) <= 5
+    assert not window.is_repeatable
+
+
+def test_quick_searches_are_repeated_as_soon_as_they_are_quick_again():
+    window = searched(seconds=20)
+    window.searched_everything(40.0, 0.001)
+    assert window.start(40.001) is None
 
 
 def test_unclaimed_captures_are_found_again():
@@ -59,7 +88,7 @@ def test_in_a_backlog_nothing_newer_than_a_quick_search_of_everything_is_taken_b
 
 def test_in_a_backlog_slow_searches_of_everything_are_not_repeated():
     window = SearchWindow(slows_with_backlog=True)
-    window.searched_everything(0.0, 0.1, newest=3_000)
+    window.searched_everything(0.0, 1.0, newest=3_000)
     window.searched(left=None, last=1_000, is_all=False)
     assert not window.is_too_narrow([1_001, 3_001], is_all=True)
     assert not window.is_too_narrow([], is_all=True)

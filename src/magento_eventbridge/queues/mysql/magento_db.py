@@ -113,7 +113,7 @@ class MagentoDbQueue(MysqlQueue):
         search = self._search(cursor, 1)
         if not search.messages:
             self._messages.searched(left=None, last=search.newest, is_all=True)
-        elif search.newest is not None and not self._messages.is_quick:
+        elif search.newest is not None and not self._messages.is_repeatable:
             # The claim that follows need not search all of them once more.
             self._messages.searched(left=search.messages[0][1], last=None, is_all=True)
         return bool(search.messages)

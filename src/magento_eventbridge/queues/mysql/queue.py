@@ -388,7 +388,7 @@ class MysqlQueue:
     def _searched_everything(self, cursor: Cursor, began: float, *, is_empty: bool) -> None:
         now = time.monotonic()
         self._window.searched_everything(now, now - began)
-        if is_empty and not self._window.is_quick and self._without_views == [-1]:
+        if is_empty and not self._window.is_repeatable and self._without_views == [-1]:
             ((next_id,),) = self._statements.rows(cursor, "next_id")
             self._window.searched(left=None, last=(next_id or 1) - 1, is_all=True)
 

@@ -9,11 +9,14 @@ import heapq
 import math
 from collections.abc import Sequence
 
-# A search of everything takes at most this share of the time, and is done at least this often.
+# Slow searches of everything take one part in so many of the time.
 _SHARE = 50.0
+# In seconds. A search of everything is done at least this often.
 _LONGEST_PAUSE = 40.0
-# In seconds. Searches of everything that take no longer may follow each other.
+# In seconds. A search that takes longer is slow; others may follow each other.
 _QUICK = 0.005
+# In seconds. Slow searches may be so far ahead of their share: on a busy machine any may be slow.
+_AHEAD = 20.0
 # So many of the newest ids are always searched: concurrent transactions commit out of order.
 _OVERLAP = 1000
 # In seconds: rows become available by the database's clock.
@@ -32,8 +35,9 @@ class SearchWindow:
         self._slows_with_backlog = slows_with_backlog
         self._beyond = 0
         self._everything_at = float("-inf")
-        self._is_quick = False  # the last search of everything
-        self._covered = math.inf  # the newest id at that time; infinite: unknown, or it was slow
+        self._is_paid_at = float("-inf")  # when slow searches have taken no more than their share
+        self._is_repeatable = False  # the last search of everything
+        self._covered = math.inf  # the newest id at that time; infinite: unknown, or not repeatable
         self._is_backlog = False  # more waits than was claimed
         self._returns: list[tuple[float, int]] = []  # when a returned capture is due, and its id
 
@@ -43,16 +47,16 @@ class SearchWindow:
         return self._is_backlog
 
     @property
-    def is_quick(self) -> bool:
-        """Whether the last search of everything took so little that it may follow at once."""
-        return self._is_quick
+    def is_repeatable(self) -> bool:
+        """Whether another search of everything may follow the last at once."""
+        return self._is_repeatable
 
     def start(self, now: float) -> int | None:
         """Return the id after which to search; None: everything."""
         while self._returns and self._returns[0][0] <= now:
             self._beyond = min(self._beyond, heapq.heappop(self._returns)[1] - 1)
-        is_cheap = self._is_quick and not (self._is_backlog and self._slows_with_backlog)
-        if is_cheap or now >= self._everything_at:
+        is_slowed = self._is_backlog and self._slows_with_backlog
+        if (self._is_repeatable and not is_slowed) or now >= self._everything_at:
             return None
         return max(0, self._beyond - _OVERLAP)
 
@@ -78,9 +82,13 @@ class SearchWindow:
             seconds: how long it took.
             newest: the newest id before it, waiting or not; infinite if unknown.
         """
-        self._everything_at = now + min(_SHARE * seconds, _LONGEST_PAUSE)
-        self._is_quick = seconds <= _QUICK
-        self._covered = newest if self._is_quick else math.inf
+        pause = min(_SHARE * seconds, _LONGEST_PAUSE)
+        self._everything_at = now + pause
+        if seconds > _QUICK:
+            paid_at = max(self._is_paid_at, now - _AHEAD) + pause
+            self._is_paid_at = min(paid_at, now + _LONGEST_PAUSE)
+        self._is_repeatable = seconds <= _QUICK or self._is_paid_at <= now
+        self._covered = newest if self._is_repeatable else math.inf
 
     def searched(self, *, left: int | None, last: int | None, is_all: bool) -> None:
         """Record the result of a search.
