@@ -123,7 +123,7 @@ async def test_messages_that_must_wait_and_fill_a_bridge_let_the_others_pass(
         )
         done = await ran(tmp_path, endpoint.url, settings, "consume", "--queue", "amqp")
     assert done.out == "5 delivered, 0 passed over, 0 buried\n"
-    assert await magento_broker.count() + await magento_broker.count(".aside") == 30
+    assert await magento_broker.count() + await magento_broker.count(".set-aside") == 30
 
 
 @pytest.mark.parametrize(

@@ -222,7 +222,7 @@ class Exchange:
 
     async def left(self) -> int:
         """Count ready and unacknowledged messages."""
-        waiting = await self._broker.count() + await self._broker.count(".aside")
+        waiting = await self._broker.count() + await self._broker.count(".set-aside")
         if waiting or self.service is None:
             return waiting
         words = ("list_queues", "--no-table-headers", "name", "messages")

@@ -1143,7 +1143,7 @@ async def test_a_store_that_must_wait_makes_room_for_others(magento_broker: Mage
     assert (await queue.depth()).captures == 14
     await queue.close()
     await asyncio.sleep(0.5)
-    assert await magento_broker.count() + await magento_broker.count(".aside") == 14
+    assert await magento_broker.count() + await magento_broker.count(".set-aside") == 14
 
 
 async def test_messages_that_cannot_be_moved_aside_stay_in_hand(
@@ -1151,7 +1151,7 @@ async def test_messages_that_cannot_be_moved_aside_stay_in_hand(
 ) -> None:
     options = replace(magento_broker.options, prefetch=10, sets_aside=True)
     name, policy = options.queue, json.dumps({"max-length": 3, "overflow": "reject-publish"})
-    pattern = f"{name.replace('.', '[.]')}[.]aside"
+    pattern = f"{name.replace('.', '[.]')}[.]set-aside"
     magento_broker.broker.control("set_policy", name, pattern, policy, "--apply-to", "queues")
     queue = AmqpQueue(options, AmqpTiming(aside_retry=0.2))
     queue.let_pass({1})
@@ -1181,13 +1181,13 @@ async def test_messages_out_of_the_way_outlive_a_queue_that_takes_none(
     captures = recorded.orders(12, view_id=1)
     await magento_broker.put(captures)
     async with asyncio.timeout(PATIENCE):
-        while not await magento_broker.count(".aside"):
+        while not await magento_broker.count(".set-aside"):
             await queue.claim(10, without_views={1})
             await queue.wait(0.05)
     await queue.close()
     if change == "full":
         name = options.queue
-        moved = await magento_broker.count(".aside")
+        moved = await magento_broker.count(".set-aside")
         await until(magento_broker, 12 - moved)
         policy = json.dumps({"max-length": 12 - moved, "overflow": "reject-publish"})
         pattern = f"^{name.replace('.', '[.]')}$"
@@ -1196,13 +1196,53 @@ async def test_messages_out_of_the_way_outlive_a_queue_that_takes_none(
         magento_broker.broker.control("clear_policy", name)
         count = 12
     else:
-        count = await magento_broker.count(".aside")
+        count = await magento_broker.count(".set-aside")
         async with magento_broker.channel() as channel:
             await channel.queue_delete(options.queue)
         await asyncio.sleep(6)
         await magento_broker.declare()
     queue = AmqpQueue(magento_broker.options)
     assert len(await claimed(queue, count, 15)) == count
+    await queue.close()
+
+
+@pytest.mark.parametrize("change", ["full", "broker killed"])
+async def test_messages_out_of_the_way_stay_there_until_they_can_be_returned(
+    magento_broker: MagentoBroker, caplog: pytest.LogCaptureFixture, change: str
+) -> None:
+    options = replace(magento_broker.options, prefetch=5, sets_aside=True)
+    timing = AmqpTiming(aside_for=1, aside_retry=0.2, finds_returned_every=0.2)
+    queue = AmqpQueue(options, timing)
+    queue.let_pass({1})
+    captures = recorded.orders(12, view_id=1)
+    await magento_broker.put(captures)
+    async with asyncio.timeout(PATIENCE):
+        while not await magento_broker.count(".set-aside"):
+            await queue.claim(10, without_views={1})
+            await queue.wait(0.05)
+    broker, name = magento_broker.broker, options.queue
+    policy = json.dumps({"max-length": 0, "overflow": "reject-publish"})
+    pattern = f"^{name.replace('.', '[.]')}[.]returned$"
+    if change == "full":
+        broker.control("set_policy", name, pattern, policy, "--apply-to", "queues")
+        async with asyncio.timeout(PATIENCE):
+            while "cannot be moved" not in caplog.text:
+                await queue.claim(10, without_views={1})
+                await queue.wait(0.05)
+        await asyncio.sleep(1.5)
+        broker.control("clear_policy", name)
+    else:
+        await asyncio.to_thread(broker.kill)
+        await asyncio.to_thread(broker.start)
+    queue.let_pass(())
+    found: Counter[bytes] = Counter()
+    while found.total() < 12:
+        claims = await claimed(queue, 1)
+        found.update(claim.body for claim in claims)
+        await queue.ack(claims)
+    assert found == Counter(body for _, body in captures)
+    assert (await queue.depth()).captures == 0
+    assert caplog.text.count("cannot be moved") == (change == "full")
     await queue.close()
 
 
@@ -1299,7 +1339,7 @@ async def test_copies_with_one_id_that_no_queue_takes_are_all_reported(
     claims = await claimed(queue, 3)
     results = await asyncio.gather(
         *(
-            queue._publisher.copy("missing", message.delivered)
+            queue._publisher.copy("missing", message.delivered, {})
             for message in queue._claimed(claims)
         ),
         return_exceptions=True,

@@ -142,7 +142,7 @@ async def test_messages_of_a_busy_bus_are_not_moved_out_of_the_way(
         async with delivering(queue, settings):
             await bus.until_taken(count)
         await queue.close()
-        assert await magento_broker.count(".aside") == 0
+        assert await magento_broker.count(".set-aside") == 0
     assert len(bus.ids) == count
 
 

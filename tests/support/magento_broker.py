@@ -72,7 +72,7 @@ class MagentoBroker:
     async def delete(self) -> None:
         """Delete all queues."""
         async with self.channel() as channel:
-            for suffix in ("", ".aside", ".returned", ".test", ".tested", ".dead-letters"):
+            for suffix in ("", ".set-aside", ".returned", ".test", ".tested", ".dead-letters"):
                 await channel.queue_delete(f"{self.options.queue}{suffix}")
             await channel.exchange_delete(f"{self.options.queue}.dead-letters")
 

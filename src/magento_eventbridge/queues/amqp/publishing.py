@@ -36,13 +36,15 @@ class Publisher:
         self._channel: AbstractChannel | None = None
         self._opening = asyncio.Lock()
 
-    async def copy(self, queue: str, delivered: DeliveredMessage) -> None:
-        """Publish a copy to a queue; it is safe there when this returns.
+    async def copy(
+        self, queue: str, delivered: DeliveredMessage, added: Mapping[str, str | int]
+    ) -> None:
+        """Publish a copy with headers of ours to a queue; it is safe there when this returns.
 
         Raises:
             QueueError: the broker refused it, or is unavailable.
         """
-        await self._publish(queue, delivered, {})
+        await self._publish(queue, delivered, added)
 
     async def renew(self, queue: str, delivered: DeliveredMessage) -> None:
         """Publish a copy that takes the place of the message; otherwise as `copy`."""

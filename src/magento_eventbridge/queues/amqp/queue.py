@@ -298,6 +298,7 @@ class AmqpQueue:
         self._checks.stop()
         # A renewal that is cut short leaves a message twice.
         await self._background.finish(within=self._timing.closes_within)
+        await self._aside.finish(within=self._timing.closes_within)
         await self._connection.close()
         await self._publishing.close()
         await self._asking.close()
@@ -358,8 +359,11 @@ class AmqpQueue:
                 return None
             self._has_logged_absence = False
             await self._open_channel()
+            self._aside.return_due()
+            await self._aside.finish(self._timing.arrives_within)
         channel, consumers = self._channel, self._consumers
         if channel is not None and consumers is not None:
+            self._aside.return_due()
             await self._find_returned(channel, consumers)
             await self._consume(channel, consumers)
             self._adapt_room()
@@ -434,8 +438,10 @@ class AmqpQueue:
         """Consume the queue, unless it must not be, or older messages have not arrived yet."""
         if not self._checks.returns.may_be_consumed:
             return
-        waits = self._copies.name in consumers and not self._checks.moves
-        waits = waits and time.monotonic() < self._waits_for_older_until
+        waits = time.monotonic() < self._waits_for_older_until
+        if waits and self._aside.is_returning:
+            return
+        waits = waits and self._copies.name in consumers and not self._checks.moves
         if waits and await self._ready(channel, self._copies.name):
             return
         if self._checks.moves:
