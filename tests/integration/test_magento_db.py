@@ -207,6 +207,20 @@ async def test_what_is_committed_late_in_a_backlog_comes_before_what_came_after_
     assert [claim.body for claim in claims] == [body for _, body in captures[:9]]
 
 
+async def test_a_clock_that_is_set_back_does_not_change_the_order_of_a_backlog(
+    magento_queue: MagentoQueue, queue: MagentoDbQueue
+) -> None:
+    captures = recorded.orders(8)
+    magento_queue.put(captures)
+    claims = await queue.claim(2)
+    magento_queue.run(
+        "UPDATE {queue_message_status} SET updated_at = updated_at - INTERVAL 1 HOUR WHERE id > 4"
+    )
+    while len(claims) < 8:
+        claims += await queue.claim(2)
+    assert [claim.body for claim in claims] == [body for _, body in captures]
+
+
 async def test_a_rolled_back_transaction_emits_nothing(
     magento_queue: MagentoQueue, queue: MagentoDbQueue
 ) -> None:

@@ -8,7 +8,7 @@ from magento_eventbridge.queues.mysql.search_window import SearchWindow
 def searched(seconds: float = 1.0, last: int = 10_000) -> SearchWindow:
     window = SearchWindow()
     assert window.start(0.0) is None
-    window.searched_everything(0.0, seconds)
+    window.searched_everything(0.0, seconds, 0)
     window.searched(left=None, last=last, is_all=True)
     return window
 
@@ -30,7 +30,7 @@ def test_everything_is_searched_at_once_although_some_searches_were_slow():
     """On a busy machine any search takes a few milliseconds more now and then."""
     window = searched(seconds=0.1)
     assert window.start(0.001) is None
-    window.searched_everything(0.1, 0.02)
+    window.searched_everything(0.1, 0.02, 0)
     assert window.is_repeatable
     assert window.start(0.101) is None
 
@@ -41,7 +41,7 @@ def test_slow_searches_of_everything_end_when_they_have_taken_their_share():
     for now in range(1, 200):
         if window.start(now) is None:
             searches.append(now)
-            window.searched_everything(now, 0.1)
+            window.searched_everything(now, 0.1, 0)
     assert len(searches) <= 200 / 5 + 4
     assert max(after - before for before, after in pairwise(searches)) <= 5
     assert not window.is_repeatable
@@ -49,8 +49,16 @@ def test_slow_searches_of_everything_end_when_they_have_taken_their_share():
 
 def test_quick_searches_are_repeated_as_soon_as_they_are_quick_again():
     window = searched(seconds=20)
-    window.searched_everything(40.0, 0.001)
+    window.searched_everything(40.0, 0.001, 0)
     assert window.start(40.001) is None
+
+
+def test_a_search_that_finds_much_may_take_longer():
+    window = SearchWindow()
+    window.searched_everything(0.0, 0.014, 1000)
+    for now in range(1, 100):
+        window.searched_everything(now / 100, 0.014, 1000)
+    assert window.start(1.0) is None
 
 
 def test_unclaimed_captures_are_found_again():
@@ -67,44 +75,11 @@ def test_a_late_commit_does_not_set_the_search_back():
 
 def test_captures_that_a_long_transaction_committed_late_are_noticed():
     window = searched()
-    assert window.is_too_narrow([9_001, 10_001], is_all=True)
+    assert window.is_too_narrow([9_001, 10_001])
     # A few ids late, as in any busy shop.
-    assert not window.is_too_narrow([9_990, 10_001], is_all=True)
-    assert not window.is_too_narrow([10_001], is_all=True)
-    assert not window.is_too_narrow([], is_all=True)
-
-
-def test_in_a_backlog_nothing_newer_than_a_quick_search_of_everything_is_taken_before_the_next():
-    window = SearchWindow(slows_with_backlog=True)
-    window.searched_everything(0.0, 0.004, newest=3_000)
-    window.searched(left=None, last=1_000, is_all=False)
-    assert window.is_backlog
-    assert window.start(0.1) == 0
-    assert not window.is_too_narrow([1_001, 3_000], is_all=False)
-    assert window.is_too_narrow([1_001, 3_001], is_all=False)
-    assert window.is_too_narrow([1_001, 2_900], is_all=True)
-    assert window.is_too_narrow([], is_all=True)
-
-
-def test_in_a_backlog_slow_searches_of_everything_are_not_repeated():
-    window = SearchWindow(slows_with_backlog=True)
-    window.searched_everything(0.0, 1.0, newest=3_000)
-    window.searched(left=None, last=1_000, is_all=False)
-    assert not window.is_too_narrow([1_001, 3_001], is_all=True)
-    assert not window.is_too_narrow([], is_all=True)
-
-
-def test_quick_searches_of_everything_are_repeated_also_in_a_backlog_unless_it_slows_them():
-    for window in (SearchWindow(), SearchWindow(slows_with_backlog=True)):
-        window.searched_everything(0.0, 0.004, newest=20_000)
-        window.searched(left=None, last=10_000, is_all=True)
-        assert window.start(0.001) is None
-    window.searched(left=None, last=12_000, is_all=False)
-    assert window.start(0.001) == 11_000
-    window = SearchWindow()
-    window.searched_everything(0.0, 0.004)
-    window.searched(left=None, last=12_000, is_all=False)
-    assert window.start(0.001) is None
+    assert not window.is_too_narrow([9_990, 10_001])
+    assert not window.is_too_narrow([10_001])
+    assert not window.is_too_narrow([])
 
 
 def test_a_part_of_a_backlog_is_searched_up_to_its_last():

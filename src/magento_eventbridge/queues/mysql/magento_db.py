@@ -36,6 +36,7 @@ _IF_ABSENT = (
 _SCHEMA = re.compile(r"\(schema (\d+)\)")
 _KNOWN_SCHEMA = 2
 
+_LAST_ID = 2**63 - 1  # of a message: none comes after it
 # In seconds: Magento's clean-up deletes new messages after 7 days by default.
 _LONG_WAIT = 86_400
 
@@ -67,7 +68,7 @@ class MagentoDbQueue(MysqlQueue):
         }
         words = {name: f"`{table}`" for name, table in {**ours, **magentos}.items()}
         words["columns"] = "o.id, o.body, o.status_id"
-        words["by_search_index"] = ""
+        words["by_message"] = words["by_time"] = ""
         names = {f"{name}_name": table for name, table in {**ours, **magentos}.items()}
         statements = Statements(
             ["queue.sql", "magento_db.sql"],
@@ -85,15 +86,21 @@ class MagentoDbQueue(MysqlQueue):
             timing=timing,
         )
         self._queue = queue
-        # In Magento's table, by the numbers of messages; it has no index of those that wait.
-        self._messages = SearchWindow(slows_with_backlog=True)
+        self._messages = SearchWindow()  # in Magento's table, by the numbers of messages
         self._has_reported_absence = False
         self._has_reported_age = False
 
     def _prepare(self, cursor: Cursor) -> None:
         self._create_tables(cursor)
-        found = self._statements.rows(cursor, "search_index")
-        self._statements.define(by_search_index=f"FORCE INDEX (`{found[0][0]}`)" if found else "")
+        self._statements.define(
+            by_message=self._index(cursor, "queue_id", "message_id"),
+            by_time=self._index(cursor, "status", "updated_at"),
+        )
+
+    def _index(self, cursor: Cursor, first: str, second: str) -> str:
+        """Return the words that make a search use Magento's index of two columns."""
+        found = self._statements.rows(cursor, "index", {"first": first, "second": second})
+        return f"FORCE INDEX (`{found[0][0]}`)" if found else ""
 
     def _create_tables(self, cursor: Cursor) -> None:
         comments = [str(comment) for (comment,) in self._statements.rows(cursor, "tables")]
@@ -218,14 +225,16 @@ class MagentoDbQueue(MysqlQueue):
             values = {"beyond": beyond, "limit": limit}
             messages = _sorted(self._statements.rows(cursor, "waiting_beyond", values))
             numbers = [number for _, number, _ in messages]
-            if not self._messages.is_too_narrow(numbers, is_all=len(numbers) < limit):
+            if not self._messages.is_too_narrow(numbers):
                 return _Search(messages)
         if not self._is_known(cursor):
             return _Search(())
         ((newest,),) = self._statements.rows(cursor, "newest")
-        messages = _sorted(self._statements.rows(cursor, "waiting", {"limit": limit}))
+        beyond = self._messages.recent if self._messages.is_placed else _LAST_ID
+        values = {"beyond": beyond, "limit": limit}
+        messages = _sorted(self._statements.rows(cursor, "waiting", values))
         now = time.monotonic()
-        self._messages.searched_everything(now, now - began, newest or 0)
+        self._messages.searched_everything(now, now - began, len(messages))
         return _Search(messages, newest or 0)
 
     def _is_known(self, cursor: Cursor) -> bool:

@@ -12,34 +12,56 @@ SELECT MAX(message_id) FROM {statuses}
 WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s);
 
 -- name: waiting
--- Messages that nobody has taken, oldest first, and their sizes; none for one that is gone. Reads the
--- waiting messages of all queues.
+-- Messages that nobody has taken, oldest first, and their sizes; none for one that is gone. Of a long backlog,
+-- the oldest by the clock, as a transaction that was open for long commits low numbers late, and the first
+-- after one message, as the clock may have been set back. By the clock, this reads the waiting messages of
+-- all queues.
 SELECT w.id, w.message_id, COALESCE(LENGTH(m.body), 0)
 FROM (
-  SELECT id, message_id FROM {statuses}
-  WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s) AND status IN (2, 5)
+  (
+    SELECT id, message_id FROM {statuses} {by_time}
+    WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s) AND status = 2
+    ORDER BY updated_at, id
+    LIMIT %(limit)s
+  )
+  UNION
+  (
+    SELECT id, message_id FROM {statuses} {by_time}
+    WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s) AND status = 5
+    ORDER BY updated_at, id
+    LIMIT %(limit)s
+  )
+  UNION
+  (
+    SELECT id, message_id FROM {statuses} {by_message}
+    WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s)
+      AND status IN (2, 5)
+      AND message_id > %(beyond)s
+    ORDER BY message_id
+    LIMIT %(limit)s
+  )
   ORDER BY message_id
   LIMIT %(limit)s
 ) AS w
 LEFT JOIN {messages} AS m FORCE INDEX (PRIMARY) ON m.id = w.message_id;
 
--- name: search_index
--- The index by queue and message, which stores have under different names.
+-- name: index
+-- The index of two columns, which stores have under different names.
 SELECT i.index_name
 FROM information_schema.statistics AS i INNER JOIN information_schema.statistics AS j
   ON j.table_schema = i.table_schema AND j.table_name = i.table_name AND j.index_name = i.index_name
 WHERE i.table_schema = DATABASE() AND i.table_name = %(statuses_name)s
-  AND i.seq_in_index = 1 AND i.column_name = 'queue_id'
-  AND j.seq_in_index = 2 AND j.column_name = 'message_id'
+  AND i.seq_in_index = 1 AND i.column_name = %(first)s
+  AND j.seq_in_index = 2 AND j.column_name = %(second)s
 LIMIT 1;
 
 -- name: waiting_beyond
--- Those of them after one message. Reads only these, by `search_index`: left to itself, the database may
--- pass over all messages before, which Magento keeps for a day after they are complete, or, when its
--- statistics are old, read and sort all messages after.
+-- Those of them after one message. Reads only these, by the index of queue and message: left to itself,
+-- the database may pass over all messages before, which Magento keeps for a day after they are complete,
+-- or, when its statistics are old, read and sort all messages after.
 SELECT w.id, w.message_id, COALESCE(LENGTH(m.body), 0)
 FROM (
-  SELECT id, message_id FROM {statuses} {by_search_index}
+  SELECT id, message_id FROM {statuses} {by_message}
   WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s)
     AND status IN (2, 5)
     AND message_id > %(beyond)s

@@ -369,9 +369,7 @@ class MysqlQueue:
         """Read the ids and sizes of waiting captures, oldest first."""
         beyond = self._window.start(time.monotonic())
         rows = self._waiting_beyond(cursor, beyond, limit)
-        ids = [number for number, _ in rows]
-        is_all = len(ids) < limit
-        if beyond is not None and self._window.is_too_narrow(ids, is_all=is_all):
+        if beyond is not None and self._window.is_too_narrow([number for number, _ in rows]):
             rows = self._waiting_beyond(cursor, None, limit)
         return rows
 
@@ -382,13 +380,13 @@ class MysqlQueue:
         values = {"beyond": beyond or 0, "limit": limit, "without_views": self._without_views}
         rows = self._statements.rows(cursor, "candidates", values)
         if beyond is None:
-            self._searched_everything(cursor, began, is_empty=not rows)
+            self._searched_everything(cursor, began, len(rows))
         return cast("Sequence[tuple[int, int]]", rows)
 
-    def _searched_everything(self, cursor: Cursor, began: float, *, is_empty: bool) -> None:
+    def _searched_everything(self, cursor: Cursor, began: float, found: int) -> None:
         now = time.monotonic()
-        self._window.searched_everything(now, now - began)
-        if is_empty and not self._window.is_repeatable and self._without_views == [-1]:
+        self._window.searched_everything(now, now - began, found)
+        if not found and not self._window.is_repeatable and self._without_views == [-1]:
             ((next_id,),) = self._statements.rows(cursor, "next_id")
             self._window.searched(left=None, last=(next_id or 1) - 1, is_all=True)
 
@@ -405,7 +403,7 @@ class MysqlQueue:
         values = {"beyond": beyond or 0, "without_views": self._without_views}
         ((is_waiting,),) = self._statements.rows(cursor, "peek", values)
         if not is_waiting and beyond is None:
-            self._searched_everything(cursor, began, is_empty=True)
+            self._searched_everything(cursor, began, 0)
         return bool(is_waiting)
 
     def _remove(self, cursor: Cursor, handles: Sequence[Handle]) -> None:
