@@ -230,7 +230,7 @@ class MagentoDbQueue(MysqlQueue):
         if not self._is_known(cursor):
             return _Search(())
         ((newest,),) = self._statements.rows(cursor, "newest")
-        beyond = self._messages.recent if self._messages.is_placed else _LAST_ID
+        beyond = self._messages.recent if self._messages.is_backlog else _LAST_ID
         values = {"beyond": beyond, "limit": limit}
         messages = _sorted(self._statements.rows(cursor, "waiting", values))
         now = time.monotonic()

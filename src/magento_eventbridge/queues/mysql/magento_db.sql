@@ -12,10 +12,10 @@ SELECT MAX(message_id) FROM {statuses}
 WHERE queue_id = (SELECT id FROM {queues} WHERE name = %(queue)s);
 
 -- name: waiting
--- Messages that nobody has taken, oldest first, and their sizes; none for one that is gone. Of a long backlog,
--- the oldest by the clock, as a transaction that was open for long commits low numbers late, and the first
--- after one message, as the clock may have been set back. By the clock, this reads the waiting messages of
--- all queues.
+-- Messages that nobody has taken, oldest first, and their sizes; none for one that is gone. If there are
+-- more: the oldest by the clock, as a transaction that was open for long commits low numbers late, and the
+-- first after one message, as the clock may have been set back. By the clock, this reads the waiting
+-- messages of all queues.
 SELECT w.id, w.message_id, COALESCE(LENGTH(m.body), 0)
 FROM (
   (

@@ -29,7 +29,6 @@ class SearchWindow:
 
     def __init__(self) -> None:
         self._beyond = 0
-        self._is_placed = False  # whether the former is known
         self._everything_at = float("-inf")
         self._is_paid_at = float("-inf")  # when slow searches have taken no more than their share
         self._is_repeatable = False  # the last search of everything
@@ -51,11 +50,6 @@ class SearchWindow:
         while self._returns and self._returns[0][0] <= now:
             self._beyond = min(self._beyond, heapq.heappop(self._returns)[1] - 1)
         return None if self._is_repeatable or now >= self._everything_at else self.recent
-
-    @property
-    def is_placed(self) -> bool:
-        """Whether a search has shown where recent rows begin."""
-        return self._is_placed
 
     @property
     def recent(self) -> int:
@@ -86,7 +80,6 @@ class SearchWindow:
             is_all: whether there is nothing waiting behind it.
         """
         self._is_backlog = not is_all
-        self._is_placed = True
         if left is not None:
             self._beyond = left - 1
         elif last is not None:
