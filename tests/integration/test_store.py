@@ -223,6 +223,20 @@ async def test_a_login_plugin_whose_package_is_missing_is_reported(shop: Shop) -
             cursor.execute("UNINSTALL SONAME 'auth_ed25519'")
 
 
+@pytest.mark.parametrize("password", ["café", "5€", "😀"])
+async def test_a_password_beyond_ascii_is_sent_as_php_sends_it(shop: Shop, password: str) -> None:
+    shop.outbox.server.as_root(
+        "SET NAMES utf8mb4",
+        f"CREATE USER 'accents'@'%' IDENTIFIED BY '{password}'",
+        f"GRANT ALL ON {shop.outbox.options.database}.* TO 'accents'@'%'",
+    )
+    try:
+        shop.write_env_php(username="'accents'", password=f"'{password}'")
+        assert (await read(LiveStore(shop.root, [], {}))).outbox.user == "accents"
+    finally:
+        shop.outbox.server.as_root("DROP USER 'accents'@'%'")
+
+
 async def test_what_is_installed_is_found(shop: Shop, store: LiveStore) -> None:
     found = await store.installation()
     assert str(found.versions[ORIGINAL]) == "1.0.0"

@@ -276,7 +276,7 @@ class DatabaseConnection:
                 port=options.port,
                 unix_socket=str(options.unix_socket) if options.unix_socket else None,
                 user=options.user,
-                password=options.password,
+                password=options.password.encode(),  # as PHP sends it; PyMySQL uses Latin-1
                 database=options.database,
                 charset="utf8mb4",
                 autocommit=True,
