@@ -1,6 +1,7 @@
 """env.php and config.php: read as PHP reads them, whatever they contain; nothing is run."""
 
 import json
+import os
 import random
 import subprocess
 from pathlib import Path
@@ -846,11 +847,25 @@ def test_a_missing_file_is_reported(tmp_path):
         read_deployment(tmp_path, {})
 
 
-def test_a_config_php_that_cannot_be_opened_is_reported(tmp_path):
+@pytest.mark.parametrize("program", [None, "/nowhere/php"])
+def test_a_config_php_that_cannot_be_opened_is_reported(tmp_path, program):
     (tmp_path / "app/etc/config.php").mkdir(parents=True)
     (tmp_path / "app/etc/env.php").write_text("<?php return [];")
     with pytest.raises(PhpFileError, match=r"app/etc/config\.php: Is a directory"):
-        read_deployment(tmp_path, {})
+        read_deployment(tmp_path, {}, php=program)
+
+
+@pytest.mark.parametrize("program", [None, "/nowhere/php"])
+@pytest.mark.parametrize("name", ["env.php", "config.php"])
+@pytest.mark.timeout(10)  # forever, if it was opened
+def test_a_named_pipe_is_not_waited_for(tmp_path, name, program):
+    etc = tmp_path / "app/etc"
+    etc.mkdir(parents=True)
+    (etc / "env.php").write_text("<?php return [];")
+    (etc / name).unlink(missing_ok=True)
+    os.mkfifo(etc / name)
+    with pytest.raises(PhpFileError, match=rf"{name}: not a regular file"):
+        read_deployment(tmp_path, {}, php=program)
 
 
 @pytest.mark.parametrize("program", [None, "/nowhere/php"])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,10 +64,12 @@ def read_deployment(
     Raises:
         PhpFileError: a file is missing, or cannot be read as an array.
     """
+    config = root / CONFIG_PHP
+    _check_regular(root / ENV_PHP)
+    _check_regular(config)
     _check_readable(root)
     if php is not None:
         return _ask_php(php, php_seconds, root, environment)
-    config = root / CONFIG_PHP
     files: set[Path] = set()
     return Deployment(
         env=read_php_array(root / ENV_PHP, environment, root=root, files=files),
@@ -109,6 +112,22 @@ def parse_php_array(
 ) -> PhpArray:
     """Read the array that a PHP source returns, which can read no other files."""
     return evaluate_file(source, name, PhpContext(environment or {}))
+
+
+def _check_regular(path: Path) -> None:
+    """Refuse what is no file, before it is opened: to open a named pipe waits for its writer.
+
+    Raises:
+        PhpFileError: it exists, and is no regular file.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # reading it reports why
+    if stat.S_ISDIR(mode):
+        raise PhpFileError(f"{path}: Is a directory")
+    if not stat.S_ISREG(mode):
+        raise PhpFileError(f"{path}: not a regular file")
 
 
 def _check_readable(root: Path) -> None:
