@@ -163,6 +163,36 @@ async def test_what_is_claimed_is_read_in_the_same_transaction(
             assert sum("FOR UPDATE" in statement for statement in own) >= 2
 
 
+async def test_dead_letters_are_read_in_a_transaction(
+    outbox: Outbox, magento_queue: MagentoQueue
+) -> None:
+    """A replica may not have a letter yet that the bridge wants to recover."""
+    outbox.put(recorded.orders(1))
+    magento_queue.put(recorded.orders(1))
+    async with proxy(outbox.options.port) as between:
+        for queue in (
+            OutboxQueue(replace(outbox.options, port=between.port)),
+            MagentoDbQueue(replace(magento_queue.options, port=between.port), QUEUE),
+        ):
+            between.statements.clear()
+            letters = queue.dead_letters
+            try:
+                (claim,) = await queue.claim(1)
+                await queue.bury(claim, "a reason")
+                (letter,) = await letters.page(10)
+                assert await letters.find(letter.id) == letter
+                assert await letters.count() == 1
+            finally:
+                await queue.close()
+            reads = [
+                is_in_transaction
+                for statement, is_in_transaction in between.statements
+                if re.match(r"SELECT .*dead_letter`", statement.lstrip(), re.DOTALL)
+            ]
+            assert len(reads) == 4
+            assert all(reads)
+
+
 async def test_tables_are_dropped_by_the_word_of_no_replica(outbox: Outbox) -> None:
     """A replica that lags behind has not the captures of the last minute."""
     outbox.put(recorded.orders(1))

@@ -17,7 +17,10 @@ TextOf = Callable[..., bytes]
 
 
 class MysqlDeadLetters:
-    """The captures that a queue buried."""
+    """The captures that a queue buried.
+
+    They are read in transactions, so that no replica is asked, which may lack the last ones.
+    """
 
     def __init__(
         self, connection: QueueConnection, statements: Statements, text_of: TextOf
@@ -30,7 +33,8 @@ class MysqlDeadLetters:
         """Return how many there are."""
 
         def work(cursor: Cursor) -> int:
-            ((count,),) = self._statements.rows(cursor, "dead_count")
+            with transaction(cursor):
+                ((count,),) = self._statements.rows(cursor, "dead_count")
             return int(count)
 
         return await self._connection.run(work)
@@ -41,10 +45,12 @@ class MysqlDeadLetters:
         """Read up to `limit`, oldest first, those with a greater id than `after`."""
 
         def work(cursor: Cursor) -> list[DeadLetter]:
-            sizes = self._statements.rows(cursor, "dead_sizes", {"after": after, "limit": limit})
-            before = itertools.accumulate((size for (size,) in sizes), initial=0)
-            count = sum(size < BYTES_PER_PAGE for size in itertools.islice(before, len(sizes)))
-            return self._read(cursor, "dead_page", {"after": after, "limit": count})
+            values = {"after": after, "limit": limit}
+            with transaction(cursor):
+                sizes = self._statements.rows(cursor, "dead_sizes", values)
+                before = itertools.accumulate((size for (size,) in sizes), initial=0)
+                count = sum(size < BYTES_PER_PAGE for size in itertools.islice(before, len(sizes)))
+                return self._read(cursor, "dead_page", {"after": after, "limit": count})
 
         return await self._connection.run(work)
 
@@ -52,7 +58,8 @@ class MysqlDeadLetters:
         """Read one by its id."""
 
         def work(cursor: Cursor) -> DeadLetter | None:
-            letters = self._read(cursor, "dead_one", {"id": letter})
+            with transaction(cursor):
+                letters = self._read(cursor, "dead_one", {"id": letter})
             return letters[0] if letters else None
 
         return await self._connection.run(work)
