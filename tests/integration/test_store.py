@@ -237,6 +237,13 @@ async def test_a_password_beyond_ascii_is_sent_as_php_sends_it(shop: Shop, passw
         shop.outbox.server.as_root("DROP USER 'accents'@'%'")
 
 
+@pytest.mark.parametrize("host", ["a..b", "a" * 64])
+async def test_a_host_that_is_no_host_name_is_reported(shop: Shop, host: str) -> None:
+    shop.write_env_php(host=f"'{host}'")
+    with pytest.raises(DatabaseError, match="the host is no host name"):
+        await read(LiveStore(shop.root, [], {}))
+
+
 async def test_what_is_installed_is_found(shop: Shop, store: LiveStore) -> None:
     found = await store.installation()
     assert str(found.versions[ORIGINAL]) == "1.0.0"

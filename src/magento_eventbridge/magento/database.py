@@ -291,6 +291,11 @@ class DatabaseConnection:
             raise self._explained(
                 pymysql.OperationalError(CR.CR_AUTH_PLUGIN_CANNOT_LOAD, str(error))
             ) from error
+        except UnicodeError as error:  # the error's own words may be a part of a password
+            raise DatabaseError(
+                f"{options}: cannot connect: the host is no host name, or user, password or "
+                "database is not UTF-8; check the settings"
+            ) from error
 
     def _roll_back(self) -> None:
         try:
