@@ -45,6 +45,16 @@ def test_certificate_and_ciphers_are_used(tmp_path):
     assert names == {"ECDHE-RSA-AES256-GCM-SHA384"}
 
 
-def test_a_file_that_is_missing_is_an_error_of_the_system(tmp_path):
-    with pytest.raises(OSError, match="No such file"):
-        tls_context(TlsOptions(ca=tmp_path / "missing.pem"))
+def test_what_cannot_be_used_is_named(ca, tmp_path):
+    empty = tmp_path / "empty.pem"
+    empty.touch()
+    missing = tmp_path / "missing.pem"
+    for options, message in (
+        (TlsOptions(ca=missing), f"{missing}: No such file"),
+        (TlsOptions(ca=empty), f"{empty}: "),
+        (TlsOptions(certificate=ca, key=missing), f"{ca}, {missing}: No such file"),
+        (TlsOptions(enabled=True, ciphers="NONE-SUCH"), r"NONE-SUCH: .*[Nn]o cipher"),
+    ):
+        with pytest.raises(OSError, match=message) as caught:
+            tls_context(options)
+        assert caught.value.strerror is None  # which would stand without the name
