@@ -1,6 +1,7 @@
 """Settings that change while captures wait: new routes, new shares, places kept. No server."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -339,6 +340,51 @@ async def test_what_exceeds_a_new_share_is_the_latest_of_each_subject():
         dispatcher.try_now(str(ONE))
         await until(lambda: len(bench.sink.accepted_by(ONE)) == 150)
     assert bench.sink.accepted_by(ONE) == ids
+
+
+class WatchedQueue(LimitedQueue):
+    """A limited queue that records which store views others may pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passed: list[set[int]] = []
+
+    def let_pass(self, views: Collection[int]) -> None:
+        self.passed.append(set(views))
+
+
+class LateSink(RecordingSink):
+    """A sink that answers after a while."""
+
+    async def put(self, destination: Destination, entries: Sequence[Entry]) -> Answer:
+        await asyncio.sleep(0.1)
+        return await super().put(destination, entries)
+
+
+async def test_a_destination_is_not_stuck_because_the_process_was_paused():
+    queue, sink = WatchedQueue(), LateSink()
+    await queue.put([recorded.stored(recorded.again(_PLACED, store_id=1))])
+
+    def routes(view_id: int) -> Route:
+        if view_id == 2:
+            time.sleep(1)  # a pause of the whole process, while a call is in flight
+        return Route(ONE, "shop")
+
+    policy = replace(QUICK, stuck_seconds=0.5)
+    async with running(Dispatcher(queue, routes, lambda _: sink, policy)) as dispatcher:
+        await until(lambda: dispatcher.destinations and dispatcher.destinations[0].calls)
+        await queue.put([recorded.stored(recorded.again(_PLACED, store_id=2))])
+        await until(lambda: len(sink.calls) == 2)
+    assert set().union(*queue.passed) == set()
+
+
+async def test_others_pass_a_destination_whose_calls_hang():
+    queue = WatchedQueue()
+    await queue.put([recorded.stored(recorded.again(_PLACED, store_id=7))])
+    policy = replace(QUICK, stuck_seconds=0.05)
+    sink = SilentSink()
+    async with running(Dispatcher(queue, lambda _: Route(ONE, "shop"), lambda _: sink, policy)):
+        await until(lambda: {7} in queue.passed)
 
 
 # Stopping

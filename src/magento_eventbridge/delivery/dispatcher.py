@@ -54,6 +54,8 @@ _RECALLED_AT_A_TIME = 500
 _DECLARATIONS_AGAIN = 60.0
 # AWS's messages are shorter; the place of an error in a hostile capture can be very long.
 _LONGEST_REASON = 500
+# In seconds: a process that was paused first reads the answers that came meanwhile.
+_READS_WITHIN = 0.1
 
 
 @dataclass(eq=False)
@@ -119,6 +121,7 @@ class Dispatcher:
             policy.backoff,
         )
         self._is_in_doubt = False  # whether the claims may have been lost
+        self._passed: set[int] = set()  # store views whose captures others may pass
         self._declarations_missing = False
         self._rerouted: set[int] = set()  # store views whose route has changed
 
@@ -297,11 +300,18 @@ class Dispatcher:
         if limit <= 0:
             return []
         if self._limited_queue:
-            self._limited_queue.let_pass(self._stuck_views())
+            await self._let_pass(self._limited_queue)
         with self._outage.reports_silence(unless=self._waits_for_others):
             claims = await self._queue.claim(limit, without_views=without_views)
         self.totals.claimed += len(claims)
         return claims
+
+    async def _let_pass(self, queue: LimitedQueue) -> None:
+        """Name the store views of stuck destinations to a queue that hands out a limited number."""
+        if not self._stuck_views() <= self._passed:
+            await asyncio.sleep(_READS_WITHIN)
+        self._passed = self._stuck_views()
+        queue.let_pass(self._passed)
 
     def _waits_for_others(self) -> bool:
         return isinstance(self._queue, SharedQueue) and self._queue.waits_for_others
