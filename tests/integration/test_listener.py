@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 
 from magento_eventbridge.listener import Listener, ListenerOptions, application
+from tests.support.waiting import PATIENCE
 
 PROBE = b"GET /probe HTTP/1.1\r\nHost: x\r\n\r\n"
 MOST = 20
@@ -27,7 +28,7 @@ async def listener() -> AsyncIterator[Listener]:
     app.router.add_get("/probe", probe)
     app.router.add_post("/echo", echo)
     options = ListenerOptions(
-        "127.0.0.1", 0, max_connections=MOST, idle_seconds=60, replaceable_seconds=0.5
+        "127.0.0.1", 0, max_connections=MOST, idle_seconds=60, replaceable_seconds=3.0
     )
     listener = Listener(app, options)
     await listener.open()
@@ -53,7 +54,7 @@ async def connect(listener: Listener) -> AsyncIterator[Connect]:
 
 async def answer(connection: Connection) -> bytes:
     """Return the line with the status; empty if the connection is closed."""
-    return await asyncio.wait_for(connection[0].readline(), 5)
+    return await asyncio.wait_for(connection[0].readline(), PATIENCE)
 
 
 async def test_idle_connections_make_room_for_new_ones(
@@ -67,7 +68,7 @@ async def test_idle_connections_make_room_for_new_ones(
     assert b"200 OK" in await answer(used)
     # Each has just connected, and may be about to send its request.
     assert b"503" in await answer(await connect(PROBE))
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(3.1)
     probes = [await connect(PROBE) for _ in range(MOST - 2)]
     assert [await answer(probe) for probe in probes] == [b"HTTP/1.1 200 OK\r\n"] * len(probes)
     # The one that was idle for longest was closed first, the one with a request not at all.
@@ -82,7 +83,7 @@ async def test_idle_connections_make_room_for_new_ones(
 async def test_a_burst_of_connections_does_not_exceed_the_limit(connect: Connect) -> None:
     burst = await asyncio.gather(*(connect() for _ in range(5 * MOST)))
     refusals = [asyncio.create_task(reader.read()) for reader, _ in burst]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while sum(refusal.done() for refusal in refusals) < 4 * MOST:
             await asyncio.sleep(0.05)
     answers = [refusal.result() for refusal in refusals if refusal.done()]
