@@ -24,6 +24,7 @@ from magento_eventbridge.sinks.eventbridge.http_client import (
     HttpOptions,
     Reply,
 )
+from tests.support.waiting import PATIENCE, until
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -150,7 +151,7 @@ async def test_a_connection_that_was_closed_meanwhile_is_not_used_again() -> Non
     async with server(says(OK)) as port, endpoint(f"http://127.0.0.1:{port}") as called:
         for _ in range(3):
             assert (await called.post({"host": "aws"}, b"{}")).status == 200
-            await asyncio.sleep(0.05)
+            await until(lambda: not any(connection.is_open for connection in called._idle))
 
 
 async def test_a_connection_that_is_to_be_closed_is_not_used_again() -> None:
@@ -194,17 +195,20 @@ async def test_no_answer_says_why(answer: bytes, reason: str) -> None:
 
 
 async def test_what_no_call_asked_for_is_not_the_answer_to_the_next() -> None:
+    gives_up = asyncio.Event()
+
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request(reader)
         writer.write(OK)
-        await asyncio.sleep(0.02)
+        await gives_up.wait()
         writer.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
-        await asyncio.sleep(1)
+        await reader.read()
 
     async with server(talk) as port, endpoint(f"http://127.0.0.1:{port}") as called:
-        for _ in range(2):
-            assert (await called.post({"host": "aws"}, b"{}")).status == 200
-            await asyncio.sleep(0.05)
+        assert (await called.post({"host": "aws"}, b"{}")).status == 200
+        gives_up.set()
+        await until(lambda: not any(connection.is_open for connection in called._idle))
+        assert (await called.post({"host": "aws"}, b"{}")).status == 200
 
 
 async def test_silence_is_waited_for_so_long_and_the_connection_dropped() -> None:
@@ -218,7 +222,7 @@ async def test_silence_is_waited_for_so_long_and_the_connection_dropped() -> Non
     async with server(talk) as port:
         with pytest.raises(CallError, match="no answer in 0.1 s"):
             await ask(f"http://127.0.0.1:{port}", answer_seconds=0.1)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             await closed.wait()
 
 
@@ -698,7 +702,7 @@ async def test_one_call_that_is_not_answered_ends_all_connections_to_that_addres
 
     async with server(once) as former, server(says(OK)) as present:
         resolved(monkeypatch, ("127.0.0.1", former))
-        async with endpoint("http://events.example/", answer_seconds=0.3) as called:
+        async with endpoint("http://events.example/", answer_seconds=2.0) as called:
             calls = (called.post({"host": "aws"}, b"{}") for _ in range(2))
             await asyncio.gather(*calls)
             resolved(monkeypatch, ("127.0.0.1", present))
