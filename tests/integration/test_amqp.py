@@ -85,7 +85,7 @@ async def break_channel(queue: AmqpQueue) -> None:
     channel = queue._channel
     assert channel
     await channel.basic_ack(4711)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not channel.is_closed:
             await asyncio.sleep(0.01)
 
@@ -209,7 +209,7 @@ async def test_a_crash_of_the_broker_ends_acknowledgements_that_are_being_sent(
     claims = await claimed(queue, 400)
     magento_broker.broker.kill()  # here: the event loop must not learn of it before
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await queue.ack(claims[1::2])
     finally:
         await asyncio.to_thread(magento_broker.broker.start)
@@ -235,7 +235,7 @@ async def test_a_broker_that_does_not_answer_is_unavailable(
     magento_broker.broker.freeze()
     try:
         with pytest.raises(QueueError, match="was closed"):
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 await queue.claim(10)
     finally:
         magento_broker.broker.thaw()
@@ -742,7 +742,7 @@ async def test_a_limit_of_the_queue_alone_is_found_by_the_first_message_that_wai
 
 async def settled(magento_broker: MagentoBroker, queue: AmqpQueue) -> None:
     """Wait until the queue has moved what it received."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while queue._background or await magento_broker.count():
             await asyncio.sleep(0.05)
 
@@ -855,7 +855,7 @@ async def test_a_limit_that_is_lowered_while_bridges_consume_is_noticed(
     claims = await claimed(queue, 20)
     set_limit(magento_broker, 0)
     with pytest.raises(QueueError, match="has a delivery limit of 0"):
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 assert await queue.claim(10) == []
                 await asyncio.sleep(0.05)
@@ -1277,7 +1277,7 @@ async def test_a_broker_short_of_memory_still_receives_acknowledgements(
         assert not burying.done()
         await queue.ack(claims[1:])
         assert len(await claimed(queue, 3)) == 3
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             assert (await queue.depth()).captures == 5
     finally:
         magento_broker.broker.control("set_vm_memory_high_watermark", "0.4")

@@ -94,7 +94,7 @@ async def test_a_message_that_a_php_consumer_is_just_taking_holds_nothing_up(
         cursor.execute(
             magento_queue.named("UPDATE {queue_message_status} SET status = 3 ORDER BY id LIMIT 1")
         )
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             claims = await queue.claim(10)
         assert [claim.body for claim in claims] == [body for _, body in captures[1:]]
         php.rollback()
@@ -107,7 +107,7 @@ async def test_an_open_transaction_of_the_shop_holds_nothing_up(
     late = json.dumps(recorded.orders(1)[0][1].decode())
     with magento_queue.server.connect() as shop:
         magento_queue.publish([late], shop)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             first, second, third, fourth = await queue.claim(10)
             await queue.ack([first, second])
             await queue.bury(third, "for a test")
@@ -117,7 +117,7 @@ async def test_an_open_transaction_of_the_shop_holds_nothing_up(
         assert len(await queue.claim(10)) == 1
         shop.commit()
     # Its id is lower than one that is already claimed.
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not (claims := await queue.claim(10)):
             await queue.wait(0.2)
     assert [claim.body for claim in claims] == [json.loads(late).encode()]

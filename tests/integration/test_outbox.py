@@ -62,7 +62,7 @@ async def test_an_open_transaction_of_the_shop_holds_nothing_up(
     outbox.put(recorded.orders(4))
     with outbox.server.connect() as shop:
         outbox.put(recorded.orders(1), shop)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             first, second, third, fourth = await queue.claim(10)
             await queue.ack([first, second])
             await queue.bury(third, "for a test")
@@ -479,7 +479,7 @@ async def test_a_bridge_that_slept_for_too_long_has_no_claims_any_more(outbox: O
     assert len(await other.claim(1)) == 1
     await pause(slept)
     taken = await other.claim(10)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while len(taken) < 3:
             await asyncio.sleep(0.05)
             taken += await other.claim(10)
@@ -542,7 +542,7 @@ async def test_the_database_ends_the_transaction_of_a_frozen_bridge(outbox: Outb
     freezing = asyncio.create_task(frozen._connection.run(freeze))
     await asyncio.to_thread(is_locked.wait)
     assert await other.claim(1) == []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not await other.claim(1):
             await asyncio.sleep(0.1)
     is_over.set()
@@ -579,7 +579,7 @@ async def test_rows_with_the_ids_of_former_claims_are_not_touched(
     assert await queue.recall(former) == []
     assert (await queue.depth()).captures == 5
     claims: list[Claim] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while len(claims) < 5:
             claims += await queue.claim(10)
     await queue.ack(former)
@@ -664,7 +664,7 @@ async def test_a_locked_capture_is_not_overtaken_by_a_newer_one_of_its_subject(
     outbox.put([order, other, later])
     with outbox.server.connect() as session, session.cursor() as cursor:
         cursor.execute(f"SELECT id FROM {outbox.table} WHERE id = 1 FOR UPDATE")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             claims = await queue.claim(10)
         assert [claim.body for claim in claims] == [other[1]]
         assert await queue.claim(10) == []
