@@ -459,7 +459,7 @@ def _questions(outbox: Outbox) -> int:
 # Leases
 
 HASTY = LeaseTiming(
-    renew_seconds=0.1, hold_seconds=0.4, dead_seconds=0.8, watch_seconds=0.1, orphans_seconds=0.5
+    renew_seconds=0.1, hold_seconds=1.0, dead_seconds=1.6, watch_seconds=0.1, orphans_seconds=0.5
 )
 
 
@@ -498,12 +498,36 @@ async def test_a_bridge_that_slept_for_too_long_has_no_claims_any_more(outbox: O
     await other.close()
 
 
+async def test_a_lease_counts_from_when_it_was_read(
+    outbox: Outbox, queue: OutboxQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database may take seconds to answer: the lease may have been renewed meanwhile."""
+    read_at: list[float] = []
+    watched_at: list[float] = []
+    rows, watch = queue._statements.rows, queue._peers.watch
+
+    def slow(cursor: Cursor, name: str, values: Any = None) -> Any:
+        if name == "leases":
+            time.sleep(0.05)
+            read_at.append(time.monotonic())
+        return rows(cursor, name, values)
+
+    def noted(leases: Any, claimants: Any, now: float) -> None:
+        watched_at.append(now)
+        watch(leases, claimants, now)
+
+    monkeypatch.setattr(queue._statements, "rows", slow)
+    monkeypatch.setattr(queue._peers, "watch", noted)
+    assert await queue.claim(1) == []
+    assert watched_at[0] >= read_at[0]
+
+
 @pytest.mark.parametrize("row", ["{bridges} WHERE id = '{bridge}'", "{outbox} WHERE id = 1"])
 async def test_a_bridge_that_was_frozen_in_a_transaction_holds_up_no_other(
     outbox: Outbox, row: str
 ) -> None:
     """Each beat, and each release of its claims, waited for its locks, and delivery for them."""
-    captures = recorded.orders(6)
+    captures = recorded.orders(9)
     outbox.put(captures)
     frozen, other = OutboxQueue(outbox.options, HASTY), OutboxQueue(outbox.options, HASTY)
     assert len(await frozen.claim(2)) == 2
@@ -512,8 +536,8 @@ async def test_a_bridge_that_was_frozen_in_a_transaction_holds_up_no_other(
     with outbox.server.connect() as session, session.cursor() as cursor:
         locked = row.format(**names, outbox=outbox.table, bridge=frozen.bridge)
         cursor.execute(f"SELECT 1 FROM {locked} FOR UPDATE")
-        async with asyncio.timeout(4):
-            for _ in range(4):  # longer than until it counts as dead
+        async with asyncio.timeout(6):
+            for _ in range(7):  # longer than until it counts as dead
                 assert len(await other.claim(1)) == 1
                 await other.beat({"version": "1"})
                 await asyncio.sleep(0.3)
@@ -556,7 +580,7 @@ async def test_a_bridge_that_slept_alone_goes_on_with_its_claims(outbox: Outbox)
     queue = OutboxQueue(outbox.options, HASTY)
     claims = await queue.claim(2)
     await pause(queue)
-    await asyncio.sleep(1)
+    await asyncio.sleep(HASTY.hold_seconds + 0.1)
     assert not queue.holds_claims()
     assert await queue.confirm()
     assert queue.holds_claims()

@@ -534,10 +534,10 @@ class MysqlQueue:
             await asyncio.sleep(min(0.5, self._timing.watch_seconds))
 
     def _watch(self, cursor: Cursor) -> None:
-        now = time.monotonic()
         leases: dict[str, float | None] = dict(
             self._statements.rows(cursor, "leases", {"bridge": self.bridge})
         )
+        now = time.monotonic()  # a lease may have been renewed just before it was read
         claimants: set[str] = set()
         if now >= self._searches_orphans_at:
             rows = self._statements.rows(cursor, "claimants")
