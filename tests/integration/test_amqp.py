@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from aiormq import spec
+from aiormq.abc import DeliveredMessage
 
 from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.queues.amqp.dead_letters import AmqpDeadLetters
@@ -1244,6 +1245,65 @@ async def test_messages_out_of_the_way_stay_there_until_they_can_be_returned(
     assert (await queue.depth()).captures == 0
     assert caplog.text.count("cannot be moved") == (change == "full")
     await queue.close()
+
+
+async def put_aside(broker: MagentoBroker, bodies: list[bytes]) -> None:
+    """Publish messages out of the way, without a time: they can be returned at once."""
+    name = f"{broker.options.queue}.set-aside"
+    async with broker.channel() as channel:
+        await channel.queue_declare(name, durable=True, arguments={"x-queue-type": "classic"})
+        for body in bodies:
+            await channel.basic_publish(
+                json.dumps(body.decode()).encode(),
+                routing_key=name,
+                properties=spec.Basic.Properties(delivery_mode=2),
+            )
+
+
+async def test_a_crash_of_the_broker_while_messages_return_holds_up_none(
+    magento_broker: MagentoBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client's short line of frames is full when the connection ends."""
+    bodies = [body for _, body in recorded.orders(50)]
+    await put_aside(magento_broker, bodies)
+    queue = AmqpQueue(magento_broker.options, AmqpTiming(aside_retry=0.2, finds_returned_every=0.2))
+    renew, are_copied, copied = queue._publisher.renew, asyncio.Event(), 0
+
+    async def renew_and_crash(name: str, delivered: DeliveredMessage) -> None:
+        nonlocal copied
+        await renew(name, delivered)
+        copied += 1
+        if copied == len(bodies):
+            magento_broker.broker.kill()  # here: the event loop must not learn of it before
+            are_copied.set()
+        await are_copied.wait()
+
+    monkeypatch.setattr(queue._publisher, "renew", renew_and_crash)
+    async with asyncio.timeout(PATIENCE):
+        while not are_copied.is_set():
+            with contextlib.suppress(QueueError):
+                await queue.claim(0)
+            await queue.wait(0.05)
+    await asyncio.to_thread(magento_broker.broker.start)
+    claims = await claimed(queue, len(bodies))
+    await queue.ack(claims)
+    assert Counter(claim.body for claim in claims) == Counter(bodies)
+    async with asyncio.timeout(PATIENCE):
+        while (await queue.depth()).captures:
+            assert await queue.claim(10) == []
+            await queue.wait(0.1)
+    await queue.close()
+
+
+async def test_a_queue_that_closes_returns_no_more_messages(magento_broker: MagentoBroker) -> None:
+    """Many take longer than a stop may: it would end between a copy and its acknowledgement."""
+    await put_aside(magento_broker, [body for _, body in recorded.orders(1000)])
+    queue = AmqpQueue(magento_broker.options, AmqpTiming(arrives_within=0.1))
+    await queue.claim(0)
+    await queue.close()
+    left = await magento_broker.count(".set-aside")
+    assert left > 0
+    await until(magento_broker, 1000 - left, ".returned")
 
 
 async def test_older_messages_that_must_wait_hold_up_the_queue_for_a_while_only(

@@ -11,7 +11,7 @@ from aiormq.abc import AbstractChannel, DeliveredMessage
 
 from magento_eventbridge.delivery.ports import QueueError
 from magento_eventbridge.queues.amqp.background import Background
-from magento_eventbridge.queues.amqp.connection import AmqpConnection
+from magento_eventbridge.queues.amqp.connection import AmqpConnection, while_open
 from magento_eventbridge.queues.amqp.messages import HeldMessage
 from magento_eventbridge.queues.amqp.publishing import OURS, Publisher
 from magento_eventbridge.queues.amqp.safe_copies import SafeCopies
@@ -58,6 +58,7 @@ class Aside:
         self._has_logged = False
         self._returning = Background()
         self._returns_at = 0.0
+        self._is_closing = False
         self._has_logged_return = False
 
     async def make_way(self, messages: Sequence[HeldMessage]) -> set[HeldMessage]:
@@ -118,6 +119,11 @@ class Aside:
         """Wait until what is being returned is safe, at most so many seconds."""
         await self._returning.finish(within)
 
+    async def close(self, within: float) -> None:
+        """Return no further messages; otherwise as `finish`."""
+        self._is_closing = True
+        await self.finish(within)
+
     async def _return_due(self) -> None:
         try:
             pause = await self._return_all()
@@ -146,6 +152,8 @@ class Aside:
                 problems = await _each(self._return(channel, message) for message in found[0])
                 if problem := next(filter(None, problems), None):
                     raise problem
+                if self._is_closing:
+                    return pause
         return min(pause, found[1])
 
     async def _due(self, channel: AbstractChannel) -> tuple[list[DeliveredMessage], float]:
@@ -156,7 +164,7 @@ class Aside:
             if not isinstance(delivered.delivery, spec.Basic.GetOk):
                 return due, self._timing.finds_returned_every
             if (left := self._left(delivered)) > 0:
-                await channel.basic_nack(_tag(delivered), requeue=True)
+                await while_open(channel, channel.basic_nack(_tag(delivered), requeue=True))
                 return due, left
             due.append(delivered)
         return due, 0.0
@@ -170,7 +178,7 @@ class Aside:
     async def _return(self, channel: AbstractChannel, delivered: DeliveredMessage) -> None:
         await self._publisher.renew(self._copies.name, delivered)
         with self._connection.explained():
-            await channel.basic_ack(_tag(delivered))
+            await while_open(channel, channel.basic_ack(_tag(delivered)))
 
 
 def _tag(delivered: DeliveredMessage) -> int:

@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 import aiormq
 from aiormq import spec
@@ -224,7 +223,7 @@ class AmqpConnection:
         return f"{self._options}: {reason}"
 
 
-async def while_open(channel: AbstractChannel, work: Coroutine[Any, Any, None]) -> None:
+async def while_open(channel: AbstractChannel, work: Awaitable[None]) -> None:
     """Do what sends on a channel, unless the channel closes meanwhile.
 
     The client sends through a short line of frames, which nobody empties once the connection has

@@ -297,8 +297,8 @@ class AmqpQueue:
         self._running.stop()
         self._checks.stop()
         # A renewal that is cut short leaves a message twice.
+        await self._aside.close(within=self._timing.closes_within)
         await self._background.finish(within=self._timing.closes_within)
-        await self._aside.finish(within=self._timing.closes_within)
         await self._connection.close()
         await self._publishing.close()
         await self._asking.close()
