@@ -807,6 +807,11 @@ def test_depth_and_length_have_limits(tmp_path):
         read_php_array(long)
 
 
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PhpFileError, match=r"gone\.php: No such file"):
+        read_php_array(tmp_path / "gone.php")
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [

@@ -15,7 +15,7 @@ from aiormq.exceptions import ChannelInvalidStateError, ChannelNotFoundEntity, P
 from magento_eventbridge.captures import InvalidCaptureError, read_capture
 from magento_eventbridge.catalog.messages import capture_text
 from magento_eventbridge.delivery.ports import BYTES_PER_PAGE, DeadLetter
-from magento_eventbridge.queues.amqp.connection import AmqpConnection
+from magento_eventbridge.queues.amqp.connection import AmqpConnection, while_open
 from magento_eventbridge.queues.amqp.publishing import OURS, publish
 
 _REASON = f"{OURS}reason"
@@ -120,7 +120,7 @@ class AmqpDeadLetters:
                 if letters is None or letter.id in letters:
                     if is_redriven:
                         await publish(channel, "", self._queue, delivered)
-                    await channel.basic_ack(delivered.delivery_tag or 0)
+                    await while_open(channel, channel.basic_ack(delivered.delivery_tag or 0))
                     taken += 1
         return taken
 
