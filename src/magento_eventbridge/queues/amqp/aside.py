@@ -143,30 +143,32 @@ class Aside:
 
     async def _return_all(self) -> float:
         """Return what has waited long enough; return after how many seconds to look again."""
-        pause = self._timing.finds_returned_every
         if not await self._connection.count(self.name):
-            return pause
+            return self._timing.finds_returned_every
         await self._copies.create()
         async with self._connection.asking() as channel:  # what is not acknowledged goes back
-            while (found := await self._due(channel))[0]:
-                problems = await _each(self._return(channel, message) for message in found[0])
+            while not self._is_closing:
+                due, pause = await self._due(channel)
+                if not due:
+                    return pause
+                problems = await _each(self._return(channel, message) for message in due)
                 if problem := next(filter(None, problems), None):
                     raise problem
-                if self._is_closing:
-                    return pause
-        return min(pause, found[1])
+        return self._timing.finds_returned_every
 
     async def _due(self, channel: AbstractChannel) -> tuple[list[DeliveredMessage], float]:
-        """Receive messages that have waited long enough; return also how long the next has to."""
+        """Receive messages that have waited long enough; return also when to look for others."""
         due: list[DeliveredMessage] = []
-        while len(due) < _AT_ONCE and sum(len(each.body) for each in due) < _BYTES_AT_ONCE:
+        size, longest = 0, self._timing.finds_returned_every
+        while len(due) < _AT_ONCE and size < _BYTES_AT_ONCE:
             delivered = await channel.basic_get(self.name)
             if not isinstance(delivered.delivery, spec.Basic.GetOk):
-                return due, self._timing.finds_returned_every
+                return due, longest
             if (left := self._left(delivered)) > 0:
                 await while_open(channel, channel.basic_nack(_tag(delivered), requeue=True))
-                return due, left
+                return due, min(left, longest)
             due.append(delivered)
+            size += len(delivered.body)
         return due, 0.0
 
     def _left(self, delivered: DeliveredMessage) -> float:
