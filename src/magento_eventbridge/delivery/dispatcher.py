@@ -308,10 +308,12 @@ class Dispatcher:
 
     async def _let_pass(self, queue: LimitedQueue) -> None:
         """Name the store views of stuck destinations to a queue that hands out a limited number."""
-        if not self._stuck_views() <= self._passed:
+        stuck = self._stuck_views()
+        if not stuck <= self._passed:
             await asyncio.sleep(_READS_WITHIN)
-        self._passed = self._stuck_views()
-        queue.let_pass(self._passed)
+            stuck = self._stuck_views()
+        self._passed = stuck
+        queue.let_pass(stuck)
 
     def _waits_for_others(self) -> bool:
         return isinstance(self._queue, SharedQueue) and self._queue.waits_for_others
