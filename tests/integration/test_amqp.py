@@ -6,7 +6,7 @@ import gc
 import json
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 from aiormq import spec
 from aiormq.abc import DeliveredMessage
 
+from magento_eventbridge.captures import Capture
 from magento_eventbridge.delivery.ports import Claim, QueueError
 from magento_eventbridge.queues.amqp.dead_letters import AmqpDeadLetters
 from magento_eventbridge.queues.amqp.queue import AmqpQueue
@@ -1172,22 +1173,29 @@ async def test_messages_that_cannot_be_moved_aside_stay_in_hand(
     await queue.close()
 
 
+async def setting_aside(
+    broker: MagentoBroker, timing: AmqpTiming, captures: Sequence[tuple[Capture, bytes]]
+) -> AmqpQueue:
+    """Return a queue that has moved some of the captures, all of store view 1, out of the way."""
+    await broker.put(captures)
+    queue = AmqpQueue(replace(broker.options, prefetch=5, sets_aside=True), timing)
+    queue.let_pass({1})
+    async with asyncio.timeout(PATIENCE):
+        while not await broker.count(".set-aside"):
+            await queue.claim(10, without_views={1})
+            await queue.wait(0.05)
+    return queue
+
+
 @pytest.mark.parametrize("change", ["full", "deleted"])
 async def test_messages_out_of_the_way_outlive_a_queue_that_takes_none(
     magento_broker: MagentoBroker, change: str
 ) -> None:
-    options = replace(magento_broker.options, prefetch=5, sets_aside=True)
-    queue = AmqpQueue(options, AmqpTiming(aside_for=5))
-    queue.let_pass({1})
     captures = recorded.orders(12, view_id=1)
-    await magento_broker.put(captures)
-    async with asyncio.timeout(PATIENCE):
-        while not await magento_broker.count(".set-aside"):
-            await queue.claim(10, without_views={1})
-            await queue.wait(0.05)
+    queue = await setting_aside(magento_broker, AmqpTiming(aside_for=5), captures)
     await queue.close()
+    name = magento_broker.options.queue
     if change == "full":
-        name = options.queue
         moved = await magento_broker.count(".set-aside")
         await until(magento_broker, 12 - moved)
         policy = json.dumps({"max-length": 12 - moved, "overflow": "reject-publish"})
@@ -1199,7 +1207,7 @@ async def test_messages_out_of_the_way_outlive_a_queue_that_takes_none(
     else:
         count = await magento_broker.count(".set-aside")
         async with magento_broker.channel() as channel:
-            await channel.queue_delete(options.queue)
+            await channel.queue_delete(name)
         await asyncio.sleep(6)
         await magento_broker.declare()
     queue = AmqpQueue(magento_broker.options)
@@ -1211,17 +1219,10 @@ async def test_messages_out_of_the_way_outlive_a_queue_that_takes_none(
 async def test_messages_out_of_the_way_stay_there_until_they_can_be_returned(
     magento_broker: MagentoBroker, caplog: pytest.LogCaptureFixture, change: str
 ) -> None:
-    options = replace(magento_broker.options, prefetch=5, sets_aside=True)
-    timing = AmqpTiming(aside_for=1, aside_retry=0.2, finds_returned_every=0.2)
-    queue = AmqpQueue(options, timing)
-    queue.let_pass({1})
     captures = recorded.orders(12, view_id=1)
-    await magento_broker.put(captures)
-    async with asyncio.timeout(PATIENCE):
-        while not await magento_broker.count(".set-aside"):
-            await queue.claim(10, without_views={1})
-            await queue.wait(0.05)
-    broker, name = magento_broker.broker, options.queue
+    timing = AmqpTiming(aside_for=1, aside_retry=0.2, finds_returned_every=0.2)
+    queue = await setting_aside(magento_broker, timing, captures)
+    broker, name = magento_broker.broker, magento_broker.options.queue
     policy = json.dumps({"max-length": 0, "overflow": "reject-publish"})
     pattern = f"^{name.replace('.', '[.]')}[.]returned$"
     if change == "full":

@@ -20,6 +20,7 @@ from magento_eventbridge.magento.database import DatabaseOptions
 from magento_eventbridge.queues.mysql.lease import LeaseTiming
 from magento_eventbridge.queues.mysql.magento_db import MagentoDbQueue
 from magento_eventbridge.queues.mysql.outbox import OutboxQueue
+from magento_eventbridge.queues.mysql.queue import MysqlQueue
 from magento_eventbridge.settings.queues import QUEUE
 from tests.support import mariadb, recorded
 from tests.support.delivering import delivering
@@ -101,6 +102,14 @@ async def proxy(
         await asyncio.gather(*connections, return_exceptions=True)
 
 
+def both_queues(outbox: Outbox, magento_queue: MagentoQueue, between: Proxy) -> list[MysqlQueue]:
+    """Return the queues in a store's database, as a bridge behind the proxy has them."""
+    return [
+        OutboxQueue(replace(outbox.options, port=between.port)),
+        MagentoDbQueue(replace(magento_queue.options, port=between.port), QUEUE),
+    ]
+
+
 async def test_no_queue_uses_named_locks(outbox: Outbox, magento_queue: MagentoQueue) -> None:
     """Percona XtraDB Cluster refuses them; ProxySQL and RDS Proxy share connections."""
     captures, messages = recorded.orders(50), recorded.orders(50)
@@ -111,10 +120,7 @@ async def test_no_queue_uses_named_locks(outbox: Outbox, magento_queue: MagentoQ
         return bool(NAMED_LOCKS.search(statement))
 
     async with proxy(outbox.options.port, refuses) as between, put_events() as endpoint:
-        queues = [
-            OutboxQueue(replace(outbox.options, port=between.port)),
-            MagentoDbQueue(replace(magento_queue.options, port=between.port), QUEUE),
-        ]
+        queues = both_queues(outbox, magento_queue, between)
         async with delivering(queues[0], endpoint.url), delivering(queues[1], endpoint.url):
             await endpoint.until_taken(100)
             for queue in queues:
@@ -133,10 +139,7 @@ async def test_what_is_claimed_is_read_in_the_same_transaction(
     outbox.put(recorded.orders(3))
     magento_queue.put(recorded.orders(3))
     async with proxy(outbox.options.port) as between:
-        for queue in (
-            OutboxQueue(replace(outbox.options, port=between.port)),
-            MagentoDbQueue(replace(magento_queue.options, port=between.port), QUEUE),
-        ):
+        for queue in both_queues(outbox, magento_queue, between):
             between.statements.clear()
             try:
                 claims = await queue.claim(10)
@@ -170,10 +173,7 @@ async def test_dead_letters_are_read_in_a_transaction(
     outbox.put(recorded.orders(1))
     magento_queue.put(recorded.orders(1))
     async with proxy(outbox.options.port) as between:
-        for queue in (
-            OutboxQueue(replace(outbox.options, port=between.port)),
-            MagentoDbQueue(replace(magento_queue.options, port=between.port), QUEUE),
-        ):
+        for queue in both_queues(outbox, magento_queue, between):
             between.statements.clear()
             letters = queue.dead_letters
             try:
